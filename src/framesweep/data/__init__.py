@@ -1,0 +1,1 @@
+"""Corpora, read once into frame stores and served as context windows."""
