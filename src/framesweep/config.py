@@ -254,3 +254,23 @@ class RunConfig:
     """Folder of everything runs write."""
     resume: str | None = None
     """Id of an MLflow run to continue from its last checkpoint."""
+
+
+SCHEMAS: dict[str, dict[str, type]] = {
+    "data": {
+        "demo": DemoConfig,
+        "hw1p2": Hw1p2Config,
+        "hw1p2_folders": Hw1p2FoldersConfig,
+    },
+    "model": {"mlp": ModelConfig},
+    "optim": {
+        "adam": AdamConfig,
+        "adamw": AdamWConfig,
+        "sgd": SgdConfig,
+        "muon": MuonConfig,
+    },
+    "augment": {"augment": AugmentConfig},
+    "hardware": {"hardware": HardwareConfig},
+    "tracking": {"tracking": TrackingConfig},
+}
+"""The schemas an option file can name, by group: `/schema/<group>@_here_: <name>`."""

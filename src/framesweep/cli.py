@@ -1,0 +1,139 @@
+"""The two ways in: `train` for train.py and Hydra, `main` for the framesweep command.
+
+Nothing imported here at the top needs torch or MLflow: help and completion stay quick.
+"""
+
+import difflib
+import importlib
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from framesweep import __version__
+from framesweep.composition import find_conf, flatten, register, to_run_config
+from framesweep.config import RunConfig
+from framesweep.errors import FramesweepError
+
+COMMANDS = {
+    "train": "Train, or sweep with -m: the same as train.py.",
+    "ui": "Compare runs in the MLflow UI.",
+    "predict": "Write predictions of a run, or of an ensemble, as CSV.",
+    "evaluate": "Measure a run on a split that has labels.",
+}
+
+register()
+
+
+@hydra.main(config_path=str(find_conf()), config_name="config")
+def _job(config: DictConfig) -> Any:
+    from framesweep.run import run
+
+    hydra_config = HydraConfig.get()
+    directory = Path(hydra_config.runtime.output_dir)
+    in_sweep = hydra_config.mode == RunMode.MULTIRUN
+    try:
+        return run(to_run_config(config), directory, in_sweep=in_sweep)
+    except FramesweepError as error:
+        if in_sweep:
+            raise
+        sys.exit(_complain(error))
+
+
+def train() -> None:
+    """Composes, trains or sweeps as sys.argv says, and exits."""
+    # Hydra then raises what it would print with a traceback; `_guarded` words it.
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    if any(argument.startswith("resume=") for argument in sys.argv[1:]):
+        sys.exit(_guarded(lambda: _resume(sys.argv[1:])))
+    sys.exit(_guarded(_job))
+
+
+def _resume(arguments: list[str]) -> None:
+    from framesweep.run import resume
+
+    resume(arguments)
+
+
+def _guarded(function: Callable[[], Any]) -> int:
+    """Runs `function`; gives the exit code, and one line for what a user can mend."""
+    try:
+        function()
+    except FramesweepError as error:
+        return _complain(error)
+    except (HydraException, OmegaConfBaseException) as error:
+        print(f"error: {_one_line(error)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _complain(error: FramesweepError) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return error.exit_code
+
+
+def _one_line(error: Exception) -> str:
+    text = str(error)
+    if error.__cause__ is not None and str(error.__cause__) not in text:
+        text = f"{text} {error.__cause__}"
+    unknown = re.search(r"Could not override '([^']+)'", text)
+    if unknown and ("not in struct" in text or "not in '" in text):
+        key = unknown.group(1)
+        near = difflib.get_close_matches(key, flatten(_default_config()), n=1, cutoff=0.5)
+        return f"{key}: no such key" + (f". Did you mean {near[0]}?" if near else "")
+    return " ".join(text.split())
+
+
+def _default_config() -> RunConfig:
+    with hydra.initialize_config_dir(str(find_conf())):
+        return to_run_config(hydra.compose("config"))
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module when it is called or asked for help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "train" or cmd_name not in COMMANDS:
+            return _train_command if cmd_name == "train" else None
+        module = importlib.import_module(f"framesweep.commands.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(
+    "train", context_settings={"ignore_unknown_options": True}, add_help_option=False
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def _train_command(arguments: tuple[str, ...]) -> None:
+    sys.argv = ["framesweep train", *arguments]
+    train()
+
+
+@click.command(cls=_LazyGroup)
+@click.version_option(__version__)
+def _framesweep() -> None:
+    """Experiments and sweeps for frame-level classification of speech."""
+
+
+def main() -> None:
+    """The framesweep command."""
+    sys.exit(_guarded(lambda: _framesweep(standalone_mode=True)))

@@ -1,0 +1,1 @@
+"""The subcommands of framesweep, one module each."""

@@ -1,0 +1,84 @@
+"""Between Hydra's or YAML's untyped configs and the typed RunConfig."""
+
+import secrets
+from pathlib import Path
+from typing import Any, cast
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from framesweep.config import SCHEMAS, RunConfig
+from framesweep.errors import ConfigError
+
+PROCESS_ID = secrets.token_hex(3)
+"""Tells runs apart that start in the same second."""
+
+
+def register() -> None:
+    """Makes schemas and resolvers known to Hydra; once a process is enough."""
+    store = ConfigStore.instance()
+    store.store(group="schema", name="run", node=RunConfig, package="_global_")
+    for group, schemas in SCHEMAS.items():
+        for name, schema in schemas.items():
+            store.store(group=f"schema/{group}", name=name, node=schema)
+    OmegaConf.register_new_resolver("framesweep.id", lambda: PROCESS_ID, replace=True)
+
+
+def find_conf() -> Path:
+    """The conf folder: the checkout's where there is one, else the installed package's."""
+    package = Path(__file__).resolve().parent
+    checkout = package.parents[1] / "conf"
+    return checkout if (checkout / "config.yaml").exists() else package / "conf"
+
+
+def to_run_config(config: DictConfig) -> RunConfig:
+    """A composed config as a RunConfig, with `outputs` made absolute."""
+    run_config = cast(RunConfig, OmegaConf.to_object(config))
+    run_config.outputs = str(Path(run_config.outputs).absolute())
+    return run_config
+
+
+def dump(config: RunConfig) -> str:
+    """YAML from which `load` makes an equal RunConfig."""
+    names = {
+        group: next(
+            n for n, schema in schemas.items() if schema is type(getattr(config, group))
+        )
+        for group, schemas in SCHEMAS.items()
+    }
+    return OmegaConf.to_yaml({"schemas": names, "config": OmegaConf.structured(config)})
+
+
+def load(text: str, overrides: list[str], where: object) -> RunConfig:
+    """A RunConfig from `dump`'s YAML, with `key=value` overrides on top.
+
+    Raises:
+        ConfigError: the text is not such YAML, or an override does not fit.
+    """
+    try:
+        saved = cast(DictConfig, OmegaConf.create(text))
+        config = OmegaConf.structured(RunConfig)
+        for group, name in saved.schemas.items():
+            config[group] = OmegaConf.structured(SCHEMAS[str(group)][name])
+        config = OmegaConf.merge(config, saved.config, OmegaConf.from_dotlist(overrides))
+        return cast(RunConfig, OmegaConf.to_object(config))
+    except (OmegaConfBaseException, KeyError, AttributeError) as error:
+        reason = str(error).split("\n", maxsplit=1)[0]
+        raise ConfigError(where, f"must be a run's config ({reason})") from None
+
+
+def flatten(config: RunConfig) -> dict[str, Any]:
+    """Every value by its dotted key, as `data.context`."""
+    container = cast(dict[str, Any], OmegaConf.to_container(OmegaConf.structured(config)))
+    flat: dict[str, Any] = {}
+
+    def visit(prefix: str, value: Any) -> None:
+        if isinstance(value, dict):
+            for key, child in value.items():
+                visit(f"{prefix}.{key}" if prefix else str(key), child)
+        else:
+            flat[prefix] = value
+
+    visit("", container)
+    return flat

@@ -1,0 +1,20 @@
+"""From a data config to the reader of its format."""
+
+from importlib import import_module
+
+from framesweep.config import DataConfig, DemoConfig, Hw1p2Config, Hw1p2FoldersConfig
+from framesweep.data.corpus import Corpus
+
+READERS: dict[type[DataConfig], tuple[str, str]] = {
+    DemoConfig: ("framesweep.data.demo", "DemoCorpus"),
+    Hw1p2Config: ("framesweep.data.hw1p2", "Hw1p2Corpus"),
+    Hw1p2FoldersConfig: ("framesweep.data.folders", "FoldersCorpus"),
+}
+"""Where each format's reader is; imported when needed, for what a format alone needs."""
+
+
+def build_corpus(config: DataConfig) -> Corpus:
+    """The reader for this config's type; raises DataError where it sees at once it can't."""
+    module, name = READERS[type(config)]
+    corpus: Corpus = getattr(import_module(module), name)(config)
+    return corpus

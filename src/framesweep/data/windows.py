@@ -1,0 +1,72 @@
+"""Context windows served in batches from a split's rows, on any device."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from framesweep.data.store import Split
+
+
+class Windows:
+    """The windows of one split: `2*context+1` frames around each frame.
+
+    The rows are not copied on a CPU: windows overlap in memory, and one `index_select`
+    makes a batch. On an accelerator the rows are moved there once.
+
+    Args:
+        split: rows and labels, as the store gives them.
+        context: frames to each side of the centre frame.
+        device: where batches are wanted.
+    """
+
+    def __init__(self, split: Split, context: int, device: torch.device) -> None:
+        self.name = split.name
+        self.context = context
+        self.device = device
+        self.num_frames = split.num_frames
+        self.feature_dim = split.rows.shape[1]
+        self.window_dim = (2 * context + 1) * self.feature_dim
+        self._gap = split.gap
+        self._first = split.lead - context
+        self._ends = torch.from_numpy(np.cumsum(split.lengths)).to(device)
+        self._lengths = torch.from_numpy(split.lengths).to(device)
+        self._labels = (
+            None if split.labels is None else torch.from_numpy(split.labels).to(device)
+        )
+        rows = torch.from_numpy(split.rows).to(device)
+        self._view = rows.as_strided(
+            (len(rows) - 2 * context, self.window_dim), (self.feature_dim, 1)
+        )
+        self._buffer = torch.empty(0, dtype=rows.dtype, device=device)
+
+    @property
+    def labelled(self) -> bool:
+        return self._labels is not None
+
+    def gather(self, frames: Tensor) -> Tensor:
+        """(B,) int64 frame numbers to (B, window_dim) float32.
+
+        The result lies in a buffer that the next call overwrites.
+        """
+        utterances = torch.searchsorted(self._ends, frames, right=True)
+        starts = frames + utterances * self._gap + self._first
+        size = len(frames) * self.window_dim
+        if self._buffer.numel() < size:
+            self._buffer = self._buffer.new_empty(size)
+        out = self._buffer[:size].view(len(frames), self.window_dim)
+        # With `out` the overlapping view is read row by row; without, element by element.
+        torch.index_select(self._view, 0, starts, out=out)
+        return out.float()
+
+    def labels(self, frames: Tensor) -> Tensor:
+        """(B,) int64 frame numbers to (B,) int64 labels."""
+        assert self._labels is not None
+        return self._labels[frames].long()
+
+    def edges(self, frames: Tensor) -> Tensor:
+        """(B,) bool: whether the frame's window passes an edge of its utterance."""
+        utterances = torch.searchsorted(self._ends, frames, right=True)
+        ends = self._ends[utterances]
+        lengths = self._lengths[utterances]
+        places = frames - (ends - lengths)
+        return (places < self.context) | (places >= lengths - self.context)

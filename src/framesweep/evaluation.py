@@ -1,0 +1,92 @@
+"""Evaluation of a network over one split, exact over its frames."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from framesweep import metrics
+from framesweep.data.windows import Windows
+from framesweep.hardware import Hardware
+
+BATCH_FRAMES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What one pass over a split gives.
+
+    Attributes:
+        confusion: (C, C) int64 counts on the CPU, rows true, columns predicted.
+        loss: mean cross-entropy a frame, in nats.
+        edge_correct, num_edges: frames whose window passes an utterance edge.
+        silence_ids: labels that are not speech.
+    """
+
+    split: str
+    confusion: Tensor
+    loss: float
+    edge_correct: int
+    num_edges: int
+    silence_ids: tuple[int, ...]
+
+    def metrics(self) -> dict[str, float]:
+        """By name as they are tracked, `dev/accuracy` and its relatives."""
+        values = {
+            "loss": self.loss,
+            "accuracy": metrics.accuracy(self.confusion),
+            "speech_accuracy": metrics.speech_accuracy(self.confusion, self.silence_ids),
+            "macro_accuracy": metrics.macro_accuracy(self.confusion),
+        }
+        if self.num_edges:
+            values["edge_accuracy"] = self.edge_correct / self.num_edges
+        return {f"{self.split}/{name}": value for name, value in values.items()}
+
+
+@torch.inference_mode()
+def evaluate(
+    model: nn.Module,
+    windows: Windows,
+    hardware: Hardware,
+    num_classes: int,
+    silence_ids: tuple[int, ...],
+) -> Evaluation:
+    """Runs `model` over all frames of labelled `windows`."""
+    device = windows.device
+    confusion = torch.zeros(num_classes, num_classes, dtype=torch.int64, device=device)
+    loss_sum = torch.zeros((), dtype=hardware.sum_dtype, device=device)
+    edges = torch.zeros(2, dtype=torch.int64, device=device)
+    for frames, logits in forward(model, windows, hardware):
+        labels = windows.labels(frames)
+        predictions = logits.argmax(dim=1)
+        metrics.confusion_update(confusion, labels, predictions)
+        loss_sum += functional.cross_entropy(logits, labels, reduction="sum")
+        edge = windows.edges(frames)
+        edges += torch.stack((edge & (labels == predictions), edge)).sum(dim=1)
+    edge_correct, num_edges = edges.tolist()
+    return Evaluation(
+        split=windows.name,
+        confusion=confusion.cpu(),
+        loss=float(loss_sum) / windows.num_frames,
+        edge_correct=edge_correct,
+        num_edges=num_edges,
+        silence_ids=silence_ids,
+    )
+
+
+@torch.inference_mode()
+def forward(
+    model: nn.Module, windows: Windows, hardware: Hardware
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yields (B,) frame numbers and (B, C) float32 logits, over all frames in order."""
+    was_training = model.training
+    model.eval()
+    for start in range(0, windows.num_frames, BATCH_FRAMES):
+        stop = min(start + BATCH_FRAMES, windows.num_frames)
+        frames = torch.arange(start, stop, device=windows.device)
+        with hardware.autocast():
+            logits = model(windows.gather(frames))
+        yield frames, logits.float()
+    model.train(was_training)

@@ -1,0 +1,269 @@
+"""The training loop. It knows windows, a network and a listener; nothing of who listens."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from framesweep.checkpoint import Checkpoints
+from framesweep.data.windows import Windows
+from framesweep.errors import Interrupted, NonFiniteLossError
+from framesweep.hardware import Hardware, get_rng_state, set_rng_state
+from framesweep.optim import Optimizer, Schedule, clip_gradients
+
+CHECK_STEPS = 50
+"""Steps between two looks at the loss; each look waits for an accelerator."""
+
+
+class Listener(Protocol):
+    """Who is told how training goes."""
+
+    def on_restore(self, history: list[dict[str, float]]) -> None:
+        """Training goes on after these epochs' metrics, from the first epoch on."""
+
+    def on_step(self, epoch: int, step: int, num_steps: int) -> None:
+        """`step` of the epoch's `num_steps` steps are done."""
+
+    def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+        """An epoch, counted from 1, has been trained, evaluated and saved."""
+
+    def stop_signal(self) -> int:
+        """Number of the signal that asks to stop, else 0."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long to train, in which order, and which epoch counts as best."""
+
+    epochs: int
+    batch_size: int
+    seed: int
+    objective: str
+    patience: int | None = None
+    max_minutes: float | None = None
+    checkpoint_minutes: float = 10.0
+    clip_norm: float | None = None
+
+
+@dataclass(slots=True)
+class Parts:
+    """What is trained, and by what."""
+
+    model: nn.Module
+    optimizer: Optimizer
+    schedule: Schedule
+    loss: Callable[[Tensor, Tensor], Tensor]
+    augment: Callable[[Tensor], Tensor] | None
+    hardware: Hardware
+
+
+@dataclass(slots=True)
+class Progress:
+    """Where training stands: the next step to take, and what came before it."""
+
+    epoch: int = 1
+    step: int = 0
+    loss_sum: float = 0.0
+    num_correct: int = 0
+    num_seen: int = 0
+    epoch_seconds: float = 0.0
+    total_seconds: float = 0.0
+    best_epoch: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+    def best(self, name: str) -> float:
+        """The metric's value in the best epoch."""
+        return self.history[self.best_epoch - 1][name]
+
+
+def objective_sign(objective: str) -> int:
+    """+1 where more of the metric is better, -1 for one whose name ends in loss."""
+    return -1 if objective.endswith("loss") else 1
+
+
+def epoch_order(seed: int, epoch: int, num_frames: int) -> Tensor:
+    """(N,) int32 permutation of all frames, the same for the same seed and epoch."""
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    return torch.randperm(num_frames, generator=generator, dtype=torch.int32)
+
+
+def batch_bounds(num_frames: int, batch_size: int) -> list[int]:
+    """Where batches begin and the last one ends: [0, B, 2B, ..., N].
+
+    A last batch of one frame joins the one before: batch norm needs two.
+    """
+    bounds = [*range(0, num_frames, batch_size), num_frames]
+    if len(bounds) > 2 and bounds[-1] - bounds[-2] == 1:
+        del bounds[-2]
+    return bounds
+
+
+def fit(
+    parts: Parts,
+    train: Windows,
+    evaluate: Callable[[], dict[str, float]],
+    plan: Plan,
+    checkpoints: Checkpoints,
+    listener: Listener,
+) -> Progress:
+    """Trains until the plan is done, from the last checkpoint where there is one.
+
+    `evaluate` gives the dev metrics of the network as it is, the objective among them.
+
+    Raises:
+        Interrupted: the listener gave a signal; a checkpoint has been written.
+        NonFiniteLossError: the loss became NaN or infinite.
+        CheckpointError: the last checkpoint is damaged or of another run.
+    """
+    progress = _restore(checkpoints, parts)
+    listener.on_restore(progress.history)
+    while not _finished(progress, plan):
+        _train_epoch(parts, train, plan, progress, checkpoints, listener)
+        metrics = {**_train_metrics(progress), **evaluate()}
+        metrics["train/lr"] = parts.schedule.lr
+        progress.history.append(metrics)
+        sign = objective_sign(plan.objective)
+        value = sign * metrics[plan.objective]
+        if progress.best_epoch == 0 or value > sign * progress.best(plan.objective):
+            progress.best_epoch = progress.epoch
+            checkpoints.save_best(parts.model)
+        parts.schedule.epoch_end(value)
+        _begin_epoch(progress)
+        checkpoints.save(_state(parts, progress))
+        listener.on_epoch(progress.epoch - 1, metrics)
+    return progress
+
+
+def _finished(progress: Progress, plan: Plan) -> bool:
+    done = progress.epoch - 1
+    stale = plan.patience is not None and done - progress.best_epoch >= plan.patience
+    return done >= plan.epochs or (done > 0 and (stale or _out_of_time(progress, plan)))
+
+
+def _out_of_time(progress: Progress, plan: Plan) -> bool:
+    return plan.max_minutes is not None and progress.total_seconds >= 60 * plan.max_minutes
+
+
+def _train_epoch(
+    parts: Parts,
+    train: Windows,
+    plan: Plan,
+    progress: Progress,
+    checkpoints: Checkpoints,
+    listener: Listener,
+) -> None:
+    parts.model.train()
+    order = epoch_order(plan.seed, progress.epoch, train.num_frames).to(train.device)
+    bounds = batch_bounds(train.num_frames, plan.batch_size)
+    sums = _Sums(progress, parts.hardware)
+    num_steps = len(bounds) - 1
+    saved = time.monotonic()
+    while progress.step < num_steps:
+        frames = order[bounds[progress.step] : bounds[progress.step + 1]].long()
+        sums.add(*_train_step(parts, train, frames, plan.clip_norm))
+        progress.step += 1
+        progress.num_seen += len(frames)
+        listener.on_step(progress.epoch, progress.step, num_steps)
+        signum = listener.stop_signal()
+        late = time.monotonic() - saved >= 60 * plan.checkpoint_minutes
+        last = progress.step == num_steps
+        if signum or late or last or progress.step % CHECK_STEPS == 0:
+            sums.write(progress)
+            if _out_of_time(progress, plan):
+                break
+        if (signum or late) and not last:
+            checkpoints.save(_state(parts, progress))
+            saved = time.monotonic()
+        if signum and not last:
+            raise Interrupted(signum)
+
+
+def _train_step(
+    parts: Parts, train: Windows, frames: Tensor, clip_norm: float | None
+) -> tuple[Tensor, Tensor]:
+    windows, labels = train.gather(frames), train.labels(frames)
+    if parts.augment is not None:
+        windows = parts.augment(windows)
+    with parts.hardware.autocast():
+        logits = parts.model(windows)
+    loss = parts.loss(logits.float(), labels)
+    parts.optimizer.zero_grad()
+    parts.hardware.backward(loss)
+    if clip_norm is not None:
+        parts.hardware.unscale(parts.optimizer)
+        clip_gradients(parts.model, clip_norm)
+    parts.hardware.step(parts.optimizer)
+    parts.schedule.step()
+    correct = (logits.detach().argmax(dim=1) == labels).sum()
+    return loss.detach() * len(frames), correct
+
+
+class _Sums:
+    """Loss and hits of the epoch so far, on the device: no step waits for them."""
+
+    def __init__(self, progress: Progress, hardware: Hardware) -> None:
+        device, dtype = hardware.device, hardware.sum_dtype
+        self.loss = torch.tensor(progress.loss_sum, dtype=dtype, device=device)
+        self.correct = torch.tensor(progress.num_correct, device=device)
+        self.started = time.monotonic()
+
+    def add(self, loss: Tensor, correct: Tensor) -> None:
+        self.loss += loss
+        self.correct += correct
+
+    def write(self, progress: Progress) -> None:
+        """Brings `progress` up to date; raises NonFiniteLossError for a lost loss."""
+        progress.loss_sum = float(self.loss)
+        if not math.isfinite(progress.loss_sum):
+            raise NonFiniteLossError(
+                f"the training loss became {progress.loss_sum} in epoch {progress.epoch}, by "
+                f"step {progress.step}; the last good checkpoint is kept. A smaller optim.lr, "
+                "optim.clip_norm=1 or hardware.precision=fp32 may help"
+            )
+        progress.num_correct = int(self.correct)
+        now = time.monotonic()
+        progress.epoch_seconds += now - self.started
+        progress.total_seconds += now - self.started
+        self.started = now
+
+
+def _train_metrics(progress: Progress) -> dict[str, float]:
+    return {
+        "train/loss": progress.loss_sum / progress.num_seen,
+        "train/accuracy": progress.num_correct / progress.num_seen,
+        "train/frames_per_second": progress.num_seen / max(progress.epoch_seconds, 1e-9),
+    }
+
+
+def _begin_epoch(progress: Progress) -> None:
+    progress.epoch += 1
+    progress.step = progress.num_correct = progress.num_seen = 0
+    progress.loss_sum = progress.epoch_seconds = 0.0
+
+
+def _state(parts: Parts, progress: Progress) -> dict[str, Any]:
+    return {
+        "model": parts.model.state_dict(),
+        "optimizer": parts.optimizer.state_dict(),
+        "schedule": parts.schedule.state_dict(),
+        "scaler": parts.hardware.scaler_state(),
+        "rng": get_rng_state(),
+        "progress": asdict(progress),
+    }
+
+
+def _restore(checkpoints: Checkpoints, parts: Parts) -> Progress:
+    state = checkpoints.load()
+    if state is None:
+        return Progress()
+    parts.model.load_state_dict(state["model"])
+    parts.optimizer.load_state_dict(state["optimizer"])
+    parts.schedule.load_state_dict(state["schedule"])
+    parts.hardware.load_scaler_state(state["scaler"])
+    set_rng_state(state["rng"])
+    return Progress(**state["progress"])
