@@ -1,0 +1,105 @@
+"""Noise on training windows, made for a whole batch at once on the device it lies on."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from framesweep.config import AugmentConfig
+from framesweep.errors import ConfigError
+
+MAX_MASKS = 100
+"""Masks a window may get along one axis."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpecAugment:
+    """Zeroes random runs of frames and of mel bins (Park et al., 2019; its masks alone).
+
+    A mask's width is uniform from 0 to its limit, its place uniform among those where it fits;
+    masks may overlap. A time mask covers all bins of its frames, a frequency mask its bins in
+    all frames. The centre frame, whose phone is asked for, is always kept whole.
+
+    All randomness comes from torch's own generator of the windows' device.
+    """
+
+    context: int
+    feature_dim: int
+    time_masks: int
+    time_width: int
+    freq_masks: int
+    freq_width: int
+
+    def __call__(self, windows: Tensor) -> Tensor:
+        """Mask (B, (2*context+1) * feature_dim) windows in place, and return them."""
+        num_frames = 2 * self.context + 1
+        frames = windows.view(len(windows), num_frames, self.feature_dim)
+        centre = frames[:, self.context].clone()
+        if self.time_masks:
+            kept = _kept(frames, num_frames, self.time_masks, self.time_width)
+            frames.mul_(kept.unsqueeze(2))
+        if self.freq_masks:
+            kept = _kept(frames, self.feature_dim, self.freq_masks, self.freq_width)
+            frames.mul_(kept.unsqueeze(1))
+        frames[:, self.context] = centre
+        return windows
+
+
+def build_augment(config: AugmentConfig, context: int, feature_dim: int) -> SpecAugment | None:
+    """Build what `config` asks for, or None where it masks nothing.
+
+    A time mask is at most as wide as the window, so that one setting serves every context.
+
+    Args:
+        config: the `augment` group.
+        context: frames to each side of the centre frame.
+        feature_dim: mel bins a frame.
+
+    Raises:
+        ConfigError: a key out of range, or a frequency mask wider than a frame has bins.
+    """
+    check(config)
+    if config.freq_masks and config.freq_width > feature_dim:
+        raise ConfigError(
+            "augment.freq_width",
+            f"must be at most the {feature_dim} bins of a frame",
+            found=config.freq_width,
+        )
+    time_masks = config.time_masks if config.time_width and context else 0
+    freq_masks = config.freq_masks if config.freq_width and context else 0
+    if not time_masks and not freq_masks:
+        return None
+    return SpecAugment(
+        context=context,
+        feature_dim=feature_dim,
+        time_masks=time_masks,
+        time_width=min(config.time_width, 2 * context + 1),
+        freq_masks=freq_masks,
+        freq_width=config.freq_width,
+    )
+
+
+def check(config: AugmentConfig) -> None:
+    """Check the ranges of the `augment` group.
+
+    Raises:
+        ConfigError: naming the key, its value and its rule.
+    """
+    for key in ("time_masks", "freq_masks"):
+        if not 0 <= (number := getattr(config, key)) <= MAX_MASKS:
+            raise ConfigError(
+                f"augment.{key}", f"must be between 0 and {MAX_MASKS}", found=number
+            )
+    for key in ("time_width", "freq_width"):
+        if (width := getattr(config, key)) < 0:
+            raise ConfigError(f"augment.{key}", "must be 0 or more", found=width)
+
+
+def _kept(windows: Tensor, length: int, num_masks: int, max_width: int) -> Tensor:
+    """(B, length) of ones, and zeros where one of a window's masks lies."""
+    uniform = torch.rand(2, len(windows), num_masks, 1, device=windows.device)
+    widths = (uniform[0] * (max_width + 1)).floor()
+    starts = (uniform[1] * (length - widths + 1)).floor()
+    places = torch.arange(length, device=windows.device)
+    masked = (places >= starts) & (places < starts + widths)
+    return (~masked.any(dim=1)).to(windows.dtype)
