@@ -74,21 +74,107 @@ class Hw1p2FoldersConfig(DataConfig):
 
 
 @dataclass(kw_only=True, slots=True)
+class SegmentsConfig(DataConfig):
+    """Sound files with files of phone segments: TIMIT, Festival, HTK, Praat and MFA."""
+
+    audio: str = ""
+    """Folder of the sound files, under root; empty for root itself."""
+    segments: str = ""
+    """Folder of the segment files, under root, with the same names and folders as audio."""
+    format: Literal["auto", "phn", "xlabel", "htk", "textgrid"] = "auto"
+    """Format of the segments; auto goes by their suffix."""
+    tier: str = "phones"
+    """Tier of a TextGrid that holds the phones."""
+    exclude: str | None = None
+    """Regular expression; utterances whose path under audio it finds are left out."""
+    max_missing: float = 0.05
+    """Largest share of sound files that may lack segments, 0 to 1; they are left out."""
+    phones: str | None = None
+    """File of phones, one a line or `PHONE id`; null for all phones of the corpus, sorted."""
+    fold: Literal["48", "39", "unstressed"] | None = None
+    """Merge phones before training: TIMIT's 61 to 48 or 39, or 71 stress-marked to 41."""
+    gap_phone: str = "sil"
+    """Label of frames that no segment covers, and of segments with an empty name."""
+    split: Literal["folders", "lists", "speakers", "utterances"] = "folders"
+    """What tells splits apart: folders, list files, a share of speakers, or of utterances."""
+    train: str = "train"
+    """With split=folders a folder under audio, whatever its case; with lists a file under root
+    with an utterance or a folder a line. With speakers or utterances not used."""
+    dev: str | None = "dev"
+    """As train; null takes dev_share of train's speakers, or, without speaker, utterances."""
+    test: str | None = "test"
+    """As train; null for no test split."""
+    speaker: str | None = None
+    """Regular expression on the path under audio; its first group is the speaker."""
+    dev_speakers: list[str] | None = None
+    """With split=folders, keep only these speakers in dev; null for all."""
+    test_speakers: list[str] | None = None
+    """With split=folders, keep only these speakers in test; null for all."""
+    dev_share: float = 0.1
+    """Share of speakers, or of utterances, that become dev, 0 to 1."""
+    test_share: float = 0.1
+    """Share of speakers, or of utterances, that become test, 0 to 1."""
+    sample_rate: int = 16_000
+    """Rate in Hz to which all sound is brought."""
+    features: Literal["mel", "mfcc"] = "mel"
+    """Log-mel bins or mel-frequency cepstral coefficients."""
+    num_mel_bins: int = 40
+    """Mel bins a frame; with mfcc, of the spectrum they are made from."""
+    num_ceps: int = 13
+    """With mfcc: coefficients a frame."""
+    frame_length: float = 25.0
+    """Window in ms."""
+    frame_shift: float = 10.0
+    """Time between two frames in ms."""
+    low_freq: float = 20.0
+    """Lower edge of the lowest mel bin in Hz."""
+    high_freq: float = 0.0
+    """Upper edge of the highest mel bin in Hz; 0 or less counts down from half the rate."""
+    window: Literal["povey", "hamming", "hanning", "rectangular"] = "povey"
+    """Window function."""
+    deltas: int = 0
+    """Append time derivatives up to this order, 0 to 2."""
+    workers: int | None = None
+    """Processes that read and analyse sound; null for all cores."""
+
+
+@dataclass(kw_only=True, slots=True)
+class KaldiConfig(DataConfig):
+    """Kaldi feature archives and frame alignments, a folder a split."""
+
+    train: str = "train"
+    """Folder of the train split, under root."""
+    dev: str = "dev"
+    """Folder of the dev split, under root."""
+    test: str | None = "test"
+    """Folder of the test split, under root; it may lack alignments, or be absent."""
+    features: str = "feats.scp"
+    """Index of the features, in each split's folder."""
+    alignments: str = "ali.scp"
+    """Frame labels in each split's folder: an index, or a text file of `UTTERANCE id id ...`."""
+    phones: str | None = None
+    """File of `NAME id` lines under root, as phones.txt; null numbers the classes."""
+    max_missing: float = 0.05
+    """Largest share of utterances, 0 to 1, that may lack features or alignments, or differ in
+    their numbers of frames; they are left out."""
+
+
+@dataclass(kw_only=True, slots=True)
 class ModelConfig:
     """A multi-layer perceptron over context windows."""
 
     widths: list[int] | None = None
-    """Units of each hidden layer; or null, and shape, width and depth say."""
+    """Units of each hidden layer, [] for none; or null, and shape, width and depth say."""
     shape: Literal["cylinder", "pyramid", "inverse", "diamond"] = "cylinder"
-    """How widths run from input to output: equal, falling, rising, or widest amid."""
+    """Widths from input to output: equal, falling to a quarter, rising, or widest amid."""
     width: int | None = None
     """Units of the widest layer."""
     depth: int | None = None
     """Number of hidden layers."""
     max_params: float | None = None
     """With shape and depth and no width: the widest network with at most so many parameters."""
-    dropout: float | list[float] = 0.2
-    """Share of units dropped, 0 to 1: one number, or a list with one a layer."""
+    dropout: float | int | list[float | int] = 0.2
+    """Share of units dropped, below 1: one number, or a list with one a hidden layer."""
     activation: Literal["relu", "gelu", "silu", "leaky_relu"] = "relu"
     """Non-linearity after each hidden layer."""
     norm: Literal["batch", "layer", "none"] = "batch"
@@ -106,7 +192,7 @@ class OptimConfig:
     lr: float = 1e-3
     """Learning rate; for onecycle and cosine, its peak."""
     weight_decay: float = 0.0
-    """Weight decay; decoupled for adamw and muon."""
+    """Weight decay of weight matrices, not of biases and norms; decoupled for adamw, muon."""
     schedule: Literal["constant", "onecycle", "cosine", "plateau", "step"] = "constant"
     """How the learning rate moves."""
     warmup: float = 0.1
@@ -116,7 +202,7 @@ class OptimConfig:
     step_epochs: int = 5
     """With schedule=step: epochs between two drops."""
     patience: int = 1
-    """With schedule=plateau: epochs without a better objective before a drop."""
+    """With schedule=plateau: epochs in a row without a better objective before a drop."""
     gamma: float = 0.5
     """With schedule=step or plateau: factor of a drop."""
     clip_norm: float | None = None
@@ -164,12 +250,12 @@ class MuonConfig(OptimConfig):
 
 @dataclass(kw_only=True, slots=True)
 class AugmentConfig:
-    """Noise or masks on training windows; the centre frame is always kept."""
+    """Masks on training windows; the centre frame is always kept."""
 
     time_masks: int = 0
     """Masks along time a window."""
     time_width: int = 5
-    """Widest time mask, in frames."""
+    """Widest time mask, in frames; no wider than the window."""
     freq_masks: int = 0
     """Masks along frequency a window."""
     freq_width: int = 6
@@ -185,9 +271,9 @@ class HardwareConfig:
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """Precision of matrix products; auto takes bf16 where the processor is faster in it."""
     threads: int | None = None
-    """Threads on the processor; null for all cores."""
+    """Threads on the processor; null for OMP_NUM_THREADS where set, else all usable cores."""
     compile: bool = False
-    """Compile the network with torch.compile."""
+    """Compile the network with torch.compile; it takes a C++ compiler."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -250,6 +336,8 @@ class RunConfig:
     """Seed of weights, frame order, dropout and masks."""
     objective: str = "dev/accuracy"
     """Metric that chooses the best epoch and is returned; one that ends in loss is minimised."""
+    further_objectives: list[str] = field(default_factory=list)
+    """Further metrics of the best epoch to return, for searches with several objectives."""
     outputs: str = "outputs"
     """Folder of everything runs write."""
     resume: str | None = None
