@@ -1,6 +1,6 @@
 """Phone sets: the order of labels, and which of them are silence."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -74,3 +74,70 @@ ARPABET_71 = PhoneSet(
     )
 )
 """The 71 labels of HW1P2: SIL, SPN, then ARPAbet alphabetically, a vowel once a stress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folding:
+    """Phones that count as one: `groups` maps a phone to what it becomes.
+
+    A phone mapped to None is left out of scoring, as TIMIT's glottal stop q is.
+    """
+
+    name: str
+    groups: Mapping[str, str | None]
+
+    def fits(self, phones: PhoneSet) -> bool:
+        """Whether every phone of the set is known to the folding, and it merges some."""
+        known = set(self.groups)
+        folded = {self.groups.get(name) for name in phones.names}
+        return known.issuperset(phones.names) and len(folded) < len(phones)
+
+    def classes(self, phones: PhoneSet) -> tuple[tuple[int, ...], PhoneSet]:
+        """The folded class of each phone, -1 where it is left out, and the folded set.
+
+        The folded phones come in the order in which `phones` first reaches them.
+        """
+        reached = [self.groups[name] for name in phones.names]
+        folded = PhoneSet(tuple(dict.fromkeys(name for name in reached if name is not None)))
+        return tuple(-1 if name is None else folded.id(name) for name in reached), folded
+
+
+def _merged(names: str, merges: str) -> dict[str, str | None]:
+    groups: dict[str, str | None] = {name: name for name in names.split()}
+    for merge in merges.split(";"):
+        target, members = merge.split("=")
+        groups |= {member: target.strip() for member in members.split()}
+    return groups
+
+
+TIMIT_61 = (
+    "aa ae ah ao aw ax ax-h axr ay b bcl ch d dcl dh dx eh el em en eng epi er ey f g gcl h# "
+    "hh hv ih ix iy jh k kcl l m n ng nx ow oy p pau pcl q r s sh t tcl th uh uw ux v w y z zh"
+)
+"""TIMIT's phones as its .phn files have them."""
+
+# Lee and Hon, "Speaker-independent phone recognition using hidden Markov models",
+# IEEE Trans. ASSP 37(11), 1989: 61 phones are merged to 48 for training, and of these
+# sil/cl/vcl/epi, l/el, n/en, sh/zh, aa/ao, ih/ix and ah/ax are not told apart in scoring.
+_TO_48 = _merged(
+    TIMIT_61,
+    "ax = ax-h; er = axr; vcl = bcl dcl gcl; cl = pcl tcl kcl; m = em; ng = eng; hh = hv;"
+    "n = nx; sil = h# pau; uw = ux",
+) | {"q": None}
+_48_TO_39 = _merged(
+    " ".join(dict.fromkeys(name for name in _TO_48.values() if name is not None)),
+    "sil = cl vcl epi; l = el; n = en; sh = zh; aa = ao; ih = ix; ah = ax",
+)
+_TO_39 = {name: (None if to is None else _48_TO_39[to]) for name, to in _TO_48.items()}
+
+FOLDINGS = (
+    Folding("48", _TO_48),
+    Folding("39", _TO_39 | _48_TO_39),
+    Folding("unstressed", {name: name.rstrip("012") for name in ARPABET_71.names}),
+)
+"""Every folding the field scores with: TIMIT 61 -> 48 -> 39, stress-marked 71 -> 41."""
+
+
+def foldings(phones: PhoneSet) -> tuple[Folding, ...]:
+    """The foldings that fit a phone set."""
+    return tuple(folding for folding in FOLDINGS if folding.fits(phones))
