@@ -13,6 +13,12 @@ from framesweep.hardware import Hardware
 
 BATCH_FRAMES = 4096
 
+METRICS = frozenset(
+    f"dev/{name}"
+    for name in ("loss", "accuracy", "speech_accuracy", "macro_accuracy", "edge_accuracy")
+) | {"train/loss", "train/accuracy", "train/frames_per_second", "model/params"}
+"""Every metric an objective can name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
@@ -45,7 +51,7 @@ class Evaluation:
         return {f"{self.split}/{name}": value for name, value in values.items()}
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def evaluate(
     model: nn.Module,
     windows: Windows,
@@ -76,7 +82,7 @@ def evaluate(
     )
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def forward(
     model: nn.Module, windows: Windows, hardware: Hardware
 ) -> Iterator[tuple[Tensor, Tensor]]:

@@ -2,18 +2,20 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim import Optimizer
 
 from framesweep.checkpoint import Checkpoints
 from framesweep.data.windows import Windows
 from framesweep.errors import Interrupted, NonFiniteLossError
 from framesweep.hardware import Hardware, get_rng_state, set_rng_state
-from framesweep.optim import Optimizer, Schedule, clip_gradients
+from framesweep.schedule import Schedule
 
 CHECK_STEPS = 50
 """Steps between two looks at the loss; each look waits for an accelerator."""
@@ -47,7 +49,6 @@ class Plan:
     patience: int | None = None
     max_minutes: float | None = None
     checkpoint_minutes: float = 10.0
-    clip_norm: float | None = None
 
 
 @dataclass(slots=True)
@@ -58,6 +59,7 @@ class Parts:
     optimizer: Optimizer
     schedule: Schedule
     loss: Callable[[Tensor, Tensor], Tensor]
+    clip: Callable[[Iterable[Tensor]], Tensor | None]
     augment: Callable[[Tensor], Tensor] | None
     hardware: Hardware
 
@@ -92,15 +94,9 @@ def epoch_order(seed: int, epoch: int, num_frames: int) -> Tensor:
     return torch.randperm(num_frames, generator=generator, dtype=torch.int32)
 
 
-def batch_bounds(num_frames: int, batch_size: int) -> list[int]:
-    """Where batches begin and the last one ends: [0, B, 2B, ..., N].
-
-    A last batch of one frame joins the one before: batch norm needs two.
-    """
-    bounds = [*range(0, num_frames, batch_size), num_frames]
-    if len(bounds) > 2 and bounds[-1] - bounds[-2] == 1:
-        del bounds[-2]
-    return bounds
+def steps_per_epoch(num_frames: int, batch_size: int) -> int:
+    """Steps of an epoch, the last and perhaps smaller batch counted."""
+    return -(-num_frames // batch_size)
 
 
 def fit(
@@ -132,7 +128,7 @@ def fit(
         if progress.best_epoch == 0 or value > sign * progress.best(plan.objective):
             progress.best_epoch = progress.epoch
             checkpoints.save_best(parts.model)
-        parts.schedule.epoch_end(value)
+        parts.schedule.epoch_end(metrics[plan.objective])
         _begin_epoch(progress)
         checkpoints.save(_state(parts, progress))
         listener.on_epoch(progress.epoch - 1, metrics)
@@ -159,13 +155,13 @@ def _train_epoch(
 ) -> None:
     parts.model.train()
     order = epoch_order(plan.seed, progress.epoch, train.num_frames).to(train.device)
-    bounds = batch_bounds(train.num_frames, plan.batch_size)
     sums = _Sums(progress, parts.hardware)
-    num_steps = len(bounds) - 1
+    num_steps = steps_per_epoch(train.num_frames, plan.batch_size)
     saved = time.monotonic()
     while progress.step < num_steps:
-        frames = order[bounds[progress.step] : bounds[progress.step + 1]].long()
-        sums.add(*_train_step(parts, train, frames, plan.clip_norm))
+        first = progress.step * plan.batch_size
+        frames = order[first : first + plan.batch_size].long()
+        sums.add(*_train_step(parts, train, frames))
         progress.step += 1
         progress.num_seen += len(frames)
         listener.on_step(progress.epoch, progress.step, num_steps)
@@ -183,9 +179,7 @@ def _train_epoch(
             raise Interrupted(signum)
 
 
-def _train_step(
-    parts: Parts, train: Windows, frames: Tensor, clip_norm: float | None
-) -> tuple[Tensor, Tensor]:
+def _train_step(parts: Parts, train: Windows, frames: Tensor) -> tuple[Tensor, Tensor]:
     windows, labels = train.gather(frames), train.labels(frames)
     if parts.augment is not None:
         windows = parts.augment(windows)
@@ -194,9 +188,8 @@ def _train_step(
     loss = parts.loss(logits.float(), labels)
     parts.optimizer.zero_grad()
     parts.hardware.backward(loss)
-    if clip_norm is not None:
-        parts.hardware.unscale(parts.optimizer)
-        clip_gradients(parts.model, clip_norm)
+    parts.hardware.unscale(parts.optimizer)
+    parts.clip(parts.model.parameters())
     parts.hardware.step(parts.optimizer)
     parts.schedule.step()
     correct = (logits.detach().argmax(dim=1) == labels).sum()

@@ -1,0 +1,142 @@
+"""What a RunConfig stands for: the data, the network and all that trains it."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from framesweep import augment, hardware, optim, schedule
+from framesweep import model as network
+from framesweep.composition import flatten
+from framesweep.config import RunConfig
+from framesweep.data import store as stores
+from framesweep.data.corpora import build_corpus
+from framesweep.data.store import FrameStore
+from framesweep.data.windows import Windows
+from framesweep.errors import ConfigError
+from framesweep.evaluation import METRICS, Evaluation, evaluate
+from framesweep.prediction import build_network
+from framesweep.schedule import build_schedule
+from framesweep.training import Parts, Plan, objective_sign, steps_per_epoch
+
+IDENTITY_GROUPS = ("data", "model", "optim", "augment", "train", "seed", "objective")
+NOT_IDENTITY = frozenset(
+    "data.root data.cache train.epochs train.patience train.max_minutes "
+    "train.checkpoint_minutes".split()
+)
+"""Keys of the identity groups that may change between a run and its continuation."""
+
+
+@dataclass(slots=True)
+class Experiment:
+    """A run's parts, built and placed on the device, before its first step."""
+
+    config: RunConfig
+    store: FrameStore
+    train: Windows
+    dev: Windows
+    parts: Parts
+    plan: Plan
+    identity: str
+
+    def evaluate(self, windows: Windows) -> Evaluation:
+        """Measures the network as it is on labelled windows."""
+        phones = self.store.phones
+        return evaluate(
+            self.parts.model, windows, self.parts.hardware, len(phones), phones.silence_ids
+        )
+
+    def dev_metrics(self) -> dict[str, float]:
+        """The dev metrics of the network as it is."""
+        return self.evaluate(self.dev).metrics()
+
+
+def build_experiment(config: RunConfig) -> Experiment:
+    """Reads or prepares the data and builds everything that trains on it.
+
+    Raises:
+        ConfigError: a key breaks its rule.
+        DataError: the corpus does.
+    """
+    check(config)
+    resources = hardware.resolve(config.hardware)
+    store = open_frame_store(config)
+    hardware.seed_everything(config.seed)
+    train, dev = (
+        Windows(store.splits[name], config.data.context, resources.device)
+        for name in ("train", "dev")
+    )
+    model = resources.place(build_network(config, store.feature_dim, len(store.phones)))
+    optimizer = optim.build_optimizer(config.optim, model)
+    num_steps = steps_per_epoch(train.num_frames, config.train.batch_size)
+    parts = Parts(
+        model=model,
+        optimizer=optimizer,
+        schedule=schedule.build_schedule(
+            config.optim,
+            optimizer,
+            num_steps * config.train.epochs,
+            num_steps,
+            maximize=objective_sign(config.objective) > 0,
+        ),
+        loss=optim.loss_function(config.optim),
+        clip=partial(optim.clip_gradients, config.optim),
+        augment=augment.build_augment(config.augment, config.data.context, store.feature_dim),
+        hardware=resources,
+    )
+    return Experiment(config, store, train, dev, parts, _plan(config), identity(config, store))
+
+
+def open_frame_store(config: RunConfig) -> FrameStore:
+    """The store of the config's corpus, prepared first where needed."""
+    cache = Path(config.data.cache or Path(config.outputs) / "cache")
+    return stores.open_store(config.data, build_corpus(config.data), cache)
+
+
+def identity(config: RunConfig, store: FrameStore) -> str:
+    """Hash of all that the weights depend on, the hardware aside."""
+    flat = flatten(config)
+    chosen = {
+        key: value
+        for key, value in flat.items()
+        if key.split(".")[0] in IDENTITY_GROUPS and key not in NOT_IDENTITY
+    }
+    text = json.dumps([chosen, store.digest], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def check(config: RunConfig) -> None:
+    """Checks every rule that needs no data, before anything is read or made.
+
+    Raises:
+        ConfigError: naming the key, its rule, the value and the fix.
+    """
+    stores.check(config.data)
+    network.check(config.model)
+    optim.check(config.optim)
+    augment.check(config.augment)
+    hardware.check(config.hardware)
+    for name in (config.objective, *config.further_objectives):
+        if name not in METRICS:
+            raise ConfigError(
+                "objective", f"must be one of {' '.join(sorted(METRICS))}", found=name
+            )
+    for key in ("epochs", "batch_size", "patience", "max_minutes", "checkpoint_minutes"):
+        value = getattr(config.train, key)
+        least_is_one = key in ("epochs", "batch_size", "patience")
+        if value is not None and not (value >= 1 if least_is_one else value > 0):
+            rule = "must be 1 or more" if least_is_one else "must be above 0"
+            raise ConfigError(f"train.{key}", rule, found=value)
+
+
+def _plan(config: RunConfig) -> Plan:
+    return Plan(
+        epochs=config.train.epochs,
+        batch_size=config.train.batch_size,
+        seed=config.seed,
+        objective=config.objective,
+        patience=config.train.patience,
+        max_minutes=config.train.max_minutes,
+        checkpoint_minutes=config.train.checkpoint_minutes,
+    )

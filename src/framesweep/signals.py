@@ -1,0 +1,43 @@
+"""SIGINT and SIGTERM as a wish that work can look at, instead of a blow."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class StopRequest:
+    """The first signal that asked to stop, 0 until then."""
+
+    def __init__(self) -> None:
+        self.signum = 0
+
+    def __call__(self) -> int:
+        return self.signum
+
+
+@contextmanager
+def stop_request() -> Iterator[StopRequest]:
+    """Catches SIGINT and SIGTERM inside; a second SIGINT is a KeyboardInterrupt.
+
+    Outside the main thread, where Python sets no handlers, nothing is caught.
+    """
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        if request.signum and signum == signal.SIGINT:
+            raise KeyboardInterrupt
+        request.signum = request.signum or signum
+
+    before = {signum: signal.signal(signum, note) for signum in SIGNALS}
+    try:
+        yield request
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)

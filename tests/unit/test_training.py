@@ -1,0 +1,222 @@
+import math
+import signal
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from framesweep.checkpoint import Checkpoints
+from framesweep.config import AdamConfig, DataConfig, HardwareConfig, ModelConfig
+from framesweep.data.store import open_store
+from framesweep.data.windows import Windows
+from framesweep.errors import CheckpointError, Interrupted, NonFiniteLossError
+from framesweep.evaluation import evaluate
+from framesweep.hardware import resolve, seed_everything
+from framesweep.model import build_model
+from framesweep.optim import build_optimizer, clip_gradients, loss_function
+from framesweep.schedule import build_schedule
+from framesweep.training import Parts, Plan, epoch_order, fit, steps_per_epoch
+from toy import NAMES, ToyCorpus
+
+CONTEXT, BATCH = 2, 32
+
+
+class Recorder:
+    """A listener that notes what it hears, and gives a signal at a chosen step."""
+
+    def __init__(self, stop_at=None):
+        self.epochs, self.restored, self.now = [], [], None
+        self.stop_at = stop_at
+
+    def on_restore(self, history):
+        self.restored = list(history)
+
+    def on_step(self, epoch, step, num_steps):
+        self.now = (epoch, step)
+
+    def on_epoch(self, epoch, metrics):
+        self.epochs.append((epoch, metrics))
+
+    def stop_signal(self):
+        return signal.SIGTERM if self.now == self.stop_at else 0
+
+
+class Job:
+    """Everything `fit` takes, on the toy corpus."""
+
+    def __init__(self, folder, *, epochs=3, lr=3e-3, schedule="onecycle", identity="x", **plan):
+        config = DataConfig(context=CONTEXT)
+        store = open_store(config, ToyCorpus(), folder / "cache")
+        seed_everything(1)
+        hardware = resolve(HardwareConfig(device="cpu", precision="fp32", threads=1))
+        self.train, self.dev = (
+            Windows(store.splits[s], CONTEXT, hardware.device) for s in ("train", "dev")
+        )
+        model = build_model(ModelConfig(widths=[16, 16]), self.train.window_dim, len(NAMES))
+        optim = AdamConfig(lr=lr, schedule=schedule)
+        optimizer = build_optimizer(optim, model)
+        steps = steps_per_epoch(self.train.num_frames, BATCH)
+        self.parts = Parts(
+            model=model,
+            optimizer=optimizer,
+            schedule=build_schedule(optim, optimizer, steps * epochs, steps),
+            loss=loss_function(optim),
+            clip=partial(clip_gradients, optim),
+            augment=None,
+            hardware=hardware,
+        )
+        self.plan = Plan(
+            epochs=epochs, batch_size=BATCH, seed=5, **{"objective": "dev/accuracy", **plan}
+        )
+        self.checkpoints = Checkpoints(folder / "checkpoints", identity)
+
+    def evaluate(self):
+        return evaluate(
+            self.parts.model, self.dev, self.parts.hardware, len(NAMES), (0,)
+        ).metrics()
+
+    def fit(self, listener):
+        return fit(self.parts, self.train, self.evaluate, self.plan, self.checkpoints, listener)
+
+    def weights(self):
+        return {k: v.clone() for k, v in self.parts.model.state_dict().items()}
+
+
+def timeless(history):
+    return [{k: v for k, v in m.items() if "per_second" not in k} for m in history]
+
+
+def test_it_learns_and_reports_each_epoch_once(tmp_path):
+    listener = Recorder()
+    progress = Job(tmp_path, epochs=12, schedule="constant").fit(listener)
+    assert [epoch for epoch, _ in listener.epochs] == list(range(1, 13))
+    assert [metrics for _, metrics in listener.epochs] == progress.history
+    assert progress.best("dev/accuracy") > 0.7
+    assert progress.best("dev/accuracy") == max(m["dev/accuracy"] for m in progress.history)
+
+
+def test_order_is_a_permutation_of_seed_and_epoch():
+    orders = [epoch_order(seed, epoch, 1000) for seed in (0, 1) for epoch in (1, 2)]
+    for order in orders:
+        assert sorted(order.tolist()) == list(range(1000))
+    assert len({tuple(order.tolist()) for order in orders}) == 4
+    assert torch.equal(orders[0], epoch_order(0, 1, 1000))
+
+
+def test_metrics_are_exact_over_frames(tmp_path):
+    job = Job(tmp_path)
+    job.fit(Recorder())
+    model = job.parts.model.eval()
+    frames = torch.arange(job.dev.num_frames)
+    with torch.no_grad():
+        logits = model(job.dev.gather(frames).clone()).double()
+    labels = job.dev.labels(frames)
+    hits = logits.argmax(1) == labels
+    metrics = job.evaluate()
+    loss = -torch.log_softmax(logits, 1)[frames, labels].mean()
+    assert metrics["dev/loss"] == pytest.approx(loss.item(), rel=1e-5)
+    assert metrics["dev/accuracy"] == hits.double().mean().item()
+    assert metrics["dev/speech_accuracy"] == pytest.approx(
+        hits[labels != 0].double().mean().item()
+    )
+    edges = job.dev.edges(frames)
+    assert metrics["dev/edge_accuracy"] == pytest.approx(hits[edges].double().mean().item())
+
+
+def test_same_seed_same_bits(tmp_path):
+    outcomes = []
+    for name in ("a", "b"):
+        job = Job(tmp_path / name)
+        outcomes.append((timeless(job.fit(Recorder()).history), job.weights()))
+    assert outcomes[0][0] == outcomes[1][0]
+    for name, tensor in outcomes[0][1].items():
+        assert torch.equal(tensor, outcomes[1][1][name]), name
+
+
+@pytest.mark.parametrize("stop_at", [(1, 1), (2, 3), (3, 4)])
+@pytest.mark.parametrize("schedule", ["onecycle", "plateau"])
+def test_stopped_and_continued_equals_never_stopped(tmp_path, schedule, stop_at):
+    whole = Job(tmp_path / "whole", schedule=schedule)
+    history = whole.fit(Recorder()).history
+    with pytest.raises(Interrupted) as stopped:
+        Job(tmp_path / "cut", schedule=schedule).fit(Recorder(stop_at=stop_at))
+    assert stopped.value.exit_code == 128 + signal.SIGTERM
+    torch.rand(17)  # what a process did meanwhile must not matter
+    rest, listener = Job(tmp_path / "cut", schedule=schedule), Recorder()
+    progress = rest.fit(listener)
+    assert len(listener.restored) == stop_at[0] - 1
+    assert timeless(progress.history) == timeless(history)
+    for name, tensor in whole.weights().items():
+        assert torch.equal(tensor, rest.weights()[name]), name
+    for name in ("last.pt", "best.safetensors"):
+        assert (rest.checkpoints.last.parent / name).exists()
+    best = (job.checkpoints.best.read_bytes() for job in (whole, rest))
+    assert next(best) == next(best)
+
+
+def test_patience_stops_after_epochs_without_gain(tmp_path):
+    listener = Recorder()
+    job = Job(tmp_path, epochs=50, lr=1e-12, schedule="constant", patience=2)
+    job.evaluate = lambda: {"dev/accuracy": 0.5}
+    progress = job.fit(listener)
+    assert progress.best_epoch == 1
+    assert len(progress.history) == 3
+
+
+def test_a_loss_as_objective_is_minimised(tmp_path):
+    values = iter([3.0, 1.0, 2.0])
+    job = Job(tmp_path, objective="dev/loss")
+    job.evaluate = lambda: {"dev/loss": next(values)}
+    assert job.fit(Recorder()).best_epoch == 2
+
+
+def test_max_minutes_ends_within_an_epoch(tmp_path):
+    progress = Job(tmp_path, epochs=1000, max_minutes=1e-9).fit(Recorder())
+    assert len(progress.history) == 1
+
+
+def test_a_lost_loss_stops_with_the_last_good_checkpoint(tmp_path):
+    job = Job(tmp_path, epochs=1)
+    job.fit(Recorder())
+    good = job.checkpoints.last.read_bytes()
+    again = Job(tmp_path, epochs=3)
+    again.parts.loss = lambda logits, labels: logits.sum() * math.nan
+    with pytest.raises(NonFiniteLossError, match="became nan in epoch 2"):
+        again.fit(Recorder())
+    assert job.checkpoints.last.read_bytes() == good
+
+
+def test_a_checkpoint_of_another_config_is_refused(tmp_path):
+    Job(tmp_path, epochs=1).fit(Recorder())
+    with pytest.raises(CheckpointError, match="config y"):
+        Job(tmp_path, epochs=2, identity="y").fit(Recorder())
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"x" * 99]
+)
+def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
+    job = Job(tmp_path, epochs=1)
+    job.fit(Recorder())
+    job.checkpoints.last.write_bytes(damage(job.checkpoints.last.read_bytes()))
+    with pytest.raises(CheckpointError, match=r"last\.pt: must be a readable checkpoint"):
+        Job(tmp_path, epochs=2).fit(Recorder())
+
+
+def test_checkpoints_within_an_epoch(tmp_path):
+    saves = []
+    job = Job(tmp_path, epochs=1, checkpoint_minutes=1e-9)
+    save = job.checkpoints.save
+    job.checkpoints.save = lambda state: (saves.append(state["progress"]["step"]), save(state))
+    job.fit(Recorder())
+    steps = steps_per_epoch(job.train.num_frames, BATCH)
+    assert saves == [*range(1, steps), 0]
+
+
+def test_every_frame_is_trained_on_once_an_epoch(tmp_path):
+    job, seen = Job(tmp_path, epochs=1), []
+    gather = job.train.gather
+    job.train.gather = lambda frames: (seen.extend(frames.tolist()), gather(frames))[1]
+    job.fit(Recorder())
+    np.testing.assert_array_equal(sorted(seen), np.arange(job.train.num_frames))
