@@ -22,7 +22,7 @@ def register() -> None:
     for group, schemas in SCHEMAS.items():
         for name, schema in schemas.items():
             store.store(group=f"schema/{group}", name=name, node=schema)
-    OmegaConf.register_new_resolver("framesweep.id", lambda: PROCESS_ID, replace=True)
+    OmegaConf.register_resolver("framesweep.id", lambda: PROCESS_ID, replace=True)
 
 
 def find_conf() -> Path:
