@@ -1,0 +1,23 @@
+"""Composing one option of one config group, as the command line would."""
+
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from framesweep.composition import find_conf, register
+
+CONF = find_conf()
+register()
+
+
+def names(group: str) -> list[str]:
+    """The options of a group, by their files."""
+    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+
+
+def build(group: str, option: str, *overrides: str) -> Any:
+    """The typed config of `group=option` with `group.key=value` overrides."""
+    with initialize_config_dir(str(CONF)):
+        composed = compose(f"{group}/{option}", overrides=list(overrides))
+    return OmegaConf.to_object(composed[group])
