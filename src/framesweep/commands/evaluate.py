@@ -1,0 +1,29 @@
+"""framesweep evaluate: a run's metrics on a split."""
+
+from pathlib import Path
+
+import click
+
+from framesweep.commands.options import load_runs, run_options
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN_ID")
+@click.option("--split", default="test", show_default=True, help="Split with labels.")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Also write the confusion matrix and per-phone scores into this folder.",
+)
+@run_options
+def command(run_id: str, split: str, report: Path | None, **options: object) -> None:
+    """Measure a run on a split that has labels."""
+    from framesweep.report import write_report
+
+    run = load_runs([run_id], **options)[0]
+    evaluation = run.evaluate(split)
+    for name, value in evaluation.metrics().items():
+        click.echo(f"{name:24} {value:.4f}")
+    if report is not None:
+        for path in write_report(report, [], evaluation.confusion, run.store.phones):
+            click.echo(path)

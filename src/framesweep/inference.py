@@ -1,0 +1,98 @@
+"""Trained runs over whole splits: posteriors of one, or of several averaged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from framesweep.checkpoint import load_weights
+from framesweep.composition import load
+from framesweep.config import RunConfig
+from framesweep.data.store import FrameStore
+from framesweep.data.windows import Windows
+from framesweep.errors import CheckpointError, DataError
+from framesweep.evaluation import Evaluation, evaluate, forward
+from framesweep.experiment import open_frame_store
+from framesweep.hardware import Hardware, resolve
+from framesweep.prediction import CONFIG, WEIGHTS, build_network
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedRun:
+    """A run's best network on the device, and the store it reads."""
+
+    directory: Path
+    config: RunConfig
+    store: FrameStore
+    model: nn.Module
+    hardware: Hardware
+
+    def windows(self, split: str) -> Windows:
+        """The windows of a split; raises DataError where the corpus has no such split."""
+        if split not in self.store.splits:
+            raise DataError(
+                self.store.name, f"must have a split {split}", found=list(self.store.splits)
+            )
+        device = self.hardware.device
+        return Windows(self.store.splits[split], self.config.data.context, device)
+
+    def posteriors(self, split: str) -> Tensor:
+        """(N, C) float32 probabilities on the CPU, frames in the split's order."""
+        windows = self.windows(split)
+        result = torch.empty(windows.num_frames, len(self.store.phones))
+        for frames, logits in forward(self.model, windows, self.hardware):
+            result[frames.cpu()] = logits.softmax(dim=1).cpu()
+        return result
+
+    def evaluate(self, split: str) -> Evaluation:
+        """Measures on a split; raises DataError where its labels were kept back."""
+        windows = self.windows(split)
+        if not windows.labelled:
+            raise DataError(
+                f"{self.store.name} {split}",
+                "must have labels to be evaluated",
+                fix="framesweep predict works without labels.",
+            )
+        phones = self.store.phones
+        return evaluate(self.model, windows, self.hardware, len(phones), phones.silence_ids)
+
+
+def load_trained(directory: Path, overrides: Sequence[str] = ()) -> TrainedRun:
+    """The best network of the run in `directory`, its config changed by `key=value` overrides.
+
+    Raises:
+        CheckpointError: the run has no finished epoch, or its files are damaged.
+        DataError: its corpus cannot be read.
+    """
+    folder = directory / "model"
+    if not (folder / WEIGHTS).exists():
+        raise CheckpointError(
+            directory, f"must hold model/{WEIGHTS}", fix="The run has no finished training yet."
+        )
+    config = load((folder / CONFIG).read_text(encoding="utf-8"), list(overrides), folder)
+    hardware = resolve(config.hardware)
+    store = open_frame_store(config)
+    model = hardware.place(build_network(config, store.feature_dim, len(store.phones)))
+    load_weights(model, folder / WEIGHTS)
+    return TrainedRun(directory, config, store, model, hardware)
+
+
+def ensemble_posteriors(runs: Sequence[TrainedRun], split: str) -> Tensor:
+    """(N, C) probabilities averaged over runs.
+
+    Raises:
+        DataError: the runs were trained on different corpora.
+    """
+    for run in runs:
+        if run.store.digest != runs[0].store.digest:
+            raise DataError(
+                run.directory,
+                f"must be trained on the same data as {runs[0].directory}",
+                fix="Average only runs of one corpus.",
+            )
+    total = runs[0].posteriors(split)
+    for run in runs[1:]:
+        total += run.posteriors(split)
+    return total / len(runs)
