@@ -9,6 +9,9 @@ import numpy as np
 from framesweep.data.corpus import Array
 from framesweep.errors import DataError
 
+MAX_RANK = 64
+"""Dimensions of an array; numpy's own limit."""
+
 # Booleans, integers, floats, byte strings, strings, objects; as numpy names them in files.
 _DTYPE = re.compile(r"[<>|=]?(\?|b1|[iu][1248]|f[248]|[SU][1-9][0-9]{0,5}|O[48]?)")
 
@@ -37,8 +40,9 @@ def view(
     Raises:
         DataError: it does not, or `shape` is none.
     """
-    if dtype.hasobject or not all(type(size) is int and size >= 0 for size in shape):
-        raise DataError(where, "arrays must have a type and a shape that bytes can have")
+    if dtype.hasobject:
+        raise DataError(where, "objects must not be made of bytes")
+    check_shape(shape, where)
     expected = math.prod(shape) * dtype.itemsize
     if len(data) != expected:
         raise DataError(
@@ -51,6 +55,12 @@ def view(
         return np.ndarray(shape, dtype, data, order="F" if fortran_order else "C")
     except (ValueError, OverflowError) as error:
         raise DataError(where, f"arrays must have a shape numpy can hold ({error})") from None
+
+
+def check_shape(shape: tuple[Any, ...], where: object) -> None:
+    """Raises DataError unless `shape` is up to 64 sizes of 0 to 2**62."""
+    if len(shape) > MAX_RANK or not all(type(n) is int and 0 <= n <= 2**62 for n in shape):
+        raise DataError(where, "arrays must have a shape of a few whole numbers")
 
 
 def native(array: Array) -> Array:

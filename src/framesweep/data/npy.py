@@ -139,6 +139,8 @@ def _unpack(path: Path) -> memoryview:
                 while chunk := file.read(_CHUNK):
                     unpacked[at : at + len(chunk)] = chunk
                     at += len(chunk)
+            if at != member.file_size:
+                raise zipfile.BadZipFile(f"{at} bytes where it lists {member.file_size}")
             return memoryview(unpacked).toreadonly()[:at]
     except (
         OSError,

@@ -65,7 +65,7 @@ class Interpreter(ABC):
                 if code not in opcodes:
                     raise self.refusal(f"opcode {_OPCODE_NAMES.get(code, hex(code))}")
                 opcodes[code](self)
-        except (IndexError, KeyError, ValueError) as error:
+        except (IndexError, KeyError, ValueError, OverflowError) as error:
             raise DataError(
                 self.where,
                 f"must hold one whole pickle ({type(error).__name__}: {error})",

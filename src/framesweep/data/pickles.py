@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from framesweep.data.buffers import native, plain_dtype, view
+from framesweep.data.buffers import check_shape, native, plain_dtype, view
 from framesweep.data.corpus import Array
 from framesweep.data.opcodes import Interpreter
 from framesweep.errors import DataError
@@ -121,25 +121,21 @@ class _ArrayReader(Interpreter):
                 _PickledArray(value=None),
                 (int(), tuple() as shape, _PickledDtype(value=dtype), int() as fortran, data),
             ):
-                order = bool(fortran)
                 if type(data) is list and dtype.hasobject:
-                    self._fill(target, shape, order, data)
+                    self._fill(target, shape, data)
                 elif isinstance(data, memoryview):
                     target.size = len(data)
-                    value = view(data, dtype, shape, fortran_order=order, where=self.where)
+                    value = view(
+                        data, dtype, shape, fortran_order=bool(fortran), where=self.where
+                    )
                     target.value = value if dtype.isnative else native(value)
                 else:
                     raise self.refusal(f"an array made of {type(data).__name__}")
             case _:
                 raise self.refusal(f"an unusual state of {type(target).__name__}")
 
-    def _fill(
-        self,
-        target: _PickledArray,
-        shape: tuple[Any, ...],
-        fortran_order: bool,
-        elements: list[Any],
-    ) -> None:
+    def _fill(self, target: _PickledArray, shape: tuple[Any, ...], elements: list[Any]) -> None:
+        check_shape(shape, self.where)
         arrays = [element for element in elements if isinstance(element, _PickledArray)]
         target.size = 8 * len(elements) + sum(array.size for array in arrays)
         target.depth = 1 + max((array.depth for array in arrays), default=0)
@@ -149,14 +145,15 @@ class _ArrayReader(Interpreter):
         flat = np.empty(len(elements), dtype=object)
         for i, element in enumerate(elements):
             flat[i] = self._element(element)
-        target.value = flat.reshape(shape, order="F" if fortran_order else "C")
+        # Lists of elements are in C order, whatever the array was in.
+        target.value = flat.reshape(shape)
 
     def _element(self, element: Any) -> Any:
         match element:
             case _PickledArray(value=np.ndarray() as array):
                 return array
-            case memoryview():
-                return self._as_text(element)
+            case memoryview() | np.bytes_():
+                return self._as_text(memoryview(element))
             case None | str() | int() | float() | np.generic():
                 return element
         raise self.refusal(f"{type(element).__name__} in an array")

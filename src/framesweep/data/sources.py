@@ -46,11 +46,14 @@ def find_phones(root: Path, phones: str | None) -> Path | None:
 
 
 def read_phones(path: Path) -> PhoneSet:
-    """The phones in a file of `PHONE id` lines in any order; ids must run 0, 1, 2, ..."""
+    """The phones in a file of `PHONE id` lines in any order, ids running 0, 1, 2, ..., or of
+    one phone a line in order."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(path, f"must be a readable text file ({error})") from None
+    if any(lines) and all(len(line.split()) <= 1 for line in lines):
+        return PhoneSet(tuple(line.strip() for line in lines if line.strip()))
     pairs = []
     for number, line in enumerate(lines, start=1):
         fields = line.split()
