@@ -93,8 +93,9 @@ class SegmentsConfig(DataConfig):
     """File of phones, one a line or `PHONE id`; null for all phones of the corpus, sorted."""
     fold: Literal["48", "39", "unstressed"] | None = None
     """Merge phones before training: TIMIT's 61 to 48 or 39, or 71 stress-marked to 41."""
-    gap_phone: str = "sil"
-    """Label of frames that no segment covers, and of segments with an empty name."""
+    gap_phone: str | None = None
+    """Label of frames that no segment covers and of segments with an empty name; null for the
+    phones' own silence, or sil."""
     split: Literal["folders", "lists", "speakers", "utterances"] = "folders"
     """What tells splits apart: folders, list files, a share of speakers, or of utterances."""
     train: str = "train"
@@ -116,22 +117,24 @@ class SegmentsConfig(DataConfig):
     """Share of speakers, or of utterances, that become test, 0 to 1."""
     sample_rate: int = 16_000
     """Rate in Hz to which all sound is brought."""
-    features: Literal["mel", "mfcc"] = "mel"
+    features: Literal["fbank", "mfcc"] = "fbank"
     """Log-mel bins or mel-frequency cepstral coefficients."""
     num_mel_bins: int = 40
     """Mel bins a frame; with mfcc, of the spectrum they are made from."""
     num_ceps: int = 13
     """With mfcc: coefficients a frame."""
-    frame_length: float = 25.0
-    """Window in ms."""
-    frame_shift: float = 10.0
-    """Time between two frames in ms."""
-    low_freq: float = 20.0
-    """Lower edge of the lowest mel bin in Hz."""
-    high_freq: float = 0.0
-    """Upper edge of the highest mel bin in Hz; 0 or less counts down from half the rate."""
-    window: Literal["povey", "hamming", "hanning", "rectangular"] = "povey"
+    window_ms: float = 25.0
+    """Length of a frame's window in ms."""
+    shift_ms: float = 10.0
+    """Time from one frame to the next in ms."""
+    window_type: Literal["povey", "hamming", "hanning", "rectangular"] = "povey"
     """Window function."""
+    low_freq: float = 20.0
+    """Lower edge of the first mel filter in Hz."""
+    high_freq: float = 0.0
+    """Upper edge of the last mel filter in Hz; 0 or less counts from half the sample rate."""
+    use_energy: bool = False
+    """Log energy of the frame, before the mel bins or in place of cepstrum 0."""
     deltas: int = 0
     """Append time derivatives up to this order, 0 to 2."""
     workers: int | None = None
@@ -349,6 +352,8 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "demo": DemoConfig,
         "hw1p2": Hw1p2Config,
         "hw1p2_folders": Hw1p2FoldersConfig,
+        "segments": SegmentsConfig,
+        "kaldi": KaldiConfig,
     },
     "model": {"mlp": ModelConfig},
     "optim": {

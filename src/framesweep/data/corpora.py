@@ -2,13 +2,22 @@
 
 from importlib import import_module
 
-from framesweep.config import DataConfig, DemoConfig, Hw1p2Config, Hw1p2FoldersConfig
+from framesweep.config import (
+    DataConfig,
+    DemoConfig,
+    Hw1p2Config,
+    Hw1p2FoldersConfig,
+    KaldiConfig,
+    SegmentsConfig,
+)
 from framesweep.data.corpus import Corpus
 
 READERS: dict[type[DataConfig], tuple[str, str]] = {
     DemoConfig: ("framesweep.data.demo", "DemoCorpus"),
     Hw1p2Config: ("framesweep.data.hw1p2", "Hw1p2Corpus"),
     Hw1p2FoldersConfig: ("framesweep.data.folders", "FoldersCorpus"),
+    KaldiConfig: ("framesweep.data.kaldi", "KaldiCorpus"),
+    SegmentsConfig: ("framesweep.data.segments", "SegmentsCorpus"),
 }
 """Where each format's reader is; imported when needed, for what a format alone needs."""
 

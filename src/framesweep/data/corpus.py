@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
 import numpy.typing as npt
 
 from framesweep.phones import PhoneSet
@@ -60,3 +60,11 @@ class Corpus(Protocol):
     def phone_set(self, num_classes: int) -> PhoneSet:
         """Names of the labels; `num_classes` is the largest label seen plus one."""
         ...
+
+
+@runtime_checkable
+class InParts(Protocol):
+    """A corpus whose reading is long work that can be cut short and go on."""
+
+    parts: Path | None
+    """Folder for what has been read so far; None for none."""

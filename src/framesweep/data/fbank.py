@@ -34,6 +34,8 @@ class FeatureOptions:
         energy_floor: least energy before its log, on the 16-bit scale; 0 for none.
         snip_edges: only windows that lie wholly in the sound; else there is one frame for
             every shift and the sound is mirrored at its edges.
+        window_type: window function.
+        deltas: highest order of time derivatives that are appended, 0 to 2.
     """
 
     kind: Literal["fbank", "mfcc"] = "fbank"
@@ -46,13 +48,14 @@ class FeatureOptions:
     use_energy: bool = False
     energy_floor: float = 0.0
     snip_edges: bool = True
+    window_type: Literal["povey", "hamming", "hanning", "rectangular"] = "povey"
+    deltas: int = 0
 
     @property
     def dim(self) -> int:
         """Features a frame."""
-        if self.kind == "mfcc":
-            return self.num_ceps
-        return self.num_mel_bins + self.use_energy
+        static = self.num_ceps if self.kind == "mfcc" else self.num_mel_bins + self.use_energy
+        return static * (1 + self.deltas)
 
     def check(self, key: str = "data") -> None:
         """Raises ConfigError, under `key`, for the first option that breaks its rule."""
@@ -69,6 +72,8 @@ class FeatureOptions:
             raise ConfigError(
                 f"{key}.num_ceps", "must not exceed num_mel_bins", found=self.num_ceps
             )
+        if self.deltas not in (0, 1, 2):
+            raise ConfigError(f"{key}.deltas", "must be 0, 1 or 2", found=self.deltas)
         for name in ("low_freq", "energy_floor"):
             if getattr(self, name) < 0:
                 raise ConfigError(
@@ -94,10 +99,28 @@ def mel_features(
     extractor = _extractor(sample_rate, options)
     extractor.accept_waveform(sample_rate, np.asarray(samples, np.float32) * INT16_SCALE)
     extractor.input_finished()
-    features = np.empty((extractor.num_frames_ready, options.dim), dtype=np.float32)
+    static = options.dim // (1 + options.deltas)
+    features = np.empty((extractor.num_frames_ready, static), dtype=np.float32)
     for frame in range(len(features)):
         features[frame] = extractor.get_frame(frame)
-    return features
+    return append_deltas(features, options.deltas)
+
+
+def append_deltas(features: Array, order: int) -> Array:
+    """(T, D) to (T, D * (1 + order)): the features, then each time derivative in turn.
+
+    A derivative is the slope of the line through five frames, and that of a higher order the
+    slope of slopes; frames beyond the edges count as the edge frame (Kaldi's add-deltas).
+    """
+    slope = np.array([-2.0, -1.0, 0.0, 1.0, 2.0]) / 10.0
+    parts, kernel = [features], np.ones(1)
+    for _ in range(order if len(features) else 0):
+        kernel = np.convolve(kernel, slope)
+        reach = len(kernel) // 2
+        edged = np.pad(features, ((reach, reach), (0, 0)), mode="edge")
+        rows = np.lib.stride_tricks.sliding_window_view(edged, len(kernel), axis=0)
+        parts.append((rows @ kernel).astype(np.float32))
+    return np.concatenate(parts, axis=1)
 
 
 def num_frames(num_samples: int, sample_rate: int, options: FeatureOptions) -> int:
@@ -136,6 +159,7 @@ def _extractor(sample_rate: int, options: FeatureOptions) -> Any:
         frame_length_ms=options.window_ms,
         dither=0.0,
         snip_edges=options.snip_edges,
+        window_type=options.window_type,
     )
     mel = knf.MelBanksOptions(
         num_bins=options.num_mel_bins,

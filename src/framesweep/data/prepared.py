@@ -11,6 +11,7 @@ A prepared corpus is a folder of
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from framesweep.data.corpus import Array, Corpus, Utterance
+from framesweep.data.corpus import Array, Corpus, InParts, Utterance
 from framesweep.errors import DataError
 from framesweep.files import atomic_folder
 from framesweep.phones import PhoneSet
@@ -79,8 +80,12 @@ def prepare(corpus: Corpus, cache: Path) -> PreparedCorpus:
     """
     folder = cache / f"{corpus.name}-{_key(corpus)}"
     if not (folder / "meta.json").exists():
+        parts = folder.with_name(f".{folder.name}.parts")
+        if isinstance(corpus, InParts):
+            corpus.parts = parts
         with atomic_folder(folder) as temporary:
             _fill(corpus, temporary)
+        shutil.rmtree(parts, ignore_errors=True)
     return open_prepared(folder)
 
 
