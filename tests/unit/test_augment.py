@@ -1,0 +1,137 @@
+"""Properties of masks on windows."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import options
+from framesweep.augment import build_augment
+from framesweep.config import AugmentConfig
+from framesweep.errors import ConfigError
+
+CONTEXT, BINS, BATCH = 7, 10, 4000
+FRAMES = 2 * CONTEXT + 1
+
+
+def masked(**keys: int) -> Tensor:
+    """(B, frames, bins) bool: which values were zeroed, in windows without a zero."""
+    torch.manual_seed(0)
+    config = AugmentConfig(**({"time_masks": 0, "freq_masks": 0} | keys))
+    augment = build_augment(config, CONTEXT, BINS)
+    assert augment is not None
+    windows = torch.rand(BATCH, FRAMES * BINS) + 1.0
+    before = windows.clone()
+    out = augment(windows)
+    assert out.data_ptr() == windows.data_ptr()
+    assert torch.equal(out[out != 0], before[out != 0])
+    return out.view(BATCH, FRAMES, BINS) == 0
+
+
+def num_runs(flags: Tensor) -> Tensor:
+    """(B, L) bool -> (B,) how many runs of True there are."""
+    padded = torch.nn.functional.pad(flags.int(), (1, 0))
+    return (padded.diff(dim=1) == 1).sum(dim=1)
+
+
+@pytest.mark.parametrize("masks", [1, 2, 3])
+def test_time_masks(masks: int) -> None:
+    zeroed = masked(time_masks=masks, time_width=4)
+    frames = zeroed.any(dim=2)
+    assert torch.equal(frames, zeroed.all(dim=2)), "a frame is masked whole or not at all"
+    assert not frames[:, CONTEXT].any()
+    assert 4 * (masks - 1) < frames.sum(dim=1).max() <= 4 * masks
+    # A run that the centre frame parts counts twice.
+    assert num_runs(frames).max() <= masks + 1
+    frames[:, CONTEXT] = frames[:, CONTEXT - 1] & frames[:, CONTEXT + 1]
+    assert num_runs(frames).max() == masks
+
+
+@pytest.mark.parametrize("masks", [1, 2])
+def test_frequency_masks(masks: int) -> None:
+    zeroed = masked(freq_masks=masks, freq_width=3)
+    assert not zeroed[:, CONTEXT].any()
+    others = torch.cat([zeroed[:, :CONTEXT], zeroed[:, CONTEXT + 1 :]], dim=1)
+    assert torch.equal(others.any(dim=1), others.all(dim=1)), "a bin is masked in all frames"
+    bins = others.any(dim=1)
+    assert bins.sum(dim=1).max() == 3 * masks
+    assert num_runs(bins).max() == masks
+
+
+def test_widths_and_places_are_uniform() -> None:
+    bins = masked(freq_masks=1, freq_width=3)[:, 0]
+    widths = bins.sum(dim=1)
+    shares = torch.bincount(widths, minlength=4) / BATCH
+    torch.testing.assert_close(shares, torch.full((4,), 0.25), atol=0.03, rtol=0)
+    starts = bins[widths == 3].int().argmax(dim=1)
+    places = torch.bincount(starts) / len(starts)
+    torch.testing.assert_close(places, torch.full((8,), 1 / 8), atol=0.04, rtol=0)
+
+
+def test_a_mask_as_wide_as_the_axis() -> None:
+    zeroed = masked(time_masks=1, time_width=1000, freq_masks=1, freq_width=BINS)
+    kept = ~zeroed
+    assert kept[:, CONTEXT].all()
+    assert (kept.sum(dim=(1, 2)) == BINS).any(), "some windows keep the centre frame alone"
+
+
+def test_windows_differ_and_follow_the_seed() -> None:
+    first = masked(time_masks=2, time_width=5, freq_masks=2, freq_width=6)
+    assert len(first.flatten(1).unique(dim=0)) > BATCH / 2
+    assert torch.equal(first, masked(time_masks=2, time_width=5, freq_masks=2, freq_width=6))
+
+
+def test_randomness_is_torchs_own() -> None:
+    """A checkpoint that restores torch's generator restores the masks."""
+    augment = build_augment(AugmentConfig(time_masks=1), CONTEXT, BINS)
+    assert augment is not None
+    state = torch.get_rng_state()
+    first = augment(torch.ones(64, FRAMES * BINS))
+    second = augment(torch.ones(64, FRAMES * BINS))
+    torch.set_rng_state(state)
+    assert torch.equal(augment(torch.ones(64, FRAMES * BINS)), first)
+    assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("keys", "context"),
+    [
+        ({}, 5),
+        ({"time_masks": 2, "freq_masks": 2}, 0),
+        ({"time_masks": 2, "time_width": 0}, 5),
+        ({"freq_masks": 2, "freq_width": 0}, 5),
+    ],
+)
+def test_nothing_to_mask(keys: dict[str, int], context: int) -> None:
+    assert build_augment(AugmentConfig(**keys), context, BINS) is None
+
+
+def test_the_options() -> None:
+    assert options.names("augment") == ["none", "specaugment"]
+    assert build_augment(options.build("augment", "none"), 25, 40) is None
+    for context in (1, 25, 50):
+        augment = build_augment(options.build("augment", "specaugment"), context, 40)
+        assert augment is not None
+        windows = torch.ones(512, (2 * context + 1) * 40)
+        masked_share = (augment(windows) == 0).float().mean()
+        assert 0.05 < masked_share < 0.6
+
+
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        ({"time_masks": -1}, "augment.time_masks: must be between 0 and 100; found -1"),
+        ({"freq_masks": 101}, "augment.freq_masks: must be between 0 and 100; found 101"),
+        ({"time_width": -1}, "augment.time_width: must be 0 or more; found -1"),
+        ({"freq_width": -1}, "augment.freq_width: must be 0 or more; found -1"),
+        (
+            {"freq_masks": 1, "freq_width": 11},
+            "augment.freq_width: must be at most the 10 bins of a frame; found 11",
+        ),
+    ],
+)
+def test_rules(keys: dict[str, Any], line: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        build_augment(AugmentConfig(**keys), CONTEXT, BINS)
+    assert str(raised.value).startswith(line)
