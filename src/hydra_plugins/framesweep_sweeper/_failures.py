@@ -1,0 +1,58 @@
+"""What went wrong in a job, in one word and one line."""
+
+import signal
+
+OUT_OF_MEMORY = "out_of_memory"
+NAN_LOSS = "nan_loss"
+NAN_OBJECTIVE = "nan_objective"
+BAD_OBJECTIVE = "bad_objective"
+EXCEPTION = "exception"
+KILLED = "killed"
+CONFIG = "config"
+
+FIRST_SIGNAL_EXIT = 128
+
+
+def reason_of(error: BaseException) -> str:
+    """One of the reasons above; an error may bring its own as `failure_reason`."""
+    own = getattr(error, "failure_reason", None)
+    if isinstance(own, str):
+        return own
+    names = {base.__name__ for base in type(error).__mro__}
+    text = str(error).lower()
+    if "OutOfMemoryError" in names or isinstance(error, MemoryError):
+        return OUT_OF_MEMORY
+    if isinstance(error, RuntimeError) and ("out of memory" in text or "alloc" in text):
+        return OUT_OF_MEMORY
+    if isinstance(error, FloatingPointError) or any("NonFinite" in name for name in names):
+        return NAN_LOSS
+    return EXCEPTION
+
+
+def message_of(error: BaseException) -> str:
+    """Type and first line of an error."""
+    lines = str(error).strip().splitlines()
+    name = type(error).__name__
+    return f"{name}: {lines[0]}" if lines else name
+
+
+def is_interruption(error: BaseException) -> bool:
+    """Whether a job stopped because a signal asked it to, so that it can go on later.
+
+    Such are KeyboardInterrupt, and any error or SystemExit that brings the exit code
+    128 + signal.
+    """
+    code = error.code if isinstance(error, SystemExit) else getattr(error, "exit_code", None)
+    return isinstance(error, KeyboardInterrupt) or (
+        isinstance(code, int) and code > FIRST_SIGNAL_EXIT
+    )
+
+
+def death_of(returncode: int) -> str:
+    """How a worker process ended, as `killed by SIGKILL`."""
+    if returncode >= 0:
+        return f"worker exited with code {returncode}"
+    try:
+        return f"worker killed by {signal.Signals(-returncode).name}"
+    except ValueError:
+        return f"worker killed by signal {-returncode}"

@@ -1,0 +1,247 @@
+"""From the settings of `hydra.sweeper` to a finished study."""
+
+import re
+from collections.abc import Callable
+from dataclasses import fields
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import optuna
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra.core.plugins import Plugins
+from hydra.types import HydraContext, TaskFunction
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from optuna.storages import BaseStorage
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from hydra_plugins.framesweep_sweeper._errors import FailedSweepError, SweepError
+from hydra_plugins.framesweep_sweeper._identity import begin, choose_name, identify, name_from
+from hydra_plugins.framesweep_sweeper._ledger import ENDED, Claim, Ledger
+from hydra_plugins.framesweep_sweeper._lock import StorageLock
+from hydra_plugins.framesweep_sweeper._pool import Job, LauncherPool, LocalPool, Pool
+from hydra_plugins.framesweep_sweeper._progress import Progress, open_progress
+from hydra_plugins.framesweep_sweeper._results import RESULTS, value_text, write_results
+from hydra_plugins.framesweep_sweeper._sampling import (
+    build_pruner,
+    build_sampler,
+    grid_size,
+)
+from hydra_plugins.framesweep_sweeper._signals import StopSignal, noting_signals
+from hydra_plugins.framesweep_sweeper._space import SearchSpace, read_space
+from hydra_plugins.framesweep_sweeper._storage import Heart, absolute, open_storage
+from hydra_plugins.framesweep_sweeper._sweep import Listener, Rules, Sweep
+from hydra_plugins.framesweep_sweeper._task import SERIAL_VARIABLE, TrialTask
+
+NAME = re.compile(r"[\w.-]+")
+
+
+class _Silent:
+    """The listener of a sweep that has none."""
+
+    def on_start(self, study: Study, config: Any) -> None: ...
+    def on_trial_end(self, study: Study, trial: FrozenTrial) -> None: ...
+    def on_end(self, study: Study) -> None: ...
+
+
+def run_sweep(
+    settings: dict[str, Any],
+    hydra_context: HydraContext,
+    task: TaskFunction,
+    config: DictConfig,
+    arguments: list[str],
+) -> int:
+    """Brings a study to its total; gives the signal that ended the sweep early, else 0.
+
+    Raises:
+        SweepError: a setting is wrong, or the command contradicts its study.
+        FailedSweepError: too many trials failed, or none was completed.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    check(settings)
+    space = read_space(_plain_dict(settings["params"]), arguments)
+    heartbeat = settings["heartbeat"]
+    url = absolute(settings["storage"], config.hydra.runtime.cwd)
+    lock = StorageLock(url)
+    with lock.held():
+        storage = open_storage(url, heartbeat)
+        name = open_study(settings, storage, space, config)
+    make_sampler = partial(build_sampler, settings["sampler"], space)
+    total = int(min(settings["n_trials"], grid_size(make_sampler(0), space)))
+    study = optuna.load_study(
+        study_name=name, storage=storage, pruner=build_pruner(settings["pruner"])
+    )
+    pruner = _plain_dict(settings["pruner"])
+    trial_task = TrialTask(task, url, name, pruner, heartbeat)
+    ledger = Ledger(study, storage, lock, make_sampler, settings["retries"], heartbeat)
+    listener: Listener = instantiate(settings["listener"]) or _Silent()
+    progress = open_progress()
+    known = {f.name: settings[f.name] for f in fields(Rules)} | {"n_trials": total}
+    sweep = Sweep(
+        ledger,
+        open_pool(settings["n_jobs"], hydra_context, trial_task, config),
+        Heart(storage, heartbeat),
+        progress,
+        Rules(**known),
+        prepare=partial(prepare, space, hydra_context, config, custom_suggestions(settings)),
+        on_trial_end=lambda trial: listener.on_trial_end(study, trial),
+    )
+    return _follow(sweep, ledger, listener, progress, total, config)
+
+
+def _follow(
+    sweep: Sweep,
+    ledger: Ledger,
+    listener: Listener,
+    progress: Progress,
+    total: int,
+    config: DictConfig,
+) -> int:
+    study = ledger.study
+    done = sum(ledger.counts()[state] for state in ENDED)
+    progress.say(f"study {study.study_name}: {min(done, total)} of {total} trials are done")
+    with noting_signals() as stop:
+        try:
+            listener.on_start(study, config)
+            sweep.run(stop)
+        finally:
+            progress.close()
+            listener.on_end(study)
+            path = Path(config.hydra.sweep.dir, RESULTS)
+            best = write_results(study, path)
+    _conclude(ledger, best, path, progress, stop)
+    return stop.signum
+
+
+def check(settings: dict[str, Any]) -> None:
+    """Raises SweepError for a number or a name that cannot be."""
+    least = {"n_trials": 1, "n_jobs": 1, "retries": 0, "heartbeat": 1, "stop_seconds": 0}
+    for key, bound in least.items():
+        if settings[key] < bound:
+            raise SweepError(
+                f"hydra.sweeper.{key}: must be {bound} or more; found {settings[key]}"
+            )
+    rate, name = settings["max_failure_rate"], settings["study_name"]
+    if not 0 <= rate <= 1:
+        raise SweepError(
+            f"hydra.sweeper.max_failure_rate: must be between 0 and 1; found {rate}"
+        )
+    if name is not None and not NAME.fullmatch(name):
+        raise SweepError(
+            "hydra.sweeper.study_name: names a directory, so letters, digits and . _ - only; "
+            f"found {name!r}"
+        )
+
+
+def read_directions(direction: Any) -> list[str]:
+    """The directions of `hydra.sweeper.direction`: one name, or a list of names."""
+    given = direction if OmegaConf.is_list(direction) else [direction]
+    names = [getattr(d, "name", str(d)) for d in given]
+    if not names or any(name not in ("minimize", "maximize") for name in names):
+        raise SweepError(
+            f"hydra.sweeper.direction: must be minimize or maximize, or a list; found {names}"
+        )
+    return names
+
+
+def open_study(
+    settings: dict[str, Any], storage: BaseStorage, space: SearchSpace, config: DictConfig
+) -> str:
+    """Finds or makes the study, and gives its name to the config of every job."""
+    directions = read_directions(settings["direction"])
+    identity = identify(space, directions, list(settings["free_overrides"]))
+    given = settings["study_name"]
+    try:
+        name = choose_name(storage, identity, given, name_from(space), settings["new"])
+    except SweepError as error:
+        hint = f"{_key_of_new(config)}=true or another hydra.sweeper.study_name begins afresh"
+        raise SweepError(f"{error}\n{hint}") from None
+    begin(storage, name, identity)
+    with read_write(config.hydra), open_dict(config.hydra):
+        config.hydra.sweeper.study_name = name
+        config.hydra.overrides.hydra.append(f"hydra.sweeper.study_name={name}")
+    return name
+
+
+def _plain_dict(config: DictConfig | None) -> dict[str, Any]:
+    plain = OmegaConf.to_container(config, resolve=True) if config else {}
+    return cast(dict[str, Any], plain)
+
+
+def _key_of_new(config: DictConfig) -> str:
+    """What the user types for `hydra.sweeper.new`: the application may have its own key."""
+    raw = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
+    match = re.fullmatch(r"\$\{([\w.]+)\}", str(raw["new"]))  # type: ignore[index, call-overload]
+    return match.group(1) if match else "hydra.sweeper.new"
+
+
+def open_pool(
+    n_jobs: int, hydra_context: HydraContext, task: TrialTask, config: DictConfig
+) -> Pool:
+    """Local workers in place of Hydra's basic launcher; any other launcher as it is."""
+    launcher = Plugins.instance().instantiate_launcher(
+        hydra_context=hydra_context, task_function=task, config=config
+    )
+    if isinstance(launcher, BasicLauncher):
+        return LocalPool(n_jobs, hydra_context, task)
+    return LauncherPool(launcher)
+
+
+def custom_suggestions(settings: dict[str, Any]) -> Callable[[DictConfig, Any], Any] | None:
+    """The function of `hydra.sweeper.custom_search_space`, as the stock sweeper has it."""
+    target = settings["custom_search_space"]
+    if not target:
+        return None
+    function: Callable[[DictConfig, Any], Any] = instantiate(
+        {"_target_": target, "_partial_": True}
+    )
+    return function
+
+
+def prepare(
+    space: SearchSpace,
+    hydra_context: HydraContext,
+    config: DictConfig,
+    custom: Callable[[DictConfig, Any], Any] | None,
+    claim: Claim,
+) -> Job:
+    """Suggests the trial's parameters and composes its job's config."""
+    choices = config.hydra.runtime.choices
+
+    def default_of(key: str) -> Any:
+        return choices[key] if key in choices else OmegaConf.select(config, key)
+
+    overrides = space.suggest(claim.trial, default_of)
+    if custom is not None:
+        before = set(claim.trial.params)
+        custom(config, claim.trial)
+        added = claim.trial.params.items()
+        overrides += [f"{key}={value}" for key, value in added if key not in before]
+    overrides.append(f"++hydra.job.env_set.{SERIAL_VARIABLE}='{claim.serial}'")
+    job_config = hydra_context.config_loader.load_sweep_config(config, overrides)
+    with open_dict(job_config):
+        job_config.hydra.job.id = str(claim.number)
+        job_config.hydra.job.num = claim.number
+    return Job(claim.number, overrides, job_config)
+
+
+def _conclude(
+    ledger: Ledger, best: list[FrozenTrial], path: Path, progress: Progress, stop: StopSignal
+) -> None:
+    """Says the result, or why there is none."""
+    name, counts = ledger.study.study_name, ledger.counts()
+    if stop.signum:
+        progress.say(f"study {name}: stopped; the same command goes on with it")
+    elif not best:
+        raise FailedSweepError(
+            f"study {name}: no trial completed ({counts[TrialState.PRUNED]} pruned, "
+            f"{counts[TrialState.FAIL]} failed; last failure: {ledger.last_failure()})"
+        )
+    else:
+        ended = sum(counts[state] for state in ENDED)
+        progress.say(f"study {name}: {ended} trials are done; results in {path}")
+        for trial in best:
+            params = " ".join(f"{k}={v}" for k, v in trial.params.items())
+            progress.say(f"best: {value_text(trial)} (trial {trial.number}) with {params}")

@@ -1,0 +1,118 @@
+"""What the user sees of a sweep: live lines on a terminal, plain lines in a log."""
+
+import logging
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from optuna.trial import FrozenTrial, TrialState
+
+from hydra_plugins.framesweep_sweeper import _record
+from hydra_plugins.framesweep_sweeper._results import Standing, value_text
+
+log = logging.getLogger("framesweep.sweep")
+
+
+@dataclass
+class Running:
+    """A job under way in one slot."""
+
+    number: int
+    attempt: int
+    params: str
+    began: float = field(default_factory=time.monotonic)
+    last: str = ""
+
+    def update(self, trial: FrozenTrial | None) -> None:
+        """Takes over the value that the job reported last."""
+        if trial is not None and trial.last_step is not None:
+            value = trial.intermediate_values[trial.last_step]
+            self.last = f"step {trial.last_step}: {value:.4g}"
+
+    def line(self) -> str:
+        again = f" (attempt {self.attempt})" if self.attempt > 1 else ""
+        seconds = clock(time.monotonic() - self.began)
+        return f"trial {self.number}{again}  {seconds}  {self.last:14}  {self.params}"
+
+
+class Progress(Protocol):
+    def say(self, line: str) -> None: ...
+    def show(self, standing: Standing, slots: list[Running | None]) -> None: ...
+    def close(self) -> None: ...
+
+
+class PlainProgress:
+    """One log line an event, and one for the study whenever it has changed."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def say(self, line: str) -> None:
+        log.info(line)
+
+    def show(self, standing: Standing, slots: list[Running | None]) -> None:
+        if standing.counts_text() != self._last:
+            if self._last:
+                log.info(standing.line())
+            self._last = standing.counts_text()
+
+    def close(self) -> None:
+        pass
+
+
+class LiveProgress:
+    """A line for each worker and one for the study, redrawn in place; events pass above."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._live = Live(console=Console(stderr=True), auto_refresh=False, transient=True)
+        self._live.start()
+
+    def say(self, line: str) -> None:
+        self._live.console.print(line, markup=False, highlight=False)
+
+    def show(self, standing: Standing, slots: list[Running | None]) -> None:
+        from rich.text import Text
+
+        lines = [
+            f"worker {i}: {slot.line() if slot else 'idle'}"
+            for i, slot in enumerate(slots, start=1)
+        ]
+        text = Text("\n".join([*lines, standing.line()]), no_wrap=True, overflow="ellipsis")
+        self._live.update(text, refresh=True)
+
+    def close(self) -> None:
+        self._live.stop()
+
+
+def open_progress() -> Progress:
+    return LiveProgress() if sys.stderr.isatty() else PlainProgress()
+
+
+def ended_line(trial: FrozenTrial, seconds: float) -> str:
+    """How one trial came out, as `trial 7 complete: 0.512 in 0:12`."""
+    head = f"trial {trial.number}"
+    reason = trial.user_attrs.get(_record.REASON, "")
+    why = f"{reason}: {trial.user_attrs.get(_record.MESSAGE, '')}"
+    match trial.state:
+        case TrialState.COMPLETE:
+            return f"{head} complete: {value_text(trial)} in {clock(seconds)}"
+        case TrialState.PRUNED:
+            return f"{head} pruned at step {trial.last_step} in {clock(seconds)}"
+        case TrialState.FAIL:
+            return f"{head} failed: {why}"
+        case _ if _record.read(trial).failures:
+            attempt = _record.read(trial).attempt
+            return f"{head} failed: {why}; attempt {attempt} follows"
+        case _:
+            return f"{head} interrupted; it can go on"
+
+
+def clock(seconds: float) -> str:
+    """Seconds as h:mm:ss or m:ss."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

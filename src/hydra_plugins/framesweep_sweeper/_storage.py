@@ -1,0 +1,130 @@
+"""Opens a study's storage so that many processes can write to it, and keeps its heartbeats."""
+
+import contextlib
+import sqlite3
+import threading
+import time
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+import optuna
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial
+from sqlalchemy.engine import make_url
+
+from hydra_plugins.framesweep_sweeper._errors import SweepError
+
+SQLITE_PREFIX = "sqlite:///"
+JOURNAL_SUFFIX = ".journal"
+BUSY_SECONDS = 60
+HEARTBEAT = "framesweep:heartbeat"
+GRACE_BEATS = 2
+
+
+def absolute(url: str, directory: str | Path) -> str:
+    """`url` with a relative path of a SQLite or journal file taken from `directory`."""
+    if url.endswith(JOURNAL_SUFFIX) and "://" not in url:
+        return str(Path(directory, url).absolute())
+    if url.startswith(SQLITE_PREFIX):
+        return SQLITE_PREFIX + str(Path(directory, url.removeprefix(SQLITE_PREFIX)).absolute())
+    return url
+
+
+def shown(url: str) -> str:
+    """`url` as it may be printed: without password."""
+    return make_url(url).render_as_string(hide_password=True) if "://" in url else url
+
+
+def open_storage(url: str, heartbeat: int) -> BaseStorage:
+    """The storage at an absolute `url`; a file is made where it is missing.
+
+    Raises:
+        SweepError: it cannot be had.
+    """
+    try:
+        if url.endswith(JOURNAL_SUFFIX) and "://" not in url:
+            Path(url).parent.mkdir(parents=True, exist_ok=True)
+            return JournalStorage(JournalFileBackend(url))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            return optuna.storages.get_storage(_open_database(url, heartbeat))
+    except Exception as error:
+        reason = str(error).strip().split("\n")[0].replace(url, shown(url))
+        raise SweepError(
+            f"hydra.sweeper.storage: {shown(url)} cannot be opened ({reason})"
+        ) from error
+
+
+def _open_database(url: str, heartbeat: int) -> RDBStorage:
+    if not url.startswith(SQLITE_PREFIX):
+        options = {"pool_pre_ping": True}
+        return RDBStorage(url, engine_kwargs=options, heartbeat_interval=heartbeat)
+    path = Path(url.removeprefix(SQLITE_PREFIX))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Write-ahead logging lets readers and one writer work at once; the file remembers it.
+    with contextlib.closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+    options_sqlite = {"connect_args": {"timeout": BUSY_SECONDS}}
+    return RDBStorage(url, engine_kwargs=options_sqlite, heartbeat_interval=heartbeat)
+
+
+def stale_trials(
+    storage: BaseStorage, study_id: int, trials: Iterable[FrozenTrial], heartbeat: int
+) -> set[int]:
+    """Numbers of those running `trials` whose heartbeat has stopped."""
+    if _beats_itself(storage):
+        ids = set(storage._get_stale_trial_ids(study_id))  # type: ignore[attr-defined]
+        return {trial.number for trial in trials if trial._trial_id in ids}
+    oldest = time.time() - GRACE_BEATS * heartbeat
+    return {
+        trial.number for trial in trials if trial.system_attrs.get(HEARTBEAT, oldest) < oldest
+    }
+
+
+def _beats_itself(storage: BaseStorage) -> bool:
+    return hasattr(storage, "record_heartbeat")
+
+
+class Heart:
+    """A thread that gives signs of life for the trials this process answers for."""
+
+    def __init__(self, storage: BaseStorage, seconds: float) -> None:
+        self._storage = storage
+        self._seconds = seconds
+        self._trial_ids: set[int] = set()
+        self._wake = threading.Event()
+        self._lock = threading.Lock()
+        self._ended = False
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self._thread.start()
+
+    def add(self, trial_id: int) -> None:
+        self.beat(trial_id)
+        with self._lock:
+            self._trial_ids.add(trial_id)
+
+    def remove(self, trial_id: int) -> None:
+        with self._lock:
+            self._trial_ids.discard(trial_id)
+
+    def stop(self) -> None:
+        self._ended = True
+        self._wake.set()
+        self._thread.join()
+
+    def beat(self, trial_id: int) -> None:
+        """Records one sign of life; a storage that cannot be reached misses it."""
+        with contextlib.suppress(Exception):
+            if _beats_itself(self._storage):
+                self._storage.record_heartbeat(trial_id)  # type: ignore[attr-defined]
+            else:
+                self._storage.set_trial_system_attr(trial_id, HEARTBEAT, time.time())
+
+    def _run(self) -> None:
+        while not self._wake.wait(self._seconds) and not self._ended:
+            with self._lock:
+                trial_ids = tuple(self._trial_ids)
+            for trial_id in trial_ids:
+                self.beat(trial_id)

@@ -1,0 +1,247 @@
+"""The loop of a sweep: keeps every slot busy until the study has its total."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from hydra_plugins.framesweep_sweeper import _failures, _record
+from hydra_plugins.framesweep_sweeper._errors import FailedSweepError
+from hydra_plugins.framesweep_sweeper._ledger import ENDED, Claim, Ledger
+from hydra_plugins.framesweep_sweeper._pool import Ended, Job, Pool
+from hydra_plugins.framesweep_sweeper._progress import Progress, Running, ended_line
+from hydra_plugins.framesweep_sweeper._record import Outcome
+from hydra_plugins.framesweep_sweeper._results import standing
+from hydra_plugins.framesweep_sweeper._signals import StopSignal
+from hydra_plugins.framesweep_sweeper._storage import Heart
+
+POLL_SECONDS = 0.5
+CLAIM_SECONDS = 2.0
+Z_95 = 1.96
+
+
+class Listener(Protocol):
+    """Follows a sweep from the sweeper's process; built from `hydra.sweeper.listener`."""
+
+    def on_start(self, study: Study, config: Any) -> None:
+        """Before the first trial; what it raises ends the sweep."""
+        ...
+
+    def on_trial_end(self, study: Study, trial: FrozenTrial) -> None: ...
+
+    def on_end(self, study: Study) -> None: ...
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Settings of `hydra.sweeper` that the loop goes by."""
+
+    n_trials: int
+    n_jobs: int
+    max_failure_rate: float
+    repeat_duplicates: bool
+    stop_seconds: float
+
+
+class Sweep:
+    """One call of the sweeper on a study.
+
+    Args:
+        ledger: hands out trials.
+        pool: runs jobs, in slots from 0.
+        heart: keeps claimed trials alive.
+        prepare: makes a claimed trial's job, its parameters suggested.
+        on_trial_end: called for each trial that ends.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        pool: Pool,
+        heart: Heart,
+        progress: Progress,
+        rules: Rules,
+        prepare: Callable[[Claim], Job],
+        on_trial_end: Callable[[FrozenTrial], None],
+    ) -> None:
+        self._ledger = ledger
+        self._pool = pool
+        self._heart = heart
+        self._progress = progress
+        self._rules = rules
+        self._prepare = prepare
+        self._on_trial_end = on_trial_end
+        self._slots: list[tuple[Claim, Running] | None] = [None] * rules.n_jobs
+        self._ready: list[Claim] = []
+        self._parked: list[Claim] = []
+        self._seconds: list[float] = []
+        self._failed = 0
+        self._next_claim = 0.0
+
+    def run(self, stop: StopSignal) -> None:
+        """Runs until the total is met, or `stop` is set.
+
+        Raises:
+            FailedSweepError: too many trials failed.
+        """
+        try:
+            while not stop.signum and self._fill():
+                self._collect(POLL_SECONDS, stopping=False)
+                self._show()
+        finally:
+            self._finish(stop)
+
+    def _fill(self) -> bool:
+        """Starts a trial in every free slot; False once nothing is left to do."""
+        self._settle_duplicates()
+        for slot, busy in enumerate(self._slots):
+            if busy is None and not self._start_in(slot):
+                break
+        if any(self._slots) or self._parked or self._ready:
+            return True
+        counts = self._ledger.counts()
+        return sum(counts[state] for state in ENDED) < self._rules.n_trials
+
+    def _start_in(self, slot: int) -> bool:
+        """Starts the next trial in `slot`; False where there is none for now."""
+        while True:
+            claim = self._ready.pop(0) if self._ready else self._claim()
+            if claim is None:
+                return False
+            job = self._job(claim)
+            if job is None:
+                continue
+            if self._rules.repeat_duplicates or not self._ledger.is_duplicate(claim):
+                break
+            self._parked.append(claim)
+            self._settle_duplicates()
+        params = " ".join(f"{k}={v}" for k, v in claim.trial.params.items())
+        self._slots[slot] = claim, Running(claim.number, claim.attempt, params)
+        self._pool.start(slot, job)
+        verb = "goes on" if claim.is_resumed else "started"
+        attempt = f", attempt {claim.attempt}" if claim.attempt > 1 else ""
+        self._progress.say(f"trial {claim.number} {verb}{attempt}: {params}")
+        return True
+
+    def _claim(self) -> Claim | None:
+        if time.monotonic() < self._next_claim:
+            return None
+        claim = self._ledger.claim(self._rules.n_trials)
+        if claim is None:
+            # Other sweepers may hold the rest: ask again, but not at every turn.
+            self._next_claim = time.monotonic() + CLAIM_SECONDS
+        else:
+            self._heart.add(claim.trial_id)
+        return claim
+
+    def _job(self, claim: Claim) -> Job | None:
+        """The job of `claim`; None where its config cannot be composed, though others can."""
+        try:
+            return self._prepare(claim)
+        except Exception as error:
+            if not self._seconds and not any(self._slots):
+                self._close(claim, Outcome(_record.INTERRUPTED), 0.0)
+                raise
+            reason, message = _failures.CONFIG, _failures.message_of(error)
+            self._close(claim, Outcome(_record.FAILED, reason=reason, message=message), 0.0)
+            return None
+
+    def _settle_duplicates(self) -> None:
+        """Gives parked trials the result of the trial they repeat, once that has ended."""
+        for claim in tuple(self._parked):
+            original = self._ledger.original_of(claim)
+            if original is not None and original.state is TrialState.RUNNING:
+                continue
+            self._parked.remove(claim)
+            if original is None:
+                self._ready.append(claim)
+            else:
+                self._ledger.copy_result(claim, original)
+                self._progress.say(f"trial {claim.number} repeats trial {original.number}")
+                self._end(claim, self._ledger.frozen(claim))
+
+    def _collect(self, seconds: float, *, stopping: bool) -> None:
+        """Closes the trials whose jobs end within `seconds`."""
+        if not any(self._slots):
+            time.sleep(seconds)
+            return
+        for ended in self._pool.wait(seconds):
+            busy = self._slots[ended.slot]
+            if busy is None:
+                continue
+            claim, running = busy
+            self._slots[ended.slot] = None
+            outcome = self._ledger.outcome_of(claim) or _unexplained(ended, stopping)
+            self._close(claim, outcome, time.monotonic() - running.began)
+
+    def _close(self, claim: Claim, outcome: Outcome, seconds: float) -> None:
+        trial = self._ledger.settle(claim, outcome)
+        self._progress.say(ended_line(trial, seconds))
+        if trial.state in ENDED:
+            self._seconds.append(seconds)
+        self._end(claim, trial)
+        # A claim may be had at once: this trial's next attempt, or a new one in its place.
+        self._next_claim = 0.0
+
+    def _end(self, claim: Claim, trial: FrozenTrial) -> None:
+        self._heart.remove(claim.trial_id)
+        if not trial.state.is_finished():
+            return
+        self._on_trial_end(trial)
+        if trial.state is TrialState.FAIL:
+            self._failed += 1
+            self._check_failures()
+
+    def _check_failures(self) -> None:
+        """Raises FailedSweepError once the failure rate is above its bound beyond chance."""
+        ended = self._failed + len(self._seconds)
+        rate, most = wilson_lower_bound(self._failed, ended), self._rules.max_failure_rate
+        if rate > most or self._failed >= self._rules.n_trials:
+            raise FailedSweepError(
+                f"{self._failed} of {ended} trials failed, which is more than "
+                f"hydra.sweeper.max_failure_rate={most:g} allows; last: "
+                f"{self._ledger.last_failure()}"
+            )
+
+    def _show(self) -> None:
+        mean = sum(self._seconds) / len(self._seconds) if self._seconds else None
+        slots = [busy[1] if busy else None for busy in self._slots]
+        latest = {t.number: t for t in self._ledger.trials(TrialState.RUNNING)}
+        for running in filter(None, slots):
+            running.update(latest.get(running.number))
+        rules = self._rules
+        self._progress.show(
+            standing(self._ledger.study, rules.n_trials, rules.n_jobs, mean), slots
+        )
+
+    def _finish(self, stop: StopSignal) -> None:
+        """Lets running jobs write their checkpoints, ends them, and gives their trials back."""
+        if any(self._slots) and not self._pool.outlives_sweeper:
+            self._progress.say("stopping: jobs write their checkpoints; Ctrl-C ends them now")
+            self._pool.signal(stop.signum)
+            deadline = time.monotonic() + self._rules.stop_seconds
+            while any(self._slots) and not stop.urgent and time.monotonic() < deadline:
+                self._collect(POLL_SECONDS, stopping=True)
+        self._pool.close()
+        held = [busy[0] for busy in self._slots if busy and not self._pool.outlives_sweeper]
+        for claim in [*held, *self._parked, *self._ready]:
+            outcome = self._ledger.outcome_of(claim) or Outcome(_record.INTERRUPTED)
+            self._ledger.settle(claim, outcome)
+
+
+def _unexplained(ended: Ended, stopping: bool) -> Outcome:
+    """The outcome of a job that could not note one."""
+    if stopping:
+        return Outcome(_record.INTERRUPTED)
+    return Outcome(_record.FAILED, reason=ended.reason, message=ended.message)
+
+
+def wilson_lower_bound(hits: int, total: int) -> float:
+    """Lower end of the 95 % interval of a share (Wilson, 1927, JASA 22:209)."""
+    share, z2 = hits / total, Z_95**2
+    centre = share + z2 / (2 * total)
+    spread = Z_95 * (share * (1 - share) / total + z2 / (4 * total**2)) ** 0.5
+    return float((centre - spread) / (1 + z2 / total))
