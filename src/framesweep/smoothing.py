@@ -1,0 +1,159 @@
+"""Viterbi smoothing of frame posteriors by a chain of phones counted on train.
+
+Frames are classified one by one, but phones last for many frames and follow each other in
+habitual ways. The path of phones y that maximises
+
+    sum over t of  log p(y_t | x_t) - prior * log p(y_t) + transition * log p(y_t | y_{t-1})
+
+is found by Viterbi's algorithm (Viterbi, 1967); the first two terms are the scaled likelihood
+of hybrid recognisers (Bourlard and Morgan, 1994). With both strengths at 0 it is plain argmax.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.floating]
+Ints = npt.NDArray[np.integer]
+
+TRANSITIONS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+PRIORS = (0.0, 0.2, 0.4, 0.7, 1.0)
+"""Strengths that `tune` tries."""
+TUNING_FRAMES = 200_000
+"""Frames on which `tune` tries them: more would not tell them apart better."""
+BATCH_CELLS = 1 << 20
+"""Utterances times phones squared that one step of the recursion holds at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A Markov chain over C phones.
+
+    Attributes:
+        log_prior: (C,) log share of frames.
+        log_start: (C,) log probability of an utterance's first frame.
+        log_transition: (C, C) log probability of a frame's phone (column) after another (row).
+    """
+
+    log_prior: Floats
+    log_start: Floats
+    log_transition: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Strength:
+    """How much the chain counts: factors of the log transitions and of the log priors."""
+
+    transition: float
+    prior: float
+
+
+def count_chain(labels: Ints, lengths: Ints, num_classes: int) -> Chain:
+    """The chain of a labelled split; every event is counted once more than it occurs.
+
+    Args:
+        labels: (N,) ids of all frames, utterance after utterance.
+        lengths: (U,) frames of each utterance.
+        num_classes: C.
+    """
+    firsts = np.zeros(len(labels), dtype=bool)
+    firsts[np.cumsum(lengths) - lengths] = True
+    labels = np.asarray(labels, dtype=np.int64)
+    pairs = labels[:-1] * num_classes + labels[1:]
+    pair_counts = np.bincount(pairs[~firsts[1:]], minlength=num_classes**2)
+    transitions = pair_counts.reshape(num_classes, num_classes) + 1.0
+    priors = np.bincount(labels, minlength=num_classes) + 1.0
+    starts = np.bincount(labels[firsts], minlength=num_classes) + 1.0
+    return Chain(
+        log_prior=np.log(priors / priors.sum()).astype(np.float32),
+        log_start=np.log(starts / starts.sum()).astype(np.float32),
+        log_transition=np.log(transitions / transitions.sum(axis=1, keepdims=True)).astype(
+            np.float32
+        ),
+    )
+
+
+def smooth(log_posteriors: Floats, lengths: Ints, chain: Chain, strength: Strength) -> Ints:
+    """The likeliest path of phones through each utterance.
+
+    Args:
+        log_posteriors: (N, C) natural logs, utterance after utterance.
+        lengths: (U,) frames of each utterance.
+        chain: of the same C phones.
+        strength: how much the chain counts.
+
+    Returns:
+        (N,) int64 phone ids.
+    """
+    scores = np.asarray(log_posteriors, np.float32) - strength.prior * chain.log_prior
+    starts = np.cumsum(lengths) - lengths
+    path = np.empty(len(scores), dtype=np.int64)
+    for batch in _batches(np.asarray(lengths), scores.shape[1]):
+        _viterbi(scores, starts[batch], np.asarray(lengths)[batch], chain, strength, path)
+    return path
+
+
+def tune(
+    log_posteriors: Floats, labels: Ints, lengths: Ints, chain: Chain
+) -> tuple[Strength, float]:
+    """The strength under which most frames are right, and their share.
+
+    Large splits are judged by whole utterances spread over the split. Ties go to the weaker
+    strength, so that a chain which does not help is left out.
+    """
+    scores, truth, chosen = _spread(log_posteriors, labels, lengths)
+    best, best_accuracy = Strength(0.0, 0.0), -1.0
+    for transition in TRANSITIONS:
+        for prior in PRIORS:
+            strength = Strength(transition, prior)
+            accuracy = float((smooth(scores, chosen, chain, strength) == truth).mean())
+            if accuracy > best_accuracy:
+                best, best_accuracy = strength, accuracy
+    return best, best_accuracy
+
+
+def _spread(log_posteriors: Floats, labels: Ints, lengths: Ints) -> tuple[Floats, Ints, Ints]:
+    every = max(1, -(-len(labels) // TUNING_FRAMES))
+    kept = np.zeros(len(lengths), dtype=bool)
+    kept[::every] = True
+    frames = np.repeat(kept, lengths)
+    return log_posteriors[frames], labels[frames], np.asarray(lengths)[kept]
+
+
+def _batches(lengths: Ints, num_classes: int) -> Iterator[Ints]:
+    """Places of utterances, the longest first, as many as a step may hold."""
+    order = np.argsort(-lengths, kind="stable")
+    size = max(1, BATCH_CELLS // num_classes**2)
+    yield from (order[i : i + size] for i in range(0, len(order), size))
+
+
+def _viterbi(
+    scores: Floats,
+    starts: Ints,
+    lengths: Ints,
+    chain: Chain,
+    strength: Strength,
+    path: Ints,
+) -> None:
+    """Writes the paths of utterances, sorted from long to short, into `path`.
+
+    All of them advance together; those that have ended wait at their last frame.
+    """
+    into = strength.transition * chain.log_transition.T  # (to, from): the maximum runs last
+    best = strength.transition * chain.log_start + scores[starts]
+    origins: list[Ints] = []
+    for time in range(1, int(lengths[0])):
+        running = int(np.searchsorted(-lengths, -time, side="left"))
+        candidates = best[:running, None, :] + into
+        origin = candidates.argmax(axis=2)
+        reached = np.take_along_axis(candidates, origin[:, :, None], axis=2)[:, :, 0]
+        best[:running] = reached + scores[starts[:running] + time]
+        origins.append(origin.astype(np.int16))
+    last = best.argmax(axis=1)
+    path[starts + lengths - 1] = last
+    for time in range(int(lengths[0]) - 1, 0, -1):
+        running = len(origins[time - 1])
+        last[:running] = origins[time - 1][np.arange(running), last[:running]]
+        path[starts[:running] + time - 1] = last[:running]
