@@ -1,0 +1,64 @@
+"""Tracking of runs: the only place that knows MLflow.
+
+What a run logs goes into an outbox on disk and from there, in a thread, to MLflow; training
+neither waits for it nor fails with it.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from framesweep.config import TrackingConfig
+from framesweep.tracking.lookup import RunInfo, children, load_run, metric_history
+from framesweep.tracking.sync import sync, waiting
+from framesweep.tracking.tracker import MlflowTracker, NullTracker, Status, Tracker
+from framesweep.tracking.ui import serve_ui, ui_command
+
+__all__ = [
+    "MlflowTracker",
+    "NullTracker",
+    "RunInfo",
+    "Status",
+    "Tracker",
+    "children",
+    "load_run",
+    "metric_history",
+    "open_tracker",
+    "serve_ui",
+    "sync",
+    "ui_command",
+    "waiting",
+]
+
+
+def open_tracker(
+    config: TrackingConfig,
+    outputs: Path,
+    directory: Path,
+    *,
+    run_id: str | None = None,
+    parent_run_id: str | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> Tracker:
+    """Starts tracking the run in `directory`, or goes on with the run `run_id`.
+
+    It tags the run with where it comes from: commit, command line, host, user, version, and
+    its directory.
+
+    Args:
+        outputs: folder of the SQLite database and the artifacts, where no server has them.
+        parent_run_id: run that the new one is nested under.
+        tags: further tags, beside those of the config.
+
+    Raises:
+        ConfigError: MLflow keeps no runs behind `tracking.uri`.
+    """
+    if config.backend == "none":
+        return NullTracker()
+    tracker = MlflowTracker(config, outputs, directory)
+    all_tags = {**config.tags, **(tags or {})}
+    if run_id is None:
+        tracker.start(config.run_name, all_tags, parent_run_id)
+    else:
+        tracker.resume(run_id)
+        tracker.log_tags(all_tags)
+    return tracker

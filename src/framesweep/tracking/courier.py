@@ -1,0 +1,98 @@
+"""A thread that takes records to the tracking server, in order, until they arrive."""
+
+import contextlib
+import json
+import logging
+import threading
+from collections.abc import Callable
+
+from framesweep.credentials import scrub
+from framesweep.tracking.outbox import Outbox, Record
+
+log = logging.getLogger(__name__)
+
+FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
+"""Seconds between two attempts: the first pause, doubled each time up to the longest."""
+
+
+OPENING = ("start", "resume")
+"""Kinds of the records that say which run the following ones are of."""
+
+
+class Courier:
+    """Delivers an outbox from a thread of its own; no error of it ever reaches training.
+
+    `attempted` is set when a run has been opened, or could not be; `refusals` holds the errors
+    of the records put aside.
+
+    Args:
+        deliver: sends one record. An OSError other than a missing file means that it should
+            be tried again; a record that fails in any other way is put aside in
+            `refused.jsonl` with its reason.
+    """
+
+    def __init__(self, outbox: Outbox, deliver: Callable[[Record], None]) -> None:
+        self._outbox = outbox
+        self._deliver = deliver
+        self._stop = threading.Event()
+        self._away = False
+        self.refusals: list[Exception] = []
+        self.attempted = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="tracking", daemon=True)
+        self._thread.start()
+
+    def close(self, seconds: float) -> int:
+        """Waits for all to arrive; gives the number of records that have not."""
+        self._outbox.close()
+        try:
+            self._thread.join(seconds)
+        finally:
+            self._stop.set()
+        return len(self._outbox)
+
+    def _run(self) -> None:
+        wait = FIRST_WAIT
+        while (record := self._outbox.first()) is not None and not self._stop.is_set():
+            try:
+                self._deliver(record)
+            except Exception as error:
+                if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+                    self._complain(error)
+                    record["again"] = True
+                    self._stop.wait(wait)
+                    wait = min(2 * wait, LONGEST_WAIT)
+                    continue
+                self._refuse(record, error)
+            else:
+                self._recover()
+            wait = FIRST_WAIT
+            self._outbox.remove_first()
+            if record["kind"] in OPENING:
+                self.attempted.set()
+
+    def _complain(self, error: OSError) -> None:
+        if not self._away:
+            log.warning(
+                "Tracking cannot be reached; what is logged waits in %s (%s)",
+                self._outbox.path,
+                _one_line(error),
+            )
+        self._away = True
+        self.attempted.set()
+
+    def _recover(self) -> None:
+        if self._away:
+            log.info("Tracking is back; what waited arrives now")
+        self._away = False
+
+    def _refuse(self, record: Record, error: Exception) -> None:
+        refused = self._outbox.path.with_name("refused.jsonl")
+        if not self.refusals:
+            log.warning("Tracking refused a record, put in %s (%s)", refused, _one_line(error))
+        self.refusals.append(error)
+        with contextlib.suppress(OSError), refused.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"reason": _one_line(error), **record}) + "\n")
+
+
+def _one_line(error: Exception) -> str:
+    return scrub(str(error).strip().split("\n", maxsplit=1)[0])[:300]

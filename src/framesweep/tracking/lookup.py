@@ -1,0 +1,147 @@
+"""Finds runs that were tracked before."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from framesweep.credentials import scrub
+from framesweep.errors import TrackingError
+from framesweep.tracking import store
+from framesweep.tracking.delivery import read_run_file
+from framesweep.tracking.tracker import FOLDER
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.tracking import MlflowClient
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """A tracked run.
+
+    Attributes:
+        status: RUNNING, FINISHED, FAILED or KILLED.
+        directory: where it ran and its checkpoints lie.
+        metrics: the last value of each.
+    """
+
+    run_id: str
+    name: str
+    status: str
+    directory: Path
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+
+
+def load_run(run_id: str, uri: str | None, outputs: Path) -> RunInfo:
+    """The run with this MLflow id; `uri` is `tracking.uri`, None for SQLite in `outputs`.
+
+    While a server is away, a run that lies in `outputs` is still found, its status UNKNOWN.
+
+    Raises:
+        TrackingError: there is no such run, it was not made by framesweep, or tracking cannot
+            be reached.
+    """
+    try:
+        with _client(uri, outputs) as client:
+            return _info(_get_run(client, run_id))
+    except AwayError:
+        directory = _find_directory(run_id, outputs)
+        if directory is None:
+            raise
+        return RunInfo(run_id, "", "UNKNOWN", directory, {}, {}, {})
+
+
+def children(run_id: str, uri: str | None, outputs: Path) -> list[RunInfo]:
+    """The runs nested under a run, first started first; raises TrackingError as `load_run`."""
+    with _client(uri, outputs) as client:
+        parent = _get_run(client, run_id)
+        query = f"tags.`mlflow.parentRunId` = '{run_id}'"
+        found: list[Run] = []
+        token = None
+        while True:
+            page = client.search_runs(
+                [parent.info.experiment_id],
+                query,
+                order_by=["attributes.start_time ASC"],
+                page_token=token,
+            )
+            found += page
+            token = page.token
+            if not token:
+                return [_info(run) for run in found]
+
+
+def metric_history(
+    run_id: str, metric: str, uri: str | None, outputs: Path
+) -> dict[int, float]:
+    """A metric's value at each epoch; empty where it was never logged.
+
+    Raises:
+        TrackingError: as `load_run`.
+    """
+    with _client(uri, outputs) as client:
+        _get_run(client, run_id)
+        history = client.get_metric_history(run_id, metric)
+    return {one.step: one.value for one in sorted(history, key=lambda m: m.step)}
+
+
+class AwayError(TrackingError):
+    """Tracking cannot be reached right now."""
+
+
+@contextmanager
+def _client(uri: str | None, outputs: Path) -> "Iterator[MlflowClient]":
+    full = store.tracking_uri(uri, outputs)
+    path = store.sqlite_path(full)
+    if path is not None and not path.exists():
+        raise TrackingError(path, "must exist", fix="Has any run been tracked there yet?")
+    store.import_mlflow()
+    try:
+        with store.translated():
+            yield store.connect(full, outputs)
+    except OSError as error:
+        reason = scrub(str(error).split("\n", maxsplit=1)[0])
+        raise AwayError(scrub(full), f"must be within reach ({reason})") from None
+
+
+def _get_run(client: "MlflowClient", run_id: str) -> "Run":
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code in store.PASSING:
+            raise
+        raise TrackingError(
+            "run",
+            "must be the id of a tracked run",
+            found=run_id,
+            fix="`framesweep ui` lists them.",
+        ) from None
+
+
+def _info(run: "Run") -> RunInfo:
+    directory = run.data.tags.get("framesweep.run_dir")
+    if directory is None:
+        raise TrackingError("run", "must have been made by framesweep", found=run.info.run_id)
+    return RunInfo(
+        run_id=run.info.run_id,
+        name=run.info.run_name or "",
+        status=run.info.status,
+        directory=Path(directory),
+        params=run.data.params,
+        metrics=run.data.metrics,
+        tags=run.data.tags,
+    )
+
+
+def _find_directory(run_id: str, outputs: Path) -> Path | None:
+    for pattern in ("runs/*/*", "sweeps/*/*"):
+        for folder in outputs.glob(f"{pattern}/{FOLDER}"):
+            if read_run_file(folder).get("run_id") == run_id:
+                return folder.parent
+    return None

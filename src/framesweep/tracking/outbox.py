@@ -1,0 +1,88 @@
+"""Records on their way to the tracking server, kept on disk until they have arrived."""
+
+import contextlib
+import json
+import logging
+import threading
+from collections import deque
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+Record = dict[str, Any]
+
+
+class Outbox:
+    """An ordered queue of JSON records, each on disk before `append` returns.
+
+    A record leaves when it has arrived; one that had arrived when its process was killed may
+    be taken out again, so whoever sends must be able to send the same record twice. Records
+    that a former process left behind come first, marked `again`.
+
+    Args:
+        path: file of one record a line; empty while nothing waits.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("ab", buffering=0)
+        records, self._size = _read(path)
+        self._file.truncate(self._size)  # a line torn by a crash would spoil the next one
+        self._records = deque({**record, "again": True} for record in records)
+        self._changed = threading.Condition()
+        self._closed = False
+        self.path = path
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def append(self, record: Record) -> None:
+        """Puts `record` last; a disk that is full costs durability, never the caller."""
+        line = json.dumps(record).encode() + b"\n"
+        with self._changed:
+            self._write(line)
+            self._records.append(record)
+            self._changed.notify_all()
+
+    def first(self) -> Record | None:
+        """The first record, waited for; None once the box is closed and empty."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._records or self._closed)
+            return self._records[0] if self._records else None
+
+    def remove_first(self) -> None:
+        """Forgets the first record: it has arrived."""
+        with self._changed:
+            self._records.popleft()
+            if not self._records:
+                self._size = self._file.truncate(0)
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Says that no more records come."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _write(self, line: bytes) -> None:
+        try:
+            if self._file.write(line) != len(line):
+                raise OSError("the disk is full")
+            self._size += len(line)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.truncate(self._size)
+            log.warning("%s: cannot be written, kept in memory (%s)", self.path, error)
+
+
+def _read(path: Path) -> tuple[list[Record], int]:
+    """The whole records of a file and the bytes they take."""
+    records: list[Record] = []
+    size = 0
+    for line in path.read_bytes().splitlines(keepends=True):
+        try:
+            records.append(json.loads(line))
+        except ValueError:
+            break
+        size += len(line)
+    return records, size
