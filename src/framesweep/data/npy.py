@@ -69,18 +69,22 @@ def load_npy(path: Path) -> Array:
         UnsafeFileError: the file asks to run code.
         DataError: it cannot be read, is damaged, or is no .npy file.
     """
-    data = open_npy(path)
-    header = read_header(data, path)
+    return parse_npy(open_npy(path), path)
+
+
+def parse_npy(data: memoryview, where: object) -> Array:
+    """The array in the bytes of an .npy file, as `load_npy` gives it."""
+    header = read_header(data, where)
     content = data[header.size :]
     if not header.dtype.hasobject:
         order = header.fortran_order
         return native(
-            view(content, header.dtype, header.shape, fortran_order=order, where=path)
+            view(content, header.dtype, header.shape, fortran_order=order, where=where)
         )
-    array = load_object_array(content, path)
+    array = load_object_array(content, where)
     if array.shape != header.shape or not array.dtype.hasobject:
         raise DataError(
-            path,
+            where,
             f"must hold objects of shape {header.shape}, as its header says",
             found=f"{array.dtype} {array.shape}",
         )
@@ -142,14 +146,7 @@ def _unpack(path: Path) -> memoryview:
             if at != member.file_size:
                 raise zipfile.BadZipFile(f"{at} bytes where it lists {member.file_size}")
             return memoryview(unpacked).toreadonly()[:at]
-    except (
-        OSError,
-        EOFError,
-        RuntimeError,
-        ValueError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except _ZIP_ERRORS as error:
         raise DataError(path, f"must be a readable zip ({error})") from None
 
 

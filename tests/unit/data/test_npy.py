@@ -292,6 +292,15 @@ class TestZip:
         content[content.index(b"\x93NUMPY") + 140] ^= 1
         assert "must be a readable zip" in refused(path, bytes(content))
 
+    @pytest.mark.parametrize(
+        "method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+    )
+    def test_damaged_compression_is_refused(self, tmp_path: Path, method: int) -> None:
+        path = zipped(tmp_path / "a.npy.zip", {"a.npy": npy_bytes(FEATURES)}, method)
+        content = bytearray(path.read_bytes())
+        content[50:60] = b"\xa5" * 10
+        assert "must be a readable zip" in refused(path, bytes(content))
+
     def test_encrypted_zip_is_refused(self, tmp_path: Path) -> None:
         path = zipped(tmp_path / "a.npy.zip", {"a.npy": npy_bytes(FEATURES)})
         content = bytearray(path.read_bytes())
