@@ -12,6 +12,7 @@ from framesweep.errors import CheckpointError
 from framesweep.files import atomic_file
 
 FORMAT = 1
+LAST, BEST = "last.pt", "best.safetensors"
 
 
 class Checkpoints:
@@ -26,8 +27,8 @@ class Checkpoints:
     """
 
     def __init__(self, directory: Path, identity: str) -> None:
-        self.last = directory / "last.pt"
-        self.best = directory / "best.safetensors"
+        self.last = directory / LAST
+        self.best = directory / BEST
         self._identity = identity
 
     def save(self, state: dict[str, Any]) -> None:

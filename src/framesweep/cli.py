@@ -5,6 +5,7 @@ Nothing imported here at the top needs torch or MLflow: help and completion stay
 
 import difflib
 import importlib
+import logging
 import os
 import re
 import sys
@@ -62,7 +63,12 @@ def train() -> None:
 def _resume(arguments: list[str]) -> None:
     from framesweep.run import resume
 
-    resume(arguments)
+    values = dict(argument.partition("=")[::2] for argument in arguments)
+    run_id = values.pop("resume")
+    outputs = values.get("outputs", os.environ.get("FRAMESWEEP_OUTPUTS", "outputs"))
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    overrides = [argument for argument in arguments if not argument.startswith("resume=")]
+    resume(run_id, overrides, values.get("tracking.uri"), Path(outputs).absolute())
 
 
 def _guarded(function: Callable[[], Any]) -> int:

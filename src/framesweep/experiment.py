@@ -16,14 +16,20 @@ from framesweep.data.store import FrameStore
 from framesweep.data.windows import Windows
 from framesweep.errors import ConfigError
 from framesweep.evaluation import METRICS, Evaluation, evaluate
+from framesweep.model import solve_widths
 from framesweep.prediction import build_network
-from framesweep.schedule import build_schedule
 from framesweep.training import Parts, Plan, objective_sign, steps_per_epoch
 
 IDENTITY_GROUPS = ("data", "model", "optim", "augment", "train", "seed", "objective")
 NOT_IDENTITY = frozenset(
-    "data.root data.cache train.epochs train.patience train.max_minutes "
-    "train.checkpoint_minutes".split()
+    (
+        "data.root",
+        "data.cache",
+        "train.epochs",
+        "train.patience",
+        "train.max_minutes",
+        "train.checkpoint_minutes",
+    )
 )
 """Keys of the identity groups that may change between a run and its continuation."""
 
@@ -39,6 +45,16 @@ class Experiment:
     parts: Parts
     plan: Plan
     identity: str
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Units of each hidden layer."""
+        return solve_widths(self.config.model, self.train.window_dim, len(self.store.phones))
+
+    @property
+    def num_params(self) -> int:
+        """Parameters of the network."""
+        return sum(parameter.numel() for parameter in self.parts.model.parameters())
 
     def evaluate(self, windows: Windows) -> Evaluation:
         """Measures the network as it is on labelled windows."""

@@ -18,7 +18,7 @@ FLOORS = [
     ["report", "evaluation", "prediction"],
     ["training"],
     ["experiment"],
-    ["inference"],
+    ["inference", "logbook"],
     ["run"],
     ["commands"],
     ["cli"],

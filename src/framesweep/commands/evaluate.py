@@ -1,6 +1,7 @@
 """framesweep evaluate: a run's metrics on a split."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,7 +17,7 @@ from framesweep.commands.options import load_runs, run_options
     help="Also write the confusion matrix and per-phone scores into this folder.",
 )
 @run_options
-def command(run_id: str, split: str, report: Path | None, **options: object) -> None:
+def command(run_id: str, split: str, report: Path | None, **options: Any) -> None:
     """Measure a run on a split that has labels."""
     from framesweep.report import write_report
 

@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,7 +22,7 @@ from framesweep.commands.options import load_runs, run_options
 )
 @run_options
 def command(
-    run_ids: tuple[str, ...], split: str, out: Path, labels: str, **options: object
+    run_ids: tuple[str, ...], split: str, out: Path, labels: str, **options: Any
 ) -> None:
     """Write predictions of a run as CSV: `id,label`, id being the frame's index over the
     split's utterances in order. Several runs are averaged."""

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from framesweep.commands.options import tracking_options
 from framesweep.config import TrackingConfig
 from framesweep.errors import TrackingError
 
@@ -14,18 +15,8 @@ SECONDS = 60.0
 @click.argument(
     "directories", nargs=-1, type=click.Path(path_type=Path, exists=True, file_okay=False)
 )
-@click.option(
-    "--uri", default=None, help="Tracking URI; SQLite in the outputs folder if absent."
-)
 @click.option("--experiment", default="framesweep", show_default=True, help="Its name.")
-@click.option(
-    "--outputs",
-    default="outputs",
-    show_default=True,
-    envvar="FRAMESWEEP_OUTPUTS",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of everything runs write.",
-)
+@tracking_options
 def command(
     directories: tuple[Path, ...], uri: str | None, experiment: str, outputs: Path
 ) -> None:

@@ -4,23 +4,14 @@ from pathlib import Path
 
 import click
 
+from framesweep.commands.options import tracking_options
 from framesweep.credentials import scrub
 
 
 @click.command("ui", help="Compare runs in the MLflow UI, until Ctrl-C.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=5000, show_default=True, help="Port to listen on.")
-@click.option(
-    "--uri", default=None, help="Tracking URI; SQLite in the outputs folder if absent."
-)
-@click.option(
-    "--outputs",
-    default="outputs",
-    show_default=True,
-    envvar="FRAMESWEEP_OUTPUTS",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of everything runs write.",
-)
+@tracking_options
 def command(host: str, port: int, uri: str | None, outputs: Path) -> None:
     from framesweep.tracking import serve_ui
 

@@ -1,0 +1,167 @@
+"""One run, whole: from a RunConfig to the value of its objective."""
+
+import logging
+from pathlib import Path
+
+from framesweep.checkpoint import BEST, Checkpoints, load_weights
+from framesweep.composition import dump, load
+from framesweep.config import RunConfig
+from framesweep.console import EpochBar, log_epoch
+from framesweep.errors import CheckpointError, ConfigError, Interrupted, NonFiniteLossError
+from framesweep.evaluation import Evaluation
+from framesweep.experiment import Experiment, build_experiment
+from framesweep.files import write_text
+from framesweep.logbook import (
+    log_config,
+    log_results,
+    log_resume_hint,
+    log_start,
+    log_summary,
+    write_results,
+)
+from framesweep.prediction import CONFIG
+from framesweep.signals import StopRequest, stop_request
+from framesweep.tracking import Tracker, load_run, open_tracker
+from framesweep.tracking.delivery import read_run_file
+from framesweep.tracking.tracker import FOLDER as TRACKING_FOLDER
+from framesweep.training import Progress, fit
+from hydra_plugins.framesweep_sweeper import TrialPruned, report
+
+log = logging.getLogger(__name__)
+
+CHECKPOINTS = "checkpoints"
+"""Folder in a run's directory."""
+
+RESUMABLE = ("train.epochs", "train.patience", "train.max_minutes", "train.checkpoint_minutes")
+RESUMABLE_GROUPS = ("tracking.", "hardware.", "data.root", "data.cache", "outputs")
+"""What may be changed when a run is continued."""
+
+
+def run(config: RunConfig, directory: Path, *, in_sweep: bool = False) -> float | list[float]:
+    """Trains in `directory`, going on from a checkpoint there, and logs what came out.
+
+    Returns:
+        The objective in its best epoch; with `further_objectives`, those after it.
+
+    Raises:
+        UserError: the config, the data or a checkpoint breaks a rule.
+        NonFiniteLossError, Interrupted, TrialPruned: the run ended early.
+    """
+    experiment = build_experiment(config)
+    log_start(experiment)
+    known = read_run_file(directory / TRACKING_FOLDER).get("run_id")
+    write_text(directory / CONFIG, dump(config))
+    tracker = open_tracker(config.tracking, Path(config.outputs), directory, run_id=known)
+    with stop_request() as stop, tracker:
+        try:
+            log_config(tracker, experiment, directory)
+            progress = _fit(experiment, directory, tracker, stop)
+            evaluation = _evaluate_best(experiment, directory)
+            write_results(experiment, progress, evaluation, directory)
+            log_results(tracker, experiment, progress, directory, in_sweep=in_sweep)
+        except Interrupted:
+            log_resume_hint(tracker)
+            raise
+        except NonFiniteLossError:
+            tracker.log_tags({"failure": "non-finite loss"})
+            raise
+        except TrialPruned:
+            tracker.log_tags({"pruned": "true"})
+            tracker.finish("FINISHED")
+            raise
+        run_id = tracker.run_id
+    log_summary(experiment, progress, directory, run_id)
+    values = [
+        _value(name, experiment, progress)
+        for name in (config.objective, *config.further_objectives)
+    ]
+    return values if config.further_objectives else values[0]
+
+
+def resume(
+    run_id: str, overrides: list[str], uri: str | None, outputs: Path
+) -> float | list[float]:
+    """Continues the run `run_id` in its own directory, as it was configured.
+
+    Args:
+        overrides: `key=value`, of keys that may change (see RESUMABLE).
+        uri, outputs: where the run is tracked.
+
+    Raises:
+        TrackingError: there is no such run.
+        ConfigError: an override would make it another run.
+        UserError: as `run`.
+    """
+    directory = load_run(run_id, uri, outputs).directory
+    path = directory / CONFIG
+    if not path.exists():
+        raise CheckpointError(path, "must exist for the run to be continued")
+    config = load(path.read_text(encoding="utf-8"), overrides, path)
+    fixed_length = config.optim.schedule in ("onecycle", "cosine")
+    for override in overrides:
+        key = override.split("=")[0]
+        allowed = key in RESUMABLE or key.startswith(RESUMABLE_GROUPS)
+        if not allowed or (key == "train.epochs" and fixed_length):
+            raise ConfigError(
+                key,
+                f"cannot change when a run is continued (schedule {config.optim.schedule})",
+                found=override,
+                fix="Start a new run for it.",
+            )
+    return run(config, directory)
+
+
+class _RunListener:
+    """Passes on what training reports: to the console, to tracking and to the sweep."""
+
+    def __init__(self, experiment: Experiment, tracker: Tracker, stop: StopRequest) -> None:
+        self._plan = experiment.plan
+        self._tracker = tracker
+        self._bar = EpochBar(experiment.plan.epochs)
+        self.stop_signal = stop
+
+    def on_restore(self, history: list[dict[str, float]]) -> None:
+        if history:
+            log.info("going on after epoch %d", len(history))
+        for epoch, metrics in enumerate(history, start=1):
+            self._tracker.log_epoch(epoch, metrics)
+
+    def on_step(self, epoch: int, step: int, num_steps: int) -> None:
+        self._bar.step(epoch, step, num_steps)
+
+    def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+        self._bar.close()
+        log_epoch(epoch, self._plan.epochs, metrics)
+        self._tracker.log_epoch(epoch, metrics)
+        report(metrics[self._plan.objective], step=epoch)
+
+    def close(self) -> None:
+        self._bar.close()
+
+
+def _fit(
+    experiment: Experiment, directory: Path, tracker: Tracker, stop: StopRequest
+) -> Progress:
+    listener = _RunListener(experiment, tracker, stop)
+    try:
+        return fit(
+            experiment.parts,
+            experiment.train,
+            experiment.dev_metrics,
+            experiment.plan,
+            Checkpoints(directory / CHECKPOINTS, experiment.identity),
+            listener,
+        )
+    finally:
+        listener.close()
+
+
+def _evaluate_best(experiment: Experiment, directory: Path) -> Evaluation:
+    load_weights(experiment.parts.model, directory / CHECKPOINTS / BEST)
+    return experiment.evaluate(experiment.dev)
+
+
+def _value(name: str, experiment: Experiment, progress: Progress) -> float:
+    if name == "model/params":
+        return float(experiment.num_params)
+    return progress.best(name)

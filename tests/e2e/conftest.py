@@ -1,0 +1,83 @@
+"""Real commands in subprocesses, on a small corpus in HW1P2's format."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from toy import ToyCorpus, write_hw1p2
+
+REPOSITORY = Path(__file__).parents[2]
+SMALL = [
+    "data=hw1p2",
+    "data.context=2",
+    "model.widths=[16,16]",
+    "hardware=cpu",
+    "hardware.threads=1",
+    "train.batch_size=64",
+    "train.epochs=2",
+]
+
+
+class Shell:
+    """Runs train.py and framesweep in a folder of their own."""
+
+    def __init__(self, folder: Path, corpus: Path) -> None:
+        self.folder = folder
+        self.small = [*SMALL, f"data.root={corpus}"]
+        self.environment = {
+            **os.environ,
+            "FRAMESWEEP_OUTPUTS": str(folder / "outputs"),
+            "COLUMNS": "200",
+        }
+
+    def start(self, *arguments: str, **options) -> subprocess.Popen[str]:
+        """`python train.py ...`, running."""
+        return subprocess.Popen(
+            [sys.executable, str(REPOSITORY / "train.py"), *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            **options,
+        )
+
+    def train(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        """`python train.py ...`, ended with this exit code."""
+        return self._run([sys.executable, str(REPOSITORY / "train.py"), *arguments], code)
+
+    def framesweep(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        """`framesweep ...`, ended with this exit code."""
+        command = Path(sys.executable).with_name("framesweep")
+        return self._run([str(command), *arguments], code)
+
+    def _run(self, command: list[str], code: int) -> subprocess.CompletedProcess[str]:
+        result = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert result.returncode == code, result.stdout + result.stderr
+        return result
+
+    @property
+    def runs(self) -> list[Path]:
+        """Directories of runs, oldest first."""
+        return sorted((self.folder / "outputs" / "runs").glob("*/*"))
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory) -> Path:
+    lengths = {"train": (300, 200, 400), "dev": (150, 100), "test": (80, 40)}
+    return write_hw1p2(tmp_path_factory.mktemp("corpus"), ToyCorpus(lengths))
+
+
+@pytest.fixture
+def shell(tmp_path, corpus) -> Shell:
+    return Shell(tmp_path, corpus)
