@@ -12,6 +12,7 @@ FramesweepError
 """
 
 import signal
+from typing import Any
 
 _NOT_GIVEN = object()
 
@@ -46,6 +47,16 @@ class UserError(FramesweepError):
         self.where = where
         self.rule = rule
         self.fix = fix
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The way from a worker process: the line is there and is not made again.
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+def _rebuilt(kind: type[UserError], args: tuple[Any, ...], state: dict[str, Any]) -> UserError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class ConfigError(UserError):

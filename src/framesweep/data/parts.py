@@ -141,7 +141,7 @@ def _read_or_make(
 
 
 def _read(path: Path) -> list[Labelled]:
-    with np.load(path, allow_pickle=False) as arrays:
+    with path.open("rb") as handle, np.load(handle, allow_pickle=False) as arrays:
         ends = np.cumsum(arrays["lengths"])[:-1]
         features = np.split(arrays["features"], ends)
         if "labels" not in arrays:

@@ -73,10 +73,10 @@ def read_segments(path: Path, kind: Format, tier: str, sample_rate: int) -> Segm
         "htk": _htk,
         "textgrid": lambda path, text: _textgrid(path, text, tier),
     }[found]
-    unit = {"phn": 1.0 / sample_rate, "htk": 1.0 / HTK_UNITS}.get(found, 1.0)
+    per_second = {"phn": sample_rate, "htk": HTK_UNITS}.get(found, 1)
     rows = list(parse(path, text))
-    starts = np.asarray([row[0] for row in rows], dtype=np.float64) * unit
-    ends = np.asarray([row[1] for row in rows], dtype=np.float64) * unit
+    starts = np.asarray([row[0] for row in rows], dtype=np.float64) / per_second
+    ends = np.asarray([row[1] for row in rows], dtype=np.float64) / per_second
     _check_order(path, starts, ends)
     return Segments(starts, ends, tuple(row[2] for row in rows))
 

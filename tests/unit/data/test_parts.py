@@ -1,0 +1,68 @@
+import os
+from functools import partial
+
+import pytest
+
+from countable import frames
+from framesweep.data import parts
+from framesweep.data.parts import computed
+from framesweep.errors import DataError
+
+
+def run(items, folder, workers=1, **keys):
+    function = partial(frames, **keys)
+    return list(computed(function, items, folder=folder, name="train", workers=workers))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("labelled", [True, False])
+def test_gives_every_item_in_order(tmp_path, workers, labelled):
+    items = [3, 1, 2, *range(1, 80)]
+    found = run(items, tmp_path / "parts", workers, labelled=labelled)
+    assert [len(features) for features, _ in found] == items
+    for item, (features, labels) in zip(items, found, strict=True):
+        assert features.tolist() == [[item, item]] * item
+        assert labels is None if not labelled else labels.tolist() == [item] * item
+
+
+def test_works_in_other_processes(tmp_path):
+    run(list(range(1, 80)), None, workers=2, log=tmp_path)
+    processes = {path.name.split("-")[1] for path in tmp_path.iterdir()}
+    assert str(os.getpid()) not in processes
+
+
+def test_goes_on_after_it_was_cut_short(tmp_path):
+    items, log = list(range(1, 80)), tmp_path / "log"
+    log.mkdir()
+    whole = computed(
+        partial(frames, log=log), items, folder=tmp_path / "p", name="train", workers=1
+    )
+    for _ in range(40):  # into the second part
+        next(whole)
+    whole.close()
+    done = {path.name.split("-")[0] for path in log.iterdir()}
+    assert len(done) == 2 * parts.GROUP
+    for path in log.iterdir():
+        path.unlink()
+    found = run(items, tmp_path / "p", log=log)
+    assert [len(features) for features, _ in found] == items
+    again = {path.name.split("-")[0] for path in log.iterdir()}
+    assert again == {str(item) for item in items} - done
+
+
+def test_a_damaged_part_is_made_again(tmp_path):
+    run([1, 2, 3], tmp_path)
+    (part,) = tmp_path.iterdir()
+    for damaged in (b"", b"PK\x03\x04", part.read_bytes()[:-40]):
+        part.write_bytes(damaged)
+        assert [len(features) for features, _ in run([1, 2, 3], tmp_path)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_errors_come_whole_and_leave_no_broken_part(tmp_path, workers):
+    with pytest.raises(DataError, match=r"item 70: must not be this one; found 70\. Leave it"):
+        run(list(range(1, 80)), tmp_path, workers, fail_at=70)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "train-000000.npz",
+        "train-000001.npz",
+    }
