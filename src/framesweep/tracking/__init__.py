@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from framesweep.config import TrackingConfig
+from framesweep.tracking.base import Status, Tracker
 from framesweep.tracking.lookup import RunInfo, children, load_run, metric_history
 from framesweep.tracking.sync import sync, waiting
-from framesweep.tracking.tracker import MlflowTracker, NullTracker, Status, Tracker
+from framesweep.tracking.tracker import MlflowTracker
 from framesweep.tracking.ui import serve_ui, ui_command
 
 __all__ = [
     "MlflowTracker",
-    "NullTracker",
     "RunInfo",
     "Status",
     "Tracker",
@@ -39,13 +39,14 @@ def open_tracker(
     parent_run_id: str | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Tracker:
-    """Starts tracking the run in `directory`, or goes on with the run `run_id`.
+    """Tracks the run in `directory`: the one that was begun there, or else a new one.
 
-    It tags the run with where it comes from: commit, command line, host, user, version, and
-    its directory.
+    A new run is tagged with where it comes from: commit, command line, host, user, version,
+    and its directory.
 
     Args:
         outputs: folder of the SQLite database and the artifacts, where no server has them.
+        run_id: goes on with this run, wherever it was begun.
         parent_run_id: run that the new one is nested under.
         tags: further tags, beside those of the config.
 
@@ -53,12 +54,11 @@ def open_tracker(
         ConfigError: MLflow keeps no runs behind `tracking.uri`.
     """
     if config.backend == "none":
-        return NullTracker()
+        return Tracker()
     tracker = MlflowTracker(config, outputs, directory)
     all_tags = {**config.tags, **(tags or {})}
-    if run_id is None:
-        tracker.start(config.run_name, all_tags, parent_run_id)
-    else:
-        tracker.resume(run_id)
+    if tracker.resume(run_id):
         tracker.log_tags(all_tags)
+    else:
+        tracker.start(config.run_name, all_tags, parent_run_id)
     return tracker

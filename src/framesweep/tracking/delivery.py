@@ -92,7 +92,7 @@ class Delivery:
         return str(found[0].info.run_id) if found else None
 
     def _send_resume(self, record: Record) -> None:
-        self.run_id = record["run_id"]
+        self.run_id = record["run_id"] or self._run
         self._client.update_run(self._run, "RUNNING")
         data = self._client.get_run(self._run).data
         self._params = set(data.params)

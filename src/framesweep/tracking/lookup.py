@@ -37,22 +37,30 @@ class RunInfo:
 
 
 def load_run(run_id: str, uri: str | None, outputs: Path) -> RunInfo:
-    """The run with this MLflow id; `uri` is `tracking.uri`, None for SQLite in `outputs`.
+    """The run with this MLflow id, or the one in this directory.
 
     While a server is away, a run that lies in `outputs` is still found, its status UNKNOWN.
+
+    Args:
+        run_id: an MLflow run id, or a run's directory.
+        uri: `tracking.uri`; None for SQLite in `outputs`.
 
     Raises:
         TrackingError: there is no such run, it was not made by framesweep, or tracking cannot
             be reached.
     """
+    folder = Path(run_id) / FOLDER
+    if folder.is_dir():
+        run_id = read_run_file(folder).get("run_id", "")
+    directory = folder.parent if folder.is_dir() else _find_directory(run_id, outputs)
     try:
-        with _client(uri, outputs) as client:
-            return _info(_get_run(client, run_id))
+        if run_id:
+            with _client(uri, outputs) as client:
+                return _info(_get_run(client, run_id))
     except AwayError:
-        directory = _find_directory(run_id, outputs)
         if directory is None:
             raise
-        return RunInfo(run_id, "", "UNKNOWN", directory, {}, {}, {})
+    return RunInfo(run_id, "", "UNKNOWN", directory or folder.parent, {}, {}, {})
 
 
 def children(run_id: str, uri: str | None, outputs: Path) -> list[RunInfo]:

@@ -36,6 +36,11 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._records)
 
+    def last(self, kind: str) -> Record | None:
+        """The last waiting record of this kind."""
+        with self._changed:
+            return next((r for r in reversed(self._records) if r["kind"] == kind), None)
+
     def append(self, record: Record) -> None:
         """Puts `record` last; a disk that is full costs durability, never the caller."""
         line = json.dumps(record).encode() + b"\n"

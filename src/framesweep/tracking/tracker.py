@@ -1,4 +1,4 @@
-"""What a run says about itself, and to whom."""
+"""A tracker that logs to MLflow from a thread."""
 
 import json
 import logging
@@ -7,12 +7,12 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Protocol, Self
 
 from framesweep.config import TrackingConfig
 from framesweep.credentials import scrub
 from framesweep.errors import Interrupted, TrackingError
 from framesweep.tracking import store
+from framesweep.tracking.base import Status, Tracker
 from framesweep.tracking.courier import Courier
 from framesweep.tracking.delivery import Delivery
 from framesweep.tracking.outbox import Outbox
@@ -20,7 +20,6 @@ from framesweep.tracking.provenance import config_hash, provenance
 
 log = logging.getLogger(__name__)
 
-Status = Literal["FINISHED", "FAILED", "KILLED"]
 FOLDER = "tracking"
 """Folder in a run's directory where its id lies, and what has not arrived yet."""
 
@@ -30,92 +29,7 @@ SERVER_SECONDS, DATABASE_SECONDS = 20.0, 120.0
 """How long a run waits at its end for what is on its way to arrive."""
 
 
-class Tracker(Protocol):
-    """Takes what a run logs. Calls return at once; tracking that fails harms no caller."""
-
-    @property
-    def run_id(self) -> str | None:
-        """MLflow's id of the run, waited for; None without tracking, or while it is away.
-
-        Raises:
-            TrackingError: the run cannot be had, now or later.
-        """
-        ...
-
-    def log_params(self, params: Mapping[str, object]) -> None:
-        """Logs the flat config, and its hash as a tag."""
-
-    def log_tags(self, tags: Mapping[str, str]) -> None:
-        """Sets tags."""
-
-    def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Logs an epoch's metrics; those that the run already has stay as they are."""
-
-    def log_dataset(
-        self,
-        name: str,
-        fingerprint: str,
-        *,
-        root: str | None,
-        feature_dim: int,
-        splits: Mapping[str, Mapping[str, int]],
-    ) -> None:
-        """Logs what the run trains on, with the counts of each split, as `num_frames`."""
-
-    def log_artifact(self, path: Path, folder: str = "") -> None:
-        """Logs a file or a folder, which must stay until the end of the run."""
-
-    def log_model(self, directory: Path, feature_dim: int) -> None:
-        """Logs the predictor in `directory` as an MLflow model, once a run."""
-
-    def finish(self, status: Status = "FINISHED") -> None:
-        """Ends the run and waits for what is on its way; further calls do nothing."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Finishes the run: KILLED after Interrupted or Ctrl-C, FAILED after other errors."""
-
-
-class NullTracker:
-    """Tracks nothing."""
-
-    run_id = None
-
-    def log_params(self, params: Mapping[str, object]) -> None: ...
-
-    def log_tags(self, tags: Mapping[str, str]) -> None: ...
-
-    def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None: ...
-
-    def log_dataset(
-        self,
-        name: str,
-        fingerprint: str,
-        *,
-        root: str | None,
-        feature_dim: int,
-        splits: Mapping[str, Mapping[str, int]],
-    ) -> None: ...
-
-    def log_artifact(self, path: Path, folder: str = "") -> None: ...
-
-    def log_model(self, directory: Path, feature_dim: int) -> None: ...
-
-    def finish(self, status: Status = "FINISHED") -> None: ...
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None: ...
-
-
-class MlflowTracker:
+class MlflowTracker(Tracker):
     """Logs to MLflow from a thread, by way of an outbox on disk."""
 
     def __init__(self, config: TrackingConfig, outputs: Path, directory: Path) -> None:
@@ -126,24 +40,33 @@ class MlflowTracker:
         self._outbox = Outbox(folder / "outbox.jsonl")
         self._delivery = Delivery(self._uri, config.experiment, outputs, folder)
         self._courier = Courier(self._outbox, self._delivery)
-        self._key, self._resumed, self._finished = "", "", False
+        self._key: str | None = None
+        self._resumed: str | None = None
+        self._finished = False
 
     def start(
         self, name: str | None, tags: Mapping[str, str], parent_run_id: str | None
     ) -> None:
         """Starts a new run, nested under the parent where one is given."""
-        key = uuid.uuid4().hex
-        all_tags = {**provenance(self._directory), "framesweep.key": key}
+        self._key = uuid.uuid4().hex
+        all_tags = {**provenance(self._directory), "framesweep.key": self._key}
         all_tags |= {tag: scrub(value) for tag, value in tags.items()}
         if parent_run_id is not None:
             all_tags["mlflow.parentRunId"] = parent_run_id
-        self._key = key
-        self._append("start", key=key, name=name, tags=all_tags, time=_now())
+        self._append("start", key=self._key, name=name, tags=all_tags, time=_now())
 
-    def resume(self, run_id: str) -> None:
-        """Goes on with an existing run."""
-        self._resumed = run_id
-        self._append("resume", run_id=run_id)
+    def resume(self, run_id: str | None) -> bool:
+        """Goes on with the run `run_id`, or the one that was begun in this directory.
+
+        Gives False, and does nothing, where there is neither.
+        """
+        begun = self._outbox.last("start")
+        self._key = begun["key"] if begun is not None else self._delivery.key
+        self._resumed = run_id or self._delivery.run_id
+        if self._resumed is None and begun is None:
+            return False
+        self._append("resume", run_id=self._resumed)
+        return True
 
     @property
     def run_id(self) -> str | None:
@@ -210,9 +133,6 @@ class MlflowTracker:
                 self._outbox.path,
                 self._directory,
             )
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(
         self,
