@@ -31,6 +31,7 @@ COMMANDS = {
     "ui": "Compare runs in the MLflow UI.",
     "predict": "Write predictions of a run, or of an ensemble, as CSV.",
     "evaluate": "Measure a run on a split that has labels.",
+    "sync": "Send what runs logged while tracking was away.",
 }
 
 register()

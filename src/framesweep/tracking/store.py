@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import sqlite3
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
 """What MLflow reads from the environment: no reports home, and retries left to the courier."""
@@ -83,6 +85,8 @@ def import_mlflow() -> None:
         os.environ.setdefault(name, value)
     import mlflow  # noqa: F401
 
+    # Its advice to run the model once while it is logged, which would cost seconds.
+    warnings.filterwarnings("ignore", ".*input example was not provided", UserWarning)
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     logging.getLogger("mlflow.store.db").setLevel(logging.CRITICAL)
     logging.getLogger("alembic").setLevel(logging.WARNING)
