@@ -63,7 +63,7 @@ def read_labels(path: Path, root: Path) -> dict[str, Place | int]:
         raise DataError(path, "must exist", fix="Set data.alignments.")
     places: dict[str, Place | int] = {}
     with path.open("rb") as handle:
-        if handle.read(2)[:2] in (b"\x1f\x8b", _BINARY):
+        if b"\0" in handle.read(1024):
             raise DataError(path, "must be text", fix="Unpack it, or use an .scp file.")
         handle.seek(0)
         offset = 0
