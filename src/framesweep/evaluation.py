@@ -10,12 +10,20 @@ from torch.nn import functional
 from framesweep import metrics
 from framesweep.data.windows import Windows
 from framesweep.hardware import Hardware
+from framesweep.phones import FOLDINGS, PhoneSet, foldings
 
 BATCH_FRAMES = 4096
 
 METRICS = frozenset(
     f"dev/{name}"
-    for name in ("loss", "accuracy", "speech_accuracy", "macro_accuracy", "edge_accuracy")
+    for name in (
+        "loss",
+        "accuracy",
+        "speech_accuracy",
+        "macro_accuracy",
+        "edge_accuracy",
+        *(f"accuracy_{folding.name}" for folding in FOLDINGS),
+    )
 ) | {"train/loss", "train/accuracy", "train/frames_per_second", "model/params"}
 """Every metric an objective can name."""
 
@@ -28,7 +36,7 @@ class Evaluation:
         confusion: (C, C) int64 counts on the CPU, rows true, columns predicted.
         loss: mean cross-entropy a frame, in nats.
         edge_correct, num_edges: frames whose window passes an utterance edge.
-        silence_ids: labels that are not speech.
+        phones: what the C classes are.
     """
 
     split: str
@@ -36,18 +44,23 @@ class Evaluation:
     loss: float
     edge_correct: int
     num_edges: int
-    silence_ids: tuple[int, ...]
+    phones: PhoneSet
 
     def metrics(self) -> dict[str, float]:
         """By name as they are tracked, `dev/accuracy` and its relatives."""
         values = {
             "loss": self.loss,
             "accuracy": metrics.accuracy(self.confusion),
-            "speech_accuracy": metrics.speech_accuracy(self.confusion, self.silence_ids),
+            "speech_accuracy": metrics.speech_accuracy(self.confusion, self.phones.silence_ids),
             "macro_accuracy": metrics.macro_accuracy(self.confusion),
         }
         if self.num_edges:
             values["edge_accuracy"] = self.edge_correct / self.num_edges
+        for folding in foldings(self.phones):
+            classes, _ = folding.classes(self.phones)
+            values[f"accuracy_{folding.name}"] = metrics.folded_accuracy(
+                self.confusion, classes
+            )
         return {f"{self.split}/{name}": value for name, value in values.items()}
 
 
@@ -56,12 +69,11 @@ def evaluate(
     model: nn.Module,
     windows: Windows,
     hardware: Hardware,
-    num_classes: int,
-    silence_ids: tuple[int, ...],
+    phones: PhoneSet,
 ) -> Evaluation:
     """Runs `model` over all frames of labelled `windows`."""
     device = windows.device
-    confusion = torch.zeros(num_classes, num_classes, dtype=torch.int64, device=device)
+    confusion = torch.zeros(len(phones), len(phones), dtype=torch.int64, device=device)
     loss_sum = torch.zeros((), dtype=hardware.sum_dtype, device=device)
     edges = torch.zeros(2, dtype=torch.int64, device=device)
     for frames, logits in forward(model, windows, hardware):
@@ -78,7 +90,7 @@ def evaluate(
         loss=float(loss_sum) / windows.num_frames,
         edge_correct=edge_correct,
         num_edges=num_edges,
-        silence_ids=silence_ids,
+        phones=phones,
     )
 
 
@@ -96,3 +108,13 @@ def forward(
             logits = model(windows.gather(frames))
         yield frames, logits.float()
     model.train(was_training)
+
+
+def log_posteriors(
+    model: nn.Module, windows: Windows, hardware: Hardware, num_classes: int
+) -> Tensor:
+    """(N, C) float32 log-probabilities on the CPU, frames in the split's order."""
+    result = torch.empty(windows.num_frames, num_classes)
+    for frames, logits in forward(model, windows, hardware):
+        result[frames.cpu()] = logits.log_softmax(dim=1).cpu()
+    return result

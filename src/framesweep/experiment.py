@@ -59,9 +59,7 @@ class Experiment:
     def evaluate(self, windows: Windows) -> Evaluation:
         """Measures the network as it is on labelled windows."""
         phones = self.store.phones
-        return evaluate(
-            self.parts.model, windows, self.parts.hardware, len(phones), phones.silence_ids
-        )
+        return evaluate(self.parts.model, windows, self.parts.hardware, phones)
 
     def dev_metrics(self) -> dict[str, float]:
         """The dev metrics of the network as it is."""

@@ -56,7 +56,7 @@ class TrainedRun:
                 fix="framesweep predict works without labels.",
             )
         phones = self.store.phones
-        return evaluate(self.model, windows, self.hardware, len(phones), phones.silence_ids)
+        return evaluate(self.model, windows, self.hardware, phones)
 
 
 def load_trained(directory: Path, overrides: Sequence[str] = ()) -> TrainedRun:

@@ -4,7 +4,7 @@ Rows are true phones, columns predicted ones; a count is a number of frames, so 
 exact over frames however they were batched.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +74,20 @@ def macro_accuracy(confusion: Tensor) -> float:
     occurs = support > 0
     recall = confusion.diagonal()[occurs].double() / support[occurs]
     return float(recall.mean())
+
+
+def folded_accuracy(confusion: Tensor, classes: Sequence[int]) -> float:
+    """Share of frames named right when phones of one class count as one; NaN for none.
+
+    Args:
+        confusion: (C, C) counts.
+        classes: C classes, -1 for a phone whose frames are left out; to be named so by mistake
+            counts as wrong.
+    """
+    index = torch.as_tensor(classes, device=confusion.device)
+    kept = index >= 0
+    same = (index[:, None] == index[None, :]) & kept[:, None]
+    return _ratio(confusion[same].sum(), confusion[kept].sum())
 
 
 def phone_scores(confusion: Tensor) -> PhoneScores:

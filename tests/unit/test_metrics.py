@@ -10,6 +10,7 @@ from sklearn import metrics as oracle
 from framesweep.metrics import (
     accuracy,
     confusion_update,
+    folded_accuracy,
     macro_accuracy,
     phone_scores,
     speech_accuracy,
@@ -96,3 +97,11 @@ def test_no_frames_give_nan_not_an_error():
     assert math.isnan(macro_accuracy(nothing))
     assert math.isnan(speech_accuracy(only_silence, (0,)))
     assert phone_scores(nothing).f1.tolist() == [0.0] * 4
+
+
+def test_folded_accuracy_merges_classes_and_leaves_out():
+    # Phones 0 and 1 are one class, 2 another, 3 is left out.
+    confusion = torch.tensor([[5, 2, 1, 1], [1, 4, 0, 0], [2, 0, 6, 3], [9, 9, 9, 9]])
+    assert folded_accuracy(confusion, (0, 0, 1, -1)) == (5 + 2 + 1 + 4 + 6) / 25
+    assert folded_accuracy(confusion, (0, 1, 2, 3)) == accuracy(confusion)
+    assert math.isnan(folded_accuracy(confusion, (-1, -1, -1, -1)))

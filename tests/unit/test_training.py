@@ -15,6 +15,7 @@ from framesweep.evaluation import evaluate
 from framesweep.hardware import resolve, seed_everything
 from framesweep.model import build_model
 from framesweep.optim import build_optimizer, clip_gradients, loss_function
+from framesweep.phones import PhoneSet
 from framesweep.schedule import build_schedule
 from framesweep.training import Parts, Plan, epoch_order, fit, steps_per_epoch
 from toy import NAMES, ToyCorpus
@@ -73,7 +74,7 @@ class Job:
 
     def evaluate(self):
         return evaluate(
-            self.parts.model, self.dev, self.parts.hardware, len(NAMES), (0,)
+            self.parts.model, self.dev, self.parts.hardware, PhoneSet(NAMES)
         ).metrics()
 
     def fit(self, listener):
