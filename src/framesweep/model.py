@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from framesweep import kernels
 from framesweep.config import ModelConfig
 from framesweep.errors import ConfigError
 from framesweep.widths import MAX_WIDTH, count_params, shape_widths, widest_within
@@ -49,9 +50,14 @@ class Block(nn.Module):
         self.activation = _ACTIVATIONS[config.activation]()
         self.dropout = nn.Dropout(dropout)
         self.residual = config.residual and in_width == width
+        self._activation_name = config.activation
 
     def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.dropout(self.activation(self.norm(self.linear(x))))
+        y = kernels.linear(x, self.linear)
+        if self.training and kernels.available(y):
+            y = kernels.norm_activate_drop(y, self.norm, self._activation_name, self.dropout.p)
+        else:
+            y = self.dropout(self.activation(self.norm(y)))
         return x + y if self.residual else y
 
 
@@ -78,8 +84,7 @@ class MLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers:
             x = layer(x)
-        logits: Tensor = self.output(x)
-        return logits
+        return kernels.linear(x, self.output)
 
 
 def build_model(config: ModelConfig, input_dim: int, num_classes: int) -> MLP:
@@ -165,7 +170,8 @@ def _check_listed(config: ModelConfig, widths: list[int]) -> None:
                 f"model.{key}",
                 f"cannot be combined with model.widths={widths}",
                 found=value,
-                fix="Add model.widths=null and say shape, width and depth; or leave it out.",
+                fix="To list widths take model=base; for a shape or a budget take "
+                "model=pyramid, or add model.widths=null.",
             )
 
 
