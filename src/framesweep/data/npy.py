@@ -36,8 +36,11 @@ _ZIP_ERRORS = (
 
 _DESCR = re.compile(r"""['"]descr['"]\s*:\s*['"]([^'"]*)['"]""")
 _ORDER = re.compile(r"""['"]fortran_order['"]\s*:\s*(True|False)""")
-# Python 2 wrote its long integers with an L.
-_SHAPE = re.compile(r"""['"]shape['"]\s*:\s*\(((?:\s*[0-9]{1,18}L?\s*,?)*)\s*\)""")
+# Python 2 wrote its long integers with an L. What may repeat is kept unambiguous, so that no
+# text takes long to refuse.
+_SHAPE = re.compile(
+    r"""['"]shape['"]\s*:\s*\(((?:\s*[0-9]{1,18}L?\s*,)*(?:\s*[0-9]{1,18}L?)?)\s*\)"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +157,7 @@ def _only_member(archive: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
     members = [
         member
         for member in archive.infolist()
-        if not member.is_dir() and not member.filename.startswith("__MACOSX/")
+        if not member.filename.endswith("/") and not member.filename.startswith("__MACOSX/")
     ]
     if len(members) != 1 or not members[0].filename.endswith(".npy"):
         names = [member.filename[:40] for member in members[:3]]

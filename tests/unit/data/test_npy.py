@@ -128,6 +128,12 @@ def test_every_version_of_the_format_is_read(file: Path, version: int) -> None:
     assert load_npy(file).tolist() == [1, 2]
 
 
+@pytest.mark.parametrize("shape", ["(2, 1)", "(2L, 1L)", "(2,1,)", "( 2 , 1 )"])
+def test_every_spelling_of_a_shape_is_read(shape: str) -> None:
+    header = f"{{'descr': '<i2', 'fortran_order': False, 'shape': {shape}, }}"
+    assert read_header(memoryview(with_header(header)), "file").shape == (2, 1)
+
+
 def test_header_of_another_writer_is_read() -> None:
     header = '{"shape":(2, 3),"fortran_order":False,"descr":"|u1"}'
     read = read_header(memoryview(with_header(header)), "file")
@@ -142,6 +148,10 @@ def test_header_of_another_writer_is_read() -> None:
         ("'<f4'", "False", "(-1,)"),
         ("'<f4'", "False", "(1.5,)"),
         ("'<f4'", "False", "(1_0,)"),
+        ("'<f4'", "False", "(1 2,)"),
+        ("'<f4'", "False", f"({'5' * 90})"),
+        ("'<f4'", "False", f"({'5' * 9000}"),
+        ("'<f4'", "False", f"({'5, ' * 3000}"),
         ("'<f4'", "False", "3"),
         ("'<f4'", "__import__('os')", "(1,)"),
         ("[('a', '<f4')]", "False", "(1,)"),
@@ -178,7 +188,7 @@ def test_huge_header_is_refused_unread(file: Path, size: int) -> None:
     assert "header must be within the file" in refused(file, content)
 
 
-@pytest.mark.parametrize("shape", ["(4611686018427387904,)", "(3, 999999999999999999)", "(2,)"])
+@pytest.mark.parametrize("shape", ["(999999999999999999,)", "(3, 999999999999999999)", "(2,)"])
 def test_shape_beyond_the_content_is_refused_unallocated(file: Path, shape: str) -> None:
     header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n"
     tracemalloc.start()
@@ -233,7 +243,12 @@ class TestZip:
 
     @pytest.mark.parametrize(
         "members",
-        [{}, {"a.txt": b"text"}, {"a.npy": npy_bytes(FEATURES), "b.npy": npy_bytes(FEATURES)}],
+        [
+            {},
+            {"": b"no name"},
+            {"a.txt": b"text"},
+            {"a.npy": npy_bytes(FEATURES), "b.npy": npy_bytes(FEATURES)},
+        ],
     )
     def test_zip_of_anything_but_one_array_is_refused(
         self, tmp_path: Path, members: dict[str, bytes]
@@ -241,6 +256,11 @@ class TestZip:
         path = zipped(tmp_path / "a.npy.zip", members)
         with pytest.raises(DataError, match=r"must hold one \.npy file"):
             load_npy(path)
+
+    def test_member_without_a_name_is_refused(self, tmp_path: Path) -> None:
+        path = zipped(tmp_path / "a.npy.zip", {"a.npy": npy_bytes(FEATURES)})
+        nameless = path.read_bytes().replace(b"a.npy", b"\0.npy")
+        assert "must hold one .npy file" in refused(path, nameless)
 
     def test_name_that_leads_out_of_the_folder_writes_nothing(self, tmp_path: Path) -> None:
         path = zipped(tmp_path / "a.npy.zip", {"../../out.npy": npy_bytes(FEATURES)})

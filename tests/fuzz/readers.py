@@ -1,0 +1,225 @@
+"""Coverage-guided fuzzing of one reader; run.py beside this runs them all.
+
+    python readers.py TARGET SCRATCH [-max_total_time=60 and libFuzzer's other flags]
+
+Whatever the bytes, a reader gives arrays or a DataError of one line. Nothing may be run,
+imported or opened meanwhile: Python's audit hooks watch. What the restricted reader of pickles
+accepts is compared with what numpy and the standard unpickler make of it.
+"""
+
+import codecs
+import contextlib
+import io
+import pickle
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import atheris
+
+with atheris.instrument_imports(include=["framesweep"]):
+    from framesweep.data import hw1p2, npy, pickles, segment_formats
+    from framesweep.data.kaldi_files import read_index
+    from framesweep.errors import DataError
+
+import numpy as np
+
+TESTS = Path(__file__).parents[1]
+SCRATCH = Path(sys.argv[2])
+FORBIDDEN = ("exec", "compile", "import", "os.", "subprocess.", "socket.", "pickle.", "ctypes.")
+
+watching = False
+
+
+def watch(event: str, arguments: tuple[Any, ...]) -> None:
+    """Ends the process when bytes under test made Python do more than compute."""
+    if watching and event.startswith(FORBIDDEN):
+        raise SystemExit(f"the reader caused {event} {arguments!r:.200}")
+
+
+@contextlib.contextmanager
+def watched() -> Iterator[None]:
+    global watching  # noqa: PLW0603
+    watching = True
+    try:
+        yield
+    finally:
+        watching = False
+
+
+def check(read: Callable[[], Any], reference: Callable[[], Any] | None = None) -> None:
+    """Runs `read`; what it accepts must equal what `reference` reads, where that reads it."""
+    try:
+        with watched():
+            found = read()
+    except DataError as error:
+        if "\n" in str(error):
+            raise SystemExit(f"the error has several lines: {error}") from error
+        return
+    if reference is None:
+        return
+    with contextlib.suppress(Exception):
+        expected = reference()
+        if not same(found, expected):
+            print(repr(found), repr(expected), file=sys.stderr)
+            raise SystemExit("the reader and numpy read different arrays")
+
+
+def same(found: Any, expected: Any) -> bool:
+    """Whether two arrays hold the same; text that came as bytes is not looked at."""
+    if found.shape != expected.shape:
+        return False
+    if not found.dtype.hasobject:
+        return found.tobytes() == np.asarray(expected, found.dtype, order="C").tobytes()
+    for ours, theirs in zip(found.flat, expected.flat, strict=True):
+        if isinstance(ours, np.ndarray) and not same(ours, theirs):
+            return False
+    return True
+
+
+def standard(data: bytes) -> Any:
+    """The standard unpickler, but for the opcode by which it takes memory as told."""
+    if pickle.LONG_BINPUT in data:
+        raise ValueError("not tried")
+    return pickle.loads(data, encoding="latin1")
+
+
+def fuzz_npy(data: bytes) -> None:
+    """The bytes as a plain .npy file, consumed as the corpus does."""
+
+    def read() -> Any:
+        array = npy.parse_npy(memoryview(data), "file")
+        if array.dtype.hasobject and array.ndim:
+            for item in array[:10]:
+                hw1p2._numbers(item, "file")
+        return array
+
+    check(
+        read, lambda: np.load(io.BytesIO(data), allow_pickle=b"|O" in data, encoding="latin1")
+    )
+
+
+def fuzz_pickle(data: bytes) -> None:
+    """The bytes as the pickle in an .npy file."""
+    check(
+        lambda: pickles.load_object_array(memoryview(data), "file"),
+        lambda: standard(data),
+    )
+
+
+FRAGMENTS = [
+    *[bytes([code]) for code in range(256)],
+    pickle.GLOBAL + b"numpy.core.multiarray\n_reconstruct\n",
+    pickle.GLOBAL + b"numpy._core.multiarray\nscalar\n",
+    pickle.GLOBAL + b"numpy\nndarray\n",
+    pickle.GLOBAL + b"numpy\ndtype\n",
+    pickle.GLOBAL + b"_codecs\nencode\n",
+    pickle.GLOBAL + b"__builtin__\nbytes\n",
+    pickle.GLOBAL + b"os\nsystem\n",
+    *[pickle.SHORT_BINUNICODE + bytes([len(t)]) + t for t in (b"f4", b"O8", b"<", b"latin1")],
+    *[pickle.SHORT_BINBYTES + bytes([n]) + bytes(n) for n in (0, 1, 4, 8)],
+    *[pickle.BININT1 + bytes([n]) for n in (0, 1, 2, 4)],
+    # A new array, a dtype, the state of a plain array and that of one of objects.
+    b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\nK\0\x85C\1btR",
+    b"cnumpy\ndtype\n(X\2\0\0\0f4K\0K\1tR(K\3X\1\0\0\0<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb",
+    b"cnumpy\ndtype\n(X\2\0\0\0O8K\0K\1tR",
+    b"(K\1K\1\x85cnumpy\ndtype\n(X\2\0\0\0f4K\0K\1tRK\0C\4\0\0\0\0tb",
+    b"(K\1K\1\x85cnumpy\ndtype\n(X\2\0\0\0O8K\0K\1tRK\0](K\1etb",
+]
+
+
+def fuzz_opcodes(data: bytes) -> None:
+    """Each byte chooses a fragment of a pickle, so that whole arrays are met often."""
+    chosen = [FRAGMENTS[-byte if byte < 64 else byte % 256] for byte in data]
+    fuzz_pickle(pickle.PROTO + b"\2" + b"".join(chosen) + pickle.STOP)
+
+
+def fuzz_zip(data: bytes) -> None:
+    """The bytes as a .npy.zip file."""
+    path = SCRATCH / "file.npy.zip"
+    path.write_bytes(data)
+    check(lambda: npy.load_npy(path))
+
+
+def fuzz_segments(data: bytes) -> None:
+    """The first byte chooses a format; the rest is its text."""
+    kinds: list[segment_formats.Format] = ["phn", "xlabel", "htk", "textgrid", "auto"]
+    suffix = (".phn", ".lab", ".TextGrid")[data[0] % 3 if data else 0]
+    path = SCRATCH / f"file{suffix}"
+    path.write_bytes(data[1:])
+    kind = kinds[data[0] // 3 % len(kinds)] if data else "auto"
+    check(lambda: segment_formats.read_segments(path, kind, "phones", 16_000))
+
+
+def fuzz_scp(data: bytes) -> None:
+    """The bytes as a Kaldi index; two archives that it may name are there."""
+    path = SCRATCH / "feats.scp"
+    path.write_bytes(data)
+    check(lambda: read_index(path, SCRATCH))
+
+
+TARGETS = {
+    "npy": fuzz_npy,
+    "pickle": fuzz_pickle,
+    "opcodes": fuzz_opcodes,
+    "zip": fuzz_zip,
+    "segments": fuzz_segments,
+    "scp": fuzz_scp,
+}
+
+
+def seeds(target: str) -> Iterator[bytes]:
+    """Sound inputs to start from."""
+    saved = [
+        p.read_bytes() for p in sorted((TESTS / "unit/data/object_arrays").glob("*/*.npy"))
+    ]
+    match target:
+        case "npy":
+            yield from saved
+        case "pickle":
+            for content in saved:
+                yield content.partition(b"\n")[2]
+        case "zip":
+            for content in saved:
+                for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA):
+                    buffer = io.BytesIO()
+                    with zipfile.ZipFile(buffer, "w", method) as archive:
+                        archive.writestr("a.npy", content)
+                    yield buffer.getvalue()
+        case "segments":
+            yield b"\0" + b"0 160 h#\n160 320 aa\n"
+            yield b"\4" + b"signal a\n#\n0.1 121 h#\n0.2 121 aa\n"
+            yield b"\7" + b"0 100000 sil\n100000 200000 aa\n"
+            yield b"\x0b" + (
+                b'File type = "ooTextFile"\nObject class = "TextGrid"\n\nxmin = 0\nxmax = 1\n'
+                b"tiers? <exists>\nsize = 1\nitem []:\n item [1]:\n"
+                b'  class = "IntervalTier"\n  name = "phones"\n  xmin = 0\n  xmax = 1\n'
+                b"  intervals: size = 1\n  intervals [1]:\n"
+                b'   xmin = 0\n   xmax = 1\n   text = "aa"\n'
+            )
+        case "scp":
+            yield b"a a.ark:12\nb b.ark:12[0:3]\n"
+        case _:
+            yield bytes(range(64))
+
+
+def main() -> None:
+    """Fuzzes the target from its seeds; libFuzzer ends the process."""
+    _, target, _, *flags = sys.argv
+    for name in ("a.ark", "b.ark"):
+        (SCRATCH / name).touch()
+    inputs = SCRATCH / "inputs"
+    inputs.mkdir()
+    for i, seed in enumerate(seeds(target)):
+        (inputs / str(i)).write_bytes(seed)
+    for encoding in ("cp437", "utf-8-sig", "utf-16"):
+        codecs.lookup(encoding)  # imports it now, not under watch
+    sys.addaudithook(watch)
+    atheris.Setup([target, *flags, str(inputs)], TARGETS[target])
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

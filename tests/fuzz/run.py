@@ -1,0 +1,57 @@
+"""Fuzzes every reader for a bounded time and tells how many inputs were tried.
+
+    python tests/fuzz/run.py [--seconds 60] [TARGET ...]
+
+An input that breaks a reader is kept in outputs/fuzz, its traceback is printed, and the exit
+code is 1.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+TARGETS = ("npy", "pickle", "opcodes", "zip", "segments", "scp")
+FINDINGS = Path("outputs/fuzz")
+MEMORY = Path("/dev/shm")
+
+
+def fuzz(target: str, seconds: int) -> tuple[int, bool]:
+    """Inputs tried on `target`, and whether it withstood them."""
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as scratch:
+        command = [sys.executable, str(Path(__file__).with_name("readers.py")), target, scratch]
+        flags = [
+            f"-max_total_time={seconds}",
+            "-timeout=20",
+            "-rss_limit_mb=2048",
+            "-print_final_stats=1",
+            f"-artifact_prefix={FINDINGS}/{target}-",
+        ]
+        done = subprocess.run(command + flags, capture_output=True, text=True, check=False)
+    output = done.stdout + done.stderr
+    tried = re.search(r"number_of_executed_units:\s*([0-9]+)", output)
+    if done.returncode != 0 or tried is None:
+        print(output[-4000:], file=sys.stderr)
+    return int(tried[1]) if tried else 0, done.returncode == 0 and tried is not None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=int, default=60, help="for each target")
+    parser.add_argument("targets", nargs="*", metavar="TARGET", help=", ".join(TARGETS))
+    arguments = parser.parse_args()
+    if unknown := set(arguments.targets) - set(TARGETS):
+        parser.error(f"no such target: {', '.join(sorted(unknown))}")
+    FINDINGS.mkdir(parents=True, exist_ok=True)
+    withstood = True
+    for target in arguments.targets or TARGETS:
+        tried, sound = fuzz(target, arguments.seconds)
+        print(f"{target:10} {tried:12,} inputs  {'sound' if sound else 'BROKEN'}", flush=True)
+        withstood &= sound
+    return 0 if withstood else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
