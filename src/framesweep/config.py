@@ -344,7 +344,7 @@ class RunConfig:
     outputs: str = "outputs"
     """Folder of everything runs write."""
     resume: str | None = None
-    """Id of an MLflow run to continue from its last checkpoint."""
+    """Continue the run with this MLflow id, or in this directory, from its last checkpoint."""
 
 
 SCHEMAS: dict[str, dict[str, type]] = {

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from toy import ToyCorpus, write_hw1p2
 
 REPOSITORY = Path(__file__).parents[2]

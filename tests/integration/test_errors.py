@@ -1,0 +1,51 @@
+"""What a user can get wrong before the first step."""
+
+import pytest
+
+from framesweep.errors import ConfigError, UserError
+from framesweep.run import run
+from integration.conftest import TINY
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "data.context=51",
+        "data.context=-1",
+        "model.widths=[0]",
+        "model.dropout=1.5",
+        "model.dropout=[0.1]",
+        "model.width=64",
+        "optim.lr=-1",
+        "optim.lr=nan",
+        "optim.label_smoothing=1",
+        "train.epochs=0",
+        "train.batch_size=0",
+        "train.patience=0",
+        "train.max_minutes=0",
+        "train.checkpoint_minutes=-1",
+        "train.max_minutes=nan",
+        "objective=dev/acuracy",
+        "further_objectives=[nothing]",
+        "hardware.threads=0",
+        "hardware.precision=fp16",
+        "augment.time_masks=-1",
+        "tracking.uri=nonsense",
+    ],
+)
+def test_bad_values_name_their_key(compose, hw1p2_root, tmp_path, override):
+    key = override.partition("=")[0]
+    values = [t for t in TINY if key.partition(".")[0] != "tracking" or "tracking" not in t]
+    data = ["data=hw1p2", f"data.root={hw1p2_root}"]
+    with pytest.raises(ConfigError) as caught:
+        run(compose(*data, *values, "model.widths=[8,8]", override), tmp_path / "run")
+    assert str(caught.value).startswith(key if "further" not in key else "objective")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("root", ["null", "/nowhere/at/all"])
+@pytest.mark.parametrize("data", ["hw1p2", "hw1p2_folders"])
+def test_missing_roots(compose, tmp_path, data, root):
+    with pytest.raises(UserError, match=r"data.root|/nowhere"):
+        run(compose(f"data={data}", f"data.root={root}", *TINY), tmp_path / "run")

@@ -1,0 +1,86 @@
+"""Every option of every group composes and trains an epoch."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from framesweep.config import RunConfig
+from framesweep.errors import ConfigError
+from framesweep.run import run
+from integration.conftest import TINY
+
+CONF = Path(__file__).parents[2] / "conf"
+GROUPS = ("model", "optim", "augment", "hardware", "tracking", "recipe")
+OPTIONS = [
+    f"{group}={path.stem}" for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))
+]
+SMALLER = {
+    "recipe": ["model.widths=[16,16]"],
+    "model": ["model.dropout=0.1"],
+}
+SETTINGS = [
+    ["model.widths=null", "model.shape=pyramid", "model.width=32", "model.depth=3"],
+    ["model.widths=null", "model.shape=diamond", "model.depth=3", "model.max_params=20e3"],
+    ["model.dropout=[0.1,0.2]", "model.widths=[16,16]", "model.residual=true"],
+    *([f"model.activation={name}"] for name in ("relu", "gelu", "silu", "leaky_relu")),
+    *([f"model.norm={name}"] for name in ("batch", "layer", "none")),
+    *([f"model.init={name}"] for name in ("default", "kaiming", "xavier", "orthogonal")),
+    *(
+        [f"optim.schedule={name}"]
+        for name in ("constant", "onecycle", "cosine", "plateau", "step")
+    ),
+    ["optim.clip_norm=1", "optim.label_smoothing=0.1", "optim.weight_decay=0.01"],
+    *([f"data.padding={name}"] for name in ("zero", "replicate", "cross")),
+    *([f"data.normalize={name}"] for name in ("none", "utterance", "global")),
+    *([f"hardware.precision={name}"] for name in ("auto", "fp32", "bf16")),
+    ["data.dtype=float16"],
+    ["data.context=0"],
+    ["data.context=50"],
+    ["objective=dev/loss"],
+    ["train.patience=1", "train.max_minutes=1"],
+]
+NOT_HERE = {"hardware=cuda": torch.cuda.is_available, "hardware=mps": torch.mps.is_available}
+
+
+def train(config: RunConfig, directory: Path) -> None:
+    value = run(config, directory)
+    assert isinstance(value, float)
+    assert math.isfinite(value)
+    assert (directory / "model" / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_option(compose, hw1p2_root, tmp_path, option):
+    group = option.partition("=")[0]
+    smaller = SMALLER.get(group, ["model.widths=[16,16]"])
+    data = ["data=hw1p2", f"data.root={hw1p2_root}"]
+    config = compose(option, *data, *(t for t in TINY if group not in t), *smaller)
+    if option in NOT_HERE and not NOT_HERE[option]():
+        with pytest.raises(ConfigError, match="must be a device of this machine"):
+            run(config, tmp_path / "run")
+        return
+    train(config, tmp_path / "run")
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=" ".join)
+def test_settings(compose, hw1p2_root, tmp_path, settings):
+    widths = [] if settings[0].startswith("model.widths") else ["model.widths=[16,16]"]
+    data = ["data=hw1p2", f"data.root={hw1p2_root}"]
+    train(compose(*data, *TINY, *widths, *settings), tmp_path / "run")
+
+
+def test_folders(compose, folders_root, tmp_path):
+    data = ["data=hw1p2_folders", f"data.root={folders_root}"]
+    train(compose(*data, *TINY, "model.widths=[16,16]"), tmp_path / "run")
+
+
+def test_demo(compose, tmp_path):
+    minutes = [f"data.{split}_minutes=0.1" for split in ("train", "dev", "test")]
+    train(compose("data=demo", *minutes, *TINY, "model.widths=[16,16]"), tmp_path / "run")
+
+
+def test_every_data_option_is_tried():
+    named = {path.stem for path in (CONF / "data").glob("*.yaml")}
+    assert named == {"demo", "hw1p2", "hw1p2_folders", "segments", "kaldi"}
