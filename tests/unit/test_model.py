@@ -106,17 +106,16 @@ def test_state_dict_names() -> None:
 
 
 def test_dropout_rate_of_each_layer() -> None:
-    model = build(widths=[400, 400], dropout=[0.0, 0.75], norm="none")
-    kept = [[], []]
-    for i, layer in enumerate(model.layers):
-        layer.dropout.register_forward_hook(
-            lambda _, inputs, output, i=i: kept[i].append(
-                (output[inputs[0] != 0] != 0).float().mean().item()
-            )
+    model = build(widths=[400, 400], dropout=[0.0, 0.75], norm="none", activation="gelu")
+    kept: list[float] = []
+    for layer in model.layers:
+        layer.register_forward_hook(
+            lambda _, inputs, output: kept.append((output != 0).float().mean().item())
         )
     model(windows(200))
-    assert kept[0] == [1.0]
-    assert kept[1][0] == pytest.approx(0.25, abs=0.02)
+    assert kept == [1.0, pytest.approx(0.25, abs=0.02)]
+    model.eval()(windows(200))
+    assert kept[2:] == [1.0, 1.0]
 
 
 @pytest.mark.parametrize("norm", ["batch", "layer", "none"])

@@ -1,0 +1,9 @@
+"""The hidden layers' work on a processor, in as few passes over memory as it takes.
+
+Everything here computes what the plain modules do, by other means. `available` says whether
+it can; where it cannot (another device, no numba), the plain modules are used.
+"""
+
+from framesweep.kernels.layers import available, linear, norm_activate_drop
+
+__all__ = ["available", "linear", "norm_activate_drop"]
