@@ -37,7 +37,11 @@ COMMANDS = {
 register()
 
 
-@hydra.main(config_path=str(find_conf()), config_name="config")
+@hydra.main(
+    config_path=str(find_conf()),
+    config_name="config",
+    execution_whitelist=("framesweep.sweeps.*",),
+)
 def _job(config: DictConfig) -> Any:
     from framesweep.run import run
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from framesweep.config import SCHEMAS, RunConfig
@@ -18,11 +18,22 @@ PROCESS_ID = secrets.token_hex(3)
 def register() -> None:
     """Makes schemas and resolvers known to Hydra; once a process is enough."""
     store = ConfigStore.instance()
-    store.store(group="schema", name="run", node=RunConfig, package="_global_")
+    store.store(group="schema", name="run", node=RunConfig, package="_global_", replace=True)
     for group, schemas in SCHEMAS.items():
         for name, schema in schemas.items():
-            store.store(group=f"schema/{group}", name=name, node=schema)
+            store.store(group=f"schema/{group}", name=name, node=schema, replace=True)
     OmegaConf.register_resolver("framesweep.id", lambda: PROCESS_ID, replace=True)
+    OmegaConf.register_resolver("framesweep.directions", directions, replace=True)
+
+
+def directions(objective: str, further: ListConfig) -> list[str]:
+    """Whether a search shall minimize or maximize each objective."""
+    return ["minimize" if is_minimized(name) else "maximize" for name in (objective, *further)]
+
+
+def is_minimized(metric: str) -> bool:
+    """Whether less of a metric is better."""
+    return metric.endswith(("loss", "model/params"))
 
 
 def find_conf() -> Path:

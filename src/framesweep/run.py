@@ -1,6 +1,7 @@
 """One run, whole: from a RunConfig to the value of its objective."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from framesweep.checkpoint import BEST, Checkpoints, load_weights
@@ -21,9 +22,8 @@ from framesweep.logbook import (
 )
 from framesweep.prediction import CONFIG
 from framesweep.signals import StopRequest, stop_request
+from framesweep.sweeps.membership import find_membership
 from framesweep.tracking import Tracker, load_run, open_tracker
-from framesweep.tracking.delivery import read_run_file
-from framesweep.tracking.tracker import FOLDER as TRACKING_FOLDER
 from framesweep.training import Progress, fit
 from hydra_plugins.framesweep_sweeper import TrialPruned, report
 
@@ -49,14 +49,22 @@ def run(config: RunConfig, directory: Path, *, in_sweep: bool = False) -> float 
     """
     experiment = build_experiment(config)
     log_start(experiment)
-    known = read_run_file(directory / TRACKING_FOLDER).get("run_id")
-    write_text(directory / CONFIG, dump(config))
-    tracker = open_tracker(config.tracking, Path(config.outputs), directory, run_id=known)
+    sweep = find_membership()
+    tracker = open_tracker(
+        replace(config.tracking, run_name=config.tracking.run_name or sweep.name),
+        Path(config.outputs),
+        directory,
+        parent_run_id=sweep.parent_run_id,
+        tags=sweep.tags,
+    )
     with stop_request() as stop, tracker:
+        write_text(directory / CONFIG, dump(config))
         try:
+            tracker.log_params(sweep.params())
             log_config(tracker, experiment, directory)
             progress = _fit(experiment, directory, tracker, stop)
             evaluation = _evaluate_best(experiment, directory)
+            _add_smoothed(experiment, progress, tracker)
             write_results(experiment, progress, evaluation, directory)
             log_results(tracker, experiment, progress, directory, in_sweep=in_sweep)
         except Interrupted:
@@ -81,9 +89,10 @@ def run(config: RunConfig, directory: Path, *, in_sweep: bool = False) -> float 
 def resume(
     run_id: str, overrides: list[str], uri: str | None, outputs: Path
 ) -> float | list[float]:
-    """Continues the run `run_id` in its own directory, as it was configured.
+    """Continues a run in its own directory, as it was configured.
 
     Args:
+        run_id: MLflow's id of the run, or its directory.
         overrides: `key=value`, of keys that may change (see RESUMABLE).
         uri, outputs: where the run is tracked.
 
@@ -92,7 +101,9 @@ def resume(
         ConfigError: an override would make it another run.
         UserError: as `run`.
     """
-    directory = load_run(run_id, uri, outputs).directory
+    directory = Path(run_id)
+    if not (directory / CONFIG).exists():
+        directory = load_run(run_id, uri, outputs).directory
     path = directory / CONFIG
     if not path.exists():
         raise CheckpointError(path, "must exist for the run to be continued")
@@ -159,6 +170,14 @@ def _fit(
 def _evaluate_best(experiment: Experiment, directory: Path) -> Evaluation:
     load_weights(experiment.parts.model, directory / CHECKPOINTS / BEST)
     return experiment.evaluate(experiment.dev)
+
+
+def _add_smoothed(experiment: Experiment, progress: Progress, tracker: Tracker) -> None:
+    accuracy = experiment.smoothed_accuracy()
+    if accuracy is not None:
+        metrics = {"dev/smoothed_accuracy": accuracy}
+        progress.history[progress.best_epoch - 1] |= metrics
+        tracker.log_epoch(progress.best_epoch, metrics)
 
 
 def _value(name: str, experiment: Experiment, progress: Progress) -> float:

@@ -12,7 +12,7 @@ from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict, read_write
 from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
@@ -32,8 +32,11 @@ from hydra_plugins.framesweep_sweeper._sampling import (
 from hydra_plugins.framesweep_sweeper._signals import StopSignal, noting_signals
 from hydra_plugins.framesweep_sweeper._space import SearchSpace, read_space
 from hydra_plugins.framesweep_sweeper._storage import Heart, absolute, open_storage
-from hydra_plugins.framesweep_sweeper._sweep import Listener, Rules, Sweep
+from hydra_plugins.framesweep_sweeper._sweep import Listener, Rules, Status, Sweep
 from hydra_plugins.framesweep_sweeper._task import SERIAL_VARIABLE, TrialTask
+
+OVERRIDES = "overrides"
+"""Attribute of a trial: the application's overrides that make its config."""
 
 NAME = re.compile(r"[\w.-]+")
 
@@ -43,7 +46,7 @@ class _Silent:
 
     def on_start(self, study: Study, config: Any) -> None: ...
     def on_trial_end(self, study: Study, trial: FrozenTrial) -> None: ...
-    def on_end(self, study: Study) -> None: ...
+    def on_end(self, study: Study, status: Status) -> None: ...
 
 
 def run_sweep(
@@ -76,7 +79,7 @@ def run_sweep(
     pruner = _plain_dict(settings["pruner"])
     trial_task = TrialTask(task, url, name, pruner, heartbeat)
     ledger = Ledger(study, storage, lock, make_sampler, settings["retries"], heartbeat)
-    listener: Listener = instantiate(settings["listener"]) or _Silent()
+    listener = open_listener(settings["listener"])
     progress = open_progress()
     known = {f.name: settings[f.name] for f in fields(Rules)} | {"n_trials": total}
     sweep = Sweep(
@@ -88,12 +91,13 @@ def run_sweep(
         prepare=partial(prepare, space, hydra_context, config, custom_suggestions(settings)),
         on_trial_end=lambda trial: listener.on_trial_end(study, trial),
     )
-    return _follow(sweep, ledger, listener, progress, total, config)
+    return _follow(sweep, ledger, lock, listener, progress, total, config)
 
 
 def _follow(
     sweep: Sweep,
     ledger: Ledger,
+    lock: StorageLock,
     listener: Listener,
     progress: Progress,
     total: int,
@@ -102,15 +106,18 @@ def _follow(
     study = ledger.study
     done = sum(ledger.counts()[state] for state in ENDED)
     progress.say(f"study {study.study_name}: {min(done, total)} of {total} trials are done")
+    status: Status = "FAILED"
     with noting_signals() as stop:
         try:
-            listener.on_start(study, config)
+            with lock.held():
+                listener.on_start(study, config)
             sweep.run(stop)
+            status = "KILLED" if stop.signum else "FINISHED"
         finally:
             progress.close()
-            listener.on_end(study)
             path = Path(config.hydra.sweep.dir, RESULTS)
             best = write_results(study, path)
+            listener.on_end(study, status)
     _conclude(ledger, best, path, progress, stop)
     return stop.signum
 
@@ -137,7 +144,7 @@ def check(settings: dict[str, Any]) -> None:
 
 def read_directions(direction: Any) -> list[str]:
     """The directions of `hydra.sweeper.direction`: one name, or a list of names."""
-    given = direction if OmegaConf.is_list(direction) else [direction]
+    given = direction if isinstance(direction, list | ListConfig) else [direction]
     names = [getattr(d, "name", str(d)) for d in given]
     if not names or any(name not in ("minimize", "maximize") for name in names):
         raise SweepError(
@@ -195,9 +202,17 @@ def custom_suggestions(settings: dict[str, Any]) -> Callable[[DictConfig, Any], 
     if not target:
         return None
     function: Callable[[DictConfig, Any], Any] = instantiate(
-        {"_target_": target, "_partial_": True}
+        {"_target_": target, "_partial_": True}, _execution_whitelist_=target
     )
     return function
+
+
+def open_listener(config: DictConfig | None) -> Listener:
+    """The application's listener; its config names the only target that may be built."""
+    if config is None:
+        return _Silent()
+    listener: Listener = instantiate(config, _execution_whitelist_=config._target_)
+    return listener
 
 
 def prepare(
@@ -219,7 +234,8 @@ def prepare(
         custom(config, claim.trial)
         added = claim.trial.params.items()
         overrides += [f"{key}={value}" for key, value in added if key not in before]
-    overrides.append(f"++hydra.job.env_set.{SERIAL_VARIABLE}='{claim.serial}'")
+    claim.trial.set_user_attr(OVERRIDES, overrides)
+    overrides = [*overrides, f"++hydra.job.env_set.{SERIAL_VARIABLE}='{claim.serial}'"]
     job_config = hydra_context.config_loader.load_sweep_config(config, overrides)
     with open_dict(job_config):
         job_config.hydra.job.id = str(claim.number)

@@ -29,7 +29,7 @@ def build_sampler(config: DictConfig, space: SearchSpace, begun: int) -> BaseSam
     Raises:
         SweepError: a field that does not fit, or a grid over what is not discrete.
     """
-    config = config.copy()
+    config = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
     if begun and config.get("seed") is not None and not _walks_one_sequence(config):
         config.seed = zlib.crc32(f"{config.seed}/{begun}".encode())
     sampler = _build("hydra.sweeper.sampler", config, SAMPLER_TARGETS)

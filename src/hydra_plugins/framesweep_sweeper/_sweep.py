@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
@@ -23,6 +23,9 @@ CLAIM_SECONDS = 2.0
 Z_95 = 1.96
 
 
+Status = Literal["FINISHED", "KILLED", "FAILED"]
+
+
 class Listener(Protocol):
     """Follows a sweep from the sweeper's process; built from `hydra.sweeper.listener`."""
 
@@ -32,7 +35,7 @@ class Listener(Protocol):
 
     def on_trial_end(self, study: Study, trial: FrozenTrial) -> None: ...
 
-    def on_end(self, study: Study) -> None: ...
+    def on_end(self, study: Study, status: Status) -> None: ...
 
 
 @dataclass(frozen=True)

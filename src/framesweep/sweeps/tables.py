@@ -1,0 +1,83 @@
+"""A study as files: the table of its trials, and its best."""
+
+import csv
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from optuna.study import Study, StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from framesweep.files import atomic_file, write_text
+
+NOTES = ("attempts", "failure_reason", "failure_message", "duplicate_of")
+
+
+def write_table(study: Study, path: Path) -> None:
+    """Writes one line a trial: number, state, values, seconds, notes, params."""
+    trials = study.get_trials(deepcopy=False)
+    keys = sorted({key for trial in trials for key in trial.params})
+    values = value_names(study)
+    with atomic_file(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["number", "state", *values, "seconds", *NOTES, *keys])
+        for trial in trials:
+            writer.writerow(
+                [
+                    trial.number,
+                    trial.state.name,
+                    *(trial.values or [""] * len(values)),
+                    "" if trial.duration is None else f"{trial.duration.total_seconds():.1f}",
+                    *(trial.user_attrs.get(note, "") for note in NOTES),
+                    *(trial.params.get(key, "") for key in keys),
+                ]
+            )
+
+
+def write_best(study: Study, directory: Path, path: Path) -> None:
+    """Writes the best trial, or the Pareto front, with the command that trains it again."""
+    best = ranked(study)[:1] if len(study.directions) == 1 else study.best_trials
+    entries = [
+        {
+            "trial": trial.number,
+            **dict(zip(value_names(study), trial.values, strict=True)),
+            "params": trial.params,
+            "directory": str(directory / str(trial.number)),
+            "command": train_command(trial),
+        }
+        for trial in best
+    ]
+    write_text(path, yaml.safe_dump({"study": study.study_name, "best": entries}))
+
+
+def ranked(study: Study) -> list[FrozenTrial]:
+    """Completed trials that were run, not repeated, the best first (by the first objective)."""
+    done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    sign = -1 if study.directions[0] is StudyDirection.MAXIMIZE else 1
+    trained = [trial for trial in done if "duplicate_of" not in trial.user_attrs]
+    return sorted(trained, key=lambda trial: (sign * trial.values[0], trial.number))
+
+
+def best_so_far(study: Study) -> list[float]:
+    """The first objective's best value after each completed trial, in order of their ends."""
+    done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    done.sort(key=lambda trial: (trial.datetime_complete, trial.number))
+    better = max if study.directions[0] is StudyDirection.MAXIMIZE else min
+    best: list[float] = []
+    for trial in done:
+        best.append(better([*best[-1:], trial.values[0]]))
+    return best
+
+
+def value_names(study: Study) -> list[str]:
+    """Column names of the objectives."""
+    names = study.metric_names or ["value", *(f"value_{i}" for i in range(2, 10))]
+    return list(names[: len(study.directions)])
+
+
+def train_command(trial: FrozenTrial) -> str:
+    """What to type to train a trial again, outside of its sweep."""
+    overrides: Sequence[Any] = trial.user_attrs.get("overrides", [])
+    return shlex.join(["python", "train.py", *map(str, overrides)])
