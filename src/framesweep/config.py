@@ -154,7 +154,7 @@ class KaldiConfig(DataConfig):
     features: str = "feats.scp"
     """Index of the features, in each split's folder."""
     alignments: str = "ali.scp"
-    """Frame labels in each split's folder: an index, or a text file of `UTTERANCE id id ...`."""
+    """Frame labels in each split's folder: an index, or a text of `UTTERANCE id id ...`."""
     phones: str | None = None
     """File of `NAME id` lines under root, as phones.txt; null numbers the classes."""
     max_missing: float = 0.05
@@ -309,6 +309,9 @@ class TrainConfig:
     """Stop after so many epochs without a better objective; null for never."""
     max_minutes: float | None = None
     """Stop after so many minutes of training; null for never."""
+    smooth: bool = True
+    """At the end, report dev/smoothed_accuracy: the best epoch's posteriors smoothed by a chain
+    of phones counted on train, its strength tuned on dev."""
     checkpoint_minutes: float = 10.0
     """Checkpoint also within an epoch, so many minutes after the last one."""
 

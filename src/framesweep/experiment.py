@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from framesweep import augment, hardware, optim, schedule
+from framesweep import augment, hardware, model, optim, schedule
 from framesweep import model as network
 from framesweep.composition import flatten
 from framesweep.config import RunConfig
@@ -15,9 +15,9 @@ from framesweep.data.corpora import build_corpus
 from framesweep.data.store import FrameStore
 from framesweep.data.windows import Windows
 from framesweep.errors import ConfigError
-from framesweep.evaluation import METRICS, Evaluation, evaluate
-from framesweep.model import solve_widths
+from framesweep.evaluation import METRICS, Evaluation, evaluate, log_posteriors
 from framesweep.prediction import build_network
+from framesweep.smoothing import MAX_CLASSES, tuned_smoother
 from framesweep.training import Parts, Plan, objective_sign, steps_per_epoch
 
 IDENTITY_GROUPS = ("data", "model", "optim", "augment", "train", "seed", "objective")
@@ -49,7 +49,9 @@ class Experiment:
     @property
     def widths(self) -> tuple[int, ...]:
         """Units of each hidden layer."""
-        return solve_widths(self.config.model, self.train.window_dim, len(self.store.phones))
+        return model.solve_widths(
+            self.config.model, self.train.window_dim, len(self.store.phones)
+        )
 
     @property
     def num_params(self) -> int:
@@ -60,6 +62,22 @@ class Experiment:
         """Measures the network as it is on labelled windows."""
         phones = self.store.phones
         return evaluate(self.parts.model, windows, self.parts.hardware, phones)
+
+    def smoothed_accuracy(self) -> float | None:
+        """dev/smoothed_accuracy of the network as it is, or None where train.smooth says no.
+
+        The chain of phones is counted on train, and its strength tuned on dev.
+        """
+        num_classes = len(self.store.phones)
+        if not self.config.train.smooth or num_classes > MAX_CLASSES:
+            return None
+        posteriors = log_posteriors(
+            self.parts.model, self.dev, self.parts.hardware, num_classes
+        ).numpy()
+        dev = self.store.splits["dev"]
+        assert dev.labels is not None
+        smoother = tuned_smoother(self.store, posteriors)
+        return float((smoother(posteriors, dev.lengths) == dev.labels).mean())
 
     def dev_metrics(self) -> dict[str, float]:
         """The dev metrics of the network as it is."""
@@ -81,11 +99,11 @@ def build_experiment(config: RunConfig) -> Experiment:
         Windows(store.splits[name], config.data.context, resources.device)
         for name in ("train", "dev")
     )
-    model = resources.place(build_network(config, store.feature_dim, len(store.phones)))
-    optimizer = optim.build_optimizer(config.optim, model)
+    network = resources.place(build_network(config, store.feature_dim, len(store.phones)))
+    optimizer = optim.build_optimizer(config.optim, network)
     num_steps = steps_per_epoch(train.num_frames, config.train.batch_size)
     parts = Parts(
-        model=model,
+        model=network,
         optimizer=optimizer,
         schedule=schedule.build_schedule(
             config.optim,

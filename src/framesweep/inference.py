@@ -4,19 +4,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
+import numpy as np
 from torch import Tensor, nn
 
 from framesweep.checkpoint import load_weights
 from framesweep.composition import load
 from framesweep.config import RunConfig
+from framesweep.data.corpus import Array
 from framesweep.data.store import FrameStore
 from framesweep.data.windows import Windows
 from framesweep.errors import CheckpointError, DataError
-from framesweep.evaluation import Evaluation, evaluate, forward
+from framesweep.evaluation import Evaluation, evaluate, log_posteriors
 from framesweep.experiment import open_frame_store
 from framesweep.hardware import Hardware, resolve
 from framesweep.prediction import CONFIG, WEIGHTS, build_network
+from framesweep.smoothing import tuned_smoother
+
+SMALLEST = 1e-30
+"""Probabilities below this count as this where their logs are taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +45,8 @@ class TrainedRun:
 
     def posteriors(self, split: str) -> Tensor:
         """(N, C) float32 probabilities on the CPU, frames in the split's order."""
-        windows = self.windows(split)
-        result = torch.empty(windows.num_frames, len(self.store.phones))
-        for frames, logits in forward(self.model, windows, self.hardware):
-            result[frames.cpu()] = logits.softmax(dim=1).cpu()
-        return result
+        windows, num_classes = self.windows(split), len(self.store.phones)
+        return log_posteriors(self.model, windows, self.hardware, num_classes).exp_()
 
     def evaluate(self, split: str) -> Evaluation:
         """Measures on a split; raises DataError where its labels were kept back."""
@@ -96,3 +98,18 @@ def ensemble_posteriors(runs: Sequence[TrainedRun], split: str) -> Tensor:
     for run in runs[1:]:
         total += run.posteriors(split)
     return total / len(runs)
+
+
+def smoothed(runs: Sequence[TrainedRun], split: str) -> Array:
+    """(N,) phone ids of a split, smoothed along each utterance by Viterbi's algorithm.
+
+    The chain of phones is counted on train; how much it counts is tuned on dev, for these runs.
+    """
+
+    def posteriors(name: str) -> Array:
+        probabilities: Array = ensemble_posteriors(runs, name).numpy()
+        return np.asarray(np.log(np.maximum(probabilities, SMALLEST)))
+
+    store = runs[0].store
+    smoother = tuned_smoother(store, posteriors("dev"))
+    return smoother(posteriors(split), store.splits[split].lengths)

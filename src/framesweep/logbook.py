@@ -132,6 +132,9 @@ def log_summary(
         progress.history[-1]["dev/accuracy"],
         f"{speed:,.0f}",
     )
+    best = progress.history[progress.best_epoch - 1]
+    if "dev/smoothed_accuracy" in best:
+        log.info("smoothed by Viterbi: dev accuracy %.4f", best["dev/smoothed_accuracy"])
     log.info("files: %s", directory)
     if run_id is not None:
         log.info("run: %s   compare runs with: framesweep ui", run_id)

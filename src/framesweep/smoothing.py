@@ -10,10 +10,13 @@ of hybrid recognisers (Bourlard and Morgan, 1994). With both strengths at 0 it i
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+
+from framesweep.data.store import FrameStore
+from framesweep.errors import DataError
 
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.integer]
@@ -21,8 +24,10 @@ Ints = npt.NDArray[np.integer]
 TRANSITIONS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 PRIORS = (0.0, 0.2, 0.4, 0.7, 1.0)
 """Strengths that `tune` tries."""
-TUNING_FRAMES = 200_000
-"""Frames on which `tune` tries them: more would not tell them apart better."""
+TUNING_CELLS = 1 << 27
+"""Frames times phones squared on which `tune` tries a strength, some 80,000 frames of 40."""
+MAX_CLASSES = 512
+"""More classes than these are states rather than phones, and their chains too large."""
 BATCH_CELLS = 1 << 20
 """Utterances times phones squared that one step of the recursion holds at most."""
 
@@ -48,6 +53,35 @@ class Strength:
 
     transition: float
     prior: float
+
+
+@dataclass(frozen=True, slots=True)
+class Smoother:
+    """A chain and how much it counts: (N, C) log posteriors and (U,) lengths to (N,) ids."""
+
+    chain: Chain
+    strength: Strength
+
+    def __call__(self, log_posteriors: Floats, lengths: Ints) -> Ints:
+        return smooth(log_posteriors, lengths, self.chain, self.strength)
+
+
+def tuned_smoother(store: FrameStore, dev_log_posteriors: Floats) -> Smoother:
+    """The chain of the store's train split, in the strength that is best on its dev split.
+
+    Raises:
+        DataError: the store has too many classes for a chain.
+    """
+    if len(store.phones) > MAX_CLASSES:
+        raise DataError(
+            store.name, f"smoothing takes up to {MAX_CLASSES} classes", found=len(store.phones)
+        )
+    train, dev = store.splits["train"], store.splits["dev"]
+    assert train.labels is not None
+    assert dev.labels is not None
+    chain = count_chain(train.labels, train.lengths, len(store.phones))
+    strength, _ = tune(dev_log_posteriors, dev.labels, dev.lengths, chain)
+    return Smoother(chain, strength)
 
 
 def count_chain(labels: Ints, lengths: Ints, num_classes: int) -> Chain:
@@ -100,22 +134,29 @@ def tune(
 ) -> tuple[Strength, float]:
     """The strength under which most frames are right, and their share.
 
-    Large splits are judged by whole utterances spread over the split. Ties go to the weaker
-    strength, so that a chain which does not help is left out.
+    Transitions are tried first, then priors, then transitions again. Large splits are judged by
+    whole utterances spread over the split. Ties go to the strength tried first, so that a chain
+    which does not help is left out.
     """
     scores, truth, chosen = _spread(log_posteriors, labels, lengths)
     best, best_accuracy = Strength(0.0, 0.0), -1.0
-    for transition in TRANSITIONS:
-        for prior in PRIORS:
-            strength = Strength(transition, prior)
+    for name, values in (
+        ("transition", TRANSITIONS),
+        ("prior", PRIORS[1:]),
+        ("transition", TRANSITIONS),
+    ):
+        for strength in [replace(best, **{name: value}) for value in values]:
             accuracy = float((smooth(scores, chosen, chain, strength) == truth).mean())
             if accuracy > best_accuracy:
                 best, best_accuracy = strength, accuracy
+        if best.transition == 0:
+            break
     return best, best_accuracy
 
 
 def _spread(log_posteriors: Floats, labels: Ints, lengths: Ints) -> tuple[Floats, Ints, Ints]:
-    every = max(1, -(-len(labels) // TUNING_FRAMES))
+    cells = len(labels) * log_posteriors.shape[1] ** 2
+    every = -(-cells // TUNING_CELLS)
     kept = np.zeros(len(lengths), dtype=bool)
     kept[::every] = True
     frames = np.repeat(kept, lengths)

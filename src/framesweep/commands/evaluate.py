@@ -16,14 +16,20 @@ from framesweep.commands.options import load_runs, run_options
     type=click.Path(path_type=Path, file_okay=False),
     help="Also write the confusion matrix and per-phone scores into this folder.",
 )
+@click.option("--smooth", is_flag=True, help="Also measure smoothed predictions (Viterbi).")
 @run_options
-def command(run_id: str, split: str, report: Path | None, **options: Any) -> None:
+def command(run_id: str, split: str, report: Path | None, smooth: bool, **options: Any) -> None:
     """Measure a run on a split that has labels."""
+    from framesweep.inference import smoothed
     from framesweep.report import write_report
 
     run = load_runs([run_id], **options)[0]
     evaluation = run.evaluate(split)
-    for name, value in evaluation.metrics().items():
+    metrics = evaluation.metrics()
+    if smooth:
+        labels = run.store.splits[split].labels
+        metrics[f"{split}/smoothed_accuracy"] = float((smoothed([run], split) == labels).mean())
+    for name, value in metrics.items():
         click.echo(f"{name:24} {value:.4f}")
     if report is not None:
         for path in write_report(report, [], evaluation.confusion, run.store.phones):

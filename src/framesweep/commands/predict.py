@@ -20,17 +20,25 @@ from framesweep.commands.options import load_runs, run_options
     show_default=True,
     help="Write the phone's id or its name.",
 )
+@click.option(
+    "--smooth",
+    is_flag=True,
+    help="Take the likeliest path of phones (Viterbi), its strength tuned on dev.",
+)
 @run_options
 def command(
-    run_ids: tuple[str, ...], split: str, out: Path, labels: str, **options: Any
+    run_ids: tuple[str, ...], split: str, out: Path, labels: str, smooth: bool, **options: Any
 ) -> None:
     """Write predictions of a run as CSV: `id,label`, id being the frame's index over the
     split's utterances in order. Several runs are averaged."""
     from framesweep.files import atomic_file
-    from framesweep.inference import ensemble_posteriors
+    from framesweep.inference import ensemble_posteriors, smoothed
 
     runs = load_runs(run_ids, **options)
-    predictions = ensemble_posteriors(runs, split).argmax(dim=1).tolist()
+    if smooth:
+        predictions = smoothed(runs, split).tolist()
+    else:
+        predictions = ensemble_posteriors(runs, split).argmax(dim=1).tolist()
     names = runs[0].store.phones.names
     with atomic_file(out) as temporary, temporary.open("w", newline="") as handle:
         writer = csv.writer(handle)
