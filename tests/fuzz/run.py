@@ -15,6 +15,7 @@ from pathlib import Path
 
 TARGETS = ("npy", "pickle", "opcodes", "zip", "segments", "scp")
 FINDINGS = Path("outputs/fuzz")
+_NEWS = re.compile(r"#[0-9]+\s|INFO:|WARNING: Failed to find function|\"")
 MEMORY = Path("/dev/shm")
 
 
@@ -33,7 +34,8 @@ def fuzz(target: str, seconds: int) -> tuple[int, bool]:
     output = done.stdout + done.stderr
     tried = re.search(r"number_of_executed_units:\s*([0-9]+)", output)
     if done.returncode != 0 or tried is None:
-        print(output[-4000:], file=sys.stderr)
+        lines = [line[:300] for line in output.splitlines() if not _NEWS.match(line)]
+        print("\n".join(lines), file=sys.stderr)
     return int(tried[1]) if tried else 0, done.returncode == 0 and tried is not None
 
 

@@ -245,7 +245,6 @@ class TestZip:
         "members",
         [
             {},
-            {"": b"no name"},
             {"a.txt": b"text"},
             {"a.npy": npy_bytes(FEATURES), "b.npy": npy_bytes(FEATURES)},
         ],
