@@ -14,7 +14,12 @@ MAX_MASKS = 100
 
 @dataclass(frozen=True, slots=True)
 class SpecAugment:
-    """Zeroes random runs of frames and of mel bins (Park et al., 2019; its masks alone).
+    """Changes windows as other speakers, channels and noises would, and masks parts of them.
+
+    In this order: a spectrum is moved up or down by up to `shift` bins, its edge bins repeated;
+    each bin is offset by normal noise of deviation `gain`, the same for all frames of a window;
+    each value by normal noise of deviation `noise`. Then random runs of frames and of mel bins
+    are zeroed (Park et al., 2019; its masks alone).
 
     A mask's width is uniform from 0 to its limit, its place uniform among those where it fits;
     masks may overlap. A time mask covers all bins of its frames, a frequency mask its bins in
@@ -29,11 +34,15 @@ class SpecAugment:
     time_width: int
     freq_masks: int
     freq_width: int
+    shift: int = 0
+    gain: float = 0.0
+    noise: float = 0.0
 
     def __call__(self, windows: Tensor) -> Tensor:
         """Mask (B, (2*context+1) * feature_dim) windows in place, and return them."""
         num_frames = 2 * self.context + 1
         frames = windows.view(len(windows), num_frames, self.feature_dim)
+        self._disturb(frames)
         centre = frames[:, self.context].clone()
         if self.time_masks:
             kept = _kept(frames, num_frames, self.time_masks, self.time_width)
@@ -44,9 +53,25 @@ class SpecAugment:
         frames[:, self.context] = centre
         return windows
 
+    def _disturb(self, frames: Tensor) -> None:
+        """Shifts, gains and noise on (B, frames, bins), in place."""
+        num_windows, _, num_bins = frames.shape
+        if self.shift:
+            moves = torch.randint(
+                -self.shift, self.shift + 1, (num_windows, 1, 1), device=frames.device
+            )
+            bins = torch.arange(num_bins, device=frames.device) + moves
+            sources = bins.clamp_(0, num_bins - 1).expand_as(frames)
+            frames.copy_(frames.gather(2, sources))
+        if self.gain:
+            offsets = torch.randn(num_windows, 1, num_bins, device=frames.device)
+            frames.add_(offsets, alpha=self.gain)
+        if self.noise:
+            frames.add_(torch.randn_like(frames), alpha=self.noise)
+
 
 def build_augment(config: AugmentConfig, context: int, feature_dim: int) -> SpecAugment | None:
-    """Build what `config` asks for, or None where it masks nothing.
+    """Build what `config` asks for, or None where it changes nothing.
 
     A time mask is at most as wide as the window, so that one setting serves every context.
 
@@ -67,7 +92,8 @@ def build_augment(config: AugmentConfig, context: int, feature_dim: int) -> Spec
         )
     time_masks = config.time_masks if config.time_width and context else 0
     freq_masks = config.freq_masks if config.freq_width and context else 0
-    if not time_masks and not freq_masks:
+    disturbs = bool(config.shift or config.gain or config.noise)
+    if not (time_masks or freq_masks or disturbs):
         return None
     return SpecAugment(
         context=context,
@@ -76,6 +102,9 @@ def build_augment(config: AugmentConfig, context: int, feature_dim: int) -> Spec
         time_width=min(config.time_width, 2 * context + 1),
         freq_masks=freq_masks,
         freq_width=config.freq_width,
+        shift=config.shift,
+        gain=config.gain,
+        noise=config.noise,
     )
 
 
@@ -90,9 +119,9 @@ def check(config: AugmentConfig) -> None:
             raise ConfigError(
                 f"augment.{key}", f"must be between 0 and {MAX_MASKS}", found=number
             )
-    for key in ("time_width", "freq_width"):
-        if (width := getattr(config, key)) < 0:
-            raise ConfigError(f"augment.{key}", "must be 0 or more", found=width)
+    for key in ("time_width", "freq_width", "shift", "gain", "noise"):
+        if not 0 <= (value := getattr(config, key)) < float("inf"):
+            raise ConfigError(f"augment.{key}", "must be 0 or more", found=value)
 
 
 def _kept(windows: Tensor, length: int, num_masks: int, max_width: int) -> Tensor:

@@ -19,8 +19,11 @@ class DataConfig:
     """Frames to each side of the centre frame, 0 to 50; the window has 2*context+1."""
     padding: Literal["zero", "replicate", "cross"] = "zero"
     """Beyond an utterance's edge: zeros, its edge frame, or the neighbouring utterance."""
-    normalize: Literal["none", "utterance", "global"] = "none"
-    """Mean and variance per bin: not at all, over each utterance, or over all of train."""
+    normalize: Literal["none", "utterance", "speaker", "sliding", "global"] = "none"
+    """Mean and variance per bin: not at all, over each utterance, over all utterances of its
+    speaker in the split, over a window around each frame, or over all of train."""
+    normalize_frames: int = 300
+    """With normalize=sliding: frames in the window."""
     dtype: Literal["float32", "float16"] = "float32"
     """Precision in which prepared features are stored."""
     max_utterances: int | None = None
@@ -212,6 +215,8 @@ class OptimConfig:
     """Largest 2-norm of the whole gradient; null for no clipping."""
     label_smoothing: float = 0.0
     """Share of the target spread evenly over all classes, 0 to 1."""
+    class_weights: Literal["none", "sqrt", "inverse"] = "none"
+    """Weigh a frame's loss by 1 over its phone's frames in train, or over their root."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -263,6 +268,12 @@ class AugmentConfig:
     """Masks along frequency a window."""
     freq_width: int = 6
     """Widest frequency mask, in bins."""
+    shift: int = 0
+    """Most bins by which a window's spectrum is moved up or down, as by another vocal tract."""
+    gain: float = 0.0
+    """Standard deviation of an offset a bin, drawn once a window, as by another channel."""
+    noise: float = 0.0
+    """Standard deviation of noise on every value of a window, in units of the features."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -305,6 +316,15 @@ class TrainConfig:
     """Passes over the train split."""
     batch_size: int = 2048
     """Frames a step."""
+    final_batch_size: int | None = None
+    """Frames a step in the last epoch, reached by equal factors; null for batch_size."""
+    average: Literal["none", "ema", "swa"] = "none"
+    """Evaluate and keep averaged weights: with exponential decay, or equally from
+    average_from on."""
+    ema_decay: float = 0.999
+    """With average=ema: share of the average that a step keeps."""
+    average_from: float = 0.75
+    """With average=swa: share of all steps before the first that counts."""
     patience: int | None = None
     """Stop after so many epochs without a better objective; null for never."""
     max_minutes: float | None = None

@@ -135,3 +135,39 @@ def test_rules(keys: dict[str, Any], line: str) -> None:
     with pytest.raises(ConfigError) as raised:
         build_augment(AugmentConfig(**keys), CONTEXT, BINS)
     assert str(raised.value).startswith(line)
+
+
+def disturbed(**keys):
+    """Windows of 3 frames and 8 bins, each frame a ramp, before and after `keys`."""
+    before = torch.arange(8.0).expand(500, 3, 8) + 10
+    build = build_augment(AugmentConfig(**keys), context=1, feature_dim=8)
+    return before, build(before.reshape(500, 24).clone()).view(500, 3, 8)
+
+
+def test_shift_moves_whole_windows_up_or_down():
+    before, after = disturbed(shift=2)
+    moves = after[:, 0, 3] - before[:, 0, 3]
+    assert set(moves.tolist()) == {-2, -1, 0, 1, 2}
+    expected = (before + moves[:, None, None]).clamp(10, 17)
+    assert torch.equal(after, expected)
+
+
+def test_gain_is_one_offset_a_bin_and_window():
+    before, after = disturbed(gain=0.5)
+    offsets = after - before
+    assert torch.allclose(offsets, offsets[:, :1].expand_as(offsets), atol=1e-5)
+    assert offsets[:, 0].std().item() == pytest.approx(0.5, rel=0.1)
+    assert abs(offsets[:, 0].mean().item()) < 0.05
+
+
+def test_noise_is_of_each_value_alone():
+    before, after = disturbed(noise=0.3)
+    noise = (after - before).view(-1)
+    assert noise.std().item() == pytest.approx(0.3, rel=0.1)
+    assert abs(torch.corrcoef(torch.stack((noise[:-1], noise[1:])))[0, 1].item()) < 0.05
+
+
+@pytest.mark.parametrize("key", ["shift", "gain", "noise"])
+def test_disturbances_are_not_negative(key):
+    with pytest.raises(ConfigError, match=f"augment.{key}: must be 0 or more; found -1"):
+        build_augment(AugmentConfig(**{key: -1}), context=1, feature_dim=8)

@@ -84,6 +84,10 @@ def check(config: DataConfig) -> None:
         raise ConfigError(
             "data.context", f"must be from 0 to {MAX_CONTEXT} frames", found=config.context
         )
+    if config.normalize_frames < 2:
+        raise ConfigError(
+            "data.normalize_frames", "must be at least 2", found=config.normalize_frames
+        )
     if config.max_utterances is not None and config.max_utterances < 1:
         raise ConfigError(
             "data.max_utterances", "must be at least 1, or null", found=config.max_utterances
@@ -97,13 +101,17 @@ def padded(features: Array, before: int, after: int, padding: str) -> Array:
 
 
 def _view_name(config: DataConfig) -> str:
+    sliding = config.normalize == "sliding"
+    normalize = f"sliding{config.normalize_frames}" if sliding else config.normalize
     return "-".join(
-        (f"view{VIEW_FORMAT}", config.normalize, config.padding, config.dtype, str(MAX_CONTEXT))
+        (f"view{VIEW_FORMAT}", normalize, config.padding, config.dtype, str(MAX_CONTEXT))
     )
 
 
 def _fill_view(config: DataConfig, prepared: PreparedCorpus, folder: Path) -> None:
-    normalizer = fit_normalizer(config.normalize, prepared.splits["train"])
+    normalizer = fit_normalizer(
+        config.normalize, config.normalize_frames, prepared.splits["train"]
+    )
     for name, arrays in prepared.splits.items():
         with (folder / f"{name}.rows").open("wb") as handle:
             for rows in _padded_utterances(arrays, normalizer, config.padding):
@@ -116,15 +124,15 @@ def _padded_utterances(
     arrays: SplitArrays, normalizer: Normalizer, padding: str
 ) -> Iterator[Array]:
     last = len(arrays.lengths) - 1
-    for index, features in enumerate(arrays.utterances()):
+    for index, features in enumerate(normalizer.over(arrays)):
         first_rows = MAX_CONTEXT if index == 0 else 0
         if padding == "replicate":
-            yield padded(normalizer(features), MAX_CONTEXT, MAX_CONTEXT, padding)
+            yield padded(features, MAX_CONTEXT, MAX_CONTEXT, padding)
         elif padding == "cross":
             last_rows = MAX_CONTEXT if index == last else 0
-            yield padded(normalizer(features), first_rows, last_rows, padding)
+            yield padded(features, first_rows, last_rows, padding)
         else:
-            yield padded(normalizer(features), first_rows, MAX_CONTEXT, padding)
+            yield padded(features, first_rows, MAX_CONTEXT, padding)
 
 
 def _open_view(config: DataConfig, prepared: PreparedCorpus, folder: Path) -> FrameStore:
