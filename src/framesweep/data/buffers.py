@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def view(
     """A read-only array of `shape` over `data`, which it must fill to the byte.
 
     Raises:
-        DataError: it does not, or `shape` is none.
+        DataError: it does not, `shape` is none, or what should be text is not.
     """
     if dtype.hasobject:
         raise DataError(where, "objects must not be made of bytes")
@@ -51,6 +52,12 @@ def view(
             found=f"{len(data)} for {str(shape)[:60]} {dtype}",
             fix="The file may be cut short; fetch or save it again.",
         )
+    if dtype.kind == "U":
+        codes = np.frombuffer(data, np.dtype(np.uint32).newbyteorder(dtype.byteorder))
+        if codes.max(initial=0) > sys.maxunicode:
+            raise DataError(
+                where, "strings must be of Unicode characters", found=hex(codes.max())
+            )
     try:
         return np.ndarray(shape, dtype, data, order="F" if fortran_order else "C")
     except (ValueError, OverflowError) as error:

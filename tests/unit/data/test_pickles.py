@@ -319,6 +319,8 @@ def test_admitted_names_do_only_what_arrays_need(pickled: bytes) -> None:
         array(tuple_of(number(1)), dtype("f4,O"), raw_bytes(bytes(12))),
         call(ENCODE, text("\u0100"), text("latin1")),
         call(name("numpy._core.multiarray", "scalar"), dtype("O8"), raw_bytes(bytes(8))),
+        call(name("numpy._core.multiarray", "scalar"), dtype("U1"), raw_bytes(b"\0\0\x11\0")),
+        array(tuple_of(number(1)), dtype("U1", b">"), raw_bytes(b"\0\x11\0\0")),
         pickle.BINBYTES8 + struct.pack("<Q", 2**62),
         pickle.BINUNICODE8 + struct.pack("<Q", 2**62),
         pickle.SHORT_BINUNICODE + b"\x01\xff",
