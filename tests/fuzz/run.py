@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 TARGETS = ("npy", "pickle", "opcodes", "zip", "segments", "scp")
-FINDINGS = Path("outputs/fuzz")
+FINDINGS = Path(__file__).parents[2] / "outputs" / "fuzz"
 _NEWS = re.compile(r"#[0-9]+\s|INFO:|WARNING: Failed to find function|\"")
 MEMORY = Path("/dev/shm")
 
