@@ -49,18 +49,19 @@ def load_run(run_id: str, uri: str | None, outputs: Path) -> RunInfo:
         TrackingError: there is no such run, it was not made by framesweep, or tracking cannot
             be reached.
     """
-    folder = Path(run_id) / FOLDER
-    if folder.is_dir():
-        run_id = read_run_file(folder).get("run_id", "")
-    directory = folder.parent if folder.is_dir() else _find_directory(run_id, outputs)
+    directory = _as_directory(run_id)
+    if directory is not None:
+        run_id = read_run_file(directory / FOLDER).get("run_id", "")
+        if not run_id:
+            return _unknown(run_id, directory)
     try:
-        if run_id:
-            with _client(uri, outputs) as client:
-                return _info(_get_run(client, run_id))
+        with _client(uri, outputs) as client:
+            return _info(_get_run(client, run_id))
     except AwayError:
+        directory = directory or _find_directory(run_id, outputs)
         if directory is None:
             raise
-    return RunInfo(run_id, "", "UNKNOWN", directory or folder.parent, {}, {}, {})
+        return _unknown(run_id, directory)
 
 
 def children(run_id: str, uri: str | None, outputs: Path) -> list[RunInfo]:
@@ -145,6 +146,18 @@ def _info(run: "Run") -> RunInfo:
         metrics=run.data.metrics,
         tags=run.data.tags,
     )
+
+
+def _as_directory(text: str) -> Path | None:
+    """The run's directory that `text` names; None where it names none."""
+    try:
+        return Path(text) if text and (Path(text) / FOLDER).is_dir() else None
+    except (OSError, ValueError):
+        return None
+
+
+def _unknown(run_id: str, directory: Path) -> RunInfo:
+    return RunInfo(run_id, "", "UNKNOWN", directory, {}, {}, {})
 
 
 def _find_directory(run_id: str, outputs: Path) -> Path | None:

@@ -1,5 +1,6 @@
 """The MLflow model of a predictor. MLflow runs this file when it saves and loads one."""
 
+import pkgutil
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,8 @@ class PhoneClassifier(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Loads weights, config and statistics."""
-        from framesweep.prediction import Predictor
-
-        self.predictor = Predictor.load(context.artifacts["predictor"])
+        kind = pkgutil.resolve_name(context.model_config["predictor"])
+        self.predictor = kind.load(context.artifacts["predictor"])
 
     def predict(
         self,
@@ -31,7 +31,8 @@ class PhoneClassifier(PythonModel):
         features = np.asarray(model_input)
         if features.dtype.kind != "f":
             features = features.astype(np.float32)
-        return self.predictor.predict(features)
+        phones: npt.NDArray[np.int64] = self.predictor.predict(features)
+        return phones
 
 
 set_model(PhoneClassifier())

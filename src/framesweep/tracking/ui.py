@@ -18,7 +18,7 @@ from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
 from framesweep.tracking import store
 
-START_SECONDS, STOP_SECONDS = 60.0, 5.0
+START_SECONDS, STOP_SECONDS = 120.0, 2.0
 
 
 def ui_command(host: str, port: int) -> list[str]:
@@ -56,7 +56,9 @@ def serve_ui(
         on_ready(full)
         return
     _check_port(host, port)
-    store.connect(full, outputs)
+    path = store.sqlite_path(full)
+    if path is not None and not path.exists():
+        store.connect(full, outputs)
     with tempfile.TemporaryFile("w+") as output, _stoppable():
         server = subprocess.Popen(
             ui_command(host, port),

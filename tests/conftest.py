@@ -1,0 +1,25 @@
+"""What tests of every kind share."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def mlflow_database(tmp_path_factory) -> Path:
+    """An empty MLflow database; making one takes a second or more, copying it does not."""
+    from framesweep.tracking import store
+
+    outputs = tmp_path_factory.mktemp("mlflow")
+    store.connect(store.tracking_uri(None, outputs), outputs)
+    return outputs / "mlflow.db"
+
+
+@pytest.fixture
+def tracked_outputs(tmp_path, mlflow_database) -> Path:
+    """An outputs folder with an MLflow database in it."""
+    outputs = tmp_path / "outputs"
+    outputs.mkdir()
+    shutil.copy(mlflow_database, outputs)
+    return outputs

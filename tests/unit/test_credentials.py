@@ -1,0 +1,42 @@
+"""Credentials are taken out of whatever looks like a URI."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from framesweep.credentials import scrub
+
+
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("postgresql://ann:s3cret@db/x", "postgresql://***@db/x"),
+        ("tracking.uri=http://ann:s3cret@host:5000", "tracking.uri=http://***@host:5000"),
+        ("a http://u:p@h b https://v:q@i c", "a http://***@h b https://***@i c"),
+        ("mysql://u:p@ss@host/db", "mysql://***@host/db"),
+        ("mysql://u:pa/ss@host/db", "mysql://***@host/db"),
+        ("http://token@host", "http://***@host"),
+        ("http://h/p?password=s3&user=ann", "http://h/p?password=***&user=ann"),
+        ("http://h/p?a=1&API_TOKEN=s3", "http://h/p?a=1&API_TOKEN=***"),
+        ("'http://u:p@h', \"http://u:p@h\"", "'http://***@h', \"http://***@h\""),
+    ],
+)
+def test_credentials_are_taken_out(text, clean):
+    assert scrub(text) == clean
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "sqlite:////tmp/a b/mlflow.db", "http://host:5000/x?y=1", "ann@example.org", "a=b@c"],
+)
+def test_other_text_stays(text):
+    assert scrub(text) == text
+
+
+WORD = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=6, max_size=12)
+
+
+@given(st.text(max_size=20), WORD, WORD, st.sampled_from(["", "/db", ":80/a?b=c"]))
+def test_no_password_stays(before, user, password, after):
+    assert f":{password}@" not in scrub(f"{before}http://{user}:{password}@host{after}")
+    assert scrub(scrub(before)) == scrub(before)

@@ -1,0 +1,110 @@
+"""The courier: everything arrives, in order, whatever happens on the way."""
+
+import json
+import threading
+
+import pytest
+
+from framesweep.tracking import courier as module
+from framesweep.tracking.courier import Courier
+from framesweep.tracking.outbox import Outbox
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(module, "FIRST_WAIT", 0.001)
+    monkeypatch.setattr(module, "LONGEST_WAIT", 0.005)
+
+
+@pytest.fixture
+def box(tmp_path):
+    return Outbox(tmp_path / "outbox.jsonl")
+
+
+def _metrics(step):
+    return {"kind": "metrics", "step": step}
+
+
+def test_records_arrive_in_order(box):
+    arrived = []
+    courier = Courier(box, lambda record: arrived.append(record["step"]))
+    for step in range(50):
+        box.append(_metrics(step))
+    assert courier.close(10) == 0
+    assert arrived == list(range(50))
+
+
+def test_what_fails_for_now_is_sent_again_before_what_follows(box, caplog):
+    arrived, attempts = [], []
+
+    def deliver(record):
+        attempts.append(record["step"])
+        if attempts.count(1) in (1, 2, 3) and record["step"] == 1:
+            raise ConnectionError("no route to http://ann:s3cret@host")
+        arrived.append((record["step"], record.get("again", False)))
+
+    courier = Courier(box, deliver)
+    for step in range(3):
+        box.append(_metrics(step))
+    assert courier.close(10) == 0
+    assert arrived == [(0, False), (1, True), (2, False)]
+    assert caplog.text.count("cannot be reached") == 1
+    assert "s3cret" not in caplog.text
+
+
+def test_what_is_refused_is_put_aside_and_the_rest_arrives(box):
+    arrived = []
+
+    def deliver(record):
+        if record["step"] == 1:
+            raise ValueError("not this one, http://ann:s3cret@host\nsecond line")
+        arrived.append(record["step"])
+
+    courier = Courier(box, deliver)
+    for step in range(3):
+        box.append(_metrics(step))
+    assert courier.close(10) == 0
+    assert arrived == [0, 2]
+    refused = box.path.with_name("refused.jsonl").read_text()
+    assert json.loads(refused) == {
+        "reason": "not this one, http://***@host",
+        "kind": "metrics",
+        "step": 1,
+    }
+    assert isinstance(courier.refusals[0], ValueError)
+
+
+def test_a_missing_file_does_not_hold_up_the_rest(box):
+    arrived = []
+
+    def deliver(record):
+        if record["step"] == 0:
+            raise FileNotFoundError("gone")
+        arrived.append(record["step"])
+
+    courier = Courier(box, deliver)
+    box.append(_metrics(0))
+    box.append(_metrics(1))
+    assert courier.close(10) == 0
+    assert arrived == [1]
+
+
+def test_close_gives_up_in_time_and_leaves_all_on_disk(box):
+    def deliver(record):
+        raise TimeoutError
+
+    courier = Courier(box, deliver)
+    box.append(_metrics(0))
+    box.append(_metrics(1))
+    assert courier.close(0.05) == 2
+    assert len(box.path.read_text().splitlines()) == 2
+
+
+def test_attempted_tells_when_a_run_is_open_or_cannot_be(box):
+    gate = threading.Event()
+    courier = Courier(box, lambda record: gate.wait(10))
+    box.append({"kind": "start"})
+    assert not courier.attempted.is_set()
+    gate.set()
+    assert courier.attempted.wait(10)
+    courier.close(10)

@@ -1,0 +1,69 @@
+"""Where a run came from."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from framesweep import __version__
+from framesweep.tracking import provenance as module
+from framesweep.tracking.provenance import config_hash, provenance
+
+
+@pytest.fixture(autouse=True)
+def forget_git():
+    module._git_tags.cache_clear()
+    yield
+    module._git_tags.cache_clear()
+
+
+def test_tags_tell_command_and_directory_without_credentials(monkeypatch, tmp_path):
+    arguments = ["train.py", "tracking.uri=http://ann:s3cret@host", "note=two words"]
+    monkeypatch.setattr(sys, "argv", arguments)
+    tags = provenance(tmp_path / "run")
+    command = tags["framesweep.command_line"]
+    assert command == "train.py tracking.uri=http://***@host 'note=two words'"
+    assert tags["framesweep.run_dir"] == str(tmp_path / "run")
+    assert tags["framesweep.version"] == __version__
+    assert tags["framesweep.host"]
+    assert all(isinstance(value, str) for value in tags.values())
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-c", "user.name=a", "-c", "user.email=a@b", *arguments]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def test_commit_and_changes(monkeypatch, tmp_path):
+    _git(tmp_path, "init", "-q")
+    code = tmp_path / "code.py"
+    code.write_text("1")
+    _git(tmp_path, "add", "code.py")
+    _git(tmp_path, "commit", "-q", "-m", "first")
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "code.py"))
+    commit = _git(tmp_path, "rev-parse", "HEAD")
+    assert module._git_tags() == {
+        "mlflow.source.git.commit": commit,
+        "mlflow.source.git.dirty": "false",
+    }
+    code.write_text("2")
+    module._git_tags.cache_clear()
+    assert module._git_tags()["mlflow.source.git.dirty"] == "true"
+
+
+def test_outside_of_git_there_are_no_tags(monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "code.py"))
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    monkeypatch.chdir(tmp_path)
+    assert module._git_tags() == {}
+
+
+def test_config_hash_follows_what_changes_a_result():
+    params = {"data.context": 5, "data.root": "/a", "tracking.uri": None, "optim.lr": 1e-3}
+    same = {**params, "data.root": "/b", "tracking.uri": "http://host", "outputs": "/c"}
+    assert config_hash(params) == config_hash(dict(reversed(same.items())))
+    assert config_hash(params) != config_hash({**params, "data.context": 6})
+    assert len(config_hash(params)) == 16
