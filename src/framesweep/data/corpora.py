@@ -11,6 +11,7 @@ from framesweep.config import (
     SegmentsConfig,
 )
 from framesweep.data.corpus import Corpus
+from framesweep.errors import DataError
 
 READERS: dict[type[DataConfig], tuple[str, str]] = {
     DemoConfig: ("framesweep.data.demo", "DemoCorpus"),
@@ -25,5 +26,10 @@ READERS: dict[type[DataConfig], tuple[str, str]] = {
 def build_corpus(config: DataConfig) -> Corpus:
     """The reader for this config's type; raises DataError where it sees at once it can't."""
     module, name = READERS[type(config)]
-    corpus: Corpus = getattr(import_module(module), name)(config)
+    reader = getattr(import_module(module), name)
+    try:
+        corpus: Corpus = reader(config)
+    except OSError as error:
+        where = error.filename or "data.root"
+        raise DataError(where, f"must be readable ({error.strerror})") from None
     return corpus
