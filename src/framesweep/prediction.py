@@ -12,9 +12,9 @@ from torch.nn import functional
 from framesweep.checkpoint import load_weights
 from framesweep.composition import load
 from framesweep.config import RunConfig
+from framesweep.data.checks import check_features
 from framesweep.data.corpus import Array
 from framesweep.data.normalize import Normalizer
-from framesweep.data.prepared import check_features
 from framesweep.data.store import FrameStore, padded
 from framesweep.errors import CheckpointError, DataError
 from framesweep.files import write_text
