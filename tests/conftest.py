@@ -1,9 +1,13 @@
 """What tests of every kind share."""
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
+
+# Tests are many and their tensors small: more threads would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

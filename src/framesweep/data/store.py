@@ -17,7 +17,7 @@ from framesweep.config import MAX_CONTEXT, DataConfig
 from framesweep.data.corpus import Array, Corpus
 from framesweep.data.normalize import Normalizer, fit_normalizer
 from framesweep.data.prepared import PreparedCorpus, SplitArrays, map_array, prepare
-from framesweep.errors import ConfigError
+from framesweep.errors import ConfigError, DataError
 from framesweep.files import atomic_folder
 from framesweep.phones import PhoneSet
 
@@ -136,7 +136,15 @@ def _padded_utterances(
 
 
 def _open_view(config: DataConfig, prepared: PreparedCorpus, folder: Path) -> FrameStore:
-    meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+    try:
+        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+        normalizer = Normalizer.from_dict(meta["normalizer"])
+    except (OSError, ValueError, KeyError) as error:
+        raise DataError(
+            folder,
+            f"must hold a readable meta.json ({error!r})",
+            fix="Delete the folder; it is made again.",
+        ) from None
     splits = {}
     for name, arrays in prepared.splits.items():
         gap = GAPS[config.padding]
@@ -157,6 +165,6 @@ def _open_view(config: DataConfig, prepared: PreparedCorpus, folder: Path) -> Fr
         digest=prepared.digest,
         feature_dim=prepared.feature_dim,
         phones=prepared.phones,
-        normalizer=Normalizer.from_dict(meta["normalizer"]),
+        normalizer=normalizer,
         splits=splits,
     )
