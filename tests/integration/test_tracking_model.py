@@ -1,0 +1,131 @@
+"""The logged model: what a person gets from `mlflow.pyfunc.load_model`."""
+
+import subprocess
+import sys
+
+import mlflow
+import numpy as np
+import pytest
+
+from framesweep.config import TrackingConfig
+from framesweep.errors import DataError
+from framesweep.prediction import Predictor
+from framesweep.run import run
+from framesweep.tracking import open_tracker, store
+from toy import ToyCorpus
+
+SMALL = ("data=hw1p2", "model.widths=[8]", "hardware=cpu", "tracking=mlflow")
+PASSIVE = (
+    "optuna",
+    "matplotlib",
+    "espeakng_loader",
+    "kaldi_native_fbank",
+    "soundfile",
+    "numba",
+)
+"""What framesweep needs for other work than prediction."""
+
+ELSEWHERE = f"""
+import sys
+for name in {PASSIVE}:
+    sys.modules[name] = None
+import mlflow, numpy as np
+mlflow.set_tracking_uri(sys.argv[1])
+model = mlflow.pyfunc.load_model("runs:/" + sys.argv[2] + "/model")
+print(*model.predict(np.load(sys.argv[3])))
+import framesweep
+print(framesweep.__file__)
+"""
+
+
+@pytest.fixture(scope="module")
+def utterance():
+    return next(ToyCorpus().utterances("test")).features
+
+
+@pytest.fixture
+def trained(compose, hw1p2_root, tracked_outputs):
+    """Directory and MLflow id of a run."""
+    settings = ("data.context=2", "train.epochs=1", "train.batch_size=64", "hardware.threads=1")
+    config = compose(f"data.root={hw1p2_root}", *SMALL, *settings, f"outputs={tracked_outputs}")
+    directory = tracked_outputs / "runs" / "today" / "now"
+    directory.mkdir(parents=True)
+    run(config, directory)
+    uri = store.tracking_uri(None, tracked_outputs)
+    mlflow.set_tracking_uri(uri)
+    client = store.connect(uri, tracked_outputs)
+    (one,) = client.search_runs(["1"])
+    yield directory, one.info.run_id, client
+    mlflow.set_tracking_uri(None)
+
+
+def _same_run(trained, directory=None):
+    ran_in, run_id, _ = trained
+    return open_tracker(TrackingConfig(), ran_in.parents[2], directory or ran_in, run_id=run_id)
+
+
+def test_it_predicts_as_the_predictor_does_from_floats_of_every_width(trained, utterance):
+    directory, run_id, _ = trained
+    model = mlflow.pyfunc.load_model(f"runs:/{run_id}/model")
+    predictor = Predictor.load(directory / "model")
+    for dtype in (np.float16, np.float32, np.float64):
+        features = utterance.astype(dtype)
+        expected = predictor.predict(features)
+        assert model.predict(features).tolist() == expected.tolist()
+        assert model.predict(features).dtype == np.int64
+    inputs, outputs = model.metadata.signature.inputs, model.metadata.signature.outputs
+    assert (inputs.inputs[0].type, inputs.inputs[0].shape) == (np.float32, (-1, 6))
+    assert (outputs.inputs[0].type, outputs.inputs[0].shape) == (np.int64, (-1,))
+    with pytest.raises(DataError, match="features a frame must be 6"):
+        model.predict(np.zeros((4, 5), dtype=np.float32))
+
+
+def test_it_carries_its_code_and_no_pickle(trained, utterance, tmp_path):
+    directory, run_id, _ = trained
+    np.save(tmp_path / "utterance.npy", utterance)
+    uri = store.tracking_uri(None, directory.parents[2])
+    result = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, uri, run_id, str(tmp_path / "utterance.npy")],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    phones, file = result.stdout.splitlines()
+    expected = Predictor.load(directory / "model").predict(utterance)
+    assert phones.split() == [str(phone) for phone in expected]
+    artifacts = directory.parents[2] / "artifacts"
+    assert file.endswith("/model/code/framesweep/__init__.py")
+    assert [p for p in artifacts.rglob("*") if p.suffix in (".pkl", ".pickle", ".pt")] == []
+
+
+def test_a_run_has_one_model_of_its_latest_weights(trained):
+    directory, run_id, client = trained
+
+    def models():
+        return [m.model_id for m in client.search_logged_models(["1"])]
+
+    first = models()
+    with _same_run(trained) as tracker:
+        tracker.log_model(directory / "model", 6)
+    assert models() == first
+    side = directory / "model" / "predictor.json"
+    side.write_text(side.read_text() + "\n")
+    with _same_run(trained) as tracker:
+        tracker.log_model(directory / "model", 6)
+    assert len(models()) == 1
+    assert models() != first
+    mlflow.pyfunc.load_model(f"runs:/{run_id}/model")
+
+
+def test_a_model_left_half_written_is_replaced(trained):
+    directory, _, client = trained
+    (ready,) = client.search_logged_models(["1"])
+    client.delete_logged_model(ready.model_id)
+    half = client.create_logged_model("1", "model", trained[1])
+    with _same_run(trained) as tracker:
+        tracker.log_model(directory / "model", 6)
+    (model,) = client.search_logged_models(["1"])
+    assert model.model_id != half.model_id
+    assert str(model.status).endswith("READY")

@@ -1,0 +1,155 @@
+"""The MLflow UI over tracked runs, and runs whose server goes away."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from framesweep.config import TrackingConfig
+from framesweep.errors import TrackingError
+from framesweep.tracking import load_run, metric_history, open_tracker, serve_ui, sync, waiting
+
+FRAMESWEEP = Path(sys.executable).with_name("framesweep")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Ui:
+    """`framesweep ui` in a process; ready once made."""
+
+    def __init__(self, outputs: Path, port: int) -> None:
+        command = [str(FRAMESWEEP), "ui", "--outputs", str(outputs), "--port", str(port)]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.line = self.process.stdout.readline()
+        self.children = _descendants(self.process.pid)
+
+    def stop(self, signum: int) -> int:
+        """Ends it as a user or an init would; gives its exit code."""
+        self.process.send_signal(signum)
+        return self.process.wait(60)
+
+
+def _descendants(pid: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        fields = entry.read_text().rpartition(")")[2].split()
+        if int(fields[1]) == pid:
+            child = int(entry.parent.name)
+            found += [child, *_descendants(child)]
+    return found
+
+
+def _alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def _get(url: str, **body: object) -> bytes:
+    data = json.dumps(body).encode() if body else None
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return bytes(answer.read())
+
+
+def test_a_port_that_is_taken_is_an_error(tracked_outputs):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(TrackingError, match=rf"--port: must be free .*--port {port + 1}"):
+            serve_ui(None, tracked_outputs, "127.0.0.1", port, print)
+
+
+def test_a_server_has_its_own_ui(tmp_path):
+    seen: list[str] = []
+    serve_ui("http://host:5000", tmp_path, "127.0.0.1", 5000, seen.append)
+    assert seen == ["http://host:5000"]
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_the_ui_shows_runs_and_artifacts_and_ends_with_its_children(tracked_outputs, signum):
+    directory = tracked_outputs / "runs" / "today" / "now"
+    directory.mkdir(parents=True)
+    (directory / "note.txt").write_text("hello")
+    with open_tracker(TrackingConfig(), tracked_outputs, directory) as tracker:
+        tracker.log_artifact(directory / "note.txt")
+    port = free_port()
+    ui = Ui(tracked_outputs, port)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        assert ui.line == f"MLflow UI: {url}\n"
+        api = f"{url}/ajax-api/2.0/mlflow/experiments/search"
+        found = json.loads(_get(api, max_results=10))["experiments"]
+        tags = {e["name"]: e.get("tags", []) for e in found}["framesweep"]
+        assert {"key": "mlflow.experimentKind", "value": "custom_model_development"} in tags
+        artifact = f"{url}/get-artifact?path=note.txt&run_uuid={tracker.run_id}"
+        assert _get(artifact) == b"hello"
+    finally:
+        assert ui.stop(signum) == 0
+    assert ui.children
+    assert [pid for pid in ui.children if _alive(pid)] == []
+
+
+@pytest.mark.heavy
+def test_a_run_outlives_its_server_and_all_arrives_in_order_once(tmp_path, monkeypatch):
+    """The server is there at first, gone in the middle, and back after the end."""
+    monkeypatch.setattr("framesweep.tracking.tracker.SERVER_SECONDS", 1.0)
+    served, outputs = tmp_path / "served", tmp_path / "outputs"
+    port = free_port()
+    config = TrackingConfig(uri=f"http://127.0.0.1:{port}")
+    directory = outputs / "runs" / "today" / "now"
+    server = Ui(served, port)
+    tracker = open_tracker(config, outputs, directory)
+    run_id = tracker.run_id
+    assert run_id is not None
+    tracker.log_epoch(1, {"dev/loss": 1.0})
+    server.stop(signal.SIGTERM)
+    for epoch in (2, 3, 4):
+        tracker.log_epoch(epoch, {"dev/loss": 1 / epoch})
+    tracker.finish()
+    assert waiting(outputs) == [directory]
+    server = Ui(served, port)
+    try:
+        assert sync(config, outputs, directory, 60) == 0
+        history = metric_history(run_id, "dev/loss", config.uri, outputs)
+        assert history == {1: 1.0, 2: 0.5, 3: 1 / 3, 4: 0.25}
+        assert load_run(run_id, config.uri, outputs).status == "FINISHED"
+    finally:
+        server.stop(signal.SIGTERM)
+    assert waiting(outputs) == []
+
+
+@pytest.mark.heavy
+def test_a_run_that_never_saw_its_server_is_sent_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr("framesweep.tracking.tracker.SERVER_SECONDS", 1.0)
+    served, outputs = tmp_path / "served", tmp_path / "outputs"
+    port = free_port()
+    config = TrackingConfig(uri=f"http://127.0.0.1:{port}", run_name="late")
+    directory = outputs / "runs" / "today" / "now"
+    with open_tracker(config, outputs, directory) as tracker:
+        assert tracker.run_id is None
+        tracker.log_params({"seed": 1})
+        tracker.log_epoch(1, {"dev/loss": 1.0})
+    server = Ui(served, port)
+    try:
+        assert sync(config, outputs, directory, 60) == 0
+        run = load_run(str(directory), config.uri, outputs)
+        assert (run.name, run.status) == ("late", "FINISHED")
+        assert (run.params, run.metrics) == ({"seed": "1"}, {"dev/loss": 1.0})
+    finally:
+        server.stop(signal.SIGTERM)
+    assert (directory / "tracking" / "outbox.jsonl").read_bytes() == b""
