@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from framesweep import augment, hardware, model, optim, schedule
+import numpy as np
+import torch
+from torch import Tensor
+
+from framesweep import augment, averaging, hardware, model, optim, schedule
 from framesweep import model as network
 from framesweep.composition import flatten
 from framesweep.config import RunConfig
@@ -61,7 +65,7 @@ class Experiment:
     def evaluate(self, windows: Windows) -> Evaluation:
         """Measures the network as it is on labelled windows."""
         phones = self.store.phones
-        return evaluate(self.parts.model, windows, self.parts.hardware, phones)
+        return evaluate(self.parts.evaluated, windows, self.parts.hardware, phones)
 
     def smoothed_accuracy(self) -> float | None:
         """dev/smoothed_accuracy of the network as it is, or None where train.smooth says no.
@@ -72,7 +76,7 @@ class Experiment:
         if not self.config.train.smooth or num_classes > MAX_CLASSES:
             return None
         posteriors = log_posteriors(
-            self.parts.model, self.dev, self.parts.hardware, num_classes
+            self.parts.evaluated, self.dev, self.parts.hardware, num_classes
         ).numpy()
         dev = self.store.splits["dev"]
         assert dev.labels is not None
@@ -101,23 +105,35 @@ def build_experiment(config: RunConfig) -> Experiment:
     )
     network = resources.place(build_network(config, store.feature_dim, len(store.phones)))
     optimizer = optim.build_optimizer(config.optim, network)
-    num_steps = steps_per_epoch(train.num_frames, config.train.batch_size)
+    plan = _plan(config)
+    total_steps = plan.total_steps(train.num_frames)
     parts = Parts(
         model=network,
         optimizer=optimizer,
         schedule=schedule.build_schedule(
             config.optim,
             optimizer,
-            num_steps * config.train.epochs,
-            num_steps,
+            total_steps,
+            steps_per_epoch(train.num_frames, config.train.batch_size),
             maximize=objective_sign(config.objective) > 0,
         ),
-        loss=optim.loss_function(config.optim),
+        loss=optim.loss_function(config.optim, _class_weights(config, store, resources)),
         clip=partial(optim.clip_gradients, config.optim),
         augment=augment.build_augment(config.augment, config.data.context, store.feature_dim),
         hardware=resources,
+        average=averaging.build_average(config.train, network, total_steps),
     )
-    return Experiment(config, store, train, dev, parts, _plan(config), identity(config, store))
+    return Experiment(config, store, train, dev, parts, plan, identity(config, store))
+
+
+def _class_weights(
+    config: RunConfig, store: FrameStore, resources: hardware.Hardware
+) -> Tensor | None:
+    labels = store.splits["train"].labels
+    assert labels is not None
+    counts = torch.from_numpy(np.bincount(labels, minlength=len(store.phones)))
+    weights = optim.class_weights(config.optim, counts)
+    return None if weights is None else weights.to(resources.device)
 
 
 def open_frame_store(config: RunConfig) -> FrameStore:
@@ -154,9 +170,23 @@ def check(config: RunConfig) -> None:
             raise ConfigError(
                 "objective", f"must be one of {' '.join(sorted(METRICS))}", found=name
             )
-    for key in ("epochs", "batch_size", "patience", "max_minutes", "checkpoint_minutes"):
+    averaging.check(config.train)
+    if config.train.final_batch_size is not None and config.optim.schedule == "step":
+        raise ConfigError(
+            "train.final_batch_size",
+            "cannot go with optim.schedule=step, whose epochs must be of one length",
+            found=config.train.final_batch_size,
+        )
+    for key in (
+        "epochs",
+        "batch_size",
+        "final_batch_size",
+        "patience",
+        "max_minutes",
+        "checkpoint_minutes",
+    ):
         value = getattr(config.train, key)
-        least_is_one = key in ("epochs", "batch_size", "patience")
+        least_is_one = key in ("epochs", "batch_size", "final_batch_size", "patience")
         if value is not None and not (value >= 1 if least_is_one else value > 0):
             rule = "must be 1 or more" if least_is_one else "must be above 0"
             raise ConfigError(f"train.{key}", rule, found=value)
@@ -168,6 +198,7 @@ def _plan(config: RunConfig) -> Plan:
         batch_size=config.train.batch_size,
         seed=config.seed,
         objective=config.objective,
+        final_batch_size=config.train.final_batch_size,
         patience=config.train.patience,
         max_minutes=config.train.max_minutes,
         checkpoint_minutes=config.train.checkpoint_minutes,

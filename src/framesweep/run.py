@@ -25,7 +25,7 @@ from framesweep.signals import StopRequest, stop_request
 from framesweep.sweeps.membership import find_membership
 from framesweep.tracking import Tracker, load_run, open_tracker
 from framesweep.training import Progress, fit
-from hydra_plugins.framesweep_sweeper import TrialPruned, report
+from hydra_plugins.framesweep_sweeper import TrialPruned, report, restore
 
 log = logging.getLogger(__name__)
 
@@ -136,6 +136,8 @@ class _RunListener:
             log.info("going on after epoch %d", len(history))
         for epoch, metrics in enumerate(history, start=1):
             self._tracker.log_epoch(epoch, metrics)
+        objective = self._plan.objective
+        restore({epoch: metrics[objective] for epoch, metrics in enumerate(history, start=1)})
 
     def on_step(self, epoch: int, step: int, num_steps: int) -> None:
         self._bar.step(epoch, step, num_steps)
@@ -168,7 +170,7 @@ def _fit(
 
 
 def _evaluate_best(experiment: Experiment, directory: Path) -> Evaluation:
-    load_weights(experiment.parts.model, directory / CHECKPOINTS / BEST)
+    load_weights(experiment.parts.evaluated, directory / CHECKPOINTS / BEST)
     return experiment.evaluate(experiment.dev)
 
 

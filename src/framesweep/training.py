@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim import Optimizer
 
+from framesweep.averaging import WeightAverage
 from framesweep.checkpoint import Checkpoints
 from framesweep.data.windows import Windows
 from framesweep.errors import Interrupted, NonFiniteLossError
@@ -46,9 +46,23 @@ class Plan:
     batch_size: int
     seed: int
     objective: str
+    final_batch_size: int | None = None
     patience: int | None = None
     max_minutes: float | None = None
     checkpoint_minutes: float = 10.0
+
+    def batch_size_in(self, epoch: int) -> int:
+        """Frames a step in this epoch: from batch_size to final_batch_size by equal factors."""
+        if self.final_batch_size is None or self.epochs == 1:
+            return self.batch_size
+        share = min((epoch - 1) / (self.epochs - 1), 1.0)
+        growth: float = (self.final_batch_size / self.batch_size) ** share
+        return round(self.batch_size * growth)
+
+    def total_steps(self, num_frames: int) -> int:
+        """Steps of all epochs over so many frames."""
+        sizes = map(self.batch_size_in, range(1, self.epochs + 1))
+        return sum(steps_per_epoch(num_frames, size) for size in sizes)
 
 
 @dataclass(slots=True)
@@ -62,6 +76,13 @@ class Parts:
     clip: Callable[[Iterable[Tensor]], Tensor | None]
     augment: Callable[[Tensor], Tensor] | None
     hardware: Hardware
+    average: WeightAverage | None = None
+
+    @property
+    def evaluated(self) -> nn.Module:
+        """The network to evaluate and to keep: the averaged one where there is one."""
+        average = None if self.average is None else self.average.model
+        return self.model if average is None else average
 
 
 @dataclass(slots=True)
@@ -127,7 +148,7 @@ def fit(
         value = sign * metrics[plan.objective]
         if progress.best_epoch == 0 or value > sign * progress.best(plan.objective):
             progress.best_epoch = progress.epoch
-            checkpoints.save_best(parts.model)
+            checkpoints.save_best(parts.evaluated)
         parts.schedule.epoch_end(metrics[plan.objective])
         _begin_epoch(progress)
         checkpoints.save(_state(parts, progress))
@@ -156,11 +177,12 @@ def _train_epoch(
     parts.model.train()
     order = epoch_order(plan.seed, progress.epoch, train.num_frames).to(train.device)
     sums = _Sums(progress, parts.hardware)
-    num_steps = steps_per_epoch(train.num_frames, plan.batch_size)
+    batch_size = plan.batch_size_in(progress.epoch)
+    num_steps = steps_per_epoch(train.num_frames, batch_size)
     saved = time.monotonic()
     while progress.step < num_steps:
-        first = progress.step * plan.batch_size
-        frames = order[first : first + plan.batch_size].long()
+        first = progress.step * batch_size
+        frames = order[first : first + batch_size].long()
         sums.add(*_train_step(parts, train, frames))
         progress.step += 1
         progress.num_seen += len(frames)
@@ -192,6 +214,8 @@ def _train_step(parts: Parts, train: Windows, frames: Tensor) -> tuple[Tensor, T
     parts.clip(parts.model.parameters())
     parts.hardware.step(parts.optimizer)
     parts.schedule.step()
+    if parts.average is not None:
+        parts.average.step(parts.model)
     correct = (logits.detach().argmax(dim=1) == labels).sum()
     return loss.detach() * len(frames), correct
 
@@ -244,6 +268,7 @@ def _state(parts: Parts, progress: Progress) -> dict[str, Any]:
         "model": parts.model.state_dict(),
         "optimizer": parts.optimizer.state_dict(),
         "schedule": parts.schedule.state_dict(),
+        "average": None if parts.average is None else parts.average.state_dict(),
         "scaler": parts.hardware.scaler_state(),
         "rng": get_rng_state(),
         "progress": asdict(progress),
@@ -257,6 +282,8 @@ def _restore(checkpoints: Checkpoints, parts: Parts) -> Progress:
     parts.model.load_state_dict(state["model"])
     parts.optimizer.load_state_dict(state["optimizer"])
     parts.schedule.load_state_dict(state["schedule"])
+    if parts.average is not None:
+        parts.average.load_state_dict(state["average"])
     parts.hardware.load_scaler_state(state["scaler"])
     set_rng_state(state["rng"])
     return Progress(**state["progress"])

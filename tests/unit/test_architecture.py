@@ -14,7 +14,7 @@ FLOORS = [
     ["errors"],
     ["config", "phones", "files", "progress", "signals", "console", "widths", "credentials"],
     ["composition", "kernels", "data"],
-    ["model", "optim", "schedule", "hardware", "augment", "metrics", "checkpoint", "tracking"],
+    ["model", "optim", "schedule", "hardware", "augment", "averaging", "metrics", "checkpoint", "tracking"],
     ["report", "evaluation", "prediction", "sweeps"],
     ["training", "smoothing"],
     ["experiment"],

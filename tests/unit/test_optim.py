@@ -21,7 +21,13 @@ from framesweep.config import (
 )
 from framesweep.errors import ConfigError
 from framesweep.model import MLP, build_model
-from framesweep.optim import MuonWithAdamW, build_optimizer, clip_gradients, loss_function
+from framesweep.optim import (
+    MuonWithAdamW,
+    build_optimizer,
+    class_weights,
+    clip_gradients,
+    loss_function,
+)
 from framesweep.schedule import build_schedule
 
 CONFIGS = [AdamConfig(), AdamWConfig(), SgdConfig(), MuonConfig()]
@@ -270,3 +276,22 @@ def test_rules(kind: type[OptimConfig], key: str, value: float) -> None:
         build_optimizer(kind(**{key: value}), network())
     assert str(raised.value).startswith(f"optim.{key}: must be ")
     assert f"found {value!r}" in str(raised.value)
+
+
+@pytest.mark.parametrize(("kind", "ratio"), [("inverse", 9.0), ("sqrt", 3.0)])
+def test_class_weights_favour_rare_phones_and_average_to_one(kind, ratio):
+    counts = torch.tensor([900, 100, 0])
+    weights = class_weights(OptimConfig(class_weights=kind), counts)
+    assert (weights[1] / weights[0]).item() == pytest.approx(ratio, rel=1e-5)
+    assert weights[2] == 0
+    assert ((weights * counts).sum() / counts.sum()).item() == pytest.approx(1, rel=1e-5)
+    assert class_weights(OptimConfig(), counts) is None
+
+
+def test_weighted_loss_is_the_mean_by_weights():
+    logits, labels = torch.randn(6, 3), torch.tensor([0, 1, 2, 2, 1, 0])
+    weights = torch.tensor([1.0, 2.0, 0.5])
+    each = -torch.log_softmax(logits, 1)[torch.arange(6), labels]
+    expected = (each * weights[labels]).sum() / weights[labels].sum()
+    found = loss_function(OptimConfig(), weights)(logits, labels)
+    torch.testing.assert_close(found, expected)

@@ -5,9 +5,11 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from framesweep.averaging import build_average
 from framesweep.checkpoint import Checkpoints
-from framesweep.config import AdamConfig, DataConfig, HardwareConfig, ModelConfig
+from framesweep.config import AdamConfig, DataConfig, HardwareConfig, ModelConfig, TrainConfig
 from framesweep.data.store import open_store
 from framesweep.data.windows import Windows
 from framesweep.errors import CheckpointError, Interrupted, NonFiniteLossError
@@ -46,7 +48,17 @@ class Recorder:
 class Job:
     """Everything `fit` takes, on the toy corpus."""
 
-    def __init__(self, folder, *, epochs=3, lr=3e-3, schedule="onecycle", identity="x", **plan):
+    def __init__(
+        self,
+        folder,
+        *,
+        epochs=3,
+        lr=3e-3,
+        schedule="onecycle",
+        identity="x",
+        average="none",
+        **plan,
+    ):
         config = DataConfig(context=CONTEXT)
         store = open_store(config, ToyCorpus(), folder / "cache")
         seed_everything(1)
@@ -67,6 +79,8 @@ class Job:
             augment=None,
             hardware=hardware,
         )
+        averaging = TrainConfig(average=average, ema_decay=0.9, average_from=0.5)
+        self.parts.average = build_average(averaging, model, steps * epochs)
         self.plan = Plan(
             epochs=epochs, batch_size=BATCH, seed=5, **{"objective": "dev/accuracy", **plan}
         )
@@ -74,7 +88,7 @@ class Job:
 
     def evaluate(self):
         return evaluate(
-            self.parts.model, self.dev, self.parts.hardware, PhoneSet(NAMES)
+            self.parts.evaluated, self.dev, self.parts.hardware, PhoneSet(NAMES)
         ).metrics()
 
     def fit(self, listener):
@@ -136,15 +150,24 @@ def test_same_seed_same_bits(tmp_path):
 
 
 @pytest.mark.parametrize("stop_at", [(1, 1), (2, 3), (3, 4)])
-@pytest.mark.parametrize("schedule", ["onecycle", "plateau"])
-def test_stopped_and_continued_equals_never_stopped(tmp_path, schedule, stop_at):
-    whole = Job(tmp_path / "whole", schedule=schedule)
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"schedule": "onecycle"},
+        {"schedule": "plateau"},
+        {"average": "ema", "final_batch_size": 24},
+        {"average": "swa"},
+    ],
+    ids=lambda keys: "-".join(str(value) for value in keys.values()),
+)
+def test_stopped_and_continued_equals_never_stopped(tmp_path, keys, stop_at):
+    whole = Job(tmp_path / "whole", **keys)
     history = whole.fit(Recorder()).history
     with pytest.raises(Interrupted) as stopped:
-        Job(tmp_path / "cut", schedule=schedule).fit(Recorder(stop_at=stop_at))
+        Job(tmp_path / "cut", **keys).fit(Recorder(stop_at=stop_at))
     assert stopped.value.exit_code == 128 + signal.SIGTERM
     torch.rand(17)  # what a process did meanwhile must not matter
-    rest, listener = Job(tmp_path / "cut", schedule=schedule), Recorder()
+    rest, listener = Job(tmp_path / "cut", **keys), Recorder()
     progress = rest.fit(listener)
     assert len(listener.restored) == stop_at[0] - 1
     assert timeless(progress.history) == timeless(history)
@@ -154,6 +177,35 @@ def test_stopped_and_continued_equals_never_stopped(tmp_path, schedule, stop_at)
         assert (rest.checkpoints.last.parent / name).exists()
     best = (job.checkpoints.best.read_bytes() for job in (whole, rest))
     assert next(best) == next(best)
+
+
+def test_averaged_weights_are_evaluated_and_kept(tmp_path):
+    job = Job(tmp_path, average="ema")
+    progress = job.fit(Recorder())
+    averaged = {k: v.clone() for k, v in job.parts.average.model.state_dict().items()}
+    assert not torch.equal(averaged["0.weight"], job.weights()["0.weight"])
+    assert job.evaluate()["dev/loss"] == progress.history[-1]["dev/loss"]
+    kept = load_file(job.checkpoints.best)
+    if progress.best_epoch == 3:
+        assert all(torch.equal(averaged[name], kept[name]) for name in averaged)
+
+
+def test_batches_grow_by_equal_factors():
+    plan = Plan(epochs=3, batch_size=100, final_batch_size=400, seed=0, objective="x")
+    assert [plan.batch_size_in(epoch) for epoch in (1, 2, 3)] == [100, 200, 400]
+    assert plan.total_steps(1000) == 10 + 5 + 3
+    constant = Plan(epochs=3, batch_size=100, seed=0, objective="x")
+    assert constant.total_steps(1001) == 33
+
+
+def test_each_epoch_takes_every_frame_in_its_batch_size(tmp_path):
+    job, listener = Job(tmp_path, final_batch_size=128), Recorder()
+    steps = []
+    listener.on_step = lambda epoch, step, num_steps: steps.append((epoch, num_steps))
+    job.fit(listener)
+    frames = job.train.num_frames
+    expected = [-(-frames // size) for size in (32, 64, 128)]
+    assert [steps.count((epoch, n)) for epoch, n in enumerate(expected, 1)] == expected
 
 
 def test_patience_stops_after_epochs_without_gain(tmp_path):

@@ -1,0 +1,74 @@
+"""Averages of the weights along training, which often do better than the last ones."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from framesweep.config import TrainConfig
+from framesweep.errors import ConfigError
+
+
+class WeightAverage:
+    """A running average of a network's weights and batch statistics.
+
+    `ema` is exponential (Polyak and Juditsky, 1992, in its modern form): a step keeps
+    min(ema_decay, (1 + n) / (10 + n)) of the average of n steps, so that it soon forgets the
+    untrained weights. `swa` is the plain mean (Izmailov et al., 2018) of the steps after the
+    share `average_from` of all.
+    """
+
+    def __init__(self, config: TrainConfig, model: nn.Module, total_steps: int) -> None:
+        self._decay = config.ema_decay
+        self._equal = config.average == "swa"
+        self._first = round(config.average_from * total_steps) if self._equal else 0
+        self._steps = 0
+        self._average = AveragedModel(model, multi_avg_fn=self._blend, use_buffers=True)
+
+    @property
+    def model(self) -> nn.Module | None:
+        """The network with averaged weights; None before the first step that counts."""
+        started = self._steps > self._first
+        return self._average.module if started else None
+
+    def step(self, model: nn.Module) -> None:
+        """Count one step; called after the optimizer's."""
+        self._steps += 1
+        if self._steps > self._first:
+            self._average.update_parameters(model)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"steps": self._steps, "average": self._average.state_dict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._steps = state_dict["steps"]
+        self._average.load_state_dict(state_dict["average"])
+
+    @torch.no_grad()
+    def _blend(self, averaged: Any, current: Any, _: Tensor | int) -> None:
+        """Moves tensors of one type towards the current ones; the first step copies them."""
+        number = self._steps - self._first - 1
+        kept = (
+            number / (number + 1)
+            if self._equal
+            else min(self._decay, (1 + number) / (10 + number))
+        )
+        if averaged[0].is_floating_point():
+            torch._foreach_lerp_(averaged, current, 1 - kept)
+        else:
+            torch._foreach_copy_(averaged, current)
+
+
+def build_average(
+    config: TrainConfig, model: nn.Module, total_steps: int
+) -> WeightAverage | None:
+    """The average that the `train` group asks for, or None."""
+    return None if config.average == "none" else WeightAverage(config, model, total_steps)
+
+
+def check(config: TrainConfig) -> None:
+    """Raises ConfigError where a key of averaging is out of range."""
+    for key in ("ema_decay", "average_from"):
+        if not 0 <= (value := getattr(config, key)) < 1:
+            raise ConfigError(f"train.{key}", "must be at least 0 and below 1", found=value)
