@@ -11,7 +11,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from hydra_plugins.framesweep_sweeper import current_trial, report
+from hydra_plugins.framesweep_sweeper import current_trial, report, restore
 
 CONFIG = {
     "defaults": ["_self_", {"override hydra/sweeper": "framesweep"}],
@@ -27,9 +27,10 @@ CONFIG = {
             "dir": "outputs/sweeps/${hydra.sweeper.study_name}",
             "subdir": "${hydra.job.num}",
         },
-        "sweeper": {"direction": "maximize", "pruner": {"n_startup_trials": 4}},
+        "sweeper": {"direction": "maximize"},
     },
 }
+WAYS = ("memory", "nan", "exception", "kill", "nan_value", "text")
 ConfigStore.instance().store("app", CONFIG)
 
 
@@ -47,10 +48,12 @@ def main(config: DictConfig) -> float | str | None:
     print("threads", os.environ.get("OMP_NUM_THREADS"), "pid", os.getpid())
     with (directory / "starts.log").open("a") as file:
         print(time.time(), os.getpid(), trial.attempt if trial else 0, file=file)
+    how = WAYS[number % len(WAYS)] if config.fail == "each" else config.fail
     stop: list[int] = []
     signal.signal(signal.SIGTERM, lambda signum, frame: stop.append(signum))
     state = directory / "checkpoint.json"
     done = json.loads(state.read_text())["epoch"] if state.exists() else 0
+    restore({epoch: value_at(config, epoch) for epoch in range(1, done + 1)})
     for epoch in range(done + 1, config.epochs + 1):
         time.sleep(config.seconds)
         with (directory / "epochs.log").open("a") as file:
@@ -60,12 +63,10 @@ def main(config: DictConfig) -> float | str | None:
         if stop:
             raise Stopped("stopped by SIGTERM")
         if config.fail and number % config.every == config.every - 1:
-            fail(config.fail)
+            fail(how)
     with (directory / "ends.log").open("a") as file:
         print(time.time(), os.getpid(), file=file)
-    return {"nan_value": float("nan"), "text": "good"}.get(
-        config.fail, value_at(config, config.epochs)
-    )
+    return {"nan_value": float("nan"), "text": "good"}.get(how, value_at(config, config.epochs))
 
 
 def value_at(config: DictConfig, epoch: int) -> float:

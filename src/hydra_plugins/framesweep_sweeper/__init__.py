@@ -12,6 +12,7 @@ from hydra_plugins.framesweep_sweeper.job import (
     TrialPruned,
     current_trial,
     report,
+    restore,
 )
 
-__all__ = ["CurrentTrial", "TrialPruned", "current_trial", "report"]
+__all__ = ["CurrentTrial", "TrialPruned", "current_trial", "report", "restore"]

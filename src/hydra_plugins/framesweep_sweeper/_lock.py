@@ -30,7 +30,7 @@ class StorageLock:
             self._engine = sqlalchemy.create_engine(url, pool_pre_ping=True)
             return
         if backend in ("file", "sqlite"):
-            path = Path(url.removeprefix(SQLITE_PREFIX) + ".lock")
+            path = Path(url.removeprefix(SQLITE_PREFIX) + ".claims")
         else:
             path = Path(tempfile.gettempdir(), f"framesweep-{self._key}.lock")
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
 import functools
 import math
 import zlib
-from typing import Any
+from typing import Any, cast
 
 import optuna
 from hydra.core.override_parser.types import FloatRange
@@ -29,7 +29,9 @@ def build_sampler(config: DictConfig, space: SearchSpace, begun: int) -> BaseSam
     Raises:
         SweepError: a field that does not fit, or a grid over what is not discrete.
     """
-    config = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
+    config = OmegaConf.create(
+        cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
+    )
     if begun and config.get("seed") is not None and not _walks_one_sequence(config):
         config.seed = zlib.crc32(f"{config.seed}/{begun}".encode())
     sampler = _build("hydra.sweeper.sampler", config, SAMPLER_TARGETS)

@@ -191,12 +191,15 @@ def grammar(distribution: BaseDistribution) -> str:
     match distribution:
         case CategoricalDistribution(choices=choices):
             return f"choice({', '.join(map(str, choices))})"
-        case IntDistribution() | FloatDistribution() as d if d.log:
+        case IntDistribution(log=True) as d:
+            return f"int(tag(log, interval({d.low}, {d.high})))"
+        case FloatDistribution(log=True) as d:
             return f"tag(log, interval({d.low}, {d.high}))"
-        case IntDistribution(step=1) | FloatDistribution(step=None) as d:
+        case FloatDistribution(step=None) as d:
             return f"interval({d.low}, {d.high})"
         case IntDistribution() | FloatDistribution() as d:
-            return f"range({d.low}, {d.high + (d.step or 0)}, {d.step})"
+            step = f", {d.step}" if d.step != 1 else ""
+            return f"range({d.low}, {d.high + (d.step or 0)}{step})"
         case _:
             return str(distribution)
 

@@ -1,6 +1,7 @@
 """What a job that is swept can do: report, and know its trial. Cheap to import."""
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -66,6 +67,13 @@ class CurrentTrial:
         if self._study.pruner.prune(self._study, trial):
             raise TrialPruned(f"trial {self.number} pruned at step {step}")
 
+    def restore(self, values: Mapping[int, float]) -> None:
+        """See `restore` of this module."""
+        known = self._storage.get_trial(self._trial_id).intermediate_values
+        for step, value in values.items():
+            if step not in known:
+                self._storage.set_trial_intermediate_value(self._trial_id, step, float(value))
+
 
 _current: CurrentTrial | None = None
 
@@ -83,6 +91,16 @@ def report(value: float, step: int) -> None:
     """
     if _current is not None:
         _current.report(value, step)
+
+
+def restore(values: Mapping[int, float]) -> None:
+    """Makes good what was not reported when an earlier attempt died: step -> objective.
+
+    For a job that goes on from a checkpoint; it never prunes. Outside of a sweep it does
+    nothing.
+    """
+    if _current is not None:
+        _current.restore(values)
 
 
 def set_current_trial(trial: CurrentTrial | None) -> None:

@@ -1,0 +1,270 @@
+"""The sweeper as any Hydra application has it: real sweeps of a small application."""
+
+import collections
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import optuna
+import pytest
+
+APP = Path(__file__).parents[1] / "sweep_app.py"
+SECONDS = 120
+
+
+class App:
+    """Runs the application in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.study_folder = folder / "outputs" / "sweeps" / "s"
+
+    def start(self, *overrides: str) -> subprocess.Popen:
+        command = [sys.executable, str(APP), "-m", "hydra.sweeper.study_name=s", *overrides]
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *overrides: str, code: int = 0) -> str:
+        process = self.start(*overrides)
+        output, _ = process.communicate(timeout=SECONDS)
+        assert process.returncode == code, output
+        return output
+
+    def study(self) -> optuna.Study:
+        return optuna.load_study(
+            study_name="s", storage=f"sqlite:///{self.folder}/outputs/studies.db"
+        )
+
+    def states(self) -> dict[str, int]:
+        return collections.Counter(trial.state.name for trial in self.study().trials)
+
+    def epochs(self, number: int) -> list[int]:
+        return [
+            int(e) for e in (self.study_folder / f"{number}/epochs.log").read_text().split()
+        ]
+
+    def count(self, name: str) -> int:
+        """Lines in all trials' files of this name."""
+        files = self.study_folder.glob(f"*/{name}")
+        return sum(len(path.read_text().splitlines()) for path in files)
+
+    def wait_for(self, name: str, lines: int) -> None:
+        """Until trials have written so many lines."""
+        end = time.monotonic() + SECONDS
+        while self.count(name) < lines:
+            assert time.monotonic() < end, f"no {lines} lines in {name}"
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def app(tmp_path):
+    return App(tmp_path)
+
+
+def children(pid: int) -> list[int]:
+    return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_prunes_reaches_its_total_and_goes_on(app):
+    search = ["x=interval(0.0,1.0)", "hydra.sweeper.n_jobs=2", "hydra.sweeper.sampler.seed=1"]
+    search += ["hydra.sweeper.pruner.n_startup_trials=3"]
+    output = app.run(*search, "hydra.sweeper.n_trials=10")
+    states = app.states()
+    assert states["COMPLETE"] + states["PRUNED"] == 10
+    assert states["PRUNED"] > 0
+    assert "Traceback" not in output
+    for trial in app.study().trials:
+        epochs = app.epochs(trial.number)
+        assert epochs == sorted(set(epochs)) == list(trial.intermediate_values)
+        assert len(epochs) == 3 or trial.state.name == "PRUNED"
+
+    app.run(*search, "hydra.sweeper.n_trials=12")
+    params = [trial.params["x"] for trial in app.study().trials]
+    assert len(params) == len(set(params)) == 12
+    assert app.count("starts.log") == 12
+
+    output = app.run(*search, "hydra.sweeper.n_trials=12")
+    assert "12 of 12 trials are done" in output
+    assert f"best: {app.study().best_value:.6g}" in output
+    assert app.count("starts.log") == 12
+
+
+def test_killed_at_any_moment_loses_and_doubles_nothing(app):
+    search = [
+        "x=interval(0.0,1.0)",
+        "hydra.sweeper.n_trials=8",
+        "hydra.sweeper.n_jobs=2",
+        "epochs=4",
+        "seconds=0.15",
+    ]
+    for kill, epochs in (("sweeper", 3), ("worker", 9), ("group", 14)):
+        process = app.start(*search)
+        app.wait_for("epochs.log", epochs)
+        if kill == "worker":
+            os.kill(children(process.pid)[0], signal.SIGKILL)
+            app.wait_for("epochs.log", epochs + 1)
+        if kill == "group":
+            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
+        process.communicate()
+    app.run(*search)
+    states = app.states()
+    assert states["COMPLETE"] + states["PRUNED"] == len(app.study().trials) == 8
+    assert app.count("starts.log") > 8
+    for trial in app.study().trials:
+        # From its checkpoint: every epoch once, whatever was killed in between.
+        assert app.epochs(trial.number) == list(range(1, len(trial.intermediate_values) + 1))
+
+
+def test_ctrl_c_checkpoints_and_the_same_command_goes_on(app):
+    search = ["x=interval(0.0,1.0)", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2"]
+    slow = ["epochs=20", "seconds=0.1"]
+    process = app.start(*search, *slow)
+    app.wait_for("epochs.log", 4)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130, output
+    assert "the same command goes on" in output
+    assert app.states() == {"WAITING": 2}
+    done = app.count("epochs.log")
+    assert done < 40
+
+    app.run(*search, *slow)
+    assert app.states() == {"COMPLETE": 2}
+    assert [app.epochs(n) for n in (0, 1)] == [list(range(1, 21))] * 2
+
+
+def test_two_sweepers_share_one_total(app):
+    search = [
+        "x=interval(0.0,1.0)",
+        "hydra.sweeper.n_trials=9",
+        "hydra.sweeper.n_jobs=2",
+        "hydra.sweeper.sampler.seed=3",
+        "hydra/sweeper/pruner=none",
+        "seconds=0.1",
+    ]
+    processes = [app.start(*search) for _ in range(2)]
+    outputs = [process.communicate(timeout=SECONDS)[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0], outputs
+    assert app.states() == {"COMPLETE": 9}
+    assert app.count("starts.log") == app.count("ends.log") == 9
+    assert len({trial.params["x"] for trial in app.study().trials}) == 9
+    owners = {
+        line.split()[1]
+        for p in app.study_folder.glob("*/starts.log")
+        for line in p.read_text().splitlines()
+    }
+    assert len(owners) > 2, "only one of the sweepers worked"
+
+
+def test_failures_are_told_apart(app):
+    output = app.run(
+        "x=interval(0.0,1.0)",
+        "fail=each",
+        "hydra.sweeper.n_trials=6",
+        "hydra.sweeper.retries=0",
+        "hydra.sweeper.max_failure_rate=1.0",
+        "epochs=1",
+        code=1,
+    )
+    assert app.states() == {"FAIL": 6}
+    reasons = [trial.user_attrs["failure_reason"] for trial in app.study().trials]
+    assert reasons == [
+        "out_of_memory",
+        "nan_loss",
+        "exception",
+        "killed",
+        "nan_objective",
+        "bad_objective",
+    ]
+    assert "6 of 6 trials failed" in output
+    assert "Traceback" not in output
+
+
+def test_every_third_trial_fails_and_the_sweep_goes_on(app):
+    output = app.run(
+        "x=interval(0.0,1.0)",
+        "fail=exception",
+        "every=3",
+        "hydra.sweeper.n_trials=7",
+        "hydra.sweeper.n_jobs=2",
+        "hydra/sweeper/pruner=none",
+    )
+    states = app.states()
+    assert states == {"COMPLETE": 7, "FAIL": 3}
+    failed = [trial for trial in app.study().trials if trial.state.name == "FAIL"]
+    assert [trial.number % 3 for trial in failed] == [2, 2, 2]
+    assert [trial.user_attrs["attempts"] for trial in failed] == [2, 2, 2]
+    assert "attempt 2 follows" in output
+
+
+def test_a_command_that_contradicts_the_study_is_refused(app):
+    app.run("x=choice(0.1,0.2)", "hydra.sweeper.n_trials=1")
+    output = app.run("x=choice(0.1,0.3)", "epochs=2", "hydra.sweeper.n_trials=2", code=2)
+    assert "choice(0.1, 0.2)  choice(0.1, 0.3)" in output
+    assert "epochs" in output
+    assert "hydra.sweeper.new=true" in output
+    assert "Traceback" not in output
+    assert len(app.study().trials) == 1
+    app.run("x=choice(0.1,0.3)", "hydra.sweeper.n_trials=1", "hydra.sweeper.new=true")
+    names = optuna.get_all_study_names(f"sqlite:///{app.folder}/outputs/studies.db")
+    assert sorted(names) == ["s", "s-2"]
+
+
+def test_a_measured_point_is_not_run_again(app):
+    output = app.run("x=choice(0.1,0.9)", "hydra.sweeper.n_trials=6", "hydra.sweeper.n_jobs=2")
+    trials = app.study().trials
+    assert len(trials) == 6
+    assert app.count("starts.log") == len({trial.params["x"] for trial in trials})
+    assert "repeats trial" in output
+    values = {}
+    for trial in trials:
+        assert values.setdefault(trial.params["x"], trial.value) == trial.value
+
+
+def test_children_of_one_choice_only(app):
+    params = (
+        "+hydra.sweeper.params={kind: 'choice(plain,heavy)', "
+        "momentum: {when: 'kind=heavy', space: 'interval(0.8,0.9)'}, x: 'interval(0.0,1.0)'}"
+    )
+    app.run(params, "hydra.sweeper.n_trials=8", "hydra/sweeper/pruner=none")
+    trials = app.study().trials
+    kinds = {trial.params["kind"] for trial in trials}
+    assert kinds == {"plain", "heavy"}
+    for trial in trials:
+        assert ("momentum" in trial.params) == (trial.params["kind"] == "heavy")
+
+
+def test_no_worker_waits_for_another(app):
+    """One job takes as long as all others together; the other worker does those."""
+    app.run(
+        "seconds=choice(0.6,0.05,0.06,0.07,0.08,0.09)",
+        "epochs=5",
+        "hydra.sweeper.n_trials=6",
+        "hydra.sweeper.n_jobs=2",
+        "hydra/sweeper/sampler=grid",
+        "hydra/sweeper/pruner=none",
+    )
+    trials = app.study().trials
+    long = next(trial for trial in trials if trial.params["seconds"] == 0.6)
+    end = long.datetime_complete
+    during = [t for t in trials if t is not long and t.datetime_complete < end]
+    assert len(trials) == 6
+    assert len(during) >= 2 or long.number >= 4
+
+
+def test_a_journal_file_serves_as_well(app):
+    search = ["x=interval(0.0,1.0)", "hydra.sweeper.storage=outputs/studies.journal"]
+    app.run(*search, "hydra.sweeper.n_trials=2")
+    output = app.run(*search, "hydra.sweeper.n_trials=3")
+    assert "2 of 3 trials are done" in output
+    assert app.count("ends.log") == 3

@@ -1,0 +1,55 @@
+import signal
+
+import pytest
+
+from hydra_plugins.framesweep_sweeper import _failures
+from hydra_plugins.framesweep_sweeper._failures import (
+    death_of,
+    is_interruption,
+    message_of,
+    reason_of,
+)
+
+
+class NonFiniteLossError(Exception): ...
+
+
+class Brings(Exception):  # noqa: N818
+    failure_reason = "its_own"
+
+
+class Stopped(Exception):  # noqa: N818
+    exit_code = 143
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (MemoryError(), _failures.OUT_OF_MEMORY),
+        (type("OutOfMemoryError", (RuntimeError,), {})("CUDA"), _failures.OUT_OF_MEMORY),
+        (RuntimeError("CUDA out of memory. Tried ..."), _failures.OUT_OF_MEMORY),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), _failures.OUT_OF_MEMORY),
+        (RuntimeError("shapes cannot be multiplied"), _failures.EXCEPTION),
+        (FloatingPointError("nan"), _failures.NAN_LOSS),
+        (NonFiniteLossError("loss"), _failures.NAN_LOSS),
+        (ValueError("x"), _failures.EXCEPTION),
+        (Brings(), "its_own"),
+    ],
+)
+def test_reasons(error, reason):
+    assert reason_of(error) == reason
+
+
+def test_interruptions():
+    assert is_interruption(KeyboardInterrupt())
+    assert is_interruption(SystemExit(130))
+    assert is_interruption(Stopped())
+    assert not is_interruption(SystemExit(1))
+    assert not is_interruption(ValueError())
+
+
+def test_words():
+    assert message_of(ValueError("one\ntwo")) == "ValueError: one"
+    assert message_of(ValueError()) == "ValueError"
+    assert death_of(-signal.SIGKILL) == "worker killed by SIGKILL"
+    assert death_of(3) == "worker exited with code 3"
