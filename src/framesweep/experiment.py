@@ -20,9 +20,10 @@ from framesweep.data.store import FrameStore
 from framesweep.data.windows import Windows
 from framesweep.errors import ConfigError
 from framesweep.evaluation import METRICS, Evaluation, evaluate, log_posteriors
+from framesweep.plan import Plan, objective_sign, steps_per_epoch
 from framesweep.prediction import build_network
 from framesweep.smoothing import MAX_CLASSES, tuned_smoother
-from framesweep.training import Parts, Plan, objective_sign, steps_per_epoch
+from framesweep.training import Parts
 
 IDENTITY_GROUPS = ("data", "model", "optim", "augment", "train", "seed", "objective")
 NOT_IDENTITY = frozenset(

@@ -12,7 +12,17 @@ SOURCE = Path(__file__).parents[2] / "src"
 # From the ground up; a module imports from lower floors only.
 FLOORS = [
     ["errors"],
-    ["config", "phones", "files", "progress", "signals", "console", "widths", "credentials"],
+    [
+        "config",
+        "plan",
+        "phones",
+        "files",
+        "progress",
+        "signals",
+        "console",
+        "widths",
+        "credentials",
+    ],
     ["composition", "kernels", "data"],
     [
         "model",

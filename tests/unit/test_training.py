@@ -18,8 +18,9 @@ from framesweep.hardware import resolve, seed_everything
 from framesweep.model import build_model
 from framesweep.optim import build_optimizer, clip_gradients, loss_function
 from framesweep.phones import PhoneSet
+from framesweep.plan import Plan, epoch_order, steps_per_epoch
 from framesweep.schedule import build_schedule
-from framesweep.training import Parts, Plan, epoch_order, fit, steps_per_epoch
+from framesweep.training import Parts, fit
 from toy import NAMES, ToyCorpus
 
 CONTEXT, BATCH = 2, 32

@@ -1,0 +1,49 @@
+"""How long to train, in which order, and what counts as better."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long to train, in which order, and which epoch counts as best."""
+
+    epochs: int
+    batch_size: int
+    seed: int
+    objective: str
+    final_batch_size: int | None = None
+    patience: int | None = None
+    max_minutes: float | None = None
+    checkpoint_minutes: float = 10.0
+
+    def batch_size_in(self, epoch: int) -> int:
+        """Frames a step in this epoch: from batch_size to final_batch_size by equal factors."""
+        if self.final_batch_size is None or self.epochs == 1:
+            return self.batch_size
+        share = min((epoch - 1) / (self.epochs - 1), 1.0)
+        growth: float = (self.final_batch_size / self.batch_size) ** share
+        return round(self.batch_size * growth)
+
+    def total_steps(self, num_frames: int) -> int:
+        """Steps of all epochs over so many frames."""
+        sizes = map(self.batch_size_in, range(1, self.epochs + 1))
+        return sum(steps_per_epoch(num_frames, size) for size in sizes)
+
+
+def objective_sign(objective: str) -> int:
+    """+1 where more of the metric is better, -1 for one whose name ends in loss."""
+    return -1 if objective.endswith("loss") else 1
+
+
+def epoch_order(seed: int, epoch: int, num_frames: int) -> Tensor:
+    """(N,) int32 permutation of all frames, the same for the same seed and epoch."""
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+    return torch.randperm(num_frames, generator=generator, dtype=torch.int32)
+
+
+def steps_per_epoch(num_frames: int, batch_size: int) -> int:
+    """Steps of an epoch, the last and perhaps smaller batch counted."""
+    return -(-num_frames // batch_size)
