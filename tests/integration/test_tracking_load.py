@@ -3,17 +3,20 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from framesweep.config import TrackingConfig
-from framesweep.tracking import open_tracker, store, sync, waiting
+from framesweep.tracking import load_run, metric_history, open_tracker, store, sync, waiting
 
 RUN = """
 import sys
+import threading
 from pathlib import Path
 from framesweep.config import TrackingConfig
 from framesweep.tracking import open_tracker
@@ -115,3 +118,21 @@ def test_what_a_dead_run_left_can_be_sent_later(tracked_outputs, tmp_path):
     assert (run.info.run_name, run.info.status) == ("late", "KILLED")
     assert (run.info.start_time, run.info.end_time) == (1000, 3000)
     assert run.data.metrics == {"dev/loss": 1.0}
+
+
+@pytest.mark.heavy
+def test_a_database_that_is_locked_for_long_costs_time_alone(tracked_outputs):
+    """Longer than MLflow itself waits for a lock, which is 20 seconds."""
+    directory = tracked_outputs / "runs" / "today" / "0"
+    with open_tracker(TrackingConfig(), tracked_outputs, directory) as tracker:
+        run_id = tracker.run_id
+        connection = sqlite3.connect(tracked_outputs / "mlflow.db", check_same_thread=False)
+        connection.execute("BEGIN IMMEDIATE")
+        release = threading.Timer(25, lambda: (connection.rollback(), connection.close()))
+        release.start()
+        for epoch in range(1, 6):
+            tracker.log_epoch(epoch, {"dev/loss": 1 / epoch})
+    history = metric_history(run_id, "dev/loss", None, tracked_outputs)
+    assert history == {epoch: 1 / epoch for epoch in range(1, 6)}
+    assert load_run(run_id, None, tracked_outputs).status == "FINISHED"
+    assert waiting(tracked_outputs) == []

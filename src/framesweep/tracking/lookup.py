@@ -10,7 +10,7 @@ from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
 from framesweep.tracking import store
 from framesweep.tracking.delivery import read_run_file
-from framesweep.tracking.tracker import FOLDER
+from framesweep.tracking.tracker import DIRECTORIES, FOLDER
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -161,7 +161,7 @@ def _unknown(run_id: str, directory: Path) -> RunInfo:
 
 
 def _find_directory(run_id: str, outputs: Path) -> Path | None:
-    for pattern in ("runs/*/*", "sweeps/*/*"):
+    for pattern in DIRECTORIES:
         for folder in outputs.glob(f"{pattern}/{FOLDER}"):
             if read_run_file(folder).get("run_id") == run_id:
                 return folder.parent

@@ -7,15 +7,12 @@ from framesweep.tracking import store
 from framesweep.tracking.courier import Courier
 from framesweep.tracking.delivery import Delivery
 from framesweep.tracking.outbox import Outbox
-from framesweep.tracking.tracker import FOLDER
+from framesweep.tracking.tracker import DIRECTORIES, FOLDER
 
 
 def waiting(outputs: Path) -> list[Path]:
     """Directories of the runs in `outputs` with records that have not arrived."""
-    boxes = [
-        *outputs.glob("runs/*/*/*/outbox.jsonl"),
-        *outputs.glob("sweeps/*/*/*/outbox.jsonl"),
-    ]
+    boxes = [box for d in DIRECTORIES for box in outputs.glob(f"{d}/{FOLDER}/outbox.jsonl")]
     return sorted(box.parents[1] for box in boxes if box.stat().st_size > 0)
 
 

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 
 FOLDER = "tracking"
 """Folder in a run's directory where its id lies, and what has not arrived yet."""
+DIRECTORIES = ("runs/*/*", "sweeps/*", "sweeps/*/*")
+"""Where in the outputs folder runs have their directories."""
 
 FIRST_SECONDS = 60.0
 """How long a run waits at its start for a busy database or a slow server."""
