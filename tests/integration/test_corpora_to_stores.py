@@ -1,0 +1,136 @@
+"""From files in each HW1P2 format to a prepared corpus, and nothing from files that are bad."""
+
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from framesweep.config import DataConfig, Hw1p2Config, Hw1p2FoldersConfig
+from framesweep.data.corpora import build_corpus
+from framesweep.data.prepared import PreparedCorpus, prepare
+from framesweep.errors import DataError
+from toy import NAMES, ToyCorpus, write_hw1p2
+
+TOY = ToyCorpus()
+
+
+def write_folders(root: Path) -> Path:
+    """The toy corpus as folders, in names whose order is the corpus's."""
+    for split, partition in (("train", "train-clean-100"), ("dev", "dev-clean")):
+        for kind in ("mfcc", "transcript"):
+            (root / partition / kind).mkdir(parents=True)
+        for i, u in enumerate(TOY.utterances(split)):
+            np.save(root / partition / "mfcc" / f"{i}.npy", u.features)
+            names = ["<sos>", *[NAMES[label] for label in u.labels], "<eos>"]
+            np.save(root / partition / "transcript" / f"{i}.npy", np.array(names))
+    lines = "".join(f"{name} {i}\n" for i, name in enumerate(NAMES))
+    (root / "phonemes.txt").write_text(lines)
+    return root
+
+
+def check(prepared: PreparedCorpus, splits: tuple[str, ...]) -> None:
+    assert prepared.phones.names == NAMES
+    assert tuple(prepared.splits) == splits
+    for name, arrays in prepared.splits.items():
+        there = list(TOY.utterances(name))
+        np.testing.assert_array_equal(arrays.lengths, [len(u.features) for u in there])
+        np.testing.assert_allclose(
+            arrays.features, np.concatenate([u.features for u in there]), rtol=1e-6
+        )
+        if name != "test":
+            np.testing.assert_array_equal(
+                arrays.labels, np.concatenate([u.labels for u in there])
+            )
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_arrays_of_utterances(tmp_path: Path, zipped: bool) -> None:
+    root = write_hw1p2(tmp_path / "corpus", TOY)
+    for path in root.glob("*.npy") if zipped else []:
+        with zipfile.ZipFile(f"{path}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write(path, path.name)
+        path.unlink()
+    corpus = build_corpus(Hw1p2Config(root=str(root)))
+    check(prepare(corpus, tmp_path / "cache"), ("train", "dev", "test"))
+
+
+def test_folders_of_utterances(tmp_path: Path) -> None:
+    root = write_folders(tmp_path / "corpus")
+    corpus = build_corpus(Hw1p2FoldersConfig(root=str(root)))
+    check(prepare(corpus, tmp_path / "cache"), ("train", "dev"))
+
+
+class Evil:
+    def __init__(self, folder: Path) -> None:
+        self.folder = str(folder)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return os.mkdir, (self.folder,)
+
+
+def save_objects(path: Path, items: list[object]) -> None:
+    array = np.empty(len(items), dtype=object)
+    array[:] = items
+    np.save(path, array)
+
+
+def hostile(path: Path) -> None:
+    save_objects(path, [np.zeros((2, 6)), Evil(path.with_name("ran"))])
+
+
+def cut_short(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-5])
+
+
+def zero_byte(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def huge_header(path: Path) -> None:
+    path.write_bytes(b"\x93NUMPY\x02\0" + b"\xff" * 4 + b" " * 20_000)
+
+
+def other_file(path: Path) -> None:
+    shutil.copy(__file__, path)
+
+
+def bomb(path: Path) -> None:
+    with zipfile.ZipFile(f"{path}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(path.name, bytes(2**26 + 1))
+    path.unlink()
+
+
+BAD = {
+    hostile: "must hold numpy arrays only",
+    cut_short: "must hold one whole pickle|as many as its shape says",
+    zero_byte: "must not be empty",
+    huge_header: "header must be within the file",
+    other_file: "must be an .npy file",
+    bomb: "must unpack to at most 200 times",
+}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "spoilt"),
+    [
+        *((spoil, name) for spoil in BAD for name in ("dev.npy", "train_labels.npy")),
+        *((spoil, "dev-clean/mfcc/1.npy") for spoil in BAD if spoil is not bomb),
+    ],
+)
+def test_bad_file_is_named_and_leaves_nothing(tmp_path: Path, spoil, spoilt: str) -> None:
+    root = tmp_path / "corpus"
+    config: DataConfig
+    if "/" in spoilt:
+        config = Hw1p2FoldersConfig(root=str(write_folders(root)))
+    else:
+        config = Hw1p2Config(root=str(write_hw1p2(root, TOY)))
+    spoil(root / spoilt)
+    with pytest.raises(DataError, match=BAD[spoil]) as raised:
+        prepare(build_corpus(config), tmp_path / "cache")
+    assert str(root / spoilt) in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert list((tmp_path / "cache").iterdir()) == []
+    assert not list(root.rglob("ran"))
