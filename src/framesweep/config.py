@@ -44,7 +44,7 @@ class DemoConfig(DataConfig):
     """Speech to make for test, in minutes."""
     num_mel_bins: int = 40
     """Log-mel bins a frame."""
-    min_snr: float = 5.0
+    min_snr: float = 10.0
     """Loudest noise added, as signal-to-noise ratio in dB."""
     max_snr: float = 30.0
     """Softest noise added, as signal-to-noise ratio in dB."""

@@ -60,7 +60,7 @@ def arpabet(mnemonics: Sequence[str], accent: str) -> list[tuple[str, ...]]:
             found=sorted(unknown),
         )
     labels = []
-    for mnemonic, following in zip(mnemonics, [*mnemonics[1:], "_"], strict=True):
+    for mnemonic, following in zip(mnemonics, [*mnemonics, "_"][1:], strict=True):
         bare = _bare(mnemonic)
         phones = (SILENCE,) if bare[0] == "_" else table[bare]
         if phones[1:] == ("R",) and _bare(following) in ("r", "r-"):
