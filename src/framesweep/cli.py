@@ -31,6 +31,9 @@ COMMANDS = {
     "ui": "Compare runs in the MLflow UI.",
     "predict": "Write predictions of a run, or of an ensemble, as CSV.",
     "evaluate": "Measure a run on a split that has labels.",
+    "best": "Print a search's winner and the command that trains it again.",
+    "compare": "Print the params that differ between runs, beside their metrics.",
+    "reproduce": "Train a run again and say whether its result came out the same.",
     "sync": "Send what runs logged while tracking was away.",
 }
 

@@ -40,6 +40,7 @@ FLOORS = [
     ["experiment"],
     ["inference", "logbook"],
     ["run"],
+    ["reruns"],
     ["commands"],
     ["cli"],
 ]

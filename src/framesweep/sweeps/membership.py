@@ -44,8 +44,9 @@ def find_membership() -> Membership:
     if not parent:
         return Membership()
     keys = os.environ.get(SWEPT_VARIABLE, "").split()
-    swept = {key: value for key, value in _task_overrides().items() if key in keys}
-    return Membership(parent, _name("", swept), {}, swept)
+    overrides = _task_overrides() if keys else {}
+    swept = {key: value for key, value in overrides.items() if key in keys}
+    return Membership(parent, _name("", swept) or None, {}, swept)
 
 
 def _of_trial(trial: CurrentTrial) -> Membership:

@@ -1,0 +1,91 @@
+"""framesweep best: what a search has found, and the command that trains it again."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from framesweep.commands.options import tracking_options
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+
+@click.command("best")
+@click.argument("study_name", metavar="STUDY")
+@click.option("--top", default=3, show_default=True, type=click.IntRange(min=1))
+@click.option(
+    "--seeds",
+    default=0,
+    type=click.IntRange(min=0),
+    help="Retrain the leaders with so many seeds, and compare their means.",
+)
+@click.option("--storage", help="hydra.sweeper.storage; without it, outputs/studies.db.")
+@tracking_options
+def command(
+    study_name: str, top: int, seeds: int, storage: str | None, uri: str | None, outputs: Path
+) -> None:
+    """Print the winner of a search and the command that trains it again."""
+    from framesweep.sweeps.studies import leaders, load_study
+    from framesweep.sweeps.tables import train_command
+
+    study = load_study(study_name, storage, outputs)
+    trials = study.best_trials if len(study.directions) > 1 else leaders(study, top)
+    click.echo(_counts(study))
+    for trial in trials:
+        click.echo(_line(trial))
+    if len(study.directions) > 1:
+        click.echo("these make the Pareto front; each one's command is in best.yaml")
+        return
+    winner = _retrained_winner(study, trials, seeds, outputs) if seeds else trials[0]
+    click.echo(f"\ntrain trial {winner.number} again:\n  {train_command(winner)}")
+
+
+def _counts(study: Study) -> str:
+    states = [trial.state.name for trial in study.get_trials(deepcopy=False)]
+    told = ", ".join(
+        f"{states.count(state)} {word}"
+        for state, word in (("COMPLETE", "complete"), ("PRUNED", "pruned"), ("FAIL", "failed"))
+    )
+    return f"study {study.study_name}: {told}"
+
+
+def _line(trial: FrozenTrial) -> str:
+    values = " / ".join(f"{value:.6g}" for value in trial.values)
+    params = " ".join(f"{key}={value}" for key, value in trial.params.items())
+    return f"  trial {trial.number:<4} {values}  {params}"
+
+
+def _retrained_winner(
+    study: Study, trials: list[FrozenTrial], num_seeds: int, outputs: Path
+) -> FrozenTrial:
+    """Retrains `trials`, prints means and intervals, and gives the one with the best mean."""
+    from optuna.study import StudyDirection
+
+    from framesweep.reruns import SeedRuns
+    from framesweep.sweeps.membership import PARENT_ATTR
+    from framesweep.sweeps.statistics import interval, paired_difference
+    from framesweep.sweeps.studies import trial_directory
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    runs = SeedRuns(
+        trial_directory(study, trials[0], outputs).parent, study.user_attrs.get(PARENT_ATTR)
+    )
+    # Seeds that the search did not use: its own values were chosen for being good.
+    seeds = range(1000, 1000 + num_seeds)
+    values = {trial.number: runs.values(trial.number, seeds) for trial in trials}
+    click.echo(f"\nmean and 95 % confidence interval over {num_seeds} seeds:")
+    for number, measured in values.items():
+        click.echo(f"  trial {number:<4} {interval(measured)}")
+    sign = 1 if study.direction is StudyDirection.MAXIMIZE else -1
+    order = sorted(trials, key=lambda t: -sign * interval(values[t.number]).mean)
+    for other in order[1:]:
+        difference = paired_difference(values[order[0].number], values[other.number])
+        told = "better than" if difference.excludes_zero else "not told apart from"
+        click.echo(f"trial {order[0].number} is {told} trial {other.number}: {difference}")
+    return order[0]

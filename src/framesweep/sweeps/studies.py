@@ -1,0 +1,65 @@
+"""Finds studies and their leading trials after a search."""
+
+from pathlib import Path
+
+import optuna
+from optuna.exceptions import OptunaError
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+from framesweep.credentials import scrub
+from framesweep.errors import TrackingError
+from framesweep.sweeps.tables import ranked
+
+JOURNAL_SUFFIX = ".journal"
+
+
+def load_study(name: str, storage: str | None, outputs: Path) -> Study:
+    """The study `name`.
+
+    Args:
+        storage: `hydra.sweeper.storage` of the search; None for outputs/studies.db.
+
+    Raises:
+        TrackingError: there is no such storage or study.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    url = storage or f"sqlite:///{outputs.absolute() / 'studies.db'}"
+    path = Path(url.removeprefix("sqlite:///"))
+    if ("://" not in url or url.startswith("sqlite:")) and not path.exists():
+        raise TrackingError(path, "must exist", fix="Has any search been made there yet?")
+    try:
+        opened = (
+            JournalStorage(JournalFileBackend(url)) if url.endswith(JOURNAL_SUFFIX) else url
+        )
+        names = optuna.get_all_study_names(opened)
+        if name not in names:
+            raise TrackingError(
+                "study",
+                f"must be in {scrub(url)}",
+                found=name,
+                fix=f"There are: {', '.join(sorted(names)) or 'none'}.",
+            )
+        return optuna.load_study(study_name=name, storage=opened)
+    except (OptunaError, ImportError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise TrackingError(scrub(url), f"must be a storage of studies ({reason})") from None
+
+
+def leaders(study: Study, top: int) -> list[FrozenTrial]:
+    """The `top` trials that did best.
+
+    Raises:
+        TrackingError: no trial has completed.
+    """
+    trials = ranked(study)[:top]
+    if not trials:
+        raise TrackingError(f"study {study.study_name}", "must have a completed trial")
+    return trials
+
+
+def trial_directory(study: Study, trial: FrozenTrial, outputs: Path) -> Path:
+    """Where the trial ran and its files lie."""
+    return outputs.absolute() / "sweeps" / study.study_name / str(trial.number)
