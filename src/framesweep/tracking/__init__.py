@@ -41,6 +41,9 @@ def open_tracker(
 ) -> Tracker:
     """Tracks the run in `directory`: the one that was begun there, or else a new one.
 
+    Returns once the run is open. Where tracking cannot be reached the run goes on without, and
+    what it logs waits on disk.
+
     A new run is tagged with where it comes from: commit, command line, host, user, version,
     and its directory.
 
@@ -52,13 +55,16 @@ def open_tracker(
 
     Raises:
         ConfigError: MLflow keeps no runs behind `tracking.uri`.
+        TrackingError: the run cannot be opened, now or later.
     """
     if config.backend == "none":
         return Tracker()
     tracker = MlflowTracker(config, outputs, directory)
     all_tags = {**config.tags, **(tags or {})}
-    if tracker.resume(run_id):
-        tracker.log_tags(all_tags)
-    else:
+    resumed = tracker.resume(run_id)
+    if not resumed:
         tracker.start(config.run_name, all_tags, parent_run_id)
+    tracker.wait_open()
+    if resumed:
+        tracker.log_tags(all_tags)
     return tracker

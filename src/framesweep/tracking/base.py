@@ -16,11 +16,7 @@ class Tracker:
 
     @property
     def run_id(self) -> str | None:
-        """MLflow's id of the run, waited for; None without tracking, or while it is away.
-
-        Raises:
-            TrackingError: the run cannot be had, now or later.
-        """
+        """MLflow's id of the run; None without tracking, or until it is first reached."""
         return None
 
     def log_params(self, params: Mapping[str, object]) -> None:

@@ -22,8 +22,8 @@ OPENING = ("start", "resume")
 class Courier:
     """Delivers an outbox from a thread of its own; no error of it ever reaches training.
 
-    `attempted` is set when a run has been opened, or could not be; `refusals` holds the errors
-    of the records put aside.
+    `attempted` is set when a run has been opened, or could not be; `opening_error` is what was
+    said to that where it cannot be opened later either.
 
     Args:
         deliver: sends one record. An OSError other than a missing file means that it should
@@ -36,7 +36,8 @@ class Courier:
         self._deliver = deliver
         self._stop = threading.Event()
         self._away = False
-        self.refusals: list[Exception] = []
+        self._num_refused = 0
+        self.opening_error: Exception | None = None
         self.attempted = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tracking", daemon=True)
         self._thread.start()
@@ -87,9 +88,11 @@ class Courier:
 
     def _refuse(self, record: Record, error: Exception) -> None:
         refused = self._outbox.path.with_name("refused.jsonl")
-        if not self.refusals:
+        if record["kind"] in OPENING:
+            self.opening_error = error
+        elif self._num_refused == 0:
             log.warning("Tracking refused a record, put in %s (%s)", refused, _one_line(error))
-        self.refusals.append(error)
+        self._num_refused += 1
         with contextlib.suppress(OSError), refused.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"reason": _one_line(error), **record}) + "\n")
 

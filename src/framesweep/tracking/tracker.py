@@ -72,15 +72,32 @@ class MlflowTracker(Tracker):
 
     @property
     def run_id(self) -> str | None:
-        self._courier.attempted.wait(FIRST_SECONDS)
         if self._resumed or self._delivery.key == self._key:
             return self._resumed or self._delivery.run_id
-        if self._courier.refusals:
-            error = self._courier.refusals[-1]
-            if isinstance(error, TrackingError):
-                raise error
-            raise TrackingError(scrub(self._uri), f"must take the run ({scrub(str(error))})")
         return None
+
+    def wait_open(self) -> None:
+        """Waits until the run is open, or tracking turns out to be away.
+
+        Raises:
+            TrackingError: the run cannot be opened, now or later; the tracker is closed.
+        """
+        self._courier.attempted.wait(FIRST_SECONDS)
+        error = self._courier.opening_error
+        if error is None:
+            return
+        self._finished = True
+        self._courier.close(0)
+        if isinstance(error, TrackingError):
+            raise error
+        reason = scrub(str(error).strip().split("\n", maxsplit=1)[0])
+        raise TrackingError(
+            scrub(self._uri),
+            f"must take the run ({reason})",
+            fix=f"To begin it anew, delete {self._directory / FOLDER}."
+            if self._resumed
+            else "",
+        )
 
     def log_params(self, params: Mapping[str, object]) -> None:
         self._append("params", params={key: _text(value) for key, value in params.items()})

@@ -71,7 +71,7 @@ def test_what_is_refused_is_put_aside_and_the_rest_arrives(box):
         "kind": "metrics",
         "step": 1,
     }
-    assert isinstance(courier.refusals[0], ValueError)
+    assert courier.opening_error is None
 
 
 def test_a_missing_file_does_not_hold_up_the_rest(box):
@@ -107,4 +107,16 @@ def test_attempted_tells_when_a_run_is_open_or_cannot_be(box):
     assert not courier.attempted.is_set()
     gate.set()
     assert courier.attempted.wait(10)
+    courier.close(10)
+
+
+def test_a_run_that_is_refused_is_told_as_such(box, caplog):
+    def deliver(record):
+        raise ValueError("no such experiment")
+
+    courier = Courier(box, deliver)
+    box.append({"kind": "start"})
+    assert courier.attempted.wait(10)
+    assert str(courier.opening_error) == "no such experiment"
+    assert caplog.text == ""
     courier.close(10)

@@ -114,3 +114,12 @@ def test_an_experiment_that_another_process_makes_first_is_taken(client, tracked
 
     made = _experiment_id(client, tracked_outputs)
     assert _experiment_id(Raced(), tracked_outputs) == made
+
+
+def test_tables_of_a_database_server_are_made_once(tmp_path):
+    """By the way that PostgreSQL and MySQL take, here on SQLite."""
+    uri = f"sqlite:///{tmp_path}/served.db"
+    for _ in range(2):
+        store._make_tables(uri, tmp_path)
+    with sqlite3.connect(tmp_path / "served.db") as connection:
+        assert connection.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)

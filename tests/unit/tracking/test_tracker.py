@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 
 import pytest
 
@@ -227,10 +228,23 @@ def test_nothing_is_tracked_with_backend_none(outputs, directory):
 def test_a_run_that_cannot_be_had_is_an_error_at_its_start(outputs, directory, client):
     made = client.create_experiment("framesweep")
     client.delete_experiment(made)
-    tracker = _open(outputs, directory)
     with pytest.raises(TrackingError, match="must not be deleted"):
-        _ = tracker.run_id
-    tracker.finish()
+        _open(outputs, directory)
+
+
+def test_a_run_whose_database_was_deleted_is_an_error_with_the_way_out(
+    outputs, directory, mlflow_database, tmp_path
+):
+    with _open(outputs, directory):
+        pass
+    fresh = tmp_path / "fresh"
+    fresh.mkdir()
+    shutil.copy(mlflow_database, fresh)
+    with pytest.raises(TrackingError, match=f"begin it anew, delete {directory}/tracking"):
+        _open(fresh, directory)
+    shutil.rmtree(directory / "tracking")
+    with _open(fresh, directory) as tracker:
+        assert tracker.run_id is not None
 
 
 def test_training_goes_on_while_tracking_is_away_and_all_arrives_once(
