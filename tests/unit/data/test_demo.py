@@ -139,7 +139,7 @@ def test_all_labels_occur():
         seen += np.bincount(utterance.labels, minlength=len(ARPABET_71))
     assert [name for name, count in zip(ARPABET_71.names, seen, strict=True) if not count] == []
     assert 0.1 < seen[SIL] / seen.sum() < 0.3
-    assert 18.0 < seen.sum() / 6000 < 22.0
+    assert 19.0 < seen.sum() / 6000 < 21.0
     assert corpus.phone_set(int(np.flatnonzero(seen)[-1]) + 1) is ARPABET_71
 
 
