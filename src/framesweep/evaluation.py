@@ -10,6 +10,7 @@ from torch.nn import functional
 from framesweep import metrics
 from framesweep.data.windows import Windows
 from framesweep.hardware import Hardware
+from framesweep.model import MLP
 from framesweep.phones import FOLDINGS, PhoneSet, foldings
 
 BATCH_FRAMES = 4096
@@ -101,11 +102,12 @@ def forward(
     """Yields (B,) frame numbers and (B, C) float32 logits, over all frames in order."""
     was_training = model.training
     model.eval()
+    network = model.folded(hardware.input_dtype) if isinstance(model, MLP) else model
     for start in range(0, windows.num_frames, BATCH_FRAMES):
         stop = min(start + BATCH_FRAMES, windows.num_frames)
         frames = torch.arange(start, stop, device=windows.device)
         with hardware.autocast():
-            logits = model(windows.gather(frames))
+            logits = network(windows.gather(frames))
         yield frames, logits.float()
     model.train(was_training)
 

@@ -101,7 +101,9 @@ def build_experiment(config: RunConfig) -> Experiment:
     store = open_frame_store(config)
     hardware.seed_everything(config.seed)
     train, dev = (
-        Windows(store.splits[name], config.data.context, resources.device)
+        Windows(
+            store.splits[name], config.data.context, resources.device, resources.input_dtype
+        )
         for name in ("train", "dev")
     )
     network = resources.place(build_network(config, store.feature_dim, len(store.phones)))

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from framesweep import kernels
 from framesweep.config import HardwareConfig
 from framesweep.errors import ConfigError
 
@@ -28,6 +29,7 @@ class Hardware:
         threads: threads on the processor.
         compile: whether `place` compiles the network.
         sum_dtype: the widest floating-point type the device can sum in.
+        input_dtype: in which a network's input is best given.
     """
 
     def __init__(
@@ -38,6 +40,8 @@ class Hardware:
         self.threads = threads
         self.compile = compile
         self.sum_dtype = torch.float32 if device.type == "mps" else torch.float64
+        # Not float16, in which raw features could overflow.
+        self.input_dtype = torch.bfloat16 if precision == "bf16" else torch.float32
         self._scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
 
     def place(self, model: nn.Module) -> nn.Module:
@@ -92,6 +96,7 @@ def resolve(config: HardwareConfig) -> Hardware:
     precision = _precision(device, config.precision)
     threads = config.threads or usable_cores()
     torch.set_num_threads(threads)
+    kernels.keep_freed_blocks()
     if device.type != "cpu":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or cuBLAS may vary
         torch.use_deterministic_algorithms(True, warn_only=True)

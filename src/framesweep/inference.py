@@ -40,8 +40,8 @@ class TrainedRun:
             raise DataError(
                 self.store.name, f"must have a split {split}", found=list(self.store.splits)
             )
-        device = self.hardware.device
-        return Windows(self.store.splits[split], self.config.data.context, device)
+        hardware, context = self.hardware, self.config.data.context
+        return Windows(self.store.splits[split], context, hardware.device, hardware.input_dtype)
 
     def posteriors(self, split: str) -> Tensor:
         """(N, C) float32 probabilities on the CPU, frames in the split's order."""

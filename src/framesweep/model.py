@@ -60,6 +60,13 @@ class Block(nn.Module):
             y = self.dropout(self.activation(self.norm(y)))
         return x + y if self.residual else y
 
+    def folded(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor] | None:
+        """`forward` in evaluation, until weights change; None where it can't be folded."""
+        layer = kernels.fold(self.linear, self.norm, self._activation_name, dtype)
+        if layer is None or not self.residual:
+            return layer
+        return lambda x: layer(x).add_(x)
+
 
 class MLP(nn.Module):
     """Hidden blocks and a linear output; (B, input_dim) -> (B, num_classes) logits.
@@ -85,6 +92,25 @@ class MLP(nn.Module):
         for layer in self.layers:
             x = layer(x)
         return kernels.linear(x, self.output)
+
+    def folded(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
+        """The network in evaluation, until its weights change.
+
+        Where each layer folds into one product, in `dtype`, that is faster; else it is the
+        module itself, to be called under autocast.
+        """
+        folded = [layer.folded(dtype) for layer in self.layers]  # type: ignore[operator]
+        folded.append(kernels.fold(self.output, None, None, dtype))
+        layers = [layer for layer in folded if layer is not None]
+        if self.training or len(layers) < len(folded):
+            return self
+
+        def forward(x: Tensor) -> Tensor:
+            for layer in layers:
+                x = layer(x)
+            return x
+
+        return forward
 
 
 def build_model(config: ModelConfig, input_dim: int, num_classes: int) -> MLP:

@@ -234,3 +234,30 @@ def test_rules(keys: dict[str, Any], line: str) -> None:
         build_model(ModelConfig(**keys), INPUT_DIM, NUM_CLASSES)
     assert line in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("residual", [False, True])
+@pytest.mark.parametrize("norm", ["batch", "none", "layer"])
+@pytest.mark.parametrize("activation", list(ACTIVATIONS))
+def test_folded_is_forward_in_evaluation(
+    activation: Any, norm: Any, residual: bool, dtype: torch.dtype
+) -> None:
+    model = build(activation=activation, norm=norm, residual=residual)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    for _ in range(3):
+        model(3 * windows() - 1).square().mean().backward()
+        optimizer.step()
+    with torch.no_grad(), torch.autocast("cpu", dtype, enabled=dtype != torch.float32):
+        network = model.eval().folded(dtype)
+        assert (network is model) == (norm == "layer")
+        logits = network(windows().to(dtype)).float()
+        expected = model.float()(windows())
+    scale = float(expected.abs().max())
+    tolerance = 1e-5 if dtype == torch.float32 else 2**-5
+    torch.testing.assert_close(logits, expected.float(), atol=tolerance * scale, rtol=0)
+
+
+def test_a_network_in_training_is_not_folded() -> None:
+    model = build()
+    assert model.folded(torch.float32) is model

@@ -6,23 +6,34 @@ from torch import Tensor
 
 from framesweep.data.store import Split
 
+GATHER_FRAMES = 128
+"""Windows gathered before they are converted to another type."""
+
 
 class Windows:
     """The windows of one split: `2*context+1` frames around each frame.
 
-    The rows are not copied on a CPU: windows overlap in memory, and one `index_select`
+    The rows are not copied on a CPU: windows overlap in memory, and `index_select`
     makes a batch. On an accelerator the rows are moved there once.
 
     Args:
         split: rows and labels, as the store gives them.
         context: frames to each side of the centre frame.
         device: where batches are wanted.
+        dtype: in which batches are wanted.
     """
 
-    def __init__(self, split: Split, context: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        split: Split,
+        context: int,
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         self.name = split.name
         self.context = context
         self.device = device
+        self.dtype = dtype
         self.num_frames = split.num_frames
         self.feature_dim = split.rows.shape[1]
         self.window_dim = (2 * context + 1) * self.feature_dim
@@ -37,14 +48,14 @@ class Windows:
         self._view = rows.as_strided(
             (len(rows) - 2 * context, self.window_dim), (self.feature_dim, 1)
         )
-        self._buffer = torch.empty(0, dtype=rows.dtype, device=device)
+        self._buffer = torch.empty(0, dtype=dtype, device=device)
 
     @property
     def labelled(self) -> bool:
         return self._labels is not None
 
     def gather(self, frames: Tensor) -> Tensor:
-        """(B,) int64 frame numbers to (B, window_dim) float32.
+        """(B,) int64 frame numbers to (B, window_dim) of `dtype`.
 
         The result lies in a buffer that the next call overwrites.
         """
@@ -55,8 +66,15 @@ class Windows:
             self._buffer = self._buffer.new_empty(size)
         out = self._buffer[:size].view(len(frames), self.window_dim)
         # With `out` the overlapping view is read row by row; without, element by element.
-        torch.index_select(self._view, 0, starts, out=out)
-        return out.float()
+        if self.dtype == self._view.dtype:
+            return torch.index_select(self._view, 0, starts, out=out)
+        # A part of the batch stays in cache until it is converted.
+        part = self._view.new_empty(min(len(frames), GATHER_FRAMES), self.window_dim)
+        for first in range(0, len(frames), GATHER_FRAMES):
+            indices = starts[first : first + GATHER_FRAMES]
+            rows = torch.index_select(self._view, 0, indices, out=part[: len(indices)])
+            out[first : first + GATHER_FRAMES] = rows
+        return out
 
     def labels(self, frames: Tensor) -> Tensor:
         """(B,) int64 frame numbers to (B,) int64 labels."""

@@ -4,6 +4,8 @@ Everything here computes what the plain modules do, by other means. `available` 
 it can; where it cannot (another device, no numba), the plain modules are used.
 """
 
+from framesweep.kernels.folding import fold
 from framesweep.kernels.layers import available, linear, norm_activate_drop
+from framesweep.kernels.memory import keep_freed_blocks
 
-__all__ = ["available", "linear", "norm_activate_drop"]
+__all__ = ["available", "fold", "keep_freed_blocks", "linear", "norm_activate_drop"]

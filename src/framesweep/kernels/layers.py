@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from framesweep.kernels import threads
+from framesweep.kernels import products, threads
+from framesweep.kernels.products import product
 
 _Array = npt.NDArray[Any]
 _ELEMENTS: dict[torch.dtype, type[np.generic]] = {
@@ -44,35 +45,26 @@ def _rows() -> ModuleType | None:
 
 
 def linear(x: Tensor, layer: nn.Linear) -> Tensor:
-    """What `layer` does with x (B, K), in float32 by oneDNN's product.
-
-    On processors that are not Intel's it is a sixth faster than MKL's, which torch takes for
-    float32; in bfloat16 torch takes oneDNN itself.
-    """
-    if torch.is_autocast_enabled("cpu") or x.dtype != torch.float32 or not _has_product():
+    """What `layer` does with x (B, K); in float32 by `products.product`."""
+    by_torch = (
+        x.device.type != "cpu"
+        or x.dtype != torch.float32
+        or len(x) == 0
+        or torch.is_autocast_enabled("cpu")
+        or torch.compiler.is_compiling()
+        or not products.available()
+    )
+    if by_torch:
         y: Tensor = layer(x)
         return y
     return _Linear.apply(x, layer.weight, layer.bias)  # type: ignore[no-any-return, no-untyped-call]
-
-
-@cache
-def _has_product() -> bool:
-    return torch.backends.mkldnn.is_available() and hasattr(  # type: ignore[no-untyped-call]
-        torch.ops.mkldnn, "_linear_pointwise"
-    )
-
-
-def _product(a: Tensor, b: Tensor, bias: Tensor | None = None) -> Tensor:
-    """a (M, K) times b (N, K) transposed, plus bias (N,); either may be a transposed view."""
-    c: Tensor = torch.ops.mkldnn._linear_pointwise(a, b, bias, "none", [], "")
-    return c
 
 
 class _Linear(Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(x, weight)
-        return _product(x, weight, bias)
+        return product(x, weight, bias)
 
     @staticmethod
     @once_differentiable
@@ -80,8 +72,8 @@ class _Linear(Function):
         x, weight = ctx.saved_tensors
         need_x, need_weight, need_bias = ctx.needs_input_grad
         return (
-            _product(dy, weight.t()) if need_x else None,
-            _product(dy.t(), x.t()) if need_weight else None,
+            product(dy, weight.t()) if need_x else None,
+            product(dy.t(), x.t()) if need_weight else None,
             dy.sum(dim=0) if need_bias else None,
         )
 

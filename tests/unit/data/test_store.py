@@ -129,3 +129,17 @@ def test_store_of_another_version_is_refused(tmp_path):
     meta.write_text(json.dumps({**json.loads(meta.read_text()), "format": 0}))
     with pytest.raises(DataError, match="store format 1; found 0"):
         open_store(DataConfig(), ToyCorpus(), tmp_path)
+
+
+@pytest.mark.parametrize("stored", ["float32", "float16"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_windows_come_in_the_type_that_is_asked_for(tmp_path, monkeypatch, stored, dtype):
+    monkeypatch.setattr("framesweep.data.windows.GATHER_FRAMES", 4)
+    store = open_store(DataConfig(dtype=stored), ToyCorpus(), tmp_path)
+    cpu = torch.device("cpu")
+    plain = Windows(store.splits["train"], 3, cpu)
+    asked = Windows(store.splits["train"], 3, cpu, dtype)
+    for num_frames in (0, 3, 11, 4):
+        frames = torch.randperm(plain.num_frames)[:num_frames]
+        assert asked.gather(frames).dtype == dtype
+        assert torch.equal(asked.gather(frames), plain.gather(frames).to(dtype))

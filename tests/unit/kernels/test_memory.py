@@ -1,0 +1,37 @@
+"""Freed blocks stay with the process."""
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import resource, sys
+import torch
+from framesweep import kernels
+
+if sys.argv[1] == "keep":
+    kernels.keep_freed_blocks()
+sizes = [7 << 20, 3 << 20, 5 << 20]
+def step():
+    return [torch.ones(size // 4) for size in sizes]
+for _ in range(10):
+    step()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    step()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def faults(mode: str) -> int:
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, mode], check=True, capture_output=True, text=True
+    )
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc's")
+def test_kept_blocks_cost_no_page_faults() -> None:
+    assert faults("keep") < 100 < faults("give back")
