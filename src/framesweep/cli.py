@@ -22,8 +22,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from framesweep import __version__
-from framesweep.composition import find_conf, flatten, register, to_run_config
-from framesweep.config import RunConfig
+from framesweep.composition import compose, find_conf, flatten, register, to_run_config
 from framesweep.errors import FramesweepError
 
 COMMANDS = {
@@ -31,6 +30,8 @@ COMMANDS = {
     "ui": "Compare runs in the MLflow UI.",
     "predict": "Write predictions of a run, or of an ensemble, as CSV.",
     "evaluate": "Measure a run on a split that has labels.",
+    "prepare": "Read a corpus into its store ahead of training.",
+    "inspect": "Show what a corpus holds and what looks wrong.",
     "best": "Print a search's winner and the command that trains it again.",
     "compare": "Print the params that differ between runs, beside their metrics.",
     "reproduce": "Train a run again and say whether its result came out the same.",
@@ -105,14 +106,9 @@ def _one_line(error: Exception) -> str:
     unknown = re.search(r"Could not override '([^']+)'", text)
     if unknown and ("not in struct" in text or "not in '" in text):
         key = unknown.group(1)
-        near = difflib.get_close_matches(key, flatten(_default_config()), n=1, cutoff=0.5)
+        near = difflib.get_close_matches(key, flatten(compose([])), n=1, cutoff=0.5)
         return f"{key}: no such key" + (f". Did you mean {near[0]}?" if near else "")
     return " ".join(text.split())
-
-
-def _default_config() -> RunConfig:
-    with hydra.initialize_config_dir(str(find_conf())):
-        return to_run_config(hydra.compose("config"))
 
 
 class _LazyGroup(click.Group):

@@ -4,6 +4,7 @@ import secrets
 from pathlib import Path
 from typing import Any, cast
 
+import hydra
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -48,6 +49,12 @@ def to_run_config(config: DictConfig) -> RunConfig:
     run_config = cast(RunConfig, OmegaConf.to_object(config))
     run_config.outputs = str(Path(run_config.outputs).absolute())
     return run_config
+
+
+def compose(overrides: list[str]) -> RunConfig:
+    """The config that train.py would run with these overrides."""
+    with hydra.initialize_config_dir(str(find_conf())):
+        return to_run_config(hydra.compose("config", overrides))
 
 
 def dump(config: RunConfig) -> str:

@@ -141,8 +141,12 @@ def _class_weights(
 
 def open_frame_store(config: RunConfig) -> FrameStore:
     """The store of the config's corpus, prepared first where needed."""
-    cache = Path(config.data.cache or Path(config.outputs) / "cache")
-    return stores.open_store(config.data, build_corpus(config.data), cache)
+    return stores.open_store(config.data, build_corpus(config.data), cache_folder(config))
+
+
+def cache_folder(config: RunConfig) -> Path:
+    """Where prepared corpora lie."""
+    return Path(config.data.cache or Path(config.outputs) / "cache")
 
 
 def identity(config: RunConfig, store: FrameStore) -> str:

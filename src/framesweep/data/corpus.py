@@ -68,3 +68,12 @@ class InParts(Protocol):
 
     parts: Path | None
     """Folder for what has been read so far; None for none."""
+
+
+@runtime_checkable
+class Noting(Protocol):
+    """A corpus that can tell what looks wrong in its files."""
+
+    def notes(self) -> list[str]:
+        """What looks wrong, one line each."""
+        ...

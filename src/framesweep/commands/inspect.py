@@ -1,0 +1,40 @@
+"""framesweep inspect: what a corpus holds and what looks wrong."""
+
+import logging
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("overrides", metavar="KEY=VALUE...", nargs=-1)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where the picture goes; without it, into the prepared corpus's folder.",
+)
+def command(overrides: tuple[str, ...], out: Path | None) -> None:
+    """Show a corpus: splits, speakers, phones, lengths, features, and what looks wrong.
+
+    Takes what train.py takes: framesweep inspect data=hw1p2 data.root=FOLDER
+    """
+    from framesweep.composition import compose
+    from framesweep.data.corpora import build_corpus
+    from framesweep.data.corpus import Noting
+    from framesweep.data.prepared import prepare
+    from framesweep.experiment import cache_folder
+    from framesweep.inspection import findings, summarize
+    from framesweep.inspection_report import text_report, write_picture
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    config = compose(list(overrides))
+    corpus = build_corpus(config.data)
+    notes = corpus.notes() if isinstance(corpus, Noting) else []
+    prepared = prepare(corpus, cache_folder(config))
+    summaries = [summarize(split, len(prepared.phones)) for split in prepared.splits.values()]
+    found = [*findings(prepared, summaries), *notes]
+    shift_ms = getattr(config.data, "shift_ms", 10.0)
+    click.echo(text_report(prepared, summaries, found, shift_ms))
+    path = out or prepared.folder / "inspection.png"
+    write_picture(path, prepared, summaries, shift_ms)
+    click.echo(f"picture: {path}")
