@@ -1,16 +1,29 @@
 """framesweep predict: the labels of a split's frames as CSV."""
 
+from __future__ import annotations
+
 import csv
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from framesweep.commands.options import load_runs, run_options
 
+if TYPE_CHECKING:
+    from framesweep.inference import TrainedRun
+
 
 @click.command()
-@click.argument("run_ids", metavar="RUN_ID...", nargs=-1, required=True)
+@click.argument("run_ids", metavar="[RUN_ID]...", nargs=-1)
+@click.option("--study", help="Average the leaders of this search instead of given runs.")
+@click.option("--top", default=3, show_default=True, type=click.IntRange(min=1))
+@click.option(
+    "--max-params",
+    type=float,
+    help="With --study: pass over leaders that would bring the sum of parameters above this.",
+)
+@click.option("--storage", help="hydra.sweeper.storage; without it, outputs/studies.db.")
 @click.option("--split", default="test", show_default=True, help="Split to predict.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("submission.csv"))
 @click.option(
@@ -27,14 +40,28 @@ from framesweep.commands.options import load_runs, run_options
 )
 @run_options
 def command(
-    run_ids: tuple[str, ...], split: str, out: Path, labels: str, smooth: bool, **options: Any
+    run_ids: tuple[str, ...],
+    study: str | None,
+    top: int,
+    max_params: float | None,
+    storage: str | None,
+    split: str,
+    out: Path,
+    labels: str,
+    smooth: bool,
+    **options: Any,
 ) -> None:
     """Write predictions of a run as CSV: `id,label`, id being the frame's index over the
     split's utterances in order. Several runs are averaged."""
     from framesweep.files import atomic_file
     from framesweep.inference import ensemble_posteriors, smoothed
 
-    runs = load_runs(run_ids, **options)
+    if bool(run_ids) == bool(study):
+        raise click.UsageError("Give either RUN_IDs or --study.")
+    if study:
+        runs = _leaders(study, storage, top, max_params, **options)
+    else:
+        runs = load_runs(run_ids, **options)
     if smooth:
         predictions = smoothed(runs, split).tolist()
     else:
@@ -48,3 +75,34 @@ def command(
             for index, label in enumerate(predictions)
         )
     click.echo(f"{len(predictions):,} frames of {split} written to {out}")
+
+
+def _leaders(
+    study_name: str,
+    storage: str | None,
+    top: int,
+    max_params: float | None,
+    *,
+    outputs: Path,
+    **options: Any,
+) -> list[TrainedRun]:
+    """The trained runs of a search's leaders, the best first."""
+    from framesweep.errors import ConfigError
+    from framesweep.sweeps.studies import leaders, load_study, trial_directory
+
+    study = load_study(study_name, storage, outputs)
+    chosen: list[TrainedRun] = []
+    left = float("inf") if max_params is None else max_params
+    for trial in leaders(study, len(study.trials)):
+        directory = trial_directory(study, trial, outputs)
+        (run,) = load_runs([str(directory)], outputs=outputs, **options)
+        num_params = sum(parameter.numel() for parameter in run.model.parameters())
+        if num_params <= left:
+            click.echo(f"trial {trial.number}: {num_params:,} parameters")
+            chosen.append(run)
+            left -= num_params
+        if len(chosen) == top:
+            break
+    if not chosen:
+        raise ConfigError("--max-params", "must admit at least one leader", found=max_params)
+    return chosen
