@@ -134,6 +134,7 @@ class _Refresher:
                 time.sleep(min(0.2, pause))
 
     def _refresh(self) -> None:
+        from framesweep.sweeps.ablation import write_ablation
         from framesweep.sweeps.plots import write_plots
         from framesweep.sweeps.tables import best_so_far, write_best, write_table
 
@@ -147,6 +148,8 @@ class _Refresher:
             write_best(self._study, self._directory, best)
             self._tracker.log_artifact(table)
             self._tracker.log_artifact(best)
+            for path in write_ablation(self._study, self._directory):
+                self._tracker.log_artifact(path)
             for path in write_plots(self._study, self._directory / "plots"):
                 self._tracker.log_artifact(path, "plots")
         except Exception as error:
