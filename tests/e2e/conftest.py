@@ -82,3 +82,9 @@ def corpus(tmp_path_factory) -> Path:
 @pytest.fixture
 def shell(tmp_path, corpus) -> Shell:
     return Shell(tmp_path, corpus)
+
+
+@pytest.fixture(scope="session")
+def make_shell(corpus):
+    """Gives a shell for any folder."""
+    return lambda folder: Shell(folder, corpus)

@@ -1,0 +1,201 @@
+"""Searches and grids by the real commands: what is logged, resumed and printed after."""
+
+import csv
+import os
+import signal
+import time
+
+import mlflow
+import optuna
+import pytest
+import yaml
+from optuna.trial import TrialState
+
+STUDY = "dropout-width-lr"
+TRIALS = 6
+
+
+class Search:
+    """A search over the toy corpus, in a folder of its own."""
+
+    def __init__(self, shell) -> None:
+        self.shell = shell
+        small = [a for a in shell.small if not a.startswith("model.")]
+        self.command = [
+            "-m",
+            "sweep=bare",
+            *[a for a in small if not a.startswith(("hardware.threads", "train.epochs"))],
+            "train.epochs=3",
+            "model.widths=null",
+            "model.depth=1",
+            "model.width=choice(8,16,32)",
+            "model.dropout=interval(0.0,0.5)",
+            "optim.lr=tag(log, interval(1e-5,1e-2))",
+            "hydra.sweeper.n_jobs=2",
+            "hydra.sweeper.pruner.n_startup_trials=2",
+        ]
+
+    @property
+    def outputs(self):
+        return self.shell.folder / "outputs"
+
+    @property
+    def folder(self):
+        return self.outputs / "sweeps" / STUDY
+
+    def study(self) -> optuna.Study:
+        return optuna.load_study(
+            study_name=STUDY, storage=f"sqlite:///{self.outputs}/studies.db"
+        )
+
+    def runs(self):
+        """MLflow's runs: the search's parent, and its children by trial."""
+        client = mlflow.MlflowClient(f"sqlite:///{self.outputs}/mlflow.db")
+        runs = client.search_runs(["1"], f"tags.study = '{STUDY}'")
+        (parent,) = [run for run in runs if "trial" not in run.data.tags]
+        return client, parent, {int(r.data.tags["trial"]): r for r in runs if r is not parent}
+
+
+@pytest.fixture(scope="module")
+def search(tmp_path_factory, make_shell):
+    """Killed in its first trials, then run to its total."""
+    search = Search(make_shell(tmp_path_factory.mktemp("search")))
+    process = search.shell.start(
+        *search.command, f"hydra.sweeper.n_trials={TRIALS}", start_new_session=True
+    )
+    end = time.monotonic() + 240
+    while not list(search.folder.glob("*/checkpoints/last.pt")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    search.result = search.shell.train(*search.command, f"hydra.sweeper.n_trials={TRIALS}")
+    return search
+
+
+def test_total_is_met_after_the_kill(search):
+    trials = search.study().trials
+    states = [trial.state for trial in trials]
+    assert len(trials) == TRIALS
+    assert set(states) <= {TrialState.COMPLETE, TrialState.PRUNED}
+    assert "goes on" in search.result.stdout
+    assert "Traceback" not in search.result.stdout + search.result.stderr
+
+
+def test_children_are_nested_tagged_and_headed_by_what_was_swept(search):
+    _, parent, children = search.runs()
+    assert parent.info.status == "FINISHED"
+    assert sorted(children) == list(range(TRIALS))
+    for trial in search.study().trials:
+        run = children[trial.number]
+        assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert run.info.status == "FINISHED"
+        pruned = trial.state is TrialState.PRUNED
+        assert ("pruned" in run.data.tags) == pruned
+        first = sorted(run.data.params)[: len(trial.params)]
+        assert first == sorted(f"_swept/{key}" for key in trial.params)
+        for key, value in trial.params.items():
+            assert run.data.params[f"_swept/{key}"] == str(value)
+
+
+def test_parent_has_growing_best_table_best_and_plots(search):
+    client, parent, _ = search.runs()
+    history = client.get_metric_history(parent.info.run_id, "best_value")
+    values = [m.value for m in sorted(history, key=lambda m: m.step)]
+    study = search.study()
+    assert values == sorted(values)
+    assert values[-1] == study.best_value
+    assert [m.step for m in history] == list(range(1, len(history) + 1))
+
+    names = {a.path for a in client.list_artifacts(parent.info.run_id)}
+    assert {"trials.csv", "best.yaml", "plots"} <= names
+    plots = {a.path for a in client.list_artifacts(parent.info.run_id, "plots")}
+    for plot in ("history", "intermediate_values", "slice", "timeline", "parallel"):
+        assert f"plots/{plot}.png" in plots
+    with (search.folder / "trials.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["state"] for row in rows] == [trial.state.name for trial in study.trials]
+    best = yaml.safe_load((search.folder / "best.yaml").read_text())["best"][0]
+    assert best["trial"] == study.best_trial.number
+    results = yaml.safe_load((search.folder / "optimization_results.yaml").read_text())
+    assert results == {
+        "name": "optuna",
+        "best_params": study.best_params,
+        "best_value": study.best_value,
+    }
+
+
+def test_reached_total_says_so_and_trains_nothing(search):
+    before = [trial.datetime_complete for trial in search.study().trials]
+    result = search.shell.train(*search.command, f"hydra.sweeper.n_trials={TRIALS}")
+    assert f"{TRIALS} of {TRIALS} trials are done" in result.stdout
+    assert f"best: {search.study().best_value:.6g}" in result.stdout
+    assert [trial.datetime_complete for trial in search.study().trials] == before
+
+
+def test_contradiction_is_refused(search):
+    command = [a.replace("0.5", "0.4") for a in search.command]
+    result = search.shell.train(*command, "hydra.sweeper.n_trials=9", code=2)
+    assert "interval(0.0, 0.5)  interval(0.0, 0.4)" in result.stderr
+    assert "sweep.new=true" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert len(search.study().trials) == TRIALS
+
+
+def test_best_names_the_command_that_trains_the_winner(search):
+    output = search.shell.framesweep("best", STUDY).stdout
+    best = search.study().best_trial
+    assert f"train trial {best.number} again" in output
+    command = output.strip().splitlines()[-1].split()
+    assert command[:2] == ["python", "train.py"]
+    assert f"optim.lr={best.params['optim.lr']}" in command
+    missing = search.shell.framesweep("best", "nothing", code=2)
+    assert STUDY in missing.stderr
+
+
+def test_leaders_over_seeds(search):
+    arguments = ["best", STUDY, "--top", "2", "--seeds", "2"]
+    output = search.shell.framesweep(*arguments).stdout
+    assert output.count("±") == 3
+    assert "trial" in output.splitlines()[-1] or "train.py" in output.splitlines()[-1]
+    table = (search.folder / "seeds.csv").read_text()
+    assert len(table.splitlines()) == 5
+    assert search.shell.framesweep(*arguments).stdout == output
+    assert (search.folder / "seeds.csv").read_text() == table
+
+
+def test_compare_and_reproduce_and_ensemble(search):
+    _, _, children = search.runs()
+    done = [t.number for t in search.study().trials if t.state is TrialState.COMPLETE]
+    ids = [children[number].info.run_id for number in done[:2]]
+    output = search.shell.framesweep("compare", *ids).stdout
+    assert "model.dropout" in output
+    assert "train.epochs" not in output
+    assert "best/accuracy" in output
+
+    output = search.shell.framesweep("reproduce", ids[0]).stdout
+    assert "the same, to the last bit" in output
+
+    arguments = ["predict", "--study", STUDY, "--top", "2", "--out", "ensemble.csv"]
+    output = search.shell.framesweep(*arguments).stdout
+    assert output.count("parameters") == 2
+    assert len((search.shell.folder / "ensemble.csv").read_text().splitlines()) == 121
+    search.shell.framesweep(*arguments, "--max-params", "3", code=2)
+
+
+def test_plain_grid_has_one_parent(shell):
+    small = [a for a in shell.small if not a.startswith("data.context")]
+    shell.train("-m", *small, "train.epochs=1", "data.context=1,2", "optim=adam,sgd")
+    client = mlflow.MlflowClient(f"sqlite:///{shell.folder}/outputs/mlflow.db")
+    runs = client.search_runs(["1"])
+    (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    children = [run for run in runs if run is not parent]
+    assert parent.info.status == "FINISHED"
+    assert parent.data.params == {"data.context": "1,2", "optim": "adam,sgd"}
+    assert len(children) == 4
+    swept = sorted(
+        (r.data.params["_swept/data.context"], r.data.params["_swept/optim"]) for r in children
+    )
+    assert swept == [("1", "adam"), ("1", "sgd"), ("2", "adam"), ("2", "sgd")]
+    assert {r.data.tags["mlflow.parentRunId"] for r in children} == {parent.info.run_id}
