@@ -3,11 +3,9 @@
 Nothing imported here at the top needs torch or MLflow: help and completion stay quick.
 """
 
-import difflib
 import importlib
 import logging
 import os
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +21,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from framesweep import __version__
 from framesweep.composition import compose, find_conf, flatten, register, to_run_config
+from framesweep.config import SCHEMAS
 from framesweep.errors import FramesweepError
+from framesweep.wording import one_line
 
 COMMANDS = {
     "train": "Train, or sweep with -m: the same as train.py.",
@@ -87,7 +87,8 @@ def _guarded(function: Callable[[], Any]) -> int:
     except FramesweepError as error:
         return _complain(error)
     except (HydraException, OmegaConfBaseException) as error:
-        print(f"error: {_one_line(error)}", file=sys.stderr)
+        keys = [*flatten(compose([])), *SCHEMAS]
+        print(f"error: {one_line(error, keys)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
@@ -97,18 +98,6 @@ def _guarded(function: Callable[[], Any]) -> int:
 def _complain(error: FramesweepError) -> int:
     print(f"error: {error}", file=sys.stderr)
     return error.exit_code
-
-
-def _one_line(error: Exception) -> str:
-    text = str(error)
-    if error.__cause__ is not None and str(error.__cause__) not in text:
-        text = f"{text} {error.__cause__}"
-    unknown = re.search(r"Could not override '([^']+)'", text)
-    if unknown and ("not in struct" in text or "not in '" in text):
-        key = unknown.group(1)
-        near = difflib.get_close_matches(key, flatten(compose([])), n=1, cutoff=0.5)
-        return f"{key}: no such key" + (f". Did you mean {near[0]}?" if near else "")
-    return " ".join(text.split())
 
 
 class _LazyGroup(click.Group):

@@ -45,8 +45,16 @@ def find_conf() -> Path:
 
 
 def to_run_config(config: DictConfig) -> RunConfig:
-    """A composed config as a RunConfig, with `outputs` made absolute."""
-    run_config = cast(RunConfig, OmegaConf.to_object(config))
+    """A composed config as a RunConfig, with `outputs` made absolute.
+
+    Raises:
+        ConfigError: a key was added that is not there.
+    """
+    try:
+        run_config = cast(RunConfig, OmegaConf.to_object(config))
+    except AttributeError as error:
+        key = str(error).partition("attribute '")[2].partition("'")[0]
+        raise ConfigError(key, "no such key", fix="Leave it out.") from None
     run_config.outputs = str(Path(run_config.outputs).absolute())
     return run_config
 

@@ -3,6 +3,7 @@
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -32,7 +33,7 @@ def smaller(command, corpus):
         added += [FEWER_TRIALS]
         words = [word for word in words if "n_trials" not in word]
     if "sweep=optuna" in words:
-        added += ["hydra.sweeper.params.model.width='choice(16,32)'"]
+        added += ["model.width=choice(16,32)"]
     return [*words, *added]
 
 
@@ -69,8 +70,10 @@ def test_after_a_run(shell):
 @pytest.mark.parametrize("command", SERVERS)
 def test_servers_come_up_and_go_down(shell, command):
     executable = Path(sys.executable).with_name("framesweep")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = str(probe.getsockname()[1])
     process = subprocess.Popen(
-        [str(executable), *shlex.split(command)[1:], "--port", "0"],
+        [str(executable), *shlex.split(command)[1:], "--port", port],
         cwd=shell.folder,
         env=shell.environment,
         stdout=subprocess.PIPE,

@@ -15,6 +15,7 @@ FLOORS = [
     [
         "config",
         "plan",
+        "wording",
         "phones",
         "files",
         "progress",

@@ -1,0 +1,57 @@
+"""Hydra's and OmegaConf's errors in one line: key, rule, value found, fix."""
+
+import difflib
+import re
+from collections.abc import Iterable
+
+KINDS = {"Integer": "an integer", "Float": "a number", "Boolean": "true or false"}
+
+
+def one_line(error: Exception, keys: Iterable[str]) -> str:
+    """What is wrong with a config, in one line.
+
+    Args:
+        error: raised by Hydra or OmegaConf while they compose.
+        keys: every key and group there is, to suggest the nearest.
+    """
+    text = str(error)
+    if error.__cause__ is not None and str(error.__cause__) not in text:
+        text = f"{text}\n{error.__cause__}"
+    return _unknown_key(text, keys) or _unknown_option(text) or _bad_value(text) or _plain(text)
+
+
+def _unknown_key(text: str, keys: Iterable[str]) -> str | None:
+    found = re.search(r"Could not override '([^']+)'", text)
+    if found is None or "not in " not in text:
+        return None
+    near = difflib.get_close_matches(found.group(1), keys, n=1, cutoff=0.5)
+    return f"{found.group(1)}: no such key" + (f". Did you mean {near[0]}?" if near else "")
+
+
+def _unknown_option(text: str) -> str | None:
+    found = re.search(r"Could not find '(.+)/([^/']+)'", text)
+    options = re.search(r"Available options in '[^']+':\n((?:\t.+\n?)+)", text)
+    if found is None or options is None:
+        return None
+    names = " ".join(options.group(1).split())
+    return f"{found.group(1)}: must be one of {names}; found '{found.group(2)}'"
+
+
+def _bad_value(text: str) -> str | None:
+    key = re.search(r"full_key: (\S+)", text)
+    if key is None:
+        return None
+    converted = re.search(r"Value '(.*)' of type .* could not be converted to (\w+)", text)
+    if converted:
+        kind = KINDS.get(converted.group(2), converted.group(2))
+        return f"{key.group(1)}: must be {kind}; found '{converted.group(1)}'"
+    choice = re.search(r"Invalid value '(.*)', expected one of \[(.*)\]", text)
+    if choice:
+        names = choice.group(2).replace("'", "").replace(",", "")
+        return f"{key.group(1)}: must be one of {names}; found '{choice.group(1)}'"
+    reason = next(line for line in text.splitlines() if "Error merging" not in line)
+    return f"{key.group(1)}: {reason.strip()}"
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.partition("Config search path:")[0].split())

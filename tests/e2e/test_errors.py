@@ -1,0 +1,29 @@
+"""What a user mistypes gets one line and exit code 2."""
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["data.contxt=5"], "data.contxt: no such key. Did you mean data.context?"),
+        (["optimm=adam"], "optimm: no such key. Did you mean optim?"),
+        (["+foo=1"], "foo: no such key. Leave it out."),
+        (["model=bas"], "model: must be one of base deep pyramid small wide; found 'bas'"),
+        (["data.context=abc"], "data.context: must be an integer; found 'abc'"),
+        (["data.context=51"], "data.context: must be from 0 to 50 frames; found 51"),
+        (
+            ["data.padding=mirror"],
+            "data.padding: must be one of zero replicate cross; found 'mirror'",
+        ),
+        (["-m", "data=hw1p2", "data.root=/nowhere", "data.context=5,6"], "data.root: must be"),
+        (["data=hw1p2", "data.root=/nowhere"], "data.root: must be a folder that exists"),
+        (["resume=nope"], "must exist"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
+def test_train(shell, arguments, line):
+    errors = shell.train(*arguments, code=2).stderr
+    assert f"error: {line}" in errors or line in errors
+    assert "Traceback" not in errors
+    assert len([text for text in errors.splitlines() if text.startswith("error:")]) == 1
