@@ -1,0 +1,78 @@
+"""A corpus of sound from its files to smoothed predictions, as a user goes."""
+
+import csv
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import soundfile
+
+RATE = 16_000
+PITCH = {"pau": 0, "aa": 300, "s": 3000, "iy": 1000}
+
+
+@pytest.fixture(scope="module")
+def sound_root(tmp_path_factory):
+    """Twenty utterances of four phones, each a tone, in Festival's layout."""
+    root = tmp_path_factory.mktemp("sound")
+    rng = np.random.default_rng(0)
+    for folder in ("wav", "lab"):
+        (root / folder).mkdir()
+    for number in range(20):
+        phones = ["pau", *rng.permutation(["aa", "s", "iy"]), "pau"]
+        ends = np.cumsum(rng.uniform(0.1, 0.4, size=len(phones)))
+        times = np.arange(round(ends[-1] * RATE)) / RATE
+        samples = rng.normal(scale=0.01, size=len(times))
+        for phone, start, end in zip(phones, [0, *ends[:-1]], ends, strict=True):
+            inside = (times >= start) & (times < end)
+            samples[inside] += 0.3 * np.sin(2 * np.pi * PITCH[phone] * times[inside])
+        soundfile.write(root / "wav" / f"u{number:02}.flac", samples, RATE)
+        lines = [f"{end:.5f} 125 {phone}" for phone, end in zip(phones, ends, strict=True)]
+        (root / "lab" / f"u{number:02}.lab").write_text("\n".join(["#", *lines]))
+    return root
+
+
+@pytest.fixture(scope="module")
+def data(sound_root):
+    return [
+        "data=segments",
+        f"data.root={sound_root}",
+        "data.audio=wav",
+        "data.segments=lab",
+        "data.split=utterances",
+        "data.context=3",
+    ]
+
+
+def test_from_sound_to_smoothed_predictions(shell, data):
+    prepared = shell.framesweep("prepare", *data).stdout
+    assert "segments: 40 features, 4 phones; ready after" in prepared
+    inspected = shell.framesweep("inspect", *data, "--out", "corpus.png").stdout
+    assert "Nothing looks wrong." in inspected
+    assert (shell.folder / "corpus.png").stat().st_size > 10_000
+    small = ["model.widths=[32]", "hardware=cpu", "hardware.threads=1", "train.batch_size=64"]
+    levers = ["train.epochs=8", "train.average=ema", "augment.noise=0.1", "optim.lr=5e-3"]
+    output = shell.train(*data, *small, *levers).stdout
+    assert "smoothed by Viterbi: dev accuracy" in output
+    run = output.split("run: ")[1].split()[0]
+    measured = shell.framesweep("evaluate", run, "--smooth").stdout
+    values = {line.split()[0]: float(line.split()[1]) for line in measured.splitlines()}
+    assert values["test/accuracy"] > 0.85
+    assert values["test/smoothed_accuracy"] >= values["test/accuracy"] - 0.02
+    for smooth in ([], ["--smooth"]):
+        shell.framesweep("predict", run, "--labels", "phone", "--out", "p.csv", *smooth)
+        with (shell.folder / "p.csv").open(newline="") as file:
+            labels = [row["label"] for row in csv.DictReader(file)]
+        changes = sum(one != other for one, other in pairwise(labels))
+        if not smooth:
+            plain_changes = changes
+    assert set(labels) <= set(PITCH)
+    assert changes <= plain_changes
+
+
+def test_normalising_by_speaker_needs_speakers(shell, data):
+    error = shell.train(*data, "data.normalize=speaker", code=2).stderr
+    assert error.count("\n") == 1
+    assert "data.normalize=speaker: the corpus must tell every utterance's speaker" in error
+    by_speaker = ["data.normalize=speaker", "data.split=speakers", r"data.speaker='u(\d\d)'"]
+    shell.framesweep("prepare", *data, *by_speaker)
