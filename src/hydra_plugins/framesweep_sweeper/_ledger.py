@@ -1,6 +1,5 @@
 """Who runs which trial: claims under one lock, take-over of the dead, and the total."""
 
-import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -90,10 +89,7 @@ class Ledger:
             if self._make_sampler is not None:
                 self.study.sampler = self._make_sampler(counts.total())
                 self._make_sampler = None
-            with warnings.catch_warnings():
-                # Heartbeats are sent by Heart; Optuna expects them from its own loop only.
-                warnings.filterwarnings("ignore", message="Heartbeat of storage")
-                trial = self.study.ask()
+            trial = self.study.ask()
             record = _record.read(self._frozen(trial._trial_id))
             _record.write_claim(self._storage, trial._trial_id, record.claims + 1, self._me)
         self._mine.add(trial.number)

@@ -10,6 +10,7 @@ import sqlalchemy
 from filelock import FileLock
 from sqlalchemy.engine import make_url
 
+from hydra_plugins.framesweep_sweeper._patience import patiently
 from hydra_plugins.framesweep_sweeper._storage import SQLITE_PREFIX
 
 LOCK_SECONDS = 120
@@ -42,21 +43,24 @@ class StorageLock:
             with self._file:
                 yield
             return
-        postgres = self._engine.dialect.name == "postgresql"
-        number = int(self._key, 16)
-        take = (
-            f"SELECT pg_advisory_lock({number})"
-            if postgres
-            else (f"SELECT GET_LOCK('{self._key}', {LOCK_SECONDS})")
-        )
-        give = (
-            f"SELECT pg_advisory_unlock({number})"
-            if postgres
-            else (f"SELECT RELEASE_LOCK('{self._key}')")
-        )
-        with self._engine.connect() as connection:
+        connection = patiently(self._take)
+        try:
+            yield
+        finally:
+            # With the connection ends the lock, also if the server has gone away meanwhile.
+            connection.invalidate()
+            connection.close()
+
+    def _take(self) -> sqlalchemy.Connection:
+        assert self._engine is not None
+        if self._engine.dialect.name == "postgresql":
+            take = f"SELECT pg_advisory_lock({int(self._key, 16)})"
+        else:
+            take = f"SELECT GET_LOCK('{self._key}', {LOCK_SECONDS})"
+        connection = self._engine.connect()
+        try:
             connection.execute(sqlalchemy.text(take))
-            try:
-                yield
-            finally:
-                connection.execute(sqlalchemy.text(give))
+        except BaseException:
+            connection.close()
+            raise
+        return connection

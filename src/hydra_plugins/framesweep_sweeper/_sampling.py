@@ -2,6 +2,7 @@
 
 import functools
 import math
+import warnings
 import zlib
 from typing import Any, cast
 
@@ -78,7 +79,9 @@ def _walks_one_sequence(config: DictConfig) -> bool:
 def _build(where: str, config: DictConfig, allowed: tuple[str, ...]) -> Any:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
-        return instantiate(config, _execution_whitelist_=allowed)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            return instantiate(config, _execution_whitelist_=allowed)
     except Exception as error:
         cause = error.__cause__ or error
         raise SweepError(f"{where}: {str(cause).splitlines()[0]}") from error

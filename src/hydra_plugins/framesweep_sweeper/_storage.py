@@ -10,11 +10,13 @@ from pathlib import Path
 
 import optuna
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 from sqlalchemy.engine import make_url
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
+from hydra_plugins.framesweep_sweeper._patience import patient
 
 SQLITE_PREFIX = "sqlite:///"
 JOURNAL_SUFFIX = ".journal"
@@ -49,7 +51,7 @@ def open_storage(url: str, heartbeat: int) -> BaseStorage:
             return JournalStorage(JournalFileBackend(url))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return optuna.storages.get_storage(_open_database(url, heartbeat))
+            return patient(optuna.storages.get_storage(_open_database(url, heartbeat)))
     except Exception as error:
         reason = str(error).strip().split("\n")[0].replace(url, shown(url))
         raise SweepError(
@@ -74,8 +76,8 @@ def stale_trials(
     storage: BaseStorage, study_id: int, trials: Iterable[FrozenTrial], heartbeat: int
 ) -> set[int]:
     """Numbers of those running `trials` whose heartbeat has stopped."""
-    if _beats_itself(storage):
-        ids = set(storage._get_stale_trial_ids(study_id))  # type: ignore[attr-defined]
+    if (database := database_of(storage)) is not None:
+        ids = set(database._get_stale_trial_ids(study_id))
         return {trial.number for trial in trials if trial._trial_id in ids}
     oldest = time.time() - GRACE_BEATS * heartbeat
     return {
@@ -83,8 +85,9 @@ def stale_trials(
     }
 
 
-def _beats_itself(storage: BaseStorage) -> bool:
-    return hasattr(storage, "record_heartbeat")
+def database_of(storage: BaseStorage) -> BaseHeartbeat | None:
+    """The database behind `storage`, which keeps heartbeats itself; None for a journal."""
+    return getattr(storage, "inner", None)
 
 
 class Heart:
@@ -117,8 +120,8 @@ class Heart:
     def beat(self, trial_id: int) -> None:
         """Records one sign of life; a storage that cannot be reached misses it."""
         with contextlib.suppress(Exception):
-            if _beats_itself(self._storage):
-                self._storage.record_heartbeat(trial_id)  # type: ignore[attr-defined]
+            if (database := database_of(self._storage)) is not None:
+                database.record_heartbeat(trial_id)
             else:
                 self._storage.set_trial_system_attr(trial_id, HEARTBEAT, time.time())
 

@@ -1,0 +1,43 @@
+import subprocess
+import sys
+
+import optuna
+import pytest
+
+from hydra_plugins.framesweep_sweeper._ledger import Ledger
+from hydra_plugins.framesweep_sweeper._lock import StorageLock
+from hydra_plugins.framesweep_sweeper._process import Process
+from hydra_plugins.framesweep_sweeper._storage import open_storage
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path}/studies.db"
+
+
+@pytest.fixture
+def storage(url):
+    storage = open_storage(url, 60)
+    optuna.create_study(study_name="s", storage=storage, direction="maximize")
+    return storage
+
+
+@pytest.fixture
+def make_ledger(url, storage):
+    """Gives one sweeper's view of the study after another."""
+
+    def make(retries=1, heartbeat=60):
+        study = optuna.load_study(study_name="s", storage=storage)
+        lock = StorageLock(url)
+        return Ledger(study, storage, lock, lambda begun: study.sampler, retries, heartbeat)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def dead():
+    """A process of this host that has ended."""
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    process = Process.of(child.pid)
+    child.communicate(b"\n")
+    return process

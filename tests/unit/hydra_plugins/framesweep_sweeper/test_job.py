@@ -1,0 +1,156 @@
+import os
+import subprocess
+import sys
+
+import optuna
+import pytest
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+
+from hydra_plugins.framesweep_sweeper import (
+    _record,
+    current_trial,
+    report,
+    restore,
+)
+from hydra_plugins.framesweep_sweeper._errors import SupersededError
+from hydra_plugins.framesweep_sweeper._process import Process
+from hydra_plugins.framesweep_sweeper._task import (
+    SERIAL_VARIABLE,
+    TrialTask,
+    outcome_of_error,
+    outcome_of_value,
+)
+
+THRESHOLD = {"_target_": "optuna.pruners.ThresholdPruner", "lower": 0.5}
+
+
+@pytest.fixture
+def run_job(url, storage, make_ledger, monkeypatch):
+    """Runs a function as the job of a claimed trial; gives what is then known of the trial."""
+    ledger = make_ledger(retries=0)
+
+    def run(function, claim=None):
+        claim = claim or ledger.claim(100)
+        hydra = OmegaConf.create({"hydra": {"job": {"num": claim.number}}})
+        monkeypatch.setattr(HydraConfig.instance(), "cfg", hydra)
+        monkeypatch.setitem(os.environ, SERIAL_VARIABLE, str(claim.serial))
+        task = TrialTask(lambda config: function(), url, "s", THRESHOLD, 60)
+        try:
+            task(None)
+        except Exception as error:
+            return ledger.outcome_of(claim), ledger.frozen(claim), error
+        return ledger.outcome_of(claim), ledger.frozen(claim), None
+
+    run.ledger = ledger
+    return run
+
+
+def test_outside_of_a_sweep_nothing_happens():
+    assert current_trial() is None
+    report(0.5, step=1)
+    restore({1: 0.5})
+
+
+def test_importing_what_a_job_needs_is_cheap():
+    code = (
+        "import sys, hydra_plugins.framesweep_sweeper;"
+        "print({'optuna', 'hydra'} & {*sys.modules})"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "set()"
+
+
+def test_a_job_knows_its_trial_and_its_result_is_noted(run_job):
+    def job():
+        trial = current_trial()
+        report(0.7, step=1)
+        trial.set_user_attr("note", [1])
+        return trial.number + 0.5
+
+    outcome, trial, error = run_job(job)
+    assert error is None
+    assert outcome == _record.Outcome("COMPLETE", (0.5,))
+    assert trial.intermediate_values == {1: 0.7}
+    assert trial.user_attrs == {"note": [1]}
+    assert _record.read(trial).worker == Process.current()
+    assert current_trial() is None
+
+
+def test_a_job_is_pruned_without_an_error(run_job):
+    def job():
+        report(0.6, step=1)
+        report(0.4, step=2)
+        raise AssertionError("was not pruned")
+
+    outcome, trial, error = run_job(job)
+    assert error is None
+    assert outcome.state == "PRUNED"
+    assert trial.intermediate_values == {1: 0.6, 2: 0.4}
+    assert run_job(lambda: (_ for _ in ()).throw(optuna.TrialPruned()))[0].state == "PRUNED"
+
+
+def test_steps_of_an_earlier_attempt_do_not_prune(run_job):
+    claim = run_job.ledger.claim(100)
+    storage = run_job.ledger._storage
+    storage.set_trial_intermediate_value(claim.trial_id, 5, 0.1)
+
+    def job():
+        restore({1: 0.3, 5: 0.9})
+        report(0.6, step=2)
+        return 1.0
+
+    outcome, trial, _ = run_job(job, claim)
+    assert outcome.state == "COMPLETE"
+    assert trial.intermediate_values == {1: 0.3, 2: 0.6, 5: 0.1}
+
+
+def test_an_error_is_noted_and_passed_on(run_job):
+    def job():
+        raise MemoryError("too big")
+
+    outcome, _, error = run_job(job)
+    assert isinstance(error, MemoryError)
+    assert (outcome.state, outcome.reason) == ("FAIL", "out_of_memory")
+    assert outcome.message == "MemoryError: too big"
+
+
+def test_a_superseded_job_stops_and_notes_nothing(run_job, storage):
+    claim = run_job.ledger.claim(100)
+
+    def job():
+        _record.write_claim(storage, claim.trial_id, 2, Process.current())
+        report(0.6, step=1)
+
+    outcome, trial, error = run_job(job, claim)
+    assert isinstance(error, SupersededError)
+    assert outcome is None
+    assert _record.read(trial).outcome is None
+    _, _, error = run_job(lambda: 1.0, claim)
+    assert isinstance(error, SupersededError)
+
+
+@pytest.mark.parametrize(
+    ("value", "count", "state", "reason"),
+    [
+        (1, 1, "COMPLETE", ""),
+        ("1.5", 1, "COMPLETE", ""),
+        (float("inf"), 1, "COMPLETE", ""),
+        (None, 1, "FAIL", "bad_objective"),
+        ([1.0, 2.0], 2, "COMPLETE", ""),
+        ([1.0], 2, "FAIL", "bad_objective"),
+        ((1.0, float("nan")), 2, "FAIL", "nan_objective"),
+        (float("nan"), 1, "FAIL", "nan_objective"),
+    ],
+)
+def test_outcomes_of_values(value, count, state, reason):
+    outcome = outcome_of_value(value, count)
+    assert (outcome.state, outcome.reason) == (state, reason)
+
+
+def test_outcomes_of_errors():
+    assert outcome_of_error(KeyboardInterrupt()).state == "INTERRUPTED"
+    assert outcome_of_error(ValueError("x" * 9999)).message.startswith("ValueError: xxx")
+    assert len(outcome_of_error(ValueError("x" * 9999)).message) == 500

@@ -1,0 +1,140 @@
+import datetime
+
+import pytest
+from optuna.trial import TrialState
+
+from hydra_plugins.framesweep_sweeper import _record
+from hydra_plugins.framesweep_sweeper._process import Process
+from hydra_plugins.framesweep_sweeper._record import Outcome
+
+ELSEWHERE = Process("elsewhere", 1, "")
+
+
+def states(ledger):
+    return [trial.state.name for trial in ledger.trials()]
+
+
+def complete(value):
+    return Outcome(_record.COMPLETE, (value,))
+
+
+FAILED = Outcome(_record.FAILED, reason="exception", message="ValueError: no")
+
+
+def test_running_trials_count_towards_the_total(make_ledger):
+    one, other = make_ledger(), make_ledger()
+    claims = [one.claim(3), other.claim(3), one.claim(3)]
+    assert [claim.number for claim in claims] == [0, 1, 2]
+    assert one.claim(3) is None
+    assert other.claim(3) is None
+    one.settle(claims[0], complete(0.5))
+    other.settle(claims[1], Outcome(_record.PRUNED))
+    assert one.claim(3) is None
+    assert one.claim(4).number == 3
+
+
+def test_failed_trials_are_retried_then_left_and_do_not_count(make_ledger):
+    ledger = make_ledger(retries=1)
+    claim = ledger.claim(1)
+    assert ledger.settle(claim, FAILED).state is TrialState.WAITING
+    again = ledger.claim(1)
+    assert (again.number, again.attempt, again.is_resumed) == (0, 2, True)
+    trial = ledger.settle(again, FAILED)
+    assert trial.state is TrialState.FAIL
+    assert trial.user_attrs == {
+        "attempts": 2,
+        "failure_reason": "exception",
+        "failure_message": "ValueError: no",
+    }
+    assert ledger.claim(1).number == 1
+
+
+def test_an_interrupted_trial_goes_on_without_having_lost_an_attempt(make_ledger):
+    ledger = make_ledger()
+    claim = ledger.claim(1)
+    x = claim.trial.suggest_float("x", 0, 1)
+    ledger.settle(claim, Outcome(_record.INTERRUPTED))
+    again = make_ledger().claim(1)
+    assert (again.number, again.attempt, again.is_resumed) == (0, 1, True)
+    assert again.trial.suggest_float("x", 0, 1) == x
+
+
+def test_what_a_dead_sweeper_left_is_taken_over(make_ledger, storage, dead):
+    claims = [make_ledger().claim(3) for _ in range(3)]
+    for claim in claims:
+        _record.write_claim(storage, claim.trial_id, 1, dead)
+    _record.write_worker(storage, claims[0].trial_id, 1, dead)
+    _record.write_outcome(storage, claims[1].trial_id, 1, complete(0.7))
+    _record.write_worker(storage, claims[2].trial_id, 1, ELSEWHERE)
+    ledger = make_ledger()
+    again = ledger.claim(3)
+    # The first goes on; the second had ended; the third still runs on another host.
+    assert (again.number, again.serial) == (0, 2)
+    assert states(ledger) == ["RUNNING", "COMPLETE", "RUNNING"]
+    assert ledger.trials()[1].value == 0.7
+    assert ledger.claim(3) is None
+
+
+def test_a_silent_heartbeat_is_death_on_any_host(make_ledger, storage, monkeypatch):
+    claim = make_ledger().claim(1)
+    _record.write_claim(storage, claim.trial_id, 1, ELSEWHERE)
+    storage.inner.record_heartbeat(claim.trial_id)
+    assert make_ledger().claim(1) is None
+    backend = storage.inner._backend
+    monkeypatch.setattr(backend, "_get_stale_trial_ids", lambda study_id: [claim.trial_id])
+    monkeypatch.setattr(
+        storage.inner, "_get_stale_trial_ids", lambda study_id: [claim.trial_id], raising=False
+    )
+    assert make_ledger().claim(1).serial == 2
+
+
+def test_who_was_superseded_settles_nothing(make_ledger, storage, dead):
+    late, quick = make_ledger(), make_ledger()
+    old = late.claim(1)
+    _record.write_claim(storage, old.trial_id, 1, dead)
+    new = quick.claim(1)
+    assert new.number == old.number
+    late.settle(old, complete(0.1))
+    assert states(quick) == ["RUNNING"]
+    assert late.outcome_of(old) is None
+    assert quick.settle(new, complete(0.2)).value == 0.2
+    late.settle(old, complete(0.1))
+    assert quick.trials()[0].value == 0.2
+
+
+def test_duplicates_take_over_result_and_steps(make_ledger, storage):
+    ledger = make_ledger()
+    first, second, third = (ledger.claim(3) for _ in range(3))
+    for claim in (first, second):
+        claim.trial.suggest_categorical("a", [1])
+    third.trial.suggest_categorical("a", [1])
+    third.trial.suggest_categorical("b", [1])
+    assert ledger.original_of(first) is None
+    assert ledger.original_of(second).number == first.number
+    assert not ledger.is_duplicate(third)
+    storage.set_trial_intermediate_value(first.trial_id, 1, 0.25)
+    original = ledger.settle(first, Outcome(_record.PRUNED))
+    ledger.copy_result(second, original)
+    copied = ledger.frozen(second)
+    assert copied.state is TrialState.PRUNED
+    assert copied.intermediate_values == {1: 0.25}
+    assert copied.user_attrs["duplicate_of"] == first.number
+
+
+@pytest.mark.parametrize("seconds", [0, 11])
+def test_a_trial_whose_claimer_died_before_it_could_sign(make_ledger, storage, seconds):
+    ledger = make_ledger()
+    trial = ledger.study.ask()
+    start = datetime.datetime.now() - datetime.timedelta(seconds=seconds)
+    real = ledger.trials
+
+    def aged(*wanted):
+        found = real(*wanted)
+        for one in found:
+            one.datetime_start = start
+        return found
+
+    ledger.trials = aged
+    claim = ledger.claim(1)
+    assert (claim is None) == (seconds == 0)
+    assert claim is None or claim.number == trial.number

@@ -1,0 +1,85 @@
+import sqlite3
+import time
+
+import optuna
+import pytest
+from optuna.exceptions import StorageInternalError
+
+from hydra_plugins.framesweep_sweeper import _patience
+from hydra_plugins.framesweep_sweeper._errors import SweepError
+from hydra_plugins.framesweep_sweeper._storage import (
+    Heart,
+    absolute,
+    open_storage,
+    shown,
+    stale_trials,
+)
+
+
+def test_relative_files_become_absolute():
+    assert absolute("sqlite:///a/b.db", "/x") == "sqlite:////x/a/b.db"
+    assert absolute("sqlite:////a/b.db", "/x") == "sqlite:////a/b.db"
+    assert absolute("a.journal", "/x") == "/x/a.journal"
+    assert absolute("postgresql://h/d", "/x") == "postgresql://h/d"
+
+
+def test_passwords_are_not_shown():
+    assert "secret" not in shown("postgresql://me:secret@h/d")
+    with pytest.raises(SweepError) as error:
+        open_storage("nosuchdb://me:secret@h/d", 60)
+    assert "secret" not in str(error.value)
+    assert "hydra.sweeper.storage" in str(error.value)
+
+
+def test_sqlite_writes_ahead(url, storage, tmp_path):
+    with sqlite3.connect(tmp_path / "studies.db") as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+@pytest.mark.parametrize("kind", ["database", "journal"])
+def test_a_trial_is_stale_once_its_heart_has_stopped(kind, url, tmp_path, monkeypatch):
+    where = url if kind == "database" else str(tmp_path / "s.journal")
+    storage = open_storage(where, 1)
+    study = optuna.create_study(storage=storage, study_name="h")
+    study_id = storage.get_study_id_from_name("h")
+    beating, silent = study.ask(), study.ask()
+    heart = Heart(storage, 0.05)
+    heart.add(beating._trial_id)
+    heart.beat(silent._trial_id)
+
+    def stale():
+        trials = study.get_trials(deepcopy=False)
+        return stale_trials(storage, study_id, trials, 1)
+
+    assert stale() == set()
+    end = time.monotonic() + 20
+    while not (found := stale()) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert found == {silent.number}
+    heart.stop()
+
+
+def test_a_storage_that_comes_back_is_waited_for(storage, monkeypatch):
+    monkeypatch.setattr(_patience, "FIRST_PAUSE", 0.001)
+    real, calls = storage.inner.get_all_studies, []
+
+    def flaky():
+        calls.append(1)
+        if len(calls) < 4:
+            raise StorageInternalError("away")
+        return real()
+
+    monkeypatch.setattr(storage.inner, "get_all_studies", flaky)
+    assert [study.study_name for study in storage.get_all_studies()] == ["s"]
+    assert len(calls) == 4
+
+
+def test_a_storage_that_stays_away_is_given_up(storage, monkeypatch):
+    monkeypatch.setattr(_patience, "PATIENCE", 0.01)
+
+    def away():
+        raise StorageInternalError("away")
+
+    monkeypatch.setattr(storage.inner, "get_all_studies", away)
+    with pytest.raises(StorageInternalError):
+        storage.get_all_studies()
