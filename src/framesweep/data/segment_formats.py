@@ -1,6 +1,5 @@
 """Phone segments as speech tools write them: .phn, .lab and .TextGrid."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from framesweep.data.corpus import Array
+from framesweep.data.textgrid import read_tier
 from framesweep.errors import DataError
 
 Format = Literal["auto", "phn", "xlabel", "htk", "textgrid"]
@@ -18,15 +18,6 @@ HTK_UNITS = 1e7
 """HTK counts time in 100 ns."""
 SLACK = 1e-6
 """Seconds by which a segment may begin before the last one's end: rounding, not overlap."""
-
-# Praat reads a text file as a run of free-standing numbers, quoted strings and flags, whatever
-# words stand between them; so the long and the short format are one.
-_PRAAT = re.compile(
-    r'"((?:[^"]|"")*)"'
-    r"|(?<!\S)<([a-z]+)>(?!\S)"
-    r"|(?<!\S)([-+]?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?)(?!\S)"
-    r"|(?<!\S)![^\n]*"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +62,7 @@ def read_segments(path: Path, kind: Format, tier: str, sample_rate: int) -> Segm
         "phn": _phn,
         "xlabel": _xlabel,
         "htk": _htk,
-        "textgrid": lambda path, text: _textgrid(path, text, tier),
+        "textgrid": lambda path, text: read_tier(path, text, tier),
     }[found]
     per_second = {"phn": sample_rate, "htk": HTK_UNITS}.get(found, 1)
     rows = list(parse(path, text))
@@ -158,81 +149,6 @@ def _time(path: Path, number: int, field: str) -> float:
     if not np.isfinite(time) or time < 0:
         raise _bad_line(path, number, "a time must be a number of at least 0", field)
     return time
-
-
-def _textgrid(path: Path, text: str, tier: str) -> list[tuple[float, float, str]]:
-    tiers = dict(_tiers(path, text))
-    # The Montreal Forced Aligner puts the speaker before a tier's name.
-    names = [n for n in tiers if n == tier] or [n for n in tiers if n.endswith(f" - {tier}")]
-    if len(names) != 1:
-        raise DataError(
-            path,
-            f"must have one interval tier {tier!r}",
-            found=list(tiers),
-            fix="Set data.tier.",
-        )
-    return tiers[names[0]]
-
-
-def _tiers(path: Path, text: str) -> Iterator[tuple[str, list[tuple[float, float, str]]]]:
-    """The interval tiers of a TextGrid; tiers of points are passed over."""
-    tokens = _Tokens(path, text)
-    if "ooTextFile" not in tokens.string() or "TextGrid" not in tokens.string():
-        raise DataError(path, "must be a TextGrid in one of Praat's text formats")
-    tokens.number(), tokens.number()
-    if tokens.flag() != "exists":
-        return
-    for _ in range(tokens.count()):
-        kind, name = tokens.string(), tokens.string()
-        tokens.number(), tokens.number()
-        count = tokens.count()
-        if kind == "IntervalTier":
-            yield (
-                name,
-                [(tokens.time(), tokens.time(), tokens.string().strip()) for _ in range(count)],
-            )
-        else:
-            for _ in range(count):
-                tokens.number(), tokens.string()
-
-
-class _Tokens:
-    """The strings, flags and numbers of a Praat text file, each asked for by kind."""
-
-    def __init__(self, path: Path, text: str) -> None:
-        self.path = path
-        self._matches = (m for m in _PRAAT.finditer(text) if m.lastindex)
-
-    def _next(self, group: int, kind: str) -> str:
-        match = next(self._matches, None)
-        if match is None:
-            raise DataError(self.path, f"must go on with {kind}", found="its end")
-        if match.lastindex != group:
-            raise DataError(self.path, f"must go on with {kind}", found=match.group()[:60])
-        return match.group(group)
-
-    def string(self) -> str:
-        return self._next(1, "a quoted text").replace('""', '"')
-
-    def flag(self) -> str:
-        return self._next(2, "<exists> or <absent>")
-
-    def number(self) -> float:
-        return float(self._next(3, "a number"))
-
-    def time(self) -> float:
-        time = self.number()
-        if not 0 <= time < np.inf:
-            raise DataError(self.path, "a time must be a number of at least 0", found=time)
-        return time
-
-    def count(self) -> int:
-        count = self.number()
-        if not 0 <= count < 1e9:
-            raise DataError(
-                self.path, "a number of tiers or intervals must be sane", found=count
-            )
-        return int(count)
 
 
 def _check_order(path: Path, starts: Array, ends: Array) -> None:
