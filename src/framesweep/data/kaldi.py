@@ -15,7 +15,14 @@ from framesweep.data.kaldi_files import (
     read_pairs,
     read_text_labels,
 )
-from framesweep.data.sources import find_phones, inside, open_root, read_phones, stamps
+from framesweep.data.sources import (
+    check_share,
+    find_phones,
+    inside,
+    open_root,
+    read_phones,
+    stamps,
+)
 from framesweep.errors import DataError
 from framesweep.phones import PhoneSet
 
@@ -42,6 +49,7 @@ class KaldiCorpus:
 
     def __init__(self, config: KaldiConfig) -> None:
         self._config = config
+        check_share("data.max_missing", config.max_missing)
         root = open_root(config.root)
         self._phones = None
         if config.phones is not None:

@@ -18,8 +18,8 @@ from framesweep.data.labelling import Labelling, make_labelling
 from framesweep.data.listing import Source, list_splits
 from framesweep.data.parts import computed
 from framesweep.data.segment_formats import Segments, read_segments
-from framesweep.data.sources import read_phones, stamps
-from framesweep.errors import DataError
+from framesweep.data.sources import check_share, read_phones, stamps
+from framesweep.errors import ConfigError, DataError
 from framesweep.phones import PhoneSet
 from framesweep.progress import track
 
@@ -51,6 +51,10 @@ class SegmentsCorpus:
     def __init__(self, config: SegmentsConfig) -> None:
         self._config = config
         feature_options(config).check()
+        check_share("data.max_missing", config.max_missing)
+        for key in ("sample_rate", "workers"):
+            if (value := getattr(config, key)) is not None and value < 1:
+                raise ConfigError(f"data.{key}", "must be 1 or more", found=value)
         self._splits = {
             split: _with_segments(config, split, sources)[: config.max_utterances]
             for split, sources in list_splits(config).items()

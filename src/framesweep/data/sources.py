@@ -35,6 +35,12 @@ def stamps(files: Iterable[Path | None]) -> dict[str, tuple[int, int]]:
     return found
 
 
+def check_share(key: str, share: float) -> None:
+    """Raises ConfigError where the share that `key` sets is not from 0 to 1."""
+    if not 0 <= share <= 1:
+        raise ConfigError(key, "must be from 0 to 1", found=share)
+
+
 def find_phones(root: Path, phones: str | None) -> Path | None:
     """The file that data.phones names, else phonemes.txt under `root`, else None."""
     path = Path(phones).expanduser() if phones is not None else root / "phonemes.txt"

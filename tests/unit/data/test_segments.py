@@ -186,6 +186,13 @@ def test_segments_past_the_end_are_refused_and_noted(root):
     assert "h#" in SegmentsCorpus(config(root)).phone_set(0)
 
 
+@pytest.mark.parametrize("keys", [{"max_missing": 1.1}, {"workers": 0}, {"sample_rate": 0}])
+def test_refuses_options_out_of_range(root, keys):
+    (key,) = keys
+    with pytest.raises(ConfigError, match=rf"data\.{key}: must be .*found {keys[key]}"):
+        SegmentsCorpus(config(root, **keys))
+
+
 def test_refuses_bad_options_and_sounds_too_short(root):
     with pytest.raises(ConfigError, match=r"data\.deltas: must be 0, 1 or 2; found 3"):
         SegmentsCorpus(config(root, deltas=3))
