@@ -1,5 +1,6 @@
 """Kaldi's indices (.scp), archives (.ark) and text alignments, without what runs programs."""
 
+import contextlib
 import re
 import struct
 from collections.abc import Iterator
@@ -142,6 +143,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 
 def _find(name: str, index: Path, root: Path) -> Path:
     for folder in (root, index.parent, Path.cwd()):
-        if (folder / name).is_file():
-            return folder / name
-    raise DataError(index, "must name archives that exist", found=name)
+        with contextlib.suppress(OSError):  # no path, as one that is too long
+            if (folder / name).is_file():
+                return folder / name
+    raise DataError(index, "must name archives that exist", found=name[:80])

@@ -189,3 +189,10 @@ def test_refuses(corpus, keys, error, message):
 def test_without_root():
     with pytest.raises(ConfigError, match=r"data\.root: must name"):
         KaldiCorpus(KaldiConfig())
+
+
+@pytest.mark.parametrize("name", ["none.ark", "n" * 300, "a/" * 3000, "a\0b"])
+def test_an_archive_that_cannot_be_is_refused(tmp_path, name):
+    (tmp_path / "feats.scp").write_text(f"a {name}:12\n")
+    with pytest.raises(DataError, match="must name archives that exist"):
+        read_index(tmp_path / "feats.scp", tmp_path)
