@@ -75,8 +75,8 @@ def test_a_port_that_is_taken_is_an_error(tracked_outputs):
 
 def test_a_server_has_its_own_ui(tmp_path):
     seen: list[str] = []
-    serve_ui("http://host:5000", tmp_path, "127.0.0.1", 5000, seen.append)
-    assert seen == ["http://host:5000"]
+    serve_ui("http://ann:s3cret@host:5000", tmp_path, "127.0.0.1", 5000, seen.append)
+    assert seen == ["http://***@host:5000"]
 
 
 @pytest.mark.heavy
@@ -91,7 +91,7 @@ def test_the_ui_shows_runs_and_artifacts_and_ends_with_its_children(tracked_outp
     ui = Ui(tracked_outputs, port)
     try:
         url = f"http://127.0.0.1:{port}"
-        assert ui.line == f"MLflow UI: {url}\n"
+        assert ui.line.startswith(f"MLflow UI: {url}/#/experiments/1/runs?")
         api = f"{url}/ajax-api/2.0/mlflow/experiments/search"
         found = json.loads(_get(api, max_results=10))["experiments"]
         tags = {e["name"]: e.get("tags", []) for e in found}["framesweep"]

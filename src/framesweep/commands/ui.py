@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 
 from framesweep.commands.options import tracking_options
-from framesweep.credentials import scrub
 
 
 @click.command("ui", help="Compare runs in the MLflow UI, until Ctrl-C.")
@@ -16,6 +15,6 @@ def command(host: str, port: int, uri: str | None, outputs: Path) -> None:
     from framesweep.tracking import serve_ui
 
     def announce(url: str) -> None:
-        click.echo(f"MLflow UI: {scrub(url)}")
+        click.echo(f"MLflow UI: {url}")
 
     serve_ui(uri, outputs, host, port, announce)

@@ -11,6 +11,7 @@ from framesweep.errors import TrackingError
 from framesweep.tracking import store
 from framesweep.tracking.delivery import read_run_file
 from framesweep.tracking.tracker import DIRECTORIES, FOLDER
+from framesweep.tracking.view import VIEW_TAG
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -82,6 +83,21 @@ def children(run_id: str, uri: str | None, outputs: Path) -> list[RunInfo]:
             token = page.token
             if not token:
                 return [_info(run) for run in found]
+
+
+def latest_experiment(uri: str | None, outputs: Path) -> str | None:
+    """Id of the experiment of ours whose run began last; None where no run has begun.
+
+    Raises:
+        TrackingError: tracking cannot be reached, or its tables are of another MLflow.
+    """
+    with _client(uri, outputs) as client:
+        ours = [e.experiment_id for e in client.search_experiments() if VIEW_TAG in e.tags]
+        if not ours:
+            return None
+        order = ["attributes.start_time DESC"]
+        runs = client.search_runs(ours, max_results=1, order_by=order)
+        return str(runs[0].info.experiment_id) if runs else None
 
 
 def metric_history(

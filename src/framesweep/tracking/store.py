@@ -16,15 +16,13 @@ from filelock import FileLock
 from framesweep.credentials import scrub
 from framesweep.errors import ConfigError, TrackingError
 from framesweep.files import atomic_file
+from framesweep.tracking.view import EXPERIMENT_TAGS
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 SERVERS = ("http", "https")
-
-MODEL_TRAINING = {"mlflow.experimentKind": "custom_model_development"}
-"""Tag with which MLflow's UI opens an experiment in its model-training view."""
 
 DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -182,7 +180,7 @@ def experiment_id(client: "MlflowClient", name: str, uri: str, outputs: Path) ->
     if experiment is None:
         location = None if is_server(uri) else artifact_root(outputs)
         try:
-            return client.create_experiment(name, location, MODEL_TRAINING)
+            return client.create_experiment(name, location, EXPERIMENT_TAGS)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
@@ -195,7 +193,7 @@ def experiment_id(client: "MlflowClient", name: str, uri: str, outputs: Path) ->
             fix=f"Choose another name, or run `mlflow experiments restore "
             f"-x {experiment.experiment_id}`.",
         )
-    for key, value in MODEL_TRAINING.items():
+    for key, value in EXPERIMENT_TAGS.items():
         if key not in experiment.tags:
             client.set_experiment_tag(experiment.experiment_id, key, value)
     return str(experiment.experiment_id)

@@ -17,6 +17,8 @@ from typing import IO
 from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
 from framesweep.tracking import store
+from framesweep.tracking.lookup import latest_experiment
+from framesweep.tracking.view import experiment_link
 
 START_SECONDS, STOP_SECONDS = 120.0, 2.0
 
@@ -46,19 +48,21 @@ def serve_ui(
 
     Args:
         uri: `tracking.uri`; None for SQLite in `outputs`, made where it is not there yet.
-        on_ready: is given the URL once the UI answers.
+        on_ready: is given the URL of the latest experiment's runs once the UI answers, or the
+            server's own, where there is one.
 
     Raises:
         TrackingError: the port is taken, or the server does not come up.
     """
     full = store.tracking_uri(uri, outputs)
     if store.is_server(full):
-        on_ready(full)
+        on_ready(scrub(full))
         return
     _check_port(host, port)
     path = store.sqlite_path(full)
     if path is not None and not path.exists():
         store.connect(full, outputs)
+    experiment = latest_experiment(full, outputs)
     with tempfile.TemporaryFile("w+") as output, _stoppable():
         server = subprocess.Popen(
             ui_command(host, port),
@@ -71,7 +75,7 @@ def serve_ui(
             url = f"http://{host}:{port}"
             if not _wait_until_up(server, url):
                 raise TrackingError("framesweep ui", f"must start ({_last_line(output)})")
-            on_ready(url)
+            on_ready(url if experiment is None else url + experiment_link(experiment))
             server.wait()
         except KeyboardInterrupt:
             pass

@@ -5,6 +5,7 @@ import pytest
 from framesweep.config import TrackingConfig
 from framesweep.errors import TrackingError
 from framesweep.tracking import load_run, metric_history, open_tracker, store
+from framesweep.tracking.lookup import latest_experiment
 
 
 def test_an_unknown_id_is_one_clear_line(tracked_outputs):
@@ -56,3 +57,18 @@ def test_a_metric_that_was_never_logged_has_no_history(tracked_outputs):
     with open_tracker(TrackingConfig(), tracked_outputs, tracked_outputs / "run") as tracker:
         pass
     assert metric_history(tracker.run_id, "dev/loss", None, tracked_outputs) == {}
+
+
+def test_the_latest_experiment_is_ours_whose_run_began_last(tracked_outputs):
+    client = store.connect(store.tracking_uri(None, tracked_outputs), tracked_outputs)
+    assert latest_experiment(None, tracked_outputs) is None
+    for name in ("first", "second"):
+        config = TrackingConfig(experiment=name)
+        open_tracker(config, tracked_outputs, tracked_outputs / name).finish()
+    client.create_run(client.create_experiment("of another program"))
+    second = client.get_experiment_by_name("second").experiment_id
+    assert latest_experiment(None, tracked_outputs) == second
+    again = tracked_outputs / "again"
+    open_tracker(TrackingConfig(experiment="first"), tracked_outputs, again).finish()
+    first = client.get_experiment_by_name("first").experiment_id
+    assert latest_experiment(None, tracked_outputs) == first
