@@ -56,7 +56,7 @@ class PhoneSet:
     @classmethod
     def from_pairs(cls, pairs: Iterable[tuple[str, int]], where: object) -> "PhoneSet":
         """A set from (name, id) pairs in any order; the ids must be 0, 1, 2, ..."""
-        by_id = dict((i, name) for name, i in pairs)
+        by_id = {index: name for name, index in pairs}
         if sorted(by_id) != list(range(len(by_id))):
             raise DataError(where, "ids must run 0, 1, 2, ...", found=sorted(by_id)[:5])
         return cls(tuple(by_id[i] for i in range(len(by_id))))
