@@ -83,7 +83,7 @@ class NonFiniteLossError(FramesweepError):
     """The training loss became NaN or infinite; the last good checkpoint is kept."""
 
 
-class Interrupted(FramesweepError):
+class Interrupted(FramesweepError):  # noqa: N818 - a wish, not an error
     """A signal asked the run to stop; its checkpoint has been written."""
 
     def __init__(self, signum: int) -> None:

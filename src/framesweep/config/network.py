@@ -1,0 +1,129 @@
+"""Schemas of what is trained: the network, its optimizer, and where they compute."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(kw_only=True, slots=True)
+class ModelConfig:
+    """A multi-layer perceptron over context windows."""
+
+    widths: list[int] | None = None
+    """Units of each hidden layer, [] for none; or null, and shape, width and depth say."""
+    shape: Literal["cylinder", "pyramid", "inverse", "diamond"] = "cylinder"
+    """Widths from input to output: equal, falling to a quarter, rising, or widest amid."""
+    width: int | None = None
+    """Units of the widest layer."""
+    depth: int | None = None
+    """Number of hidden layers."""
+    max_params: float | None = None
+    """With shape and depth and no width: the widest network with at most so many parameters."""
+    dropout: float | int | list[float | int] = 0.2
+    """Share of units dropped, below 1: one number, or a list with one a hidden layer."""
+    activation: Literal["relu", "gelu", "silu", "leaky_relu"] = "relu"
+    """Non-linearity after each hidden layer."""
+    norm: Literal["batch", "layer", "none"] = "batch"
+    """Normalisation between linear layer and activation."""
+    init: Literal["default", "kaiming", "xavier", "orthogonal"] = "default"
+    """Initial weights; default is torch's own."""
+    residual: bool = False
+    """Add a layer's input to its output where their widths are equal."""
+
+
+@dataclass(kw_only=True, slots=True)
+class OptimConfig:
+    """What every optimizer has in common, its schedule, and the loss's details."""
+
+    lr: float = 1e-3
+    """Learning rate; for onecycle and cosine, its peak."""
+    weight_decay: float = 0.0
+    """Weight decay of weight matrices, not of biases and norms; decoupled for adamw, muon."""
+    schedule: Literal["constant", "onecycle", "cosine", "plateau", "step"] = "constant"
+    """How the learning rate moves."""
+    warmup: float = 0.1
+    """Share of all steps in which onecycle and cosine rise to the peak."""
+    final_lr: float = 0.01
+    """Learning rate at the end of cosine, as a share of the peak."""
+    step_epochs: int = 5
+    """With schedule=step: epochs between two drops."""
+    patience: int = 1
+    """With schedule=plateau: epochs in a row without a better objective before a drop."""
+    gamma: float = 0.5
+    """With schedule=step or plateau: factor of a drop."""
+    clip_norm: float | None = None
+    """Largest 2-norm of the whole gradient; null for no clipping."""
+    label_smoothing: float = 0.0
+    """Share of the target spread evenly over all classes, 0 to 1."""
+    class_weights: Literal["none", "sqrt", "inverse"] = "none"
+    """Weigh a frame's loss by 1 over its phone's frames in train, or over their root."""
+
+
+@dataclass(kw_only=True, slots=True)
+class AdamConfig(OptimConfig):
+    """Adam (Kingma and Ba, 2015)."""
+
+    beta1: float = 0.9
+    """Decay of the running mean of gradients."""
+    beta2: float = 0.999
+    """Decay of the running mean of squared gradients."""
+    eps: float = 1e-8
+    """Added to the denominator."""
+
+
+@dataclass(kw_only=True, slots=True)
+class AdamWConfig(AdamConfig):
+    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019)."""
+
+
+@dataclass(kw_only=True, slots=True)
+class SgdConfig(OptimConfig):
+    """Stochastic gradient descent."""
+
+    momentum: float = 0.9
+    """Share of the last update that is kept."""
+    nesterov: bool = True
+    """Look ahead by the momentum."""
+
+
+@dataclass(kw_only=True, slots=True)
+class MuonConfig(OptimConfig):
+    """Muon on hidden weight matrices, AdamW on all else (Jordan et al., 2024)."""
+
+    momentum: float = 0.95
+    """Share of the last update that is kept."""
+    adam_lr: float = 1e-3
+    """Peak learning rate of what AdamW updates."""
+
+
+@dataclass(kw_only=True, slots=True)
+class AugmentConfig:
+    """Masks on training windows; the centre frame is always kept."""
+
+    time_masks: int = 0
+    """Masks along time a window."""
+    time_width: int = 5
+    """Widest time mask, in frames; no wider than the window."""
+    freq_masks: int = 0
+    """Masks along frequency a window."""
+    freq_width: int = 6
+    """Widest frequency mask, in bins."""
+    shift: int = 0
+    """Most bins by which a window's spectrum is moved up or down, as by another vocal tract."""
+    gain: float = 0.0
+    """Standard deviation of an offset a bin, drawn once a window, as by another channel."""
+    noise: float = 0.0
+    """Standard deviation of noise on every value of a window, in units of the features."""
+
+
+@dataclass(kw_only=True, slots=True)
+class HardwareConfig:
+    """Where and in which precision to compute."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Device; auto takes cuda, then mps, then cpu."""
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """Precision of matrix products; auto takes bf16 where the processor is faster in it."""
+    threads: int | None = None
+    """Threads on the processor; null for OMP_NUM_THREADS where set, else all usable cores."""
+    compile: bool = False
+    """Compile the network with torch.compile; it takes a C++ compiler."""

@@ -1,0 +1,89 @@
+"""Schemas of a run, and the run as a whole."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from omegaconf import MISSING
+
+from framesweep.config.data import DataConfig
+from framesweep.config.network import AugmentConfig, HardwareConfig, ModelConfig, OptimConfig
+
+
+@dataclass(kw_only=True, slots=True)
+class TrackingConfig:
+    """Where runs are logged."""
+
+    backend: Literal["mlflow", "none"] = "mlflow"
+    """Log to MLflow, or nowhere."""
+    uri: str | None = None
+    """Tracking URI; null for the SQLite file outputs/mlflow.db."""
+    experiment: str = "framesweep"
+    """Name of the experiment."""
+    run_name: str | None = None
+    """Name of the run; null lets MLflow choose one."""
+    log_model: bool | None = None
+    """Log the pyfunc model of the best epoch; null for yes in a run, no in a sweep."""
+    tags: dict[str, str] = field(default_factory=dict)
+    """Further tags of the run."""
+
+
+@dataclass(kw_only=True, slots=True)
+class TrainConfig:
+    """The training loop."""
+
+    epochs: int = 5
+    """Passes over the train split."""
+    batch_size: int = 2048
+    """Frames a step."""
+    final_batch_size: int | None = None
+    """Frames a step in the last epoch, reached by equal factors; null for batch_size."""
+    average: Literal["none", "ema", "swa"] = "none"
+    """Evaluate and keep averaged weights: with exponential decay, or equally from
+    average_from on."""
+    ema_decay: float = 0.999
+    """With average=ema: share of the average that a step keeps."""
+    average_from: float = 0.75
+    """With average=swa: share of all steps before the first that counts."""
+    patience: int | None = None
+    """Stop after so many epochs without a better objective; null for never."""
+    max_minutes: float | None = None
+    """Stop after so many minutes of training; null for never."""
+    smooth: bool = True
+    """At the end, report dev/smoothed_accuracy: the best epoch's posteriors smoothed by a chain
+    of phones counted on train, its strength tuned on dev."""
+    checkpoint_minutes: float = 10.0
+    """Checkpoint also within an epoch, so many minutes after the last one."""
+
+
+@dataclass(kw_only=True, slots=True)
+class SweepConfig:
+    """What a sweep does beside its sampler's work."""
+
+    new: bool = False
+    """Start the study afresh under a new name instead of continuing it."""
+    retries: int = 1
+    """Attempts after the first before a failed trial is left."""
+
+
+@dataclass(kw_only=True, slots=True)
+class RunConfig:
+    """One training run, whole."""
+
+    data: DataConfig = MISSING
+    model: ModelConfig = MISSING
+    optim: OptimConfig = MISSING
+    augment: AugmentConfig = MISSING
+    hardware: HardwareConfig = MISSING
+    tracking: TrackingConfig = MISSING
+    train: TrainConfig = field(default_factory=TrainConfig)
+    sweep: SweepConfig = field(default_factory=SweepConfig)
+    seed: int = 0
+    """Seed of weights, frame order, dropout and masks."""
+    objective: str = "dev/accuracy"
+    """Metric that chooses the best epoch and is returned; a loss is minimised."""
+    further_objectives: list[str] = field(default_factory=list)
+    """Further metrics of the best epoch to return, for searches with several objectives."""
+    outputs: str = "outputs"
+    """Folder of everything runs write."""
+    resume: str | None = None
+    """Continue the run with this MLflow id, or in this directory, from its last checkpoint."""
