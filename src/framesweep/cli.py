@@ -36,6 +36,7 @@ COMMANDS = {
     "compare": "Print the params that differ between runs, beside their metrics.",
     "reproduce": "Train a run again and say whether its result came out the same.",
     "sync": "Send what runs logged while tracking was away.",
+    "bench": "Measure speed against what this machine could do.",
 }
 
 register()

@@ -41,7 +41,7 @@ FLOORS = [
     ["experiment"],
     ["inference", "logbook"],
     ["run"],
-    ["reruns"],
+    ["reruns", "bench"],
     ["commands"],
     ["cli"],
 ]
@@ -53,7 +53,7 @@ DATA_FLOORS = [
     ["windows", "corpora"],
 ]
 LIGHT = ["framesweep.cli", "framesweep.config", "framesweep.composition", "framesweep.errors"]
-HEAVY = {"torch", "mlflow", "sklearn", "matplotlib", "optuna", "pandas", "numpy"}
+HEAVY = {"torch", "mlflow", "sklearn", "matplotlib", "optuna", "pandas", "numpy", "numba"}
 
 
 def imports(path):

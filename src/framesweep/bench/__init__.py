@@ -1,0 +1,1 @@
+"""Measurements of speed: training and evaluation against what the machine could do."""

@@ -1,0 +1,76 @@
+"""Results of measurements as a table."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.table import Table
+
+COLUMNS = ("products", "plain step", "python loop, batch 64", "python loop, batch 512")
+"""Baselines that a throughput is set against in the table."""
+
+
+def throughput_table(results: Iterable[dict[str, Any]]) -> Table:
+    """Frames/s, and times as fast as each baseline."""
+    table = Table(title="Throughput, and times as fast as ...", title_justify="left")
+    names = (*COLUMNS, "DataLoader, 2 workers")
+    for heading in ("", "model", "precision", "context", "frames/s", *names):
+        table.add_column(heading, justify="left" if heading in ("", "model") else "right")
+    for result in results:
+        ratio = result["ratio"]
+        table.add_row(
+            result["what"],
+            result["model"],
+            result["precision"],
+            str(result["context"]),
+            f"{result['frames_per_second'][result['what']]:,.0f}",
+            *(f"{ratio[name]:.2f}" if name in ratio else "" for name in names),
+        )
+    return table
+
+
+def scale_table(results: Iterable[dict[str, Any]]) -> Table:
+    """Start and memory of runs by their size."""
+    table = Table(title="Start and memory", title_justify="left")
+    headings = ("frames", "store", "imports s", "then first step s", "cold s", "ms a step")
+    for heading in (*headings, "peak MB", "own MB", "peak/features", "cold peak/features"):
+        table.add_column(heading, justify="right")
+    for result in results:
+        memory = result["memory"]
+        table.add_row(
+            f"{result['frames']:,}",
+            result["dtype"],
+            f"{result['imports']:.2f}",
+            f"{result['first step beyond imports']:.2f}",
+            f"{result['first step, cold']:.1f}",
+            f"{1000 * result['seconds a step']:.1f}",
+            *(f"{memory.get(key, 0) / 1e6:,.0f}" for key in ("peak", "own")),
+            f"{result['peak over features']:.2f}",
+            f"{result['peak over features, cold']:.2f}",
+        )
+    return table
+
+
+def epoch_line(result: dict[str, Any]) -> str:
+    """What an epoch holds beside its steps."""
+    return (
+        f"An epoch of {result['frames']:,} frames ({result['model']}, {result['precision']}): "
+        f"{result['share of evaluation']:.1%} evaluation, "
+        f"{result['share of all else']:.1%} checkpoint, MLflow and all else "
+        f"({result['seconds of all else']:.2f} s)."
+    )
+
+
+def sweep_table(results: Iterable[dict[str, Any]]) -> Table:
+    """Trials an hour by workers, and the pause between two trials."""
+    table = Table(title="Sweep", title_justify="left")
+    for heading in ("workers", "threads each", "trials", "trials/hour", "pause s"):
+        table.add_column(heading, justify="right")
+    for result in results:
+        table.add_row(
+            str(result["n_jobs"]),
+            str(result["threads"]),
+            str(result["trials"]),
+            f"{result['trials per hour']:,.0f}",
+            f"{result['pause seconds']:.2f}",
+        )
+    return table

@@ -1,0 +1,158 @@
+"""framesweep bench: speed against what the machine could do."""
+
+import json
+from collections.abc import Callable, Iterator
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from framesweep.bench.throughput import Case
+
+QUICK = {"models": "base", "precisions": "auto", "contexts": "25", "sizes": "200000"}
+FULL = {
+    "models": "small,base,wide",
+    "precisions": "fp32,bf16",
+    "contexts": "5,15,25,50",
+    "sizes": "1000000,4600000,18500000",
+}
+TRAIN_FRAMES = 200_000
+"""Frames of the corpus that throughput is measured on."""
+
+SWEEP_FRAMES = 50_000
+"""Frames of the corpus that trials are trained on."""
+
+
+@click.command()
+@click.option("--full", is_flag=True, help="Every model, precision, context and size: hours.")
+@click.option("--models", help="Options of the group model.  [default: base]")
+@click.option("--precisions", help="fp32, bf16, fp16.  [default: fp32 and the fastest]")
+@click.option("--contexts", help="Frames a side.  [default: 25]")
+@click.option("--sizes", help="Frames of train for start and memory.  [default: 200000]")
+@click.option("--rounds", default=7, show_default=True, help="Turns of all that is compared.")
+@click.option("--steps", default=2, show_default=True, help="Training steps a turn.")
+@click.option("--threads", type=int, help="Threads; without it, all cores.")
+@click.option(
+    "--cpu-time",
+    is_flag=True,
+    help="Count the process's own seconds: for a busy machine, with --threads 1.",
+)
+@click.option("--sweep", is_flag=True, help="Measure sweeps instead.")
+@click.option("--trials", default=8, show_default=True, help="Trials of each sweep.")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("outputs/bench"),
+    show_default=True,
+    help="For random corpora, kept from one time to the next.",
+)
+@click.option(
+    "--json", "json_path", type=click.Path(path_type=Path), help="Write results here."
+)
+def command(
+    *,
+    full: bool,
+    sweep: bool,
+    trials: int,
+    folder: Path,
+    json_path: Path | None,
+    **options: Any,
+) -> None:
+    """Measure training, evaluation, start and memory, in turns with their baselines.
+
+    Without options that takes two or three minutes. Ratios are of one run and comparable
+    from one machine to another; frames/s are not.
+    """
+    from rich.console import Console
+
+    from framesweep.composition import register
+    from framesweep.files import write_text
+
+    register()
+    chosen = {
+        **(FULL if full else QUICK),
+        **{k: v for k, v in options.items() if v is not None},
+    }
+    console = Console()
+    results = []
+    measured = _sweeps(folder, trials) if sweep else _measured(chosen, folder, full=full)
+    for result in measured:
+        results.append(result)
+        console.print(json.dumps(result), soft_wrap=True, highlight=False, style="dim")
+    _show(console, results)
+    if json_path is not None:
+        write_text(json_path, json.dumps(results, indent=1))
+
+
+def _measured(chosen: dict[str, Any], folder: Path, *, full: bool) -> Iterator[dict[str, Any]]:
+    from framesweep.bench.corpus import write_corpus
+    from framesweep.bench.runs import help_seconds, measure_epoch_overhead, measure_scale
+    from framesweep.bench.throughput import Case, measure_evaluation, measure_training
+
+    root = write_corpus(folder, TRAIN_FRAMES)
+
+    def case(model: str, precision: str, context: int) -> Case:
+        return Case(
+            model=model,
+            precision=precision,
+            context=context,
+            root=str(root.absolute()),
+            outputs=str(folder.absolute()),
+            threads=chosen.get("threads"),
+            cpu_time=chosen["cpu_time"],
+        )
+
+    cases = _cases(chosen, case)
+    for index, one in enumerate(cases):
+        loops = full or index == 0
+        yield measure_training(one, chosen["rounds"], chosen["steps"], loops=loops)
+        yield from measure_evaluation(one, max(3, chosen["rounds"] // 2))
+    yield measure_epoch_overhead(cases[-1])
+    yield {"what": "help", "seconds": help_seconds()}
+    sizes = [int(size) for size in chosen["sizes"].split(",")]
+    for size in sizes:
+        yield measure_scale(folder, size, "float32", 50, cases[-1])
+    yield measure_scale(folder, sizes[-1], "float16", 50, cases[-1])
+
+
+def _cases(chosen: dict[str, Any], case: Callable[[str, str, int], "Case"]) -> list["Case"]:
+    from framesweep.config import HardwareConfig
+    from framesweep.hardware import resolve
+
+    precisions = chosen["precisions"].split(",")
+    if precisions == ["auto"]:
+        precisions = sorted({"fp32", resolve(HardwareConfig()).precision}, reverse=True)
+    contexts = [int(context) for context in chosen["contexts"].split(",")]
+    return [
+        case(*values) for values in product(chosen["models"].split(","), precisions, contexts)
+    ]
+
+
+def _sweeps(folder: Path, trials: int) -> Iterator[dict[str, Any]]:
+    from framesweep.bench.corpus import write_corpus
+    from framesweep.bench.workers import measure_workers
+
+    root = write_corpus(folder, SWEEP_FRAMES).absolute()
+    for num_jobs, threads in ((1, 2), (2, 1)):
+        yield measure_workers(root, num_jobs, threads, trials)
+
+
+def _show(console: Any, results: list[dict[str, Any]]) -> None:
+    from framesweep.bench import report
+
+    groups = {
+        report.throughput_table: ("train", "evaluate", "predict"),
+        report.scale_table: ("scale",),
+        report.sweep_table: ("sweep",),
+    }
+    for table, kinds in groups.items():
+        rows = [result for result in results if result["what"] in kinds]
+        if rows:
+            console.print(table(rows))
+    for result in results:
+        if result["what"] == "epoch":
+            console.print(report.epoch_line(result))
+        elif result["what"] == "help":
+            console.print(f"train --help: {result['seconds']:.2f} s")

@@ -1,0 +1,83 @@
+"""`framesweep bench` from its options to its JSON, on corpora as small as can be."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from framesweep.bench import report
+from framesweep.bench.corpus import write_corpus
+from framesweep.bench.runs import measure_epoch_overhead
+from framesweep.bench.throughput import Case, measure_evaluation, measure_training
+from framesweep.commands import bench
+from framesweep.composition import register
+
+
+@pytest.fixture
+def case(tmp_path) -> Case:
+    register()
+    root = write_corpus(tmp_path, 20_000)
+    return Case("small", "fp32", 1, str(root), str(tmp_path / "outputs"), threads=1)
+
+
+def test_training_against_its_baselines(case, capsys) -> None:
+    result = measure_training(case, rounds=2, steps=1, loops=True)
+    names = set(report.COLUMNS) | {"DataLoader, 2 workers"}
+    assert set(result["ratio"]) >= names
+    speeds = result["frames_per_second"]
+    assert all(speed > 0 for speed in speeds.values())
+    assert result["ratio"]["products"] == min(
+        ratio for name, ratio in result["ratio"].items() if name.startswith("products, ")
+    )
+    from rich.console import Console
+
+    Console(width=200).print(report.throughput_table([result]))
+    assert f"{speeds['train']:,.0f}" in capsys.readouterr().out
+
+
+def test_evaluation_against_its_products(case) -> None:
+    evaluated, predicted = measure_evaluation(case, rounds=2)
+    assert (evaluated["what"], predicted["what"]) == ("evaluate", "predict")
+    assert 0 < evaluated["ratio"]["products"] < 2
+    assert 0 < predicted["ratio"]["products"] < 2
+
+
+def test_an_epoch_s_parts_make_a_whole(case) -> None:
+    result = measure_epoch_overhead(case, num_epochs=1)
+    assert 0 < result["share of evaluation"] < 1
+    assert 0 < result["share of all else"] < 1
+    assert result["share of evaluation"] + result["share of all else"] < 1
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path) -> list[str]:
+    monkeypatch.setattr(bench, "TRAIN_FRAMES", 20_000)
+    monkeypatch.setattr(bench, "SWEEP_FRAMES", 5000)
+    return ["--folder", str(tmp_path / "bench"), "--json", str(tmp_path / "results.json")]
+
+
+@pytest.mark.heavy
+def test_quick_bench(tiny, tmp_path) -> None:
+    arguments = (
+        "--models small --contexts 1 --precisions fp32 --sizes 3000 --rounds 2 --steps 1"
+    )
+    done = CliRunner().invoke(bench.command, [*tiny, *arguments.split(), "--threads", "1"])
+    assert done.exit_code == 0, done.output
+    results = json.loads((tmp_path / "results.json").read_text())
+    kinds = [result["what"] for result in results]
+    assert kinds == ["train", "evaluate", "predict", "epoch", "help", "scale", "scale"]
+    scales = results[-2:]
+    assert [result["dtype"] for result in scales] == ["float32", "float16"]
+    assert all(result["first step beyond imports"] > 0 for result in scales)
+    assert "Throughput" in done.output
+    assert "Start and memory" in done.output
+    assert not list((tmp_path / "bench").glob("cache-*"))
+
+
+@pytest.mark.heavy
+def test_sweep_bench(tiny, tmp_path) -> None:
+    done = CliRunner().invoke(bench.command, [*tiny, "--sweep", "--trials", "3"])
+    assert done.exit_code == 0, done.output
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert [(r["n_jobs"], r["threads"], r["trials"]) for r in results] == [(1, 2, 3), (2, 1, 3)]
+    assert all(r["trials per hour"] > 0 for r in results)
