@@ -1,0 +1,55 @@
+from types import SimpleNamespace
+
+import pytest
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
+
+from framesweep.sweeps import membership
+from framesweep.sweeps.grid import swept_overrides
+from framesweep.sweeps.membership import Membership, find_membership
+
+
+def test_outside_of_a_sweep():
+    assert find_membership() == Membership()
+
+
+def test_of_a_trial(monkeypatch):
+    trial = SimpleNamespace(
+        study_name="s",
+        number=7,
+        attempt=2,
+        params={"data.context": 5, "model.dropout": 0.123456},
+        study_attr={membership.PARENT_ATTR: "abc"}.get,
+    )
+    monkeypatch.setattr(membership, "current_trial", lambda: trial)
+    found = find_membership()
+    assert found.parent_run_id == "abc"
+    assert found.name == "trial 7: context=5 dropout=0.1235"
+    assert found.tags == {"study": "s", "trial": "7", "attempt": "2"}
+    assert found.params() == {"_swept/data.context": 5, "_swept/model.dropout": 0.123456}
+    assert sorted([*found.params(), "augment.x", "data.context"])[0].startswith("_swept/")
+
+
+@pytest.fixture
+def grid_job(monkeypatch):
+    monkeypatch.setenv(membership.PARENT_VARIABLE, "abc")
+    monkeypatch.setenv(membership.SWEPT_VARIABLE, "model data.context")
+    overrides = ["model=small", "data.context=5", "train.epochs=1"]
+    hydra = OmegaConf.create({"hydra": {"overrides": {"task": overrides}}})
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", hydra)
+
+
+def test_of_a_grid(grid_job):
+    found = find_membership()
+    assert found.parent_run_id == "abc"
+    assert found.swept == {"model": "small", "data.context": "5"}
+    assert found.name == "model=small context=5"
+
+
+def test_what_a_grid_sweeps():
+    overrides = ["data.context=5,15", "model=choice(small,wide)", "seed=range(1,4)", "a=1"]
+    assert swept_overrides(overrides) == {
+        "data.context": "5,15",
+        "model": "choice(small,wide)",
+        "seed": "range(1,4)",
+    }

@@ -1,0 +1,136 @@
+import csv
+
+import optuna
+import pytest
+import yaml
+from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.trial import TrialState, create_trial
+
+from framesweep.errors import TrackingError
+from framesweep.sweeps.plots import write_plots
+from framesweep.sweeps.studies import leaders, load_study, trial_directory
+from framesweep.sweeps.tables import (
+    best_so_far,
+    ranked,
+    train_command,
+    write_best,
+    write_table,
+)
+
+SPACE = {"a.lr": FloatDistribution(0, 1), "m": CategoricalDistribution(["x", "y"])}
+
+
+def trial(state, values, lr, **attrs):
+    return create_trial(
+        state=state,
+        values=values,
+        params={"a.lr": lr, "m": "x" if lr < 0.5 else "y"},
+        distributions=SPACE,
+        user_attrs={"overrides": [f"a.lr={lr}", "data.root=/with space"], **attrs},
+        intermediate_values={1: lr, 2: lr / 2},
+    )
+
+
+TRIALS = (
+    trial(TrialState.COMPLETE, [0.4], 0.1, attempts=1),
+    trial(TrialState.PRUNED, [0.1], 0.2),
+    trial(TrialState.COMPLETE, [0.9], 0.6),
+    trial(TrialState.FAIL, None, 0.3, failure_reason="nan_loss", attempts=2),
+    trial(TrialState.COMPLETE, [0.9], 0.6, duplicate_of=2),
+    trial(TrialState.COMPLETE, [0.7], 0.8),
+)
+
+
+@pytest.fixture
+def study(tmp_path):
+    url = f"sqlite:///{tmp_path}/studies.db"
+    study = optuna.create_study(study_name="s", storage=url, direction="maximize")
+    study.add_trials(TRIALS)
+    return study
+
+
+@pytest.fixture
+def front():
+    study = optuna.create_study(study_name="p", directions=["maximize", "minimize"])
+    pairs = ([0.5, 10.0], [0.8, 30.0], [0.7, 40.0])
+    study.add_trials(trial(TrialState.COMPLETE, v, i / 10) for i, v in enumerate(pairs))
+    return study
+
+
+def test_table_has_a_line_a_trial(study, tmp_path):
+    write_table(study, tmp_path / "trials.csv")
+    with (tmp_path / "trials.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["number"] for row in rows] == list("012345")
+    assert [row["value"] for row in rows] == ["0.4", "0.1", "0.9", "", "0.9", "0.7"]
+    assert rows[3]["failure_reason"] == "nan_loss"
+    assert rows[4]["duplicate_of"] == "2"
+    assert [row["m"] for row in rows] == ["x", "x", "y", "x", "y", "y"]
+
+
+def test_ranking_leaves_repeated_points_out(study):
+    assert [t.number for t in ranked(study)] == [2, 5, 0]
+    assert [t.number for t in leaders(study, 2)] == [2, 5]
+
+
+def test_best_value_grows(study):
+    assert best_so_far(study) == [0.4, 0.9, 0.9, 0.9]
+    losses = optuna.create_study(direction="minimize")
+    losses.add_trials(TRIALS)
+    assert best_so_far(losses) == [0.4, 0.4, 0.4, 0.4]
+
+
+def test_best_yaml_tells_how_to_train_it_again(study, front, tmp_path):
+    write_best(study, tmp_path, tmp_path / "best.yaml")
+    best = yaml.safe_load((tmp_path / "best.yaml").read_text())["best"]
+    assert [(b["trial"], b["value"], b["params"]) for b in best] == [
+        (2, 0.9, {"a.lr": 0.6, "m": "y"})
+    ]
+    assert best[0]["command"] == "python train.py a.lr=0.6 'data.root=/with space'"
+    assert best[0]["directory"] == str(tmp_path / "2")
+    assert train_command(study.trials[0]).startswith("python train.py a.lr=0.1")
+    write_best(front, tmp_path, tmp_path / "front.yaml")
+    entries = yaml.safe_load((tmp_path / "front.yaml").read_text())["best"]
+    assert [(e["trial"], e["value"], e["value_2"]) for e in entries] == [
+        (0, 0.5, 10.0),
+        (1, 0.8, 30.0),
+    ]
+
+
+def test_plots_of_one_objective(study, tmp_path):
+    names = {path.name for path in write_plots(study, tmp_path)}
+    assert names == {
+        f"{name}.png"
+        for name in (
+            "history",
+            "importances",
+            "parallel",
+            "slice",
+            "contour",
+            "intermediate_values",
+            "timeline",
+        )
+    }
+    assert all(path.stat().st_size > 5000 for path in tmp_path.glob("*.png"))
+
+
+def test_plots_of_two_objectives_and_of_no_trial(front, tmp_path):
+    names = {path.name for path in write_plots(front, tmp_path / "two")}
+    assert {"pareto_front.png", "history_1.png", "history_2.png", "slice_2.png"} <= names
+    assert "intermediate_values.png" not in names
+    empty = optuna.create_study()
+    for path in write_plots(empty, tmp_path / "none"):
+        assert path.stat().st_size > 0
+
+
+def test_studies_are_found_by_name(study, tmp_path):
+    found = load_study("s", None, tmp_path)
+    assert len(found.trials) == len(TRIALS)
+    assert trial_directory(found, found.trials[2], tmp_path) == tmp_path / "sweeps" / "s" / "2"
+    with pytest.raises(TrackingError, match="There are: s"):
+        load_study("t", None, tmp_path)
+    with pytest.raises(TrackingError, match="must exist"):
+        load_study("s", None, tmp_path / "elsewhere")
+    assert not (tmp_path / "elsewhere").exists()
+    with pytest.raises(TrackingError, match="completed"):
+        leaders(optuna.create_study(), 1)
