@@ -360,8 +360,8 @@ def swollen(kind: str) -> bytes:
         big = array(tuple_of(number(500_000)), dtype("u1", b"|"), raw_bytes(bytes(500_000)))
         return objects(big + memo, *[again] * 10_000)
     if kind == "one list in many arrays":
-        items = list_of(*[pickle.NONE] * 50_000) + memo
-        many = array(tuple_of(number(50_000)), dtype("O8", b"|"), again)
+        items = list_of(*[pickle.NONE] * 10_000) + memo
+        many = array(tuple_of(number(10_000)), dtype("O8", b"|"), again)
         return items + many * 500
     if kind == "tuples doubling":
         double = pickle.BINGET + b"\x01" + again + pickle.TUPLE2 + memo
