@@ -362,7 +362,7 @@ def swollen(kind: str) -> bytes:
     if kind == "one list in many arrays":
         items = list_of(*[pickle.NONE] * 10_000) + memo
         many = array(tuple_of(number(10_000)), dtype("O8", b"|"), again)
-        return items + many * 500
+        return items + many * 100
     if kind == "tuples doubling":
         double = pickle.BINGET + b"\x01" + again + pickle.TUPLE2 + memo
         return number(1) + memo + double * 100 + pickle.EMPTY_TUPLE + pickle.STACK_GLOBAL
