@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 FUZZ_SECONDS ?= 60
 
-.PHONY: train test test-all check format fuzz clean
+.PHONY: train test test-heavy test-all check format fuzz clean
 
 train: $(STAMP)
 	$(BIN)/python train.py
@@ -12,8 +12,12 @@ train: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest -m "not heavy"
 
-test-all: $(STAMP)
-	$(BIN)/python -m pytest
+# With servers and a browser; .ci/packages installs what they need on Debian.
+test-heavy: $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[browser]"
+	$(BIN)/python -m pytest -m heavy
+
+test-all: test test-heavy
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -1,0 +1,168 @@
+"""What a person sees after a sweep: `framesweep ui` in Chromium, driven by Playwright."""
+
+import importlib
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import mlflow
+import pytest
+
+pytestmark = pytest.mark.heavy
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+MILLISECONDS = 60_000
+STUDY = "lr"
+
+
+@dataclass(frozen=True)
+class Site:
+    """The UI that is up: the link it printed, and what it has to show."""
+
+    url: str
+    parent: mlflow.entities.Run
+    children: list[mlflow.entities.Run]
+
+
+def _absent(what: str) -> None:
+    """Skips, but not in CI, where a browser has to be."""
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{what} is not installed")
+
+
+@pytest.fixture(scope="module")
+def asked():
+    """Every URL that the browser asked for."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory, asked):
+    """A browser with an empty profile."""
+    if CHROMIUM is None:
+        _absent("chromium")
+    try:
+        sync_api = importlib.import_module("playwright.sync_api")
+    except ImportError:
+        _absent("playwright")
+    with sync_api.sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("profile"),
+            executable_path=CHROMIUM,
+            args=FLAGS,
+            viewport={"width": 1900, "height": 1000},
+        )
+        context.set_default_timeout(MILLISECONDS)
+        context.on("request", lambda request: asked.append(urlsplit(request.url)))
+        yield context
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def site(context, tmp_path_factory, make_shell):
+    shell = make_shell(tmp_path_factory.mktemp("site"))
+    search = ["sweep=bare", "optim.lr=tag(log, interval(1e-4,1e-2))"]
+    sweeper = ["hydra.sweeper.n_trials=2", "hydra.sweeper.sampler.seed=1"]
+    shell.train("-m", *shell.small, *search, *sweeper)
+    outputs = shell.folder / "outputs"
+    client = mlflow.MlflowClient(f"sqlite:///{outputs}/mlflow.db")
+    runs = client.search_runs(["1"], order_by=["attributes.start_time ASC"])
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = Path(sys.executable).with_name("framesweep")
+    server = subprocess.Popen(
+        [command, "ui", "--outputs", outputs, "--port", str(port)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        url = server.stdout.readline().strip().removeprefix("MLflow UI: ")
+        assert url.startswith(f"http://127.0.0.1:{port}/#/")
+        yield Site(url, runs[0], runs[1:])
+    finally:
+        server.send_signal(signal.SIGINT)
+        try:
+            assert server.wait(60) == 0
+        finally:
+            server.kill()
+            server.stdout.close()
+
+
+@pytest.fixture
+def page(context, site):
+    """The page that the printed link opens, with the sweep unfolded."""
+    page = context.new_page()
+    page.goto(site.url)
+    page.get_by_role("link", name=site.parent.info.run_name).wait_for()
+    page.locator(f'[row-id="{site.parent.info.run_id}"]').get_by_role("button").click()
+    yield page
+    page.close()
+
+
+def _open_image(page, folder: str, name: str) -> int:
+    """Opens an artifact of the run that is shown; gives the loaded picture's width."""
+    page.get_by_role("tab", name="Artifacts").click()
+    page.get_by_text(folder, exact=True).click()
+    page.get_by_text(name, exact=True).click()
+    image = page.get_by_role("img", name=f"{folder}/{name}")
+    image.wait_for()
+    page.wait_for_function("image => image.naturalWidth > 0", arg=image.element_handle())
+    return image.evaluate("image => image.naturalWidth")
+
+
+def test_the_link_opens_training_runs_nested_with_their_metrics(page, site):
+    page.get_by_role("heading", name="Runs", exact=True).wait_for()
+    assert site.parent.info.run_name == STUDY
+    assert len(site.children) == 2
+    for child in site.children:
+        page.get_by_role("link", name=child.info.run_name).wait_for()
+        for metric in ("best/accuracy", "dev/accuracy"):
+            page.get_by_role("columnheader", name=metric).first.wait_for()
+            cell = page.locator(f'[row-id="{child.info.run_id}"] [col-id="metrics.`{metric}`"]')
+            assert float(cell.inner_text()) == child.data.metrics[metric]
+
+
+def test_two_runs_are_compared_with_a_chart_of_their_metric(page, site):
+    for child in site.children:
+        row = page.locator(f'[row-id="{child.info.run_id}"]')
+        row.get_by_label("toggle row selection").check()
+    page.get_by_role("button", name="Compare").click()
+    page.get_by_role("heading", name="Comparing 2 Runs").wait_for()
+    for child in site.children:
+        page.get_by_role("link", name=child.info.run_id).wait_for()
+        page.get_by_role("cell", name=child.info.run_name).wait_for()
+    page.get_by_role("link", name="dev/accuracy", exact=True).click()
+    page.get_by_role("heading", name="dev/accuracy").first.wait_for()
+    for child in site.children:
+        page.get_by_text(f"{child.info.run_name} (dev/accuracy)").wait_for()
+    lines = page.locator(".js-plotly-plot .scatterlayer path.js-line")
+    lines.first.wait_for()
+    shapes = {line.get_attribute("d") for line in lines.all()}
+    assert len(shapes) == 2
+    assert all(re.fullmatch(r"M[\d.,-]+L[\d.,-]+", shape) for shape in shapes)
+
+
+def test_a_run_shows_its_confusion_matrix_and_the_sweep_its_plots(page, site):
+    page.get_by_role("link", name=site.children[0].info.run_name).click()
+    assert _open_image(page, "report", "confusion_matrix.png") > 300
+    page.goto(site.url)
+    page.get_by_role("link", name=site.parent.info.run_name, exact=True).click()
+    assert _open_image(page, "plots", "history.png") > 300
+
+
+def test_nothing_is_asked_of_other_machines(page, asked):
+    assert {url.hostname for url in asked if url.scheme.startswith("http")} == {"127.0.0.1"}
