@@ -3,6 +3,7 @@
 Nothing imported here at the top needs torch or MLflow: help and completion stay quick.
 """
 
+import errno
 import importlib
 import logging
 import os
@@ -38,6 +39,12 @@ COMMANDS = {
     "sync": "Send what runs logged while tracking was away.",
     "bench": "Measure speed against what this machine could do.",
 }
+
+MENDABLE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS),
+    *(errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR),
+}
+"""System errors that are the user's to mend: no space, no permission, no place."""
 
 register()
 
@@ -90,6 +97,11 @@ def _guarded(function: Callable[[], Any]) -> int:
     except (HydraException, OmegaConfBaseException) as error:
         keys = [*flatten(compose([])), *SCHEMAS]
         print(f"error: {one_line(error, keys)}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        if error.errno not in MENDABLE:
+            raise
+        print(f"error: {error.filename or 'disk'}: {error.strerror}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

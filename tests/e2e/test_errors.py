@@ -27,3 +27,9 @@ def test_train(shell, arguments, line):
     assert f"error: {line}" in errors or line in errors
     assert "Traceback" not in errors
     assert len([text for text in errors.splitlines() if text.startswith("error:")]) == 1
+
+
+def test_a_place_that_cannot_be_written(shell):
+    errors = shell.train(*shell.small, "outputs=/proc/nowhere", code=2).stderr
+    assert "error: /proc/nowhere" in errors
+    assert "Traceback" not in errors
