@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tones import write_tones
 from toy import ToyCorpus, write_hw1p2
 
 REPOSITORY = Path(__file__).parents[2]
@@ -77,6 +78,11 @@ class Shell:
 def corpus(tmp_path_factory) -> Path:
     lengths = {"train": (300, 200, 400), "dev": (150, 100), "test": (80, 40)}
     return write_hw1p2(tmp_path_factory.mktemp("corpus"), ToyCorpus(lengths))
+
+
+@pytest.fixture(scope="session")
+def sound_root(tmp_path_factory) -> Path:
+    return write_tones(tmp_path_factory.mktemp("sound"))
 
 
 @pytest.fixture

@@ -16,14 +16,28 @@ BLOCKS = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
 COMMANDS = [line.split("  #")[0].strip() for block in BLOCKS for line in block.splitlines()]
 TRAINING = [c for c in COMMANDS if c.startswith("python train.py") and "resume" not in c]
 AFTER_RUN = [c for c in COMMANDS if "RUN_ID" in c]
+LOOKING = [c for c in COMMANDS if c.startswith(("framesweep prepare", "framesweep inspect"))]
 SETUP = [c for c in COMMANDS if c.startswith(("make", "pip"))]
 SERVERS = [c for c in COMMANDS if c.startswith("framesweep ui")]
 FEWER_TRIALS = "hydra.sweeper.n_trials=2"
 
 
-def smaller(command, corpus):
+@pytest.fixture
+def placed(corpus, sound_root):
+    """Puts corpora of the tests where a command names a user's."""
+    places = {"/path/to/hw1p2": corpus, "/path/to/recordings": sound_root}
+
+    def place(command):
+        for path, folder in places.items():
+            command = command.replace(path, str(folder))
+        return command
+
+    return place
+
+
+def smaller(command):
     """The command's arguments, with less data, fewer epochs and smaller networks added."""
-    words = shlex.split(command.replace("/path/to/hw1p2", str(corpus)))[2:]
+    words = shlex.split(command)[2:]
     given = {word.partition("=")[0] for word in words}
     added = ["hardware.threads=1", "train.batch_size=256"]
     added += [] if "train.epochs" in given else ["train.epochs=1"]
@@ -39,18 +53,23 @@ def smaller(command, corpus):
 
 def test_every_command_is_tried_here():
     assert len(README.splitlines()) < 150
-    tried = {*TRAINING, *AFTER_RUN, *SETUP, *SERVERS}
+    tried = {*TRAINING, *AFTER_RUN, *LOOKING, *SETUP, *SERVERS}
     assert [c for c in COMMANDS if c not in tried] == []
 
 
 @pytest.mark.parametrize("command", TRAINING)
-def test_training(shell, corpus, command):
-    output = shell.train(*smaller(command, corpus)).stdout
+def test_training(shell, placed, command):
+    output = shell.train(*smaller(placed(command))).stdout
     if "--help" in command:
         assert "data: demo, hw1p2, hw1p2_folders, kaldi, segments" in output
     else:
         assert "best" in output
         assert (shell.folder / "outputs" / "mlflow.db").exists()
+
+
+@pytest.mark.parametrize("command", LOOKING)
+def test_looking_at_a_corpus(shell, placed, command):
+    assert "phones" in shell.framesweep(*shlex.split(placed(command))[1:]).stdout
 
 
 def test_after_a_run(shell):
