@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import tempfile
+import threading
 import zipfile
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -108,11 +109,20 @@ def available_cores() -> int:
 def _pool(workers: int) -> ProcessPoolExecutor:
     # A fresh interpreter: a fork would copy the threads' locks of torch and MLflow.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_leave_signals)
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent)
 
 
-def _leave_signals() -> None:
+def _follow_parent() -> None:
+    """Leaves Ctrl-C to the parent process, and ends when it does, however that was."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _make(function: Callable[[Item], Labelled], group: Sequence[Item], path: Path) -> None:

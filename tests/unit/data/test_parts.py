@@ -1,5 +1,9 @@
 import os
+import subprocess
+import sys
+import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -66,3 +70,44 @@ def test_errors_come_whole_and_leave_no_broken_part(tmp_path, workers):
         "train-000000.npz",
         "train-000001.npz",
     }
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path):
+    code = (
+        "import sys; sys.path[:0] = [sys.argv[2]]\n"
+        "from functools import partial\n"
+        "from pathlib import Path\n"
+        "from countable import frames\n"
+        "from framesweep.data.parts import computed\n"
+        "if __name__ == '__main__':\n"
+        "    work = partial(frames, log=sys.argv[1])\n"
+        "    for _ in computed(work, [1] * 9999, folder=None, name='x', workers=2):\n"
+        "        print(flush=True)\n"
+        "        sys.stdin.read()\n"
+    )
+    script = tmp_path / "job.py"
+    script.write_text(code)
+    log = tmp_path / "log"
+    log.mkdir()
+    tests = str(Path(__file__).parents[2])
+    job = subprocess.Popen(
+        [sys.executable, str(script), str(log), tests],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    job.stdout.readline()
+    workers = {int(path.name.split("-")[1]) for path in log.iterdir()}
+    job.kill()
+    job.communicate()
+    assert workers
+    deadline = time.monotonic() + 20
+    while any(map(alive, workers)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(alive, workers))
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")")[-1].split()[0] != "Z"
+    except OSError:
+        return False
