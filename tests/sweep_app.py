@@ -3,12 +3,15 @@
 import json
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
 import hydra
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
 from omegaconf import DictConfig
 
 from hydra_plugins.framesweep_sweeper import current_trial, report, restore
@@ -34,6 +37,16 @@ WAYS = ("memory", "nan", "exception", "kill", "nan_value", "text")
 ConfigStore.instance().store("app", CONFIG)
 
 
+class OtherLauncher(BasicLauncher):
+    """Runs jobs in the sweeper's own process: stands for every launcher but the basic one."""
+
+
+Plugins.instance().register(OtherLauncher)
+ConfigStore.instance().store(
+    group="hydra/launcher", name="other", node={"_target_": f"{__name__}.OtherLauncher"}
+)
+
+
 class Stopped(Exception):  # noqa: N818
     """Raised on SIGTERM, after the checkpoint."""
 
@@ -50,7 +63,8 @@ def main(config: DictConfig) -> float | str | None:
         print(time.time(), os.getpid(), trial.attempt if trial else 0, file=file)
     how = WAYS[number % len(WAYS)] if config.fail == "each" else config.fail
     stop: list[int] = []
-    signal.signal(signal.SIGTERM, lambda signum, frame: stop.append(signum))
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda signum, frame: stop.append(signum))
     state = directory / "checkpoint.json"
     done = json.loads(state.read_text())["epoch"] if state.exists() else 0
     restore({epoch: value_at(config, epoch) for epoch in range(1, done + 1)})

@@ -268,3 +268,24 @@ def test_a_journal_file_serves_as_well(app):
     output = app.run(*search, "hydra.sweeper.n_trials=3")
     assert "2 of 3 trials are done" in output
     assert app.count("ends.log") == 3
+
+
+def test_any_launcher_prunes_fails_and_goes_on(app):
+    search = [
+        "x=interval(0.0,1.0)",
+        "hydra/launcher=other",
+        "hydra.sweeper.pruner.n_startup_trials=2",
+        "hydra.sweeper.sampler.seed=2",
+        "fail=exception",
+        "every=4",
+    ]
+    output = app.run(*search, "hydra.sweeper.n_trials=6")
+    states = app.states()
+    assert states["PRUNED"] > 0
+    assert states["COMPLETE"] + states["PRUNED"] == 6
+    failed = [trial for trial in app.study().trials if trial.state.name == "FAIL"]
+    assert [trial.user_attrs["failure_reason"] for trial in failed] == ["exception"]
+    assert failed[0].user_attrs["attempts"] == 2
+    assert "trial 3 failed: exception: ValueError: no good" in output
+    output = app.run(*search, "hydra.sweeper.n_trials=7")
+    assert "6 of 7 trials are done" in output

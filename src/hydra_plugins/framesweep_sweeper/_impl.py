@@ -191,7 +191,7 @@ def open_pool(
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=hydra_context, task_function=task, config=config
     )
-    if isinstance(launcher, BasicLauncher):
+    if type(launcher) is BasicLauncher:
         return LocalPool(n_jobs, hydra_context, task)
     return LauncherPool(launcher)
 
