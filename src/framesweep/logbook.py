@@ -9,7 +9,6 @@ from framesweep.evaluation import Evaluation
 from framesweep.experiment import Experiment
 from framesweep.files import write_text
 from framesweep.prediction import CONFIG, WEIGHTS, write_side
-from framesweep.report import write_report
 from framesweep.tracking import Tracker
 from framesweep.training import Progress
 
@@ -70,6 +69,8 @@ def write_results(
     experiment: Experiment, progress: Progress, evaluation: Evaluation, directory: Path
 ) -> None:
     """Writes the report, and the best network with all that predicting with it needs."""
+    from framesweep.report import write_report  # slow to import, and not needed before
+
     write_report(
         directory / REPORT,
         progress.history,
