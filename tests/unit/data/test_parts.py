@@ -98,7 +98,9 @@ def test_workers_end_when_their_parent_is_killed(tmp_path):
     job.stdout.readline()
     workers = {int(path.name.split("-")[1]) for path in log.iterdir()}
     job.kill()
-    job.communicate()
+    job.wait()
+    job.stdin.close()
+    job.stdout.close()
     assert workers
     deadline = time.monotonic() + 20
     while any(map(alive, workers)) and time.monotonic() < deadline:
