@@ -30,7 +30,7 @@ def text_report(
         f"prepared in {corpus.folder}",
         "",
         f"{'split':6}{'utterances':>11}{'speakers':>10}{'hours':>8}{'frames':>12}"
-        f"{'frames an utterance':>22}{'silence':>9}",
+        f"{'frames an utterance':>22}{'silence':>11}",
     ]
     lines += [_row(summary, corpus, shift_ms) for summary in summaries]
     lines += ["", *_phone_lines(corpus, summaries[0]), "", *_feature_lines(summaries), ""]
@@ -50,7 +50,7 @@ def _row(summary: SplitSummary, corpus: PreparedCorpus, shift_ms: float) -> str:
     return (
         f"{summary.name:6}{len(lengths):>11,}{speakers:>10}"
         f"{hours(summary, shift_ms):>8.2f}{summary.num_frames:>12,}{spread:>22}"
-        f"{'no labels' if silence is None else format(silence, '.1%'):>9}"
+        f"{'no labels' if silence is None else format(silence, '.1%'):>11}"
     )
 
 
