@@ -5,15 +5,20 @@ from typing import Any
 
 from rich.table import Table
 
-COLUMNS = ("products", "plain step", "python loop, batch 64", "python loop, batch 512")
-"""Baselines that a throughput is set against in the table."""
+COLUMNS = {
+    "products": "products",
+    "plain step": "plain",
+    "python loop, batch 64": "loop64",
+    "python loop, batch 512": "loop512",
+    "DataLoader, 2 workers": "workers",
+}
+"""Baselines that a throughput is set against, and how the table calls them."""
 
 
 def throughput_table(results: Iterable[dict[str, Any]]) -> Table:
     """Frames/s, and times as fast as each baseline."""
     table = Table(title="Throughput, and times as fast as ...", title_justify="left")
-    names = (*COLUMNS, "DataLoader, 2 workers")
-    for heading in ("", "model", "precision", "context", "frames/s", *names):
+    for heading in ("", "model", "", "context", "frames/s", *COLUMNS.values()):
         table.add_column(heading, justify="left" if heading in ("", "model") else "right")
     for result in results:
         ratio = result["ratio"]
@@ -23,27 +28,27 @@ def throughput_table(results: Iterable[dict[str, Any]]) -> Table:
             result["precision"],
             str(result["context"]),
             f"{result['frames_per_second'][result['what']]:,.0f}",
-            *(f"{ratio[name]:.2f}" if name in ratio else "" for name in names),
+            *(f"{ratio[name]:.2f}" if name in ratio else "" for name in COLUMNS),
         )
     return table
 
 
 def scale_table(results: Iterable[dict[str, Any]]) -> Table:
-    """Start and memory of runs by their size."""
+    """Start and memory of runs by their size; peaks also as a multiple of the features."""
     table = Table(title="Start and memory", title_justify="left")
-    headings = ("frames", "store", "imports s", "then first step s", "cold s", "ms a step")
-    for heading in (*headings, "peak MB", "own MB", "peak/features", "cold peak/features"):
+    headings = ("frames", "store", "imports", "then step 1", "cold", "a step")
+    for heading in (*headings, "peak", "own", "/features", "cold"):
         table.add_column(heading, justify="right")
     for result in results:
         memory = result["memory"]
         table.add_row(
             f"{result['frames']:,}",
             result["dtype"],
-            f"{result['imports']:.2f}",
-            f"{result['first step beyond imports']:.2f}",
-            f"{result['first step, cold']:.1f}",
-            f"{1000 * result['seconds a step']:.1f}",
-            *(f"{memory.get(key, 0) / 1e6:,.0f}" for key in ("peak", "own")),
+            f"{result['imports']:.2f} s",
+            f"{result['first step beyond imports']:.2f} s",
+            f"{result['first step, cold']:.1f} s",
+            f"{1000 * result['seconds a step']:.0f} ms",
+            *(f"{memory.get(key, 0) / 1e6:,.0f} MB" for key in ("peak", "own")),
             f"{result['peak over features']:.2f}",
             f"{result['peak over features, cold']:.2f}",
         )

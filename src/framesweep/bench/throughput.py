@@ -67,33 +67,33 @@ class Case:
         return {k: v for k, v in asdict(self).items() if k in ("model", "precision", "context")}
 
 
-def measure_training(case: Case, rounds: int, steps: int, *, loops: bool) -> dict[str, Any]:
+def measure_training(case: Case, rounds: int, steps: int) -> dict[str, Any]:
     """Frames/s of `fit` with all that belongs to it, of the baselines, and their ratios.
+
+    The loop in Python is in float32 whatever the case's precision, as it was written.
 
     Args:
         rounds: turns; in each `fit` takes `steps` steps and every baseline runs once.
-        loops: whether to measure the loops in Python too.
     """
     experiment = case.experiment()
     hardware, batch_size = experiment.parts.hardware, experiment.plan.batch_size
     sizes = (experiment.train.window_dim, *experiment.widths, NUM_CLASSES)
+    plain = Hardware(hardware.device, "fp32", hardware.threads, compile=False)
+    dataset = baselines.FrameDataset(case.context, experiment.train.feature_dim, NUM_CLASSES)
     contenders = {
         **_products(sizes, batch_size, hardware, train=True),
         "plain step": baselines.plain_training(sizes, batch_size, hardware),
-    }
-    dataset = baselines.FrameDataset(case.context, experiment.train.feature_dim, NUM_CLASSES)
-    if loops:
-        contenders |= {
+        **{
             f"python loop, batch {size}": baselines.python_loop(
-                sizes, dataset, hardware, size, num_batches
+                sizes, dataset, plain, size, num_batches
             )
             for size, num_batches in LOOP_BATCHES.items()
-        }
-    speeds = _train_in_turns(experiment, _Turns(case, experiment, contenders, rounds, steps))
-    extra = {}
-    if loops:
-        worker_speed = _worker_speed(sizes, dataset, hardware, batch_size)
-        extra["DataLoader, 2 workers"] = worker_speed
+        },
+    }
+    turns = _Turns(case, experiment, contenders, rounds, steps)
+    speeds = _train_in_turns(experiment, turns)
+    workers = _worker_speed(sizes, dataset, hardware, batch_size)
+    extra = {"DataLoader, 2 workers": workers}
     return _result(case, "train", speeds, extra)
 
 

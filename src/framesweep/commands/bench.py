@@ -77,7 +77,7 @@ def command(
     }
     console = Console()
     results = []
-    measured = _sweeps(folder, trials) if sweep else _measured(chosen, folder, full=full)
+    measured = _sweeps(folder, trials) if sweep else _measured(chosen, folder)
     for result in measured:
         results.append(result)
         console.print(json.dumps(result), soft_wrap=True, highlight=False, style="dim")
@@ -86,7 +86,7 @@ def command(
         write_text(json_path, json.dumps(results, indent=1))
 
 
-def _measured(chosen: dict[str, Any], folder: Path, *, full: bool) -> Iterator[dict[str, Any]]:
+def _measured(chosen: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
     from framesweep.bench.corpus import write_corpus
     from framesweep.bench.runs import help_seconds, measure_epoch_overhead, measure_scale
     from framesweep.bench.throughput import Case, measure_evaluation, measure_training
@@ -105,9 +105,8 @@ def _measured(chosen: dict[str, Any], folder: Path, *, full: bool) -> Iterator[d
         )
 
     cases = _cases(chosen, case)
-    for index, one in enumerate(cases):
-        loops = full or index == 0
-        yield measure_training(one, chosen["rounds"], chosen["steps"], loops=loops)
+    for one in cases:
+        yield measure_training(one, chosen["rounds"], chosen["steps"])
         yield from measure_evaluation(one, max(3, chosen["rounds"] // 2))
     yield measure_epoch_overhead(cases[-1])
     yield {"what": "help", "seconds": help_seconds()}

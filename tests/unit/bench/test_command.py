@@ -21,9 +21,8 @@ def case(tmp_path) -> Case:
 
 
 def test_training_against_its_baselines(case, capsys) -> None:
-    result = measure_training(case, rounds=2, steps=1, loops=True)
-    names = set(report.COLUMNS) | {"DataLoader, 2 workers"}
-    assert set(result["ratio"]) >= names
+    result = measure_training(case, rounds=2, steps=1)
+    assert set(result["ratio"]) >= set(report.COLUMNS)
     speeds = result["frames_per_second"]
     assert all(speed > 0 for speed in speeds.values())
     assert result["ratio"]["products"] == min(
