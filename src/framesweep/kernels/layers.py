@@ -34,12 +34,12 @@ def available(x: Tensor) -> bool:
 
 @cache
 def _rows() -> ModuleType | None:
-    """The compiled loops; None where numba or GNU OpenMP is missing."""
+    """The compiled loops; None where numba, GNU OpenMP or a place to keep them is missing."""
     if threads.library() is None:
         return None
     try:
         from framesweep.kernels import rows
-    except ImportError:
+    except (ImportError, RuntimeError):  # the latter where numba may write nowhere
         return None
     return rows
 

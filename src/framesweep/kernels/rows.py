@@ -17,13 +17,15 @@ float32 1 / (1 - p); to float32 coefficients (k, columns); and to matrices and s
 # numba gives the loops their types.
 # mypy: ignore-errors
 
+import zlib
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from llvmlite import binding
 from numba import carray, cfunc, njit, types
 
-from framesweep.kernels import threads
+from framesweep.kernels import scalars, threads
 from framesweep.kernels.scalars import (
     INLINE,
     OPTIONS,
@@ -46,8 +48,13 @@ _thread_number = types.ExternalFunction("omp_get_thread_num", types.int32())
 _num_threads = types.ExternalFunction("omp_get_num_threads", types.int32())
 
 
+# Numba finds compiled loops on disk by this file and by the constants a loop takes from
+# outside; so that it notices a change in `scalars` too, each loop takes this one.
+_SCALARS = zlib.crc32(Path(scalars.__file__).read_bytes())
+
+
 @njit(**INLINE)
-def _my_blocks(rows):
+def _my_blocks(rows, _scalars):
     """First block, end and stride of the blocks that are this thread's."""
     return _thread_number(), (rows + BLOCK_ROWS - 1) // BLOCK_ROWS, _num_threads()
 
@@ -65,12 +72,13 @@ def _kept(row_key, column, threshold):
 @cache
 def moments(dtype: type[np.generic]) -> int:
     """Address of: x -> (blocks, 2, columns) sums of x - x[0] and of its square."""
+    scalars_sum = _SCALARS
 
     @cfunc(_SIGNATURE, **OPTIONS)
     def region(job):
         rows, columns = carray(job[0], (2,), np.int64)
         x = carray(job[1], (rows, columns), dtype)
-        first, end, stride = _my_blocks(rows)
+        first, end, stride = _my_blocks(rows, scalars_sum)
         sums = carray(job[2], (end, 2, columns), np.float32)
         for block in range(first, end, stride):
             total, square = sums[block, 0], sums[block, 1]
@@ -88,6 +96,7 @@ def moments(dtype: type[np.generic]) -> int:
 @cache
 def forward(dtype: type[np.generic], activation: str) -> int:
     """Address of: dropout, center scale shift, x -> y."""
+    scalars_sum = _SCALARS
 
     @cfunc(_SIGNATURE, **OPTIONS)
     def region(job):
@@ -97,7 +106,7 @@ def forward(dtype: type[np.generic], activation: str) -> int:
         x = carray(job[3], (rows, columns), dtype)
         y = carray(job[4], (rows, columns), dtype)
         threshold, rescale = dropout[2], np.uint32(dropout[3]).view(np.float32)
-        first, end, stride = _my_blocks(rows)
+        first, end, stride = _my_blocks(rows, scalars_sum)
         for block in range(first, end, stride):
             for i in range(block * BLOCK_ROWS, min(rows, (block + 1) * BLOCK_ROWS)):
                 key = _row_key(dropout, i)
@@ -113,6 +122,7 @@ def forward(dtype: type[np.generic], activation: str) -> int:
 def reduce(dtype: type[np.generic], activation: str) -> int:
     """Address of: dropout, center scale shift, x, dL/dy -> (blocks, 2, columns) sums of
     dL/dz * (1 - p) and of that times x - center."""
+    scalars_sum = _SCALARS
 
     @cfunc(_SIGNATURE, **OPTIONS)
     def region(job):
@@ -122,7 +132,7 @@ def reduce(dtype: type[np.generic], activation: str) -> int:
         x = carray(job[3], (rows, columns), dtype)
         gradient = carray(job[4], (rows, columns), dtype)
         threshold = dropout[2]
-        first, end, stride = _my_blocks(rows)
+        first, end, stride = _my_blocks(rows, scalars_sum)
         sums = carray(job[5], (end, 2, columns), np.float32)
         for block in range(first, end, stride):
             total, product = sums[block, 0], sums[block, 1]
@@ -145,6 +155,7 @@ def reduce(dtype: type[np.generic], activation: str) -> int:
 def backward(dtype: type[np.generic], activation: str) -> int:
     """Address of: dropout, center scale shift a b c, x, dL/dy -> dL/dx, being
     a * dL/dz * (1 - p) + b * (x - center) + c."""
+    scalars_sum = _SCALARS
 
     @cfunc(_SIGNATURE, **OPTIONS)
     def region(job):
@@ -155,7 +166,7 @@ def backward(dtype: type[np.generic], activation: str) -> int:
         gradient = carray(job[4], (rows, columns), dtype)
         dx = carray(job[5], (rows, columns), dtype)
         threshold = dropout[2]
-        first, end, stride = _my_blocks(rows)
+        first, end, stride = _my_blocks(rows, scalars_sum)
         for block in range(first, end, stride):
             for i in range(block * BLOCK_ROWS, min(rows, (block + 1) * BLOCK_ROWS)):
                 key = _row_key(dropout, i)

@@ -1,7 +1,11 @@
 """The fused kernels against the plain modules, in float64, with the same dropout mask."""
 
 import math
+import os
+import shutil
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -210,3 +214,33 @@ def test_other_types_and_devices_are_left_to_the_plain_modules() -> None:
     assert not kernels.available(torch.zeros(4, 4, dtype=torch.float16))
     assert not kernels.available(torch.zeros(4, 4, device="meta"))
     assert not kernels.available(torch.zeros(1, 4))
+
+
+def test_loops_on_disk_are_found_by_what_is_compiled_into_them(tmp_path: Path) -> None:
+    package = tmp_path / "framesweep"
+    shutil.copytree(
+        Path(kernels.__file__).parents[1],
+        package,
+        ignore=lambda folder, names: [n for n in names if n == "__pycache__"],
+    )
+    script = (
+        "import torch; from torch import nn; from framesweep import kernels;"
+        "x = torch.full((2, 2), -1.0);"
+        "print(kernels.norm_activate_drop(x, nn.Identity(), 'leaky_relu', 0.0)[0, 0].item())"
+    )
+
+    def run() -> float:
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            check=True,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        )
+        return float(done.stdout)
+
+    assert run() == pytest.approx(-0.01)
+    source = package / "kernels" / "scalars.py"
+    source.write_text(source.read_text().replace("np.float32(0.01)", "np.float32(0.5)"))
+    assert run() == pytest.approx(-0.5)
