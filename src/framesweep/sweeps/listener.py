@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,6 +67,10 @@ class SweepListener:
         except Timeout:
             return
         config = self._config
+        if study.metric_names is None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that naming metrics is experimental
+                study.set_metric_names([config.objective, *config.further_objectives])
         self._tracker = open_tracker(
             replace(config.tracking, run_name=study.study_name),
             Path(config.outputs),
