@@ -11,6 +11,7 @@ KILLED = "killed"
 CONFIG = "config"
 
 FIRST_SIGNAL_EXIT = 128
+Z_95 = 1.96
 
 
 def reason_of(error: BaseException) -> str:
@@ -56,3 +57,11 @@ def death_of(returncode: int) -> str:
         return f"worker killed by {signal.Signals(-returncode).name}"
     except ValueError:
         return f"worker killed by signal {-returncode}"
+
+
+def wilson_lower_bound(hits: int, total: int) -> float:
+    """Lower end of the 95 % interval of a share (Wilson, 1927, JASA 22:209)."""
+    share, z2 = hits / total, Z_95**2
+    centre = share + z2 / (2 * total)
+    spread = Z_95 * (share * (1 - share) / total + z2 / (4 * total**2)) ** 0.5
+    return float((centre - spread) / (1 + z2 / total))

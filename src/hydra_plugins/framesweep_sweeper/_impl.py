@@ -5,16 +5,14 @@ from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import optuna
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
-from hydra.utils import instantiate
-from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from optuna.storages import BaseStorage
-from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.framesweep_sweeper._errors import FailedSweepError, SweepError
@@ -29,6 +27,14 @@ from hydra_plugins.framesweep_sweeper._sampling import (
     build_sampler,
     grid_size,
 )
+from hydra_plugins.framesweep_sweeper._settings import (
+    check,
+    custom_suggestions,
+    open_listener,
+    plain_dict,
+    read_directions,
+    unless_broken,
+)
 from hydra_plugins.framesweep_sweeper._signals import StopSignal, noting_signals
 from hydra_plugins.framesweep_sweeper._space import SearchSpace, read_space
 from hydra_plugins.framesweep_sweeper._storage import Heart, absolute, open_storage
@@ -37,16 +43,6 @@ from hydra_plugins.framesweep_sweeper._task import SERIAL_VARIABLE, TrialTask
 
 OVERRIDES = "overrides"
 """Attribute of a trial: the application's overrides that make its config."""
-
-NAME = re.compile(r"[\w.-]+")
-
-
-class _Silent:
-    """The listener of a sweep that has none."""
-
-    def on_start(self, study: Study, config: Any) -> None: ...
-    def on_trial_end(self, study: Study, trial: FrozenTrial) -> None: ...
-    def on_end(self, study: Study, status: Status) -> None: ...
 
 
 def run_sweep(
@@ -64,22 +60,23 @@ def run_sweep(
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     check(settings)
-    space = read_space(_plain_dict(settings["params"]), arguments)
+    space = read_space(plain_dict(settings["params"]), arguments)
+    make_sampler = partial(build_sampler, settings["sampler"], space)
+    total = int(min(settings["n_trials"], grid_size(make_sampler(0), space)))
+    pruner = plain_dict(settings["pruner"])
+    built_pruner = build_pruner(pruner)
     heartbeat = settings["heartbeat"]
     url = absolute(settings["storage"], config.hydra.runtime.cwd)
     lock = StorageLock(url)
     with lock.held():
         storage = open_storage(url, heartbeat)
         name = open_study(settings, storage, space, config)
-    make_sampler = partial(build_sampler, settings["sampler"], space)
-    total = int(min(settings["n_trials"], grid_size(make_sampler(0), space)))
-    study = optuna.load_study(
-        study_name=name, storage=storage, pruner=build_pruner(settings["pruner"])
-    )
-    pruner = _plain_dict(settings["pruner"])
+    study = optuna.load_study(study_name=name, storage=storage, pruner=built_pruner)
     trial_task = TrialTask(task, url, name, pruner, heartbeat)
     ledger = Ledger(study, storage, lock, make_sampler, settings["retries"], heartbeat)
     listener = open_listener(settings["listener"])
+    with lock.held():
+        listener.on_start(study, config)
     progress = open_progress()
     known = {f.name: settings[f.name] for f in fields(Rules)} | {"n_trials": total}
     sweep = Sweep(
@@ -89,15 +86,14 @@ def run_sweep(
         progress,
         Rules(**known),
         prepare=partial(prepare, space, hydra_context, config, custom_suggestions(settings)),
-        on_trial_end=lambda trial: listener.on_trial_end(study, trial),
+        on_trial_end=partial(unless_broken, listener.on_trial_end, study),
     )
-    return _follow(sweep, ledger, lock, listener, progress, total, config)
+    return _follow(sweep, ledger, listener, progress, total, config)
 
 
 def _follow(
     sweep: Sweep,
     ledger: Ledger,
-    lock: StorageLock,
     listener: Listener,
     progress: Progress,
     total: int,
@@ -109,48 +105,15 @@ def _follow(
     status: Status = "FAILED"
     with noting_signals() as stop:
         try:
-            with lock.held():
-                listener.on_start(study, config)
             sweep.run(stop)
             status = "KILLED" if stop.signum else "FINISHED"
         finally:
             progress.close()
             path = Path(config.hydra.sweep.dir, RESULTS)
             best = write_results(study, path)
-            listener.on_end(study, status)
+            unless_broken(listener.on_end, study, status)
     _conclude(ledger, best, path, progress, stop)
     return stop.signum
-
-
-def check(settings: dict[str, Any]) -> None:
-    """Raises SweepError for a number or a name that cannot be."""
-    least = {"n_trials": 1, "n_jobs": 1, "retries": 0, "heartbeat": 1, "stop_seconds": 0}
-    for key, bound in least.items():
-        if settings[key] < bound:
-            raise SweepError(
-                f"hydra.sweeper.{key}: must be {bound} or more; found {settings[key]}"
-            )
-    rate, name = settings["max_failure_rate"], settings["study_name"]
-    if not 0 <= rate <= 1:
-        raise SweepError(
-            f"hydra.sweeper.max_failure_rate: must be between 0 and 1; found {rate}"
-        )
-    if name is not None and not NAME.fullmatch(name):
-        raise SweepError(
-            "hydra.sweeper.study_name: names a directory, so letters, digits and . _ - only; "
-            f"found {name!r}"
-        )
-
-
-def read_directions(direction: Any) -> list[str]:
-    """The directions of `hydra.sweeper.direction`: one name, or a list of names."""
-    given = direction if isinstance(direction, list | ListConfig) else [direction]
-    names = [getattr(d, "name", str(d)) for d in given]
-    if not names or any(name not in ("minimize", "maximize") for name in names):
-        raise SweepError(
-            f"hydra.sweeper.direction: must be minimize or maximize, or a list; found {names}"
-        )
-    return names
 
 
 def open_study(
@@ -172,11 +135,6 @@ def open_study(
     return name
 
 
-def _plain_dict(config: DictConfig | None) -> dict[str, Any]:
-    plain = OmegaConf.to_container(config, resolve=True) if config else {}
-    return cast(dict[str, Any], plain)
-
-
 def _key_of_new(config: DictConfig) -> str:
     """What the user types for `hydra.sweeper.new`: the application may have its own key."""
     raw = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
@@ -194,25 +152,6 @@ def open_pool(
     if type(launcher) is BasicLauncher:
         return LocalPool(n_jobs, hydra_context, task)
     return LauncherPool(launcher)
-
-
-def custom_suggestions(settings: dict[str, Any]) -> Callable[[DictConfig, Any], Any] | None:
-    """The function of `hydra.sweeper.custom_search_space`, as the stock sweeper has it."""
-    target = settings["custom_search_space"]
-    if not target:
-        return None
-    function: Callable[[DictConfig, Any], Any] = instantiate(
-        {"_target_": target, "_partial_": True}, _execution_whitelist_=target
-    )
-    return function
-
-
-def open_listener(config: DictConfig | None) -> Listener:
-    """The application's listener; its config names the only target that may be built."""
-    if config is None:
-        return _Silent()
-    listener: Listener = instantiate(config, _execution_whitelist_=config._target_)
-    return listener
 
 
 def prepare(

@@ -20,7 +20,6 @@ from hydra_plugins.framesweep_sweeper._storage import Heart
 
 POLL_SECONDS = 0.5
 CLAIM_SECONDS = 2.0
-Z_95 = 1.96
 
 
 Status = Literal["FINISHED", "KILLED", "FAILED"]
@@ -201,7 +200,10 @@ class Sweep:
     def _check_failures(self) -> None:
         """Raises FailedSweepError once the failure rate is above its bound beyond chance."""
         ended = self._failed + len(self._seconds)
-        rate, most = wilson_lower_bound(self._failed, ended), self._rules.max_failure_rate
+        rate, most = (
+            _failures.wilson_lower_bound(self._failed, ended),
+            self._rules.max_failure_rate,
+        )
         if rate > most or self._failed >= self._rules.n_trials:
             raise FailedSweepError(
                 f"{self._failed} of {ended} trials failed, which is more than "
@@ -240,11 +242,3 @@ def _unexplained(ended: Ended, stopping: bool) -> Outcome:
     if stopping:
         return Outcome(_record.INTERRUPTED)
     return Outcome(_record.FAILED, reason=ended.reason, message=ended.message)
-
-
-def wilson_lower_bound(hits: int, total: int) -> float:
-    """Lower end of the 95 % interval of a share (Wilson, 1927, JASA 22:209)."""
-    share, z2 = hits / total, Z_95**2
-    centre = share + z2 / (2 * total)
-    spread = Z_95 * (share * (1 - share) / total + z2 / (4 * total**2)) ** 0.5
-    return float((centre - spread) / (1 + z2 / total))

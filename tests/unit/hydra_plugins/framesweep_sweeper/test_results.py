@@ -5,9 +5,9 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 from scipy.stats import binomtest
 
+from hydra_plugins.framesweep_sweeper._failures import wilson_lower_bound
 from hydra_plugins.framesweep_sweeper._progress import PlainProgress, clock, ended_line
 from hydra_plugins.framesweep_sweeper._results import leaders, standing, write_results
-from hydra_plugins.framesweep_sweeper._sweep import wilson_lower_bound
 
 
 def trial(state, values=None, x=0.5, **attrs):

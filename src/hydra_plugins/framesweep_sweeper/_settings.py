@@ -1,0 +1,89 @@
+"""The settings of `hydra.sweeper`: checked, and made into objects."""
+
+import logging
+import re
+from collections.abc import Callable
+from typing import Any, cast
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+from hydra_plugins.framesweep_sweeper._errors import SweepError
+from hydra_plugins.framesweep_sweeper._sweep import Listener, Status
+
+log = logging.getLogger(__name__)
+
+NAME = re.compile(r"[\w.-]+")
+
+
+def check(settings: dict[str, Any]) -> None:
+    """Raises SweepError for a number or a name that cannot be."""
+    least = {"n_trials": 1, "n_jobs": 1, "retries": 0, "heartbeat": 1, "stop_seconds": 0}
+    for key, bound in least.items():
+        if settings[key] < bound:
+            raise SweepError(
+                f"hydra.sweeper.{key}: must be {bound} or more; found {settings[key]}"
+            )
+    rate, name = settings["max_failure_rate"], settings["study_name"]
+    if not 0 <= rate <= 1:
+        raise SweepError(
+            f"hydra.sweeper.max_failure_rate: must be between 0 and 1; found {rate}"
+        )
+    if name is not None and not NAME.fullmatch(name):
+        raise SweepError(
+            "hydra.sweeper.study_name: names a directory, so letters, digits and . _ - only; "
+            f"found {name!r}"
+        )
+
+
+def read_directions(direction: Any) -> list[str]:
+    """The directions of `hydra.sweeper.direction`: one name, or a list of names."""
+    given = direction if isinstance(direction, list | ListConfig) else [direction]
+    names = [getattr(d, "name", str(d)) for d in given]
+    if not names or any(name not in ("minimize", "maximize") for name in names):
+        raise SweepError(
+            f"hydra.sweeper.direction: must be minimize or maximize, or a list; found {names}"
+        )
+    return names
+
+
+def plain_dict(config: DictConfig | None) -> dict[str, Any]:
+    plain = OmegaConf.to_container(config, resolve=True) if config else {}
+    return cast(dict[str, Any], plain)
+
+
+def custom_suggestions(settings: dict[str, Any]) -> Callable[[DictConfig, Any], Any] | None:
+    """The function of `hydra.sweeper.custom_search_space`, as the stock sweeper has it."""
+    target = settings["custom_search_space"]
+    if not target:
+        return None
+    function: Callable[[DictConfig, Any], Any] = instantiate(
+        {"_target_": target, "_partial_": True}, _execution_whitelist_=target
+    )
+    return function
+
+
+class _Silent:
+    """The listener of a sweep that has none."""
+
+    def on_start(self, study: Study, config: Any) -> None: ...
+    def on_trial_end(self, study: Study, trial: FrozenTrial) -> None: ...
+    def on_end(self, study: Study, status: Status) -> None: ...
+
+
+def open_listener(config: DictConfig | None) -> Listener:
+    """The application's listener; its config names the only target that may be built."""
+    if config is None:
+        return _Silent()
+    listener: Listener = instantiate(config, _execution_whitelist_=config._target_)
+    return listener
+
+
+def unless_broken(notify: Callable[..., None], *args: Any) -> None:
+    """Calls a listener once trials run: whatever becomes of it, the sweep goes on."""
+    try:
+        notify(*args)
+    except Exception as error:
+        log.warning("the sweep's listener failed (%s: %s)", type(error).__name__, error)
