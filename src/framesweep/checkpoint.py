@@ -12,7 +12,8 @@ from framesweep.errors import CheckpointError
 from framesweep.files import atomic_file
 
 FORMAT = 1
-LAST, BEST = "last.pt", "best.safetensors"
+FOLDER, LAST, BEST = "checkpoints", "last.pt", "best.safetensors"
+"""Folder in a run's directory, and the files in it."""
 
 
 class Checkpoints:

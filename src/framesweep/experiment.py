@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from framesweep import augment, averaging, hardware, model, optim, schedule
-from framesweep import model as network
+from framesweep import augment, averaging, hardware, layers, optim, schedule
 from framesweep.composition import flatten
 from framesweep.config import RunConfig
 from framesweep.data import store as stores
@@ -54,7 +53,7 @@ class Experiment:
     @property
     def widths(self) -> tuple[int, ...]:
         """Units of each hidden layer."""
-        return model.solve_widths(
+        return layers.solve_widths(
             self.config.model, self.train.window_dim, len(self.store.phones)
         )
 
@@ -168,7 +167,7 @@ def check(config: RunConfig) -> None:
         ConfigError: naming the key, its rule, the value and the fix.
     """
     stores.check(config.data)
-    network.check(config.model)
+    layers.check(config.model)
     optim.check(config.optim)
     augment.check(config.augment)
     hardware.check(config.hardware)

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from framesweep.checkpoint import BEST
+from framesweep.checkpoint import BEST, FOLDER
 from framesweep.composition import dump, flatten
 from framesweep.evaluation import Evaluation
 from framesweep.experiment import Experiment
@@ -83,7 +83,7 @@ def write_results(
     write_side(folder, experiment.store)
     write_text(folder / CONFIG, dump(experiment.config))
     (folder / WEIGHTS).unlink(missing_ok=True)
-    (folder / WEIGHTS).hardlink_to(directory / "checkpoints" / BEST)
+    (folder / WEIGHTS).hardlink_to(directory / FOLDER / BEST)
 
 
 def log_results(

@@ -4,7 +4,7 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from framesweep.checkpoint import BEST, Checkpoints, load_weights
+from framesweep.checkpoint import BEST, FOLDER, Checkpoints, load_weights
 from framesweep.composition import dump, load
 from framesweep.config import RunConfig
 from framesweep.console import EpochBar, log_epoch
@@ -28,9 +28,6 @@ from framesweep.training import Progress, fit
 from hydra_plugins.framesweep_sweeper import TrialPruned, report, restore
 
 log = logging.getLogger(__name__)
-
-CHECKPOINTS = "checkpoints"
-"""Folder in a run's directory."""
 
 RESUMABLE = ("train.epochs", "train.patience", "train.max_minutes", "train.checkpoint_minutes")
 RESUMABLE_GROUPS = ("tracking.", "hardware.", "data.root", "data.cache", "outputs")
@@ -162,7 +159,7 @@ def _fit(
             experiment.train,
             experiment.dev_metrics,
             experiment.plan,
-            Checkpoints(directory / CHECKPOINTS, experiment.identity),
+            Checkpoints(directory / FOLDER, experiment.identity),
             listener,
         )
     finally:
@@ -170,7 +167,7 @@ def _fit(
 
 
 def _evaluate_best(experiment: Experiment, directory: Path) -> Evaluation:
-    load_weights(experiment.parts.evaluated, directory / CHECKPOINTS / BEST)
+    load_weights(experiment.parts.evaluated, directory / FOLDER / BEST)
     return experiment.evaluate(experiment.dev)
 
 

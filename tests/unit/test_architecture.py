@@ -24,7 +24,7 @@ FLOORS = [
         "widths",
         "credentials",
     ],
-    ["composition", "kernels", "data"],
+    ["composition", "kernels", "data", "layers"],
     [
         "model",
         "optim",
@@ -44,13 +44,6 @@ FLOORS = [
     ["reruns", "bench"],
     ["commands"],
     ["cli"],
-]
-DATA_FLOORS = [
-    ["corpus", "pickles", "fbank"],
-    ["prepared", "hw1p2", "folders", "demo"],
-    ["normalize"],
-    ["store"],
-    ["windows", "corpora"],
 ]
 LIGHT = ["framesweep.cli", "framesweep.config", "framesweep.composition", "framesweep.errors"]
 HEAVY = {"torch", "mlflow", "sklearn", "matplotlib", "optuna", "pandas", "numpy", "numba"}

@@ -11,7 +11,8 @@ from torch import nn
 import options
 from framesweep.config import ModelConfig
 from framesweep.errors import ConfigError
-from framesweep.model import MLP, build_model, check, solve_widths
+from framesweep.layers import check, solve_widths
+from framesweep.model import MLP, build_model
 
 INPUT_DIM, NUM_CLASSES = 24, 5
 
