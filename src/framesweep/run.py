@@ -105,14 +105,18 @@ def resume(
     if not path.exists():
         raise CheckpointError(path, "must exist for the run to be continued")
     config = load(path.read_text(encoding="utf-8"), overrides, path)
-    fixed_length = config.optim.schedule in ("onecycle", "cosine")
+    fixed_length = (
+        config.optim.schedule in ("onecycle", "cosine")
+        or config.train.final_batch_size is not None
+        or config.train.average == "swa"
+    )
     for override in overrides:
         key = override.split("=")[0]
         allowed = key in RESUMABLE or key.startswith(RESUMABLE_GROUPS)
         if not allowed or (key == "train.epochs" and fixed_length):
             raise ConfigError(
                 key,
-                f"cannot change when a run is continued (schedule {config.optim.schedule})",
+                "cannot change when a run is continued, or what came before would differ",
                 found=override,
                 fix="Start a new run for it.",
             )

@@ -3,7 +3,7 @@
 import pytest
 
 from framesweep.errors import ConfigError, UserError
-from framesweep.run import run
+from framesweep.run import resume, run
 from integration.conftest import TINY
 
 
@@ -26,6 +26,7 @@ from integration.conftest import TINY
         "train.checkpoint_minutes=-1",
         "train.max_minutes=nan",
         "objective=dev/acuracy",
+        "objective=model/params",
         "further_objectives=[nothing]",
         "hardware.threads=0",
         "hardware.precision=fp16",
@@ -49,3 +50,14 @@ def test_bad_values_name_their_key(compose, hw1p2_root, tmp_path, override):
 def test_missing_roots(compose, tmp_path, data, root):
     with pytest.raises(UserError, match=r"data.root|/nowhere"):
         run(compose(f"data={data}", f"data.root={root}", *TINY), tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    "setting", ["optim.schedule=onecycle", "train.final_batch_size=128", "train.average=swa"]
+)
+def test_a_run_planned_for_its_length_keeps_it(compose, hw1p2_root, tmp_path, setting):
+    data = ["data=hw1p2", f"data.root={hw1p2_root}"]
+    directory = tmp_path / "run"
+    run(compose(*data, *TINY, "model.widths=[8,8]", setting), directory)
+    with pytest.raises(ConfigError, match=r"train\.epochs: cannot change"):
+        resume(str(directory), ["train.epochs=2"], None, tmp_path)
