@@ -10,7 +10,7 @@ train: $(STAMP)
 	$(BIN)/python train.py
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not heavy"
+	$(BIN)/python -m pytest -m "not heavy" --numprocesses auto --dist loadfile
 
 # With servers and a browser; .ci/packages installs what they need on Debian.
 test-heavy: $(STAMP)
