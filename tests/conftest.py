@@ -27,3 +27,12 @@ def tracked_outputs(tmp_path, mlflow_database) -> Path:
     outputs.mkdir()
     shutil.copy(mlflow_database, outputs)
     return outputs
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """A PostgreSQL server; each test makes a database of its own in it."""
+    from servers import postgres
+
+    with postgres() as server:
+        yield server
