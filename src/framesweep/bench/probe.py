@@ -54,21 +54,16 @@ def memory() -> dict[str, int]:
 
 def _train(experiment: Any, num_steps: int) -> dict[str, float]:
     """Trains, and gives when the first and the last step were done."""
+    from framesweep.bench.listening import Silence
     from framesweep.checkpoint import Checkpoints
     from framesweep.errors import Interrupted
     from framesweep.training import fit
 
     times: list[float] = []
 
-    class Listener:
-        def on_restore(self, history: list[dict[str, float]]) -> None:
-            pass
-
+    class Listener(Silence):
         def on_step(self, epoch: int, step: int, num_steps: int) -> None:
             times.append(time.monotonic())
-
-        def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
-            pass
 
         def stop_signal(self) -> int:
             return 2 if len(times) >= num_steps else 0

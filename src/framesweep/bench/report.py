@@ -79,3 +79,24 @@ def sweep_table(results: Iterable[dict[str, Any]]) -> Table:
             f"{result['pause seconds']:.2f}",
         )
     return table
+
+
+def accuracy_table(results: Iterable[dict[str, Any]]) -> Table:
+    """Dev accuracy by precision and modules, over seeds."""
+    table = Table(title="Dev accuracy", title_justify="left")
+    for heading in ("", "modules", "epochs", "each seed", "mean", "deviation"):
+        table.add_column(
+            heading, justify="right" if heading in ("mean", "deviation") else "left"
+        )
+    for result in results:
+        table.add_row(
+            result["model"],
+            str(result["context"]),
+            result["precision"],
+            result["modules"],
+            str(result["epochs"]),
+            " ".join(f"{value:.4f}" for value in result["dev/accuracy"]),
+            f"{result['mean']:.4f}",
+            f"{result['deviation']:.4f}",
+        )
+    return table

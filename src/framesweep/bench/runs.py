@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from framesweep.bench.corpus import write_corpus
+from framesweep.bench.listening import Silence
 from framesweep.bench.throughput import Case
 from framesweep.checkpoint import Checkpoints
 from framesweep.config import TrackingConfig
@@ -135,7 +136,7 @@ def measure_epoch_overhead(case: Case, num_epochs: int = 2) -> dict[str, Any]:
     }
 
 
-class _EpochTimes:
+class _EpochTimes(Silence):
     """Tracks epochs as a run does, and notes how long they take in all."""
 
     def __init__(self, tracker: Tracker) -> None:
@@ -147,13 +148,7 @@ class _EpochTimes:
     def on_restore(self, history: list[dict[str, float]]) -> None:
         self._started = time.perf_counter()
 
-    def on_step(self, epoch: int, step: int, num_steps: int) -> None:
-        pass
-
     def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
         self._tracker.log_epoch(epoch, metrics)
         self.metrics.append(metrics)
         self.seconds = time.perf_counter() - self._started
-
-    def stop_signal(self) -> int:
-        return 0

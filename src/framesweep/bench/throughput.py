@@ -13,6 +13,7 @@ import torch
 from framesweep.bench import baselines
 from framesweep.bench.baselines import products_alone, wait_for
 from framesweep.bench.corpus import NUM_CLASSES
+from framesweep.bench.listening import Silence
 from framesweep.bench.timing import Contender, Speeds
 from framesweep.checkpoint import Checkpoints
 from framesweep.composition import compose
@@ -151,7 +152,7 @@ def _train_in_turns(experiment: Experiment, turns: "_Turns") -> Speeds:
     raise AssertionError("training ended before it was measured")
 
 
-class _Turns:
+class _Turns(Silence):
     """Listens to `fit`, and after every few steps lets the baselines have their turn."""
 
     def __init__(
@@ -170,9 +171,6 @@ class _Turns:
         self._done = -WARM_STEPS
         self._started = math.nan
 
-    def on_restore(self, history: list[dict[str, float]]) -> None:
-        pass
-
     def on_step(self, epoch: int, step: int, num_steps: int) -> None:
         self._done += 1
         if step == num_steps:
@@ -188,9 +186,6 @@ class _Turns:
             return
         self._done = min(self._done, 0)
         self._started = self.speeds.clock()
-
-    def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
-        pass
 
     def stop_signal(self) -> int:
         return 2 if len(self.speeds.rounds.get("train", ())) == self._rounds else 0

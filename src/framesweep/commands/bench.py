@@ -24,6 +24,9 @@ TRAIN_FRAMES = 200_000
 SWEEP_FRAMES = 50_000
 """Frames of the corpus that trials are trained on."""
 
+ACCURACY_DATA = ("data=demo",)
+"""What accuracies are compared on: random frames teach nothing."""
+
 
 @click.command()
 @click.option("--full", is_flag=True, help="Every model, precision, context and size: hours.")
@@ -40,6 +43,9 @@ SWEEP_FRAMES = 50_000
     help="Count the process's own seconds: for a busy machine, with --threads 1.",
 )
 @click.option("--sweep", is_flag=True, help="Measure sweeps instead.")
+@click.option("--accuracy", is_flag=True, help="Measure instead what speed costs in accuracy.")
+@click.option("--seeds", default=3, show_default=True, help="Trainings of each kind.")
+@click.option("--epochs", default=2, show_default=True, help="Length of each.")
 @click.option("--trials", default=8, show_default=True, help="Trials of each sweep.")
 @click.option(
     "--folder",
@@ -56,6 +62,9 @@ def command(
     full: bool,
     sweep: bool,
     trials: int,
+    accuracy: bool,
+    seeds: int,
+    epochs: int,
     folder: Path,
     json_path: Path | None,
     **options: Any,
@@ -77,7 +86,10 @@ def command(
     }
     console = Console()
     results = []
-    measured = _sweeps(folder, trials) if sweep else _measured(chosen, folder)
+    if accuracy:
+        measured = _accuracies(chosen, folder, seeds, epochs)
+    else:
+        measured = _sweeps(folder, trials) if sweep else _measured(chosen, folder)
     for result in measured:
         results.append(result)
         console.print(json.dumps(result), soft_wrap=True, highlight=False, style="dim")
@@ -138,6 +150,24 @@ def _sweeps(folder: Path, trials: int) -> Iterator[dict[str, Any]]:
         yield measure_workers(root, num_jobs, threads, trials)
 
 
+def _accuracies(
+    chosen: dict[str, Any], folder: Path, seeds: int, epochs: int
+) -> Iterator[dict[str, Any]]:
+    from framesweep.bench.accuracy import VARIANTS, measure_accuracy
+
+    overrides = [
+        *ACCURACY_DATA,
+        f"train.epochs={epochs}",
+        f"hardware.threads={chosen.get('threads') or 'null'}",
+        f"outputs={folder.absolute()}",
+    ]
+    models, contexts = (chosen[key].split(",") for key in ("models", "contexts"))
+    for model, context, (precision, modules) in product(models, contexts, VARIANTS):
+        network = [f"model={model}", f"data.context={context}"]
+        measured = measure_accuracy(precision, modules, range(seeds), [*overrides, *network])
+        yield {"model": model, "context": int(context), **measured}
+
+
 def _show(console: Any, results: list[dict[str, Any]]) -> None:
     from framesweep.bench import report
 
@@ -145,6 +175,7 @@ def _show(console: Any, results: list[dict[str, Any]]) -> None:
         report.throughput_table: ("train", "evaluate", "predict"),
         report.scale_table: ("scale",),
         report.sweep_table: ("sweep",),
+        report.accuracy_table: ("accuracy",),
     }
     for table, kinds in groups.items():
         rows = [result for result in results if result["what"] in kinds]

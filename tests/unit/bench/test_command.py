@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from framesweep.bench import report
+from framesweep.bench.accuracy import VARIANTS
 from framesweep.bench.corpus import write_corpus
 from framesweep.bench.runs import measure_epoch_overhead
 from framesweep.bench.throughput import Case, measure_evaluation, measure_training
@@ -80,3 +81,15 @@ def test_sweep_bench(tiny, tmp_path) -> None:
     results = json.loads((tmp_path / "results.json").read_text())
     assert [(r["n_jobs"], r["threads"], r["trials"]) for r in results] == [(1, 2, 3), (2, 1, 3)]
     assert all(r["trials per hour"] > 0 for r in results)
+
+
+def test_accuracy_bench(tiny, tmp_path, monkeypatch) -> None:
+    root = write_corpus(tmp_path, 2500, feature_dim=8)
+    monkeypatch.setattr(bench, "ACCURACY_DATA", ("data=hw1p2", f"data.root={root}"))
+    arguments = "--accuracy --models small --contexts 1 --seeds 1 --epochs 1 --threads 1"
+    done = CliRunner().invoke(bench.command, [*tiny, *arguments.split()])
+    assert done.exit_code == 0, done.output
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert [(r["precision"], r["modules"]) for r in results] == list(VARIANTS)
+    assert all(0 < r["mean"] < 1 for r in results)
+    assert "Dev accuracy" in done.output
