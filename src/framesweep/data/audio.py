@@ -1,13 +1,12 @@
 """Sound files of any format, rate and number of channels as mono samples at one rate."""
 
-import math
 from pathlib import Path
 
 import numpy as np
 import soundfile
-from scipy.signal import resample_poly
 
 from framesweep.data.corpus import Array
+from framesweep.data.resampling import resampled
 from framesweep.errors import DataError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".sph", ".aiff", ".aif", ".au", ".mp3", ".opus")
@@ -44,9 +43,7 @@ def read_sound(path: Path, sample_rate: int) -> tuple[Array, int]:
     mono = samples.mean(axis=1, dtype=np.float32)
     if own_rate == sample_rate:
         return mono, own_rate
-    common = math.gcd(own_rate, sample_rate)
-    resampled = resample_poly(mono, sample_rate // common, own_rate // common)
-    return np.asarray(resampled, dtype=np.float32), own_rate
+    return np.asarray(resampled(mono, own_rate, sample_rate), dtype=np.float32), own_rate
 
 
 def _not_sound(path: Path, error: Exception) -> DataError:

@@ -13,14 +13,13 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from scipy.fft import next_fast_len
-from scipy.signal import resample_poly
 
 from framesweep.config import DemoConfig
 from framesweep.data.arpabet import NOISE, SILENCE
 from framesweep.data.corpus import SPLITS, Array, Utterance
 from framesweep.data.espeak import Espeak
 from framesweep.data.fbank import FeatureOptions, frame_centres, mel_features
+from framesweep.data.resampling import resampled
 from framesweep.data.spoken import Spoken, joined, spoken, whole
 from framesweep.errors import ConfigError
 from framesweep.phones import ARPABET_71, PhoneSet
@@ -141,6 +140,8 @@ def voices_of(split: str) -> list[str]:
 
 def coloured_noise(num_samples: int, random: np.random.Generator) -> Array:
     """(N,) noise of root mean square 1, its power falling by 0 to 6 dB an octave."""
+    from scipy.fft import next_fast_len  # slow to import, and a prepared corpus needs none
+
     size = next_fast_len(num_samples, real=True)
     spectrum = np.fft.rfft(random.standard_normal(size))
     spectrum *= np.maximum(np.arange(len(spectrum)), 1.0) ** -random.uniform(0.0, 1.0)
@@ -162,13 +163,10 @@ def _record(espeak: Espeak, text: str, voice: str, random: np.random.Generator) 
 
 
 def _resampled(clip: Spoken, own_rate: int) -> Spoken:
-    common = math.gcd(SAMPLE_RATE, own_rate)
-    samples = resample_poly(
-        clip.samples.astype(np.float64), SAMPLE_RATE // common, own_rate // common
-    )
+    samples = resampled(clip.samples.astype(np.float64), own_rate, SAMPLE_RATE)
     starts = np.round(clip.starts * (SAMPLE_RATE / own_rate)).astype(np.int64)
-    resampled = Spoken(samples, starts, clip.labels)
-    return replace(resampled, samples=samples / _rms(resampled.speech))
+    changed = Spoken(samples, starts, clip.labels)
+    return replace(changed, samples=samples / _rms(changed.speech))
 
 
 def _quiet(random: np.random.Generator) -> Spoken:
