@@ -98,10 +98,13 @@ def test_servers_come_up_and_go_down(shell, command):
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert "http://127.0.0.1:" in process.stdout.readline()
-    process.send_signal(signal.SIGINT)
-    process.stdout.close()
-    assert process.wait(timeout=60) in (0, 130)
+    try:
+        assert "http://127.0.0.1:" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        process.stdout.close()
+        assert process.wait(timeout=60) in (0, 130)
+    finally:
+        process.kill()
 
 
 @pytest.mark.parametrize("command", SETUP)

@@ -34,4 +34,4 @@ def faults(mode: str) -> int:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc's")
 def test_kept_blocks_cost_no_page_faults() -> None:
-    assert faults("keep") < 100 < faults("give back")
+    assert 10 * faults("keep") < faults("give back")
