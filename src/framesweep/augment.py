@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from framesweep.config import AugmentConfig
+from framesweep.distributed import share_of
 from framesweep.errors import ConfigError
 
 MAX_MASKS = 100
@@ -55,19 +56,22 @@ class SpecAugment:
 
     def _disturb(self, frames: Tensor) -> None:
         """Shifts, gains and noise on (B, frames, bins), in place."""
-        num_windows, _, num_bins = frames.shape
+        # Drawn for the whole batch, of which these may be one process's part.
+        part = share_of(frames)
+        num_bins, device = frames.shape[2], frames.device
         if self.shift:
             moves = torch.randint(
-                -self.shift, self.shift + 1, (num_windows, 1, 1), device=frames.device
+                -self.shift, self.shift + 1, (part.total, 1, 1), device=device
             )
-            bins = torch.arange(num_bins, device=frames.device) + moves
+            bins = torch.arange(num_bins, device=device) + part.of(moves)
             sources = bins.clamp_(0, num_bins - 1).expand_as(frames)
             frames.copy_(frames.gather(2, sources))
         if self.gain:
-            offsets = torch.randn(num_windows, 1, num_bins, device=frames.device)
-            frames.add_(offsets, alpha=self.gain)
+            offsets = torch.randn(part.total, 1, num_bins, device=device)
+            frames.add_(part.of(offsets), alpha=self.gain)
         if self.noise:
-            frames.add_(torch.randn_like(frames), alpha=self.noise)
+            noise = frames.new_empty(part.total, *frames.shape[1:]).normal_()
+            frames.add_(part.of(noise), alpha=self.noise)
 
 
 def build_augment(config: AugmentConfig, context: int, feature_dim: int) -> SpecAugment | None:
@@ -126,9 +130,10 @@ def check(config: AugmentConfig) -> None:
 
 def _kept(windows: Tensor, length: int, num_masks: int, max_width: int) -> Tensor:
     """(B, length) of ones, and zeros where one of a window's masks lies."""
-    uniform = torch.rand(2, len(windows), num_masks, 1, device=windows.device)
-    widths = (uniform[0] * (max_width + 1)).floor()
-    starts = (uniform[1] * (length - widths + 1)).floor()
+    part = share_of(windows)
+    uniform = torch.rand(2, part.total, num_masks, 1, device=windows.device)
+    widths = (part.of(uniform[0]) * (max_width + 1)).floor()
+    starts = (part.of(uniform[1]) * (length - widths + 1)).floor()
     places = torch.arange(length, device=windows.device)
     masked = (places >= starts) & (places < starts + widths)
     return (~masked.any(dim=1)).to(windows.dtype)

@@ -70,6 +70,22 @@ class Checkpoints:
             save_file({k: v.contiguous() for k, v in model.state_dict().items()}, temporary)
 
 
+class NoCheckpoints(Checkpoints):
+    """For a process that leaves the keeping of checkpoints to another."""
+
+    def __init__(self) -> None:
+        pass
+
+    def save(self, state: dict[str, Any]) -> None:
+        pass
+
+    def load(self) -> dict[str, Any] | None:
+        return None
+
+    def save_best(self, model: nn.Module) -> None:
+        pass
+
+
 def load_weights(model: nn.Module, path: Path) -> None:
     """Loads weights from a safetensors file into `model`, all of them or none.
 

@@ -46,6 +46,12 @@ MENDABLE = {
 }
 """System errors that are the user's to mend: no space, no permission, no place."""
 
+NO_RUN = {
+    *("--help", "-h", "--hydra-help", "--version", "--info", "-i", "--cfg", "-c"),
+    *("--shell-completion", "-sc", "--multirun", "-m"),
+}
+"""Options with which train.py trains nothing, or many times."""
+
 register()
 
 
@@ -70,11 +76,28 @@ def _job(config: DictConfig) -> Any:
 
 def train() -> None:
     """Composes, trains or sweeps as sys.argv says, and exits."""
+    if _follows():
+        sys.exit(_guarded(_follow))
     # Hydra then raises what it would print with a traceback; `_guarded` words it.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     if any(argument.startswith("resume=") for argument in sys.argv[1:]):
         sys.exit(_guarded(lambda: _resume(sys.argv[1:])))
     sys.exit(_guarded(_job))
+
+
+def _follows() -> bool:
+    """Whether this process is one that follows another in training the same network."""
+    if os.environ.get("RANK", "0") == "0" or "MASTER_ADDR" not in os.environ:
+        return False
+    if any(argument.partition("=")[0] in NO_RUN for argument in sys.argv[1:]):
+        sys.exit(0)  # the first process answers
+    return True
+
+
+def _follow() -> None:
+    from framesweep.following import follow
+
+    follow()
 
 
 def _resume(arguments: list[str]) -> None:

@@ -8,6 +8,7 @@ FramesweepError
 │   ├── CheckpointError     a checkpoint that is missing, damaged or of another model
 │   └── TrackingError       a run, experiment or tracking server that cannot be had
 ├── NonFiniteLossError      the training loss became NaN or infinite
+├── RankLostError           another process of the same run ended or stopped answering
 └── Interrupted             SIGINT or SIGTERM; exit code 128 + the signal's number
 """
 
@@ -81,6 +82,10 @@ class TrackingError(UserError):
 
 class NonFiniteLossError(FramesweepError):
     """The training loss became NaN or infinite; the last good checkpoint is kept."""
+
+
+class RankLostError(FramesweepError):
+    """Another process of this run ended or stopped answering; the last checkpoint is kept."""
 
 
 class Interrupted(FramesweepError):  # noqa: N818 - a wish, not an error

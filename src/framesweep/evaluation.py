@@ -9,6 +9,7 @@ from torch.nn import functional
 
 from framesweep import metrics
 from framesweep.data.windows import Windows
+from framesweep.distributed import ALONE, Ranks
 from framesweep.hardware import Hardware
 from framesweep.model import MLP
 from framesweep.phones import FOLDINGS, PhoneSet, foldings
@@ -71,19 +72,21 @@ def evaluate(
     windows: Windows,
     hardware: Hardware,
     phones: PhoneSet,
+    ranks: Ranks = ALONE,
 ) -> Evaluation:
-    """Runs `model` over all frames of labelled `windows`."""
+    """Runs `model` over all frames of labelled `windows`, which `ranks` share out."""
     device = windows.device
     confusion = torch.zeros(len(phones), len(phones), dtype=torch.int64, device=device)
     loss_sum = torch.zeros((), dtype=hardware.sum_dtype, device=device)
     edges = torch.zeros(2, dtype=torch.int64, device=device)
-    for frames, logits in forward(model, windows, hardware):
+    for frames, logits in forward(model, windows, hardware, ranks):
         labels = windows.labels(frames)
         predictions = logits.argmax(dim=1)
         metrics.confusion_update(confusion, labels, predictions)
         loss_sum += functional.cross_entropy(logits, labels, reduction="sum")
         edge = windows.edges(frames)
         edges += torch.stack((edge & (labels == predictions), edge)).sum(dim=1)
+    ranks.add_up(confusion, loss_sum, edges)
     edge_correct, num_edges = edges.tolist()
     return Evaluation(
         split=windows.name,
@@ -97,13 +100,17 @@ def evaluate(
 
 @torch.no_grad()
 def forward(
-    model: nn.Module, windows: Windows, hardware: Hardware
+    model: nn.Module, windows: Windows, hardware: Hardware, ranks: Ranks = ALONE
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yields (B,) frame numbers and (B, C) float32 logits, over all frames in order."""
+    """Yields (B,) frame numbers and (B, C) float32 logits, over all frames in order.
+
+    Of several ranks each gets every so many batches.
+    """
     was_training = model.training
     model.eval()
     network = model.folded(hardware.input_dtype) if isinstance(model, MLP) else model
-    for start in range(0, windows.num_frames, BATCH_FRAMES):
+    first, every = ranks.rank * BATCH_FRAMES, ranks.size * BATCH_FRAMES
+    for start in range(first, windows.num_frames, every):
         stop = min(start + BATCH_FRAMES, windows.num_frames)
         frames = torch.arange(start, stop, device=windows.device)
         with hardware.autocast():

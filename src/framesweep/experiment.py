@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from framesweep.data import store as stores
 from framesweep.data.corpora import build_corpus
 from framesweep.data.store import FrameStore
 from framesweep.data.windows import Windows
+from framesweep.distributed import ALONE, Ranks, mean_loss
 from framesweep.errors import ConfigError
 from framesweep.evaluation import METRICS, Evaluation, evaluate, log_posteriors
 from framesweep.plan import Plan, objective_sign, steps_per_epoch
@@ -53,19 +55,19 @@ class Experiment:
     @property
     def widths(self) -> tuple[int, ...]:
         """Units of each hidden layer."""
-        return layers.solve_widths(
-            self.config.model, self.train.window_dim, len(self.store.phones)
-        )
+        model, num_frames = self.config.model, 2 * self.config.data.context + 1
+        num_classes = len(self.store.phones)
+        return layers.solve_widths(model, self.train.window_dim, num_classes, num_frames)
 
     @property
     def num_params(self) -> int:
         """Parameters of the network."""
         return sum(parameter.numel() for parameter in self.parts.model.parameters())
 
-    def evaluate(self, windows: Windows) -> Evaluation:
-        """Measures the network as it is on labelled windows."""
+    def evaluate(self, windows: Windows, ranks: Ranks = ALONE) -> Evaluation:
+        """Measures the network as it is on labelled windows, which `ranks` share out."""
         phones = self.store.phones
-        return evaluate(self.parts.evaluated, windows, self.parts.hardware, phones)
+        return evaluate(self.parts.evaluated, windows, self.parts.hardware, phones, ranks)
 
     def smoothed_accuracy(self) -> float | None:
         """dev/smoothed_accuracy of the network as it is, or None where train.smooth says no.
@@ -84,12 +86,12 @@ class Experiment:
         return float((smoother(posteriors, dev.lengths) == dev.labels).mean())
 
     def dev_metrics(self) -> dict[str, float]:
-        """The dev metrics of the network as it is."""
-        return self.evaluate(self.dev).metrics()
+        """The dev metrics of the network as it is, the same for all ranks."""
+        return self.evaluate(self.dev, self.parts.ranks).metrics()
 
 
-def build_experiment(config: RunConfig) -> Experiment:
-    """Reads or prepares the data and builds everything that trains on it.
+def build_experiment(config: RunConfig, ranks: Ranks = ALONE) -> Experiment:
+    """Reads or prepares the data and builds everything that trains on it, in this process.
 
     Raises:
         ConfigError: a key breaks its rule.
@@ -119,13 +121,22 @@ def build_experiment(config: RunConfig) -> Experiment:
             steps_per_epoch(train.num_frames, config.train.batch_size),
             maximize=objective_sign(config.objective) > 0,
         ),
-        loss=optim.loss_function(config.optim, _class_weights(config, store, resources)),
+        loss=_loss(config, _class_weights(config, store, resources), ranks),
         clip=partial(optim.clip_gradients, config.optim),
         augment=augment.build_augment(config.augment, config.data.context, store.feature_dim),
         hardware=resources,
         average=averaging.build_average(config.train, network, total_steps),
+        ranks=ranks,
     )
     return Experiment(config, store, train, dev, parts, plan, identity(config, store))
+
+
+def _loss(
+    config: RunConfig, weights: Tensor | None, ranks: Ranks
+) -> Callable[[Tensor, Tensor], Tensor]:
+    if ranks.size == 1:
+        return optim.loss_function(config.optim, weights)
+    return mean_loss(optim.loss_function(config.optim, weights, "sum"), weights)
 
 
 def _class_weights(

@@ -15,6 +15,9 @@ from framesweep.errors import ConfigError
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
+MAX_PROCESSES = 256
+"""Processes of one run on one machine."""
+
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 _BF16_FLAGS = ("avx512_bf16", "amx_bf16", "bf16")
 """Processor flags (x86, x86, ARM) of products in bf16; without them it is only emulated."""
@@ -94,8 +97,10 @@ def resolve(config: HardwareConfig) -> Hardware:
     check(config)
     device = _device(config.device)
     precision = _precision(device, config.precision)
-    threads = config.threads or usable_cores()
+    threads = config.threads or max(1, usable_cores() // config.processes)
     torch.set_num_threads(threads)
+    if device.type == "cuda":
+        _take_card(config.processes)
     kernels.keep_freed_blocks()
     if device.type != "cpu":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # or cuBLAS may vary
@@ -103,6 +108,15 @@ def resolve(config: HardwareConfig) -> Hardware:
         # Filling every new tensor with NaN would cost a pass over memory each.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     return Hardware(device, precision, threads, config.compile)
+
+
+def _take_card(processes: int) -> None:
+    """Lets each of several processes on this machine have a graphics card of its own."""
+    place = int(os.environ.get("LOCAL_RANK", "0"))
+    if max(place + 1, processes) > (cards := torch.cuda.device_count()):
+        rule = f"must be at most this machine's {cards} graphics cards"
+        raise ConfigError("hardware.processes", rule, found=processes)
+    torch.cuda.set_device(place)
 
 
 def check(config: HardwareConfig) -> None:
@@ -117,6 +131,16 @@ def check(config: HardwareConfig) -> None:
             "must be between 1 and 1024",
             found=config.threads,
             fix="Use null for all cores.",
+        )
+    if not 1 <= config.processes <= MAX_PROCESSES:
+        raise ConfigError(
+            "hardware.processes",
+            f"must be between 1 and {MAX_PROCESSES}",
+            found=config.processes,
+        )
+    if config.timeout_minutes <= 0:
+        raise ConfigError(
+            "hardware.timeout_minutes", "must be above 0", found=config.timeout_minutes
         )
     if config.compile and not shutil.which(os.environ.get("CXX", "g++")):
         raise ConfigError(

@@ -9,8 +9,8 @@ from framesweep.evaluation import Evaluation
 from framesweep.experiment import Experiment
 from framesweep.files import write_text
 from framesweep.prediction import CONFIG, WEIGHTS, write_side
+from framesweep.tally import Progress
 from framesweep.tracking import Tracker
-from framesweep.training import Progress
 
 log = logging.getLogger(__name__)
 
@@ -29,12 +29,13 @@ def log_start(experiment: Experiment) -> None:
     )
     log.info("%s: %s; %d phones", store.name, sizes, len(store.phones))
     log.info(
-        "network: %s, %s parameters, context %d; %s on %s, %d threads",
+        "network: %s, %s parameters, context %d; %s on %s, %s%d threads",
         "-".join(str(width) for width in experiment.widths),
         f"{experiment.num_params:,}",
         config.data.context,
         resources.precision,
         resources.device,
+        f"{num_ranks} processes of " if (num_ranks := experiment.parts.ranks.size) > 1 else "",
         resources.threads,
     )
 
@@ -50,6 +51,7 @@ def log_config(tracker: Tracker, experiment: Experiment, directory: Path) -> Non
             "derived.num_params": experiment.num_params,
             "derived.device": str(resources.device),
             "derived.precision": resources.precision,
+            "derived.processes": experiment.parts.ranks.size,
         }
     )
     tracker.log_artifact(directory / CONFIG)

@@ -2,14 +2,15 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from framesweep import kernels
+from framesweep import distributed, kernels
 from framesweep.config import ModelConfig
-from framesweep.layers import layer_dropouts, solve_widths
+from framesweep.layers import Convolution, convolutions, layer_dropouts, solve_widths
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -22,15 +23,30 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
 class BatchNorm(nn.BatchNorm1d):
     """Batch norm that takes a training batch of one frame by its running statistics.
 
-    An epoch's last batch may hold a single frame, which has no variance of its own.
+    An epoch's last batch may hold a single frame, which has no variance of its own. Where
+    several processes share a batch, it is the batch that counts.
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        if not self.training or len(input) > 1:
+        part = distributed.share() if self.training else None
+        if part is not None and part.total > 1:
+            return kernels.shared_batch_norm(input, self, part)
+        if not self.training or (part is None and len(input) > 1):
             return super().forward(input)
         return F.batch_norm(
             input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
         )
+
+
+class Dropout(nn.Dropout):
+    """Dropout that draws for a whole batch where several processes share it."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        part = distributed.share()
+        if part is None or not self.training or self.p == 0:
+            return super().forward(input)
+        kept = super().forward(input.new_ones(part.total, *input.shape[1:]))
+        return input * part.of(kept)
 
 
 class Block(nn.Module):
@@ -44,7 +60,7 @@ class Block(nn.Module):
         self.linear = nn.Linear(in_width, width, bias=config.norm != "batch")
         self.norm = _norm(config.norm, width)
         self.activation = _ACTIVATIONS[config.activation]()
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.residual = config.residual and in_width == width
         self._activation_name = config.activation
 
@@ -64,20 +80,60 @@ class Block(nn.Module):
         return lambda x: layer(x).add_(x)
 
 
+class ConvBlock(nn.Module):
+    """A block that slides over time; (B, in_frames * in_width) -> (B, frames * width).
+
+    All places share its weights and its norm's statistics, as in a time-delay network (Waibel
+    et al., 1989): what a phone's parts look like is learnt once, wherever in a window they lie.
+    """
+
+    def __init__(self, config: ModelConfig, size: Convolution) -> None:
+        super().__init__()
+        self.size = size
+        plain = replace(config, residual=False)
+        self.block = Block(plain, size.patch_dim, size.width, config.conv_dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with distributed.rows_times(self.size.frames):
+            y: Tensor = self.block(self._patches(x))
+        return y.view(len(x), self.size.output_dim)
+
+    def folded(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor] | None:
+        """As `Block.folded`."""
+        block = self.block.folded(dtype)
+        if block is None:
+            return None
+        return lambda x: block(self._patches(x)).view(len(x), self.size.output_dim)
+
+    def _patches(self, x: Tensor) -> Tensor:
+        """(B * frames, patch_dim): what it sees at each place of each window."""
+        size = self.size
+        seen = x[:, size.first * size.in_width :]
+        patches = seen.unfold(1, size.patch_dim, size.stride * size.in_width)
+        return patches[:, : size.frames].reshape(-1, size.patch_dim)
+
+
 class MLP(nn.Module):
     """Hidden blocks and a linear output; (B, input_dim) -> (B, num_classes) logits.
 
     Parameters are named `layers.<i>.linear.weight`, `layers.<i>.norm.weight`, ...,
-    `output.weight`, `output.bias`.
+    `output.weight`, `output.bias`; those of convolutions `convs.<i>.block.linear.weight`, ...
     """
 
     def __init__(
-        self, config: ModelConfig, widths: Sequence[int], input_dim: int, num_classes: int
+        self,
+        config: ModelConfig,
+        widths: Sequence[int],
+        input_dim: int,
+        num_classes: int,
+        num_frames: int = 1,
     ) -> None:
         super().__init__()
         self.input_dim = input_dim
         self.widths = tuple(widths)
-        sizes = (input_dim, *widths)
+        before = convolutions(config, input_dim, num_frames)
+        self.convs = nn.ModuleList(ConvBlock(config, size) for size in before)
+        sizes = (before[-1].output_dim if before else input_dim, *widths)
         dropouts = layer_dropouts(config, len(widths))
         self.layers = nn.ModuleList(
             Block(config, sizes[i], sizes[i + 1], dropout) for i, dropout in enumerate(dropouts)
@@ -85,7 +141,7 @@ class MLP(nn.Module):
         self.output = nn.Linear(sizes[-1], num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        for layer in self.layers:
+        for layer in (*self.convs, *self.layers):
             x = layer(x)
         return kernels.linear(x, self.output)
 
@@ -95,7 +151,8 @@ class MLP(nn.Module):
         Where each layer folds into one product, in `dtype`, that is faster; else it is the
         module itself, to be called under autocast.
         """
-        folded = [layer.folded(dtype) for layer in self.layers]  # type: ignore[operator]
+        blocks = (*self.convs, *self.layers)
+        folded = [block.folded(dtype) for block in blocks]
         folded.append(kernels.fold(self.output, None, None, dtype))
         layers = [layer for layer in folded if layer is not None]
         if self.training or len(layers) < len(folded):
@@ -109,20 +166,23 @@ class MLP(nn.Module):
         return forward
 
 
-def build_model(config: ModelConfig, input_dim: int, num_classes: int) -> MLP:
+def build_model(
+    config: ModelConfig, input_dim: int, num_classes: int, num_frames: int = 1
+) -> MLP:
     """Build the network that `config` describes, on the CPU, its weights drawn by torch's RNG.
 
     Args:
         config: the `model` group.
         input_dim: values in a window, (2*context+1) * mel bins.
         num_classes: number of phones.
+        num_frames: frames in a window, along which convolutions slide.
 
     Raises:
         ConfigError: a key out of range, keys that contradict each other, or a
             `max_params` that no network can keep to.
     """
-    widths = solve_widths(config, input_dim, num_classes)
-    model = MLP(config, widths, input_dim, num_classes)
+    widths = solve_widths(config, input_dim, num_classes, num_frames)
+    model = MLP(config, widths, input_dim, num_classes, num_frames)
     _init_weights(model, config.init)
     return model
 

@@ -8,10 +8,18 @@ from framesweep.checkpoint import BEST, FOLDER, Checkpoints, load_weights
 from framesweep.composition import dump, load
 from framesweep.config import RunConfig
 from framesweep.console import EpochBar, log_epoch
-from framesweep.errors import CheckpointError, ConfigError, Interrupted, NonFiniteLossError
+from framesweep.distributed import Ranks
+from framesweep.errors import (
+    CheckpointError,
+    ConfigError,
+    Interrupted,
+    NonFiniteLossError,
+    RankLostError,
+)
 from framesweep.evaluation import Evaluation
-from framesweep.experiment import Experiment, build_experiment
+from framesweep.experiment import Experiment, build_experiment, check
 from framesweep.files import write_text
+from framesweep.launch import leading, settled
 from framesweep.logbook import (
     log_config,
     log_results,
@@ -23,8 +31,9 @@ from framesweep.logbook import (
 from framesweep.prediction import CONFIG
 from framesweep.signals import StopRequest, stop_request
 from framesweep.sweeps.membership import find_membership
+from framesweep.tally import Progress
 from framesweep.tracking import Tracker, load_run, open_tracker
-from framesweep.training import Progress, fit
+from framesweep.training import fit
 from hydra_plugins.framesweep_sweeper import TrialPruned, report, restore
 
 log = logging.getLogger(__name__)
@@ -42,9 +51,18 @@ def run(config: RunConfig, directory: Path, *, in_sweep: bool = False) -> float 
 
     Raises:
         UserError: the config, the data or a checkpoint breaks a rule.
-        NonFiniteLossError, Interrupted, TrialPruned: the run ended early.
+        NonFiniteLossError, Interrupted, RankLostError, TrialPruned: the run ended early.
     """
-    experiment = build_experiment(config)
+    config = replace(config, hardware=settled(config.hardware))
+    check(config)
+    with leading(config.hardware) as ranks:
+        return _run(config, directory, ranks, in_sweep=in_sweep)
+
+
+def _run(
+    config: RunConfig, directory: Path, ranks: Ranks, *, in_sweep: bool
+) -> float | list[float]:
+    experiment = build_experiment(config, ranks)
     log_start(experiment)
     sweep = find_membership()
     tracker = open_tracker(
@@ -64,7 +82,7 @@ def run(config: RunConfig, directory: Path, *, in_sweep: bool = False) -> float 
             _add_smoothed(experiment, progress, tracker)
             write_results(experiment, progress, evaluation, directory)
             log_results(tracker, experiment, progress, directory, in_sweep=in_sweep)
-        except Interrupted:
+        except (Interrupted, RankLostError):
             log_resume_hint(tracker)
             raise
         except NonFiniteLossError:
@@ -157,8 +175,10 @@ def _fit(
     experiment: Experiment, directory: Path, tracker: Tracker, stop: StopRequest
 ) -> Progress:
     listener = _RunListener(experiment, tracker, stop)
+    ranks = experiment.parts.ranks
+    ranks.begin(dump(experiment.config), experiment.parts.hardware.device)
     try:
-        return fit(
+        progress = fit(
             experiment.parts,
             experiment.train,
             experiment.dev_metrics,
@@ -166,6 +186,8 @@ def _fit(
             Checkpoints(directory / FOLDER, experiment.identity),
             listener,
         )
+        ranks.part()
+        return progress
     finally:
         listener.close()
 

@@ -1,22 +1,22 @@
 """The training loop. It knows windows, a network and a listener; nothing of who listens."""
 
-import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from framesweep.averaging import WeightAverage
 from framesweep.checkpoint import Checkpoints
 from framesweep.data.windows import Windows
-from framesweep.errors import Interrupted, NonFiniteLossError
+from framesweep.distributed import ALONE, Ranks
+from framesweep.errors import Interrupted
 from framesweep.hardware import Hardware, get_rng_state, set_rng_state
 from framesweep.plan import Plan, epoch_order, objective_sign, steps_per_epoch
 from framesweep.schedule import Schedule
+from framesweep.tally import Progress, Sums
 
 CHECK_STEPS = 50
 """Steps between two looks at the loss; each look waits for an accelerator."""
@@ -51,31 +51,13 @@ class Parts:
     augment: Callable[[Tensor], Tensor] | None
     hardware: Hardware
     average: WeightAverage | None = None
+    ranks: Ranks = ALONE
 
     @property
     def evaluated(self) -> nn.Module:
         """The network to evaluate and to keep: the averaged one where there is one."""
         average = None if self.average is None else self.average.model
         return self.model if average is None else average
-
-
-@dataclass(slots=True)
-class Progress:
-    """Where training stands: the next step to take, and what came before it."""
-
-    epoch: int = 1
-    step: int = 0
-    loss_sum: float = 0.0
-    num_correct: int = 0
-    num_seen: int = 0
-    epoch_seconds: float = 0.0
-    total_seconds: float = 0.0
-    best_epoch: int = 0
-    history: list[dict[str, float]] = field(default_factory=list)
-
-    def best(self, name: str) -> float:
-        """The metric's value in the best epoch."""
-        return self.history[self.best_epoch - 1][name]
 
 
 def fit(
@@ -93,13 +75,15 @@ def fit(
     Raises:
         Interrupted: the listener gave a signal; a checkpoint has been written.
         NonFiniteLossError: the loss became NaN or infinite.
+        RankLostError: another of the processes that train is gone.
         CheckpointError: the last checkpoint is damaged or of another run.
     """
     progress = _restore(checkpoints, parts)
+    parts.ranks.watch(parts.model)
     listener.on_restore(progress.history)
     while not _finished(progress, plan):
         _train_epoch(parts, train, plan, progress, checkpoints, listener)
-        metrics = {**_train_metrics(progress), **evaluate()}
+        metrics = {**progress.train_metrics(), **evaluate()}
         metrics["train/lr"] = parts.schedule.lr
         progress.history.append(metrics)
         sign = objective_sign(plan.objective)
@@ -108,7 +92,7 @@ def fit(
             progress.best_epoch = progress.epoch
             checkpoints.save_best(parts.evaluated)
         parts.schedule.epoch_end(metrics[plan.objective])
-        _begin_epoch(progress)
+        progress.begin_epoch()
         checkpoints.save(_state(parts, progress))
         listener.on_epoch(progress.epoch - 1, metrics)
     return progress
@@ -134,7 +118,7 @@ def _train_epoch(
 ) -> None:
     parts.model.train()
     order = epoch_order(plan.seed, progress.epoch, train.num_frames).to(train.device)
-    sums = _Sums(progress, parts.hardware)
+    sums = Sums(progress, parts.hardware, parts.ranks)
     batch_size = plan.batch_size_in(progress.epoch)
     num_steps = steps_per_epoch(train.num_frames, batch_size)
     saved = time.monotonic()
@@ -145,8 +129,9 @@ def _train_epoch(
         progress.step += 1
         progress.num_seen += len(frames)
         listener.on_step(progress.epoch, progress.step, num_steps)
-        signum = listener.stop_signal()
-        late = time.monotonic() - saved >= 60 * plan.checkpoint_minutes
+        signum, late = parts.ranks.largest(
+            listener.stop_signal(), time.monotonic() - saved >= 60 * plan.checkpoint_minutes
+        )
         last = progress.step == num_steps
         if signum or late or last or progress.step % CHECK_STEPS == 0:
             sums.write(progress)
@@ -156,10 +141,11 @@ def _train_epoch(
             checkpoints.save(_state(parts, progress))
             saved = time.monotonic()
         if signum and not last:
-            raise Interrupted(signum)
+            raise Interrupted(int(signum))
 
 
-def _train_step(parts: Parts, train: Windows, frames: Tensor) -> tuple[Tensor, Tensor]:
+def _train_step(parts: Parts, train: Windows, batch: Tensor) -> tuple[Tensor, Tensor]:
+    frames = parts.ranks.take(batch)
     windows, labels = train.gather(frames), train.labels(frames)
     if parts.augment is not None:
         windows = parts.augment(windows)
@@ -168,6 +154,7 @@ def _train_step(parts: Parts, train: Windows, frames: Tensor) -> tuple[Tensor, T
     loss = parts.loss(logits.float(), labels)
     parts.optimizer.zero_grad()
     parts.hardware.backward(loss)
+    parts.ranks.sum_gradients(parts.model)
     parts.hardware.unscale(parts.optimizer)
     parts.clip(parts.model.parameters())
     parts.hardware.step(parts.optimizer)
@@ -175,50 +162,7 @@ def _train_step(parts: Parts, train: Windows, frames: Tensor) -> tuple[Tensor, T
     if parts.average is not None:
         parts.average.step(parts.model)
     correct = (logits.detach().argmax(dim=1) == labels).sum()
-    return loss.detach() * len(frames), correct
-
-
-class _Sums:
-    """Loss and hits of the epoch so far, on the device: no step waits for them."""
-
-    def __init__(self, progress: Progress, hardware: Hardware) -> None:
-        device, dtype = hardware.device, hardware.sum_dtype
-        self.loss = torch.tensor(progress.loss_sum, dtype=dtype, device=device)
-        self.correct = torch.tensor(progress.num_correct, device=device)
-        self.started = time.monotonic()
-
-    def add(self, loss: Tensor, correct: Tensor) -> None:
-        self.loss += loss
-        self.correct += correct
-
-    def write(self, progress: Progress) -> None:
-        """Brings `progress` up to date; raises NonFiniteLossError for a lost loss."""
-        progress.loss_sum = float(self.loss)
-        if not math.isfinite(progress.loss_sum):
-            raise NonFiniteLossError(
-                f"the training loss became {progress.loss_sum} in epoch {progress.epoch}, by "
-                f"step {progress.step}; the last good checkpoint is kept. A smaller optim.lr, "
-                "optim.clip_norm=1 or hardware.precision=fp32 may help"
-            )
-        progress.num_correct = int(self.correct)
-        now = time.monotonic()
-        progress.epoch_seconds += now - self.started
-        progress.total_seconds += now - self.started
-        self.started = now
-
-
-def _train_metrics(progress: Progress) -> dict[str, float]:
-    return {
-        "train/loss": progress.loss_sum / progress.num_seen,
-        "train/accuracy": progress.num_correct / progress.num_seen,
-        "train/frames_per_second": progress.num_seen / max(progress.epoch_seconds, 1e-9),
-    }
-
-
-def _begin_epoch(progress: Progress) -> None:
-    progress.epoch += 1
-    progress.step = progress.num_correct = progress.num_seen = 0
-    progress.loss_sum = progress.epoch_seconds = 0.0
+    return loss.detach() * len(batch), correct
 
 
 def _state(parts: Parts, progress: Progress) -> dict[str, Any]:
@@ -234,7 +178,7 @@ def _state(parts: Parts, progress: Progress) -> dict[str, Any]:
 
 
 def _restore(checkpoints: Checkpoints, parts: Parts) -> Progress:
-    state = checkpoints.load()
+    state = parts.ranks.first_s(checkpoints.load())
     if state is None:
         return Progress()
     parts.model.load_state_dict(state["model"])

@@ -11,7 +11,7 @@ SOURCE = Path(__file__).parents[2] / "src"
 
 # From the ground up; a module imports from lower floors only.
 FLOORS = [
-    ["errors"],
+    ["errors", "credentials"],
     [
         "config",
         "plan",
@@ -22,9 +22,9 @@ FLOORS = [
         "signals",
         "console",
         "widths",
-        "credentials",
+        "distributed",
     ],
-    ["composition", "kernels", "data", "layers"],
+    ["composition", "kernels", "data", "layers", "launch"],
     [
         "model",
         "optim",
@@ -36,10 +36,10 @@ FLOORS = [
         "checkpoint",
         "tracking",
     ],
-    ["report", "evaluation", "prediction", "sweeps", "inspection"],
+    ["report", "evaluation", "prediction", "sweeps", "inspection", "tally"],
     ["training", "smoothing", "inspection_report"],
     ["experiment"],
-    ["inference", "logbook"],
+    ["inference", "logbook", "following"],
     ["run"],
     ["reruns", "bench"],
     ["commands"],

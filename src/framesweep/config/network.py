@@ -1,6 +1,6 @@
 """Schemas of what is trained: the network, its optimizer, and where they compute."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 
@@ -28,6 +28,14 @@ class ModelConfig:
     """Initial weights; default is torch's own."""
     residual: bool = False
     """Add a layer's input to its output where their widths are equal."""
+    conv_channels: list[int] = field(default_factory=list)
+    """Channels of convolutions over time before the hidden layers; [] for none."""
+    conv_kernel: int = 5
+    """Frames that a convolution sees at once; after the first, steps of the one before it."""
+    conv_stride: int = 2
+    """Frames, or steps, from one place where a convolution looks to the next."""
+    conv_dropout: float = 0.0
+    """Share of the convolutions' outputs dropped, below 1."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -124,6 +132,12 @@ class HardwareConfig:
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     """Precision of matrix products; auto takes bf16 where the processor is faster in it."""
     threads: int | None = None
-    """Threads on the processor; null for OMP_NUM_THREADS where set, else all usable cores."""
+    """Threads on the processor; null for OMP_NUM_THREADS where set, else all usable cores, or
+    with several processes each its share of them."""
+    processes: int = 1
+    """Processes on this machine that train together; the result is the same up to rounding.
+    Under torchrun, which starts processes itself and on many machines, its number counts."""
+    timeout_minutes: float = 10.0
+    """How long processes that train together wait for one that does not answer."""
     compile: bool = False
     """Compile the network with torch.compile; it takes a C++ compiler."""

@@ -7,5 +7,13 @@ it can; where it cannot (another device, no numba), the plain modules are used.
 from framesweep.kernels.folding import fold
 from framesweep.kernels.layers import available, linear, norm_activate_drop
 from framesweep.kernels.memory import keep_freed_blocks
+from framesweep.kernels.norms import shared_batch_norm
 
-__all__ = ["available", "fold", "keep_freed_blocks", "linear", "norm_activate_drop"]
+__all__ = [
+    "available",
+    "fold",
+    "keep_freed_blocks",
+    "linear",
+    "norm_activate_drop",
+    "shared_batch_norm",
+]

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
+from framesweep import distributed
 from framesweep.kernels import products, threads
+from framesweep.kernels.norms import batch_moments, track
 from framesweep.kernels.products import product
 
 _Array = npt.NDArray[Any]
@@ -26,7 +28,7 @@ def available(x: Tensor) -> bool:
     return (
         x.device.type == "cpu"
         and x.dtype in _ELEMENTS
-        and len(x) > 1
+        and distributed.share_of(x).total > 1
         and not torch.compiler.is_compiling()
         and _rows() is not None
     )
@@ -107,23 +109,25 @@ class _NormActivateDrop(Function):
         p: float,
     ) -> Tensor:
         x = x.contiguous()
+        part = distributed.share_of(x)
         coefficients = x.new_zeros((6, x.shape[1]), dtype=torch.float32)
         center, scale, shift = coefficients[:3]
         rstd: Tensor | float = 1.0
         if norm is not None and weight is not None and bias is not None:
             mean, variance = _moments(x)
-            _track(norm, mean, variance, len(x))
+            track(norm, mean, variance, part.total)
             rstd = (variance + norm.eps).rsqrt()
             center.copy_(mean)
             torch.mul(rstd, weight, out=scale)
             shift.copy_(bias)
         else:
             scale.fill_(1.0)
-        dropout = _draw(p)
+        dropout = _draw(p, part.first)
         y = torch.empty_like(x)
         _run("forward", x, activation, dropout, coefficients, x, y)
         ctx.save_for_backward(x, coefficients)
         ctx.rstd, ctx.activation, ctx.p, ctx.dropout = rstd, activation, p, dropout
+        ctx.num_rows = part.total
         return y
 
     @staticmethod
@@ -137,43 +141,50 @@ class _NormActivateDrop(Function):
         if isinstance(ctx.rstd, Tensor):
             sums = _block_sums(x)
             _run("reduce", x, ctx.activation, ctx.dropout, coefficients, x, dy, sums)
-            dbias, product = (sums.sum(dim=0, dtype=torch.float64) / (1 - ctx.p)).float()
+            own = sums.sum(dim=0, dtype=torch.float64) / (1 - ctx.p)
+            dbias, product = own.float()
             dweight = product * ctx.rstd
-            b.copy_(dweight * scale * ctx.rstd / -len(x))
-            c.copy_(dbias * scale / -len(x))
+            total_dbias, total_product = _batch_sum(own).float()
+            b.copy_(total_product * ctx.rstd * scale * ctx.rstd / -ctx.num_rows)
+            c.copy_(total_dbias * scale / -ctx.num_rows)
         dx = torch.empty_like(x)
         _run("backward", x, ctx.activation, ctx.dropout, coefficients, x, dy, dx)
         return dx, dweight, dbias, None, None, None
 
 
 def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """(N,) float32 mean and biased variance of x (B, N).
+    """(N,) float32 mean and biased variance of the batch that x (B, N) is, or shares in.
 
     Differences to the first row are summed, which no mean, however large, makes inexact.
     """
     sums = _block_sums(x)
     _run("moments", x, None, x, sums)
-    offset, square = sums.sum(dim=0, dtype=torch.float64) / len(x)
+    offset, square = sums.sum(dim=0, dtype=torch.float64) / max(len(x), 1)
     variance = (square - offset.square()).clamp_(min=0.0)
-    return (x[0] + offset).float(), variance.float()
+    mean = x[:1].sum(dim=0) + offset
+    if (part := distributed.share()) is not None:
+        mean, variance = batch_moments(mean, variance, part)
+    return mean.float(), variance.float()
 
 
-def _track(norm: nn.BatchNorm1d, mean: Tensor, variance: Tensor, num_rows: int) -> None:
-    """Brings the running statistics up to date, as the module itself does."""
-    assert norm.running_mean is not None
-    assert norm.running_var is not None
-    assert norm.num_batches_tracked is not None
-    assert norm.momentum is not None
-    norm.num_batches_tracked.add_(1)
-    norm.running_mean.lerp_(mean, norm.momentum)
-    norm.running_var.lerp_(variance * (num_rows / (num_rows - 1)), norm.momentum)
+def _batch_sum(own: Tensor) -> Tensor:
+    """The sum over all ranks of what this one has summed over its rows."""
+    if distributed.share() is None:
+        return own
+    total = own.clone()
+    distributed.sum_ranks(total)
+    return total
 
 
-def _draw(p: float) -> _Array:
-    """The loops' `dropout` argument, its key drawn by torch's RNG where anything is dropped."""
+def _draw(p: float, first: int) -> _Array:
+    """The loops' `dropout` argument, its key drawn by torch's RNG where anything is dropped.
+
+    `first` is the number of the first row in its batch.
+    """
     key = int(torch.empty((), dtype=torch.int64).random_()) if p > 0 else 0
     rescale = np.float32(1 / (1 - p)).view(np.uint32)
-    return np.array([key & 0xFFFFFFFF, key >> 32, round(p * 2**32), rescale], dtype=np.uint32)
+    words = [key & 0xFFFFFFFF, key >> 32, round(p * 2**32), rescale, first]
+    return np.array(words, dtype=np.uint32)
 
 
 def _block_sums(x: Tensor) -> Tensor:

@@ -10,8 +10,9 @@ so nothing depends on the number of threads.
 
 Each function here gives the address of a C function for `threads.run`, compiled when first
 asked for and then kept on disk. Its arguments are pointers, in this order, to int64 rows and
-columns; to a `dropout` (4,) uint32, being the key's halves, p * 2**32 and the bits of
-float32 1 / (1 - p); to float32 coefficients (k, columns); and to matrices and sums.
+columns; to a `dropout` (5,) uint32, being the key's halves, p * 2**32, the bits of float32
+1 / (1 - p) and the first row's number; to float32 coefficients (k, columns); and to matrices
+and sums.
 """
 
 # numba gives the loops their types.
@@ -61,7 +62,8 @@ def _my_blocks(rows, _scalars):
 
 @njit(**INLINE)
 def _row_key(dropout, row):
-    return mixed(np.uint32(mixed(np.uint32(np.uint32(row) ^ dropout[0])) ^ dropout[1]))
+    row = np.uint32(np.uint32(row) + dropout[4])
+    return mixed(np.uint32(mixed(np.uint32(row ^ dropout[0])) ^ dropout[1]))
 
 
 @njit(**INLINE)
@@ -101,7 +103,7 @@ def forward(dtype: type[np.generic], activation: str) -> int:
     @cfunc(_SIGNATURE, **OPTIONS)
     def region(job):
         rows, columns = carray(job[0], (2,), np.int64)
-        dropout = carray(job[1], (4,), np.uint32)
+        dropout = carray(job[1], (5,), np.uint32)
         center, scale, shift = carray(job[2], (3, columns), np.float32)
         x = carray(job[3], (rows, columns), dtype)
         y = carray(job[4], (rows, columns), dtype)
@@ -127,7 +129,7 @@ def reduce(dtype: type[np.generic], activation: str) -> int:
     @cfunc(_SIGNATURE, **OPTIONS)
     def region(job):
         rows, columns = carray(job[0], (2,), np.int64)
-        dropout = carray(job[1], (4,), np.uint32)
+        dropout = carray(job[1], (5,), np.uint32)
         center, scale, shift = carray(job[2], (3, columns), np.float32)
         x = carray(job[3], (rows, columns), dtype)
         gradient = carray(job[4], (rows, columns), dtype)
@@ -160,7 +162,7 @@ def backward(dtype: type[np.generic], activation: str) -> int:
     @cfunc(_SIGNATURE, **OPTIONS)
     def region(job):
         rows, columns = carray(job[0], (2,), np.int64)
-        dropout = carray(job[1], (4,), np.uint32)
+        dropout = carray(job[1], (5,), np.uint32)
         center, scale, shift, a, b, c = carray(job[2], (6, columns), np.float32)
         x = carray(job[3], (rows, columns), dtype)
         gradient = carray(job[4], (rows, columns), dtype)

@@ -1,0 +1,61 @@
+"""What the further processes of a run do: train along with the first, and keep nothing."""
+
+import sys
+from datetime import timedelta
+
+from framesweep.checkpoint import NoCheckpoints
+from framesweep.composition import load
+from framesweep.distributed import Ranks
+from framesweep.errors import Interrupted, NonFiniteLossError
+from framesweep.experiment import build_experiment
+from framesweep.launch import CONFIG, READY, join
+from framesweep.signals import StopRequest, stop_request
+from framesweep.training import fit
+
+PREPARATION = timedelta(days=30)
+"""Longest that the first process may take to prepare the data."""
+
+
+def follow() -> None:
+    """Trains as rank 1 or higher until the run is done.
+
+    Raises:
+        RankLostError: another process is gone.
+        UserError: what the first process can read, this one cannot.
+    """
+    store, rank, size = join()
+    store.set_timeout(PREPARATION)
+    config = load(store.get(CONFIG).decode(), [], f"config of rank {rank}")
+    ranks = Ranks(rank, size, store, config.hardware.timeout_minutes)
+    experiment = build_experiment(config, ranks)
+    with stop_request() as stop:
+        store.set(f"{READY}/{rank}", "")
+        ranks.meet(experiment.parts.hardware.device)
+        try:
+            fit(
+                experiment.parts,
+                experiment.train,
+                experiment.dev_metrics,
+                experiment.plan,
+                NoCheckpoints(),
+                _Silent(stop),
+            )
+        except (Interrupted, NonFiniteLossError) as error:
+            sys.exit(error.exit_code)  # the first process says it
+        ranks.part()
+
+
+class _Silent:
+    """A listener that only knows of signals."""
+
+    def __init__(self, stop: StopRequest) -> None:
+        self.stop_signal = stop
+
+    def on_restore(self, history: list[dict[str, float]]) -> None:
+        pass
+
+    def on_step(self, epoch: int, step: int, num_steps: int) -> None:
+        pass
+
+    def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+        pass

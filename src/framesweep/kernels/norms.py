@@ -1,0 +1,55 @@
+"""Batch norm over a batch that several processes share, and its running statistics."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import Function
+
+from framesweep.distributed import Share, sum_ranks
+
+
+def shared_batch_norm(x: Tensor, norm: nn.BatchNorm1d, part: Share) -> Tensor:
+    """What `norm` does in training with a batch, of which x (B, N) are this rank's rows."""
+    wide = x.double()
+    sums = _RankSum.apply(torch.stack((wide.sum(dim=0), wide.square().sum(dim=0))))  # type: ignore[no-untyped-call]
+    mean, square = sums / part.total
+    variance = (square - mean.square()).clamp_min(0.0)
+    track(norm, mean.detach().float(), variance.detach().float(), part.total)
+    normal: Tensor = (wide - mean) * (variance + norm.eps).rsqrt()
+    return (normal.float() * norm.weight + norm.bias).to(x.dtype)
+
+
+def batch_moments(mean: Tensor, variance: Tensor, part: Share) -> tuple[Tensor, Tensor]:
+    """(N,) float64 mean and biased variance of this rank's rows to those of the batch."""
+    sums = torch.stack((mean, variance + mean.square())) * part.rows
+    sum_ranks(sums)
+    mean, square = sums / part.total
+    return mean, (square - mean.square()).clamp_(min=0.0)
+
+
+def track(norm: nn.BatchNorm1d, mean: Tensor, variance: Tensor, num_rows: int) -> None:
+    """Brings batch norm's running statistics up to date, as the module itself does."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    assert norm.num_batches_tracked is not None
+    assert norm.momentum is not None
+    norm.num_batches_tracked.add_(1)
+    norm.running_mean.lerp_(mean, norm.momentum)
+    norm.running_var.lerp_(variance * (num_rows / (num_rows - 1)), norm.momentum)
+
+
+class _RankSum(Function):
+    """The sum of a tensor over the ranks, as a step that gradients pass."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        y = x.clone()
+        sum_ranks(y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> Tensor:
+        dx = dy.clone()
+        sum_ranks(dx)
+        return dx
