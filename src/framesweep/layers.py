@@ -1,5 +1,7 @@
 """Which layers a `model` config stands for, and the rules it keeps to."""
 
+from dataclasses import dataclass
+
 from framesweep.config import ModelConfig
 from framesweep.errors import ConfigError
 from framesweep.widths import MAX_WIDTH, count_params, shape_widths, widest_within
@@ -8,22 +10,91 @@ MAX_DEPTH = 100
 """Hidden layers a network may have."""
 
 
-def solve_widths(config: ModelConfig, input_dim: int, num_classes: int) -> tuple[int, ...]:
+@dataclass(frozen=True, slots=True)
+class Convolution:
+    """The sizes of one convolution over time: (in_frames, in_width) -> (frames, width).
+
+    Where its places do not reach both ends, as many inputs are left out at each, or one more
+    at the end.
+    """
+
+    in_frames: int
+    in_width: int
+    kernel: int
+    stride: int
+    width: int
+
+    @property
+    def frames(self) -> int:
+        """Places where it looks."""
+        return (self.in_frames - self.kernel) // self.stride + 1
+
+    @property
+    def first(self) -> int:
+        """The first input frame it sees."""
+        return (self.in_frames - self.kernel) % self.stride // 2
+
+    @property
+    def patch_dim(self) -> int:
+        """Values it sees at once."""
+        return self.kernel * self.in_width
+
+    @property
+    def output_dim(self) -> int:
+        """Values it gives in all."""
+        return self.frames * self.width
+
+
+def convolutions(config: ModelConfig, input_dim: int, num_frames: int) -> list[Convolution]:
+    """The convolutions before the hidden layers.
+
+    Args:
+        config: the `model` group.
+        input_dim: values in a window.
+        num_frames: frames in a window.
+
+    Raises:
+        ConfigError: as `check`, or a kernel longer than what is left of a window.
+    """
+    check(config)
+    sizes: list[Convolution] = []
+    frames, width = num_frames, input_dim // num_frames
+    for channels in config.conv_channels:
+        if frames < config.conv_kernel:
+            raise ConfigError(
+                "model.conv_kernel",
+                f"must be at most {frames}, the steps left of a window of {num_frames} frames "
+                f"before convolution {len(sizes) + 1}",
+                found=config.conv_kernel,
+                fix="Enlarge data.context, or list fewer model.conv_channels.",
+            )
+        size = Convolution(frames, width, config.conv_kernel, config.conv_stride, channels)
+        sizes.append(size)
+        frames, width = size.frames, size.width
+    return sizes
+
+
+def solve_widths(
+    config: ModelConfig, input_dim: int, num_classes: int, num_frames: int = 1
+) -> tuple[int, ...]:
     """Units of each hidden layer: as listed, by shape, or the widest within `max_params`.
 
     Raises:
-        ConfigError: as `check`, or a `max_params` that no network can keep to.
+        ConfigError: as `convolutions`, or a `max_params` that no network can keep to.
     """
-    check(config)
+    before = convolutions(config, input_dim, num_frames)
+    in_width = before[-1].output_dim if before else input_dim
     if config.widths is not None:
         return tuple(config.widths)
     shape, depth, limit = config.shape, config.depth or 0, config.max_params or 0
     if config.width is not None:
         return shape_widths(shape, config.width, depth)
-    width = widest_within(limit, shape, depth, input_dim, num_classes, config.norm)
+    used = sum(count_params((c.width,), c.patch_dim, 0, config.norm) for c in before)
+    width = widest_within(limit - used, shape, depth, in_width, num_classes, config.norm)
     if not 1 <= width < MAX_WIDTH:
         least, most = (
-            count_params(shape_widths(shape, w, depth), input_dim, num_classes, config.norm)
+            used
+            + count_params(shape_widths(shape, w, depth), in_width, num_classes, config.norm)
             for w in (1, MAX_WIDTH)
         )
         raise ConfigError(
@@ -47,8 +118,12 @@ def check(config: ModelConfig) -> None:
     else:
         num_layers = _check_shaped(config)
     for dropout in layer_dropouts(config, num_layers):
-        if not 0 <= dropout < 1:
-            raise ConfigError("model.dropout", "must be at least 0 and below 1", found=dropout)
+        _check_dropout("model.dropout", dropout)
+    for channels in config.conv_channels:
+        _check_range("model.conv_channels", channels, 1, MAX_WIDTH)
+    for key in ("conv_kernel", "conv_stride"):
+        _check_range(f"model.{key}", getattr(config, key), 1, MAX_WIDTH)
+    _check_dropout("model.conv_dropout", config.conv_dropout)
     if isinstance(config.dropout, list) and len(config.dropout) != num_layers:
         raise ConfigError(
             "model.dropout",
@@ -107,6 +182,11 @@ def _check_shaped(config: ModelConfig) -> int:
 def _check_range(key: str, value: int, low: int, high: int) -> None:
     if not low <= value <= high:
         raise ConfigError(key, f"must be between {low:,} and {high:,}", found=value)
+
+
+def _check_dropout(key: str, value: float) -> None:
+    if not 0 <= value < 1:
+        raise ConfigError(key, "must be at least 0 and below 1", found=value)
 
 
 def layer_dropouts(config: ModelConfig, num_layers: int) -> list[float]:

@@ -93,5 +93,5 @@ class Predictor:
 
 def build_network(config: RunConfig, feature_dim: int, num_classes: int) -> nn.Module:
     """The untrained network of this config."""
-    input_dim = (2 * config.data.context + 1) * feature_dim
-    return build_model(config.model, input_dim, num_classes)
+    num_frames = 2 * config.data.context + 1
+    return build_model(config.model, num_frames * feature_dim, num_classes, num_frames)

@@ -1,6 +1,7 @@
 """Networks against a forward pass written in NumPy, and the rules of their config."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -180,13 +181,13 @@ def test_residual_helps_a_deep_network_learn(residual: bool) -> None:
 def test_every_option_builds(option: str) -> None:
     config = options.build("model", option)
     with torch.device("meta"):
-        model = MLP(config, solve_widths(config, 2040, 71), 2040, 71)
+        model = MLP(config, solve_widths(config, 2040, 71, 51), 2040, 71, 51)
     assert model(torch.empty(3, 2040, device="meta")).shape == (3, 71)
     assert (options.CONF / "model" / f"{option}.yaml").read_text().startswith("# ")
 
 
 def test_the_options() -> None:
-    assert options.names("model") == ["base", "deep", "pyramid", "small", "wide"]
+    assert options.names("model") == ["base", "conv", "deep", "pyramid", "small", "wide"]
     base = options.build("model", "base")
     assert solve_widths(base, 2040, 71) == (1024, 1024, 1024, 512)
     assert base.dropout == 0.2
@@ -197,6 +198,78 @@ def test_the_options() -> None:
     with torch.device("meta"):
         count = sum(p.numel() for p in MLP(pyramid, widths, 2040, 71).parameters())
     assert 19.9e6 < count <= 20e6
+
+
+FRAMES = 21
+CONVS = {"conv_channels": [6, 7], "conv_kernel": 4, "conv_stride": 3}
+
+
+def convolved(**keys: Any) -> MLP:
+    torch.manual_seed(0)
+    config = ModelConfig(**({"widths": [16], "dropout": 0.0} | CONVS | keys))
+    return build_model(config, FRAMES * 5, NUM_CLASSES, FRAMES)
+
+
+def test_convolutions_are_torch_s_along_time() -> None:
+    model = convolved().eval()
+    x = windows(9, FRAMES * 5)
+    y = x.view(9, FRAMES, 5).transpose(1, 2)  # of 21 frames 19 are seen, then of 6 steps 4
+    for conv in model.convs:
+        weight = conv.block.linear.weight
+        kernel = weight.view(len(weight), 4, -1).transpose(1, 2)
+        y = nn.functional.conv1d(y[:, :, 1:], kernel, stride=3)
+        norm = conv.block.norm
+        y = torch.relu(y / math.sqrt(1 + norm.eps))
+    y = y.transpose(1, 2).flatten(1)
+    assert y.shape == (9, 7)
+    for layer in (*model.layers, model.output):
+        y = layer(y)
+    torch.testing.assert_close(model(x), y)
+
+
+@pytest.mark.parametrize("norm", ["batch", "layer", "none"])
+def test_convolutions_learn_and_fold(norm: Any) -> None:
+    model, x = convolved(norm=norm, conv_dropout=0.1, residual=True), windows(40, FRAMES * 5)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+    labels = torch.arange(40) % NUM_CLASSES
+    losses = []
+    for _ in range(80):
+        loss = nn.functional.cross_entropy(model(x), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss))
+    assert losses[-1] < 0.5 * losses[0]
+    with torch.no_grad():
+        folded = model.eval().folded(torch.float32)
+        assert (folded is model) == (norm == "layer")
+        torch.testing.assert_close(folded(x), model(x), atol=1e-4, rtol=1e-4)
+
+
+def test_a_budget_holds_with_convolutions() -> None:
+    config = ModelConfig(depth=2, max_params=5000, **CONVS)
+    model = build_model(config, FRAMES * 5, NUM_CLASSES, FRAMES)
+    count = sum(p.numel() for p in model.parameters())
+    wider = replace(config, max_params=None, width=model.widths[0] + 1)
+    wider_model = build_model(wider, FRAMES * 5, NUM_CLASSES, FRAMES)
+    assert count <= 5000 < sum(p.numel() for p in wider_model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        ({"conv_kernel": 22}, "model.conv_kernel: must be at most 21, the steps left"),
+        ({"conv_channels": [4, 4, 4]}, "must be at most 1, the steps left"),
+        ({"conv_channels": [0]}, "model.conv_channels: must be between 1 and 65,536; found 0"),
+        ({"conv_kernel": 0}, "model.conv_kernel: must be between 1 and 65,536; found 0"),
+        ({"conv_stride": 0}, "model.conv_stride: must be between 1 and 65,536; found 0"),
+        ({"conv_dropout": 1.0}, "model.conv_dropout: must be at least 0 and below 1"),
+    ],
+)
+def test_rules_of_convolutions(keys: dict[str, Any], line: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        convolved(**keys)
+    assert line in str(raised.value)
 
 
 @pytest.mark.parametrize("text", ["0", "0.5", "[0,0.1,0.2,0.3]"])
