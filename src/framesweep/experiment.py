@@ -27,6 +27,7 @@ from framesweep.smoothing import MAX_CLASSES, tuned_smoother
 from framesweep.training import Parts
 
 IDENTITY_GROUPS = ("data", "model", "optim", "augment", "train", "seed", "objective")
+MAX_EPOCHS = 1_000_000
 NOT_IDENTITY = frozenset(
     (
         "data.root",
@@ -142,6 +143,8 @@ def _loss(
 def _class_weights(
     config: RunConfig, store: FrameStore, resources: hardware.Hardware
 ) -> Tensor | None:
+    if config.optim.class_weights == "none":
+        return None
     labels = store.splits["train"].labels
     assert labels is not None
     counts = torch.from_numpy(np.bincount(labels, minlength=len(store.phones)))
@@ -209,6 +212,10 @@ def check(config: RunConfig) -> None:
         if value is not None and not (value >= 1 if least_is_one else value > 0):
             rule = "must be 1 or more" if least_is_one else "must be above 0"
             raise ConfigError(f"train.{key}", rule, found=value)
+    if config.train.epochs > MAX_EPOCHS:
+        raise ConfigError(
+            "train.epochs", f"must be at most {MAX_EPOCHS:,}", found=config.train.epochs
+        )
 
 
 def _plan(config: RunConfig) -> Plan:

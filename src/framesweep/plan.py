@@ -1,14 +1,11 @@
-"""How long to train, in which order, and what counts as better."""
+"""How long to train, and what counts as better."""
 
 from dataclasses import dataclass
-
-import torch
-from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long to train, in which order, and which epoch counts as best."""
+    """How long to train, on which seed, and which epoch counts as best."""
 
     epochs: int
     batch_size: int
@@ -36,12 +33,6 @@ class Plan:
 def objective_sign(objective: str) -> int:
     """+1 where more of the metric is better, -1 for one whose name ends in loss."""
     return -1 if objective.endswith("loss") else 1
-
-
-def epoch_order(seed: int, epoch: int, num_frames: int) -> Tensor:
-    """(N,) int32 permutation of all frames, the same for the same seed and epoch."""
-    generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-    return torch.randperm(num_frames, generator=generator, dtype=torch.int32)
 
 
 def steps_per_epoch(num_frames: int, batch_size: int) -> int:

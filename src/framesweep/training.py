@@ -14,7 +14,8 @@ from framesweep.data.windows import Windows
 from framesweep.distributed import ALONE, Ranks
 from framesweep.errors import Interrupted
 from framesweep.hardware import Hardware, get_rng_state, set_rng_state
-from framesweep.plan import Plan, epoch_order, objective_sign, steps_per_epoch
+from framesweep.order import FrameOrder
+from framesweep.plan import Plan, objective_sign, steps_per_epoch
 from framesweep.schedule import Schedule
 from framesweep.tally import Progress, Sums
 
@@ -117,14 +118,13 @@ def _train_epoch(
     listener: Listener,
 ) -> None:
     parts.model.train()
-    order = epoch_order(plan.seed, progress.epoch, train.num_frames).to(train.device)
+    order = FrameOrder(plan.seed, progress.epoch, train.num_frames, train.device)
     sums = Sums(progress, parts.hardware, parts.ranks)
     batch_size = plan.batch_size_in(progress.epoch)
     num_steps = steps_per_epoch(train.num_frames, batch_size)
     saved = time.monotonic()
     while progress.step < num_steps:
-        first = progress.step * batch_size
-        frames = order[first : first + batch_size].long()
+        frames = order.take(progress.step * batch_size, batch_size)
         sums.add(*_train_step(parts, train, frames))
         progress.step += 1
         progress.num_seen += len(frames)

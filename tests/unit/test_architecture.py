@@ -15,6 +15,7 @@ FLOORS = [
     [
         "config",
         "plan",
+        "order",
         "wording",
         "phones",
         "files",

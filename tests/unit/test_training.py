@@ -18,7 +18,7 @@ from framesweep.hardware import resolve, seed_everything
 from framesweep.model import build_model
 from framesweep.optim import build_optimizer, clip_gradients, loss_function
 from framesweep.phones import PhoneSet
-from framesweep.plan import Plan, epoch_order, steps_per_epoch
+from framesweep.plan import Plan, steps_per_epoch
 from framesweep.schedule import build_schedule
 from framesweep.training import Parts, fit
 from toy import NAMES, ToyCorpus
@@ -110,14 +110,6 @@ def test_it_learns_and_reports_each_epoch_once(tmp_path):
     assert [metrics for _, metrics in listener.epochs] == progress.history
     assert progress.best("dev/accuracy") > 0.7
     assert progress.best("dev/accuracy") == max(m["dev/accuracy"] for m in progress.history)
-
-
-def test_order_is_a_permutation_of_seed_and_epoch():
-    orders = [epoch_order(seed, epoch, 1000) for seed in (0, 1) for epoch in (1, 2)]
-    for order in orders:
-        assert sorted(order.tolist()) == list(range(1000))
-    assert len({tuple(order.tolist()) for order in orders}) == 4
-    assert torch.equal(orders[0], epoch_order(0, 1, 1000))
 
 
 def test_metrics_are_exact_over_frames(tmp_path):

@@ -2,21 +2,25 @@
 
     python -m framesweep.bench.probe STARTED STEPS OVERRIDE...
 
-STARTED is the monotonic clock when the process was started. Prints one line of JSON.
+STARTED is the monotonic clock when the process was started, or `cpu` for the process's own
+seconds instead of those on the wall. Prints one line of JSON.
 """
 
 import json
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 
 def main() -> None:
     """Trains STEPS steps and prints seconds and bytes; imports come first, all of them."""
-    started, num_steps = float(sys.argv[1]), int(sys.argv[2])
+    clock = _clock(sys.argv[1])
     import torch._dynamo  # torch.optim imports it when first used
 
     import framesweep.run  # noqa: F401
@@ -25,14 +29,31 @@ def main() -> None:
     from framesweep.experiment import build_experiment
 
     kernels.available(torch.empty(2, 2))  # imports numba
-    seconds = {"imports": time.monotonic() - started}
+    seconds = {"imports": clock()}
+    imported = memory()
     register()
     experiment = build_experiment(compose(sys.argv[3:]))
-    seconds["build"] = time.monotonic() - started
-    seconds |= {k: t - started for k, t in _train(experiment, num_steps).items()}
-    rows = experiment.store.splits["train"].rows
-    features = experiment.train.num_frames * experiment.train.feature_dim * rows.itemsize
-    print(json.dumps({"seconds": seconds, "features": features, "memory": memory()}))
+    seconds["build"] = clock()
+    seconds |= _train(experiment, int(sys.argv[2]), clock)
+    split = experiment.store.splits["train"]
+    _touch(split.rows)
+    _touch(split.labels)
+    features = split.num_frames * split.rows.shape[1] * 4
+    held = {"imports": imported.get("peak", 0), **memory()}
+    print(json.dumps({"seconds": seconds, "features": features, "memory": held}))
+
+
+def _clock(started: str) -> Callable[[], float]:
+    """Seconds since the start, on the wall or of the process's own."""
+    if started == "cpu":
+        return time.process_time
+    return lambda: time.monotonic() - float(started)
+
+
+def _touch(array: Any) -> None:
+    """Reads a value of every page of an array, as an epoch does in the end."""
+    flat = array.reshape(-1)
+    int(np.count_nonzero(flat[:: 4096 // flat.itemsize]))
 
 
 def memory() -> dict[str, int]:
@@ -52,7 +73,7 @@ def memory() -> dict[str, int]:
     }
 
 
-def _train(experiment: Any, num_steps: int) -> dict[str, float]:
+def _train(experiment: Any, num_steps: int, clock: Callable[[], float]) -> dict[str, float]:
     """Trains, and gives when the first and the last step were done."""
     from framesweep.bench.listening import Silence
     from framesweep.checkpoint import Checkpoints
@@ -63,7 +84,7 @@ def _train(experiment: Any, num_steps: int) -> dict[str, float]:
 
     class Listener(Silence):
         def on_step(self, epoch: int, step: int, num_steps: int) -> None:
-            times.append(time.monotonic())
+            times.append(clock())
 
         def stop_signal(self) -> int:
             return 2 if len(times) >= num_steps else 0

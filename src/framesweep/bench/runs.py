@@ -20,11 +20,12 @@ from framesweep.tracking import Tracker, open_tracker
 from framesweep.training import fit
 
 
-def probe(num_steps: int, overrides: Sequence[str]) -> dict[str, Any]:
+def probe(num_steps: int, overrides: Sequence[str], *, cpu_time: bool) -> dict[str, Any]:
     """What `bench.probe` says of a run of so many steps."""
+    started = "cpu" if cpu_time else repr(time.monotonic())
     command = [sys.executable, "-m", "framesweep.bench.probe"]
     done = subprocess.run(
-        [*command, repr(time.monotonic()), str(num_steps), *overrides],
+        [*command, started, str(num_steps), *overrides],
         check=True,
         stdout=subprocess.PIPE,
         text=True,
@@ -76,13 +77,14 @@ def measure_scale(
         f"outputs={case.outputs}",
     ]
     try:
-        cold = probe(1, overrides)
-        probe(1, overrides)  # brings files and compiled loops into memory
-        prepared = probe(num_steps, overrides)
+        cold = probe(1, overrides, cpu_time=case.cpu_time)
+        probe(1, overrides, cpu_time=case.cpu_time)  # files and compiled loops into memory
+        prepared = probe(num_steps, overrides, cpu_time=case.cpu_time)
     finally:
         shutil.rmtree(cache, ignore_errors=True)
     seconds, memory = prepared["seconds"], prepared["memory"]
     training = seconds["last step"] - seconds["first step"]
+    peak, features = memory.get("peak", 0), prepared["features"]
     return {
         "what": "scale",
         "frames": num_frames,
@@ -92,8 +94,9 @@ def measure_scale(
         "first step, cold": cold["seconds"]["first step"],
         "seconds a step": training / max(1, num_steps - 1),
         "memory": memory,
-        "peak over features": memory.get("peak", 0) / prepared["features"],
-        "peak over features, cold": cold["memory"].get("peak", 0) / prepared["features"],
+        "peak over features": peak / features,
+        "peak beyond imports over features": (peak - memory["imports"]) / features,
+        "peak over features, cold": cold["memory"].get("peak", 0) / features,
     }
 
 
