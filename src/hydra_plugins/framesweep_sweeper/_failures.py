@@ -8,6 +8,7 @@ NAN_OBJECTIVE = "nan_objective"
 BAD_OBJECTIVE = "bad_objective"
 EXCEPTION = "exception"
 KILLED = "killed"
+TIME_LIMIT = "time_limit"
 CONFIG = "config"
 
 FIRST_SIGNAL_EXIT = 128
@@ -25,6 +26,8 @@ def reason_of(error: BaseException) -> str:
         return OUT_OF_MEMORY
     if isinstance(error, RuntimeError) and ("out of memory" in text or "alloc" in text):
         return OUT_OF_MEMORY
+    if "UncompletedJobError" in names and "timed-out" in text:
+        return TIME_LIMIT
     if isinstance(error, FloatingPointError) or any("NonFinite" in name for name in names):
         return NAN_LOSS
     return EXCEPTION
@@ -37,16 +40,21 @@ def message_of(error: BaseException) -> str:
     return f"{name}: {lines[0]}" if lines else name
 
 
-def is_interruption(error: BaseException) -> bool:
-    """Whether a job stopped because a signal asked it to, so that it can go on later.
+def signal_of(error: BaseException) -> int:
+    """The signal that stopped a job so that it can go on later; 0 for any other end.
 
     Such are KeyboardInterrupt, and any error or SystemExit that brings the exit code
     128 + signal.
     """
+    if isinstance(error, KeyboardInterrupt):
+        return int(signal.SIGINT)
     code = error.code if isinstance(error, SystemExit) else getattr(error, "exit_code", None)
-    return isinstance(error, KeyboardInterrupt) or (
-        isinstance(code, int) and code > FIRST_SIGNAL_EXIT
-    )
+    return max(0, code - FIRST_SIGNAL_EXIT) if isinstance(code, int) else 0
+
+
+def is_interruption(error: BaseException) -> bool:
+    """Whether a job stopped because a signal asked it to, so that it can go on later."""
+    return signal_of(error) > 0
 
 
 def death_of(returncode: int) -> str:

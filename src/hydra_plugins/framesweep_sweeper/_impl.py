@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
-from hydra.core.plugins import Plugins
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from optuna.storages import BaseStorage
@@ -17,9 +15,10 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.framesweep_sweeper._errors import FailedSweepError, SweepError
 from hydra_plugins.framesweep_sweeper._identity import begin, choose_name, identify, name_from
+from hydra_plugins.framesweep_sweeper._launching import open_pool
 from hydra_plugins.framesweep_sweeper._ledger import ENDED, Claim, Ledger
 from hydra_plugins.framesweep_sweeper._lock import StorageLock
-from hydra_plugins.framesweep_sweeper._pool import Job, LauncherPool, LocalPool, Pool
+from hydra_plugins.framesweep_sweeper._pool import Job
 from hydra_plugins.framesweep_sweeper._progress import Progress, open_progress
 from hydra_plugins.framesweep_sweeper._results import RESULTS, value_text, write_results
 from hydra_plugins.framesweep_sweeper._sampling import (
@@ -28,6 +27,8 @@ from hydra_plugins.framesweep_sweeper._sampling import (
     grid_size,
 )
 from hydra_plugins.framesweep_sweeper._settings import (
+    Listener,
+    Status,
     check,
     custom_suggestions,
     open_listener,
@@ -38,7 +39,7 @@ from hydra_plugins.framesweep_sweeper._settings import (
 from hydra_plugins.framesweep_sweeper._signals import StopSignal, noting_signals
 from hydra_plugins.framesweep_sweeper._space import SearchSpace, read_space
 from hydra_plugins.framesweep_sweeper._storage import Heart, absolute, open_storage
-from hydra_plugins.framesweep_sweeper._sweep import Listener, Rules, Status, Sweep
+from hydra_plugins.framesweep_sweeper._sweep import Rules, Sweep
 from hydra_plugins.framesweep_sweeper._task import SERIAL_VARIABLE, TrialTask
 
 OVERRIDES = "overrides"
@@ -140,18 +141,6 @@ def _key_of_new(config: DictConfig) -> str:
     raw = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
     match = re.fullmatch(r"\$\{([\w.]+)\}", str(raw["new"]))  # type: ignore[index, call-overload]
     return match.group(1) if match else "hydra.sweeper.new"
-
-
-def open_pool(
-    n_jobs: int, hydra_context: HydraContext, task: TrialTask, config: DictConfig
-) -> Pool:
-    """Local workers in place of Hydra's basic launcher; any other launcher as it is."""
-    launcher = Plugins.instance().instantiate_launcher(
-        hydra_context=hydra_context, task_function=task, config=config
-    )
-    if type(launcher) is BasicLauncher:
-        return LocalPool(n_jobs, hydra_context, task)
-    return LauncherPool(launcher)
 
 
 def prepare(

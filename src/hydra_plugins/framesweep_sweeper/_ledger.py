@@ -19,6 +19,8 @@ from hydra_plugins.framesweep_sweeper._storage import stale_trials
 
 UNCLAIMED_SECONDS = 10
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+HELD = (*ENDED, TrialState.RUNNING)
+"""States that count towards the total."""
 
 
 @dataclass(frozen=True)
@@ -81,18 +83,37 @@ class Ledger:
 
         None where the trials that have ended and those that run make up `total`.
         """
-        with self._lock.held():
-            self._take_over()
-            counts = self.counts()
-            if sum(counts[s] for s in (*ENDED, TrialState.RUNNING)) >= total:
-                return None
-            if self._make_sampler is not None:
-                self.study.sampler = self._make_sampler(counts.total())
-                self._make_sampler = None
-            trial = self.study.ask()
-            record = _record.read(self._frozen(trial._trial_id))
-            _record.write_claim(self._storage, trial._trial_id, record.claims + 1, self._me)
-        self._mine.add(trial.number)
+        while self._has_work(total):
+            with self._lock.held() as is_held:
+                claim = self._claim(total)
+                if claim is None or is_held():
+                    break
+                # Another sweeper may have claimed the last trial meanwhile: this one is left
+                # to wait, and to be claimed again where there still is room.
+                self._storage.set_trial_state_values(claim.trial_id, TrialState.WAITING)
+        else:
+            return None
+        if claim is not None:
+            self._mine.add(claim.number)
+        return claim
+
+    def _has_work(self, total: int) -> bool:
+        """Whether a claim is worth taking the lock for."""
+        counts = self.counts()
+        return sum(counts[s] for s in HELD) < total or bool(self._dead())
+
+    def _claim(self, total: int) -> Claim | None:
+        for left, outcome in self._dead():
+            self._apply(left, outcome)
+        counts = self.counts()
+        if sum(counts[s] for s in HELD) >= total:
+            return None
+        if self._make_sampler is not None:
+            self.study.sampler = self._make_sampler(counts.total())
+            self._make_sampler = None
+        trial = self.study.ask()
+        record = _record.read(self._frozen(trial._trial_id))
+        _record.write_claim(self._storage, trial._trial_id, record.claims + 1, self._me)
         return Claim(trial, record.claims + 1, record.attempt)
 
     def outcome_of(self, claim: Claim) -> Outcome | None:
@@ -168,26 +189,28 @@ class Ledger:
     def _wait(self, trial: FrozenTrial) -> None:
         self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
 
-    def _take_over(self) -> None:
-        """Settles what dead sweepers left: ended trials by their outcome, others go on."""
+    def _dead(self) -> list[tuple[FrozenTrial, Outcome]]:
+        """What dead sweepers left: ended trials with their outcome, others that can go on."""
         running = [t for t in self.trials(TrialState.RUNNING) if t.number not in self._mine]
         if not running:
-            return
+            return []
         stale = stale_trials(self._storage, self._study_id, running, self._heartbeat)
-        for trial in running:
-            record = _record.read(trial)
-            if record.sweeper is None:
-                dead = _age(trial) > timedelta(seconds=UNCLAIMED_SECONDS)
-            elif record.outcome is not None and record.sweeper.is_known_dead():
-                dead = True
-            else:
-                dead = record.is_abandoned() or trial.number in stale
-            if dead:
-                self._apply(trial, record.outcome or Outcome(_record.INTERRUPTED))
+        return [
+            (trial, _record.read(trial).outcome or Outcome(_record.INTERRUPTED))
+            for trial in running
+            if trial.number in stale or _is_dead(trial)
+        ]
 
     def _frozen(self, trial_id: int) -> FrozenTrial:
         return self._storage.get_trial(trial_id)
 
 
-def _age(trial: FrozenTrial) -> timedelta:
-    return datetime.now() - (trial.datetime_start or datetime.min)
+def _is_dead(trial: FrozenTrial) -> bool:
+    """Whether nobody on this host answers any more for a running trial."""
+    record = _record.read(trial)
+    if record.sweeper is None:
+        age = datetime.now() - (trial.datetime_start or datetime.min)
+        return age > timedelta(seconds=UNCLAIMED_SECONDS)
+    return record.is_abandoned() or (
+        record.outcome is not None and record.sweeper.is_known_dead()
+    )

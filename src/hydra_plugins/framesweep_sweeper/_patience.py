@@ -1,6 +1,7 @@
 """A storage that waits while its database is away or locked, instead of failing."""
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from typing import Any, cast
@@ -20,13 +21,23 @@ PATIENCE = 180.0
 PASSING = (StorageInternalError, OperationalError, InterfaceError)
 
 
+_last_outage = -math.inf
+
+
+def seconds_since_outage() -> float:
+    """Since this process last met a database that did not answer."""
+    return time.monotonic() - _last_outage
+
+
 def patiently(call: Callable[[], Any]) -> Any:
     """The result of `call`, tried again while the database cannot be reached."""
+    global _last_outage  # noqa: PLW0603
     end, pause = time.monotonic() + PATIENCE, FIRST_PAUSE
     while True:
         try:
             return call()
         except PASSING as error:
+            _last_outage = time.monotonic()
             if time.monotonic() + pause > end:
                 raise
             if pause == FIRST_PAUSE:

@@ -37,6 +37,9 @@ class Running:
 
 
 class Progress(Protocol):
+    seconds: float
+    """How old what is shown may be, where nothing of one's own has ended."""
+
     def say(self, line: str) -> None: ...
     def show(self, standing: Standing, slots: list[Running | None]) -> None: ...
     def close(self) -> None: ...
@@ -44,6 +47,8 @@ class Progress(Protocol):
 
 class PlainProgress:
     """One log line an event, and one for the study whenever it has changed."""
+
+    seconds = 30.0
 
     def __init__(self) -> None:
         self._last = ""
@@ -63,6 +68,8 @@ class PlainProgress:
 
 class LiveProgress:
     """A line for each worker and one for the study, redrawn in place; events pass above."""
+
+    seconds = 0.5
 
     def __init__(self) -> None:
         from rich.console import Console

@@ -37,9 +37,14 @@ class Standing:
         return f"study: {self.counts_text()}, best {self.best or '-'}{left}"
 
 
-def standing(study: Study, total: int, n_jobs: int, mean_seconds: float | None) -> Standing:
-    """Where `study` stands; `mean_seconds` is what a trial has taken so far."""
-    trials = study.get_trials(deepcopy=False)
+def standing(
+    study: Study,
+    trials: list[FrozenTrial],
+    total: int,
+    n_jobs: int,
+    mean_seconds: float | None,
+) -> Standing:
+    """Where `study` stands with its `trials`; one has taken `mean_seconds` so far."""
     count = {state: sum(t.state is state for t in trials) for state in TrialState}
     open_ = total - count[TrialState.COMPLETE] - count[TrialState.PRUNED]
     return Standing(

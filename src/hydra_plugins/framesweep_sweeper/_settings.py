@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, Literal, Protocol, cast
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -11,9 +11,9 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
-from hydra_plugins.framesweep_sweeper._sweep import Listener, Status
 
 log = logging.getLogger(__name__)
+
 
 NAME = re.compile(r"[\w.-]+")
 
@@ -63,6 +63,21 @@ def custom_suggestions(settings: dict[str, Any]) -> Callable[[DictConfig, Any], 
         {"_target_": target, "_partial_": True}, _execution_whitelist_=target
     )
     return function
+
+
+Status = Literal["FINISHED", "KILLED", "FAILED"]
+
+
+class Listener(Protocol):
+    """Follows a sweep from the sweeper's process; built from `hydra.sweeper.listener`."""
+
+    def on_start(self, study: Study, config: Any) -> None:
+        """Before the first trial; what it raises ends the sweep."""
+        ...
+
+    def on_trial_end(self, study: Study, trial: FrozenTrial) -> None: ...
+
+    def on_end(self, study: Study, status: Status) -> None: ...
 
 
 class _Silent:

@@ -1,6 +1,7 @@
 """Opens a study's storage so that many processes can write to it, and keeps its heartbeats."""
 
 import contextlib
+import logging
 import sqlite3
 import threading
 import time
@@ -17,13 +18,18 @@ from sqlalchemy import event
 from sqlalchemy.engine import make_url
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
-from hydra_plugins.framesweep_sweeper._patience import patient
+from hydra_plugins.framesweep_sweeper._patience import patient, seconds_since_outage
 
 SQLITE_PREFIX = "sqlite:///"
 JOURNAL_SUFFIX = ".journal"
 BUSY_SECONDS = 60
 HEARTBEAT = "framesweep:heartbeat"
 GRACE_BEATS = 2
+MISSED_SECONDS = 5.0
+"""Seconds to the next sign of life after one that could not be given."""
+
+# Of each statement that a server did not answer it would print the SQL; we say it in a line.
+logging.getLogger("optuna.storages._rdb.storage").setLevel(logging.ERROR)
 
 
 def absolute(url: str, directory: str | Path) -> str:
@@ -62,7 +68,8 @@ def open_storage(url: str, heartbeat: int) -> BaseStorage:
 
 def _open_database(url: str, heartbeat: int) -> RDBStorage:
     if not url.startswith(SQLITE_PREFIX):
-        options = {"pool_pre_ping": True}
+        # One connection a process stays open: a thousand workers are a thousand of them.
+        options = {"pool_pre_ping": True, "pool_size": 1, "max_overflow": 10}
         return RDBStorage(url, engine_kwargs=options, heartbeat_interval=heartbeat)
     path = Path(url.removeprefix(SQLITE_PREFIX))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,6 +92,8 @@ def stale_trials(
     storage: BaseStorage, study_id: int, trials: Iterable[FrozenTrial], heartbeat: int
 ) -> set[int]:
     """Numbers of those running `trials` whose heartbeat has stopped."""
+    if seconds_since_outage() < heartbeat:
+        return set()  # who could not sign while the server was away shall do so first
     if (database := database_of(storage)) is not None:
         ids = set(database._get_stale_trial_ids(study_id))
         return {trial.number for trial in trials if trial._trial_id in ids}
@@ -126,17 +135,21 @@ class Heart:
         self._wake.set()
         self._thread.join()
 
-    def beat(self, trial_id: int) -> None:
-        """Records one sign of life; a storage that cannot be reached misses it."""
-        with contextlib.suppress(Exception):
+    def beat(self, trial_id: int) -> bool:
+        """Records one sign of life; False where the storage cannot be reached."""
+        try:
             if (database := database_of(self._storage)) is not None:
                 database.record_heartbeat(trial_id)
             else:
                 self._storage.set_trial_system_attr(trial_id, HEARTBEAT, time.time())
+        except Exception:
+            return False
+        return True
 
     def _run(self) -> None:
-        while not self._wake.wait(self._seconds) and not self._ended:
+        pause = self._seconds
+        while not self._wake.wait(pause) and not self._ended:
             with self._lock:
                 trial_ids = tuple(self._trial_ids)
-            for trial_id in trial_ids:
-                self.beat(trial_id)
+            missed = sum(not self.beat(trial_id) for trial_id in trial_ids)
+            pause = self._seconds if not missed else min(self._seconds, MISSED_SECONDS)

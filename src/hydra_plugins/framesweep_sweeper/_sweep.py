@@ -3,9 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
 
-from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.framesweep_sweeper import _failures, _record
@@ -20,21 +18,10 @@ from hydra_plugins.framesweep_sweeper._storage import Heart
 
 POLL_SECONDS = 0.5
 CLAIM_SECONDS = 2.0
-
-
-Status = Literal["FINISHED", "KILLED", "FAILED"]
-
-
-class Listener(Protocol):
-    """Follows a sweep from the sweeper's process; built from `hydra.sweeper.listener`."""
-
-    def on_start(self, study: Study, config: Any) -> None:
-        """Before the first trial; what it raises ends the sweep."""
-        ...
-
-    def on_trial_end(self, study: Study, trial: FrozenTrial) -> None: ...
-
-    def on_end(self, study: Study, status: Status) -> None: ...
+CLAIMS_A_SECOND = 20
+"""About how often all sweepers that wait for a trial together ask for one."""
+REST = 20.0
+"""The study is looked at again only after so many times the time that a look took."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +68,8 @@ class Sweep:
         self._parked: list[Claim] = []
         self._seconds: list[float] = []
         self._failed = 0
-        self._next_claim = 0.0
+        self._next_claim = self._next_look = 0.0
+        self._is_done = False
 
     def run(self, stop: StopSignal) -> None:
         """Runs until the total is met, or `stop` is set.
@@ -102,10 +90,7 @@ class Sweep:
         for slot, busy in enumerate(self._slots):
             if busy is None and not self._start_in(slot):
                 break
-        if any(self._slots) or self._parked or self._ready:
-            return True
-        counts = self._ledger.counts()
-        return sum(counts[state] for state in ENDED) < self._rules.n_trials
+        return any(self._slots) or bool(self._parked or self._ready) or not self._is_done
 
     def _start_in(self, slot: int) -> bool:
         """Starts the next trial in `slot`; False where there is none for now."""
@@ -134,7 +119,10 @@ class Sweep:
         claim = self._ledger.claim(self._rules.n_trials)
         if claim is None:
             # Other sweepers may hold the rest: ask again, but not at every turn.
-            self._next_claim = time.monotonic() + CLAIM_SECONDS
+            counts = self._ledger.counts()
+            pause = max(CLAIM_SECONDS, counts[TrialState.RUNNING] / CLAIMS_A_SECOND)
+            self._next_claim = time.monotonic() + pause
+            self._is_done = sum(counts[state] for state in ENDED) >= self._rules.n_trials
         else:
             self._heart.add(claim.trial_id)
         return claim
@@ -186,7 +174,7 @@ class Sweep:
             self._seconds.append(seconds)
         self._end(claim, trial)
         # A claim may be had at once: this trial's next attempt, or a new one in its place.
-        self._next_claim = 0.0
+        self._next_claim = self._next_look = 0.0
 
     def _end(self, claim: Claim, trial: FrozenTrial) -> None:
         self._heart.remove(claim.trial_id)
@@ -212,15 +200,21 @@ class Sweep:
             )
 
     def _show(self) -> None:
+        began = time.monotonic()
+        if began < self._next_look:
+            return
         mean = sum(self._seconds) / len(self._seconds) if self._seconds else None
         slots = [busy[1] if busy else None for busy in self._slots]
-        latest = {t.number: t for t in self._ledger.trials(TrialState.RUNNING)}
+        trials = self._ledger.trials()
+        latest = {t.number: t for t in trials if t.state is TrialState.RUNNING}
         for running in filter(None, slots):
             running.update(latest.get(running.number))
         rules = self._rules
         self._progress.show(
-            standing(self._ledger.study, rules.n_trials, rules.n_jobs, mean), slots
+            standing(self._ledger.study, trials, rules.n_trials, rules.n_jobs, mean), slots
         )
+        now = time.monotonic()
+        self._next_look = now + max(self._progress.seconds, REST * (now - began))
 
     def _finish(self, stop: StopSignal) -> None:
         """Lets running jobs write their checkpoints, ends them, and gives their trials back."""

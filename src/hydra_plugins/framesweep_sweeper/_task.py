@@ -3,6 +3,7 @@
 import functools
 import math
 import os
+import signal
 from collections.abc import Iterable
 from typing import Any
 
@@ -64,13 +65,14 @@ class TrialTask:
         study_id = storage.get_study_id_from_name(self.study_name)
         trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, number)
         record = _record.read(storage.get_trial(trial_id))
-        if record.claims != int(os.environ[SERIAL_VARIABLE]):
+        if record.claims != int(os.environ[SERIAL_VARIABLE]) or record.outcome is not None:
             raise SupersededError(f"trial {number} was taken over by another worker")
         return job.CurrentTrial(
             study_name=self.study_name,
             number=number,
             attempt=record.attempt,
-            is_resumed=record.claims > 1,
+            # A job that a scheduler has requeued has the claim it had.
+            is_resumed=record.claims > 1 or record.worker is not None,
             _trial_id=trial_id,
             _serial=record.claims,
             _study=study,
@@ -87,6 +89,7 @@ class TrialTask:
         except SupersededError:
             raise
         except BaseException as error:
+            _pass_on(error)
             _record.write_outcome(
                 trial._storage, trial._trial_id, trial._serial, outcome_of_error(error)
             )
@@ -118,6 +121,19 @@ def outcome_of_error(error: BaseException) -> Outcome:
     if _failures.is_interruption(error):
         return Outcome(_record.INTERRUPTED, message=message)
     return Outcome(_record.FAILED, reason=_failures.reason_of(error), message=message)
+
+
+def _pass_on(error: BaseException) -> None:
+    """Leaves a job that SIGUSR2 stopped to whoever handles that signal.
+
+    With submitit that requeues the job, which goes on later under the same claim, and exits;
+    or raises what says that it may not be requeued.
+    """
+    requeue = getattr(signal, "SIGUSR2", None)
+    if requeue is None or _failures.signal_of(error) != requeue:
+        return
+    if callable(signal.getsignal(requeue)):
+        signal.raise_signal(requeue)
 
 
 @functools.cache

@@ -143,7 +143,7 @@ class FramesweepSweeperConf:
     free_overrides: list[str] = field(default_factory=list)
     """Groups and keys whose overrides may differ from call to call of one study."""
     listener: Any = None
-    """Target config of an object that follows the sweep; see `_sweep.Listener`."""
+    """Target config of an object that follows the sweep; see `_settings.Listener`."""
 
 
 PRUNERS: dict[str, type[PrunerConf]] = {

@@ -1,3 +1,4 @@
+import contextlib
 import datetime
 
 import pytest
@@ -138,3 +139,33 @@ def test_a_trial_whose_claimer_died_before_it_could_sign(make_ledger, storage, s
     claim = ledger.claim(1)
     assert (claim is None) == (seconds == 0)
     assert claim is None or claim.number == trial.number
+
+
+def test_a_claim_whose_lock_was_lost_is_given_back(make_ledger, monkeypatch):
+    ledger, other = make_ledger(), make_ledger()
+    real = ledger._lock.held
+    answers = [False, True]
+
+    @contextlib.contextmanager
+    def losing():
+        with real():
+            yield lambda: answers.pop(0)
+
+    monkeypatch.setattr(ledger._lock, "held", losing)
+    claim = ledger.claim(1)
+    assert (claim.number, claim.serial) == (0, 2)
+    assert states(ledger) == ["RUNNING"]
+    assert other.claim(1) is None
+
+    answers[:] = [False]
+    real_room = ledger._has_work
+    asked = []
+
+    def has_work(total):
+        asked.append(total)
+        return real_room(total) if len(asked) == 1 else False
+
+    monkeypatch.setattr(ledger, "_has_work", has_work)
+    assert ledger.claim(2) is None
+    assert states(ledger) == ["RUNNING", "WAITING"]
+    assert other.claim(2).number == 1

@@ -66,12 +66,16 @@ def test_the_best_is_by_direction():
     assert [t.value for t in leaders(low, low.trials)] == [0.25]
 
 
+def stand(study, total, n_jobs, seconds):
+    return standing(study, study.trials, total, n_jobs, seconds)
+
+
 def test_standing_in_words():
-    line = standing(study_of(*MIXED), 10, 2, 120.0).line()
+    line = stand(study_of(*MIXED), 10, 2, 120.0).line()
     assert line == (
         "study: 3/10 done, 1 pruned, 1 failed, best 0.75 (trial 2), about 7 min left"
     )
-    assert standing(study_of(), 10, 2, None).line() == (
+    assert stand(study_of(), 10, 2, None).line() == (
         "study: 0/10 done, 0 pruned, 0 failed, best -"
     )
 
@@ -80,7 +84,7 @@ def test_plain_progress_says_each_standing_once(caplog):
     caplog.set_level("INFO")
     progress = PlainProgress()
     for study in (study_of(), study_of(*MIXED), study_of(*MIXED)):
-        progress.show(standing(study, 4, 1, None), [None])
+        progress.show(stand(study, 4, 1, None), [None])
     assert [r.message[:15] for r in caplog.records] == ["study: 3/4 done"]
 
 

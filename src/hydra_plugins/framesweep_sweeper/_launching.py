@@ -1,0 +1,64 @@
+"""Which pool runs a sweep's jobs, and what a launcher needs to be called from threads."""
+
+import importlib.util
+import logging
+from typing import Any
+
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext
+from omegaconf import DictConfig, OmegaConf
+
+from hydra_plugins.framesweep_sweeper._errors import SweepError
+from hydra_plugins.framesweep_sweeper._pool import LauncherPool, LocalPool, Pool
+from hydra_plugins.framesweep_sweeper._task import TrialTask
+
+EXTRAS = {
+    "hydra_submitit_launcher": "slurm",
+    "hydra_ray_launcher": "ray",
+    "hydra_joblib_launcher": "joblib",
+}
+"""Extra of this distribution that installs a launcher's package."""
+
+
+def open_pool(
+    n_jobs: int, hydra_context: HydraContext, task: TrialTask, config: DictConfig
+) -> Pool:
+    """Local workers in place of Hydra's basic launcher; any other launcher as it is.
+
+    Raises:
+        SweepError: the launcher is not installed.
+    """
+    target = str(config.hydra.launcher.get("_target_", ""))
+    for package, extra in EXTRAS.items():
+        missing = f"hydra_plugins.{package}"
+        if target.startswith(missing) and importlib.util.find_spec(missing) is None:
+            name = config.hydra.runtime.choices["hydra/launcher"]
+            fix = f'Run: pip install "framesweep[{extra}]"'
+            raise SweepError(f"hydra/launcher={name}: is not installed. {fix}")
+    launcher = Plugins.instance().instantiate_launcher(
+        hydra_context=hydra_context, task_function=task, config=config
+    )
+    if type(launcher) is BasicLauncher:
+        return LocalPool(n_jobs, hydra_context, task)
+    # What it says of each call the sweep's own lines say in fewer words.
+    logging.getLogger(type(launcher).__module__.rpartition(".")[0]).setLevel(logging.WARNING)
+    _make_ready(launcher, n_jobs)
+    return LauncherPool(launcher)
+
+
+def _make_ready(launcher: Launcher, n_jobs: int) -> None:
+    """Makes each call of `launch`, from a thread of its own, a job in another process."""
+    known: Any = launcher
+    match type(launcher).__name__:
+        case "JoblibLauncher":
+            # With a single process joblib runs a job in the thread that calls it.
+            known.joblib["n_jobs"] = max(2, n_jobs)
+        case "RayLauncher":
+            # Threads that find no Ray would each start one.
+            from hydra_plugins.hydra_ray_launcher._launcher_util import start_ray
+
+            start_ray(
+                OmegaConf.create(OmegaConf.to_container(known.ray_cfg.init, resolve=True))
+            )
