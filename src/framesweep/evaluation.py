@@ -73,8 +73,14 @@ def evaluate(
     hardware: Hardware,
     phones: PhoneSet,
     ranks: Ranks = ALONE,
+    posteriors: Tensor | None = None,
 ) -> Evaluation:
-    """Runs `model` over all frames of labelled `windows`, which `ranks` share out."""
+    """Runs `model` over all frames of labelled `windows`, which `ranks` share out.
+
+    Args:
+        posteriors: (N, C) float32 on the CPU, in which the log-probabilities of the frames
+            that are this rank's are left.
+    """
     device = windows.device
     confusion = torch.zeros(len(phones), len(phones), dtype=torch.int64, device=device)
     loss_sum = torch.zeros((), dtype=hardware.sum_dtype, device=device)
@@ -86,6 +92,8 @@ def evaluate(
         loss_sum += functional.cross_entropy(logits, labels, reduction="sum")
         edge = windows.edges(frames)
         edges += torch.stack((edge & (labels == predictions), edge)).sum(dim=1)
+        if posteriors is not None:
+            posteriors[frames.cpu()] = logits.log_softmax(dim=1).cpu()
     ranks.add_up(confusion, loss_sum, edges)
     edge_correct, num_edges = edges.tolist()
     return Evaluation(

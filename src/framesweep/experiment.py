@@ -20,7 +20,7 @@ from framesweep.data.store import FrameStore
 from framesweep.data.windows import Windows
 from framesweep.distributed import ALONE, Ranks, mean_loss
 from framesweep.errors import ConfigError
-from framesweep.evaluation import METRICS, Evaluation, evaluate, log_posteriors
+from framesweep.evaluation import METRICS, Evaluation, evaluate
 from framesweep.plan import Plan, objective_sign, steps_per_epoch
 from framesweep.prediction import build_network
 from framesweep.smoothing import MAX_CLASSES, tuned_smoother
@@ -65,26 +65,29 @@ class Experiment:
         """Parameters of the network."""
         return sum(parameter.numel() for parameter in self.parts.model.parameters())
 
-    def evaluate(self, windows: Windows, ranks: Ranks = ALONE) -> Evaluation:
-        """Measures the network as it is on labelled windows, which `ranks` share out."""
-        phones = self.store.phones
-        return evaluate(self.parts.evaluated, windows, self.parts.hardware, phones, ranks)
+    def evaluate(
+        self, windows: Windows, ranks: Ranks = ALONE, posteriors: Tensor | None = None
+    ) -> Evaluation:
+        """Measures the network as it is on labelled windows, as `evaluation.evaluate` does."""
+        model, phones = self.parts.evaluated, self.store.phones
+        return evaluate(model, windows, self.parts.hardware, phones, ranks, posteriors)
 
-    def smoothed_accuracy(self) -> float | None:
-        """dev/smoothed_accuracy of the network as it is, or None where train.smooth says no.
+    def evaluate_smoothed(self) -> tuple[Evaluation, float | None]:
+        """Measures the network as it is on dev, and dev/smoothed_accuracy, by one pass.
 
-        The chain of phones is counted on train, and its strength tuned on dev.
+        The latter is None where train.smooth says no. Its chain of phones is counted on train,
+        and the chain's strength tuned on dev.
         """
         num_classes = len(self.store.phones)
         if not self.config.train.smooth or num_classes > MAX_CLASSES:
-            return None
-        posteriors = log_posteriors(
-            self.parts.evaluated, self.dev, self.parts.hardware, num_classes
-        ).numpy()
+            return self.evaluate(self.dev), None
+        posteriors = torch.empty(self.dev.num_frames, num_classes)
+        evaluation = self.evaluate(self.dev, posteriors=posteriors)
         dev = self.store.splits["dev"]
         assert dev.labels is not None
-        smoother = tuned_smoother(self.store, posteriors)
-        return float((smoother(posteriors, dev.lengths) == dev.labels).mean())
+        smoother = tuned_smoother(self.store, posteriors.numpy())
+        path = smoother(posteriors.numpy(), dev.lengths)
+        return evaluation, float((path == dev.labels).mean())
 
     def dev_metrics(self) -> dict[str, float]:
         """The dev metrics of the network as it is, the same for all ranks."""

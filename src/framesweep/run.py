@@ -78,8 +78,7 @@ def _run(
             tracker.log_params(sweep.params())
             log_config(tracker, experiment, directory)
             progress = _fit(experiment, directory, tracker, stop)
-            evaluation = _evaluate_best(experiment, directory)
-            _add_smoothed(experiment, progress, tracker)
+            evaluation = _evaluate_best(experiment, directory, progress, tracker)
             write_results(experiment, progress, evaluation, directory)
             log_results(tracker, experiment, progress, directory, in_sweep=in_sweep)
         except (Interrupted, RankLostError):
@@ -192,17 +191,16 @@ def _fit(
         listener.close()
 
 
-def _evaluate_best(experiment: Experiment, directory: Path) -> Evaluation:
+def _evaluate_best(
+    experiment: Experiment, directory: Path, progress: Progress, tracker: Tracker
+) -> Evaluation:
     load_weights(experiment.parts.evaluated, directory / FOLDER / BEST)
-    return experiment.evaluate(experiment.dev)
-
-
-def _add_smoothed(experiment: Experiment, progress: Progress, tracker: Tracker) -> None:
-    accuracy = experiment.smoothed_accuracy()
-    if accuracy is not None:
-        metrics = {"dev/smoothed_accuracy": accuracy}
+    evaluation, smoothed_accuracy = experiment.evaluate_smoothed()
+    if smoothed_accuracy is not None:
+        metrics = {"dev/smoothed_accuracy": smoothed_accuracy}
         progress.history[progress.best_epoch - 1] |= metrics
         tracker.log_epoch(progress.best_epoch, metrics)
+    return evaluation
 
 
 def _value(name: str, experiment: Experiment, progress: Progress) -> float:

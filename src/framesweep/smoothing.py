@@ -26,6 +26,8 @@ PRIORS = (0.0, 0.2, 0.4, 0.7, 1.0)
 """Strengths that `tune` tries."""
 TUNING_CELLS = 1 << 27
 """Frames times phones squared on which `tune` tries a strength, some 80,000 frames of 40."""
+COUNTED_AT_ONCE = 1 << 20
+"""Frames whose labels are counted in one go."""
 MAX_CLASSES = 512
 """More classes than these are states rather than phones, and their chains too large."""
 BATCH_CELLS = 1 << 20
@@ -92,13 +94,17 @@ def count_chain(labels: Ints, lengths: Ints, num_classes: int) -> Chain:
         lengths: (U,) frames of each utterance.
         num_classes: C.
     """
-    firsts = np.zeros(len(labels), dtype=bool)
-    firsts[np.cumsum(lengths) - lengths] = True
-    labels = np.asarray(labels, dtype=np.int64)
-    pairs = labels[:-1] * num_classes + labels[1:]
-    pair_counts = np.bincount(pairs[~firsts[1:]], minlength=num_classes**2)
-    transitions = pair_counts.reshape(num_classes, num_classes) + 1.0
-    priors = np.bincount(labels, minlength=num_classes) + 1.0
+    firsts = np.cumsum(lengths) - lengths
+    transitions = np.ones((num_classes, num_classes))
+    priors = np.ones(num_classes)
+    for place in range(0, len(labels), COUNTED_AT_ONCE):
+        # One more than are counted: the last one's successor.
+        part = np.asarray(labels[place : place + COUNTED_AT_ONCE + 1], dtype=np.int64)
+        pairs = part[:-1] * num_classes + part[1:]
+        transitions += np.bincount(pairs, minlength=num_classes**2).reshape(transitions.shape)
+        priors += np.bincount(part[:COUNTED_AT_ONCE], minlength=num_classes)
+    # An utterance's first frame does not follow the last of the one before.
+    np.subtract.at(transitions, (labels[firsts[1:] - 1], labels[firsts[1:]]), 1.0)
     starts = np.bincount(labels[firsts], minlength=num_classes) + 1.0
     return Chain(
         log_prior=np.log(priors / priors.sum()).astype(np.float32),
@@ -121,11 +127,12 @@ def smooth(log_posteriors: Floats, lengths: Ints, chain: Chain, strength: Streng
     Returns:
         (N,) int64 phone ids.
     """
-    scores = np.asarray(log_posteriors, np.float32) - strength.prior * chain.log_prior
     starts = np.cumsum(lengths) - lengths
-    path = np.empty(len(scores), dtype=np.int64)
-    for batch in _batches(np.asarray(lengths), scores.shape[1]):
-        _viterbi(scores, starts[batch], np.asarray(lengths)[batch], chain, strength, path)
+    path = np.empty(len(log_posteriors), dtype=np.int64)
+    for batch in _batches(np.asarray(lengths), log_posteriors.shape[1]):
+        _viterbi(
+            log_posteriors, starts[batch], np.asarray(lengths)[batch], chain, strength, path
+        )
     return path
 
 
@@ -171,7 +178,7 @@ def _batches(lengths: Ints, num_classes: int) -> Iterator[Ints]:
 
 
 def _viterbi(
-    scores: Floats,
+    log_posteriors: Floats,
     starts: Ints,
     lengths: Ints,
     chain: Chain,
@@ -183,14 +190,15 @@ def _viterbi(
     All of them advance together; those that have ended wait at their last frame.
     """
     into = strength.transition * chain.log_transition.T  # (to, from): the maximum runs last
-    best = strength.transition * chain.log_start + scores[starts]
+    prior = strength.prior * chain.log_prior
+    best = strength.transition * chain.log_start + (log_posteriors[starts] - prior)
     origins: list[Ints] = []
     for time in range(1, int(lengths[0])):
         running = int(np.searchsorted(-lengths, -time, side="left"))
         candidates = best[:running, None, :] + into
         origin = candidates.argmax(axis=2)
         reached = np.take_along_axis(candidates, origin[:, :, None], axis=2)[:, :, 0]
-        best[:running] = reached + scores[starts[:running] + time]
+        best[:running] = reached + (log_posteriors[starts[:running] + time] - prior)
         origins.append(origin.astype(np.int16))
     last = best.argmax(axis=1)
     path[starts + lengths - 1] = last

@@ -90,6 +90,17 @@ def test_counts_stay_within_utterances():
     assert np.allclose(np.exp(chain.log_prior), [0.5, 0.5])
 
 
+@pytest.mark.parametrize("at_once", [1, 3, 7, 1000])
+def test_counts_do_not_depend_on_how_many_are_counted_at_once(monkeypatch, at_once):
+    labels = np.random.default_rng(4).integers(0, 5, 50).astype(np.int16)
+    lengths = np.array([1, 20, 7, 22])
+    whole = count_chain(labels, lengths, 5)
+    monkeypatch.setattr(smoothing, "COUNTED_AT_ONCE", at_once)
+    parts = count_chain(labels, lengths, 5)
+    for name in ("log_prior", "log_start", "log_transition"):
+        np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
+
+
 def test_tuning_mends_single_wrong_frames_and_never_loses():
     truth = np.repeat([0, 1, 2, 1, 0], 20)
     lengths = np.array([50, 50])

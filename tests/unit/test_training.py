@@ -13,7 +13,7 @@ from framesweep.config import AdamConfig, DataConfig, HardwareConfig, ModelConfi
 from framesweep.data.store import open_store
 from framesweep.data.windows import Windows
 from framesweep.errors import CheckpointError, Interrupted, NonFiniteLossError
-from framesweep.evaluation import evaluate
+from framesweep.evaluation import evaluate, log_posteriors
 from framesweep.hardware import resolve, seed_everything
 from framesweep.model import build_model
 from framesweep.optim import build_optimizer, clip_gradients, loss_function
@@ -110,6 +110,17 @@ def test_it_learns_and_reports_each_epoch_once(tmp_path):
     assert [metrics for _, metrics in listener.epochs] == progress.history
     assert progress.best("dev/accuracy") > 0.7
     assert progress.best("dev/accuracy") == max(m["dev/accuracy"] for m in progress.history)
+
+
+def test_posteriors_come_with_an_evaluation(tmp_path):
+    job = Job(tmp_path)
+    posteriors = torch.empty(job.dev.num_frames, len(NAMES))
+    model, hardware = job.parts.model, job.parts.hardware
+    found = evaluate(model, job.dev, hardware, PhoneSet(NAMES), posteriors=posteriors)
+    assert torch.equal(posteriors, log_posteriors(model, job.dev, hardware, len(NAMES)))
+    labels = job.dev.labels(torch.arange(job.dev.num_frames))
+    accuracy = float((posteriors.argmax(dim=1) == labels).double().mean())
+    assert found.metrics()["dev/accuracy"] == pytest.approx(accuracy)
 
 
 def test_metrics_are_exact_over_frames(tmp_path):
