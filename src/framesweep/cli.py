@@ -58,7 +58,7 @@ register()
 @hydra.main(
     config_path=str(find_conf()),
     config_name="config",
-    execution_whitelist=("framesweep.sweeps.*",),
+    execution_whitelist=("framesweep.sweeps.*", "framesweep.credentials.*"),
 )
 def _job(config: DictConfig) -> Any:
     from framesweep.run import run

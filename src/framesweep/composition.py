@@ -10,10 +10,14 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from framesweep.config import SCHEMAS, RunConfig
+from framesweep.credentials import scrub
 from framesweep.errors import ConfigError
 
 PROCESS_ID = secrets.token_hex(3)
 """Tells runs apart that start in the same second."""
+
+LARGEST = {int: 2**63 - 1, float: 3.4e38}
+"""Of a config's numbers: what 64 bits hold, and what float32 does."""
 
 
 def register() -> None:
@@ -48,15 +52,24 @@ def to_run_config(config: DictConfig) -> RunConfig:
     """A composed config as a RunConfig, with `outputs` made absolute.
 
     Raises:
-        ConfigError: a key was added that is not there.
+        ConfigError: a key was added that is not there, or a number is beyond all measure.
     """
     try:
         run_config = cast(RunConfig, OmegaConf.to_object(config))
     except AttributeError as error:
         key = str(error).partition("attribute '")[2].partition("'")[0]
         raise ConfigError(key, "no such key", fix="Leave it out.") from None
+    for key, value in flatten(run_config).items():
+        _check_measure(key, value)
     run_config.outputs = str(Path(run_config.outputs).absolute())
     return run_config
+
+
+def _check_measure(key: str, value: Any) -> None:
+    for number in value if isinstance(value, list) else [value]:
+        largest = LARGEST.get(type(number))
+        if largest is not None and not abs(number) <= largest:
+            raise ConfigError(key, f"must be a number of at most {largest:.2g}", found=number)
 
 
 def compose(overrides: list[str]) -> RunConfig:
@@ -66,14 +79,14 @@ def compose(overrides: list[str]) -> RunConfig:
 
 
 def dump(config: RunConfig) -> str:
-    """YAML from which `load` makes an equal RunConfig."""
+    """YAML from which `load` makes an equal RunConfig, credentials taken out of its URIs."""
     names = {
         group: next(
             n for n, schema in schemas.items() if schema is type(getattr(config, group))
         )
         for group, schemas in SCHEMAS.items()
     }
-    return OmegaConf.to_yaml({"schemas": names, "config": OmegaConf.structured(config)})
+    return scrub(OmegaConf.to_yaml({"schemas": names, "config": OmegaConf.structured(config)}))
 
 
 def load(text: str, overrides: list[str], where: object) -> RunConfig:

@@ -4,6 +4,8 @@ import difflib
 import re
 from collections.abc import Iterable
 
+from framesweep.credentials import scrub
+
 KINDS = {"Integer": "an integer", "Float": "a number", "Boolean": "true or false"}
 
 
@@ -17,7 +19,8 @@ def one_line(error: Exception, keys: Iterable[str]) -> str:
     text = str(error)
     if error.__cause__ is not None and str(error.__cause__) not in text:
         text = f"{text}\n{error.__cause__}"
-    return _unknown_key(text, keys) or _unknown_option(text) or _bad_value(text) or _plain(text)
+    line = _unknown_key(text, keys) or _unknown_option(text) or _bad_value(text)
+    return scrub(line or _unparsed(text) or _plain(text))
 
 
 def _unknown_key(text: str, keys: Iterable[str]) -> str | None:
@@ -51,6 +54,15 @@ def _bad_value(text: str) -> str | None:
         return f"{key.group(1)}: must be one of {names}; found '{choice.group(1)}'"
     reason = next(line for line in text.splitlines() if "Error merging" not in line)
     return f"{key.group(1)}: {reason.strip()}"
+
+
+def _unparsed(text: str) -> str | None:
+    found = re.search(r"Error when parsing index: \d+, string: (.*) out of \[.*\]", text)
+    if found is None:
+        return None
+    key = found.group(1).partition("=")[0]
+    fix = f"In a shell, quote as '{key}=\"...\"'"
+    return f"{key}: must be a value of Hydra's grammar; found {found.group(1)!r}. {fix}"
 
 
 def _plain(text: str) -> str:

@@ -40,10 +40,8 @@ class Shell:
             [sys.executable, str(REPOSITORY / "train.py"), *arguments],
             cwd=self.folder,
             env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
-            **options,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
         )
 
     def train(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 def tracking_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Where runs are found: --uri and --outputs."""
     for option in (
-        click.option("--uri", help="Tracking URI; without it, outputs/mlflow.db."),
+        click.option(
+            "--uri",
+            help="Tracking URI; without it, FRAMESWEEP_TRACKING_URI or outputs/mlflow.db.",
+        ),
         click.option(
             "--outputs",
             type=click.Path(path_type=Path),

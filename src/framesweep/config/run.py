@@ -16,7 +16,7 @@ class TrackingConfig:
     backend: Literal["mlflow", "none"] = "mlflow"
     """Log to MLflow, or nowhere."""
     uri: str | None = None
-    """Tracking URI; null for the SQLite file outputs/mlflow.db."""
+    """Tracking URI; null for FRAMESWEEP_TRACKING_URI where set, else outputs/mlflow.db."""
     experiment: str = "framesweep"
     """Name of the experiment."""
     run_name: str | None = None

@@ -9,7 +9,7 @@ from framesweep.phones import PhoneSet
 
 def open_root(root: str | None) -> Path:
     """The folder that data.root names; raises ConfigError or DataError where it is none."""
-    if root is None:
+    if not root:
         raise ConfigError("data.root", "must name the corpus's folder", fix="data.root=FOLDER")
     folder = Path(root).expanduser().absolute()
     if not folder.is_dir():

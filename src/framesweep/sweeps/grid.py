@@ -9,7 +9,9 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
 from framesweep.composition import to_run_config
+from framesweep.credentials import scrub
 from framesweep.errors import Interrupted
+from framesweep.files import write_text
 from framesweep.sweeps.membership import PARENT_VARIABLE, SWEPT_VARIABLE
 from framesweep.tracking import Tracker, open_tracker
 
@@ -42,6 +44,7 @@ class GridParent(Callback):
                 config.hydra.overrides.hydra.append(f"++hydra.job.env_set.{name}='{value}'")
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        _scrub_file(Path(config.hydra.sweep.dir) / "multirun.yaml")
         if self._tracker is None:
             return
         # Hydra calls this while an error of the sweep, if any, is on its way out.
@@ -51,6 +54,12 @@ class GridParent(Callback):
         else:
             stopped = isinstance(error, KeyboardInterrupt | Interrupted)
             self._tracker.finish("KILLED" if stopped else "FAILED")
+
+
+def _scrub_file(path: Path) -> None:
+    """Takes credentials out of what Hydra's own sweeper has written."""
+    if path.exists():
+        write_text(path, scrub(path.read_text(encoding="utf-8")))
 
 
 def swept_overrides(overrides: list[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
-from framesweep.credentials import scrub
+from framesweep.credentials import HIDDEN, scrub
 from framesweep.errors import ConfigError, TrackingError
 from framesweep.files import atomic_file
 from framesweep.tracking.view import EXPERIMENT_TAGS
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 SERVERS = ("http", "https")
+URI_VARIABLE = "FRAMESWEEP_TRACKING_URI"
+"""Variable of the environment with the tracking URI where `tracking.uri` does not say."""
 
 DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -48,9 +50,14 @@ PASSING = {
 def tracking_uri(uri: str | None, outputs: Path) -> str:
     """The absolute URI that `tracking.uri` stands for.
 
+    Where it is null, or comes from a file, which keeps no password, URI_VARIABLE of the
+    environment goes before it.
+
     Raises:
-        ConfigError: MLflow keeps no runs behind such a URI.
+        ConfigError: MLflow keeps no runs behind such a URI, or it lacks its password.
     """
+    if uri is None or HIDDEN in uri:
+        uri = os.environ.get(URI_VARIABLE, uri)
     if uri is None:
         return f"sqlite:///{outputs.absolute() / 'mlflow.db'}"
     scheme = re.split(r"[:+]", uri, maxsplit=1)[0]
@@ -60,6 +67,13 @@ def tracking_uri(uri: str | None, outputs: Path) -> str:
             f"must begin with one of {', '.join(DATABASES + SERVERS)}",
             found=scrub(uri),
             fix="Leave it out for SQLite in the outputs folder.",
+        )
+    if HIDDEN in uri:
+        raise ConfigError(
+            "tracking.uri",
+            "must be given again, as passwords are kept in no file",
+            found=uri,
+            fix=f"Set {URI_VARIABLE}, or add tracking.uri=...",
         )
     path = sqlite_path(uri)
     return uri if path is None else f"sqlite:///{path}"
@@ -88,6 +102,8 @@ def import_mlflow() -> None:
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     logging.getLogger("mlflow.store.db").setLevel(logging.CRITICAL)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    # The courier says when a server is away, once; urllib3 would with every attempt.
+    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 
 def connect(uri: str, outputs: Path) -> "MlflowClient":

@@ -1,0 +1,63 @@
+"""A password in a URI gets into no file and onto no screen; a resumed run asks for it anew."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from framesweep.composition import compose, dump, load, register
+from framesweep.errors import ConfigError
+from framesweep.tracking.store import URI_VARIABLE, tracking_uri
+
+PASSWORD = "s3cret-pass"
+AWAY = f"http://ann:{PASSWORD}@127.0.0.1:1"
+
+
+def files_with(text: str, folder: Path) -> list[Path]:
+    return [
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and text.encode() in path.read_bytes()
+    ]
+
+
+def test_a_password_stays_nowhere(shell):
+    """A grid of one run, whose tracking server is away."""
+    arguments = [*shell.small, f"tracking.uri={AWAY}", f"+tracking.tags.from={AWAY}"]
+    result = shell.train("-m", *arguments, "train.epochs=1", "seed=1")
+    said = result.stdout + result.stderr
+    assert PASSWORD not in said
+    assert "http://***@127.0.0.1:1" in said
+    assert "Retrying" not in said
+    assert files_with(PASSWORD, shell.folder) == []
+    names = {p.name for p in files_with("http://***@127.0.0.1:1", shell.folder)}
+    assert {"config.yaml", "multirun.yaml", "outbox.jsonl"} <= names
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [f"tracking.uri={AWAY}?a=b", f"+tracking.uri={AWAY}", f"tracking.url={AWAY}"],
+)
+def test_a_refused_override_is_told_without_its_password(shell, argument):
+    errors = shell.train(*shell.small, argument, "train.epochs=x", code=2).stderr
+    assert PASSWORD not in errors
+    (line,) = errors.splitlines()
+    assert line.startswith("error: t")
+
+
+def test_a_saved_config_is_the_same_but_for_passwords():
+    register()
+    config = compose(["tracking.uri=http://ann:pw@host:5000", "tracking.run_name=one"])
+    saved = load(dump(config), [], "config.yaml")
+    assert saved.tracking.uri == "http://***@host:5000"
+    saved.tracking.uri = config.tracking.uri
+    assert saved == config
+
+
+def test_the_environment_gives_a_uri_where_the_config_does_not(monkeypatch, tmp_path):
+    with pytest.raises(ConfigError, match=re.escape(URI_VARIABLE)):
+        tracking_uri("http://***@host", tmp_path)
+    monkeypatch.setenv(URI_VARIABLE, "http://ann:pw@host")
+    assert tracking_uri("http://***@host", tmp_path) == "http://ann:pw@host"
+    assert tracking_uri(None, tmp_path) == "http://ann:pw@host"
+    assert tracking_uri("http://other", tmp_path) == "http://other"

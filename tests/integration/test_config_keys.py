@@ -1,0 +1,111 @@
+"""Every key of the config, read from the schemas: what does not fit is refused in one line."""
+
+import copy
+import dataclasses
+import functools
+import io
+import math
+from contextlib import redirect_stderr
+
+import hydra
+import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+import framesweep.cli
+from framesweep.composition import find_conf, flatten, register, to_run_config
+from framesweep.config import SCHEMAS
+from framesweep.run import run
+from integration.conftest import TINY
+from schema import beyond_measure, extremes, keys, of_other_types
+
+KEYS = list(keys())
+ONCE = list({key: (chosen, key, kind) for chosen, key, kind in reversed(KEYS)}.values())
+"""A key that several options share, with one of them."""
+
+ELSEWHERE = {"outputs", "resume", "data.root", "data.cache", "tracking.uri"}
+"""Keys whose values are places; other tests try these."""
+
+
+def name(value):
+    return value if isinstance(value, str) else ""
+
+
+@functools.cache
+def composed(chosen):
+    register()
+    with hydra.initialize_config_dir(str(find_conf())):
+        return hydra.compose("config", list(chosen))
+
+
+def with_override(chosen, override):
+    """The typed config, as Hydra makes it, without reading conf/ for each key."""
+    config = copy.deepcopy(composed(tuple(chosen)))
+    overrides = OverridesParser.create().parse_overrides([override])
+    ConfigLoaderImpl._apply_overrides_to_config(overrides, config)
+    return to_run_config(config)
+
+
+def complaint(function, monkeypatch):
+    """Exit code and standard error of what `function` raises, as a user gets them."""
+    known = [*flatten(to_run_config(composed(()))), *SCHEMAS]
+    monkeypatch.setattr(framesweep.cli, "compose", lambda overrides: None)
+    monkeypatch.setattr(framesweep.cli, "flatten", lambda config: known)
+    errors = io.StringIO()
+    with redirect_stderr(errors):
+        code = framesweep.cli._guarded(function)
+    return code, errors.getvalue()
+
+
+@pytest.mark.parametrize(("chosen", "key", "kind"), KEYS, ids=name)
+def test_wrong_types_and_sizes_name_their_key(chosen, key, kind, monkeypatch):
+    for value in [*of_other_types(kind), *beyond_measure(kind)]:
+        code, text = complaint(lambda v=value: with_override(chosen, f"{key}={v}"), monkeypatch)
+        assert code == 2, (value, text)
+        assert text.startswith(f"error: {key}"), (value, text)
+        assert len(text.splitlines()) == 1, text
+
+
+@pytest.mark.parametrize("group", [*SCHEMAS, "train", "sweep"])
+def test_unknown_keys_are_refused(group, monkeypatch):
+    code, text = complaint(lambda: with_override((), f"{group}.nonsense=1"), monkeypatch)
+    assert code == 2
+    assert text.startswith(f"error: {group}.nonsense: no such key")
+    assert len(text.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("chosen", "key", "kind"),
+    [one for one in ONCE if extremes(one[2]) and one[1] not in ELSEWHERE],
+    ids=name,
+)
+def test_extremes_are_refused_or_trained_with(
+    chosen, key, kind, hw1p2_root, tmp_path, monkeypatch
+):
+    """Past composition a run ends with a value, or with a line that a person can act on."""
+    data = [text for text in chosen if text.startswith("data")]
+    if data in ([], ["data=hw1p2"]):
+        small = [*chosen, "data=hw1p2", f"data.root={hw1p2_root}"]
+    else:
+        root = [] if data == ["data=demo"] else [f"data.root={tmp_path}"]
+        small = [*chosen, *root, "data.max_utterances=1"]
+    small = [text for text in [*small, *TINY] if key not in text]
+    small += ["model.widths=[8,8]", "train.max_minutes=1e-3", f"outputs={tmp_path}"]
+    for number, value in enumerate(extremes(kind)):
+
+        def train(value=value, directory=tmp_path / str(number)):
+            assert math.isfinite(run(with_override(small, f"{key}={value}"), directory))
+
+        code, text = complaint(train, monkeypatch)
+        assert code in (0, 1, 2), text
+        assert text.count("\n") == (1 if code else 0), text
+        assert code != 1 or "the training loss became" in text
+
+
+def test_no_key_is_left_out():
+    """The schemas' keys are those of a composed config."""
+    found = {
+        key for chosen, key, _ in KEYS if not chosen or chosen[0] in ("data=demo", "optim=adam")
+    }
+    assert set(flatten(to_run_config(composed(())))) <= found
+    assert dataclasses.is_dataclass(to_run_config(composed(())))
