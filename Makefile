@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
+EXTRAS := browser,dashboard,joblib,postgres,ray,slurm
 FUZZ_SECONDS ?= 60
 
 .PHONY: train test test-heavy test-all check format fuzz clean
@@ -12,9 +13,9 @@ train: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest -m "not heavy" --numprocesses auto --dist loadfile
 
-# With servers and a browser; .ci/packages installs what they need on Debian.
+# With servers, clusters and a browser; .ci/packages installs what they need on Debian.
 test-heavy: $(STAMP)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[browser]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[$(EXTRAS)]"
 	$(BIN)/python -m pytest -m heavy
 
 test-all: test test-heavy
