@@ -101,3 +101,25 @@ def accuracy_table(results: Iterable[dict[str, Any]]) -> Table:
             f"{result['deviation']:.4f}",
         )
     return table
+
+
+def search_table(result: dict[str, Any]) -> Table:
+    """The same search with the stock sweeper and with framesweep's."""
+    table = Table(title=f"The same {result['trials']} trials", title_justify="left")
+    table.add_column("")
+    for heading in ("stock", "framesweep"):
+        table.add_column(heading, justify="right")
+    for name, value in result["stock"].items():
+        values = (value, result["framesweep"][name])
+        table.add_row(name, *("never" if v is None else f"{v:.4g}" for v in values))
+    table.add_row("times as fast", "", f"{result['ratio']:.2f}")
+    return table
+
+
+def first_layer_line(result: dict[str, Any]) -> str:
+    """The gather of windows against a convolution, for the first layer."""
+    return (
+        f"First layer ({result['model']}, {result['precision']}, context {result['context']}): "
+        f"gathered windows {result['ratio']['convolution']:.2f} times as fast as a convolution "
+        "over utterances."
+    )

@@ -7,6 +7,7 @@ sweeper in batches of N_JOBS on Hydra's launcher, without pruning; framesweep's 
 workers with the median pruner. Prints times, and how long the workers were idle.
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -14,9 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
+
+from framesweep.composition import compose, register
+from framesweep.experiment import open_frame_store
 
 TRAIN = "from framesweep.cli import train; train()"
 STUDY = "bench"
@@ -63,41 +68,63 @@ def run_search(folder: Path, arguments: Sequence[str]) -> Outcome:
     command += [f"hydra.sweeper.storage={storage}", f"hydra.sweeper.study_name={STUDY}"]
     began = time.monotonic()
     with (folder / "output.log").open("w") as log:
-        subprocess.run(command, cwd=folder, check=True, stdout=log, stderr=log)
+        environment = {**os.environ, "FRAMESWEEP_OUTPUTS": str(folder.absolute() / "outputs")}
+        subprocess.run(command, cwd=folder, env=environment, check=True, stdout=log, stderr=log)
     seconds = time.monotonic() - began
     return Outcome(seconds, optuna.load_study(study_name=STUDY, storage=storage).trials)
 
 
-def main(folder: Path, n_trials: int, n_jobs: int, overrides: list[str]) -> None:
+def compare_searches(
+    folder: Path, n_trials: int, n_jobs: int, overrides: Sequence[str]
+) -> dict[str, Any]:
+    """Runs both searches in `folder` and sets their times and results side by side.
+
+    The corpus is prepared first, for both.
+    """
+    register()
+    cache = f"data.cache={folder.absolute() / 'cache'}"
+    fixed = [o for o in overrides if o.startswith("data") and "(" not in o]
+    open_frame_store(compose([*fixed, cache]))
     common = [
         f"hydra.sweeper.n_trials={n_trials}",
         f"hydra.sweeper.n_jobs={n_jobs}",
         "hydra.sweeper.sampler.seed=1",
-        f"data.cache={folder.absolute() / 'cache'}",
+        cache,
         *overrides,
     ]
-    stock = run_search(
-        folder / "stock",
-        ["hydra/sweeper=optuna", "hydra.sweeper.direction=maximize", *common],
-    )
-    ours = run_search(folder / "framesweep", ["sweep=bare", *common])
-    print(f"{'':32}{'stock':>10}{'framesweep':>12}")
-    rows = {
-        "seconds, the whole command": (stock.seconds, ours.seconds),
-        "best objective": (stock.best, ours.best),
-        "seconds to the stock's best": (
-            stock.seconds_to(stock.best),
-            ours.seconds_to(stock.best),
-        ),
-        "workers' idle share": (stock.idle_share(n_jobs), ours.idle_share(n_jobs)),
-        "trials pruned": tuple(
-            sum(t.state is TrialState.PRUNED for t in o.trials) for o in (stock, ours)
-        ),
+    stock = ["hydra/sweeper=optuna", "hydra.sweeper.direction=maximize"]
+    outcomes = {
+        "stock": run_search(folder / "stock", [*stock, *common]),
+        "framesweep": run_search(folder / "framesweep", ["sweep=bare", *common]),
     }
-    for name, values in rows.items():
-        shown = ["never" if value is None else f"{value:.4g}" for value in values]
-        print(f"{name:32}{shown[0]:>10}{shown[1]:>12}")
-    print(f"ratio of times: {stock.seconds / ours.seconds:.2f}")
+    goal = outcomes["stock"].best
+    searches = {name: _summary(outcome, goal, n_jobs) for name, outcome in outcomes.items()}
+    return {
+        "what": "search",
+        "trials": n_trials,
+        "n_jobs": n_jobs,
+        **searches,
+        "ratio": outcomes["stock"].seconds / outcomes["framesweep"].seconds,
+    }
+
+
+def _summary(outcome: Outcome, goal: float, n_jobs: int) -> dict[str, float | None]:
+    return {
+        "seconds, the whole command": outcome.seconds,
+        "best objective": outcome.best,
+        "seconds to the stock's best": outcome.seconds_to(goal),
+        "workers' idle share": outcome.idle_share(n_jobs),
+        "trials pruned": sum(t.state is TrialState.PRUNED for t in outcome.trials),
+    }
+
+
+def main(folder: Path, n_trials: int, n_jobs: int, overrides: list[str]) -> None:
+    """Compares, and prints the result as a table."""
+    from rich.console import Console
+
+    from framesweep.bench.report import search_table
+
+    Console().print(search_table(compare_searches(folder, n_trials, n_jobs, overrides)))
 
 
 if __name__ == "__main__":

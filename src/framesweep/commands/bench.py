@@ -1,6 +1,7 @@
 """framesweep bench: speed against what the machine could do."""
 
 import json
+import tempfile
 from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
@@ -23,6 +24,12 @@ TRAIN_FRAMES = 200_000
 
 SWEEP_FRAMES = 50_000
 """Frames of the corpus that trials are trained on."""
+
+SEARCH = (
+    *("data=demo", "model=small", "train.epochs=3", "hardware.threads=1"),
+    *("optim.lr=tag(log,interval(1e-5,1e-1))", "model.dropout=interval(0.0,0.6)"),
+)
+"""A search in which bad trials show early."""
 
 ACCURACY_DATA = ("data=demo",)
 """What accuracies are compared on: random frames teach nothing."""
@@ -100,6 +107,7 @@ def command(
 
 def _measured(chosen: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
     from framesweep.bench.corpus import write_corpus
+    from framesweep.bench.first_layer import measure_first_layer
     from framesweep.bench.runs import help_seconds, measure_epoch_overhead, measure_scale
     from framesweep.bench.throughput import Case, measure_evaluation, measure_training
 
@@ -120,6 +128,7 @@ def _measured(chosen: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
     for one in cases:
         yield measure_training(one, chosen["rounds"], chosen["steps"])
         yield from measure_evaluation(one, max(3, chosen["rounds"] // 2))
+        yield measure_first_layer(one, chosen["rounds"])
     yield measure_epoch_overhead(cases[-1])
     yield {"what": "help", "seconds": help_seconds()}
     sizes = [int(size) for size in chosen["sizes"].split(",")]
@@ -143,11 +152,14 @@ def _cases(chosen: dict[str, Any], case: Callable[[str, str, int], "Case"]) -> l
 
 def _sweeps(folder: Path, trials: int) -> Iterator[dict[str, Any]]:
     from framesweep.bench.corpus import write_corpus
+    from framesweep.bench.sweeps import compare_searches
     from framesweep.bench.workers import measure_workers
 
     root = write_corpus(folder, SWEEP_FRAMES).absolute()
     for num_jobs, threads in ((1, 2), (2, 1)):
         yield measure_workers(root, num_jobs, threads, trials)
+    with tempfile.TemporaryDirectory() as name:
+        yield compare_searches(Path(name), trials, 2, SEARCH)
 
 
 def _accuracies(
@@ -182,7 +194,11 @@ def _show(console: Any, results: list[dict[str, Any]]) -> None:
         if rows:
             console.print(table(rows))
     for result in results:
-        if result["what"] == "epoch":
+        if result["what"] == "first layer":
+            console.print(report.first_layer_line(result))
+        elif result["what"] == "search":
+            console.print(report.search_table(result))
+        elif result["what"] == "epoch":
             console.print(report.epoch_line(result))
         elif result["what"] == "help":
             console.print(f"train --help: {result['seconds']:.2f} s")

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from framesweep.bench import report
 from framesweep.bench.accuracy import VARIANTS
 from framesweep.bench.corpus import write_corpus
+from framesweep.bench.first_layer import measure_first_layer
 from framesweep.bench.runs import measure_epoch_overhead
 from framesweep.bench.throughput import Case, measure_evaluation, measure_training
 from framesweep.commands import bench
@@ -42,6 +43,14 @@ def test_evaluation_against_its_products(case) -> None:
     assert 0 < predicted["ratio"]["products"] < 2
 
 
+def test_the_first_layer_two_ways(case) -> None:
+    result = measure_first_layer(case, rounds=2)
+    speeds = result["frames_per_second"]
+    assert set(speeds) == {"gather", "convolution"}
+    assert all(speed > 0 for speed in speeds.values())
+    assert result["ratio"]["convolution"] > 0
+
+
 def test_an_epoch_s_parts_make_a_whole(case) -> None:
     result = measure_epoch_overhead(case, num_epochs=1)
     assert 0 < result["share of evaluation"] < 1
@@ -52,7 +61,6 @@ def test_an_epoch_s_parts_make_a_whole(case) -> None:
 @pytest.fixture
 def tiny(monkeypatch, tmp_path) -> list[str]:
     monkeypatch.setattr(bench, "TRAIN_FRAMES", 20_000)
-    monkeypatch.setattr(bench, "SWEEP_FRAMES", 5000)
     return ["--folder", str(tmp_path / "bench"), "--json", str(tmp_path / "results.json")]
 
 
@@ -65,22 +73,15 @@ def test_quick_bench(tiny, tmp_path) -> None:
     assert done.exit_code == 0, done.output
     results = json.loads((tmp_path / "results.json").read_text())
     kinds = [result["what"] for result in results]
-    assert kinds == ["train", "evaluate", "predict", "epoch", "help", "scale", "scale"]
+    train = ["train", "evaluate", "predict", "first layer"]
+    assert kinds == [*train, "epoch", "help", "scale", "scale"]
     scales = results[-2:]
     assert [result["dtype"] for result in scales] == ["float32", "float16"]
     assert all(result["first step beyond imports"] > 0 for result in scales)
     assert "Throughput" in done.output
     assert "Start and memory" in done.output
+    assert "First layer" in done.output
     assert not list((tmp_path / "bench").glob("cache-*"))
-
-
-@pytest.mark.heavy
-def test_sweep_bench(tiny, tmp_path) -> None:
-    done = CliRunner().invoke(bench.command, [*tiny, "--sweep", "--trials", "3"])
-    assert done.exit_code == 0, done.output
-    results = json.loads((tmp_path / "results.json").read_text())
-    assert [(r["n_jobs"], r["threads"], r["trials"]) for r in results] == [(1, 2, 3), (2, 1, 3)]
-    assert all(r["trials per hour"] > 0 for r in results)
 
 
 def test_accuracy_bench(tiny, tmp_path, monkeypatch) -> None:
