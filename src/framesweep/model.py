@@ -110,7 +110,8 @@ class ConvBlock(nn.Module):
         size = self.size
         seen = x[:, size.first * size.in_width :]
         patches = seen.unfold(1, size.patch_dim, size.stride * size.in_width)
-        return patches[:, : size.frames].reshape(-1, size.patch_dim)
+        # Of one window alone the reshape is a view whose rows overlap, which products refuse.
+        return patches[:, : size.frames].reshape(-1, size.patch_dim).contiguous()
 
 
 class MLP(nn.Module):
