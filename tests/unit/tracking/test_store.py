@@ -60,7 +60,7 @@ def test_a_database_of_another_mlflow_is_refused_with_the_way_out(tracked_output
 
 def test_a_missing_driver_is_named(tmp_path):
     with pytest.raises(TrackingError, match="needs a database driver") as caught:
-        store.connect("postgresql://ann:s3cret@localhost/x", tmp_path)
+        store.connect("mysql+cymysql://ann:s3cret@localhost/x", tmp_path)
     assert "s3cret" not in str(caught.value)
 
 
