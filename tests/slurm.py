@@ -50,7 +50,7 @@ JobAcctGatherType=jobacct_gather/none
 KillWait=5
 ReturnToService=2
 SlurmdParameters=config_overrides
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=64000 State=UNKNOWN
 PartitionName=low Nodes={host} Default=YES PriorityTier=1 GraceTime={grace} MaxTime=INFINITE
 PartitionName=high Nodes={host} PriorityTier=10 PreemptMode=OFF MaxTime=INFINITE
 """

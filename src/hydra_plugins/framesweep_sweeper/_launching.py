@@ -59,6 +59,5 @@ def _make_ready(launcher: Launcher, n_jobs: int) -> None:
             # Threads that find no Ray would each start one.
             from hydra_plugins.hydra_ray_launcher._launcher_util import start_ray
 
-            start_ray(
-                OmegaConf.create(OmegaConf.to_container(known.ray_cfg.init, resolve=True))
-            )
+            options: Any = OmegaConf.to_container(known.ray_cfg.init, resolve=True)
+            start_ray(DictConfig(options))
