@@ -7,6 +7,7 @@ batch by each of them, and a rank keeps its rows. So a run comes out the same ho
 ranks train it, but for the order of sums, and any number of them can go on with it.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -213,7 +214,9 @@ def _together() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        reason = str(error).strip().split("\n", maxsplit=1)[0]
+        # Without the place in torch's source, and what it says beyond one sentence.
+        reason = re.sub(r"^\[\S+\] ", "", str(error).strip().split("\n", maxsplit=1)[0])
+        reason = reason.split(". ", maxsplit=1)[0]
         raise RankLostError(
             "another process of this run ended or stopped answering; the last checkpoint is "
             f"kept ({reason})"

@@ -206,12 +206,13 @@ def check(config: RunConfig) -> None:
         "epochs",
         "batch_size",
         "final_batch_size",
+        "window_frames",
         "patience",
         "max_minutes",
         "checkpoint_minutes",
     ):
         value = getattr(config.train, key)
-        least_is_one = key in ("epochs", "batch_size", "final_batch_size", "patience")
+        least_is_one = key not in ("max_minutes", "checkpoint_minutes")
         if value is not None and not (value >= 1 if least_is_one else value > 0):
             rule = "must be 1 or more" if least_is_one else "must be above 0"
             raise ConfigError(f"train.{key}", rule, found=value)
@@ -231,4 +232,5 @@ def _plan(config: RunConfig) -> Plan:
         patience=config.train.patience,
         max_minutes=config.train.max_minutes,
         checkpoint_minutes=config.train.checkpoint_minutes,
+        window_frames=config.train.window_frames if config.train.order == "windows" else None,
     )

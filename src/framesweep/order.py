@@ -1,5 +1,8 @@
 """The order in which an epoch goes through its frames."""
 
+from collections.abc import Callable
+from typing import Protocol
+
 import torch
 from torch import Tensor
 
@@ -8,6 +11,17 @@ CHUNK = 1 << 16
 _ROUNDS = 4
 _FACTORS = (0x9E3779B97F4A7C15 - (1 << 64), 0x7FEB352D846CA68B)
 """Odd numbers whose products mix all bits; the first is 2**64 over the golden ratio."""
+
+RUN_FRAMES = 4096
+"""Neighbouring frames that a WindowOrder reads as one run, half a megabyte or more."""
+
+
+class Order(Protocol):
+    """Every frame once; the same for the same seed and epoch."""
+
+    def take(self, first: int, count: int) -> Tensor:
+        """(count,) int64 frame numbers at the places from `first` on; fewer at the end."""
+        ...
 
 
 class FrameOrder:
@@ -61,3 +75,74 @@ class FrameOrder:
             numbers = low.bitwise_left_shift_(high_bits).bitwise_or_(high)
             high_bits, low_bits = low_bits, high_bits
         return numbers
+
+
+class WindowOrder:
+    """Every frame once, in an order that reads a store beyond memory from end to end.
+
+    Runs of RUN_FRAMES neighbouring frames come in random order; so many of them as make a
+    window are read, and all frames of the window come in random order. So a batch is drawn at
+    random from a window, and a window's runs at random from the corpus, anew each epoch. What
+    a shuffle of all frames has and this lacks: frames of two windows never meet in a batch of
+    that epoch, and a batch holds about batch size / window size of each of its window's runs.
+
+    Args:
+        window_frames: frames to a window, rounded down to whole runs, one at least.
+        device: where frame numbers are wanted.
+        fetch: told of runs, by first frame and number of frames, a window ahead of their use.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        epoch: int,
+        num_frames: int,
+        window_frames: int,
+        device: torch.device | None = None,
+        fetch: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self._seed = seed * 1_000_003 + epoch
+        self._num_frames = num_frames
+        self._device = device
+        self._fetch = fetch
+        num_runs = -(-num_frames // RUN_FRAMES)
+        runs = FrameOrder(seed, epoch, num_runs).take(0, num_runs)
+        self._windows = torch.split(runs, max(1, window_frames // RUN_FRAMES))
+        sizes = [sum(self._run(run)[1] for run in window.tolist()) for window in self._windows]
+        self._ends = torch.tensor(sizes).cumsum(0)
+        self._current, self._frames = -1, torch.empty(0, dtype=torch.int64)
+
+    def __len__(self) -> int:
+        return self._num_frames
+
+    def take(self, first: int, count: int) -> Tensor:
+        """(count,) int64 frame numbers at the places from `first` on; fewer at the end."""
+        stop = min(first + count, self._num_frames)
+        parts = [torch.empty(0, dtype=torch.int64, device=self._device)]
+        while first < stop:
+            window = int(torch.searchsorted(self._ends, first, right=True))
+            self._enter(window)
+            end = int(self._ends[window])
+            start = end - len(self._frames)
+            parts.append(self._frames[first - start : min(stop, end) - start])
+            first = end
+        return parts[1] if len(parts) == 2 else torch.cat(parts)
+
+    def _run(self, run: int) -> tuple[int, int]:
+        """A run's first frame and its number of frames."""
+        first = run * RUN_FRAMES
+        return first, min(RUN_FRAMES, self._num_frames - first)
+
+    def _enter(self, window: int) -> None:
+        if window == self._current:
+            return
+        ahead = [window + 1] if window == self._current + 1 > 0 else [window, window + 1]
+        for number in ahead:
+            if self._fetch is not None and number < len(self._windows):
+                for run in sorted(self._windows[number].tolist()):
+                    self._fetch(*self._run(run))
+        runs = (self._run(run) for run in self._windows[window].tolist())
+        frames = torch.cat([torch.arange(first, first + size) for first, size in runs])
+        generator = torch.Generator().manual_seed((self._seed * 1_000_003 + window) % 2**63)
+        mixed = frames[torch.randperm(len(frames), generator=generator)]
+        self._current, self._frames = window, mixed.to(self._device)

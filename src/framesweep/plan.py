@@ -15,6 +15,7 @@ class Plan:
     patience: int | None = None
     max_minutes: float | None = None
     checkpoint_minutes: float = 10.0
+    window_frames: int | None = None
 
     def batch_size_in(self, epoch: int) -> int:
         """Frames a step in this epoch: from batch_size to final_batch_size by equal factors."""

@@ -14,7 +14,7 @@ from framesweep.data.windows import Windows
 from framesweep.distributed import ALONE, Ranks
 from framesweep.errors import Interrupted
 from framesweep.hardware import Hardware, get_rng_state, set_rng_state
-from framesweep.order import FrameOrder
+from framesweep.order import FrameOrder, Order, WindowOrder
 from framesweep.plan import Plan, objective_sign, steps_per_epoch
 from framesweep.schedule import Schedule
 from framesweep.tally import Progress, Sums
@@ -118,7 +118,7 @@ def _train_epoch(
     listener: Listener,
 ) -> None:
     parts.model.train()
-    order = FrameOrder(plan.seed, progress.epoch, train.num_frames, train.device)
+    order = _order(plan, progress.epoch, train)
     sums = Sums(progress, parts.hardware, parts.ranks)
     batch_size = plan.batch_size_in(progress.epoch)
     num_steps = steps_per_epoch(train.num_frames, batch_size)
@@ -142,6 +142,14 @@ def _train_epoch(
             saved = time.monotonic()
         if signum and not last:
             raise Interrupted(int(signum))
+
+
+def _order(plan: Plan, epoch: int, train: Windows) -> Order:
+    if plan.window_frames is None:
+        return FrameOrder(plan.seed, epoch, train.num_frames, train.device)
+    return WindowOrder(
+        plan.seed, epoch, train.num_frames, plan.window_frames, train.device, train.fetch
+    )
 
 
 def _train_step(parts: Parts, train: Windows, batch: Tensor) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from framesweep.order import CHUNK, FrameOrder
+from framesweep.order import CHUNK, RUN_FRAMES, FrameOrder, WindowOrder
 
 
 def whole(seed: int, epoch: int, num_frames: int) -> Tensor:
@@ -54,3 +54,56 @@ def test_first_frames_are_drawn_evenly():
         counts[FrameOrder(seed, 1, 10).take(0, 1)] += 1
     chi_square = ((counts - 200) ** 2 / 200).sum()
     assert chi_square < 27.9  # of nine degrees of freedom, one in a thousand
+
+
+def windowed(seed: int, epoch: int, num_frames: int, **options) -> Tensor:
+    return WindowOrder(seed, epoch, num_frames, 3 * RUN_FRAMES, **options).take(0, num_frames)
+
+
+@pytest.mark.parametrize("num_frames", [1, RUN_FRAMES, RUN_FRAMES + 1, 10 * RUN_FRAMES + 7])
+def test_windows_have_every_frame_once(num_frames):
+    frames = windowed(0, 1, num_frames)
+    assert torch.equal(frames.sort().values, torch.arange(num_frames))
+    assert torch.equal(frames, windowed(0, 1, num_frames))
+
+
+def test_a_window_holds_whole_runs_in_random_order():
+    num_frames = 12 * RUN_FRAMES
+    chosen = []
+    for seed, epoch in itertools.product((0, 1), (1, 2)):
+        windows = windowed(seed, epoch, num_frames).view(4, -1)
+        for window in windows:
+            runs, counts = (window // RUN_FRAMES).unique(return_counts=True)
+            assert counts.tolist() == [RUN_FRAMES] * 3
+            steps = (window[1:] - window[:-1]).abs()
+            assert (steps == 1).sum() < 20
+            # Every batch draws on all runs of its window, as chance has it.
+            in_batch = (window[:1024] // RUN_FRAMES == runs[0]).sum()
+            assert 250 < in_batch < 430
+        chosen.append(tuple((windows[0] // RUN_FRAMES).unique().tolist()))
+    assert len(set(chosen)) > 1
+
+
+@pytest.mark.parametrize("batch", [7, 1000, 4 * RUN_FRAMES])
+def test_windows_can_be_entered_anywhere(batch):
+    num_frames = 10 * RUN_FRAMES + 7
+    expected = windowed(3, 2, num_frames)
+    firsts = list(range(0, num_frames, batch))[-300:]
+    order = WindowOrder(3, 2, num_frames, 3 * RUN_FRAMES)
+    taken = torch.cat([order.take(first, batch) for first in firsts])
+    assert torch.equal(taken, expected[firsts[0] :])
+
+
+def test_runs_are_fetched_a_window_ahead():
+    fetched: list[int] = []
+    num_frames = 6 * RUN_FRAMES + 7
+    order = WindowOrder(
+        0, 1, num_frames, 3 * RUN_FRAMES, fetch=lambda first, count: fetched.append(count)
+    )
+    seen = []
+    for first in range(0, num_frames, RUN_FRAMES):
+        order.take(first, RUN_FRAMES)
+        seen.append(sum(fetched))
+    assert seen[0] >= 6 * RUN_FRAMES - RUN_FRAMES
+    assert seen[-1] == num_frames
+    assert len(fetched) == 7

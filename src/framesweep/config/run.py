@@ -44,6 +44,13 @@ class TrainConfig:
     """With average=ema: share of the average that a step keeps."""
     average_from: float = 0.75
     """With average=swa: share of all steps before the first that counts."""
+    order: Literal["shuffle", "windows"] = "shuffle"
+    """Order of the frames in an epoch: all shuffled, or, for a store that is larger than
+    memory, runs of neighbouring frames shuffled and all frames in a window of runs. What is
+    random: which runs share a window, and the order in it; frames of two windows never share
+    a batch in that epoch."""
+    window_frames: int = 262_144
+    """With order=windows: frames to a window; two windows should fit in memory."""
     patience: int | None = None
     """Stop after so many epochs without a better objective; null for never."""
     max_minutes: float | None = None

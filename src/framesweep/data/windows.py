@@ -1,5 +1,7 @@
 """Context windows served in batches from a split's rows, on any device."""
 
+import mmap
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -44,11 +46,28 @@ class Windows:
         self._labels = (
             None if split.labels is None else torch.from_numpy(split.labels).to(device)
         )
+        # Only what is read in place can be fetched; numpy has an array's mapping as its base.
+        base: object = split.rows.base
+        in_place = device.type == "cpu"
+        self._mapped = base if in_place and isinstance(base, mmap.mmap) else None
+        self._row_bytes = split.rows.strides[0]
         rows = torch.from_numpy(split.rows).to(device)
         self._view = rows.as_strided(
             (len(rows) - 2 * context, self.window_dim), (self.feature_dim, 1)
         )
         self._buffer = torch.empty(0, dtype=dtype, device=device)
+
+    def fetch(self, first: int, count: int) -> None:
+        """Lets the system read the rows of `count` frames from `first` on, before they are
+        asked for; it does not wait, and does nothing where rows are not mapped from a file."""
+        if self._mapped is None:
+            return
+        frames = torch.tensor([first, first + count - 1], device=self._ends.device)
+        utterances = torch.searchsorted(self._ends, frames, right=True)
+        start, last = (frames + utterances * self._gap + self._first).tolist()
+        begin = start * self._row_bytes // mmap.PAGESIZE * mmap.PAGESIZE
+        end = (last + 2 * self.context + 1) * self._row_bytes
+        self._mapped.madvise(mmap.MADV_WILLNEED, begin, end - begin)
 
     @property
     def labelled(self) -> bool:
