@@ -1,26 +1,39 @@
 import math
 import signal
+from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch.optim import adam
 
+from framesweep.augment import build_augment
 from framesweep.averaging import build_average
 from framesweep.checkpoint import Checkpoints
-from framesweep.config import AdamConfig, DataConfig, HardwareConfig, ModelConfig, TrainConfig
+from framesweep.config import (
+    AdamConfig,
+    AugmentConfig,
+    DataConfig,
+    HardwareConfig,
+    ModelConfig,
+    TrainConfig,
+)
 from framesweep.data.store import open_store
 from framesweep.data.windows import Windows
 from framesweep.errors import CheckpointError, Interrupted, NonFiniteLossError
 from framesweep.evaluation import evaluate, log_posteriors
-from framesweep.hardware import resolve, seed_everything
+from framesweep.hardware import Hardware, resolve, seed_everything
 from framesweep.model import build_model
 from framesweep.optim import build_optimizer, clip_gradients, loss_function
+from framesweep.order import FrameOrder
 from framesweep.phones import PhoneSet
 from framesweep.plan import Plan, steps_per_epoch
 from framesweep.schedule import build_schedule
-from framesweep.training import Parts, fit
+from framesweep.tally import Progress, Sums
+from framesweep.training import Parts, _train_step, fit
 from toy import NAMES, ToyCorpus
 
 CONTEXT, BATCH = 2, 32
@@ -141,6 +154,43 @@ def test_metrics_are_exact_over_frames(tmp_path):
     )
     edges = job.dev.edges(frames)
     assert metrics["dev/edge_accuracy"] == pytest.approx(hits[edges].double().mean().item())
+
+
+@pytest.mark.parametrize("average", ["none", "ema", "swa"])
+def test_a_step_stays_on_its_device_and_waits_for_nothing(tmp_path, monkeypatch, average):
+    # Tensors on `meta` have no data: whoever asks for a number, or brings a tensor from the
+    # processor, fails there as it would wait on an accelerator.
+    meta = torch.device("meta")
+    job = Job(tmp_path, average=average)
+    monkeypatch.setattr(adam, "_device_dtype_check_for_fused", lambda p: None)
+    model = job.parts.model.to(meta)
+    optim = AdamConfig(clip_norm=1.0, label_smoothing=0.1, class_weights="inverse")
+    optimizer = build_optimizer(optim, model)
+    hardware = Hardware(meta, "fp32", 1, compile=False)
+    monkeypatch.setattr(hardware, "autocast", nullcontext)
+    disturbed = AugmentConfig(
+        time_masks=1, time_width=2, freq_masks=1, freq_width=2, shift=1, gain=0.1, noise=0.1
+    )
+    store = open_store(DataConfig(context=CONTEXT), ToyCorpus(), tmp_path / "cache")
+    split = store.splits["train"]
+    parts = replace(
+        job.parts,
+        optimizer=optimizer,
+        schedule=build_schedule(optim, optimizer, 30, 10),
+        loss=loss_function(optim, torch.ones(len(NAMES), device=meta)),
+        clip=partial(clip_gradients, optim),
+        augment=build_augment(disturbed, CONTEXT, split.rows.shape[1]),
+        hardware=hardware,
+        average=build_average(TrainConfig(average=average, average_from=0.0), model, 30),
+    )
+    train = Windows(split, CONTEXT, meta)
+    sums = Sums(Progress(), hardware, parts.ranks)
+    order = FrameOrder(0, 1, train.num_frames, meta)
+    for step in range(3):
+        sums.add(*_train_step(parts, train, order.take(step * BATCH, BATCH)))
+    assert sums.loss.device == sums.correct.device == meta
+    with pytest.raises(RuntimeError, match="meta"):
+        sums.write(Progress())
 
 
 def test_same_seed_same_bits(tmp_path):
