@@ -1,11 +1,13 @@
 """Checkpoints: written whole or not at all, and enough to go on bit by bit as before."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from framesweep.errors import CheckpointError
@@ -34,8 +36,9 @@ class Checkpoints:
 
     def save(self, state: dict[str, Any]) -> None:
         """Saves `state`, of tensors, numbers, strings, lists and dicts, as the last one."""
-        with atomic_file(self.last) as temporary:
-            torch.save({"format": FORMAT, "identity": self._identity, **state}, temporary)
+        whole = {"format": FORMAT, "identity": self._identity, **state}
+        with atomic_file(self.last) as temporary, temporary.open("wb") as file, _cause_raised():
+            torch.save(whole, file)
 
     def load(self) -> dict[str, Any] | None:
         """The last state, or None where nothing was saved yet.
@@ -66,8 +69,9 @@ class Checkpoints:
 
     def save_best(self, model: nn.Module) -> None:
         """Saves the weights of `model` as the best so far."""
+        weights = {k: v.contiguous() for k, v in model.state_dict().items()}
         with atomic_file(self.best) as temporary:
-            save_file({k: v.contiguous() for k, v in model.state_dict().items()}, temporary)
+            temporary.write_bytes(save(weights))
 
 
 class NoCheckpoints(Checkpoints):
@@ -84,6 +88,17 @@ class NoCheckpoints(Checkpoints):
 
     def save_best(self, model: nn.Module) -> None:
         pass
+
+
+@contextlib.contextmanager
+def _cause_raised() -> Iterator[None]:
+    """Lets the system's error out, as of a full disk, where torch wraps it in its own."""
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
 
 
 def load_weights(model: nn.Module, path: Path) -> None:

@@ -19,6 +19,8 @@ def atomic_file(path: Path) -> Iterator[Path]:
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
         temporary.replace(path)
+    except OSError as error:
+        raise _named(error, path) from None
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -40,6 +42,8 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             temporary.rename(path)
         if not path.is_dir():
             raise FileNotFoundError(f"{path}: could not be put in place")
+    except OSError as error:
+        raise _named(error, path) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -48,6 +52,13 @@ def write_text(path: Path, text: str) -> None:
     """Writes `text` atomically."""
     with atomic_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def _named(error: OSError, path: Path) -> OSError:
+    """`error` with the file that it is about: writing to one that is open does not name it."""
+    if error.filename is None and error.errno is not None:
+        error.filename = str(path)
+    return error
 
 
 def _mark() -> str:
