@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 COLUMNS = {
@@ -17,9 +18,8 @@ COLUMNS = {
 
 def throughput_table(results: Iterable[dict[str, Any]]) -> Table:
     """Frames/s, and times as fast as each baseline."""
-    table = Table(title="Throughput, and times as fast as ...", title_justify="left")
-    for heading in ("", "model", "", "context", "frames/s", *COLUMNS.values()):
-        table.add_column(heading, justify="left" if heading in ("", "model") else "right")
+    words, numbers = ("", "model", ""), ("context", "frames/s", *COLUMNS.values())
+    table = _table("Throughput, and times as fast as ...", words, numbers)
     for result in results:
         ratio = result["ratio"]
         table.add_row(
@@ -33,22 +33,32 @@ def throughput_table(results: Iterable[dict[str, Any]]) -> Table:
     return table
 
 
-def scale_table(results: Iterable[dict[str, Any]]) -> Table:
-    """Start and memory of runs by their size; peaks also over train's features in float32."""
-    table = Table(title="Start and memory", title_justify="left")
-    headings = ("frames", "store", "imports", "then step 1", "cold", "a step")
-    for heading in (*headings, "peak", "own", "/features", "less imports", "cold"):
-        table.add_column(heading, justify="right")
+def start_table(results: Iterable[dict[str, Any]]) -> Table:
+    """Seconds to the first step, and of each later one, of runs by their size."""
+    numbers = ("frames", "imports s", "then step 1", "cold", "a step ms")
+    table = _table("Start, seconds", ("store",), numbers)
     for result in results:
-        memory = result["memory"]
         table.add_row(
-            f"{result['frames']:,}",
             result["dtype"],
-            f"{result['imports']:.2f} s",
-            f"{result['first step beyond imports']:.2f} s",
-            f"{result['first step, cold']:.1f} s",
-            f"{1000 * result['seconds a step']:.0f} ms",
-            *(f"{memory.get(key, 0) / 1e6:,.0f} MB" for key in ("peak", "own")),
+            f"{result['frames']:,}",
+            f"{result['imports']:.2f}",
+            f"{result['first step beyond imports']:.2f}",
+            f"{result['first step, cold']:.1f}",
+            f"{1000 * result['seconds a step']:.0f}",
+        )
+    return table
+
+
+def memory_table(results: Iterable[dict[str, Any]]) -> Table:
+    """Bytes of runs by their size, and peaks over train's features in float32."""
+    numbers = ("frames", "imports", "own", "peak", "/features", "-imports", "cold")
+    table = _table("Memory, MB", ("store",), numbers)
+    for result in results:
+        held = [result["memory"].get(key, 0) for key in ("imports", "own", "peak")]
+        table.add_row(
+            result["dtype"],
+            f"{result['frames']:,}",
+            *(f"{size / 1e6:,.0f}" for size in held),
             f"{result['peak over features']:.2f}",
             f"{result['peak beyond imports over features']:.2f}",
             f"{result['peak over features, cold']:.2f}",
@@ -68,9 +78,8 @@ def epoch_line(result: dict[str, Any]) -> str:
 
 def sweep_table(results: Iterable[dict[str, Any]]) -> Table:
     """Trials an hour by workers, and the pause between two trials."""
-    table = Table(title="Sweep", title_justify="left")
-    for heading in ("workers", "threads each", "trials", "trials/hour", "pause s"):
-        table.add_column(heading, justify="right")
+    numbers = ("workers", "threads each", "trials", "trials/hour", "pause s")
+    table = _table("Sweep", (), numbers)
     for result in results:
         table.add_row(
             str(result["n_jobs"]),
@@ -84,11 +93,8 @@ def sweep_table(results: Iterable[dict[str, Any]]) -> Table:
 
 def accuracy_table(results: Iterable[dict[str, Any]]) -> Table:
     """Dev accuracy by precision and modules, over seeds."""
-    table = Table(title="Dev accuracy", title_justify="left")
-    for heading in ("", "modules", "epochs", "each seed", "mean", "deviation"):
-        table.add_column(
-            heading, justify="right" if heading in ("mean", "deviation") else "left"
-        )
+    words = ("model", "context", "", "modules", "epochs", "each seed")
+    table = _table("Dev accuracy", words, ("mean", "sd"))
     for result in results:
         table.add_row(
             result["model"],
@@ -105,10 +111,7 @@ def accuracy_table(results: Iterable[dict[str, Any]]) -> Table:
 
 def search_table(result: dict[str, Any]) -> Table:
     """The same search with the stock sweeper and with framesweep's."""
-    table = Table(title=f"The same {result['trials']} trials", title_justify="left")
-    table.add_column("")
-    for heading in ("stock", "framesweep"):
-        table.add_column(heading, justify="right")
+    table = _table(f"The same {result['trials']} trials", ("",), ("stock", "framesweep"))
     for name, value in result["stock"].items():
         values = (value, result["framesweep"][name])
         table.add_row(name, *("never" if v is None else f"{v:.4g}" for v in values))
@@ -123,3 +126,19 @@ def first_layer_line(result: dict[str, Any]) -> str:
         f"gathered windows {result['ratio']['convolution']:.2f} times as fast as a convolution "
         "over utterances."
     )
+
+
+def _table(title: str, words: Iterable[str], numbers: Iterable[str]) -> Table:
+    """A table narrow enough for a terminal, with columns of words before those of numbers."""
+    table = Table(
+        title=title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    for heading in words:
+        table.add_column(heading, no_wrap=True)
+    for heading in numbers:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table

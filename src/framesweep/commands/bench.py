@@ -185,7 +185,8 @@ def _show(console: Any, results: list[dict[str, Any]]) -> None:
 
     groups = {
         report.throughput_table: ("train", "evaluate", "predict"),
-        report.scale_table: ("scale",),
+        report.start_table: ("scale",),
+        report.memory_table: ("scale",),
         report.sweep_table: ("sweep",),
         report.accuracy_table: ("accuracy",),
     }
