@@ -18,7 +18,7 @@ COLUMNS = {
 
 def throughput_table(results: Iterable[dict[str, Any]]) -> Table:
     """Frames/s, and times as fast as each baseline."""
-    words, numbers = ("", "model", ""), ("context", "frames/s", *COLUMNS.values())
+    words, numbers = ("", "model", ""), ("ctx", "frames/s", *COLUMNS.values())
     table = _table("Throughput, and times as fast as ...", words, numbers)
     for result in results:
         ratio = result["ratio"]
