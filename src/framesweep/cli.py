@@ -24,7 +24,7 @@ from framesweep import __version__
 from framesweep.composition import compose, find_conf, flatten, register, to_run_config
 from framesweep.config import SCHEMAS
 from framesweep.errors import FramesweepError
-from framesweep.wording import one_line
+from framesweep.wording import missing_extra, one_line
 
 COMMANDS = {
     "train": "Train, or sweep with -m: the same as train.py.",
@@ -120,6 +120,11 @@ def _guarded(function: Callable[[], Any]) -> int:
     except (HydraException, OmegaConfBaseException) as error:
         keys = [*flatten(compose([])), *SCHEMAS]
         print(f"error: {one_line(error, keys)}", file=sys.stderr)
+        return 2
+    except RuntimeError as error:
+        if (line := missing_extra(error)) is None:
+            raise
+        print(f"error: {line}", file=sys.stderr)
         return 2
     except OSError as error:
         if error.errno not in MENDABLE:

@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 from framesweep.credentials import scrub
 
+LAUNCHERS = {"submitit": "slurm", "ray": "ray", "joblib": "joblib"}
+"""Extra of this distribution that installs hydra-*-launcher."""
+
 KINDS = {"Integer": "an integer", "Float": "a number", "Boolean": "true or false"}
 
 
@@ -21,6 +24,16 @@ def one_line(error: Exception, keys: Iterable[str]) -> str:
         text = f"{text}\n{error.__cause__}"
     line = _unknown_key(text, keys) or _unknown_option(text) or _bad_value(text)
     return scrub(line or _unparsed(text) or _plain(text))
+
+
+def missing_extra(error: Exception) -> str | None:
+    """What to install, where `error` says that a launcher is missing; else None."""
+    found = re.search(r"'hydra_plugins\.(hydra_(\w+)_launcher)\.", str(error))
+    extra = LAUNCHERS.get(found.group(2)) if found else None
+    if found is None or extra is None:
+        return None
+    package = found.group(1).replace("_", "-")
+    return f'hydra/launcher: {package} is not installed. Run: pip install "framesweep[{extra}]"'
 
 
 def _unknown_key(text: str, keys: Iterable[str]) -> str | None:

@@ -128,7 +128,7 @@ def connect(uri: str, outputs: Path) -> "MlflowClient":
             "tracking.uri",
             f"needs a database driver ({error})",
             found=scrub(uri),
-            fix="Install it, as psycopg2-binary for PostgreSQL.",
+            fix='Install it, for PostgreSQL with pip install "framesweep[postgres]".',
         ) from None
     except Exception as error:
         if "out-of-date database schema" not in str(error):

@@ -11,6 +11,9 @@ KILLED = "killed"
 TIME_LIMIT = "time_limit"
 CONFIG = "config"
 
+LOST_WORKER = {"WorkerCrashedError", "NodeDiedError", "TerminatedWorkerError"}
+"""Errors of Ray and joblib for a process that ended without a word."""
+
 FIRST_SIGNAL_EXIT = 128
 Z_95 = 1.96
 
@@ -22,15 +25,16 @@ def reason_of(error: BaseException) -> str:
         return own
     names = {base.__name__ for base in type(error).__mro__}
     text = str(error).lower()
-    if "OutOfMemoryError" in names or isinstance(error, MemoryError):
-        return OUT_OF_MEMORY
-    if isinstance(error, RuntimeError) and ("out of memory" in text or "alloc" in text):
-        return OUT_OF_MEMORY
-    if "UncompletedJobError" in names and "timed-out" in text:
-        return TIME_LIMIT
-    if isinstance(error, FloatingPointError) or any("NonFinite" in name for name in names):
-        return NAN_LOSS
-    return EXCEPTION
+    allocates = "out of memory" in text or "alloc" in text
+    tests = {
+        OUT_OF_MEMORY: bool(names & {"OutOfMemoryError", "MemoryError"})
+        or (isinstance(error, RuntimeError) and allocates),
+        TIME_LIMIT: "UncompletedJobError" in names and "timed-out" in text,
+        KILLED: bool(names & LOST_WORKER),
+        NAN_LOSS: isinstance(error, FloatingPointError)
+        or any("NonFinite" in name for name in names),
+    }
+    return next((reason for reason, holds in tests.items() if holds), EXCEPTION)
 
 
 def message_of(error: BaseException) -> str:

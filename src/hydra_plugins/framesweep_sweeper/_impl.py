@@ -38,7 +38,12 @@ from hydra_plugins.framesweep_sweeper._settings import (
 )
 from hydra_plugins.framesweep_sweeper._signals import StopSignal, noting_signals
 from hydra_plugins.framesweep_sweeper._space import SearchSpace, read_space
-from hydra_plugins.framesweep_sweeper._storage import Heart, absolute, open_storage
+from hydra_plugins.framesweep_sweeper._storage import (
+    Heart,
+    absolute,
+    check_driver,
+    open_storage,
+)
 from hydra_plugins.framesweep_sweeper._sweep import Rules, Sweep
 from hydra_plugins.framesweep_sweeper._task import SERIAL_VARIABLE, TrialTask
 
@@ -68,6 +73,7 @@ def run_sweep(
     built_pruner = build_pruner(pruner)
     heartbeat = settings["heartbeat"]
     url = absolute(settings["storage"], config.hydra.runtime.cwd)
+    check_driver(url)
     lock = StorageLock(url)
     with lock.held():
         storage = open_storage(url, heartbeat)

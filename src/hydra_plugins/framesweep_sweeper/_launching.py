@@ -1,6 +1,5 @@
 """Which pool runs a sweep's jobs, and what a launcher needs to be called from threads."""
 
-import importlib.util
 import logging
 from typing import Any
 
@@ -10,33 +9,14 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
-from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper._pool import LauncherPool, LocalPool, Pool
 from hydra_plugins.framesweep_sweeper._task import TrialTask
-
-EXTRAS = {
-    "hydra_submitit_launcher": "slurm",
-    "hydra_ray_launcher": "ray",
-    "hydra_joblib_launcher": "joblib",
-}
-"""Extra of this distribution that installs a launcher's package."""
 
 
 def open_pool(
     n_jobs: int, hydra_context: HydraContext, task: TrialTask, config: DictConfig
 ) -> Pool:
-    """Local workers in place of Hydra's basic launcher; any other launcher as it is.
-
-    Raises:
-        SweepError: the launcher is not installed.
-    """
-    target = str(config.hydra.launcher.get("_target_", ""))
-    for package, extra in EXTRAS.items():
-        missing = f"hydra_plugins.{package}"
-        if target.startswith(missing) and importlib.util.find_spec(missing) is None:
-            name = config.hydra.runtime.choices["hydra/launcher"]
-            fix = f'Run: pip install "framesweep[{extra}]"'
-            raise SweepError(f"hydra/launcher={name}: is not installed. {fix}")
+    """Local workers in place of Hydra's basic launcher; any other launcher as it is."""
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=hydra_context, task_function=task, config=config
     )

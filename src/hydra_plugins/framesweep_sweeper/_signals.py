@@ -1,10 +1,14 @@
-"""SIGINT and SIGTERM, noted for the loop to see."""
+"""Signals noted: SIGINT and SIGTERM for the loop to see, SIGUSR2 where a scheduler sends it."""
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
+
+REQUEUE = getattr(signal, "SIGUSR2", None)
+"""Sent ahead of preemption and of a time limit; a launcher handles it."""
 
 
 class StopSignal:
@@ -38,3 +42,31 @@ def noting_signals() -> Iterator[StopSignal]:
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
+
+
+@contextmanager
+def noting_requeue() -> Iterator[list[int]]:
+    """Notes SIGUSR2 inside a job whose launcher handles it: by having it start again later."""
+    seen: list[int] = []
+    handler = requeue_handler()
+    if REQUEUE is None or handler is None:
+        yield seen
+        return
+
+    def note(signum: int, frame: FrameType | None) -> None:
+        seen.append(signum)
+        handler(signum, frame)
+
+    signal.signal(REQUEUE, note)
+    try:
+        yield seen
+    finally:
+        signal.signal(REQUEUE, handler)
+
+
+def requeue_handler() -> Callable[[int, FrameType | None], Any] | None:
+    """What handles SIGUSR2 in this process; None where nothing does, or not in this thread."""
+    if REQUEUE is None or threading.current_thread() is not threading.main_thread():
+        return None
+    handler = signal.getsignal(REQUEUE)
+    return handler if callable(handler) else None

@@ -16,6 +16,7 @@ from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper._patience import patient, seconds_since_outage
@@ -44,6 +45,21 @@ def absolute(url: str, directory: str | Path) -> str:
 def shown(url: str) -> str:
     """`url` as it may be printed: without password."""
     return make_url(url).render_as_string(hide_password=True) if "://" in url else url
+
+
+def check_driver(url: str) -> None:
+    """Raises SweepError for a URL of no known database, or where its driver is missing."""
+    if "://" not in url:
+        return
+    try:
+        make_url(url).get_dialect().import_dbapi()
+    except ArgumentError as error:
+        raise SweepError(f"hydra.sweeper.storage: {shown(url)} ({error})") from None
+    except ImportError as error:
+        extra = '"framesweep[postgres]"' if url.startswith("postgresql") else error.name
+        raise SweepError(
+            f"hydra.sweeper.storage: {shown(url)} needs {error.name}. Run: pip install {extra}"
+        ) from None
 
 
 def open_storage(url: str, heartbeat: int) -> BaseStorage:

@@ -17,6 +17,11 @@ from hydra_plugins.framesweep_sweeper._errors import SupersededError
 from hydra_plugins.framesweep_sweeper._process import Process
 from hydra_plugins.framesweep_sweeper._record import Outcome
 from hydra_plugins.framesweep_sweeper._sampling import build_pruner
+from hydra_plugins.framesweep_sweeper._signals import (
+    REQUEUE,
+    noting_requeue,
+    requeue_handler,
+)
 from hydra_plugins.framesweep_sweeper._storage import Heart, open_storage
 
 SERIAL_VARIABLE = "FRAMESWEEP_CLAIM"
@@ -52,7 +57,8 @@ class TrialTask:
         heart.add(trial._trial_id)
         job.set_current_trial(trial)
         try:
-            return self._run(config, trial)
+            with noting_requeue() as requeued:
+                return self._run(config, trial, requeued)
         finally:
             job.set_current_trial(None)
             heart.stop()
@@ -79,7 +85,7 @@ class TrialTask:
             _storage=storage,
         )
 
-    def _run(self, config: Any, trial: job.CurrentTrial) -> Any:
+    def _run(self, config: Any, trial: job.CurrentTrial, requeued: list[int]) -> Any:
         value: Any = None
         try:
             value = self.task(config)
@@ -89,7 +95,7 @@ class TrialTask:
         except SupersededError:
             raise
         except BaseException as error:
-            _pass_on(error)
+            _leave_to_scheduler(error, requeued)
             _record.write_outcome(
                 trial._storage, trial._trial_id, trial._serial, outcome_of_error(error)
             )
@@ -123,17 +129,16 @@ def outcome_of_error(error: BaseException) -> Outcome:
     return Outcome(_record.FAILED, reason=_failures.reason_of(error), message=message)
 
 
-def _pass_on(error: BaseException) -> None:
-    """Leaves a job that SIGUSR2 stopped to whoever handles that signal.
+def _leave_to_scheduler(error: BaseException, requeued: list[int]) -> None:
+    """Lets a job that will start again later, under the same claim, end without an outcome.
 
-    With submitit that requeues the job, which goes on later under the same claim, and exits;
-    or raises what says that it may not be requeued.
+    Who stopped for SIGUSR2 is left to the launcher, which requeues the job and exits, or raises
+    why it may not. Its handler has done so already in a job that does not catch the signal.
     """
-    requeue = getattr(signal, "SIGUSR2", None)
-    if requeue is None or _failures.signal_of(error) != requeue:
-        return
-    if callable(signal.getsignal(requeue)):
-        signal.raise_signal(requeue)
+    if isinstance(error, SystemExit) and requeued:
+        raise error
+    if _failures.signal_of(error) == REQUEUE and requeue_handler() is not None:
+        signal.raise_signal(REQUEUE)
 
 
 @functools.cache

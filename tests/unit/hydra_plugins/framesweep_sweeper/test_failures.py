@@ -14,6 +14,9 @@ from hydra_plugins.framesweep_sweeper._failures import (
 class NonFiniteLossError(Exception): ...
 
 
+class UncompletedJobError(Exception): ...
+
+
 class Brings(Exception):  # noqa: N818
     failure_reason = "its_own"
 
@@ -33,6 +36,9 @@ class Stopped(Exception):  # noqa: N818
         (FloatingPointError("nan"), _failures.NAN_LOSS),
         (NonFiniteLossError("loss"), _failures.NAN_LOSS),
         (ValueError("x"), _failures.EXCEPTION),
+        (type("WorkerCrashedError", (Exception,), {})("ray"), _failures.KILLED),
+        (UncompletedJobError("not requeued: timed-out too many times"), _failures.TIME_LIMIT),
+        (UncompletedJobError("no output"), _failures.EXCEPTION),
         (Brings(), "its_own"),
     ],
 )

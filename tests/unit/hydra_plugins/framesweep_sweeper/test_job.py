@@ -1,4 +1,5 @@
 import os
+import signal
 import subprocess
 import sys
 
@@ -154,3 +155,68 @@ def test_outcomes_of_errors():
     assert outcome_of_error(KeyboardInterrupt()).state == "INTERRUPTED"
     assert outcome_of_error(ValueError("x" * 9999)).message.startswith("ValueError: xxx")
     assert len(outcome_of_error(ValueError("x" * 9999)).message) == 500
+
+
+class Preempted(Exception):  # noqa: N818
+    exit_code = 128 + signal.SIGUSR2
+
+
+class NotRequeuedError(Exception): ...
+
+
+@pytest.fixture
+def scheduler():
+    """A launcher's handler of SIGUSR2: what it shall raise, and whether it was called."""
+
+    class Scheduler:
+        raises: BaseException = SystemExit(-1)
+        calls = 0
+
+        def handle(self, signum, frame):
+            self.calls += 1
+            raise self.raises
+
+    scheduler = Scheduler()
+    before = signal.signal(signal.SIGUSR2, scheduler.handle)
+    yield scheduler
+    assert signal.signal(signal.SIGUSR2, before) == scheduler.handle
+
+
+def stopped_by_the_signal():
+    raise Preempted
+
+
+def struck_by_the_signal():
+    signal.raise_signal(signal.SIGUSR2)
+
+
+@pytest.mark.parametrize("job", [stopped_by_the_signal, struck_by_the_signal])
+def test_a_requeued_job_has_no_outcome_and_goes_on_under_its_claim(run_job, scheduler, job):
+    claim = run_job.ledger.claim(1)
+    with pytest.raises(SystemExit):
+        run_job(job, claim)
+    assert scheduler.calls == 1
+    assert run_job.ledger.outcome_of(claim) is None
+    seen = []
+    outcome, _, _ = run_job(lambda: seen.append(current_trial().is_resumed) or 0.5, claim)
+    assert (outcome.state, seen) == (_record.COMPLETE, [True])
+
+
+def test_a_job_that_may_not_be_requeued_says_why(run_job, scheduler):
+    scheduler.raises = NotRequeuedError("too often")
+    outcome, _, _ = run_job(struck_by_the_signal)
+    assert (outcome.state, outcome.message) == (_record.FAILED, "NotRequeuedError: too often")
+    _, _, error = run_job(stopped_by_the_signal)
+    assert isinstance(error, NotRequeuedError)
+
+
+def test_without_a_scheduler_the_signal_interrupts(run_job):
+    outcome, _, _ = run_job(stopped_by_the_signal)
+    assert outcome.state == _record.INTERRUPTED
+
+
+def test_a_claim_that_has_ended_is_not_run_again(run_job):
+    claim = run_job.ledger.claim(1)
+    run_job(lambda: 0.5, claim)
+    _, _, error = run_job(lambda: 0.7, claim)
+    assert isinstance(error, SupersededError)

@@ -1,4 +1,5 @@
 import sqlite3
+import sys
 import time
 
 import optuna
@@ -10,6 +11,7 @@ from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper._storage import (
     Heart,
     absolute,
+    check_driver,
     open_storage,
     shown,
     stale_trials,
@@ -29,6 +31,30 @@ def test_passwords_are_not_shown():
         open_storage("nosuchdb://me:secret@h/d", 60)
     assert "secret" not in str(error.value)
     assert "hydra.sweeper.storage" in str(error.value)
+
+
+def test_a_missing_driver_is_named_with_its_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(SweepError, match=r'needs psycopg.*"framesweep\[postgres\]"') as error:
+        check_driver("postgresql+psycopg://me:secret@h/d")
+    assert "secret" not in str(error.value)
+    with pytest.raises(SweepError, match="nosuchdb"):
+        check_driver("nosuchdb://h/d")
+    check_driver("sqlite:////a/b.db")
+    check_driver("/a/b.journal")
+
+
+def test_after_an_outage_nobody_is_taken_for_dead_at_once(storage, monkeypatch):
+    study = optuna.load_study(study_name="s", storage=storage)
+    study_id = storage.get_study_id_from_name("s")
+    trial = study.ask()
+    monkeypatch.setattr(
+        storage.inner, "_get_stale_trial_ids", lambda study_id: [trial._trial_id], raising=False
+    )
+    running = study.get_trials(deepcopy=False)
+    assert stale_trials(storage, study_id, running, 60) == {trial.number}
+    monkeypatch.setattr(_patience, "_last_outage", time.monotonic())
+    assert stale_trials(storage, study_id, running, 60) == set()
 
 
 def test_sqlite_writes_ahead(url, storage, tmp_path):
