@@ -8,6 +8,7 @@ from framesweep.composition import dump, flatten
 from framesweep.evaluation import Evaluation
 from framesweep.experiment import Experiment
 from framesweep.files import write_text
+from framesweep.memory import allowed_bytes
 from framesweep.prediction import CONFIG, WEIGHTS, write_side
 from framesweep.tally import Progress
 from framesweep.tracking import Tracker
@@ -38,6 +39,15 @@ def log_start(experiment: Experiment) -> None:
         f"{num_ranks} processes of " if (num_ranks := experiment.parts.ranks.size) > 1 else "",
         resources.threads,
     )
+
+    rows = store.splits["train"].rows
+    in_place = resources.device.type == "cpu" and config.train.order == "shuffle"
+    if in_place and rows.nbytes > (allowed := allowed_bytes()):
+        log.warning(
+            "train takes %.1f GB and memory is %.1f GB: train.order=windows reads it in turn",
+            rows.nbytes / 1e9,
+            allowed / 1e9,
+        )
 
 
 def log_config(tracker: Tracker, experiment: Experiment, directory: Path) -> None:

@@ -24,6 +24,7 @@ FLOORS = [
         "console",
         "widths",
         "distributed",
+        "memory",
     ],
     ["composition", "kernels", "data", "layers", "launch"],
     [
