@@ -172,9 +172,9 @@ def postgres(**settings: object) -> Iterator[Postgres]:
 
 
 @contextlib.contextmanager
-def mlflow_server(folder: Path, backend: str) -> Iterator[str]:
+def mlflow_server(folder: Path, backend: str, port: int | None = None) -> Iterator[str]:
     """URL of an `mlflow server` that keeps runs in `backend`, and artifacts in `folder`."""
-    uri = f"http://127.0.0.1:{free_port()}"
+    uri = f"http://127.0.0.1:{port or free_port()}"
     log = folder / "mlflow-server.log"
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", backend]

@@ -49,6 +49,17 @@ def _descendants(pid: int) -> list[int]:
     return found
 
 
+def _addresses(port: int) -> set[str]:
+    """Addresses, in hexadecimal, on which somebody listens at the port."""
+    listening, found = "0A", set()
+    for name in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
+            _, local, _, state = line.split()[:4]
+            if state == listening and local.endswith(f":{port:04X}"):
+                found.add(local.partition(":")[0])
+    return found
+
+
 def _alive(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -92,6 +103,7 @@ def test_the_ui_shows_runs_and_artifacts_and_ends_with_its_children(tracked_outp
     try:
         url = f"http://127.0.0.1:{port}"
         assert ui.line.startswith(f"MLflow UI: {url}/#/experiments/1/runs?")
+        assert _addresses(port) == {"0100007F"}
         api = f"{url}/ajax-api/2.0/mlflow/experiments/search"
         found = json.loads(_get(api, max_results=10))["experiments"]
         tags = {e["name"]: e.get("tags", []) for e in found}["framesweep"]

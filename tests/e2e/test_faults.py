@@ -1,0 +1,141 @@
+"""Processes that are killed, servers that go away, clocks that step back, lost losses."""
+
+import random
+import re
+import sqlite3
+from collections import Counter
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from faults.kills import Run, Sweep, run_kills
+from faults.load import run_load
+from servers import free_port, mlflow_server, postgres
+
+FAKE_TIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+
+
+def wait_for(process, text: str) -> str:
+    """What the process says up to the line with `text`."""
+    said = ""
+    for line in process.stdout:
+        said += line
+        if text in line:
+            return said
+    raise AssertionError(said + process.stderr.read())
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("kind", [Run, Sweep])
+def test_killed_at_random_moments(kind, corpus, tmp_path):
+    """`make faults` does so fifty times."""
+    outcome = run_kills(kind, corpus, tmp_path, count=3, seed=random.randrange(1000))
+    assert outcome.failures == []
+    assert outcome.survived == outcome.tried == 3
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("away", ["start", "middle", "end"])
+def test_the_tracking_server_is_away(shell, tmp_path, away):
+    """Training goes on; every metric arrives when the server is back, in order, once."""
+    port = free_port()
+    backend = f"sqlite:///{tmp_path}/served.db"
+    uri = f"http://127.0.0.1:{port}"
+    command = [*shell.small, "train.epochs=100000", "train.max_minutes=0.4"]
+
+    def server():
+        return mlflow_server(tmp_path / "served", backend, port)
+
+    if away == "start":
+        process = shell.start(*command, f"tracking.uri={uri}")
+        wait_for(process, "epoch 3/")
+    else:
+        with server():
+            process = shell.start(*command, f"tracking.uri={uri}")
+            wait_for(process, "epoch 3/")
+    if away != "end":
+        if away == "middle":
+            wait_for(process, "Tracking cannot be reached")
+        with server():
+            output, errors = process.communicate(timeout=300)
+            assert "Tracking is back" in output
+    else:
+        output, errors = process.communicate(timeout=300)
+        assert "could not be sent" in output
+        with server():
+            shell.framesweep("sync", "--uri", uri)
+    assert process.returncode == 0, errors
+    assert "Traceback" not in output + errors
+    client = mlflow.MlflowClient(backend)
+    (run,) = client.search_runs([client.get_experiment_by_name("framesweep").experiment_id])
+    assert run.info.status == "FINISHED"
+    with sqlite3.connect(tmp_path / "served.db") as connection:
+        rows = connection.execute("select key, step from metrics order by rowid").fetchall()
+    assert set(Counter(rows).values()) == {1}
+    for name in ("train/loss", "dev/accuracy"):
+        steps = [step for key, step in rows if key == name]
+        assert len(steps) > 3
+        assert steps == list(range(1, len(steps) + 1))
+    assert (shell.runs[0] / "tracking" / "outbox.jsonl").read_bytes() == b""
+
+
+@pytest.mark.heavy
+def test_a_clock_that_steps_back(shell):
+    """Killed, the clock put back a day, and resumed: nothing is lost or counted twice."""
+    command = [*shell.small, "train.epochs=4", "train.checkpoint_minutes=1e-6"]
+    process = shell.start(*command)
+    wait_for(process, "epoch 2/4")
+    process.kill()
+    process.communicate()
+    (directory,) = shell.runs
+    assert FAKE_TIME, ".ci/packages installs libfaketime"
+    shell.environment |= {"LD_PRELOAD": str(FAKE_TIME[0]), "FAKETIME": "-1d"}
+    shell.train(f"resume={directory}")
+    with sqlite3.connect(shell.folder / "outputs" / "mlflow.db") as connection:
+        rows = connection.execute("select key, step from metrics where key = 'dev/loss'")
+        assert sorted(rows.fetchall()) == [("dev/loss", epoch) for epoch in (1, 2, 3, 4)]
+        latest = connection.execute("select step from latest_metrics where key = 'dev/loss'")
+        assert latest.fetchall() == [(4,)]
+        assert connection.execute("select status from runs").fetchall() == [("FINISHED",)]
+
+
+def test_a_lost_loss_ends_the_run_with_its_cause(shell):
+    """One line, and a tag that tells the run apart from those that broke."""
+    lost = ["optim.lr=1e30", "train.epochs=3"]
+    result = shell.train(*shell.small, *lost, code=1)
+    (line,) = [t for t in result.stderr.splitlines() if t.startswith("error:")]
+    assert re.search(r"the training loss became (nan|inf) in epoch \d, by step \d+", line)
+    assert "optim.lr" in line
+    assert "Traceback" not in result.stdout + result.stderr
+    with sqlite3.connect(shell.folder / "outputs" / "mlflow.db") as connection:
+        assert connection.execute("select status from runs").fetchall() == [("FAILED",)]
+        tags = connection.execute("select value from tags where key = 'failure'").fetchall()
+        assert tags == [("non-finite loss",)]
+
+
+def test_a_process_of_its_own_ends_in_the_same_bits(shell, tmp_path):
+    """Two processes, other folders, other hash seeds: the same weights."""
+    found = []
+    for number in ("1", "2"):
+        shell.environment["PYTHONHASHSEED"] = number
+        folder = tmp_path / number
+        shell.train(*shell.small, f"outputs={folder}", "tracking=none", "augment=specaugment")
+        (weights,) = folder.glob("runs/*/*/checkpoints/best.safetensors")
+        found.append(weights.read_bytes())
+    assert found[0] == found[1]
+
+
+@pytest.mark.heavy
+def test_sixteen_runs_log_to_sqlite_at_once(tmp_path):
+    outcome = run_load("SQLite", f"sqlite:///{tmp_path}/mlflow.db", tmp_path, 16)
+    assert outcome.failures == []
+    assert outcome.survived == outcome.tried
+
+
+@pytest.mark.heavy
+def test_sixty_four_runs_log_to_postgresql_at_once(tmp_path):
+    with postgres(max_connections=500) as server:
+        outcome = run_load("PostgreSQL", server.create("mlflow"), tmp_path, 64)
+    assert outcome.failures == []
+    assert outcome.survived == outcome.tried
