@@ -33,7 +33,7 @@ def log_a_run(uri: str, outputs: Path, num_epochs: int, name: str) -> None:
 
 
 def run_load(what: str, uri: str, outputs: Path, num_runs: int) -> Outcome:
-    """`num_runs` processes log at once; a try is a metric, which survives if it is there once."""
+    """`num_runs` processes log at once; a try is a metric, survived where it is there once."""
     outcome = Outcome(f"{num_runs} runs at once, {what}: metrics")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     environment["OMP_NUM_THREADS"] = "1"

@@ -1,0 +1,106 @@
+"""What users and their scripts rely on: a change of it has to be meant.
+
+    python tests/unit/test_contracts.py
+
+writes the expectations in contracts/ anew.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+import yaml
+from omegaconf import OmegaConf
+
+from framesweep import checkpoint
+from framesweep.cli import COMMANDS, _framesweep
+from framesweep.composition import compose, find_conf, flatten, register
+from framesweep.config import SCHEMAS
+from framesweep.data import prepared, store
+from framesweep.evaluation import METRICS
+from framesweep.tracking.store import URI_VARIABLE
+
+EXPECTED = Path(__file__).with_name("contracts")
+
+
+def command_line() -> Iterator[str]:
+    """Every command of `framesweep` with its arguments, options and defaults."""
+    context = click.Context(_framesweep)
+    for name in COMMANDS:
+        command = _framesweep.get_command(context, name)
+        assert command is not None
+        for parameter in command.params:
+            names = "/".join([*parameter.opts, *parameter.secondary_opts])
+            default = "" if callable(parameter.default) else f" = {plain(parameter.default)}"
+            required = " required" if parameter.required else ""
+            yield f"{name} {parameter.param_type_name} {names}{default}{required}"
+
+
+def plain(value: object) -> str:
+    """A default as text; click's own sign for none differs from release to release."""
+    simple = isinstance(value, str | int | float | bool | tuple)
+    return repr(value) if simple else "none"
+
+
+def config_keys() -> Iterator[str]:
+    """Every key of every schema with its default; names of all options of all groups."""
+    for group, schemas in SCHEMAS.items():
+        for name, schema in schemas.items():
+            for key, value in OmegaConf.to_container(OmegaConf.structured(schema)).items():
+                yield f"{group} ({name}) {key} = {value}"
+    own = flatten(compose([]))
+    for key, value in own.items():
+        if key.split(".")[0] not in SCHEMAS:
+            yield f"{key} = {value}"
+    for path in sorted(find_conf().glob("*/*.yaml")):
+        yield f"option {path.parent.name}={path.stem}"
+
+
+def metric_names() -> Iterator[str]:
+    """Names under which the best epoch can be chosen, searched for and compared."""
+    yield from sorted(METRICS)
+
+
+def formats() -> Iterator[str]:
+    """Versions of what is kept on disk, and the variables of the environment."""
+    yield f"prepared corpus: {prepared.FORMAT}"
+    yield f"view of a corpus: {store.VIEW_FORMAT}"
+    yield f"checkpoint: {checkpoint.FORMAT}"
+    yield f"files: {checkpoint.FOLDER}/{checkpoint.LAST} {checkpoint.FOLDER}/{checkpoint.BEST}"
+    outputs = yaml.safe_load((find_conf() / "config.yaml").read_text())["outputs"]
+    yield f"outputs: {outputs}"
+    yield f"tracking: {URI_VARIABLE}"
+
+
+CONTRACTS: dict[str, Callable[[], Iterator[str]]] = {
+    "command_line": command_line,
+    "config_keys": config_keys,
+    "metric_names": metric_names,
+    "formats": formats,
+}
+
+
+def text_of(name: str) -> str:
+    return "".join(f"{line}\n" for line in CONTRACTS[name]())
+
+
+@pytest.mark.parametrize("name", CONTRACTS)
+def test_it_is_as_promised(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FRAMESWEEP_OUTPUTS", raising=False)
+    monkeypatch.chdir("/")
+    register()
+    expected = (EXPECTED / f"{name}.txt").read_text(encoding="utf-8")
+    assert text_of(name) == expected, f"if it is meant: python {Path(__file__).name}"
+
+
+if __name__ == "__main__":
+    import os
+
+    os.environ.pop("FRAMESWEEP_OUTPUTS", None)
+    os.chdir("/")
+    register()
+    for contract in CONTRACTS:
+        (EXPECTED / f"{contract}.txt").write_text(text_of(contract), encoding="utf-8")
+    sys.exit()
