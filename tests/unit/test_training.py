@@ -330,3 +330,13 @@ def test_every_frame_is_trained_on_once_an_epoch(tmp_path):
     job.train.gather = lambda frames: (seen.extend(frames.tolist()), gather(frames))[1]
     job.fit(Recorder())
     np.testing.assert_array_equal(sorted(seen), np.arange(job.train.num_frames))
+
+
+def test_windows_of_frames_stopped_and_continued(tmp_path, monkeypatch):
+    monkeypatch.setattr("framesweep.order.RUN_FRAMES", 16)
+    keys = {"schedule": "onecycle", "window_frames": 48}
+    test_stopped_and_continued_equals_never_stopped(tmp_path, keys, (2, 3))
+    shuffled = Job(tmp_path / "shuffled")
+    shuffled.fit(Recorder())
+    windowed = Job(tmp_path / "whole", **keys).checkpoints.best.read_bytes()
+    assert shuffled.checkpoints.best.read_bytes() != windowed
