@@ -23,7 +23,7 @@ from omegaconf.errors import OmegaConfBaseException
 from framesweep import __version__
 from framesweep.composition import compose, find_conf, flatten, register, to_run_config
 from framesweep.config import SCHEMAS
-from framesweep.errors import FramesweepError
+from framesweep.errors import ConfigError, FramesweepError
 from framesweep.wording import missing_extra, one_line
 
 COMMANDS = {
@@ -46,9 +46,10 @@ MENDABLE = {
 }
 """System errors that are the user's to mend: no space, no permission, no place."""
 
-NO_RUN = {
+SWEEP = {"--multirun", "-m"}
+NO_RUN = SWEEP | {
     *("--help", "-h", "--hydra-help", "--version", "--info", "-i", "--cfg", "-c"),
-    *("--shell-completion", "-sc", "--multirun", "-m"),
+    *("--shell-completion", "-sc"),
 }
 """Options with which train.py trains nothing, or many times."""
 
@@ -78,6 +79,10 @@ def train() -> None:
     """Composes, trains or sweeps as sys.argv says, and exits."""
     if _follows():
         sys.exit(_guarded(_follow))
+    if "TORCHELASTIC_RUN_ID" in os.environ and SWEEP & set(sys.argv[1:]):
+        rule = "cannot go with torchrun, each of whose processes would start the sweep"
+        fix = "Use hardware.processes=N for trials of several processes."
+        sys.exit(_complain(ConfigError("-m", rule, fix=fix)))
     # Hydra then raises what it would print with a traceback; `_guarded` words it.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     if any(argument.startswith("resume=") for argument in sys.argv[1:]):
