@@ -1,8 +1,10 @@
 """How a search loads PostgreSQL: real sweepers and workers whose trials train nothing.
 
     python tests/load.py --workers 2 8 32 64
+    python tests/load.py --workers --crowd 10 100 1000
 
-Prints a table: what one trial costs the database, and what a waiting sweeper costs a second.
+The first prints what one trial costs the database, the second what one claim and one report
+cost while so many trials run: both read all that are not over.
 """
 
 import argparse
@@ -12,9 +14,17 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import optuna
+
+from hydra_plugins.framesweep_sweeper import CurrentTrial, _record
+from hydra_plugins.framesweep_sweeper._ledger import Ledger
+from hydra_plugins.framesweep_sweeper._lock import StorageLock
+from hydra_plugins.framesweep_sweeper._process import Process
+from hydra_plugins.framesweep_sweeper._storage import open_storage
 from servers import Postgres, postgres
 
 APP = Path(__file__).with_name("sweep_app.py")
@@ -64,6 +74,7 @@ class Watch:
 
 def measure(server: Postgres, database: str, arguments: list[str], sweepers: int) -> Load:
     """Runs so many sweepers on one study in `database`."""
+    optuna.storages.RDBStorage(server.url(database)).engine.dispose()  # makes the tables
     before = counts(server, database)
     watch, began = Watch(server, database), time.monotonic()
     command = [sys.executable, str(APP), "-m", "hydra.sweeper.study_name=s", *arguments]
@@ -98,6 +109,54 @@ def counts(server: Postgres, database: str) -> list[float]:
     return [float(value) for value in (*statements, *rest)]
 
 
+def crowd(server: Postgres, database: str, running: int) -> list[tuple[str, float, Load]]:
+    """CPU milliseconds here, and the load there, of a claim and of a report."""
+    url = server.create(database)
+    storage = open_storage(url, 60)
+    optuna.create_study(study_name="s", storage=storage, direction="maximize")
+    study_id = storage.get_study_id_from_name("s")
+    space = {"x": optuna.distributions.FloatDistribution(0, 1)}
+    me = {"serial": 1, "sweeper": Process("elsewhere", 1, "").dump()}
+    for _ in range(running):
+        trial = optuna.trial.create_trial(
+            state=optuna.trial.TrialState.RUNNING,
+            params={"x": 0.5},
+            distributions=space,
+            intermediate_values=dict.fromkeys(range(1, 6), 0.5),
+            user_attrs={"overrides": ["x=0.5"]},
+            system_attrs={_record.CLAIM: me, _record.WORKER: {**me["sweeper"], "serial": 1}},
+        )
+        storage.create_new_trial(study_id, trial)
+    loaded = optuna.load_study(
+        study_name="s", storage=storage, pruner=optuna.pruners.MedianPruner()
+    )
+    ledger = Ledger(loaded, storage, StorageLock(url), lambda _: loaded.sampler, 1, 60)
+    claim = ledger.claim(2 * running)
+    current = CurrentTrial(
+        study_name="s",
+        number=claim.number,
+        attempt=1,
+        is_resumed=False,
+        _trial_id=claim.trial_id,
+        _serial=claim.serial,
+        _study=loaded,
+        _storage=storage,
+    )
+    calls = {
+        "claim": lambda: ledger.claim(2 * running),
+        "report": lambda: current.report(0.9, step=1),
+    }
+    return [(name, *cost_of(call, server, database)) for name, call in calls.items()]
+
+
+def cost_of(call: Callable[[], object], server: Postgres, database: str) -> tuple[float, Load]:
+    before, began = counts(server, database), time.process_time()
+    call()
+    cpu = time.process_time() - began
+    after = counts(server, database)
+    return 1000 * cpu, Load(*(new - old for new, old in zip(after, before, strict=True)))
+
+
 def dearest(server: Postgres, database: str, number: int) -> list[tuple]:
     """The statements asked most often: calls, rows, milliseconds, text."""
     return server.query(
@@ -110,7 +169,8 @@ def dearest(server: Postgres, database: str, number: int) -> list[tuple]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--workers", type=int, nargs="+", default=[2, 8, 32, 64])
+    parser.add_argument("--workers", type=int, nargs="*", default=[2, 8, 32, 64])
+    parser.add_argument("--crowd", type=int, nargs="*", default=[], help="trials that run")
     parser.add_argument("--sweepers", type=int, default=0, help="0: one for eight workers")
     parser.add_argument("--trials", type=int, default=4, help="a worker")
     parser.add_argument("--epochs", type=int, default=10, help="reports a trial")
@@ -120,6 +180,16 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with postgres(**SETTINGS) as server:
         server.query("CREATE EXTENSION pg_stat_statements")
+        for running in options.crowd:
+            for name, cpu, load in crowd(server, f"crowd{running}", running):
+                print(
+                    f"{running:>6} running: a {name:6} {load.statements:4.0f} statements "
+                    f"{load.milliseconds:7.1f} db-ms {load.rows_read:8.0f} rows read "
+                    f"{cpu:7.1f} ms of CPU in the client",
+                    flush=True,
+                )
+        if not options.workers:
+            return
         print(f"{options.epochs} reports a trial; all but the last two columns a trial")
         heads = "workers sweepers trials statements db-ms commits read written bytes"
         print(*(f"{head:>10}" for head in [*heads.split(), "peak-conns", "seconds"]))

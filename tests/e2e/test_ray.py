@@ -1,0 +1,75 @@
+"""Searches whose trials are tasks of a local Ray cluster."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from hydra_plugins.framesweep_sweeper import _record
+
+pytestmark = pytest.mark.heavy
+
+TRIALS, EPOCHS = 4, 40
+SECONDS, PAUSE = 280, 0.1
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory, make_shell):
+    """Four trials on two processors; the worker of the first to get going is killed."""
+    shell = make_shell(tmp_path_factory.mktemp("ray"))
+    shell.environment |= {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
+    shell.environment["RAY_raylet_start_wait_time_s"] = "200"  # a busy machine is slow
+    small = [a for a in shell.small if not a.startswith("train.epochs")]
+    command = ["-m", "sweep=bare", "tracking=none", "hydra.sweeper.study_name=s", *small]
+    command += ["hydra/launcher=ray", "+hydra.launcher.ray.init.num_cpus=2"]
+    command += [f"hydra.sweeper.n_trials={TRIALS}", "hydra.sweeper.n_jobs=2"]
+    command += ["model.dropout=interval(0.0,0.5)", f"train.epochs={EPOCHS}"]
+    process = shell.start(*command, "hydra/sweeper/pruner=none", stderr=subprocess.STDOUT)
+    try:
+        killed = kill_a_worker(shell.folder, process)
+        output, _ = process.communicate(timeout=SECONDS)
+    finally:
+        process.kill()
+    assert process.returncode == 0, output
+    return killed, output, study_in(shell.folder).trials
+
+
+def study_in(folder: Path) -> optuna.Study:
+    return optuna.load_study(study_name="s", storage=f"sqlite:///{folder}/outputs/studies.db")
+
+
+def kill_a_worker(folder: Path, process: subprocess.Popen) -> int:
+    """Kills the process of a trial that has written a checkpoint; gives the trial's number."""
+    end = time.monotonic() + SECONDS
+    while not (found := list(folder.glob("outputs/sweeps/s/*/checkpoints/last.pt"))):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, process.communicate()
+        time.sleep(PAUSE)
+    number = int(found[0].parts[-3])
+    worker = _record.read(study_in(folder).trials[number]).worker
+    os.kill(worker.pid, signal.SIGKILL)
+    return number
+
+
+def test_the_total_is_met_by_processes_of_ray(sweep):
+    _, output, trials = sweep
+    assert f": {TRIALS} trials are done" in output
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * TRIALS
+    for trial in trials:
+        assert list(trial.intermediate_values) == list(range(1, EPOCHS + 1))
+
+
+def test_the_killed_trial_goes_on_in_its_second_attempt(sweep):
+    killed, output, trials = sweep
+    assert f"trial {killed} goes on, attempt 2" in output
+    for trial in trials:
+        record = _record.read(trial)
+        assert record.claims == (2 if trial.number == killed else 1)
+        assert [reason for reason, _ in record.failures] == (
+            ["killed"] if trial.number == killed else []
+        )
