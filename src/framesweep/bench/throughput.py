@@ -93,8 +93,9 @@ def measure_training(case: Case, rounds: int, steps: int) -> dict[str, Any]:
     }
     turns = _Turns(case, experiment, contenders, rounds, steps)
     speeds = _train_in_turns(experiment, turns)
-    workers = _worker_speed(sizes, dataset, hardware, batch_size)
-    extra = {"DataLoader, 2 workers": workers}
+    extra = {}
+    if not case.cpu_time:  # the workers' seconds are not this process's
+        extra["DataLoader, 2 workers"] = _worker_speed(sizes, dataset, hardware, batch_size)
     return _result(case, "train", speeds, extra)
 
 
