@@ -128,7 +128,7 @@ def test_a_process_of_its_own_ends_in_the_same_bits(shell, tmp_path):
 
 @pytest.mark.heavy
 def test_sixteen_runs_log_to_sqlite_at_once(tmp_path):
-    outcome = run_load("SQLite", f"sqlite:///{tmp_path}/mlflow.db", tmp_path, 16)
+    outcome = run_load("SQLite", f"sqlite:///{tmp_path}/mlflow.db", tmp_path, 16, 4)
     assert outcome.failures == []
     assert outcome.survived == outcome.tried
 
@@ -136,6 +136,6 @@ def test_sixteen_runs_log_to_sqlite_at_once(tmp_path):
 @pytest.mark.heavy
 def test_sixty_four_runs_log_to_postgresql_at_once(tmp_path):
     with postgres(max_connections=500) as server:
-        outcome = run_load("PostgreSQL", server.create("mlflow"), tmp_path, 64)
+        outcome = run_load("PostgreSQL", server.create("mlflow"), tmp_path, 64, 4)
     assert outcome.failures == []
     assert outcome.survived == outcome.tried

@@ -30,13 +30,13 @@ def kills(kind: type[Run] | type[Sweep], folder: Path, count: int, seed: int) ->
 
 def sqlite(folder: Path) -> Outcome:
     """Sixteen runs at once on one file."""
-    return run_load("SQLite", f"sqlite:///{folder}/mlflow.db", folder, 16)
+    return run_load("SQLite", f"sqlite:///{folder}/mlflow.db", folder, 16, 16)
 
 
 def postgresql(folder: Path) -> Outcome:
     """Sixty-four runs at once on a server."""
     with postgres(max_connections=500) as server:
-        return run_load("PostgreSQL", server.create("mlflow"), folder, 64)
+        return run_load("PostgreSQL", server.create("mlflow"), folder, 64, 8)
 
 
 def main() -> int:

@@ -1,8 +1,8 @@
 """Many runs that log at once: none may fail, and every metric is counted.
 
-    python -m faults.load URI EPOCHS NAME
+    python -m faults.load URI OUTPUTS NAME...
 
-is one of them: a run that trains nothing, and logs as a run does.
+is a process with some of them: runs that train nothing, and log as a run does.
 """
 
 import os
@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import sqlalchemy
@@ -32,25 +34,29 @@ def log_a_run(uri: str, outputs: Path, num_epochs: int, name: str) -> None:
             tracker.log_epoch(epoch, dict.fromkeys(METRICS, 1 / epoch))
 
 
-def run_load(what: str, uri: str, outputs: Path, num_runs: int) -> Outcome:
-    """`num_runs` processes log at once; a try is a metric, survived where it is there once."""
+def run_load(what: str, uri: str, outputs: Path, num_runs: int, num_processes: int) -> Outcome:
+    """`num_runs` runs log at once; a try is a metric, survived where it is there once."""
     outcome = Outcome(f"{num_runs} runs at once, {what}: metrics")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     environment["OMP_NUM_THREADS"] = "1"
     began = time.monotonic()
-    runs = [
+    names = [str(number) for number in range(num_runs)]
+    processes = [
         subprocess.Popen(
-            [sys.executable, "-m", "faults.load", uri, str(outputs), str(number)],
+            [
+                *[sys.executable, "-m", "faults.load", uri, str(outputs)],
+                *names[number::num_processes],
+            ],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        for number in range(num_runs)
+        for number in range(num_processes)
     ]
-    for run in runs:
-        said, _ = run.communicate(timeout=900)
-        if run.returncode:
+    for process in processes:
+        said, _ = process.communicate(timeout=900)
+        if process.returncode:
             outcome.failures.append(said[-500:])
     seconds = time.monotonic() - began
     engine = sqlalchemy.create_engine(uri)
@@ -70,4 +76,6 @@ def run_load(what: str, uri: str, outputs: Path, num_runs: int) -> Outcome:
 
 
 if __name__ == "__main__":
-    log_a_run(sys.argv[1], Path(sys.argv[2]), NUM_EPOCHS, sys.argv[3])
+    place, folder, *all_names = sys.argv[1:]
+    with ThreadPoolExecutor(len(all_names)) as pool:
+        list(pool.map(partial(log_a_run, place, Path(folder), NUM_EPOCHS), all_names))
