@@ -93,18 +93,20 @@ def team(tmp_path_factory, make_shell, postgres_server):
     backend = postgres_server.create("mlflow")
     with mlflow_server(folder / "server", backend) as uri:
         team = Team(make_shell(folder), postgres_server.create("studies"), uri)
-        for _ in range(SWEEPERS):
-            team.add()
-        team.taken = [team.kill_one_at_work()]
-        postgres_server.stop()
-        postgres_server.start()
-        team.taken += [team.kill_one_at_work() for _ in range(KILLED - 1)]
-        for process in team.processes:
-            process.wait(max(1, team.end - time.monotonic()))
-        team.client = mlflow.MlflowClient(uri)
-        yield team
-    for process in team.processes:
-        process.kill()
+        try:
+            for _ in range(SWEEPERS):
+                team.add()
+            team.taken = [team.kill_one_at_work()]
+            postgres_server.stop()
+            postgres_server.start()
+            team.taken += [team.kill_one_at_work() for _ in range(KILLED - 1)]
+            for process in team.processes:
+                process.wait(max(1, team.end - time.monotonic()))
+            team.client = mlflow.MlflowClient(uri)
+            yield team
+        finally:
+            for process in team.processes:
+                process.kill()
 
 
 def test_the_total_is_met_and_the_survivors_say_so(team):

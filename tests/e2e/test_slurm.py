@@ -87,7 +87,10 @@ def test_a_preempted_job_is_requeued_and_goes_on_from_its_checkpoint(
     wait_for(process, (trial_folder / "checkpoints" / "last.pt").exists)
     (job,) = cluster.jobs()
     cluster.run("sbatch", "--partition=high", f"--cpus-per-task={CPUS}", "--wrap=true")
-    output, _ = process.communicate(timeout=SECONDS)
+    try:
+        output, _ = process.communicate(timeout=SECONDS)
+    finally:
+        process.kill()
     log = logs_in(shell.folder)
     assert process.returncode == 0, output + log
     assert f"Requeued job {job}" in log
