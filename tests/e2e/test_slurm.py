@@ -86,7 +86,13 @@ def test_a_preempted_job_is_requeued_and_goes_on_from_its_checkpoint(
     trial_folder = shell.folder / "outputs" / "sweeps" / "s" / "0"
     wait_for(process, (trial_folder / "checkpoints" / "last.pt").exists)
     (job,) = cluster.jobs()
-    cluster.run("sbatch", "--partition=high", f"--cpus-per-task={CPUS}", "--wrap=true")
+    cluster.run(
+        "sbatch",
+        "--partition=high",
+        f"--cpus-per-task={CPUS}",
+        "--output=/dev/null",
+        "--wrap=true",
+    )
     try:
         output, _ = process.communicate(timeout=SECONDS)
     finally:
