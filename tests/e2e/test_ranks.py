@@ -114,10 +114,10 @@ def test_trials_of_several_processes(shell):
         "-m",
         "sweep=bare",
         "hydra.sweeper.n_trials=2",
-        "model.dropout=interval(0.1,0.5)",
         "hardware.processes=2",
         *RANKS,
         *shell.small,
+        "model.dropout=interval(0.1,0.5)",
     )
     assert sorted(statuses(shell)) == ["FINISHED"] * 3
 
