@@ -4,8 +4,9 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 EXTRAS := browser,dashboard,joblib,postgres,ray,slurm
 FUZZ_SECONDS ?= 60
+KILLS ?= 50
 
-.PHONY: train test test-heavy test-all check format fuzz clean
+.PHONY: train test test-heavy test-all check format fuzz faults audit clean
 
 train: $(STAMP)
 	$(BIN)/python train.py
@@ -32,6 +33,14 @@ format: $(STAMP)
 fuzz: $(STAMP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[fuzz]"
 	$(BIN)/python tests/fuzz/run.py --seconds $(FUZZ_SECONDS)
+
+faults: $(STAMP)
+	PYTHONPATH=tests $(BIN)/python -m faults --kills $(KILLS)
+
+# Where the service of known holes cannot be reached, it says so and is no failure.
+audit: $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[audit]"
+	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
