@@ -24,6 +24,8 @@ def test_float32_stays_float32():
 
 def test_a_prepared_corpus_is_opened_without_scipy():
     code = "import sys, framesweep.data.demo, framesweep.data.segments; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
     assert "framesweep.data.segments" in done.stdout.split()
     assert "scipy" not in done.stdout.split()
