@@ -1,5 +1,7 @@
 """What a user mistypes gets one line and exit code 2."""
 
+import re
+
 import pytest
 
 
@@ -19,6 +21,10 @@ import pytest
         (["-m", "data=hw1p2", "data.root=/nowhere", "data.context=5,6"], "data.root: must be"),
         (["data=hw1p2", "data.root=/nowhere"], "data.root: must be a folder that exists"),
         (["resume=nope"], "must exist"),
+        (
+            ["-m", "sweep=bare", "hydra.sweeper.study_name=../out"],
+            "hydra.sweeper.study_name: names a directory",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
@@ -27,6 +33,19 @@ def test_train(shell, arguments, line):
     assert f"error: {line}" in errors or line in errors
     assert "Traceback" not in errors
     assert len([text for text in errors.splitlines() if text.startswith("error:")]) == 1
+
+
+def test_weights_of_another_model(shell):
+    outputs = [
+        shell.train(*shell.small, "train.epochs=1", f"model.widths={widths}").stdout
+        for widths in ("[8]", "[8,8]")
+    ]
+    one, other = (run / "model" / "model.safetensors" for run in shell.runs)
+    other.write_bytes(one.read_bytes())
+    identity = re.search(r"^run: (\w+)", outputs[1], re.MULTILINE).group(1)
+    errors = shell.framesweep("evaluate", identity, code=2).stderr
+    assert "model.safetensors: must" in errors
+    assert "Traceback" not in errors
 
 
 def test_a_place_that_cannot_be_written(shell):

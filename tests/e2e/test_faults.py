@@ -100,9 +100,10 @@ def test_a_clock_that_steps_back(shell):
         assert connection.execute("select status from runs").fetchall() == [("FINISHED",)]
 
 
-def test_a_lost_loss_ends_the_run_with_its_cause(shell):
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_lost_loss_ends_the_run_with_its_cause(shell, precision):
     """One line, and a tag that tells the run apart from those that broke."""
-    lost = ["optim.lr=1e30", "train.epochs=3"]
+    lost = ["optim.lr=1e30", "train.epochs=3", f"hardware.precision={precision}"]
     result = shell.train(*shell.small, *lost, code=1)
     (line,) = [t for t in result.stderr.splitlines() if t.startswith("error:")]
     assert re.search(r"the training loss became (nan|inf) in epoch \d, by step \d+", line)
