@@ -10,6 +10,7 @@ from framesweep.distributed import share_of
 from framesweep.errors import ConfigError
 
 MAX_MASKS = 100
+MAX_SHIFT = 1000
 """Masks a window may get along one axis."""
 
 
@@ -123,7 +124,10 @@ def check(config: AugmentConfig) -> None:
             raise ConfigError(
                 f"augment.{key}", f"must be between 0 and {MAX_MASKS}", found=number
             )
-    for key in ("time_width", "freq_width", "shift", "gain", "noise"):
+    if not 0 <= config.shift <= MAX_SHIFT:
+        rule = f"must be from 0 to {MAX_SHIFT} bins"
+        raise ConfigError("augment.shift", rule, found=config.shift)
+    for key in ("time_width", "freq_width", "gain", "noise"):
         if not 0 <= (value := getattr(config, key)) < float("inf"):
             raise ConfigError(f"augment.{key}", "must be 0 or more", found=value)
 

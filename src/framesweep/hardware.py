@@ -112,6 +112,8 @@ def resolve(config: HardwareConfig) -> Hardware:
 
 def _take_card(processes: int) -> None:
     """Lets each of several processes on this machine have a graphics card of its own."""
+    if processes == 1 and "LOCAL_RANK" not in os.environ:
+        return
     place = int(os.environ.get("LOCAL_RANK", "0"))
     if max(place + 1, processes) > (cards := torch.cuda.device_count()):
         rule = f"must be at most this machine's {cards} graphics cards"

@@ -19,7 +19,10 @@ OPTIONS = [
 ON_SOUND = {"recipe=timit"}
 """Options for a corpus of sound, which test_recipes.py tries."""
 SMALLER = {
-    "recipe=hw1p2": ["model.max_params=20e3"],
+    "recipe=hw1p2": ["data.context=25", "model.conv_channels=[4,4,4]", "model.max_params=20e3"],
+    "recipe=few_hours": ["data.context=25", "model.widths=[16,16]", "augment.freq_width=2"],
+    "recipe=quick": ["data.context=16", "model.widths=[16,16]"],
+    "model=conv": ["data.context=16", "model.width=16"],
     "model": ["model.dropout=0.1"],
 }
 SETTINGS = [

@@ -167,7 +167,10 @@ def test_noise_is_of_each_value_alone():
     assert abs(torch.corrcoef(torch.stack((noise[:-1], noise[1:])))[0, 1].item()) < 0.05
 
 
-@pytest.mark.parametrize("key", ["shift", "gain", "noise"])
-def test_disturbances_are_not_negative(key):
-    with pytest.raises(ConfigError, match=f"augment.{key}: must be 0 or more; found -1"):
+@pytest.mark.parametrize(
+    ("key", "rule"),
+    [("shift", "from 0 to 1000 bins"), ("gain", "0 or more"), ("noise", "0 or more")],
+)
+def test_disturbances_are_not_negative(key, rule):
+    with pytest.raises(ConfigError, match=f"augment.{key}: must be {rule}; found -1"):
         build_augment(AugmentConfig(**{key: -1}), context=1, feature_dim=8)

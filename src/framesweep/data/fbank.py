@@ -15,6 +15,7 @@ from framesweep.errors import ConfigError
 
 INT16_SCALE = 32768.0
 MIN_MEL_BINS = 3
+MAX_MEL_BINS = 1000
 """Fewest filters that kaldi-native-fbank makes."""
 
 
@@ -62,10 +63,10 @@ class FeatureOptions:
         for name in ("num_ceps", "window_ms", "shift_ms"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{key}.{name}", "must be above 0", found=getattr(self, name))
-        if self.num_mel_bins < MIN_MEL_BINS:
+        if not MIN_MEL_BINS <= self.num_mel_bins <= MAX_MEL_BINS:
             raise ConfigError(
                 f"{key}.num_mel_bins",
-                f"must be {MIN_MEL_BINS} or more",
+                f"must be from {MIN_MEL_BINS} to {MAX_MEL_BINS}",
                 found=self.num_mel_bins,
             )
         if self.kind == "mfcc" and self.num_ceps > self.num_mel_bins:

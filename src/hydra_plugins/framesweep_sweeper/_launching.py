@@ -22,8 +22,9 @@ def open_pool(
     )
     if type(launcher) is BasicLauncher:
         return LocalPool(n_jobs, hydra_context, task)
-    # What it says of each call the sweep's own lines say in fewer words.
-    logging.getLogger(type(launcher).__module__.rpartition(".")[0]).setLevel(logging.WARNING)
+    if package := type(launcher).__module__.rpartition(".")[0]:
+        # What it says of each call the sweep's own lines say in fewer words.
+        logging.getLogger(package).setLevel(logging.WARNING)
     _make_ready(launcher, n_jobs)
     return LauncherPool(launcher)
 
