@@ -13,6 +13,8 @@ import pytest
 
 from toy import ToyCorpus, write_hw1p2
 
+pytestmark = pytest.mark.heavy
+
 WITHOUT_ROOTS_RIGHTS = [
     "setpriv",
     "--bounding-set=-dac_override,-dac_read_search",

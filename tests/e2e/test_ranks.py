@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+pytestmark = pytest.mark.heavy
+
 # Few steps: on a busy machine each of them waits until all processes have had their turn.
 RANKS = ["hardware.precision=fp32", "model.dropout=0.3", "train.batch_size=300"]
 SECONDS = 240
