@@ -9,6 +9,7 @@ from framesweep.distributed import Ranks
 from framesweep.errors import Interrupted, NonFiniteLossError
 from framesweep.experiment import build_experiment
 from framesweep.launch import CONFIG, READY, join
+from framesweep.listening import Silence
 from framesweep.signals import StopRequest, stop_request
 from framesweep.training import fit
 
@@ -45,17 +46,11 @@ def follow() -> None:
         ranks.part()
 
 
-class _Silent:
+class _Silent(Silence):
     """A listener that only knows of signals."""
 
     def __init__(self, stop: StopRequest) -> None:
-        self.stop_signal = stop
+        self._stop = stop
 
-    def on_restore(self, history: list[dict[str, float]]) -> None:
-        pass
-
-    def on_step(self, epoch: int, step: int, num_steps: int) -> None:
-        pass
-
-    def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
-        pass
+    def stop_signal(self) -> int:
+        return self._stop()

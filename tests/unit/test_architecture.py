@@ -23,6 +23,7 @@ FLOORS = [
         "signals",
         "console",
         "widths",
+        "listening",
         "distributed",
         "memory",
     ],

@@ -9,10 +9,10 @@ from typing import Any
 
 from torch import nn
 
-from framesweep.bench.listening import Silence
 from framesweep.checkpoint import Checkpoints
 from framesweep.composition import compose
 from framesweep.experiment import Experiment, build_experiment
+from framesweep.listening import Silence
 from framesweep.model import MLP, Block
 from framesweep.training import fit
 

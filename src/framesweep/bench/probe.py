@@ -75,9 +75,9 @@ def memory() -> dict[str, int]:
 
 def _train(experiment: Any, num_steps: int, clock: Callable[[], float]) -> dict[str, float]:
     """Trains, and gives when the first and the last step were done."""
-    from framesweep.bench.listening import Silence
     from framesweep.checkpoint import Checkpoints
     from framesweep.errors import Interrupted
+    from framesweep.listening import Silence
     from framesweep.training import fit
 
     times: list[float] = []

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from framesweep.bench.corpus import write_corpus
-from framesweep.bench.listening import Silence
 from framesweep.bench.throughput import Case
 from framesweep.checkpoint import Checkpoints
 from framesweep.config import TrackingConfig
+from framesweep.listening import Silence
 from framesweep.tracking import Tracker, open_tracker
 from framesweep.training import fit
 

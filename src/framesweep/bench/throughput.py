@@ -13,7 +13,6 @@ import torch
 from framesweep.bench import baselines
 from framesweep.bench.baselines import products_alone, wait_for
 from framesweep.bench.corpus import NUM_CLASSES
-from framesweep.bench.listening import Silence
 from framesweep.bench.timing import Contender, Speeds
 from framesweep.checkpoint import Checkpoints
 from framesweep.composition import compose
@@ -21,6 +20,7 @@ from framesweep.errors import Interrupted
 from framesweep.evaluation import BATCH_FRAMES, log_posteriors
 from framesweep.experiment import Experiment, build_experiment
 from framesweep.hardware import Hardware
+from framesweep.listening import Silence
 from framesweep.training import fit
 
 WARM_STEPS = 3
