@@ -137,6 +137,6 @@ def test_sixteen_runs_log_to_sqlite_at_once(tmp_path):
 @pytest.mark.heavy
 def test_sixty_four_runs_log_to_postgresql_at_once(tmp_path):
     with postgres(max_connections=500) as server:
-        outcome = run_load("PostgreSQL", server.create("mlflow"), tmp_path, 64, 4)
+        outcome = run_load("PostgreSQL", server.create("mlflow"), tmp_path, 64, 8)
     assert outcome.failures == []
     assert outcome.survived == outcome.tried

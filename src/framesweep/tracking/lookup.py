@@ -139,7 +139,7 @@ def _get_run(client: "MlflowClient", run_id: str) -> "Run":
     try:
         return client.get_run(run_id)
     except MlflowException as error:
-        if error.error_code in store.PASSING:
+        if store.is_passing(error):
             raise
         raise TrackingError(
             "run",

@@ -19,6 +19,7 @@ from framesweep.files import atomic_file
 from framesweep.tracking.view import EXPERIMENT_TAGS
 
 if TYPE_CHECKING:
+    from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
@@ -215,6 +216,15 @@ def experiment_id(client: "MlflowClient", name: str, uri: str, outputs: Path) ->
     return str(experiment.experiment_id)
 
 
+def is_passing(error: "MlflowException") -> bool:
+    """Whether the next attempt may go through."""
+    from sqlalchemy.exc import InterfaceError, TimeoutError
+
+    # MLflow calls a lost connection, and all connections in use, a bad request.
+    busy = isinstance(error.__cause__, (InterfaceError, TimeoutError))
+    return busy or error.error_code in PASSING
+
+
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
     """Lets ConnectionError out for whatever may be over at the next attempt."""
@@ -224,7 +234,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        if error.error_code in PASSING:
+        if is_passing(error):
             raise ConnectionError(str(error)) from error
         raise
     except sqlalchemy.exc.OperationalError as error:

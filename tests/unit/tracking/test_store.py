@@ -3,6 +3,9 @@
 import sqlite3
 
 import pytest
+import sqlalchemy
+from sqlalchemy.orm import sessionmaker
+from sqlalchemy.pool import QueuePool
 
 from framesweep.errors import ConfigError, TrackingError
 from framesweep.tracking import store
@@ -123,3 +126,31 @@ def test_tables_of_a_database_server_are_made_once(tmp_path):
         store._make_tables(uri, tmp_path)
     with sqlite3.connect(tmp_path / "served.db") as connection:
         assert connection.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
+
+
+def test_a_database_whose_connections_are_all_in_use_is_asked_again():
+    from mlflow.store.db.utils import _get_managed_session_maker
+
+    engine = sqlalchemy.create_engine(
+        "sqlite://", poolclass=QueuePool, pool_size=1, max_overflow=0, pool_timeout=0.01
+    )
+    make_session = _get_managed_session_maker(sessionmaker(engine), "postgresql")
+    with (
+        engine.connect(),
+        pytest.raises(ConnectionError, match="QueuePool limit"),
+        store.translated(),
+        make_session() as session,
+    ):
+        session.execute(sqlalchemy.text("select 1"))
+
+
+def test_a_row_that_breaks_a_rule_is_not_sent_again():
+    from mlflow.exceptions import MlflowException
+    from mlflow.store.db.utils import _get_managed_session_maker
+
+    engine = sqlalchemy.create_engine("sqlite://")
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text("create table one (a integer not null)"))
+    make_session = _get_managed_session_maker(sessionmaker(engine), "postgresql")
+    with pytest.raises(MlflowException), store.translated(), make_session() as session:
+        session.execute(sqlalchemy.text("insert into one values (null)"))
