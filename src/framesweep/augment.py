@@ -18,10 +18,12 @@ MAX_SHIFT = 1000
 class SpecAugment:
     """Changes windows as other speakers, channels and noises would, and masks parts of them.
 
-    In this order: a spectrum is moved up or down by up to `shift` bins, its edge bins repeated;
-    each bin is offset by normal noise of deviation `gain`, the same for all frames of a window;
-    each value by normal noise of deviation `noise`. Then random runs of frames and of mel bins
-    are zeroed (Park et al., 2019; its masks alone).
+    In this order: a window is made slower or quicker about its centre, by a rate uniform within
+    `tempo` of 1 (as Ko et al., 2015, with the pitch left as it is), each frame the nearest one
+    of before, those beyond the ends the last; a spectrum is moved up or down by up to `shift`
+    bins, its edge bins repeated; each bin is offset by normal noise of deviation `gain`, the
+    same for all frames of a window; each value by normal noise of deviation `noise`. Then
+    random runs of frames and of mel bins are zeroed (Park et al., 2019; its masks alone).
 
     A mask's width is uniform from 0 to its limit, its place uniform among those where it fits;
     masks may overlap. A time mask covers all bins of its frames, a frequency mask its bins in
@@ -39,6 +41,7 @@ class SpecAugment:
     shift: int = 0
     gain: float = 0.0
     noise: float = 0.0
+    tempo: float = 0.0
 
     def __call__(self, windows: Tensor) -> Tensor:
         """Mask (B, (2*context+1) * feature_dim) windows in place, and return them."""
@@ -60,6 +63,9 @@ class SpecAugment:
         # Drawn for the whole batch, of which these may be one process's part.
         part = share_of(frames)
         num_bins, device = frames.shape[2], frames.device
+        if self.tempo:
+            uniform = part.of(torch.rand(part.total, 1, device=device))
+            frames.copy_(self._at_rate(frames, 1 + self.tempo * (2 * uniform - 1)))
         if self.shift:
             moves = torch.randint(
                 -self.shift, self.shift + 1, (part.total, 1, 1), device=device
@@ -73,6 +79,15 @@ class SpecAugment:
         if self.noise:
             noise = frames.new_empty(part.total, *frames.shape[1:]).normal_()
             frames.add_(part.of(noise), alpha=self.noise)
+
+    def _at_rate(self, frames: Tensor, rates: Tensor) -> Tensor:
+        """A copy of (B, frames, bins), its time axis scaled by (B, 1) about the centre."""
+        num_frames = 2 * self.context + 1
+        places = torch.arange(-self.context, self.context + 1, device=frames.device)
+        sources = (places * rates).round().long().add_(self.context).clamp_(0, num_frames - 1)
+        rows = torch.arange(len(frames), device=frames.device).mul_(num_frames)
+        taken = frames.flatten(0, 1).index_select(0, (sources + rows.unsqueeze(1)).flatten())
+        return taken.view_as(frames)
 
 
 def build_augment(config: AugmentConfig, context: int, feature_dim: int) -> SpecAugment | None:
@@ -97,7 +112,8 @@ def build_augment(config: AugmentConfig, context: int, feature_dim: int) -> Spec
         )
     time_masks = config.time_masks if config.time_width and context else 0
     freq_masks = config.freq_masks if config.freq_width and context else 0
-    disturbs = bool(config.shift or config.gain or config.noise)
+    tempo = config.tempo if context else 0.0
+    disturbs = bool(config.shift or config.gain or config.noise or tempo)
     if not (time_masks or freq_masks or disturbs):
         return None
     return SpecAugment(
@@ -110,6 +126,7 @@ def build_augment(config: AugmentConfig, context: int, feature_dim: int) -> Spec
         shift=config.shift,
         gain=config.gain,
         noise=config.noise,
+        tempo=tempo,
     )
 
 
@@ -130,6 +147,9 @@ def check(config: AugmentConfig) -> None:
     for key in ("time_width", "freq_width", "gain", "noise"):
         if not 0 <= (value := getattr(config, key)) < float("inf"):
             raise ConfigError(f"augment.{key}", "must be 0 or more", found=value)
+    if not 0 <= config.tempo < 1:
+        rule = "must be at least 0 and below 1"
+        raise ConfigError("augment.tempo", rule, found=config.tempo)
 
 
 def _kept(windows: Tensor, length: int, num_masks: int, max_width: int) -> Tensor:

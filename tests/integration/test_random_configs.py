@@ -42,6 +42,7 @@ CHOICES = {
     "augment.time_masks": NUMBERS,
     "augment.freq_masks": NUMBERS,
     "augment.shift": NUMBERS,
+    "augment.tempo": NUMBERS,
     "augment.noise": RATES,
     "train.batch_size": st.integers(0, 200),
     "train.final_batch_size": st.one_of(st.none(), st.integers(0, 200)),

@@ -101,6 +101,7 @@ def test_randomness_is_torchs_own() -> None:
         ({"time_masks": 2, "freq_masks": 2}, 0),
         ({"time_masks": 2, "time_width": 0}, 5),
         ({"freq_masks": 2, "freq_width": 0}, 5),
+        ({"tempo": 0.1}, 0),
     ],
 )
 def test_nothing_to_mask(keys: dict[str, int], context: int) -> None:
@@ -150,6 +151,30 @@ def test_shift_moves_whole_windows_up_or_down():
     assert set(moves.tolist()) == {-2, -1, 0, 1, 2}
     expected = (before + moves[:, None, None]).clamp(10, 17)
     assert torch.equal(after, expected)
+
+
+def test_tempo_scales_time_about_the_centre():
+    """Against one frame at a time, at the rate that the draw gives."""
+    config = AugmentConfig(tempo=0.5)
+    augment = build_augment(config, CONTEXT, BINS)
+    before = torch.rand(300, FRAMES, BINS)
+    torch.manual_seed(3)
+    rates = 1 + 0.5 * (2 * torch.rand(300, 1) - 1)
+    torch.manual_seed(3)
+    after = augment(before.flatten(1).clone()).view_as(before)
+    assert rates.min() < 0.6
+    assert rates.max() > 1.4
+    for window, rate, found in zip(before, rates.flatten(), after, strict=True):
+        for frame in range(FRAMES):
+            source = round(float((frame - CONTEXT) * rate)) + CONTEXT
+            assert torch.equal(found[frame], window[min(max(source, 0), FRAMES - 1)])
+    assert torch.equal(after[:, CONTEXT], before[:, CONTEXT])
+
+
+def test_tempo_is_below_one():
+    for value in (-0.1, 1.0, float("nan")):
+        with pytest.raises(ConfigError, match=r"augment.tempo: must be at least 0 and below 1"):
+            build_augment(AugmentConfig(tempo=value), CONTEXT, BINS)
 
 
 def test_gain_is_one_offset_a_bin_and_window():

@@ -91,7 +91,9 @@ def stepped(ranks, num_rows, fused, weighted):
     ranks.watch(model)
     mine = ranks.take(torch.arange(num_rows))
     windows = x[mine].requires_grad_()
-    masked = SpecAugment(1, 1, 1, 2, 0, 0, gain=0.1, noise=0.1)(windows[:, :3].detach().clone())
+    masked = SpecAugment(1, 1, 1, 2, 0, 0, gain=0.1, noise=0.1, tempo=0.9)(
+        windows[:, :3].detach().clone()
+    )
     if ranks.size == 1:
         loss = loss_function(optim, weights)
     else:

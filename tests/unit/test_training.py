@@ -169,7 +169,14 @@ def test_a_step_stays_on_its_device_and_waits_for_nothing(tmp_path, monkeypatch,
     hardware = Hardware(meta, "fp32", 1, compile=False)
     monkeypatch.setattr(hardware, "autocast", nullcontext)
     disturbed = AugmentConfig(
-        time_masks=1, time_width=2, freq_masks=1, freq_width=2, shift=1, gain=0.1, noise=0.1
+        time_masks=1,
+        time_width=2,
+        freq_masks=1,
+        freq_width=2,
+        shift=1,
+        gain=0.1,
+        noise=0.1,
+        tempo=0.2,
     )
     store = open_store(DataConfig(context=CONTEXT), ToyCorpus(), tmp_path / "cache")
     split = store.splits["train"]

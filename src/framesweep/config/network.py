@@ -117,6 +117,9 @@ class AugmentConfig:
     """Widest frequency mask, in bins."""
     shift: int = 0
     """Most bins by which a window's spectrum is moved up or down, as by another vocal tract."""
+    tempo: float = 0.0
+    """Largest change, as a share, of a window's tempo about its centre, as by another rate of
+    speech."""
     gain: float = 0.0
     """Standard deviation of an offset a bin, drawn once a window, as by another channel."""
     noise: float = 0.0
