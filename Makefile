@@ -17,7 +17,7 @@ test: $(STAMP)
 # With servers, clusters and a browser; .ci/packages installs what they need on Debian.
 test-heavy: $(STAMP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[$(EXTRAS)]"
-	$(BIN)/python -m pytest -m heavy
+	$(BIN)/python -m pytest -m heavy --numprocesses 2 --dist loadfile
 
 test-all: test test-heavy
 
