@@ -52,6 +52,12 @@ class Courier:
         return len(self._outbox)
 
     def _run(self) -> None:
+        try:
+            self._deliver_all()
+        finally:
+            self._outbox.release()
+
+    def _deliver_all(self) -> None:
         wait = FIRST_WAIT
         while (record := self._outbox.first()) is not None and not self._stop.is_set():
             try:

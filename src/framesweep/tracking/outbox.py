@@ -69,6 +69,11 @@ class Outbox:
             self._closed = True
             self._changed.notify_all()
 
+    def release(self) -> None:
+        """Lets go of the file: nothing is taken out any more."""
+        with self._changed:
+            self._file.close()
+
     def _write(self, line: bytes) -> None:
         try:
             if self._file.write(line) != len(line):

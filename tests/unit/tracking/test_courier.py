@@ -120,3 +120,12 @@ def test_a_run_that_is_refused_is_told_as_such(box, caplog):
     assert str(courier.opening_error) == "no such experiment"
     assert caplog.text == ""
     courier.close(10)
+
+
+def test_the_file_is_let_go_of_at_the_end(tmp_path):
+    outbox = Outbox(tmp_path / "outbox.jsonl")
+    courier = Courier(outbox, lambda record: None)
+    outbox.append({"kind": "start"})
+    assert courier.close(10) == 0
+    with pytest.raises(ValueError, match="closed file"):
+        outbox.append({"kind": "metrics"})
