@@ -158,8 +158,8 @@ def _train_step(parts: Parts, train: Windows, batch: Tensor) -> tuple[Tensor, Te
     if parts.augment is not None:
         windows = parts.augment(windows)
     with parts.hardware.autocast():
-        logits = parts.model(windows)
-    loss = parts.loss(logits.float(), labels)
+        logits = parts.model(windows).float()
+    loss = parts.loss(logits, labels)
     parts.optimizer.zero_grad()
     parts.hardware.backward(loss)
     parts.ranks.sum_gradients(parts.model)

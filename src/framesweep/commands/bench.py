@@ -42,7 +42,7 @@ ACCURACY_DATA = ("data=demo",)
 @click.option("--contexts", help="Frames a side.  [default: 25]")
 @click.option("--sizes", help="Frames of train for start and memory.  [default: 200000]")
 @click.option("--rounds", default=7, show_default=True, help="Turns of all that is compared.")
-@click.option("--steps", default=2, show_default=True, help="Training steps a turn.")
+@click.option("--steps", default=5, show_default=True, help="Training steps a turn.")
 @click.option("--threads", type=int, help="Threads; without it, all cores.")
 @click.option(
     "--cpu-time",

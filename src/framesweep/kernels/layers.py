@@ -13,7 +13,7 @@ from torch.autograd.function import once_differentiable
 
 from framesweep import distributed
 from framesweep.kernels import products, threads
-from framesweep.kernels.norms import batch_moments, track
+from framesweep.kernels.norms import batch_moments
 from framesweep.kernels.products import product
 
 _Array = npt.NDArray[Any]
@@ -30,20 +30,32 @@ def available(x: Tensor) -> bool:
         and x.dtype in _ELEMENTS
         and distributed.share_of(x).total > 1
         and not torch.compiler.is_compiling()
-        and _rows() is not None
+        and _compiled()
     )
 
 
 @cache
-def _rows() -> ModuleType | None:
-    """The compiled loops; None where numba, GNU OpenMP or a place to keep them is missing."""
+def _compiled() -> bool:
+    """Whether there are loops: False without numba, GNU OpenMP or a place to keep them."""
     if threads.library() is None:
-        return None
+        return False
     try:
-        from framesweep.kernels import rows
+        import framesweep.kernels.columns  # noqa: F401
     except (ImportError, RuntimeError):  # the latter where numba may write nowhere
-        return None
+        return False
+    return True
+
+
+def _rows() -> ModuleType:
+    from framesweep.kernels import rows
+
     return rows
+
+
+def _columns() -> ModuleType:
+    from framesweep.kernels import columns
+
+    return columns
 
 
 def linear(x: Tensor, layer: nn.Linear) -> Tensor:
@@ -110,24 +122,13 @@ class _NormActivateDrop(Function):
     ) -> Tensor:
         x = x.contiguous()
         part = distributed.share_of(x)
-        coefficients = x.new_zeros((6, x.shape[1]), dtype=torch.float32)
-        center, scale, shift = coefficients[:3]
-        rstd: Tensor | float = 1.0
-        if norm is not None and weight is not None and bias is not None:
-            mean, variance = _moments(x)
-            track(norm, mean, variance, part.total)
-            rstd = (variance + norm.eps).rsqrt()
-            center.copy_(mean)
-            torch.mul(rstd, weight, out=scale)
-            shift.copy_(bias)
-        else:
-            scale.fill_(1.0)
         dropout = _draw(p, part.first)
+        coefficients = _identity(x, p) if norm is None else _normalize(x, norm, part.total)
         y = torch.empty_like(x)
-        _run("forward", x, activation, dropout, coefficients, x, y)
+        _run(_rows().forward(_kind(x), activation), x, dropout, coefficients, x, y)
         ctx.save_for_backward(x, coefficients)
-        ctx.rstd, ctx.activation, ctx.p, ctx.dropout = rstd, activation, p, dropout
-        ctx.num_rows = part.total
+        ctx.activation, ctx.p, ctx.dropout = activation, p, dropout
+        ctx.has_norm, ctx.num_rows = norm is not None, part.total
         return y
 
     @staticmethod
@@ -135,36 +136,52 @@ class _NormActivateDrop(Function):
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         x, coefficients = ctx.saved_tensors
         dy = dy.contiguous()
-        scale, a, b, c = (coefficients[i] for i in (1, 3, 4, 5))
-        torch.mul(scale, 1 / (1 - ctx.p), out=a)
+        arguments = (ctx.dropout, coefficients, x, dy)
+        kind, activation, rescale = _kind(x), ctx.activation, 1 / (1 - ctx.p)
         dweight = dbias = None
-        if isinstance(ctx.rstd, Tensor):
+        if ctx.has_norm:
             sums = _block_sums(x)
-            _run("reduce", x, ctx.activation, ctx.dropout, coefficients, x, dy, sums)
-            own = sums.sum(dim=0, dtype=torch.float64) / (1 - ctx.p)
-            dbias, product = own.float()
-            dweight = product * ctx.rstd
-            total_dbias, total_product = _batch_sum(own).float()
-            b.copy_(total_product * ctx.rstd * scale * ctx.rstd / -ctx.num_rows)
-            c.copy_(total_dbias * scale / -ctx.num_rows)
+            _run(_rows().reduce(kind, activation), x, *arguments, sums)
+            own = x.new_empty((2, x.shape[1]), dtype=torch.float64)
+            _run(_columns().totals(), x, np.array([rescale]), sums, own)
+            numbers = np.array([rescale, float(ctx.num_rows)])
+            dweight, dbias = parameters = x.new_empty((2, x.shape[1]), dtype=torch.float32)
+            total = _batch_sum(own)
+            _run(_columns().gradients(), x, numbers, own, total, coefficients, parameters)
         dx = torch.empty_like(x)
-        _run("backward", x, ctx.activation, ctx.dropout, coefficients, x, dy, dx)
+        _run(_rows().backward(kind, activation), x, *arguments, dx)
         return dx, dweight, dbias, None, None, None
 
 
-def _moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """(N,) float32 mean and biased variance of the batch that x (B, N) is, or shares in.
+def _identity(x: Tensor, p: float) -> Tensor:
+    """The loops' coefficients where there is no norm."""
+    coefficients = x.new_zeros((7, x.shape[1]), dtype=torch.float32)
+    coefficients[1] = 1.0
+    coefficients[3] = 1 / (1 - p)
+    return coefficients
+
+
+def _normalize(x: Tensor, norm: nn.BatchNorm1d, num_rows: int) -> Tensor:
+    """The loops' coefficients by the batch's moments; updates `norm`'s running ones.
 
     Differences to the first row are summed, which no mean, however large, makes inexact.
     """
     sums = _block_sums(x)
-    _run("moments", x, None, x, sums)
-    offset, square = sums.sum(dim=0, dtype=torch.float64) / max(len(x), 1)
-    variance = (square - offset.square()).clamp_(min=0.0)
-    mean = x[:1].sum(dim=0) + offset
+    _run(_rows().moments(_kind(x)), x, x, sums)
+    moments = x.new_empty((2, x.shape[1]), dtype=torch.float64)
+    _run(_columns().statistics(_kind(x)), x, sums, x, moments)
     if (part := distributed.share()) is not None:
-        mean, variance = batch_moments(mean, variance, part)
-    return mean.float(), variance.float()
+        moments = torch.stack(batch_moments(moments[0], moments[1], part))
+    coefficients = x.new_empty((7, x.shape[1]), dtype=torch.float32)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    assert norm.num_batches_tracked is not None
+    numbers = np.array([norm.eps, norm.momentum, float(num_rows)])
+    running = norm.running_mean, norm.running_var
+    weights = norm.weight.detach(), norm.bias.detach()
+    _run(_columns().normalizer(), x, numbers, moments, *weights, *running, coefficients)
+    norm.num_batches_tracked.add_(1)
+    return coefficients
 
 
 def _batch_sum(own: Tensor) -> Tensor:
@@ -188,17 +205,16 @@ def _draw(p: float, first: int) -> _Array:
 
 
 def _block_sums(x: Tensor) -> Tensor:
-    rows = _rows()
-    assert rows is not None
-    blocks = -(-len(x) // rows.BLOCK_ROWS)
+    blocks = -(-len(x) // _rows().BLOCK_ROWS)
     return x.new_empty((blocks, 2, x.shape[1]), dtype=torch.float32)
 
 
-def _run(name: str, x: Tensor, activation: str | None, *arguments: Tensor | _Array) -> None:
-    """Runs the loop `name` for matrices shaped like x, with its further arguments in order."""
-    kind = _ELEMENTS[x.dtype]
-    loop = getattr(_rows(), name)
+def _kind(x: Tensor) -> type[np.generic]:
+    return _ELEMENTS[x.dtype]
+
+
+def _run(address: int, x: Tensor, *arguments: Tensor | _Array) -> None:
+    """Runs a loop for matrices shaped like x, with its further arguments in order."""
     shape = np.array(x.shape, dtype=np.int64)
     pointers = [a.data_ptr() if isinstance(a, Tensor) else a.ctypes.data for a in arguments]
-    address = loop(kind) if activation is None else loop(kind, activation)
     threads.run(address, (shape.ctypes.data, *pointers))

@@ -205,7 +205,7 @@ def test_linear_keeps_to_autocast() -> None:
 
 
 def test_without_numba_the_plain_modules_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layers, "_rows", lambda: None)
+    monkeypatch.setattr(layers, "_compiled", lambda: False)
     assert not kernels.available(torch.zeros(4, 4))
 
 
