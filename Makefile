@@ -14,7 +14,7 @@ train: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest -m "not heavy" --numprocesses auto --dist loadfile
 
-# With servers, clusters and a browser; .ci/packages installs what they need on Debian.
+# With servers, clusters and a browser, and the longest tests; .ci/packages installs what they need on Debian.
 test-heavy: $(STAMP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[$(EXTRAS)]"
 	$(BIN)/python -m pytest -m heavy --numprocesses 2 --dist loadfile

@@ -21,6 +21,7 @@ def files_with(text: str, folder: Path) -> list[Path]:
     ]
 
 
+@pytest.mark.heavy
 def test_a_password_stays_nowhere(shell):
     """A grid of one run, whose tracking server is away."""
     arguments = [*shell.small, f"tracking.uri={AWAY}", f"+tracking.tags.from={AWAY}"]

@@ -35,6 +35,7 @@ def test_train(shell, arguments, line):
     assert len([text for text in errors.splitlines() if text.startswith("error:")]) == 1
 
 
+@pytest.mark.heavy
 def test_weights_of_another_model(shell):
     outputs = [
         shell.train(*shell.small, "train.epochs=1", f"model.widths={widths}").stdout

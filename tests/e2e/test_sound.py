@@ -46,6 +46,7 @@ def test_from_sound_to_smoothed_predictions(shell, data):
     assert changes <= plain_changes
 
 
+@pytest.mark.heavy
 def test_normalising_by_speaker_needs_speakers(shell, data):
     error = shell.train(*data, "data.normalize=speaker", code=2).stderr
     assert error.count("\n") == 1

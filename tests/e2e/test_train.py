@@ -111,6 +111,7 @@ def test_a_signal_saves_and_says_how_to_go_on(shell, signum, code):
     assert query(shell, "select run_uuid, status from runs") == [(identity, "FINISHED")]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("number", [8])
 def test_runs_started_at_once(shell, number):
     with ThreadPoolExecutor(number) as pool:

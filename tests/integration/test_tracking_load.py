@@ -49,6 +49,7 @@ def _client(outputs: Path):
     return store.connect(store.tracking_uri(None, outputs), outputs)
 
 
+@pytest.mark.heavy
 def test_eight_runs_at_once_on_a_fresh_folder_lose_nothing(tmp_path):
     """The database's tables are made once, and no metric is lost to a lock."""
     outputs = tmp_path / "outputs"
