@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from framesweep import augment, averaging, hardware, layers, optim, schedule
+from framesweep.checkpoint import Checkpoints
 from framesweep.composition import flatten
-from framesweep.config import RunConfig
+from framesweep.config import RunConfig, TrainConfig
 from framesweep.data import store as stores
 from framesweep.data.corpora import build_corpus
 from framesweep.data.store import FrameStore
@@ -24,7 +25,8 @@ from framesweep.evaluation import METRICS, Evaluation, evaluate
 from framesweep.plan import Plan, objective_sign, steps_per_epoch
 from framesweep.prediction import build_network
 from framesweep.smoothing import MAX_CLASSES, tuned_smoother
-from framesweep.training import Parts
+from framesweep.tally import Progress
+from framesweep.training import Listener, Parts, fit
 
 IDENTITY_GROUPS = ("data", "model", "optim", "augment", "train", "seed", "objective")
 MAX_EPOCHS = 1_000_000
@@ -64,6 +66,10 @@ class Experiment:
     def num_params(self) -> int:
         """Parameters of the network."""
         return sum(parameter.numel() for parameter in self.parts.model.parameters())
+
+    def fit(self, checkpoints: Checkpoints, listener: Listener) -> Progress:
+        """Trains as `training.fit` does, on train, to the plan, measured on dev."""
+        return fit(self.parts, self.train, self.dev_metrics, self.plan, checkpoints, listener)
 
     def evaluate(
         self, windows: Windows, ranks: Ranks = ALONE, posteriors: Tensor | None = None
@@ -188,13 +194,7 @@ def check(config: RunConfig) -> None:
     optim.check(config.optim)
     augment.check(config.augment)
     hardware.check(config.hardware)
-    for name in (config.objective, *config.further_objectives):
-        # A network's size is the same in every epoch: it can be searched for, not chosen by.
-        known = METRICS - {"model/params"} if name == config.objective else METRICS
-        if name not in known:
-            raise ConfigError(
-                "objective", f"must be one of {' '.join(sorted(known))}", found=name
-            )
+    _check_objectives(config)
     averaging.check(config.train)
     if config.train.final_batch_size is not None and config.optim.schedule == "step":
         raise ConfigError(
@@ -202,6 +202,20 @@ def check(config: RunConfig) -> None:
             "cannot go with optim.schedule=step, whose epochs must be of one length",
             found=config.train.final_batch_size,
         )
+    _check_train(config.train)
+
+
+def _check_objectives(config: RunConfig) -> None:
+    for name in (config.objective, *config.further_objectives):
+        # A network's size is the same in every epoch: it can be searched for, not chosen by.
+        known = METRICS - {"model/params"} if name == config.objective else METRICS
+        if name not in known:
+            raise ConfigError(
+                "objective", f"must be one of {' '.join(sorted(known))}", found=name
+            )
+
+
+def _check_train(config: TrainConfig) -> None:
     for key in (
         "epochs",
         "batch_size",
@@ -211,14 +225,14 @@ def check(config: RunConfig) -> None:
         "max_minutes",
         "checkpoint_minutes",
     ):
-        value = getattr(config.train, key)
+        value = getattr(config, key)
         least_is_one = key not in ("max_minutes", "checkpoint_minutes")
         if value is not None and not (value >= 1 if least_is_one else value > 0):
             rule = "must be 1 or more" if least_is_one else "must be above 0"
             raise ConfigError(f"train.{key}", rule, found=value)
-    if config.train.epochs > MAX_EPOCHS:
+    if config.epochs > MAX_EPOCHS:
         raise ConfigError(
-            "train.epochs", f"must be at most {MAX_EPOCHS:,}", found=config.train.epochs
+            "train.epochs", f"must be at most {MAX_EPOCHS:,}", found=config.epochs
         )
 
 

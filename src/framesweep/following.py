@@ -11,7 +11,6 @@ from framesweep.experiment import build_experiment
 from framesweep.launch import CONFIG, READY, join
 from framesweep.listening import Silence
 from framesweep.signals import StopRequest, stop_request
-from framesweep.training import fit
 
 PREPARATION = timedelta(days=30)
 """Longest that the first process may take to prepare the data."""
@@ -33,14 +32,7 @@ def follow() -> None:
         store.set(f"{READY}/{rank}", "")
         ranks.meet(experiment.parts.hardware.device)
         try:
-            fit(
-                experiment.parts,
-                experiment.train,
-                experiment.dev_metrics,
-                experiment.plan,
-                NoCheckpoints(),
-                _Silent(stop),
-            )
+            experiment.fit(NoCheckpoints(), _Silent(stop))
         except (Interrupted, NonFiniteLossError) as error:
             sys.exit(error.exit_code)  # the first process says it
         ranks.part()

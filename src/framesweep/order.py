@@ -40,7 +40,7 @@ class FrameOrder:
     ) -> None:
         self._num_frames = num_frames
         self._device = device
-        generator = torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**63)
+        generator = _generator(seed, epoch)
         self._keys = torch.randint(1 << 62, (_ROUNDS,), generator=generator).tolist()
         bits = max(6, (num_frames - 1).bit_length())  # fewer would mix too little
         self._low_bits, self._high_bits = bits // 2, bits - bits // 2
@@ -101,7 +101,7 @@ class WindowOrder:
         device: torch.device | None = None,
         fetch: Callable[[int, int], None] | None = None,
     ) -> None:
-        self._seed = seed * 1_000_003 + epoch
+        self._seed = _mixed(seed, epoch)
         self._num_frames = num_frames
         self._device = device
         self._fetch = fetch
@@ -143,6 +143,15 @@ class WindowOrder:
                     self._fetch(*self._run(run))
         runs = (self._run(run) for run in self._windows[window].tolist())
         frames = torch.cat([torch.arange(first, first + size) for first, size in runs])
-        generator = torch.Generator().manual_seed((self._seed * 1_000_003 + window) % 2**63)
+        generator = _generator(self._seed, window)
         mixed = frames[torch.randperm(len(frames), generator=generator)]
         self._current, self._frames = window, mixed.to(self._device)
+
+
+def _mixed(seed: int, number: int) -> int:
+    """Another seed for each number."""
+    return seed * 1_000_003 + number
+
+
+def _generator(seed: int, number: int) -> torch.Generator:
+    return torch.Generator().manual_seed(_mixed(seed, number) % 2**63)

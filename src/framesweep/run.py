@@ -33,7 +33,6 @@ from framesweep.signals import StopRequest, stop_request
 from framesweep.sweeps.membership import find_membership
 from framesweep.tally import Progress
 from framesweep.tracking import Tracker, load_run, open_tracker
-from framesweep.training import fit
 from hydra_plugins.framesweep_sweeper import TrialPruned, report, restore
 
 log = logging.getLogger(__name__)
@@ -177,14 +176,8 @@ def _fit(
     ranks = experiment.parts.ranks
     ranks.begin(dump(experiment.config), experiment.parts.hardware.device)
     try:
-        progress = fit(
-            experiment.parts,
-            experiment.train,
-            experiment.dev_metrics,
-            experiment.plan,
-            Checkpoints(directory / FOLDER, experiment.identity),
-            listener,
-        )
+        checkpoints = Checkpoints(directory / FOLDER, experiment.identity)
+        progress = experiment.fit(checkpoints, listener)
         ranks.part()
         return progress
     finally:

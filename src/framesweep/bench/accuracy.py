@@ -14,7 +14,6 @@ from framesweep.composition import compose
 from framesweep.experiment import Experiment, build_experiment
 from framesweep.listening import Silence
 from framesweep.model import MLP, Block
-from framesweep.training import fit
 
 VARIANTS = (("fp32", "plain"), ("fp32", "fused"), ("bf16", "plain"), ("bf16", "fused"))
 """Precision, and whether torch's modules compute the hidden layers or the fused loops do."""
@@ -64,12 +63,6 @@ def plain_modules(model: MLP) -> nn.Sequential:
 
 def _train(experiment: Experiment) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
-        progress = fit(
-            experiment.parts,
-            experiment.train,
-            experiment.dev_metrics,
-            experiment.plan,
-            Checkpoints(Path(folder), experiment.identity),
-            Silence(),
-        )
+        checkpoints = Checkpoints(Path(folder), experiment.identity)
+        progress = experiment.fit(checkpoints, Silence())
     return progress.history[-1]

@@ -78,7 +78,6 @@ def _train(experiment: Any, num_steps: int, clock: Callable[[], float]) -> dict[
     from framesweep.checkpoint import Checkpoints
     from framesweep.errors import Interrupted
     from framesweep.listening import Silence
-    from framesweep.training import fit
 
     times: list[float] = []
 
@@ -92,14 +91,7 @@ def _train(experiment: Any, num_steps: int, clock: Callable[[], float]) -> dict[
     with tempfile.TemporaryDirectory() as folder:
         checkpoints = Checkpoints(Path(folder), experiment.identity)
         with suppress(Interrupted):
-            fit(
-                experiment.parts,
-                experiment.train,
-                experiment.dev_metrics,
-                experiment.plan,
-                checkpoints,
-                Listener(),
-            )
+            experiment.fit(checkpoints, Listener())
     return {"first step": times[0], "last step": times[-1]}
 
 

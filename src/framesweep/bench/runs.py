@@ -65,17 +65,8 @@ def measure_scale(
     """
     root = write_corpus(folder, num_frames)
     cache = folder / f"cache-{num_frames}-{dtype}"
-    overrides = [
-        "data=hw1p2",
-        f"data.root={root}",
-        f"data.cache={cache}",
-        f"data.dtype={dtype}",
-        f"data.context={case.context}",
-        f"model={case.model}",
-        f"hardware.precision={case.precision}",
-        f"hardware.threads={case.threads or 'null'}",
-        f"outputs={case.outputs}",
-    ]
+    overrides = [*case.overrides(), f"data.root={root}", f"data.cache={cache}"]
+    overrides.append(f"data.dtype={dtype}")
     try:
         cold = probe(1, overrides, cpu_time=case.cpu_time)
         probe(1, overrides, cpu_time=case.cpu_time)  # files and compiled loops into memory

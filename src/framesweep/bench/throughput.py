@@ -21,7 +21,6 @@ from framesweep.evaluation import BATCH_FRAMES, log_posteriors
 from framesweep.experiment import Experiment, build_experiment
 from framesweep.hardware import Hardware
 from framesweep.listening import Silence
-from framesweep.training import fit
 
 WARM_STEPS = 3
 LOOP_BATCHES = {64: 6, 512: 1}
@@ -47,21 +46,21 @@ class Case:
 
     def experiment(self) -> Experiment:
         """The case's parts, as `train.py` would build them."""
-        return build_experiment(
-            compose(
-                [
-                    "data=hw1p2",
-                    f"data.root={self.root}",
-                    f"data.context={self.context}",
-                    f"model={self.model}",
-                    f"hardware.precision={self.precision}",
-                    f"outputs={self.outputs}",
-                    f"hardware.threads={self.threads or 'null'}",
-                    "tracking.backend=none",
-                    "train.epochs=1000000",
-                ]
-            )
-        )
+        return build_experiment(compose(self.overrides()))
+
+    def overrides(self) -> list[str]:
+        """The arguments of `train.py` for it."""
+        return [
+            "data=hw1p2",
+            f"data.root={self.root}",
+            f"data.context={self.context}",
+            f"model={self.model}",
+            f"hardware.precision={self.precision}",
+            f"outputs={self.outputs}",
+            f"hardware.threads={self.threads or 'null'}",
+            "tracking.backend=none",
+            "train.epochs=1000000",
+        ]
 
     def labels(self) -> dict[str, Any]:
         """What tells the case from others."""
@@ -140,14 +139,7 @@ def _products(
 def _train_in_turns(experiment: Experiment, turns: "_Turns") -> Speeds:
     with tempfile.TemporaryDirectory() as folder:
         try:
-            fit(
-                experiment.parts,
-                experiment.train,
-                experiment.dev_metrics,
-                experiment.plan,
-                Checkpoints(Path(folder), experiment.identity),
-                turns,
-            )
+            experiment.fit(Checkpoints(Path(folder), experiment.identity), turns)
         except Interrupted:
             return turns.speeds
     raise AssertionError("training ended before it was measured")

@@ -85,17 +85,21 @@ def run_sweep(
     with lock.held():
         listener.on_start(study, config)
     progress = open_progress()
-    known = {f.name: settings[f.name] for f in fields(Rules)} | {"n_trials": total}
     sweep = Sweep(
         ledger,
         open_pool(settings["n_jobs"], hydra_context, trial_task, config),
         Heart(storage, heartbeat),
         progress,
-        Rules(**known),
+        _rules(settings, total),
         prepare=partial(prepare, space, hydra_context, config, custom_suggestions(settings)),
         on_trial_end=partial(unless_broken, listener.on_trial_end, study),
     )
     return _follow(sweep, ledger, listener, progress, total, config)
+
+
+def _rules(settings: dict[str, Any], total: int) -> Rules:
+    known = {f.name: settings[f.name] for f in fields(Rules)}
+    return Rules(**known | {"n_trials": total})
 
 
 def _follow(
