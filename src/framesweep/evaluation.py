@@ -1,6 +1,6 @@
 """Evaluation of a network over one split, exact over its frames."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -66,7 +66,6 @@ class Evaluation:
         return {f"{self.split}/{name}": value for name, value in values.items()}
 
 
-@torch.no_grad()
 def evaluate(
     model: nn.Module,
     windows: Windows,
@@ -81,11 +80,28 @@ def evaluate(
         posteriors: (N, C) float32 on the CPU, in which the log-probabilities of the frames
             that are this rank's are left.
     """
+    batches = forward(model, windows, hardware, ranks)
+    return measure(batches, windows, hardware, phones, ranks, posteriors)
+
+
+@torch.no_grad()
+def measure(
+    batches: Iterable[tuple[Tensor, Tensor]],
+    windows: Windows,
+    hardware: Hardware,
+    phones: PhoneSet,
+    ranks: Ranks = ALONE,
+    posteriors: Tensor | None = None,
+) -> Evaluation:
+    """Compares (B,) frame numbers' (B, C) float32 logits, which `batches` gives, with labels.
+
+    The other arguments are those of `evaluate`.
+    """
     device = windows.device
     confusion = torch.zeros(len(phones), len(phones), dtype=torch.int64, device=device)
     loss_sum = torch.zeros((), dtype=hardware.sum_dtype, device=device)
     edges = torch.zeros(2, dtype=torch.int64, device=device)
-    for frames, logits in forward(model, windows, hardware, ranks):
+    for frames, logits in batches:
         labels = windows.labels(frames)
         predictions = logits.argmax(dim=1)
         metrics.confusion_update(confusion, labels, predictions)

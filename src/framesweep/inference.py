@@ -1,10 +1,11 @@
 """Trained runs over whole splits: posteriors of one, or of several averaged."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from framesweep.checkpoint import load_weights
@@ -14,7 +15,13 @@ from framesweep.data.corpus import Array
 from framesweep.data.store import FrameStore
 from framesweep.data.windows import Windows
 from framesweep.errors import CheckpointError, DataError
-from framesweep.evaluation import Evaluation, evaluate, log_posteriors
+from framesweep.evaluation import (
+    BATCH_FRAMES,
+    Evaluation,
+    evaluate,
+    log_posteriors,
+    measure,
+)
 from framesweep.experiment import open_frame_store
 from framesweep.hardware import Hardware, resolve
 from framesweep.prediction import CONFIG, WEIGHTS, build_network
@@ -47,18 +54,6 @@ class TrainedRun:
         """(N, C) float32 probabilities on the CPU, frames in the split's order."""
         windows, num_classes = self.windows(split), len(self.store.phones)
         return log_posteriors(self.model, windows, self.hardware, num_classes).exp_()
-
-    def evaluate(self, split: str) -> Evaluation:
-        """Measures on a split; raises DataError where its labels were kept back."""
-        windows = self.windows(split)
-        if not windows.labelled:
-            raise DataError(
-                f"{self.store.name} {split}",
-                "must have labels to be evaluated",
-                fix="framesweep predict works without labels.",
-            )
-        phones = self.store.phones
-        return evaluate(self.model, windows, self.hardware, phones)
 
 
 def load_trained(directory: Path, overrides: Sequence[str] = ()) -> TrainedRun:
@@ -98,6 +93,33 @@ def ensemble_posteriors(runs: Sequence[TrainedRun], split: str) -> Tensor:
     for run in runs[1:]:
         total += run.posteriors(split)
     return total / len(runs)
+
+
+def evaluate_runs(runs: Sequence[TrainedRun], split: str) -> Evaluation:
+    """Measures a run on a split, or several averaged; edge frames are those of the first.
+
+    Raises:
+        DataError: the split's labels were kept back, or as `ensemble_posteriors`.
+    """
+    first = runs[0]
+    windows, hardware, phones = first.windows(split), first.hardware, first.store.phones
+    if not windows.labelled:
+        raise DataError(
+            f"{first.store.name} {split}",
+            "must have labels to be evaluated",
+            fix="framesweep predict works without labels.",
+        )
+    if len(runs) == 1:
+        return evaluate(first.model, windows, hardware, phones)
+    logits = ensemble_posteriors(runs, split).clamp_(min=SMALLEST).log_().to(windows.device)
+    return measure(_in_batches(logits), windows, hardware, phones)
+
+
+def _in_batches(logits: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    frames = torch.arange(len(logits), device=logits.device)
+    for start in range(0, len(logits), BATCH_FRAMES):
+        part = slice(start, start + BATCH_FRAMES)
+        yield frames[part], logits[part]
 
 
 def smoothed(runs: Sequence[TrainedRun], split: str) -> Array:

@@ -6,6 +6,7 @@ import signal
 import time
 
 import mlflow
+import numpy as np
 import optuna
 import pytest
 import yaml
@@ -165,7 +166,7 @@ def test_leaders_over_seeds(search):
     assert (search.folder / "seeds.csv").read_text() == table
 
 
-def test_compare_and_reproduce_and_ensemble(search):
+def test_compare_and_reproduce_and_ensemble(search, corpus):
     _, _, children = search.runs()
     done = [t.number for t in search.study().trials if t.state is TrialState.COMPLETE]
     ids = [children[number].info.run_id for number in done[:2]]
@@ -182,6 +183,15 @@ def test_compare_and_reproduce_and_ensemble(search):
     assert output.count("parameters") == 2
     assert len((search.shell.folder / "ensemble.csv").read_text().splitlines()) == 121
     search.shell.framesweep(*arguments, "--max-params", "3", code=2)
+
+    search.shell.framesweep("predict", *ids, "--split", "dev", "--out", "dev.csv")
+    with (search.shell.folder / "dev.csv").open(newline="") as file:
+        predictions = np.array([int(row["label"]) for row in csv.DictReader(file)])
+    labels = np.concatenate(np.load(corpus / "dev_labels.npy", allow_pickle=True))
+    output = search.shell.framesweep("evaluate", *ids, "--split", "dev").stdout
+    measured = dict(line.split() for line in output.splitlines())
+    expected = (predictions == labels).mean()
+    assert float(measured["dev/accuracy"]) == pytest.approx(expected, abs=1e-4)
 
 
 def test_plain_grid_has_one_parent(shell):

@@ -1,4 +1,4 @@
-"""framesweep evaluate: a run's metrics on a split."""
+"""framesweep evaluate: the metrics of a run, or of several averaged, on a split."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from framesweep.commands.options import load_runs, run_options
 
 
 @click.command()
-@click.argument("run_id", metavar="RUN_ID")
+@click.argument("run_ids", metavar="RUN_ID...", nargs=-1, required=True)
 @click.option("--split", default="test", show_default=True, help="Split with labels.")
 @click.option(
     "--report",
@@ -18,19 +18,22 @@ from framesweep.commands.options import load_runs, run_options
 )
 @click.option("--smooth", is_flag=True, help="Also measure smoothed predictions (Viterbi).")
 @run_options
-def command(run_id: str, split: str, report: Path | None, smooth: bool, **options: Any) -> None:
-    """Measure a run on a split that has labels."""
-    from framesweep.inference import smoothed
+def command(
+    run_ids: tuple[str, ...], split: str, report: Path | None, smooth: bool, **options: Any
+) -> None:
+    """Measure a run on a split that has labels, or several runs averaged."""
+    from framesweep.inference import evaluate_runs, smoothed
     from framesweep.report import write_report
 
-    run = load_runs([run_id], **options)[0]
-    evaluation = run.evaluate(split)
+    runs = load_runs(run_ids, **options)
+    store = runs[0].store
+    evaluation = evaluate_runs(runs, split)
     metrics = evaluation.metrics()
     if smooth:
-        labels = run.store.splits[split].labels
-        metrics[f"{split}/smoothed_accuracy"] = float((smoothed([run], split) == labels).mean())
+        labels = store.splits[split].labels
+        metrics[f"{split}/smoothed_accuracy"] = float((smoothed(runs, split) == labels).mean())
     for name, value in metrics.items():
         click.echo(f"{name:24} {value:.4f}")
     if report is not None:
-        for path in write_report(report, [], evaluation.confusion, run.store.phones):
+        for path in write_report(report, [], evaluation.confusion, store.phones):
             click.echo(path)
