@@ -12,12 +12,12 @@ import click
 if TYPE_CHECKING:
     from framesweep.bench.throughput import Case
 
-QUICK = {"models": "base", "precisions": "auto", "contexts": "25", "sizes": "200000"}
+QUICK = {"models": ["base"], "precisions": ["auto"], "contexts": [25], "sizes": [200_000]}
 FULL = {
-    "models": "small,base,wide",
-    "precisions": "fp32,bf16",
-    "contexts": "5,15,25,50",
-    "sizes": "1000000,4600000,18500000",
+    "models": ["small", "base", "wide"],
+    "precisions": ["fp32", "bf16"],
+    "contexts": [5, 15, 25, 50],
+    "sizes": [1_000_000, 4_600_000, 18_500_000],
 }
 TRAIN_FRAMES = 200_000
 """Frames of the corpus that throughput is measured on."""
@@ -35,15 +35,52 @@ ACCURACY_DATA = ("data=demo",)
 """What accuracies are compared on: random frames teach nothing."""
 
 
+POSITIVE = click.IntRange(min=1)
+
+
+class Listed(click.ParamType[Any]):
+    """Values parted by commas, each of another type."""
+
+    name = "list"
+
+    def __init__(self, one: click.ParamType[Any]) -> None:
+        self._one = one
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> list[Any]:
+        return [self._one.convert(part, param, ctx) for part in value.split(",")]
+
+
 @click.command()
 @click.option("--full", is_flag=True, help="Every model, precision, context and size: hours.")
-@click.option("--models", help="Options of the group model.  [default: base]")
-@click.option("--precisions", help="fp32, bf16, fp16.  [default: fp32 and the fastest]")
-@click.option("--contexts", help="Frames a side.  [default: 25]")
-@click.option("--sizes", help="Frames of train for start and memory.  [default: 200000]")
-@click.option("--rounds", default=7, show_default=True, help="Turns of all that is compared.")
-@click.option("--steps", default=5, show_default=True, help="Training steps a turn.")
-@click.option("--threads", type=int, help="Threads; without it, all cores.")
+@click.option(
+    "--models", type=Listed(click.STRING), help="Options of the group model.  [default: base]"
+)
+@click.option(
+    "--precisions",
+    type=Listed(click.Choice(["fp32", "bf16", "fp16"])),
+    help="fp32, bf16, fp16.  [default: fp32 and the fastest]",
+)
+@click.option(
+    "--contexts", type=Listed(click.IntRange(min=0)), help="Frames a side.  [default: 25]"
+)
+@click.option(
+    "--sizes",
+    type=Listed(POSITIVE),
+    help="Frames of train for start and memory.  [default: 200000]",
+)
+@click.option(
+    "--rounds",
+    type=POSITIVE,
+    default=7,
+    show_default=True,
+    help="Turns of all that is compared.",
+)
+@click.option(
+    "--steps", type=POSITIVE, default=5, show_default=True, help="Training steps a turn."
+)
+@click.option("--threads", type=POSITIVE, help="Threads; without it, all cores.")
 @click.option(
     "--cpu-time",
     is_flag=True,
@@ -51,9 +88,13 @@ ACCURACY_DATA = ("data=demo",)
 )
 @click.option("--sweep", is_flag=True, help="Measure sweeps instead.")
 @click.option("--accuracy", is_flag=True, help="Measure instead what speed costs in accuracy.")
-@click.option("--seeds", default=3, show_default=True, help="Trainings of each kind.")
-@click.option("--epochs", default=2, show_default=True, help="Length of each.")
-@click.option("--trials", default=8, show_default=True, help="Trials of each sweep.")
+@click.option(
+    "--seeds", type=POSITIVE, default=3, show_default=True, help="Trainings of each kind."
+)
+@click.option("--epochs", type=POSITIVE, default=2, show_default=True, help="Length of each.")
+@click.option(
+    "--trials", type=POSITIVE, default=8, show_default=True, help="Trials of each sweep."
+)
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
@@ -131,23 +172,20 @@ def _measured(chosen: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
         yield measure_first_layer(one, chosen["rounds"])
     yield measure_epoch_overhead(cases[-1])
     yield {"what": "help", "seconds": help_seconds()}
-    sizes = [int(size) for size in chosen["sizes"].split(",")]
-    for size in sizes:
+    for size in chosen["sizes"]:
         yield measure_scale(folder, size, "float32", 50, cases[-1])
-    yield measure_scale(folder, sizes[-1], "float16", 50, cases[-1])
+    yield measure_scale(folder, chosen["sizes"][-1], "float16", 50, cases[-1])
 
 
 def _cases(chosen: dict[str, Any], case: Callable[[str, str, int], "Case"]) -> list["Case"]:
     from framesweep.config import HardwareConfig
     from framesweep.hardware import resolve
 
-    precisions = chosen["precisions"].split(",")
+    precisions = chosen["precisions"]
     if precisions == ["auto"]:
         precisions = sorted({"fp32", resolve(HardwareConfig()).precision}, reverse=True)
-    contexts = [int(context) for context in chosen["contexts"].split(",")]
-    return [
-        case(*values) for values in product(chosen["models"].split(","), precisions, contexts)
-    ]
+    shapes = product(chosen["models"], precisions, chosen["contexts"])
+    return [case(*values) for values in shapes]
 
 
 def _sweeps(folder: Path, trials: int) -> Iterator[dict[str, Any]]:
@@ -173,11 +211,11 @@ def _accuracies(
         f"hardware.threads={chosen.get('threads') or 'null'}",
         f"outputs={folder.absolute()}",
     ]
-    models, contexts = (chosen[key].split(",") for key in ("models", "contexts"))
-    for model, context, (precision, modules) in product(models, contexts, VARIANTS):
+    shapes = product(chosen["models"], chosen["contexts"], VARIANTS)
+    for model, context, (precision, modules) in shapes:
         network = [f"model={model}", f"data.context={context}"]
         measured = measure_accuracy(precision, modules, range(seeds), [*overrides, *network])
-        yield {"model": model, "context": int(context), **measured}
+        yield {"model": model, "context": context, **measured}
 
 
 def _show(console: Any, results: list[dict[str, Any]]) -> None:

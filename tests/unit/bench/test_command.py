@@ -95,3 +95,13 @@ def test_accuracy_bench(tiny, tmp_path, monkeypatch) -> None:
     assert [(r["precision"], r["modules"]) for r in results] == list(VARIANTS)
     assert all(0 < r["mean"] < 1 for r in results)
     assert "Dev accuracy" in done.output
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--sizes=", "--sizes=1,x", "--contexts=5,-1", "--precisions=fp8", "--rounds=0"],
+)
+def test_wrong_options_are_refused(tiny, option) -> None:
+    done = CliRunner().invoke(bench.command, [*tiny, option])
+    assert done.exit_code == 2
+    assert f"Invalid value for '{option.partition('=')[0]}'" in done.output
