@@ -74,16 +74,14 @@ def run_sweep(
     heartbeat = settings["heartbeat"]
     url = absolute(settings["storage"], config.hydra.runtime.cwd)
     check_driver(url)
-    lock = StorageLock(url)
+    lock, listener = StorageLock(url), open_listener(settings["listener"])
     with lock.held():
         storage = open_storage(url, heartbeat)
         name = open_study(settings, storage, space, config)
-    study = optuna.load_study(study_name=name, storage=storage, pruner=built_pruner)
+        study = optuna.load_study(study_name=name, storage=storage, pruner=built_pruner)
+        listener.on_start(study, config)
     trial_task = TrialTask(task, url, name, pruner, heartbeat)
     ledger = Ledger(study, storage, lock, make_sampler, settings["retries"], heartbeat)
-    listener = open_listener(settings["listener"])
-    with lock.held():
-        listener.on_start(study, config)
     progress = open_progress()
     sweep = Sweep(
         ledger,
