@@ -48,8 +48,8 @@ def serve_ui(
 
     Args:
         uri: `tracking.uri`; None for SQLite in `outputs`, made where it is not there yet.
-        on_ready: is given the URL of the latest experiment's runs once the UI answers, or the
-            server's own, where there is one.
+        on_ready: is given the URL of the latest experiment's runs once the UI answers, or a
+            server's own.
 
     Raises:
         TrackingError: the port is taken, or the server does not come up.
@@ -75,7 +75,7 @@ def serve_ui(
             url = f"http://{host}:{port}"
             if not _wait_until_up(server, url):
                 raise TrackingError("framesweep ui", f"must start ({_last_line(output)})")
-            on_ready(url if experiment is None else url + experiment_link(experiment))
+            on_ready(url + experiment_link(experiment))
             server.wait()
         except KeyboardInterrupt:
             pass

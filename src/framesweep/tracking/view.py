@@ -32,10 +32,12 @@ EXPERIMENT_TAGS = {
 """Tags of an experiment that MLflow's UI shows in its model-training view."""
 
 
-def experiment_link(experiment_id: str) -> str:
-    """The part of a URL that opens the experiment in this view.
+def experiment_link(experiment_id: str | None) -> str:
+    """The part of a URL that opens the experiment in this view; None for the list of all.
 
     Without it the UI shows a browser that is new to it the pages for language models.
     """
+    if experiment_id is None:
+        return "/#/experiments"
     query = f"viewStateShareKey={VIEW}&workflowType=machine_learning"
     return f"/#/experiments/{experiment_id}/runs?{query}"
