@@ -52,12 +52,6 @@ class Courier:
         return len(self._outbox)
 
     def _run(self) -> None:
-        try:
-            self._deliver_all()
-        finally:
-            self._outbox.release()
-
-    def _deliver_all(self) -> None:
         wait = FIRST_WAIT
         while (record := self._outbox.first()) is not None and not self._stop.is_set():
             try:
@@ -76,6 +70,7 @@ class Courier:
             self._outbox.remove_first()
             if record["kind"] in OPENING:
                 self.attempted.set()
+        self._outbox.release()
 
     def _complain(self, error: OSError) -> None:
         if not self._away:
