@@ -8,25 +8,25 @@ share out the columns, and all is computed in float64.
 # numba gives the loops their types.
 # mypy: ignore-errors
 
+import zlib
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from numba import carray, cfunc, njit
 
-from framesweep.kernels.rows import (
-    _SCALARS,
-    _SIGNATURE,
-    BLOCK_ROWS,
-    _num_threads,
-    _thread_number,
-)
+from framesweep.kernels import rows as row_loops
+from framesweep.kernels.rows import BLOCK_ROWS, SCALARS, SIGNATURE, num_threads, thread_number
 from framesweep.kernels.scalars import INLINE, OPTIONS, load
+
+# As in `rows`, so that loops on disk are of these very sources.
+_SOURCES = zlib.crc32(Path(row_loops.__file__).read_bytes(), SCALARS)
 
 
 @njit(**INLINE)
-def _my_columns(columns, _scalars):
+def _my_columns(columns, _sources):
     """First of the columns that are this thread's, and their end."""
-    thread, threads = _thread_number(), _num_threads()
+    thread, threads = thread_number(), num_threads()
     return columns * thread // threads, columns * (thread + 1) // threads
 
 
@@ -43,16 +43,16 @@ def _add_blocks(sums, totals, first, end):
 @cache
 def statistics(dtype: type[np.generic]) -> int:
     """Address of: sums by `rows.moments`, x -> (2, columns) mean and biased variance."""
-    scalars_sum = _SCALARS
+    sources_sum = _SOURCES
 
-    @cfunc(_SIGNATURE, **OPTIONS)
+    @cfunc(SIGNATURE, **OPTIONS)
     def region(job):
         rows, columns = carray(job[0], (2,), np.int64)
         blocks = (rows + BLOCK_ROWS - 1) // BLOCK_ROWS
         sums = carray(job[1], (blocks, 2, columns), np.float32)
         x = carray(job[2], (rows, columns), dtype)
         moments = carray(job[3], (2, columns), np.float64)
-        first, end = _my_columns(columns, scalars_sum)
+        first, end = _my_columns(columns, sources_sum)
         _add_blocks(sums, moments, first, end)
         if rows == 0:  # all of the batch is other processes'
             return
@@ -70,9 +70,9 @@ def normalizer() -> int:
     """Address of: (3,) float64 eps, momentum and rows of the whole batch, its moments, weight,
     bias -> running mean and variance, brought up to date; coefficients center scale shift,
     and in row 6 one over the standard deviation."""
-    scalars_sum = _SCALARS
+    sources_sum = _SOURCES
 
-    @cfunc(_SIGNATURE, **OPTIONS)
+    @cfunc(SIGNATURE, **OPTIONS)
     def region(job):
         _, columns = carray(job[0], (2,), np.int64)
         eps, momentum, total_rows = carray(job[1], (3,), np.float64)
@@ -83,7 +83,7 @@ def normalizer() -> int:
         running_variance = carray(job[6], (columns,), np.float32)
         coefficients = carray(job[7], (7, columns), np.float32)
         unbiased = total_rows / (total_rows - 1.0)
-        first, end = _my_columns(columns, scalars_sum)
+        first, end = _my_columns(columns, sources_sum)
         for j in range(first, end):
             running_mean[j] += momentum * (mean[j] - running_mean[j])
             running_variance[j] += momentum * (variance[j] * unbiased - running_variance[j])
@@ -99,16 +99,16 @@ def normalizer() -> int:
 @cache
 def totals() -> int:
     """Address of: (1,) float64 factor, sums by `rows.reduce` -> (2, columns) factor * sum."""
-    scalars_sum = _SCALARS
+    sources_sum = _SOURCES
 
-    @cfunc(_SIGNATURE, **OPTIONS)
+    @cfunc(SIGNATURE, **OPTIONS)
     def region(job):
         rows, columns = carray(job[0], (2,), np.int64)
         factor = carray(job[1], (1,), np.float64)[0]
         blocks = (rows + BLOCK_ROWS - 1) // BLOCK_ROWS
         sums = carray(job[2], (blocks, 2, columns), np.float32)
         total = carray(job[3], (2, columns), np.float64)
-        first, end = _my_columns(columns, scalars_sum)
+        first, end = _my_columns(columns, sources_sum)
         _add_blocks(sums, total, first, end)
         for kind in range(2):
             for j in range(first, end):
@@ -121,9 +121,9 @@ def totals() -> int:
 def gradients() -> int:
     """Address of: (2,) float64 1 / (1 - p) and rows of the whole batch, totals of these rows
     and of the batch -> coefficients a b c; (2, columns) float32 dL/dweight and dL/dbias."""
-    scalars_sum = _SCALARS
+    sources_sum = _SOURCES
 
-    @cfunc(_SIGNATURE, **OPTIONS)
+    @cfunc(SIGNATURE, **OPTIONS)
     def region(job):
         _, columns = carray(job[0], (2,), np.int64)
         rescale, total_rows = carray(job[1], (2,), np.float64)
@@ -131,7 +131,7 @@ def gradients() -> int:
         total = carray(job[3], (2, columns), np.float64)
         coefficients = carray(job[4], (7, columns), np.float32)
         parameters = carray(job[5], (2, columns), np.float32)
-        first, end = _my_columns(columns, scalars_sum)
+        first, end = _my_columns(columns, sources_sum)
         for j in range(first, end):
             scale, rstd = coefficients[1, j], np.float64(coefficients[6, j])
             coefficients[3, j] = scale * rescale

@@ -42,22 +42,22 @@ BLOCK_ROWS = 64
 """Rows to a block: so many are summed in float32."""
 
 _GOLDEN = np.uint32(0x9E3779B9)
-_SIGNATURE = types.void(types.CPointer(types.voidptr))
+SIGNATURE = types.void(types.CPointer(types.voidptr))
 
 binding.load_library_permanently(str(threads.library()))
-_thread_number = types.ExternalFunction("omp_get_thread_num", types.int32())
-_num_threads = types.ExternalFunction("omp_get_num_threads", types.int32())
+thread_number = types.ExternalFunction("omp_get_thread_num", types.int32())
+num_threads = types.ExternalFunction("omp_get_num_threads", types.int32())
 
 
 # Numba finds compiled loops on disk by this file and by the constants a loop takes from
 # outside; so that it notices a change in `scalars` too, each loop takes this one.
-_SCALARS = zlib.crc32(Path(scalars.__file__).read_bytes())
+SCALARS = zlib.crc32(Path(scalars.__file__).read_bytes())
 
 
 @njit(**INLINE)
 def _my_blocks(rows, _scalars):
     """First block, end and stride of the blocks that are this thread's."""
-    return _thread_number(), (rows + BLOCK_ROWS - 1) // BLOCK_ROWS, _num_threads()
+    return thread_number(), (rows + BLOCK_ROWS - 1) // BLOCK_ROWS, num_threads()
 
 
 @njit(**INLINE)
@@ -74,9 +74,9 @@ def _kept(row_key, column, threshold):
 @cache
 def moments(dtype: type[np.generic]) -> int:
     """Address of: x -> (blocks, 2, columns) sums of x - x[0] and of its square."""
-    scalars_sum = _SCALARS
+    scalars_sum = SCALARS
 
-    @cfunc(_SIGNATURE, **OPTIONS)
+    @cfunc(SIGNATURE, **OPTIONS)
     def region(job):
         rows, columns = carray(job[0], (2,), np.int64)
         x = carray(job[1], (rows, columns), dtype)
@@ -98,9 +98,9 @@ def moments(dtype: type[np.generic]) -> int:
 @cache
 def forward(dtype: type[np.generic], activation: str) -> int:
     """Address of: dropout, center scale shift, x -> y."""
-    scalars_sum = _SCALARS
+    scalars_sum = SCALARS
 
-    @cfunc(_SIGNATURE, **OPTIONS)
+    @cfunc(SIGNATURE, **OPTIONS)
     def region(job):
         rows, columns = carray(job[0], (2,), np.int64)
         dropout = carray(job[1], (5,), np.uint32)
@@ -124,9 +124,9 @@ def forward(dtype: type[np.generic], activation: str) -> int:
 def reduce(dtype: type[np.generic], activation: str) -> int:
     """Address of: dropout, center scale shift, x, dL/dy -> (blocks, 2, columns) sums of
     dL/dz * (1 - p) and of that times x - center."""
-    scalars_sum = _SCALARS
+    scalars_sum = SCALARS
 
-    @cfunc(_SIGNATURE, **OPTIONS)
+    @cfunc(SIGNATURE, **OPTIONS)
     def region(job):
         rows, columns = carray(job[0], (2,), np.int64)
         dropout = carray(job[1], (5,), np.uint32)
@@ -157,9 +157,9 @@ def reduce(dtype: type[np.generic], activation: str) -> int:
 def backward(dtype: type[np.generic], activation: str) -> int:
     """Address of: dropout, center scale shift a b c, x, dL/dy -> dL/dx, being
     a * dL/dz * (1 - p) + b * (x - center) + c."""
-    scalars_sum = _SCALARS
+    scalars_sum = SCALARS
 
-    @cfunc(_SIGNATURE, **OPTIONS)
+    @cfunc(SIGNATURE, **OPTIONS)
     def region(job):
         rows, columns = carray(job[0], (2,), np.int64)
         dropout = carray(job[1], (5,), np.uint32)
