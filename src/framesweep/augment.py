@@ -10,8 +10,9 @@ from framesweep.distributed import share_of
 from framesweep.errors import ConfigError
 
 MAX_MASKS = 100
-MAX_SHIFT = 1000
 """Masks a window may get along one axis."""
+MAX_SHIFT = 1000
+"""Bins that a spectrum may be moved by."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,5 +133,7 @@ def smoothed(runs: Sequence[TrainedRun], split: str) -> Array:
         return np.asarray(np.log(np.maximum(probabilities, SMALLEST)))
 
     store = runs[0].store
-    smoother = tuned_smoother(store, posteriors("dev"))
-    return smoother(posteriors(split), store.splits[split].lengths)
+    dev = posteriors("dev")
+    smoother = tuned_smoother(store, dev)
+    chosen = dev if split == "dev" else posteriors(split)
+    return smoother(chosen, store.splits[split].lengths)

@@ -15,8 +15,8 @@ from framesweep.errors import ConfigError
 
 INT16_SCALE = 32768.0
 MIN_MEL_BINS = 3
-MAX_MEL_BINS = 1000
 """Fewest filters that kaldi-native-fbank makes."""
+MAX_MEL_BINS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
