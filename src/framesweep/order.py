@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 CHUNK = 1 << 16
-"""Places worked out at once."""
+"""Most places worked out at once; an epoch's first batch does not wait for so many."""
 _ROUNDS = 4
 _FACTORS = (0x9E3779B97F4A7C15 - (1 << 64), 0x7FEB352D846CA68B)
 """Odd numbers whose products mix all bits; the first is 2**64 over the golden ratio."""
@@ -53,14 +53,18 @@ class FrameOrder:
         """(count,) int64 frame numbers at the places from `first` on; fewer at the end."""
         stop = min(first + count, self._num_frames)
         if first < self._start or stop > self._start + len(self._chunk):
-            end = min(first + max(count, CHUNK), self._num_frames)
+            size = max(count, min(2 * len(self._chunk), CHUNK))
+            end = min(first + size, self._num_frames)
             self._start, self._chunk = first, self._frames_at(first, end).to(self._device)
         return self._chunk[first - self._start : stop - self._start]
 
     def _frames_at(self, first: int, end: int) -> Tensor:
         frames = self._permuted(torch.arange(first, end))
-        while len(outside := (frames >= self._num_frames).nonzero()[:, 0]):
-            frames[outside] = self._permuted(frames[outside])
+        outside = (frames >= self._num_frames).nonzero()[:, 0]
+        while len(outside):
+            walked = self._permuted(frames[outside])
+            frames[outside] = walked
+            outside = outside[walked >= self._num_frames]
         return frames
 
     def _permuted(self, numbers: Tensor) -> Tensor:

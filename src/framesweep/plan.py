@@ -27,6 +27,8 @@ class Plan:
 
     def total_steps(self, num_frames: int) -> int:
         """Steps of all epochs over so many frames."""
+        if self.final_batch_size is None:  # epochs may be a million, and all are alike
+            return self.epochs * steps_per_epoch(num_frames, self.batch_size)
         sizes = map(self.batch_size_in, range(1, self.epochs + 1))
         return sum(steps_per_epoch(num_frames, size) for size in sizes)
 

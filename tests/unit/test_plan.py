@@ -1,0 +1,32 @@
+"""How many steps a plan takes, against counting them one by one."""
+
+from dataclasses import replace
+
+import pytest
+
+from framesweep.plan import Plan, objective_sign, steps_per_epoch
+
+PLAN = Plan(epochs=4, batch_size=10, seed=0, objective="dev/accuracy")
+
+
+@pytest.mark.parametrize(("num_frames", "steps"), [(1, 1), (9, 1), (10, 1), (11, 2), (20, 2)])
+def test_the_last_batch_may_be_smaller(num_frames: int, steps: int) -> None:
+    assert steps_per_epoch(num_frames, 10) == steps
+
+
+@pytest.mark.parametrize("final_batch_size", [None, 10, 40])
+def test_all_steps_are_those_of_the_epochs(final_batch_size: int | None) -> None:
+    plan = replace(PLAN, final_batch_size=final_batch_size)
+    counted = sum(
+        len(range(0, 95, plan.batch_size_in(epoch))) for epoch in range(1, plan.epochs + 1)
+    )
+    assert plan.total_steps(95) == counted
+
+
+def test_batches_grow_by_equal_factors() -> None:
+    plan = replace(PLAN, final_batch_size=80)
+    assert [plan.batch_size_in(epoch) for epoch in (1, 2, 3, 4, 9)] == [10, 20, 40, 80, 80]
+
+
+def test_a_loss_is_minimized_and_all_else_maximized() -> None:
+    assert [objective_sign(name) for name in ("dev/loss", "dev/accuracy")] == [-1, 1]
