@@ -29,6 +29,8 @@ _ERF = tuple(
     np.float32(c) for c in (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)
 )
 _ERF_P = np.float32(0.3275911 * np.sqrt(0.5))
+FIRST, SECOND = np.uint32(0x7FEB352D), np.uint32(0x846CA68B)
+"""Factors of a hash (Wellons, hash-prospector, 2018)."""
 _NORMAL = np.float32(1 / np.sqrt(2 * np.pi))
 
 
@@ -67,11 +69,11 @@ def _store(value, like):
 
 @njit(**INLINE)
 def mixed(bits):
-    """A hash of 32 bits to 32 bits (constants: Wellons, hash-prospector, 2018)."""
+    """A hash of 32 bits to 32 bits."""
     bits = np.uint32(bits ^ (bits >> np.uint32(16)))
-    bits = np.uint32(bits * np.uint32(0x7FEB352D))
+    bits = np.uint32(bits * FIRST)
     bits = np.uint32(bits ^ (bits >> np.uint32(15)))
-    bits = np.uint32(bits * np.uint32(0x846CA68B))
+    bits = np.uint32(bits * SECOND)
     return np.uint32(bits ^ (bits >> np.uint32(16)))
 
 
