@@ -28,7 +28,8 @@ class SpecAugment:
 
     A mask's width is uniform from 0 to its limit, its place uniform among those where it fits;
     masks may overlap. A time mask covers all bins of its frames, a frequency mask its bins in
-    all frames. The centre frame, whose phone is asked for, is always kept whole.
+    all frames. A window's centre frame, whose phone is asked for, is always kept whole; a run
+    of frames, whose phones are all asked for, is changed as a window is and keeps none.
 
     All randomness comes from torch's own generator of the windows' device.
     """
@@ -43,10 +44,11 @@ class SpecAugment:
     gain: float = 0.0
     noise: float = 0.0
     tempo: float = 0.0
+    keep_centre: bool = True
 
     def __call__(self, windows: Tensor) -> Tensor:
-        """Mask (B, (2*context+1) * feature_dim) windows in place, and return them."""
-        num_frames = 2 * self.context + 1
+        """Mask (B, num_frames * feature_dim) windows, or runs, in place, and return them."""
+        num_frames = windows.shape[1] // self.feature_dim
         frames = windows.view(len(windows), num_frames, self.feature_dim)
         self._disturb(frames)
         centre = frames[:, self.context].clone()
@@ -56,7 +58,8 @@ class SpecAugment:
         if self.freq_masks:
             kept = _kept(frames, self.feature_dim, self.freq_masks, self.freq_width)
             frames.mul_(kept.unsqueeze(1))
-        frames[:, self.context] = centre
+        if self.keep_centre:
+            frames[:, self.context] = centre
         return windows
 
     def _disturb(self, frames: Tensor) -> None:
@@ -91,7 +94,9 @@ class SpecAugment:
         return taken.view_as(frames)
 
 
-def build_augment(config: AugmentConfig, context: int, feature_dim: int) -> SpecAugment | None:
+def build_augment(
+    config: AugmentConfig, context: int, feature_dim: int, run_frames: int | None = None
+) -> SpecAugment | None:
     """Build what `config` asks for, or None where it changes nothing.
 
     A time mask is at most as wide as the window, so that one setting serves every context.
@@ -100,6 +105,9 @@ def build_augment(config: AugmentConfig, context: int, feature_dim: int) -> Spec
         config: the `augment` group.
         context: frames to each side of the centre frame.
         feature_dim: mel bins a frame.
+        run_frames: for runs of so many neighbouring frames with their context, which get as
+            many masks as in the mean leaves a window its number, no frame that is kept, and
+            their tempo where they are read.
 
     Raises:
         ConfigError: a key out of range, or a frequency mask wider than a frame has bins.
@@ -113,7 +121,9 @@ def build_augment(config: AugmentConfig, context: int, feature_dim: int) -> Spec
         )
     time_masks = config.time_masks if config.time_width and context else 0
     freq_masks = config.freq_masks if config.freq_width and context else 0
-    tempo = config.tempo if context else 0.0
+    tempo = config.tempo if context and run_frames is None else 0.0
+    if run_frames is not None:
+        time_masks = round(time_masks * (1 + (run_frames - 1) / (2 * context + 1)))
     disturbs = bool(config.shift or config.gain or config.noise or tempo)
     if not (time_masks or freq_masks or disturbs):
         return None
@@ -128,6 +138,7 @@ def build_augment(config: AugmentConfig, context: int, feature_dim: int) -> Spec
         gain=config.gain,
         noise=config.noise,
         tempo=tempo,
+        keep_centre=run_frames is None,
     )
 
 

@@ -20,6 +20,9 @@ from torch import Tensor, nn
 
 from framesweep.errors import RankLostError
 
+TINY = 1e-12
+"""Less than any batch weighs in which something is labelled."""
+
 
 @dataclass(frozen=True, slots=True)
 class Share:
@@ -188,22 +191,23 @@ def sum_ranks(tensor: Tensor) -> None:
 
 
 def mean_loss(
-    summed: Callable[[Tensor, Tensor], Tensor], weights: Tensor | None
+    summed: Callable[[Tensor, Tensor], Tensor], weights: Tensor | None, ranks: Ranks
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """A rank's part of the mean loss over the batch that it shares in.
 
     Args:
-        summed: logits (B, C) and labels (B,) of the rank's rows to the sum of their losses.
+        summed: logits (B, C) and labels (B,) of the rank's rows to the sum of their losses,
+            in which those with a label below 0 do not count.
         weights: (C,) factors of the classes in that sum; the mean is over their weights.
     """
 
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
-        assert _share is not None
-        if weights is None:
-            return summed(logits, labels) / _share.total
-        weight = weights[labels].sum()
-        sum_ranks(weight)
-        return summed(logits, labels) / weight
+        weight = (labels >= 0).double()
+        if weights is not None:
+            weight *= weights[labels.clamp(min=0)]
+        total = weight.sum()
+        ranks.add_up(total)
+        return summed(logits, labels) / total.clamp(min=TINY).to(logits.dtype)
 
     return loss
 

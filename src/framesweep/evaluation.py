@@ -13,6 +13,7 @@ from framesweep.distributed import ALONE, Ranks
 from framesweep.hardware import Hardware
 from framesweep.model import MLP
 from framesweep.phones import FOLDINGS, PhoneSet, foldings
+from framesweep.tdnn import Tdnn
 
 BATCH_FRAMES = 4096
 
@@ -132,13 +133,18 @@ def forward(
     """
     was_training = model.training
     model.eval()
-    network = model.folded(hardware.input_dtype) if isinstance(model, MLP) else model
+    shared = isinstance(model, Tdnn)
+    network = model.folded(hardware.input_dtype) if isinstance(model, MLP | Tdnn) else model
     first, every = ranks.rank * BATCH_FRAMES, ranks.size * BATCH_FRAMES
     for start in range(first, windows.num_frames, every):
         stop = min(start + BATCH_FRAMES, windows.num_frames)
         frames = torch.arange(start, stop, device=windows.device)
         with hardware.autocast():
-            logits = network(windows.gather(frames))
+            if shared:
+                rows, places = windows.stretch(start, stop)
+                logits = network(rows)[places]
+            else:
+                logits = network(windows.gather(frames))
         yield frames, logits.float()
     model.train(was_training)
 

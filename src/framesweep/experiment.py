@@ -6,22 +6,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from framesweep import augment, averaging, hardware, layers, optim, schedule
+from framesweep import augment, averaging, hardware, model, optim, schedule
 from framesweep.checkpoint import Checkpoints
 from framesweep.composition import flatten
-from framesweep.config import RunConfig, TrainConfig
+from framesweep.config import RunConfig, TdnnConfig, TrainConfig
 from framesweep.data import store as stores
 from framesweep.data.corpora import build_corpus
+from framesweep.data.runs import Runs
 from framesweep.data.store import FrameStore
 from framesweep.data.windows import Windows
 from framesweep.distributed import ALONE, Ranks, mean_loss
 from framesweep.errors import ConfigError
 from framesweep.evaluation import METRICS, Evaluation, evaluate
+from framesweep.model import Network
 from framesweep.plan import Plan, objective_sign, steps_per_epoch
 from framesweep.prediction import build_network
 from framesweep.smoothing import MAX_CLASSES, tuned_smoother
@@ -49,7 +52,7 @@ class Experiment:
 
     config: RunConfig
     store: FrameStore
-    train: Windows
+    train: Windows | Runs
     dev: Windows
     parts: Parts
     plan: Plan
@@ -58,9 +61,7 @@ class Experiment:
     @property
     def widths(self) -> tuple[int, ...]:
         """Units of each hidden layer."""
-        model, num_frames = self.config.model, 2 * self.config.data.context + 1
-        num_classes = len(self.store.phones)
-        return layers.solve_widths(model, self.train.window_dim, num_classes, num_frames)
+        return cast(Network, self.parts.model).widths
 
     @property
     def num_params(self) -> int:
@@ -75,8 +76,8 @@ class Experiment:
         self, windows: Windows, ranks: Ranks = ALONE, posteriors: Tensor | None = None
     ) -> Evaluation:
         """Measures the network as it is on labelled windows, as `evaluation.evaluate` does."""
-        model, phones = self.parts.evaluated, self.store.phones
-        return evaluate(model, windows, self.parts.hardware, phones, ranks, posteriors)
+        network, phones = self.parts.evaluated, self.store.phones
+        return evaluate(network, windows, self.parts.hardware, phones, ranks, posteriors)
 
     def evaluate_smoothed(self) -> tuple[Evaluation, float | None]:
         """Measures the network as it is on dev, and dev/smoothed_accuracy, by one pass.
@@ -111,16 +112,14 @@ def build_experiment(config: RunConfig, ranks: Ranks = ALONE) -> Experiment:
     resources = hardware.resolve(config.hardware)
     store = open_frame_store(config)
     hardware.seed_everything(config.seed)
-    train, dev = (
-        Windows(
-            store.splits[name], config.data.context, resources.device, resources.input_dtype
-        )
-        for name in ("train", "dev")
+    train = _train_inputs(config, store, resources)
+    dev = Windows(
+        store.splits["dev"], config.data.context, resources.device, resources.input_dtype
     )
     network = resources.place(build_network(config, store.feature_dim, len(store.phones)))
     optimizer = optim.build_optimizer(config.optim, network)
     plan = _plan(config)
-    total_steps = plan.total_steps(train.num_frames)
+    total_steps = plan.total_steps(train.num_items, train.item_frames)
     parts = Parts(
         model=network,
         optimizer=optimizer,
@@ -128,12 +127,14 @@ def build_experiment(config: RunConfig, ranks: Ranks = ALONE) -> Experiment:
             config.optim,
             optimizer,
             total_steps,
-            steps_per_epoch(train.num_frames, config.train.batch_size),
+            steps_per_epoch(train.num_items, plan.items_in(1, train.item_frames)),
             maximize=objective_sign(config.objective) > 0,
         ),
         loss=_loss(config, _class_weights(config, store, resources), ranks),
         clip=partial(optim.clip_gradients, config.optim),
-        augment=augment.build_augment(config.augment, config.data.context, store.feature_dim),
+        augment=augment.build_augment(
+            config.augment, config.data.context, store.feature_dim, _run_frames(train)
+        ),
         hardware=resources,
         average=averaging.build_average(config.train, network, total_steps),
         ranks=ranks,
@@ -141,12 +142,28 @@ def build_experiment(config: RunConfig, ranks: Ranks = ALONE) -> Experiment:
     return Experiment(config, store, train, dev, parts, plan, identity(config, store))
 
 
+def _train_inputs(
+    config: RunConfig, store: FrameStore, resources: hardware.Hardware
+) -> Windows | Runs:
+    """What the config's network is trained on: windows, or runs of frames."""
+    split, context = store.splits["train"], config.data.context
+    device, dtype = resources.device, resources.input_dtype
+    if not isinstance(config.model, TdnnConfig):
+        return Windows(split, context, device, dtype)
+    tempo = config.augment.tempo
+    return Runs(split, context, config.model.run_frames, device, dtype, tempo)
+
+
+def _run_frames(train: Windows | Runs) -> int | None:
+    return train.item_frames if isinstance(train, Runs) else None
+
+
 def _loss(
     config: RunConfig, weights: Tensor | None, ranks: Ranks
 ) -> Callable[[Tensor, Tensor], Tensor]:
-    if ranks.size == 1:
+    if ranks.size == 1 and not isinstance(config.model, TdnnConfig):
         return optim.loss_function(config.optim, weights)
-    return mean_loss(optim.loss_function(config.optim, weights, "sum"), weights)
+    return mean_loss(optim.loss_function(config.optim, weights, "sum"), weights, ranks)
 
 
 def _class_weights(
@@ -190,12 +207,18 @@ def check(config: RunConfig) -> None:
         ConfigError: naming the key, its rule, the value and the fix.
     """
     stores.check(config.data)
-    layers.check(config.model)
+    model.check(config.model, config.data.context)
     optim.check(config.optim)
     augment.check(config.augment)
     hardware.check(config.hardware)
     _check_objectives(config)
     averaging.check(config.train)
+    if config.train.order == "windows" and isinstance(config.model, TdnnConfig):
+        raise ConfigError(
+            "train.order",
+            "must be shuffle for model=tdnn, which reads runs of neighbouring frames anyway",
+            found=config.train.order,
+        )
     if config.train.final_batch_size is not None and config.optim.schedule == "step":
         raise ConfigError(
             "train.final_batch_size",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from framesweep.config import ModelConfig
+from framesweep.config import MlpConfig, ModelConfig
 from framesweep.errors import ConfigError
 from framesweep.widths import MAX_WIDTH, count_params, shape_widths, widest_within
 
@@ -45,7 +45,7 @@ class Convolution:
         return self.frames * self.width
 
 
-def convolutions(config: ModelConfig, input_dim: int, num_frames: int) -> list[Convolution]:
+def convolutions(config: MlpConfig, input_dim: int, num_frames: int) -> list[Convolution]:
     """The convolutions before the hidden layers.
 
     Args:
@@ -75,7 +75,7 @@ def convolutions(config: ModelConfig, input_dim: int, num_frames: int) -> list[C
 
 
 def solve_widths(
-    config: ModelConfig, input_dim: int, num_classes: int, num_frames: int = 1
+    config: MlpConfig, input_dim: int, num_classes: int, num_frames: int = 1
 ) -> tuple[int, ...]:
     """Units of each hidden layer: as listed, by shape, or the widest within `max_params`.
 
@@ -106,7 +106,7 @@ def solve_widths(
     return shape_widths(shape, width, depth)
 
 
-def check(config: ModelConfig) -> None:
+def check(config: MlpConfig) -> None:
     """Check the rules of the `model` group that its types cannot express.
 
     Raises:
@@ -117,13 +117,18 @@ def check(config: ModelConfig) -> None:
         num_layers = len(config.widths)
     else:
         num_layers = _check_shaped(config)
+    check_dropouts(config, num_layers)
+    for channels in config.conv_channels:
+        check_range("model.conv_channels", channels, 1, MAX_WIDTH)
+    for key in ("conv_kernel", "conv_stride"):
+        check_range(f"model.{key}", getattr(config, key), 1, MAX_WIDTH)
+    _check_dropout("model.conv_dropout", config.conv_dropout)
+
+
+def check_dropouts(config: ModelConfig, num_layers: int) -> None:
+    """Raises ConfigError where model.dropout does not fit so many hidden layers."""
     for dropout in layer_dropouts(config, num_layers):
         _check_dropout("model.dropout", dropout)
-    for channels in config.conv_channels:
-        _check_range("model.conv_channels", channels, 1, MAX_WIDTH)
-    for key in ("conv_kernel", "conv_stride"):
-        _check_range(f"model.{key}", getattr(config, key), 1, MAX_WIDTH)
-    _check_dropout("model.conv_dropout", config.conv_dropout)
     if isinstance(config.dropout, list) and len(config.dropout) != num_layers:
         raise ConfigError(
             "model.dropout",
@@ -133,10 +138,10 @@ def check(config: ModelConfig) -> None:
         )
 
 
-def _check_listed(config: ModelConfig, widths: list[int]) -> None:
-    _check_range("model.widths, its length,", len(widths), 0, MAX_DEPTH)
+def _check_listed(config: MlpConfig, widths: list[int]) -> None:
+    check_range("model.widths, its length,", len(widths), 0, MAX_DEPTH)
     for width in widths:
-        _check_range("model.widths", width, 1, MAX_WIDTH)
+        check_range("model.widths", width, 1, MAX_WIDTH)
     for key, default in {
         "width": None,
         "depth": None,
@@ -153,16 +158,16 @@ def _check_listed(config: ModelConfig, widths: list[int]) -> None:
             )
 
 
-def _check_shaped(config: ModelConfig) -> int:
+def _check_shaped(config: MlpConfig) -> int:
     if config.depth is None:
         raise ConfigError(
             "model.depth",
             "must be given where model.widths is null",
             fix="Add model.depth=4 or so, or list model.widths.",
         )
-    _check_range("model.depth", config.depth, 1, MAX_DEPTH)
+    check_range("model.depth", config.depth, 1, MAX_DEPTH)
     if config.width is not None:
-        _check_range("model.width", config.width, 1, MAX_WIDTH)
+        check_range("model.width", config.width, 1, MAX_WIDTH)
     if config.width is None and config.max_params is None:
         raise ConfigError(
             "model.width",
@@ -179,7 +184,8 @@ def _check_shaped(config: ModelConfig) -> int:
     return config.depth
 
 
-def _check_range(key: str, value: int, low: int, high: int) -> None:
+def check_range(key: str, value: int, low: int, high: int) -> None:
+    """Raises ConfigError where the key's value is not between low and high."""
     if not low <= value <= high:
         raise ConfigError(key, f"must be between {low:,} and {high:,}", found=value)
 

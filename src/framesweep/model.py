@@ -1,83 +1,16 @@
-"""Networks: a multi-layer perceptron that names the phone in the centre of a window."""
+"""Networks that name the phone in the centre of a window, and how one is built."""
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from framesweep import distributed, kernels
-from framesweep.config import ModelConfig
+from framesweep import distributed, kernels, layers, tdnn
+from framesweep.blocks import Block
+from framesweep.config import MlpConfig, ModelConfig, TdnnConfig
 from framesweep.layers import Convolution, convolutions, layer_dropouts, solve_widths
-
-_ACTIVATIONS: dict[str, type[nn.Module]] = {
-    "relu": nn.ReLU,
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
-    "leaky_relu": nn.LeakyReLU,
-}
-
-
-class BatchNorm(nn.BatchNorm1d):
-    """Batch norm that takes a training batch of one frame by its running statistics.
-
-    An epoch's last batch may hold a single frame, which has no variance of its own. Where
-    several processes share a batch, it is the batch that counts.
-    """
-
-    def forward(self, input: Tensor) -> Tensor:
-        part = distributed.share() if self.training else None
-        if part is not None and part.total > 1:
-            return kernels.shared_batch_norm(input, self, part)
-        if not self.training or (part is None and len(input) > 1):
-            return super().forward(input)
-        return F.batch_norm(
-            input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
-        )
-
-
-class Dropout(nn.Dropout):
-    """Dropout that draws for a whole batch where several processes share it."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        part = distributed.share()
-        if part is None or not self.training or self.p == 0:
-            return super().forward(input)
-        kept = super().forward(input.new_ones(part.total, *input.shape[1:]))
-        return input * part.of(kept)
-
-
-class Block(nn.Module):
-    """One hidden layer: linear, norm, activation, dropout; (B, in_width) -> (B, width).
-
-    The linear layer has no bias before a batch norm, which would subtract it again.
-    """
-
-    def __init__(self, config: ModelConfig, in_width: int, width: int, dropout: float) -> None:
-        super().__init__()
-        self.linear = nn.Linear(in_width, width, bias=config.norm != "batch")
-        self.norm = _norm(config.norm, width)
-        self.activation = _ACTIVATIONS[config.activation]()
-        self.dropout = Dropout(dropout)
-        self.residual = config.residual and in_width == width
-        self._activation_name = config.activation
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = kernels.linear(x, self.linear)
-        if self.training and kernels.available(y):
-            y = kernels.norm_activate_drop(y, self.norm, self._activation_name, self.dropout.p)
-        else:
-            y = self.dropout(self.activation(self.norm(y)))
-        return x + y if self.residual else y
-
-    def folded(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor] | None:
-        """`forward` in evaluation, until weights change; None where it can't be folded."""
-        layer = kernels.fold(self.linear, self.norm, self._activation_name, dtype)
-        if layer is None or not self.residual:
-            return layer
-        return lambda x: layer(x).add_(x)
+from framesweep.tdnn import Tdnn
 
 
 class ConvBlock(nn.Module):
@@ -87,11 +20,10 @@ class ConvBlock(nn.Module):
     et al., 1989): what a phone's parts look like is learnt once, wherever in a window they lie.
     """
 
-    def __init__(self, config: ModelConfig, size: Convolution) -> None:
+    def __init__(self, config: MlpConfig, size: Convolution) -> None:
         super().__init__()
         self.size = size
-        plain = replace(config, residual=False)
-        self.block = Block(plain, size.patch_dim, size.width, config.conv_dropout)
+        self.block = Block(config, size.patch_dim, size.width, config.conv_dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         with distributed.rows_times(self.size.frames):
@@ -123,7 +55,7 @@ class MLP(nn.Module):
 
     def __init__(
         self,
-        config: ModelConfig,
+        config: MlpConfig,
         widths: Sequence[int],
         input_dim: int,
         num_classes: int,
@@ -137,7 +69,8 @@ class MLP(nn.Module):
         sizes = (before[-1].output_dim if before else input_dim, *widths)
         dropouts = layer_dropouts(config, len(widths))
         self.layers = nn.ModuleList(
-            Block(config, sizes[i], sizes[i + 1], dropout) for i, dropout in enumerate(dropouts)
+            Block(config, sizes[i], sizes[i + 1], dropout, residual=config.residual)
+            for i, dropout in enumerate(dropouts)
         )
         self.output = nn.Linear(sizes[-1], num_classes)
 
@@ -167,9 +100,12 @@ class MLP(nn.Module):
         return forward
 
 
+Network = MLP | Tdnn
+
+
 def build_model(
     config: ModelConfig, input_dim: int, num_classes: int, num_frames: int = 1
-) -> MLP:
+) -> Network:
     """Build the network that `config` describes, on the CPU, its weights drawn by torch's RNG.
 
     Args:
@@ -182,20 +118,36 @@ def build_model(
         ConfigError: a key out of range, keys that contradict each other, or a
             `max_params` that no network can keep to.
     """
-    widths = solve_widths(config, input_dim, num_classes, num_frames)
-    model = MLP(config, widths, input_dim, num_classes, num_frames)
+    check(config, num_frames // 2)
+    model: Network
+    match config:
+        case MlpConfig():
+            widths = solve_widths(config, input_dim, num_classes, num_frames)
+            model = MLP(config, widths, input_dim, num_classes, num_frames)
+        case TdnnConfig():
+            model = Tdnn(config, input_dim // num_frames, num_classes, num_frames // 2)
+        case _:
+            raise TypeError(f"no network is built from {type(config).__name__}")
     _init_weights(model, config.init)
     return model
 
 
-def _norm(name: str, width: int) -> nn.Module:
-    if name == "batch":
-        return BatchNorm(width)
-    return nn.LayerNorm(width) if name == "layer" else nn.Identity()
+def check(config: ModelConfig, context: int) -> None:
+    """Check the rules of the `model` group for windows of so many frames to each side.
+
+    Raises:
+        ConfigError: naming the key, its value and what to do.
+    """
+    match config:
+        case MlpConfig():
+            layers.check(config)
+        case TdnnConfig():
+            tdnn.check(config)
+            tdnn.check_reach(config, context)
 
 
 @torch.no_grad()
-def _init_weights(model: MLP, init: str) -> None:
+def _init_weights(model: Network, init: str) -> None:
     """Draw weights anew, scaled for ReLU and its kin before the output; biases become zero."""
     if init == "default":
         return

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from torch.optim import SGD, Adam, AdamW, Muon, Optimizer
 
 from framesweep.config import AdamConfig, AdamWConfig, MuonConfig, OptimConfig, SgdConfig
+from framesweep.data.runs import UNLABELLED
 from framesweep.errors import ConfigError
 
 
@@ -136,7 +137,7 @@ def loss_function(
 
     Returns:
         A function of logits (B, C) and labels (B,) int64 to a scalar, the mean or the sum
-        over frames.
+        over frames with a label.
     """
 
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -144,6 +145,7 @@ def loss_function(
             logits.float(),
             labels,
             weight=weights,
+            ignore_index=UNLABELLED,
             reduction=reduction,
             label_smoothing=config.label_smoothing,
         )

@@ -17,10 +17,10 @@ RUN_FRAMES = 1024
 
 
 class Order(Protocol):
-    """Every frame once; the same for the same seed and epoch."""
+    """Every frame, or every run of frames, once; the same for the same seed and epoch."""
 
     def take(self, first: int, count: int) -> Tensor:
-        """(count,) int64 frame numbers at the places from `first` on; fewer at the end."""
+        """(count,) int64 numbers at the places from `first` on; fewer at the end."""
         ...
 
 
@@ -150,6 +150,41 @@ class WindowOrder:
         generator = _generator(self._seed, window)
         mixed = frames[torch.randperm(len(frames), generator=generator)]
         self._current, self._frames = window, mixed.to(self._device)
+
+
+class RunOrder:
+    """Runs of neighbouring rows that cover a split, in an order drawn by seed and epoch.
+
+    The rows are cut into runs at places that move from epoch to epoch. Where the first or the
+    last run would pass the split's ends it is moved inwards, so a few rows come twice.
+
+    Args:
+        num_rows: rows of the split from its first frame to its last.
+        run_frames: rows to a run, at most num_rows.
+        device: where numbers of rows are wanted.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        epoch: int,
+        num_rows: int,
+        run_frames: int,
+        device: torch.device | None = None,
+    ) -> None:
+        self._run_frames = run_frames
+        self._last = num_rows - run_frames
+        self._runs = FrameOrder(seed, epoch, -(-(num_rows - 1) // run_frames) + 1, device)
+        generator = _generator(_mixed(seed, epoch), run_frames)
+        self._shift = int(torch.randint(run_frames, (), generator=generator))
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def take(self, first: int, count: int) -> Tensor:
+        """(count,) int64 first rows of the runs at the places from `first` on."""
+        starts = self._runs.take(first, count) * self._run_frames - self._shift
+        return starts.clamp_(0, self._last)
 
 
 def _mixed(seed: int, number: int) -> int:

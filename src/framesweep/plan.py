@@ -25,12 +25,16 @@ class Plan:
         growth: float = (self.final_batch_size / self.batch_size) ** share
         return round(self.batch_size * growth)
 
-    def total_steps(self, num_frames: int) -> int:
-        """Steps of all epochs over so many frames."""
+    def items_in(self, epoch: int, item_frames: int = 1) -> int:
+        """Items of so many frames that a step of this epoch takes."""
+        return max(1, round(self.batch_size_in(epoch) / item_frames))
+
+    def total_steps(self, num_items: int, item_frames: int = 1) -> int:
+        """Steps of all epochs over so many items of so many frames."""
         if self.final_batch_size is None:  # epochs may be a million, and all are alike
-            return self.epochs * steps_per_epoch(num_frames, self.batch_size)
-        sizes = map(self.batch_size_in, range(1, self.epochs + 1))
-        return sum(steps_per_epoch(num_frames, size) for size in sizes)
+            return self.epochs * steps_per_epoch(num_items, self.items_in(1, item_frames))
+        sizes = (self.items_in(epoch, item_frames) for epoch in range(1, self.epochs + 1))
+        return sum(steps_per_epoch(num_items, size) for size in sizes)
 
 
 def objective_sign(objective: str) -> int:
@@ -38,6 +42,6 @@ def objective_sign(objective: str) -> int:
     return -1 if objective.endswith("loss") else 1
 
 
-def steps_per_epoch(num_frames: int, batch_size: int) -> int:
+def steps_per_epoch(num_items: int, batch_items: int) -> int:
     """Steps of an epoch, the last and perhaps smaller batch counted."""
-    return -(-num_frames // batch_size)
+    return -(-num_items // batch_items)

@@ -56,17 +56,19 @@ class Sums:
         first = ranks.rank == 0
         self.loss = torch.tensor(progress.loss_sum * first, dtype=dtype, device=device)
         self.correct = torch.tensor(progress.num_correct * first, device=device)
+        self.seen = torch.tensor(progress.num_seen * first, device=device)
         self.ranks = ranks
         self.started = time.monotonic()
 
-    def add(self, loss: Tensor, correct: Tensor) -> None:
+    def add(self, loss: Tensor, correct: Tensor, seen: Tensor) -> None:
         self.loss += loss
         self.correct += correct
+        self.seen += seen
 
     def write(self, progress: Progress) -> None:
         """Brings `progress` up to date; raises NonFiniteLossError for a lost loss."""
-        loss, correct = self.loss.clone(), self.correct.clone()
-        self.ranks.add_up(loss, correct)
+        loss, correct, seen = self.loss.clone(), self.correct.clone(), self.seen.clone()
+        self.ranks.add_up(loss, correct, seen)
         progress.loss_sum = float(loss)
         if not math.isfinite(progress.loss_sum):
             raise NonFiniteLossError(
@@ -74,7 +76,7 @@ class Sums:
                 f"step {progress.step}; the last good checkpoint is kept. A smaller optim.lr, "
                 "optim.clip_norm=1 or hardware.precision=fp32 may help"
             )
-        progress.num_correct = int(correct)
+        progress.num_correct, progress.num_seen = int(correct), int(seen)
         now = time.monotonic()
         (seconds,) = self.ranks.largest(now - self.started)
         progress.epoch_seconds += seconds

@@ -10,11 +10,12 @@ from torch.optim import Optimizer
 
 from framesweep.averaging import WeightAverage
 from framesweep.checkpoint import Checkpoints
+from framesweep.data.runs import Runs
 from framesweep.data.windows import Windows
 from framesweep.distributed import ALONE, Ranks
 from framesweep.errors import Interrupted
 from framesweep.hardware import Hardware, get_rng_state, set_rng_state
-from framesweep.order import FrameOrder, Order, WindowOrder
+from framesweep.order import FrameOrder, Order, RunOrder, WindowOrder
 from framesweep.plan import Plan, objective_sign, steps_per_epoch
 from framesweep.schedule import Schedule
 from framesweep.tally import Progress, Sums
@@ -63,7 +64,7 @@ class Parts:
 
 def fit(
     parts: Parts,
-    train: Windows,
+    train: Windows | Runs,
     evaluate: Callable[[], dict[str, float]],
     plan: Plan,
     checkpoints: Checkpoints,
@@ -111,7 +112,7 @@ def _out_of_time(progress: Progress, plan: Plan) -> bool:
 
 def _train_epoch(
     parts: Parts,
-    train: Windows,
+    train: Windows | Runs,
     plan: Plan,
     progress: Progress,
     checkpoints: Checkpoints,
@@ -120,14 +121,13 @@ def _train_epoch(
     parts.model.train()
     order = _order(plan, progress.epoch, train)
     sums = Sums(progress, parts.hardware, parts.ranks)
-    batch_size = plan.batch_size_in(progress.epoch)
-    num_steps = steps_per_epoch(train.num_frames, batch_size)
+    num_items = plan.items_in(progress.epoch, train.item_frames)
+    num_steps = steps_per_epoch(train.num_items, num_items)
     saved = time.monotonic()
     while progress.step < num_steps:
-        frames = order.take(progress.step * batch_size, batch_size)
-        sums.add(*_train_step(parts, train, frames))
+        items = order.take(progress.step * num_items, num_items)
+        sums.add(*_train_step(parts, train, items))
         progress.step += 1
-        progress.num_seen += len(frames)
         listener.on_step(progress.epoch, progress.step, num_steps)
         signum, late = parts.ranks.largest(
             listener.stop_signal(), time.monotonic() - saved >= 60 * plan.checkpoint_minutes
@@ -144,7 +144,9 @@ def _train_epoch(
             raise Interrupted(int(signum))
 
 
-def _order(plan: Plan, epoch: int, train: Windows) -> Order:
+def _order(plan: Plan, epoch: int, train: Windows | Runs) -> Order:
+    if isinstance(train, Runs):
+        return RunOrder(plan.seed, epoch, train.num_rows, train.item_frames, train.device)
     if plan.window_frames is None:
         return FrameOrder(plan.seed, epoch, train.num_frames, train.device)
     return WindowOrder(
@@ -152,13 +154,15 @@ def _order(plan: Plan, epoch: int, train: Windows) -> Order:
     )
 
 
-def _train_step(parts: Parts, train: Windows, batch: Tensor) -> tuple[Tensor, Tensor]:
-    frames = parts.ranks.take(batch)
-    windows, labels = train.gather(frames), train.labels(frames)
+def _train_step(
+    parts: Parts, train: Windows | Runs, items: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Takes a step on a batch, and gives this rank's sums of losses, hits and frames in it."""
+    inputs, labels = train.batch(parts.ranks.take(items))
     if parts.augment is not None:
-        windows = parts.augment(windows)
+        inputs = parts.augment(inputs)
     with parts.hardware.autocast():
-        logits = parts.model(windows).float()
+        logits = parts.model(inputs).float()
     loss = parts.loss(logits, labels)
     parts.optimizer.zero_grad()
     parts.hardware.backward(loss)
@@ -170,7 +174,10 @@ def _train_step(parts: Parts, train: Windows, batch: Tensor) -> tuple[Tensor, Te
     if parts.average is not None:
         parts.average.step(parts.model)
     correct = (logits.detach().argmax(dim=1) == labels).sum()
-    return loss.detach() * len(batch), correct
+    num_frames = (labels >= 0).sum()
+    total = num_frames.clone()
+    parts.ranks.add_up(total)
+    return loss.detach() * total, correct, num_frames
 
 
 def _state(parts: Parts, progress: Progress) -> dict[str, Any]:

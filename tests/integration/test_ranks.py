@@ -20,15 +20,16 @@ RUN = [
     "data.context=2",
     "train.epochs=3",
     "train.batch_size=33",  # of 100 frames: the last batch is a single one
-    "model.widths=[16,16]",
     "hardware=cpu",
     "hardware.precision=fp32",
     "hardware.threads=1",
     "tracking=none",
 ]
+SMALL = "model.widths=[16,16]"
 VARIANTS = {
-    "plain": [],
+    "plain": [SMALL],
     "all": [
+        SMALL,
         "augment=specaugment",
         "augment.noise=0.1",
         "train.average=ema",
@@ -39,8 +40,17 @@ VARIANTS = {
         "model.residual=true",
     ],
     "muon": ["optim=muon", "model.widths=[16,16,16]", "model.norm=layer"],
-    "plateau": ["optim.schedule=plateau", "train.patience=1", "train.average=swa"],
-    "conv": ["model.conv_channels=[8]", "model.conv_kernel=3", "model.conv_dropout=0.1"],
+    "plateau": [SMALL, "optim.schedule=plateau", "train.patience=1", "train.average=swa"],
+    "tdnn": [
+        "model=tdnn",
+        "model.channels=8",
+        "model.dilations=[1,1]",
+        "model.run_frames=7",
+        "augment=specaugment",
+        "augment.tempo=0.5",
+        "optim.class_weights=sqrt",
+    ],
+    "conv": [SMALL, "model.conv_channels=[8]", "model.conv_kernel=3", "model.conv_dropout=0.1"],
 }
 
 

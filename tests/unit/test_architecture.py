@@ -28,6 +28,8 @@ FLOORS = [
         "memory",
     ],
     ["composition", "kernels", "data", "layers", "launch"],
+    ["blocks"],
+    ["tdnn"],
     [
         "model",
         "optim",

@@ -11,10 +11,11 @@ from torch import nn
 from forked import in_ranks
 from framesweep import kernels
 from framesweep.augment import SpecAugment
+from framesweep.blocks import BatchNorm, Dropout
 from framesweep.config import AdamConfig
+from framesweep.data.runs import UNLABELLED
 from framesweep.distributed import ALONE, mean_loss, rows_times, share, share_of
 from framesweep.errors import RankLostError
-from framesweep.model import BatchNorm, Dropout
 from framesweep.optim import loss_function
 
 CPU = torch.device("cpu")
@@ -85,6 +86,7 @@ def stepped(ranks, num_rows, fused, weighted):
     model = Layers(fused)
     nn.init.normal_(model.norm.weight)
     x, labels = 100 + torch.randn(num_rows, 4), torch.randint(4, (num_rows,))
+    labels[3::4] = UNLABELLED
     weights = torch.tensor([0.5, 2.0, 1.0, 3.0]) if weighted else None
     optim = AdamConfig(label_smoothing=0.1)
     ranks.meet(CPU)
@@ -97,7 +99,7 @@ def stepped(ranks, num_rows, fused, weighted):
     if ranks.size == 1:
         loss = loss_function(optim, weights)
     else:
-        loss = mean_loss(loss_function(optim, weights, "sum"), weights)
+        loss = mean_loss(loss_function(optim, weights, "sum"), weights, ranks)
     value = loss(model(windows), labels[mine])
     value.backward()
     ranks.sum_gradients(model)

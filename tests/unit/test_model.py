@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import options
-from framesweep.config import ModelConfig
+from framesweep.config import MlpConfig
 from framesweep.errors import ConfigError
 from framesweep.layers import check, solve_widths
 from framesweep.model import MLP, build_model
@@ -21,7 +21,7 @@ INPUT_DIM, NUM_CLASSES = 24, 5
 def build(input_dim: int = INPUT_DIM, **keys: Any) -> MLP:
     torch.manual_seed(0)
     keys = {"widths": [16, 16, 8], "dropout": 0.0} | keys
-    return build_model(ModelConfig(**keys), input_dim, NUM_CLASSES)
+    return build_model(MlpConfig(**keys), input_dim, NUM_CLASSES)
 
 
 def windows(num: int = 32, dim: int = INPUT_DIM) -> torch.Tensor:
@@ -40,7 +40,7 @@ ACTIVATIONS = {
 }
 
 
-def forward_by_hand(model: MLP, config: ModelConfig, x: np.ndarray) -> np.ndarray:
+def forward_by_hand(model: MLP, config: MlpConfig, x: np.ndarray) -> np.ndarray:
     """Logits in training mode without dropout, from the state dict alone, in float64."""
     state = {k: v.double().numpy() for k, v in model.state_dict().items()}
     for i in range(len(model.widths)):
@@ -60,7 +60,7 @@ def forward_by_hand(model: MLP, config: ModelConfig, x: np.ndarray) -> np.ndarra
 @pytest.mark.parametrize("activation", list(ACTIVATIONS))
 @pytest.mark.parametrize("residual", [False, True])
 def test_forward_is_the_formula(norm: Any, activation: Any, residual: bool) -> None:
-    config = ModelConfig(
+    config = MlpConfig(
         widths=[24, 16, 16], dropout=0.0, norm=norm, activation=activation, residual=residual
     )
     model = build_model(config, INPUT_DIM, NUM_CLASSES)
@@ -162,7 +162,7 @@ def test_initial_weights_by_name() -> None:
 def test_the_seed_sets_the_weights() -> None:
     first, again = build(), build()
     torch.manual_seed(1)
-    other = build_model(ModelConfig(widths=[16, 16, 8]), INPUT_DIM, NUM_CLASSES)
+    other = build_model(MlpConfig(widths=[16, 16, 8]), INPUT_DIM, NUM_CLASSES)
     for name, value in first.state_dict().items():
         assert torch.equal(value, again.state_dict()[name])
     assert not torch.equal(first.output.weight, other.output.weight)
@@ -181,13 +181,13 @@ def test_residual_helps_a_deep_network_learn(residual: bool) -> None:
 def test_every_option_builds(option: str) -> None:
     config = options.build("model", option)
     with torch.device("meta"):
-        model = MLP(config, solve_widths(config, 2040, 71, 51), 2040, 71, 51)
+        model = build_model(config, 2040, 71, 51)
     assert model(torch.empty(3, 2040, device="meta")).shape == (3, 71)
     assert (options.CONF / "model" / f"{option}.yaml").read_text().startswith("# ")
 
 
 def test_the_options() -> None:
-    assert options.names("model") == ["base", "conv", "deep", "pyramid", "small", "wide"]
+    assert options.names("model") == "base conv deep pyramid small tdnn wide".split()
     base = options.build("model", "base")
     assert solve_widths(base, 2040, 71) == (1024, 1024, 1024, 512)
     assert base.dropout == 0.2
@@ -206,7 +206,7 @@ CONVS = {"conv_channels": [6, 7], "conv_kernel": 4, "conv_stride": 3}
 
 def convolved(**keys: Any) -> MLP:
     torch.manual_seed(0)
-    config = ModelConfig(**({"widths": [16], "dropout": 0.0} | CONVS | keys))
+    config = MlpConfig(**({"widths": [16], "dropout": 0.0} | CONVS | keys))
     return build_model(config, FRAMES * 5, NUM_CLASSES, FRAMES)
 
 
@@ -247,7 +247,7 @@ def test_convolutions_learn_and_fold(norm: Any) -> None:
 
 
 def test_a_budget_holds_with_convolutions() -> None:
-    config = ModelConfig(depth=2, max_params=5000, **CONVS)
+    config = MlpConfig(depth=2, max_params=5000, **CONVS)
     model = build_model(config, FRAMES * 5, NUM_CLASSES, FRAMES)
     count = sum(p.numel() for p in model.parameters())
     wider = replace(config, max_params=None, width=model.widths[0] + 1)
@@ -305,7 +305,7 @@ def test_dropout_as_typed(text: str) -> None:
 )
 def test_rules(keys: dict[str, Any], line: str) -> None:
     with pytest.raises(ConfigError) as raised:
-        build_model(ModelConfig(**keys), INPUT_DIM, NUM_CLASSES)
+        build_model(MlpConfig(**keys), INPUT_DIM, NUM_CLASSES)
     assert line in str(raised.value)
     assert "\n" not in str(raised.value)
 

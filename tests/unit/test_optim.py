@@ -14,7 +14,7 @@ import options
 from framesweep.config import (
     AdamConfig,
     AdamWConfig,
-    ModelConfig,
+    MlpConfig,
     MuonConfig,
     OptimConfig,
     SgdConfig,
@@ -35,7 +35,7 @@ CONFIGS = [AdamConfig(), AdamWConfig(), SgdConfig(), MuonConfig()]
 
 def network(seed: int = 0, depth: int = 3) -> MLP:
     torch.manual_seed(seed)
-    return build_model(ModelConfig(width=8, depth=depth, dropout=0.0), 12, 5)
+    return build_model(MlpConfig(width=8, depth=depth, dropout=0.0), 12, 5)
 
 
 def batch(step: int) -> tuple[Tensor, Tensor]:

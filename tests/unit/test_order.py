@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from framesweep.order import CHUNK, RUN_FRAMES, FrameOrder, WindowOrder
+from framesweep.order import CHUNK, RUN_FRAMES, FrameOrder, RunOrder, WindowOrder
 
 
 def whole(seed: int, epoch: int, num_frames: int) -> Tensor:
@@ -107,3 +107,24 @@ def test_runs_are_fetched_a_window_ahead():
     assert seen[0] >= 6 * RUN_FRAMES - RUN_FRAMES
     assert seen[-1] == num_frames
     assert len(fetched) == 7
+
+
+@pytest.mark.parametrize(("num_rows", "run_frames"), [(1, 1), (7, 7), (1000, 1), (1003, 96)])
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_runs_cover_every_row(num_rows, run_frames, epoch):
+    order = RunOrder(3, epoch, num_rows, run_frames)
+    starts = order.take(0, len(order))
+    assert len(starts) == len(order)
+    assert starts.min() >= 0
+    assert starts.max() <= num_rows - run_frames
+    rows = (starts.unsqueeze(1) + torch.arange(run_frames)).flatten()
+    times = torch.bincount(rows, minlength=num_rows)
+    assert times.min() >= 1
+    inner = times[run_frames : num_rows - run_frames]
+    assert (inner == 1).all(), "only runs at the ends are moved over others"
+
+
+def test_runs_are_cut_elsewhere_in_each_epoch():
+    starts = [RunOrder(0, epoch, 1000, 96) for epoch in range(20)]
+    firsts = {int(order.take(0, len(order)).sort().values[3]) for order in starts}
+    assert len(firsts) > 10

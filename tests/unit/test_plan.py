@@ -23,6 +23,13 @@ def test_all_steps_are_those_of_the_epochs(final_batch_size: int | None) -> None
     assert plan.total_steps(95) == counted
 
 
+def test_items_of_many_frames_make_as_many_frames_a_step() -> None:
+    plan = replace(PLAN, batch_size=100, epochs=2, final_batch_size=300)
+    assert [plan.items_in(epoch, 30) for epoch in (1, 2)] == [3, 10]
+    assert plan.items_in(1, 1000) == 1
+    assert plan.total_steps(20, 30) == 7 + 2
+
+
 def test_batches_grow_by_equal_factors() -> None:
     plan = replace(PLAN, final_batch_size=80)
     assert [plan.batch_size_in(epoch) for epoch in (1, 2, 3, 4, 9)] == [10, 20, 40, 80, 80]

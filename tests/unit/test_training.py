@@ -18,7 +18,7 @@ from framesweep.config import (
     AugmentConfig,
     DataConfig,
     HardwareConfig,
-    ModelConfig,
+    MlpConfig,
     TrainConfig,
 )
 from framesweep.data.store import open_store
@@ -80,7 +80,7 @@ class Job:
         self.train, self.dev = (
             Windows(store.splits[s], CONTEXT, hardware.device) for s in ("train", "dev")
         )
-        model = build_model(ModelConfig(widths=[16, 16]), self.train.window_dim, len(NAMES))
+        model = build_model(MlpConfig(widths=[16, 16]), self.train.window_dim, len(NAMES))
         optim = AdamConfig(lr=lr, schedule=schedule)
         optimizer = build_optimizer(optim, model)
         steps = steps_per_epoch(self.train.num_frames, BATCH)

@@ -9,11 +9,12 @@ from typing import Any
 
 from torch import nn
 
+from framesweep.blocks import Block
 from framesweep.checkpoint import Checkpoints
 from framesweep.composition import compose
 from framesweep.experiment import Experiment, build_experiment
 from framesweep.listening import Silence
-from framesweep.model import MLP, Block
+from framesweep.model import MLP
 
 VARIANTS = (("fp32", "plain"), ("fp32", "fused"), ("bf16", "plain"), ("bf16", "fused"))
 """Precision, and whether torch's modules compute the hidden layers or the fused loops do."""

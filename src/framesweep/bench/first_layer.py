@@ -22,6 +22,7 @@ def measure_first_layer(case: Case, rounds: int) -> dict[str, Any]:
     """
     experiment = case.experiment()
     hardware, train = experiment.parts.hardware, experiment.train
+    assert isinstance(train, Windows)
     batch_size, width = experiment.plan.batch_size, experiment.widths[0]
     rows = torch.from_numpy(experiment.store.splits["train"].rows).to(hardware.device)
     contenders = {

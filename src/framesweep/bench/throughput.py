@@ -16,7 +16,8 @@ from framesweep.bench.corpus import NUM_CLASSES
 from framesweep.bench.timing import Contender, Speeds
 from framesweep.checkpoint import Checkpoints
 from framesweep.composition import compose
-from framesweep.errors import Interrupted
+from framesweep.config import MlpConfig
+from framesweep.errors import ConfigError, Interrupted
 from framesweep.evaluation import BATCH_FRAMES, log_posteriors
 from framesweep.experiment import Experiment, build_experiment
 from framesweep.hardware import Hardware
@@ -45,8 +46,17 @@ class Case:
         return time.process_time if self.cpu_time else time.perf_counter
 
     def experiment(self) -> Experiment:
-        """The case's parts, as `train.py` would build them."""
-        return build_experiment(compose(self.overrides()))
+        """The case's parts, as `train.py` would build them.
+
+        Raises:
+            ConfigError: the network is more than the perceptron that the baselines are.
+        """
+        config = compose(self.overrides())
+        if not isinstance(config.model, MlpConfig) or config.model.conv_channels:
+            raise ConfigError(
+                "--models", "must be perceptrons without convolutions", found=self.model
+            )
+        return build_experiment(config)
 
     def overrides(self) -> list[str]:
         """The arguments of `train.py` for it."""

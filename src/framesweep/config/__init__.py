@@ -14,10 +14,12 @@ from framesweep.config.network import (
     AdamWConfig,
     AugmentConfig,
     HardwareConfig,
+    MlpConfig,
     ModelConfig,
     MuonConfig,
     OptimConfig,
     SgdConfig,
+    TdnnConfig,
 )
 from framesweep.config.run import RunConfig, SweepConfig, TrackingConfig, TrainConfig
 
@@ -33,6 +35,7 @@ __all__ = [
     "Hw1p2Config",
     "Hw1p2FoldersConfig",
     "KaldiConfig",
+    "MlpConfig",
     "ModelConfig",
     "MuonConfig",
     "OptimConfig",
@@ -40,6 +43,7 @@ __all__ = [
     "SegmentsConfig",
     "SgdConfig",
     "SweepConfig",
+    "TdnnConfig",
     "TrackingConfig",
     "TrainConfig",
 ]
@@ -52,7 +56,7 @@ SCHEMAS: dict[str, dict[str, type]] = {
         "segments": SegmentsConfig,
         "kaldi": KaldiConfig,
     },
-    "model": {"mlp": ModelConfig},
+    "model": {"mlp": MlpConfig, "tdnn": TdnnConfig},
     "optim": {
         "adam": AdamConfig,
         "adamw": AdamWConfig,

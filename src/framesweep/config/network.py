@@ -6,7 +6,21 @@ from typing import Literal
 
 @dataclass(kw_only=True, slots=True)
 class ModelConfig:
-    """A multi-layer perceptron over context windows."""
+    """What every network over context windows has in common."""
+
+    dropout: float | int | list[float | int] = 0.2
+    """Share of units dropped, below 1: one number, or a list with one a hidden layer."""
+    activation: Literal["relu", "gelu", "silu", "leaky_relu"] = "relu"
+    """Non-linearity after each hidden layer."""
+    norm: Literal["batch", "layer", "none"] = "batch"
+    """Normalisation between linear layer and activation."""
+    init: Literal["default", "kaiming", "xavier", "orthogonal"] = "default"
+    """Initial weights; default is torch's own."""
+
+
+@dataclass(kw_only=True, slots=True)
+class MlpConfig(ModelConfig):
+    """A multi-layer perceptron, which sees a window whole."""
 
     widths: list[int] | None = None
     """Units of each hidden layer, [] for none; or null, and shape, width and depth say."""
@@ -18,14 +32,6 @@ class ModelConfig:
     """Number of hidden layers."""
     max_params: float | None = None
     """With shape and depth and no width: the widest network with at most so many parameters."""
-    dropout: float | int | list[float | int] = 0.2
-    """Share of units dropped, below 1: one number, or a list with one a hidden layer."""
-    activation: Literal["relu", "gelu", "silu", "leaky_relu"] = "relu"
-    """Non-linearity after each hidden layer."""
-    norm: Literal["batch", "layer", "none"] = "batch"
-    """Normalisation between linear layer and activation."""
-    init: Literal["default", "kaiming", "xavier", "orthogonal"] = "default"
-    """Initial weights; default is torch's own."""
     residual: bool = False
     """Add a layer's input to its output where their widths are equal."""
     conv_channels: list[int] = field(default_factory=list)
@@ -36,6 +42,22 @@ class ModelConfig:
     """Frames, or steps, from one place where a convolution looks to the next."""
     conv_dropout: float = 0.0
     """Share of the convolutions' outputs dropped, below 1."""
+
+
+@dataclass(kw_only=True, slots=True)
+class TdnnConfig(ModelConfig):
+    """A time-delay network: dilated convolutions over time, of which neighbouring frames share
+    all that their windows have in common."""
+
+    channels: int = 384
+    """Units of each hidden layer."""
+    kernel: int = 3
+    """Frames of the layer before that a layer sees at once; odd."""
+    dilations: list[int] = field(default_factory=lambda: [1, 1, 1, 2, 2, 4, 6, 8])
+    """Frames from one of these to the next, one number a hidden layer; all layers together
+    reach (kernel - 1) / 2 times their sum to each side, at most data.context."""
+    run_frames: int = 96
+    """Neighbouring frames that are trained on together, train.batch_size in all a step."""
 
 
 @dataclass(kw_only=True, slots=True)

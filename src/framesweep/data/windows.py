@@ -36,7 +36,8 @@ class Windows:
         self.context = context
         self.device = device
         self.dtype = dtype
-        self.num_frames = split.num_frames
+        self.num_frames = self.num_items = split.num_frames
+        self.item_frames = 1
         self.feature_dim = split.rows.shape[1]
         self.window_dim = (2 * context + 1) * self.feature_dim
         self._gap = split.gap
@@ -51,9 +52,9 @@ class Windows:
         in_place = device.type == "cpu"
         self._mapped = base if in_place and isinstance(base, mmap.mmap) else None
         self._row_bytes = split.rows.strides[0]
-        rows = torch.from_numpy(split.rows).to(device)
-        self._view = rows.as_strided(
-            (len(rows) - 2 * context, self.window_dim), (self.feature_dim, 1)
+        self._rows = torch.from_numpy(split.rows).to(device)
+        self._view = self._rows.as_strided(
+            (len(self._rows) - 2 * context, self.window_dim), (self.feature_dim, 1)
         )
         self._buffer = torch.empty(0, dtype=dtype, device=device)
 
@@ -62,9 +63,8 @@ class Windows:
         asked for; it does not wait, and does nothing where rows are not mapped from a file."""
         if self._mapped is None:
             return
-        frames = torch.tensor([first, first + count - 1], device=self._ends.device)
-        utterances = torch.searchsorted(self._ends, frames, right=True)
-        start, last = (frames + utterances * self._gap + self._first).tolist()
+        frames = torch.tensor([first, first + count - 1], device=self.device)
+        start, last = self._starts(frames).tolist()
         begin = start * self._row_bytes // mmap.PAGESIZE * mmap.PAGESIZE
         end = (last + 2 * self.context + 1) * self._row_bytes
         self._mapped.madvise(mmap.MADV_WILLNEED, begin, end - begin)
@@ -73,13 +73,16 @@ class Windows:
     def labelled(self) -> bool:
         return self._labels is not None
 
+    def batch(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """(B,) int64 frame numbers to their windows and labels, as the two below give them."""
+        return self.gather(frames), self.labels(frames)
+
     def gather(self, frames: Tensor) -> Tensor:
         """(B,) int64 frame numbers to (B, window_dim) of `dtype`.
 
         The result lies in a buffer that the next call overwrites.
         """
-        utterances = torch.searchsorted(self._ends, frames, right=True)
-        starts = frames + utterances * self._gap + self._first
+        starts = self._starts(frames)
         size = len(frames) * self.window_dim
         if self._buffer.numel() < size:
             self._buffer = self._buffer.new_empty(size)
@@ -94,6 +97,23 @@ class Windows:
             rows = torch.index_select(self._view, 0, indices, out=part[: len(indices)])
             out[first : first + GATHER_FRAMES] = rows
         return out
+
+    def stretch(self, first: int, stop: int) -> tuple[Tensor, Tensor]:
+        """The rows that the windows of frames `first` to `stop` are made of, each once.
+
+        Returns:
+            (1, T * feature_dim) of `dtype`, and (stop - first,) int64 places where in the rows
+            the frames' windows begin.
+        """
+        starts = self._starts(torch.arange(first, stop, device=self.device))
+        begin, end = starts[[0, -1]].tolist()
+        rows = self._rows[begin : end + 2 * self.context + 1].to(self.dtype)
+        return rows.view(1, -1), starts - begin
+
+    def _starts(self, frames: Tensor) -> Tensor:
+        """The first row of each frame's window."""
+        utterances = torch.searchsorted(self._ends, frames, right=True)
+        return frames + utterances * self._gap + self._first
 
     def labels(self, frames: Tensor) -> Tensor:
         """(B,) int64 frame numbers to (B,) int64 labels."""

@@ -5,13 +5,13 @@ import torch
 from framesweep.bench.accuracy import measure_accuracy, plain_modules
 from framesweep.bench.corpus import write_corpus
 from framesweep.composition import register
-from framesweep.config import ModelConfig
+from framesweep.config import MlpConfig
 from framesweep.model import build_model
 
 
 def test_plain_modules_share_weights_and_give_the_same() -> None:
     torch.manual_seed(0)
-    model = build_model(ModelConfig(widths=[16, 8], dropout=0.0), 12, 5)
+    model = build_model(MlpConfig(widths=[16, 8], dropout=0.0), 12, 5)
     plain = plain_modules(model)
     assert {id(p) for p in plain.parameters()} == {id(p) for p in model.parameters()}
     x = torch.randn(64, 12)

@@ -1,0 +1,147 @@
+"""A time-delay network, which shares its work between neighbouring frames.
+
+Each layer sees a few frames of the layer before, some of them apart, so that layer by layer
+the network sees as far as a window reaches (Waibel et al., 1989; Peddinti et al., 2015). What
+it says of a frame depends on that frame's window alone. But the windows of neighbours hold
+mostly the same frames, and what the layers make of these is worked out once for all of them.
+"""
+
+from collections.abc import Callable, Iterable
+from itertools import accumulate
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from framesweep import distributed, kernels
+from framesweep.blocks import Block
+from framesweep.config import TdnnConfig
+from framesweep.errors import ConfigError
+from framesweep.layers import MAX_DEPTH, check_dropouts, check_range, layer_dropouts
+from framesweep.widths import MAX_WIDTH
+
+MAX_RUN = 10_000
+"""Neighbouring frames that may be trained on together."""
+
+
+class DelayBlock(nn.Module):
+    """A hidden layer over time; (N, T, in_width) -> (N, T - 2 * reach, width).
+
+    It sees `kernel` frames, `dilation` frames from one to the next, and adds the middle one to
+    what it gives where their widths are equal.
+    """
+
+    def __init__(
+        self, config: TdnnConfig, in_width: int, dilation: int, dropout: float
+    ) -> None:
+        super().__init__()
+        self.kernel, self.dilation = config.kernel, dilation
+        self.reach = (config.kernel - 1) // 2 * dilation
+        self.channels = config.channels
+        self.residual = in_width == config.channels
+        self.block = Block(config, config.kernel * in_width, config.channels, dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._over(self.block, x)
+
+    def folded(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor] | None:
+        """As `Block.folded`."""
+        block = self.block.folded(dtype)
+        return None if block is None else lambda x: self._over(block, x)
+
+    def _over(self, block: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+        num_frames = x.shape[1] - 2 * self.reach
+        seen = [
+            x[:, first : first + num_frames]
+            for first in range(0, self.kernel * self.dilation, self.dilation)
+        ]
+        with distributed.rows_times(num_frames):
+            y = block(torch.cat(seen, dim=2).flatten(0, 1)).view(
+                len(x), num_frames, self.channels
+            )
+        return seen[self.kernel // 2] + y if self.residual else y
+
+
+class Tdnn(nn.Module):
+    """Delay blocks and a linear output.
+
+    (N, (L + 2*context) * feature_dim), L neighbouring frames with the context of the first and
+    the last, -> (N * L, num_classes) logits, frame by frame. A window is such a run of L = 1.
+
+    Parameters are named `delays.<i>.block.linear.weight`, `delays.<i>.block.norm.weight`, ...,
+    `output.weight`, `output.bias`.
+    """
+
+    def __init__(
+        self, config: TdnnConfig, feature_dim: int, num_classes: int, context: int
+    ) -> None:
+        super().__init__()
+        self.feature_dim = feature_dim
+        # Frames of a window that lie beyond what the layers see.
+        self.unseen = context - reach(config)
+        dropouts = layer_dropouts(config, len(config.dilations))
+        self.delays = nn.ModuleList(
+            DelayBlock(config, config.channels if i else feature_dim, dilation, dropouts[i])
+            for i, dilation in enumerate(config.dilations)
+        )
+        self.widths = (config.channels,) * len(config.dilations)
+        self.output = nn.Linear(config.channels, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return kernels.linear(self._hidden(self.delays, x), self.output)
+
+    def folded(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
+        """The network in evaluation, until its weights change, as `MLP.folded`."""
+        output = kernels.fold(self.output, None, None, dtype)
+        layers = [cast(DelayBlock, delay).folded(dtype) for delay in self.delays]
+        delays = [layer for layer in layers if layer is not None]
+        if self.training or output is None or len(delays) < len(layers):
+            return self
+        last = output
+        return lambda x: last(self._hidden(delays, x))
+
+    def _hidden(self, layers: Iterable[Callable[[Tensor], Tensor]], x: Tensor) -> Tensor:
+        """(N * L, channels): what the last of the layers gives."""
+        frames = x.view(len(x), x.shape[1] // self.feature_dim, self.feature_dim)
+        y = frames[:, self.unseen : frames.shape[1] - self.unseen]
+        for layer in layers:
+            y = layer(y)
+        return y.flatten(0, 1)
+
+
+def reach(config: TdnnConfig) -> int:
+    """Frames to each side that the layers see together."""
+    return (config.kernel - 1) // 2 * sum(config.dilations)
+
+
+def check(config: TdnnConfig) -> None:
+    """Check the rules of the `model` group that its types cannot express.
+
+    Raises:
+        ConfigError: naming the key, its value and what to do.
+    """
+    check_range("model.channels", config.channels, 1, MAX_WIDTH)
+    check_range("model.run_frames", config.run_frames, 1, MAX_RUN)
+    check_range("model.dilations, its length,", len(config.dilations), 1, MAX_DEPTH)
+    for dilation in config.dilations:
+        check_range("model.dilations", dilation, 1, MAX_WIDTH)
+    check_range("model.kernel", config.kernel, 1, MAX_WIDTH)
+    if config.kernel % 2 == 0:
+        raise ConfigError(
+            "model.kernel", "must be odd, as many frames to each side", found=config.kernel
+        )
+    check_dropouts(config, len(config.dilations))
+
+
+def check_reach(config: TdnnConfig, context: int) -> None:
+    """Raises ConfigError where the layers see farther than a window reaches."""
+    if reach(config) <= context:
+        return
+    side = (config.kernel - 1) // 2
+    fitting = sum(total * side <= context for total in accumulate(config.dilations))
+    raise ConfigError(
+        "model.dilations",
+        f"must reach at most data.context={context} frames to each side",
+        found=f"{config.dilations}, which reach {reach(config)}",
+        fix=f"Enlarge data.context, or keep {fitting} of them.",
+    )
