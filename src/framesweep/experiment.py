@@ -150,12 +150,12 @@ def _train_inputs(
     device, dtype = resources.device, resources.input_dtype
     if not isinstance(config.model, TdnnConfig):
         return Windows(split, context, device, dtype)
-    tempo = config.augment.tempo
-    return Runs(split, context, config.model.run_frames, device, dtype, tempo)
+    run_frames, stride = config.model.run_frames, config.model.stride
+    return Runs(split, context, run_frames, stride, device, dtype, config.augment.tempo)
 
 
 def _run_frames(train: Windows | Runs) -> int | None:
-    return train.item_frames if isinstance(train, Runs) else None
+    return train.run_frames if isinstance(train, Runs) else None
 
 
 def _loss(

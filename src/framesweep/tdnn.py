@@ -6,7 +6,8 @@ it says of a frame depends on that frame's window alone. But the windows of neig
 mostly the same frames, and what the layers make of these is worked out once for all of them.
 """
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable
 from itertools import accumulate
 from typing import cast
 
@@ -41,19 +42,23 @@ class DelayBlock(nn.Module):
         self.residual = in_width == config.channels
         self.block = Block(config, config.kernel * in_width, config.channels, dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self._over(self.block, x)
+    def forward(self, x: Tensor, step: int = 1, stride: int = 1) -> Tensor:
+        """As the class says, of every `step`-th frame for each `stride`-th of these."""
+        return self._over(self.block, x, step, stride)
 
     def folded(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor] | None:
         """As `Block.folded`."""
         block = self.block.folded(dtype)
         return None if block is None else lambda x: self._over(block, x)
 
-    def _over(self, block: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-        num_frames = x.shape[1] - 2 * self.reach
+    def _over(
+        self, block: Callable[[Tensor], Tensor], x: Tensor, step: int = 1, stride: int = 1
+    ) -> Tensor:
+        dilation, span = self.dilation // step, x.shape[1] - 2 * self.reach // step
+        num_frames = -(-span // stride)
         seen = [
-            x[:, first : first + num_frames]
-            for first in range(0, self.kernel * self.dilation, self.dilation)
+            x[:, first : first + span : stride]
+            for first in range(0, self.kernel * dilation, dilation)
         ]
         with distributed.rows_times(num_frames):
             y = block(torch.cat(seen, dim=2).flatten(0, 1)).view(
@@ -66,7 +71,9 @@ class Tdnn(nn.Module):
     """Delay blocks and a linear output.
 
     (N, (L + 2*context) * feature_dim), L neighbouring frames with the context of the first and
-    the last, -> (N * L, num_classes) logits, frame by frame. A window is such a run of L = 1.
+    the last, -> (N * L, num_classes) logits, frame by frame; in training only those of every
+    `stride`-th frame, for which layers below compute no more than is seen of them. A window is
+    such a run of L = 1.
 
     Parameters are named `delays.<i>.block.linear.weight`, `delays.<i>.block.norm.weight`, ...,
     `output.weight`, `output.bias`.
@@ -79,6 +86,10 @@ class Tdnn(nn.Module):
         self.feature_dim = feature_dim
         # Frames of a window that lie beyond what the layers see.
         self.unseen = context - reach(config)
+        # From one frame that is needed to the next, before each layer and after the last.
+        self.steps = [config.stride]
+        for dilation in reversed(config.dilations):
+            self.steps.insert(0, math.gcd(self.steps[0], dilation))
         dropouts = layer_dropouts(config, len(config.dilations))
         self.delays = nn.ModuleList(
             DelayBlock(config, config.channels if i else feature_dim, dilation, dropouts[i])
@@ -88,7 +99,11 @@ class Tdnn(nn.Module):
         self.output = nn.Linear(config.channels, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return kernels.linear(self._hidden(self.delays, x), self.output)
+        steps = self.steps if self.training else [1] * len(self.steps)
+        y = self._seen(x, steps[0])
+        for delay, step, next_step in zip(self.delays, steps, steps[1:], strict=False):
+            y = delay(y, step, next_step // step)
+        return kernels.linear(y.flatten(0, 1), self.output)
 
     def folded(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
         """The network in evaluation, until its weights change, as `MLP.folded`."""
@@ -98,15 +113,20 @@ class Tdnn(nn.Module):
         if self.training or output is None or len(delays) < len(layers):
             return self
         last = output
-        return lambda x: last(self._hidden(delays, x))
 
-    def _hidden(self, layers: Iterable[Callable[[Tensor], Tensor]], x: Tensor) -> Tensor:
-        """(N * L, channels): what the last of the layers gives."""
-        frames = x.view(len(x), x.shape[1] // self.feature_dim, self.feature_dim)
-        y = frames[:, self.unseen : frames.shape[1] - self.unseen]
-        for layer in layers:
-            y = layer(y)
-        return y.flatten(0, 1)
+        def forward(x: Tensor) -> Tensor:
+            y = self._seen(x, 1)
+            for delay in delays:
+                y = delay(y)
+            return last(y.flatten(0, 1))
+
+        return forward
+
+    def _seen(self, x: Tensor, step: int) -> Tensor:
+        """(N, T, feature_dim): every `step`-th frame of those that the layers see."""
+        num_frames = x.shape[1] // self.feature_dim
+        frames = x.view(len(x), num_frames, self.feature_dim)
+        return frames[:, self.unseen : num_frames - self.unseen : step]
 
 
 def reach(config: TdnnConfig) -> int:
@@ -122,6 +142,7 @@ def check(config: TdnnConfig) -> None:
     """
     check_range("model.channels", config.channels, 1, MAX_WIDTH)
     check_range("model.run_frames", config.run_frames, 1, MAX_RUN)
+    check_range("model.stride", config.stride, 1, config.run_frames)
     check_range("model.dilations, its length,", len(config.dilations), 1, MAX_DEPTH)
     for dilation in config.dilations:
         check_range("model.dilations", dilation, 1, MAX_WIDTH)

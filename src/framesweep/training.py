@@ -146,7 +146,7 @@ def _train_epoch(
 
 def _order(plan: Plan, epoch: int, train: Windows | Runs) -> Order:
     if isinstance(train, Runs):
-        return RunOrder(plan.seed, epoch, train.num_rows, train.item_frames, train.device)
+        return RunOrder(plan.seed, epoch, train.num_rows, train.run_frames, train.device)
     if plan.window_frames is None:
         return FrameOrder(plan.seed, epoch, train.num_frames, train.device)
     return WindowOrder(

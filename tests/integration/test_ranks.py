@@ -46,6 +46,7 @@ VARIANTS = {
         "model.channels=8",
         "model.dilations=[1,1]",
         "model.run_frames=7",
+        "model.stride=2",
         "augment=specaugment",
         "augment.tempo=0.5",
         "optim.class_weights=sqrt",

@@ -76,11 +76,23 @@ def test_a_frame_s_logits_depend_on_its_window_alone() -> None:
     assert not differing[4:].any()
 
 
+@pytest.mark.parametrize("stride", [2, 3, 4, 6])
+@pytest.mark.parametrize("dilations", [[1, 2, 3], [1, 1, 2, 4], [2, 4], [3, 3]])
+def test_training_gives_every_stride_th_frame(stride: int, dilations: list[int]) -> None:
+    keys: dict[str, Any] = {"norm": "none", "dilations": dilations}
+    model, plain = build(stride=stride, **keys), build(stride=1, **keys)
+    plain.load_state_dict(model.state_dict())
+    x = torch.randn(3, (14 + 2 * CONTEXT) * BINS)
+    expected = plain(x).view(3, 14, CLASSES)[:, ::stride].flatten(0, 1)
+    torch.testing.assert_close(model.train()(x), expected)
+    assert len(model.eval()(x)) == 3 * 14
+
+
 @pytest.mark.parametrize("norm", ["batch", "layer", "none"])
 def test_it_learns_and_folds(norm: Any) -> None:
     model = build(norm=norm, dropout=0.1)
     x = torch.randn(4, (10 + 2 * CONTEXT) * BINS)
-    labels = torch.arange(40) % CLASSES
+    labels = torch.arange(12) % CLASSES
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     losses = []
     for _ in range(120):
@@ -99,8 +111,9 @@ def test_it_learns_and_folds(norm: Any) -> None:
 def test_the_option_fits_the_default_window() -> None:
     model = build_model(TdnnConfig(), 51 * 40, 71, 51)
     assert isinstance(model, Tdnn)
-    assert model.unseen == 0
-    assert model.widths == (384,) * 8
+    assert model.unseen == 1
+    assert model.widths == (384,) * 7
+    assert model.steps == [1, 1, 1, 2, 4, 4, 4, 4]
 
 
 def test_initial_weights_are_scaled_by_what_a_layer_sees() -> None:
@@ -116,6 +129,7 @@ def test_initial_weights_are_scaled_by_what_a_layer_sees() -> None:
         ({"dilations": []}, "model.dilations, its length,: must be between 1 and 100"),
         ({"dilations": [1, 0]}, "model.dilations: must be between 1 and 65,536"),
         ({"kernel": 2}, "model.kernel: must be odd"),
+        ({"stride": 129}, "model.stride: must be between 1 and 128"),
         ({"run_frames": 0}, "model.run_frames: must be between 1 and 10,000"),
         ({"dropout": 1.0}, "model.dropout: must be at least 0 and below 1"),
         ({"dropout": [0.1]}, "model.dropout: must list one number a hidden layer, here 3"),

@@ -53,11 +53,14 @@ class TdnnConfig(ModelConfig):
     """Units of each hidden layer."""
     kernel: int = 3
     """Frames of the layer before that a layer sees at once; odd."""
-    dilations: list[int] = field(default_factory=lambda: [1, 1, 1, 2, 2, 4, 6, 8])
+    dilations: list[int] = field(default_factory=lambda: [1, 1, 2, 4, 4, 4, 8])
     """Frames from one of these to the next, one number a hidden layer; all layers together
     reach (kernel - 1) / 2 times their sum to each side, at most data.context."""
-    run_frames: int = 96
-    """Neighbouring frames that are trained on together, train.batch_size in all a step."""
+    run_frames: int = 128
+    """Neighbouring frames whose layers are shared in training, to be looked up together."""
+    stride: int = 4
+    """Frames in a run from one that is trained on to the next, as neighbours tell little new;
+    which ones these are changes from epoch to epoch. train.batch_size counts these alone."""
 
 
 @dataclass(kw_only=True, slots=True)

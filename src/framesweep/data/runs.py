@@ -22,6 +22,7 @@ class Runs:
         split: rows and labels, as the store gives them.
         context: frames to each side of a run.
         run_frames: rows to a run; no more than there are.
+        stride: rows from one that is trained on to the next.
         device: where batches are wanted.
         dtype: in which batches are wanted.
         tempo: a run is read slower or quicker about its middle, each frame the nearest one, by
@@ -33,6 +34,7 @@ class Runs:
         split: Split,
         context: int,
         run_frames: int,
+        stride: int,
         device: torch.device,
         dtype: torch.dtype = torch.float32,
         tempo: float = 0.0,
@@ -42,8 +44,10 @@ class Runs:
         self.dtype = dtype
         self.num_frames = split.num_frames
         self.num_rows = split.num_frames + split.gap * (len(split.lengths) - 1)
-        self.item_frames = min(run_frames, self.num_rows)
-        self.num_items = -(-(self.num_rows - 1) // self.item_frames) + 1
+        self.run_frames = min(run_frames, self.num_rows)
+        self.item_frames = -(-self.run_frames // stride)
+        self.num_items = -(-(self.num_rows - 1) // self.run_frames) + 1
+        self._stride = stride
         self.feature_dim = split.rows.shape[1]
         self.window_dim = (2 * context + 1) * self.feature_dim
         self._lead = split.lead
@@ -56,12 +60,12 @@ class Runs:
         """(N,) int64 first rows, counted from the split's first frame, to runs and labels.
 
         Returns:
-            (N, (run_frames + 2*context) * feature_dim) of `dtype`, and (N * run_frames,) int64
-            labels, UNLABELLED where a row is padding.
+            (N, (run_frames + 2*context) * feature_dim) of `dtype`, and (N * item_frames,) int64
+            labels of every stride-th frame, UNLABELLED where a row is padding.
         """
-        middle = self.item_frames // 2
+        middle = self.run_frames // 2
         places = torch.arange(
-            -self.context - middle, self.item_frames - middle + self.context, device=self.device
+            -self.context - middle, self.run_frames - middle + self.context, device=self.device
         )
         rows = places + (starts + (self._lead + middle)).unsqueeze(1)
         if self._tempo:
@@ -71,7 +75,7 @@ class Runs:
             rows += (places * (rates - 1)).round_().long()
             rows.clamp_(0, len(self._rows) - 1)
         runs = self._rows.index_select(0, rows.flatten()).to(self.dtype)
-        own = rows[:, self.context : self.context + self.item_frames]
+        own = rows[:, self.context : self.context + self.run_frames : self._stride]
         return runs.view(len(starts), len(places) * self.feature_dim), self._labels[
             own.flatten()
         ].long()

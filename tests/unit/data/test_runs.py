@@ -23,8 +23,8 @@ def opened(tmp_path, **keys):
 def test_an_epoch_holds_every_frame_s_window_and_label(tmp_path, padding, context, run_frames):
     split = opened(tmp_path, padding=padding)
     windows = Windows(split, context, CPU)
-    runs = Runs(split, context, run_frames, CPU)
-    order = RunOrder(0, 1, runs.num_rows, runs.item_frames)
+    runs = Runs(split, context, run_frames, 1, CPU)
+    order = RunOrder(0, 1, runs.num_rows, runs.run_frames)
     assert len(order) == runs.num_items
     inputs, labels = runs.batch(order.take(0, runs.num_items))
     assert labels.shape == (runs.num_items * run_frames,)
@@ -40,15 +40,15 @@ def test_an_epoch_holds_every_frame_s_window_and_label(tmp_path, padding, contex
 
 def test_runs_are_no_longer_than_the_split(tmp_path):
     split = opened(tmp_path)
-    runs = Runs(split, 3, 10_000, CPU)
-    assert runs.item_frames == runs.num_rows == split.num_frames + 4 * split.gap
+    runs = Runs(split, 3, 10_000, 1, CPU)
+    assert runs.run_frames == runs.num_rows == split.num_frames + 4 * split.gap
     _, labels = runs.batch(torch.zeros(1, dtype=torch.int64))
     assert (labels != UNLABELLED).sum() == split.num_frames
 
 
 def test_tempo_reads_nearer_or_farther_frames_and_their_labels(tmp_path):
     split = opened(tmp_path)
-    plain, moved = Runs(split, 5, 40, CPU), Runs(split, 5, 40, CPU, tempo=0.5)
+    plain, moved = Runs(split, 5, 40, 1, CPU), Runs(split, 5, 40, 1, CPU, tempo=0.5)
     starts = torch.zeros(200, dtype=torch.int64)
     torch.manual_seed(0)
     inputs, labels = moved.batch(starts)
@@ -69,7 +69,7 @@ def test_tempo_reads_nearer_or_farther_frames_and_their_labels(tmp_path):
 @pytest.mark.parametrize("context", [25, MAX_CONTEXT])
 def test_quick_tempo_keeps_windows_in_their_utterance(tmp_path, context):
     split = opened(tmp_path, padding="replicate")
-    runs = Runs(split, context, 20, CPU, tempo=0.9)
+    runs = Runs(split, context, 20, 1, CPU, tempo=0.9)
     assert runs._fastest == MAX_CONTEXT / context
     torch.manual_seed(0)
     inputs, labels = runs.batch(torch.arange(0, runs.num_rows - 20))
@@ -84,3 +84,12 @@ def test_a_stretch_holds_the_windows_of_its_frames(tmp_path):
     seen = rows.view(-1, windows.feature_dim).unfold(0, 9, 1).transpose(1, 2).flatten(1)
     assert rows.dtype == torch.bfloat16
     assert torch.equal(seen[places], windows.gather(torch.arange(38, 70)))
+
+
+def test_labels_are_those_of_every_stride_th_frame(tmp_path):
+    split = opened(tmp_path)
+    starts = torch.tensor([0, 5])
+    every, some = (Runs(split, 3, 30, stride, CPU).batch(starts) for stride in (1, 4))
+    assert torch.equal(every[0], some[0])
+    assert torch.equal(every[1].view(2, 30)[:, ::4].flatten(), some[1])
+    assert Runs(split, 3, 30, 4, CPU).item_frames == 8
