@@ -8,6 +8,8 @@ from torch import Tensor
 
 from framesweep.data.store import Split
 
+CONVERTED_BYTES = 1 << 28
+"""Rows that take no more are converted once, all of them, not anew in each batch."""
 GATHER_FRAMES = 128
 """Windows gathered before they are converted to another type."""
 
@@ -15,8 +17,9 @@ GATHER_FRAMES = 128
 class Windows:
     """The windows of one split: `2*context+1` frames around each frame.
 
-    The rows are not copied on a CPU: windows overlap in memory, and `index_select`
-    makes a batch. On an accelerator the rows are moved there once.
+    The rows are not copied on a CPU, but where they are few and wanted in another type:
+    windows overlap in memory, and `index_select` makes a batch. On an accelerator the rows
+    are moved there once.
 
     Args:
         split: rows and labels, as the store gives them.
@@ -53,6 +56,8 @@ class Windows:
         self._mapped = base if in_place and isinstance(base, mmap.mmap) else None
         self._row_bytes = split.rows.strides[0]
         self._rows = torch.from_numpy(split.rows).to(device)
+        if self._rows.nbytes <= CONVERTED_BYTES:
+            self._rows, self._mapped = self._rows.to(dtype), None
         self._view = self._rows.as_strided(
             (len(self._rows) - 2 * context, self.window_dim), (self.feature_dim, 1)
         )

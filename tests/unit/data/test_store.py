@@ -133,8 +133,12 @@ def test_store_of_another_version_is_refused(tmp_path):
 
 @pytest.mark.parametrize("stored", ["float32", "float16"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_windows_come_in_the_type_that_is_asked_for(tmp_path, monkeypatch, stored, dtype):
+@pytest.mark.parametrize("converted_bytes", [0, 1 << 20])
+def test_windows_come_in_the_type_that_is_asked_for(
+    tmp_path, monkeypatch, stored, dtype, converted_bytes
+):
     monkeypatch.setattr("framesweep.data.windows.GATHER_FRAMES", 4)
+    monkeypatch.setattr("framesweep.data.windows.CONVERTED_BYTES", converted_bytes)
     store = open_store(DataConfig(dtype=stored), ToyCorpus(), tmp_path)
     cpu = torch.device("cpu")
     plain = Windows(store.splits["train"], 3, cpu)
