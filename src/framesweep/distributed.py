@@ -202,7 +202,7 @@ def mean_loss(
     """
 
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
-        weight = (labels >= 0).double()
+        weight = (labels >= 0).float()
         if weights is not None:
             weight *= weights[labels.clamp(min=0)]
         total = weight.sum()

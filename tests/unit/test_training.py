@@ -19,24 +19,27 @@ from framesweep.config import (
     DataConfig,
     HardwareConfig,
     MlpConfig,
+    TdnnConfig,
     TrainConfig,
 )
+from framesweep.data.runs import Runs
 from framesweep.data.store import open_store
 from framesweep.data.windows import Windows
+from framesweep.distributed import ALONE, mean_loss
 from framesweep.errors import CheckpointError, Interrupted, NonFiniteLossError
 from framesweep.evaluation import evaluate, log_posteriors
 from framesweep.hardware import Hardware, resolve, seed_everything
 from framesweep.model import build_model
 from framesweep.optim import build_optimizer, clip_gradients, loss_function
-from framesweep.order import FrameOrder
 from framesweep.phones import PhoneSet
 from framesweep.plan import Plan, steps_per_epoch
 from framesweep.schedule import build_schedule
 from framesweep.tally import Progress, Sums
-from framesweep.training import Parts, _train_step, fit
+from framesweep.training import Parts, _order, _train_step, fit
 from toy import NAMES, ToyCorpus
 
 CONTEXT, BATCH = 2, 32
+TDNN = TdnnConfig(channels=12, dilations=[1, 1], run_frames=16, stride=2)
 
 
 class Recorder:
@@ -59,6 +62,10 @@ class Recorder:
         return signal.SIGTERM if self.now == self.stop_at else 0
 
 
+def tdnn_runs(store, device):
+    return Runs(store.splits["train"], CONTEXT, 16, 2, device, tempo=0.3)
+
+
 class Job:
     """Everything `fit` takes, on the toy corpus."""
 
@@ -71,6 +78,7 @@ class Job:
         schedule="onecycle",
         identity="x",
         average="none",
+        network="mlp",
         **plan,
     ):
         config = DataConfig(context=CONTEXT)
@@ -80,24 +88,30 @@ class Job:
         self.train, self.dev = (
             Windows(store.splits[s], CONTEXT, hardware.device) for s in ("train", "dev")
         )
-        model = build_model(MlpConfig(widths=[16, 16]), self.train.window_dim, len(NAMES))
+        config = MlpConfig(widths=[16, 16])
+        if network == "tdnn":
+            config = TDNN
+            self.train = tdnn_runs(store, hardware.device)
+        num_frames = 2 * CONTEXT + 1
+        model = build_model(config, self.train.window_dim, len(NAMES), num_frames)
         optim = AdamConfig(lr=lr, schedule=schedule)
         optimizer = build_optimizer(optim, model)
-        steps = steps_per_epoch(self.train.num_frames, BATCH)
+        self.plan = Plan(
+            epochs=epochs, batch_size=BATCH, seed=5, **{"objective": "dev/accuracy", **plan}
+        )
+        num_items = self.plan.items_in(1, self.train.item_frames)
+        steps = steps_per_epoch(self.train.num_items, num_items)
         self.parts = Parts(
             model=model,
             optimizer=optimizer,
             schedule=build_schedule(optim, optimizer, steps * epochs, steps),
-            loss=loss_function(optim),
+            loss=mean_loss(loss_function(optim, reduction="sum"), None, ALONE),
             clip=partial(clip_gradients, optim),
             augment=None,
             hardware=hardware,
         )
         averaging = TrainConfig(average=average, ema_decay=0.9, average_from=0.5)
         self.parts.average = build_average(averaging, model, steps * epochs)
-        self.plan = Plan(
-            epochs=epochs, batch_size=BATCH, seed=5, **{"objective": "dev/accuracy", **plan}
-        )
         self.checkpoints = Checkpoints(folder / "checkpoints", identity)
 
     def evaluate(self):
@@ -156,12 +170,16 @@ def test_metrics_are_exact_over_frames(tmp_path):
     assert metrics["dev/edge_accuracy"] == pytest.approx(hits[edges].double().mean().item())
 
 
-@pytest.mark.parametrize("average", ["none", "ema", "swa"])
-def test_a_step_stays_on_its_device_and_waits_for_nothing(tmp_path, monkeypatch, average):
+@pytest.mark.parametrize(
+    ("average", "network"), [("none", "mlp"), ("ema", "mlp"), ("swa", "mlp"), ("none", "tdnn")]
+)
+def test_a_step_stays_on_its_device_and_waits_for_nothing(
+    tmp_path, monkeypatch, average, network
+):
     # Tensors on `meta` have no data: whoever asks for a number, or brings a tensor from the
     # processor, fails there as it would wait on an accelerator.
     meta = torch.device("meta")
-    job = Job(tmp_path, average=average)
+    job = Job(tmp_path, average=average, network=network)
     monkeypatch.setattr(adam, "_device_dtype_check_for_fused", lambda p: None)
     model = job.parts.model.to(meta)
     optim = AdamConfig(clip_norm=1.0, label_smoothing=0.1, class_weights="inverse")
@@ -186,15 +204,17 @@ def test_a_step_stays_on_its_device_and_waits_for_nothing(tmp_path, monkeypatch,
         schedule=build_schedule(optim, optimizer, 30, 10),
         loss=loss_function(optim, torch.ones(len(NAMES), device=meta)),
         clip=partial(clip_gradients, optim),
-        augment=build_augment(disturbed, CONTEXT, split.rows.shape[1]),
+        augment=build_augment(
+            disturbed, CONTEXT, split.rows.shape[1], 16 if network == "tdnn" else None
+        ),
         hardware=hardware,
         average=build_average(TrainConfig(average=average, average_from=0.0), model, 30),
     )
-    train = Windows(split, CONTEXT, meta)
+    train = Windows(split, CONTEXT, meta) if network == "mlp" else tdnn_runs(store, meta)
     sums = Sums(Progress(), hardware, parts.ranks)
-    order = FrameOrder(0, 1, train.num_frames, meta)
+    order = _order(job.plan, 1, train)
     for step in range(3):
-        sums.add(*_train_step(parts, train, order.take(step * BATCH, BATCH)))
+        sums.add(*_train_step(parts, train, order.take(step, 1)))
     assert sums.loss.device == sums.correct.device == meta
     with pytest.raises(RuntimeError, match="meta"):
         sums.write(Progress())
@@ -218,6 +238,7 @@ def test_same_seed_same_bits(tmp_path):
         {"schedule": "plateau"},
         {"average": "ema", "final_batch_size": 24},
         {"average": "swa"},
+        {"network": "tdnn"},
     ],
     ids=lambda keys: "-".join(str(value) for value in keys.values()),
 )

@@ -70,7 +70,7 @@ def _row_key(dropout, row):
 
 @njit(**INLINE)
 def _kept(row_key, column, threshold):
-    """As `mixed(...) >= threshold`, without the steps that reach the lowest bits alone."""
+    """As `mixed(...) >= threshold`, by the steps that the highest bits need."""
     bits = np.uint32(np.uint32(row_key ^ np.uint32(np.uint32(column) * _GOLDEN)) * FIRST)
     return np.uint32(np.uint32(bits ^ (bits >> np.uint32(15))) * SECOND) >= threshold
 
