@@ -17,7 +17,7 @@ from framesweep.errors import (
     RankLostError,
 )
 from framesweep.evaluation import Evaluation
-from framesweep.experiment import Experiment, build_experiment, check
+from framesweep.experiment import Experiment, build_experiment
 from framesweep.files import write_text
 from framesweep.launch import leading, settled
 from framesweep.logbook import (
@@ -29,6 +29,7 @@ from framesweep.logbook import (
     write_results,
 )
 from framesweep.prediction import CONFIG
+from framesweep.rules import check
 from framesweep.signals import StopRequest, stop_request
 from framesweep.sweeps.membership import find_membership
 from framesweep.tally import Progress

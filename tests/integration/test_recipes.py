@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from framesweep.composition import compose, find_conf, flatten, register
-from framesweep.experiment import check
+from framesweep.rules import check
 
 register()
 RECIPES = sorted(path.stem for path in (find_conf() / "recipe").glob("*.yaml"))

@@ -42,7 +42,7 @@ FLOORS = [
         "tracking",
     ],
     ["report", "evaluation", "prediction", "sweeps", "inspection", "tally"],
-    ["training", "smoothing", "inspection_report"],
+    ["training", "smoothing", "inspection_report", "rules"],
     ["experiment"],
     ["inference", "logbook", "following"],
     ["run"],
