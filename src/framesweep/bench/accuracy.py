@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from framesweep.bench import baselines
 from framesweep.blocks import Block
 from framesweep.checkpoint import Checkpoints
 from framesweep.composition import compose
@@ -34,7 +35,9 @@ def measure_accuracy(
     accuracies = []
     for seed in seeds:
         settings = [*overrides, f"hardware.precision={precision}", f"seed={seed}"]
-        experiment = build_experiment(compose([*settings, "tracking.backend=none"]))
+        config = compose([*settings, "tracking.backend=none"])
+        baselines.check(config.model)
+        experiment = build_experiment(config)
         if modules == "plain":
             assert isinstance(experiment.parts.model, MLP)
             network = plain_modules(experiment.parts.model)

@@ -9,11 +9,23 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from framesweep.bench.timing import Contender
+from framesweep.config import MlpConfig, ModelConfig
+from framesweep.errors import ConfigError
 from framesweep.hardware import Hardware
 from framesweep.kernels import products as onednn
 
 Product = Callable[[Tensor, Tensor], Tensor]
 """a (M, K) and b (N, K) to a @ b.t()."""
+
+
+def check(config: ModelConfig) -> None:
+    """Raises ConfigError for a network that is more than the baselines' perceptron."""
+    if not isinstance(config, MlpConfig) or config.conv_channels or config.residual:
+        raise ConfigError(
+            "--models",
+            "must be perceptrons without convolutions or shortcuts",
+            fix="Use small, base or wide.",
+        )
 
 
 def wait_for(device: torch.device) -> None:

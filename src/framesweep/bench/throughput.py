@@ -16,8 +16,7 @@ from framesweep.bench.corpus import NUM_CLASSES
 from framesweep.bench.timing import Contender, Speeds
 from framesweep.checkpoint import Checkpoints
 from framesweep.composition import compose
-from framesweep.config import MlpConfig
-from framesweep.errors import ConfigError, Interrupted
+from framesweep.errors import Interrupted
 from framesweep.evaluation import BATCH_FRAMES, log_posteriors
 from framesweep.experiment import Experiment, build_experiment
 from framesweep.hardware import Hardware
@@ -52,10 +51,7 @@ class Case:
             ConfigError: the network is more than the perceptron that the baselines are.
         """
         config = compose(self.overrides())
-        if not isinstance(config.model, MlpConfig) or config.model.conv_channels:
-            raise ConfigError(
-                "--models", "must be perceptrons without convolutions", found=self.model
-            )
+        baselines.check(config.model)
         return build_experiment(config)
 
     def overrides(self) -> list[str]:

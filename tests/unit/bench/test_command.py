@@ -105,3 +105,14 @@ def test_wrong_options_are_refused(tiny, option) -> None:
     done = CliRunner().invoke(bench.command, [*tiny, option])
     assert done.exit_code == 2
     assert f"Invalid value for '{option.partition('=')[0]}'" in done.output
+
+
+@pytest.mark.parametrize("model", ["tdnn", "conv", "deep"])
+@pytest.mark.parametrize("kind", [[], ["--accuracy"]])
+def test_networks_without_baselines_are_refused(
+    tiny, monkeypatch, tmp_path, model, kind
+) -> None:
+    root = write_corpus(tmp_path, 2500, feature_dim=8)
+    monkeypatch.setattr(bench, "ACCURACY_DATA", ("data=hw1p2", f"data.root={root}"))
+    done = CliRunner().invoke(bench.command, [*tiny, *kind, "--models", model])
+    assert str(done.exception).startswith("--models: must be perceptrons without convolutions")
