@@ -113,7 +113,7 @@ def test_the_option_fits_the_default_window() -> None:
     assert isinstance(model, Tdnn)
     assert model.unseen == 1
     assert model.widths == (384,) * 7
-    assert model.steps == [1, 1, 1, 2, 4, 4, 4, 4]
+    assert model.steps == [1, 1, 2, 4, 4, 4, 4, 4]
 
 
 def test_initial_weights_are_scaled_by_what_a_layer_sees() -> None:
