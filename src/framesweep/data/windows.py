@@ -8,7 +8,7 @@ from torch import Tensor
 
 from framesweep.data.store import Split
 
-CONVERTED_BYTES = 1 << 28
+CONVERTED_BYTES = 1 << 27
 """Rows that take no more are converted once, all of them, not anew in each batch."""
 GATHER_FRAMES = 128
 """Windows gathered before they are converted to another type."""
