@@ -11,7 +11,10 @@ import pytest
         (["data.contxt=5"], "data.contxt: no such key. Did you mean data.context?"),
         (["optimm=adam"], "optimm: no such key. Did you mean optim?"),
         (["+foo=1"], "foo: no such key. Leave it out."),
-        (["model=bas"], "model: must be one of base conv deep pyramid small tdnn wide; found 'bas'"),
+        (
+            ["model=bas"],
+            "model: must be one of base conv deep pyramid small tdnn wide; found 'bas'",
+        ),
         (["data.context=abc"], "data.context: must be an integer; found 'abc'"),
         (["data.context=51"], "data.context: must be from 0 to 50 frames; found 51"),
         (
