@@ -54,7 +54,8 @@ class Runs:
         self._rows = torch.from_numpy(split.rows).to(device)
         self._labels = torch.from_numpy(_row_labels(split)).to(device)
         self._tempo = tempo
-        self._fastest = MAX_CONTEXT / context if split.gap and context else 1 + tempo
+        # A row less than the padding, as places are rounded; at a rate of 1 none is.
+        self._fastest = max(1.0, (MAX_CONTEXT - 1) / max(context, 1)) if split.gap else 2.0
 
     def batch(self, starts: Tensor) -> tuple[Tensor, Tensor]:
         """(N,) int64 first rows, counted from the split's first frame, to runs and labels.

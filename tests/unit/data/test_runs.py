@@ -1,11 +1,12 @@
 """Runs of neighbouring frames hold the very windows of their frames."""
 
+import numpy as np
 import pytest
 import torch
 
 from framesweep.config import MAX_CONTEXT, DataConfig
 from framesweep.data.runs import UNLABELLED, Runs
-from framesweep.data.store import open_store
+from framesweep.data.store import Split, open_store
 from framesweep.data.windows import Windows
 from framesweep.order import RunOrder
 from toy import ToyCorpus
@@ -66,15 +67,22 @@ def test_tempo_reads_nearer_or_farther_frames_and_their_labels(tmp_path):
     assert torch.equal(given, torch.from_numpy(split.labels).long()[own])
 
 
-@pytest.mark.parametrize("context", [25, MAX_CONTEXT])
-def test_quick_tempo_keeps_windows_in_their_utterance(tmp_path, context):
-    split = opened(tmp_path, padding="replicate")
+@pytest.mark.parametrize("context", [0, 10, 25, 30, MAX_CONTEXT])
+def test_quick_tempo_keeps_windows_in_their_utterance(context):
+    lengths, gap = np.array([30, 45, 20, 60]), MAX_CONTEXT
+    utterances = np.repeat(np.arange(4), lengths)
+    rows = np.zeros((sum(lengths) + 3 * gap + 2 * gap, 1), dtype=np.float32)
+    rows[gap + np.arange(sum(lengths)) + gap * utterances, 0] = utterances + 1
+    split = Split("train", rows, utterances.astype(np.int16), lengths, ("",) * 4, gap, gap)
     runs = Runs(split, context, 20, 1, CPU, tempo=0.9)
-    assert runs._fastest == MAX_CONTEXT / context
     torch.manual_seed(0)
-    inputs, labels = runs.batch(torch.arange(0, runs.num_rows - 20))
-    assert len(labels) == 20 * (runs.num_rows - 20)
-    assert torch.isfinite(inputs).all()
+    starts = torch.arange(runs.num_rows - 20).repeat(10)
+    inputs, labels = runs.batch(starts)
+    windows = inputs.unfold(1, 2 * context + 1, 1).flatten(0, 1)
+    own = (labels + 1).unsqueeze(1)
+    inside = (windows == 0) | (windows == own)
+    assert inside[labels != UNLABELLED].all()
+    assert (windows[:, context] == (labels + 1)).all()
 
 
 def test_a_stretch_holds_the_windows_of_its_frames(tmp_path):
