@@ -33,6 +33,11 @@ def test_items_of_many_frames_make_as_many_frames_a_step() -> None:
 def test_batches_grow_by_equal_factors() -> None:
     plan = replace(PLAN, final_batch_size=80)
     assert [plan.batch_size_in(epoch) for epoch in (1, 2, 3, 4, 9)] == [10, 20, 40, 80, 80]
+    plan = replace(PLAN, epochs=3, batch_size=100, final_batch_size=400)
+    assert [plan.batch_size_in(epoch) for epoch in (1, 2, 3)] == [100, 200, 400]
+    assert plan.total_steps(1000) == 10 + 5 + 3
+    constant = replace(plan, final_batch_size=None)
+    assert constant.total_steps(1001) == 33
 
 
 def test_a_loss_is_minimized_and_all_else_maximized() -> None:

@@ -275,14 +275,6 @@ def test_averaged_weights_are_evaluated_and_kept(tmp_path):
     assert all(torch.equal(averaged[name], kept[name]) for name in averaged)
 
 
-def test_batches_grow_by_equal_factors():
-    plan = Plan(epochs=3, batch_size=100, final_batch_size=400, seed=0, objective="x")
-    assert [plan.batch_size_in(epoch) for epoch in (1, 2, 3)] == [100, 200, 400]
-    assert plan.total_steps(1000) == 10 + 5 + 3
-    constant = Plan(epochs=3, batch_size=100, seed=0, objective="x")
-    assert constant.total_steps(1001) == 33
-
-
 def test_each_epoch_takes_every_frame_in_its_batch_size(tmp_path):
     job, listener = Job(tmp_path, final_batch_size=128), Recorder(stop_at="never")
     steps = []
