@@ -5,6 +5,7 @@ from pathlib import Path
 
 from framesweep.checkpoint import BEST, FOLDER
 from framesweep.composition import dump, flatten
+from framesweep.config import TdnnConfig
 from framesweep.evaluation import Evaluation
 from framesweep.experiment import Experiment
 from framesweep.files import write_text
@@ -39,15 +40,25 @@ def log_start(experiment: Experiment) -> None:
         f"{num_ranks} processes of " if (num_ranks := experiment.parts.ranks.size) > 1 else "",
         resources.threads,
     )
+    _warn_of_memory(experiment)
 
-    rows = store.splits["train"].rows
-    in_place = resources.device.type == "cpu" and config.train.order == "shuffle"
-    if in_place and rows.nbytes > (allowed := allowed_bytes()):
-        log.warning(
-            "train takes %.1f GB and memory is %.1f GB: train.order=windows reads it in turn",
-            rows.nbytes / 1e9,
-            allowed / 1e9,
-        )
+
+def _warn_of_memory(experiment: Experiment) -> None:
+    """Warns where steps will wait for rows that memory can't hold."""
+    config, rows = experiment.config, experiment.store.splits["train"].rows
+    on_cpu = experiment.parts.hardware.device.type == "cpu"
+    allowed = allowed_bytes()
+    if not on_cpu or config.train.order == "windows" or rows.nbytes <= allowed:
+        return
+    runs = isinstance(config.model, TdnnConfig)  # which have no other order
+    log.warning(
+        "train takes %.1f GB and memory is %.1f GB: %s",
+        rows.nbytes / 1e9,
+        allowed / 1e9,
+        "most runs of frames will be read from disk"
+        if runs
+        else "train.order=windows reads it in turn",
+    )
 
 
 def log_config(tracker: Tracker, experiment: Experiment, directory: Path) -> None:
