@@ -48,8 +48,8 @@ class SplitSummary:
         return int(self.lengths.sum())
 
     def silence_share(self, phones: PhoneSet) -> float | None:
-        """Share of frames whose phone is silence; None without labels."""
-        if self.counts is None:
+        """Share of frames whose phone is silence; None without labels, or a known silence."""
+        if self.counts is None or not phones.silence_ids:
             return None
         return float(self.counts[list(phones.silence_ids)].sum() / self.num_frames)
 

@@ -45,12 +45,14 @@ def text_report(
 def _row(summary: SplitSummary, corpus: PreparedCorpus, shift_ms: float) -> str:
     lengths = summary.lengths
     spread = f"{lengths.min()} / {int(np.median(lengths))} / {lengths.max()}"
-    silence = summary.silence_share(corpus.phones)
+    share = summary.silence_share(corpus.phones)
+    unknown = "no labels" if summary.counts is None else "?"
+    silence = unknown if share is None else format(share, ".1%")
     speakers = "?" if summary.num_speakers is None else str(summary.num_speakers)
     return (
         f"{summary.name:6}{len(lengths):>11,}{speakers:>10}"
         f"{hours(summary, shift_ms):>8.2f}{summary.num_frames:>12,}{spread:>22}"
-        f"{'no labels' if silence is None else format(silence, '.1%'):>11}"
+        f"{silence:>11}"
     )
 
 

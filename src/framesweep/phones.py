@@ -1,5 +1,6 @@
 """Phone sets: the order of labels, and which of them are silence."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
@@ -9,8 +10,18 @@ from framesweep.errors import DataError
 ARPABET_VOWELS = "AA AE AH AO AW AY EH ER EY IH IY OW OY UH UW".split()
 ARPABET_CONSONANTS = "B CH D DH F G HH JH K L M N NG P R S SH T TH V W Y Z ZH".split()
 
-# Names that the field's corpora give to frames without speech, lower case, brackets off.
-SILENCE_NAMES = frozenset("sil silence sp spn nsn h# pau epi # _ noise laughter".split())
+SILENCE_NAMES = frozenset(
+    "sil silence sp spn nsn h# pau epi # _ pause silb sile noise laughter".split()
+)
+"""What the field's corpora call frames without speech, plainly."""
+_PLACE_IN_WORD = re.compile("_[bies]$")
+
+
+def plain(name: str) -> str:
+    """A phone in lower case, without brackets and Kaldi's mark of its place in a word."""
+    lower = name.lower()
+    # MAUS's pause without its brackets would be a long p.
+    return "pause" if lower == "<p:>" else _PLACE_IN_WORD.sub("", lower.strip("[]<>"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +53,7 @@ class PhoneSet:
     @property
     def silence_ids(self) -> tuple[int, ...]:
         """Ids of the silence, pause and noise labels, in order."""
-        return tuple(
-            i
-            for i, name in enumerate(self.names)
-            if name.lower().strip("[]<>") in SILENCE_NAMES
-        )
+        return tuple(i for i, name in enumerate(self.names) if plain(name) in SILENCE_NAMES)
 
     @classmethod
     def numbered(cls, num_classes: int) -> "PhoneSet":
@@ -130,10 +137,21 @@ _48_TO_39 = _merged(
 )
 _TO_39 = {name: (None if to is None else _48_TO_39[to]) for name, to in _TO_48.items()}
 
+_UNSTRESSED = {name: name.rstrip("012") for name in ARPABET_71.names}
+
+
+def _knowing_its_own(groups: Mapping[str, str | None]) -> dict[str, str | None]:
+    """Also for phones that are folded already, among those that are not."""
+    return {name: name for name in groups.values() if name is not None} | dict(groups)
+
+
 FOLDINGS = (
-    Folding("48", _TO_48),
-    Folding("39", _TO_39 | _48_TO_39),
-    Folding("unstressed", {name: name.rstrip("012") for name in ARPABET_71.names}),
+    Folding("48", _knowing_its_own(_TO_48)),
+    Folding("39", _knowing_its_own(_TO_39 | _48_TO_39)),
+    # The Montreal Forced Aligner writes these small beside ARPAbet.
+    Folding(
+        "unstressed", _knowing_its_own({"sil": "sil", "sp": "sp", "spn": "spn"} | _UNSTRESSED)
+    ),
 )
 """Every folding the field scores with: TIMIT 61 -> 48 -> 39, stress-marked 71 -> 41."""
 

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -60,6 +62,7 @@ def test_figures_equal_numpy_on_the_whole(corpus, monkeypatch):
     assert summary.num_speakers == 2
     assert summary.silence_share(PHONES) == float((train.labels == 0).mean())
     assert summarize(corpus.splits["test"], 3).silence_share(PHONES) is None
+    assert summary.silence_share(PhoneSet.numbered(3)) is None
 
 
 def test_tells_constant_and_drifting_features(corpus):
@@ -113,5 +116,7 @@ def test_report_as_text_and_picture(corpus, tmp_path):
         f"{silence:.1%}",
     ]
     assert "no labels" in text
+    numbered = dataclasses.replace(corpus, phones=PhoneSet.numbered(3))
+    assert text_report(numbered, summaries, [], 10.0).splitlines()[4].split()[-1] == "?"
     write_picture(tmp_path / "a.png", corpus, summaries, 10.0)
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")

@@ -79,11 +79,12 @@ class SegmentsConfig(DataConfig):
     """Sound files with files of phone segments: TIMIT, Festival, HTK, Praat and MFA."""
 
     audio: str = ""
-    """Folder of the sound files, under root; empty for root itself."""
+    """Folder of the sound files, under root, or folders with wildcards as */wav; empty for
+    root itself."""
     segments: str = ""
-    """Folder of the segment files, under root, with the same names and folders as audio."""
-    format: Literal["auto", "phn", "xlabel", "htk", "textgrid"] = "auto"
-    """Format of the segments; auto goes by their suffix."""
+    """Folder or folders of the segment files, with the same names and folders as audio."""
+    format: Literal["auto", "phn", "xlabel", "htk", "seconds", "textgrid"] = "auto"
+    """Format of the segments; auto goes by their suffix, and among .lab by their content."""
     tier: str = "phones"
     """Tier of a TextGrid that holds the phones."""
     exclude: str | None = None

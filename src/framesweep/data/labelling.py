@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from framesweep.errors import ConfigError, DataError
-from framesweep.phones import FOLDINGS, PhoneSet
+from framesweep.phones import FOLDINGS, PhoneSet, plain
 
-GAP_NAMES = ("sil", "silence", "h#", "pau", "sp", "#", "_")
+GAP_NAMES = ("sil", "silence", "h#", "pau", "sp", "#", "_", "pause")
 """Silences that may label what no segment covers, the likeliest first, lower case."""
 
 
@@ -57,7 +57,7 @@ def make_labelling(
 
 
 def _own_silence(phones: PhoneSet) -> str:
-    by_plain = {name.lower().strip("[]<>"): name for name in phones.names}
+    by_plain = {plain(name): name for name in reversed(phones.names)}
     return next((by_plain[name] for name in GAP_NAMES if name in by_plain), GAP_NAMES[0])
 
 
@@ -66,6 +66,7 @@ def _folded(phones: PhoneSet, fold: str | None) -> tuple[PhoneSet, tuple[int, ..
         return phones, tuple(range(len(phones)))
     folding = next(folding for folding in FOLDINGS if folding.name == fold)
     if unknown := [name for name in phones.names if name not in folding.groups]:
-        raise ConfigError("data.fold", f"{fold} must know every phone", found=unknown)
+        rule = f"{fold} must know every phone"
+        raise ConfigError("data.fold", rule, found=unknown, fix="data.fold=null keeps all.")
     classes, folded = folding.classes(phones)
     return folded, classes

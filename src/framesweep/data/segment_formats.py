@@ -1,5 +1,6 @@
 """Phone segments as speech tools write them: .phn, .lab and .TextGrid."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +12,15 @@ from framesweep.data.corpus import Array
 from framesweep.data.textgrid import read_tier
 from framesweep.errors import DataError
 
-Format = Literal["auto", "phn", "xlabel", "htk", "textgrid"]
+Format = Literal["auto", "phn", "xlabel", "htk", "seconds", "textgrid"]
 
 SUFFIXES = (".phn", ".lab", ".textgrid")
 HTK_UNITS = 1e7
 """HTK counts time in 100 ns."""
-SLACK = 1e-6
+SLACK = 1e-3
 """Seconds by which a segment may begin before the last one's end: rounding, not overlap."""
+IN_CONTEXT = re.compile(r"^[^-+]*-([^-+]+)\+.+$")
+"""A phone between its neighbours, as HTK's triphones and HTS's full contexts name it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ def read_segments(path: Path, kind: Format, tier: str, sample_rate: int) -> Segm
 
     Args:
         path: the file; UTF-8, or UTF-16 with a byte order mark.
-        kind: its format; auto goes by suffix, and by content between the two kinds of .lab.
+        kind: its format; auto goes by suffix, and by content between the kinds of .lab.
         tier: name of the tier of a TextGrid.
         sample_rate: of the audio the segments belong to, in Hz: .phn counts samples.
 
@@ -62,6 +65,7 @@ def read_segments(path: Path, kind: Format, tier: str, sample_rate: int) -> Segm
         "phn": _phn,
         "xlabel": _xlabel,
         "htk": _htk,
+        "seconds": _seconds,
         "textgrid": lambda path, text: read_tier(path, text, tier),
     }[found]
     per_second = {"phn": sample_rate, "htk": HTK_UNITS}.get(found, 1)
@@ -88,8 +92,10 @@ def _decoded(path: Path) -> str:
 def _kind(path: Path, text: str) -> str:
     suffix = path.suffix.lower()
     if suffix == ".lab":
-        header_ends = any(line.strip() == "#" for line in text.splitlines())
-        return "xlabel" if header_ends else "htk"
+        if any(line.strip() == "#" for line in text.splitlines()):
+            return "xlabel"
+        # HTK's times are whole numbers.
+        return "seconds" if any("." in line.split()[0] for _, line in _lines(text)) else "htk"
     if suffix in SUFFIXES:
         return suffix[1:]
     raise DataError(
@@ -112,7 +118,17 @@ def _htk(path: Path, text: str) -> Iterator[tuple[float, float, str]]:
         fields = line.split()
         if len(fields) < 3:
             raise _bad_line(path, number, "must be `START END PHONE` in units of 100 ns", line)
-        yield _time(path, number, fields[0]), _time(path, number, fields[1]), fields[2]
+        phone = IN_CONTEXT.sub(r"\1", fields[2])
+        yield _time(path, number, fields[0]), _time(path, number, fields[1]), phone
+
+
+def _seconds(path: Path, text: str) -> Iterator[tuple[float, float, str]]:
+    for number, line in _lines(text):
+        fields = line.split(maxsplit=2)
+        if len(fields) < 2:
+            raise _bad_line(path, number, "must be `START END PHONE` in seconds", line)
+        phone = fields[2].strip() if len(fields) == 3 else ""
+        yield _time(path, number, fields[0]), _time(path, number, fields[1]), phone
 
 
 def _xlabel(path: Path, text: str) -> Iterator[tuple[float, float, str]]:
@@ -162,11 +178,12 @@ def _check_order(path: Path, starts: Array, ends: Array) -> None:
             "must end after it starts",
             found=f"{starts[first]:.4f} to {ends[first]:.4f} s",
         )
-    early = np.flatnonzero(starts[1:] < ends[:-1] - SLACK)
+    early = np.flatnonzero(starts[1:] < np.maximum(starts[:-1], ends[:-1] - SLACK))
     if len(early):
         first = early[0]
         raise DataError(
             f"{path}, segment {first + 2}",
             f"must start after the one before ends, at {ends[first]:.4f} s",
             found=f"{starts[first + 1]:.4f} s",
+            fix="If times are not in this unit, set data.format.",
         )

@@ -12,13 +12,15 @@ import numpy as np
 
 from framesweep.config import DataConfig, SegmentsConfig
 from framesweep.data.audio import read_sound, sound_info
+from framesweep.data.checks import MAX_CLASSES
 from framesweep.data.corpus import Array, Utterance
 from framesweep.data.fbank import FeatureOptions, frame_centres, mel_features
 from framesweep.data.labelling import Labelling, make_labelling
-from framesweep.data.listing import Source, list_splits
+from framesweep.data.listing import Source
 from framesweep.data.parts import computed
 from framesweep.data.segment_formats import Segments, read_segments
 from framesweep.data.sources import check_share, read_phones, stamps
+from framesweep.data.splits import list_splits
 from framesweep.errors import ConfigError, DataError
 from framesweep.phones import PhoneSet
 from framesweep.progress import track
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 
 OVERRUN = 0.05
 """Seconds by which the last segment may outlast its sound: rounding of an aligner."""
+SHORTEST = 0.002
+"""Segments that end within so small a share of their sound are in another unit of time."""
 NAMED = 5
 """Examples that a message names."""
 
@@ -122,6 +126,9 @@ class SegmentsCorpus:
         for path in track(files, "Collecting phones", len(files)):
             phones = _read(config, path, config.sample_rate).phones
             names |= dict.fromkeys(set(phones) - names.keys() - {""}, path)
+            if len(names) > MAX_CLASSES:
+                rule = f"a corpus must have at most {MAX_CLASSES:,} phones"
+                raise DataError(path, rule, found=phones[0], fix="See data.tier, data.format.")
         listed = None if config.phones is None else read_phones(Path(config.phones))
         return make_labelling(names, listed, config.gap_phone, config.fold)
 
@@ -158,6 +165,13 @@ def analyse(
             source.segments,
             f"must end with its sound, at {seconds:.3f} s",
             found=f"{segments.ends[-1]:.3f} s",
+        )
+    if segments.ends[-1] < SHORTEST * seconds:
+        raise DataError(
+            source.segments,
+            f"must reach beyond the first {SHORTEST:.1%} of its sound, {seconds:.3f} s",
+            found=f"{segments.ends[-1]:.6f} s",
+            fix="Times are in another unit: set data.format.",
         )
     centres = frame_centres(len(features), config.sample_rate, options) / config.sample_rate
     named = np.array([ids[name] for name in (*segments.phones, "")], dtype=np.int16)

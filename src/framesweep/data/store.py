@@ -115,9 +115,24 @@ def _fill_view(config: DataConfig, prepared: PreparedCorpus, folder: Path) -> No
     for name, arrays in prepared.splits.items():
         with (folder / f"{name}.rows").open("wb") as handle:
             for rows in _padded_utterances(arrays, normalizer, config.padding):
-                handle.write(rows.astype(config.dtype).tobytes())
+                handle.write(_stored(rows, config).tobytes())
     meta = json.dumps({"normalizer": normalizer.to_dict()})
     (folder / "meta.json").write_text(meta, encoding="utf-8")
+
+
+def _stored(rows: Array, config: DataConfig) -> Array:
+    """(R, D) as data.dtype; raises ConfigError where a value is beyond its range."""
+    with np.errstate(over="ignore"):
+        stored = rows.astype(config.dtype)
+    if not np.isfinite(stored).all():
+        more = " and data.normalize=utterance" if config.normalize == "none" else ""
+        raise ConfigError(
+            "data.dtype",
+            f"values must be within {config.dtype}'s range",
+            found=float(np.abs(rows).max()),
+            fix=f"Try data.dtype=float32{more}.",
+        )
+    return stored
 
 
 def _padded_utterances(

@@ -40,6 +40,24 @@ def test_timit_folds_to_39_with_q_as_silence():
     assert {found.ids[n] for n in ("h#", "pau", "epi", "q", "bcl", "")} == {silence}
 
 
+def test_the_plainest_of_several_silences_fills_gaps():
+    found = make_labelling(named("SIL_S", "SIL", "SIL_B", "a"), None, None, None)
+    assert found.ids[""] == found.ids["SIL"]
+    found = make_labelling(named("<p:>", "p:", "a"), None, None, None)
+    assert found.ids[""] == found.ids["<p:>"] != found.ids["p:"]
+
+
+def test_what_the_montreal_aligner_writes_loses_its_stress():
+    found = make_labelling(named("AH0", "AH1", "T", "spn"), None, None, "unstressed")
+    assert found.phones.names == ("AH", "T", "sil", "spn")
+    assert found.ids[""] == 2
+
+
+def test_a_gap_may_be_called_by_a_folded_phone():
+    found = make_labelling(named("aa", "bcl"), None, "sil", "48")
+    assert found.phones.names == ("aa", "vcl", "sil")
+
+
 def test_refuses_gaps_and_foldings_that_do_not_fit():
     with pytest.raises(ConfigError, match=r"data\.gap_phone: must be in data\.phones"):
         make_labelling(named("a"), PhoneSet(("a",)), "sil", None)

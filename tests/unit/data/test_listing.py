@@ -1,156 +1,111 @@
+import os
+
 import pytest
 
 from framesweep.config import SegmentsConfig
-from framesweep.data.listing import list_splits
+from framesweep.data.listing import list_sources
 from framesweep.errors import ConfigError, DataError
 
 
-@pytest.fixture
-def corpus(tmp_path):
-    """TIMIT's tree in small: 2 x 4 speakers with 3 sentences each."""
-    for part in ("TRAIN", "TEST"):
-        for speaker in ("FAKS0", "MDAB0", "MWBT0", "FELC0"):
-            for sentence in ("SA1", "SI2", "SX3"):
-                name = speaker if part == "TEST" else speaker.replace("0", "1")
-                folder = tmp_path / part / "DR1" / name
-                folder.mkdir(parents=True, exist_ok=True)
-                (folder / f"{sentence}.WAV").touch()
-                (folder / f"{sentence}.PHN").touch()
-    return tmp_path
+def touch(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
 
 
-def splits(root, **keys):
-    found = list_splits(SegmentsConfig(root=str(root), **keys))
-    return {name: [source.id for source in sources] for name, sources in found.items()}
-
-
-SPEAKER = r"/([FM]\w+)/\w+$"
-
-
-def test_folders_match_whatever_their_case(corpus):
-    found = splits(corpus, train="train", dev="test", test=None)
-    assert (len(found["train"]), len(found["dev"])) == (12, 12)
-    assert found["train"][0] == "TRAIN/DR1/FAKS1/SA1"
-    assert found["train"] == sorted(found["train"])
-
-
-def test_timit_with_its_lists_of_speakers(corpus):
-    config = SegmentsConfig(
-        root=str(corpus),
-        dev="TEST",
-        exclude=r"(?i)/sa[12]\.",
-        speaker=SPEAKER,
-        dev_speakers=["faks0"],
-        test_speakers=["mdab0", "mwbt0"],
-    )
-    found = list_splits(config)
-    assert {name: len(sources) for name, sources in found.items()} == {
-        "train": 8,
-        "dev": 2,
-        "test": 4,
+def sources(root, **keys):
+    found = list_sources(SegmentsConfig(root=str(root), **keys), root)
+    return {
+        source.id: (
+            source.sound.relative_to(root).as_posix(),
+            source.segments and source.segments.relative_to(root).as_posix(),
+        )
+        for source in found
     }
-    assert {source.speaker for source in found["test"]} == {"MDAB0", "MWBT0"}
-    assert all(source.segments.suffix == ".PHN" for source in found["train"])
-
-
-def test_a_missing_dev_takes_whole_speakers_of_train(corpus):
-    found = splits(corpus, dev=None, speaker=SPEAKER, dev_share=0.25)
-    assert len(found["dev"]) == 3
-    assert len({id.rsplit("/", 1)[0] for id in found["dev"]}) == 1
-    assert not set(found["dev"]) & set(found["train"])
-
-
-def test_speakers_are_never_shared(corpus):
-    found = list_splits(
-        SegmentsConfig(root=str(corpus), split="speakers", speaker=SPEAKER, dev_share=0.25)
-    )
-    speakers = [{source.speaker for source in found[name]} for name in found]
-    assert list(found) == ["train", "dev", "test"]
-    assert sum(map(len, speakers)) == len(set.union(*speakers)) == 8
-    assert len(speakers[1]) == 2
-
-
-def test_splitting_by_speaker_does_not_hang_on_the_order_of_files(corpus):
-    before = splits(corpus, split="speakers", speaker=SPEAKER)["dev"]
-    (corpus / "TRAIN" / "DR1" / "FAKS1" / "AA0.WAV").touch()
-    after = splits(corpus, split="speakers", speaker=SPEAKER)["dev"]
-    assert {id.split("/")[2] for id in before} == {id.split("/")[2] for id in after}
-
-
-def test_shared_speakers_are_an_error(corpus):
-    with pytest.raises(DataError, match=r"data\.dev: must not share 'SI2' with train"):
-        splits(corpus, dev="TEST", test=None, speaker=r"\w+$", exclude="SA|SX")
-
-
-def test_every_tenth_utterance_from_the_ninth(tmp_path):
-    for i in range(1, 41):
-        (tmp_path / f"u{i:02}.wav").touch()
-    found = splits(tmp_path, split="utterances")
-    assert found["dev"] == ["u09", "u19", "u29", "u39"]
-    assert found["test"] == ["u10", "u20", "u30", "u40"]
-    assert len(found["train"]) == 32
-    found = splits(tmp_path, split="utterances", test_share=0.0, dev_share=0.05)
-    assert found["dev"] == ["u20", "u40"]
-    assert "test" not in found
-
-
-def test_lists_name_utterances_or_folders(corpus):
-    (corpus / "train.txt").write_text("TRAIN/DR1/FAKS1/  # a folder\nTRAIN/DR1/MDAB1/SI2.WAV\n")
-    (corpus / "dev.txt").write_text("\ufeffTEST/DR1/FELC0/SX3\n")
-    keys = {"split": "lists", "train": "train.txt", "dev": "dev.txt", "test": None}
-    found = splits(corpus, **keys)
-    assert [id[-9:] for id in found["train"]] == [
-        "FAKS1/SA1",
-        "FAKS1/SI2",
-        "FAKS1/SX3",
-        "MDAB1/SI2",
-    ]
-    assert found["dev"] == ["TEST/DR1/FELC0/SX3"]
-    (corpus / "dev.txt").write_text("TRAIN/DR1/FAKS1/SA1\n")
-    with pytest.raises(DataError, match="must not share 'TRAIN/DR1/FAKS1/SA1' with train"):
-        splits(corpus, **keys)
-    (corpus / "dev.txt").write_text("TRAIN/DR9\n")
-    with pytest.raises(DataError, match=r"dev.txt: must list utterances.*'TRAIN/DR9'"):
-        splits(corpus, **keys)
 
 
 def test_sound_and_segments_in_folders_of_their_own(tmp_path):
-    for name in ("wav/a/1.flac", "wav/b/1.flac", "lab/a/1.TextGrid", "lab/b/1.lab"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    keys = {"train": "a", "dev": "b", "audio": "wav", "segments": "lab"}
-    config = SegmentsConfig(root=str(tmp_path), **keys)
-    found = list_splits(config)
-    assert found["train"][0].segments == tmp_path / "lab/a/1.TextGrid"
-    assert found["dev"][0].segments == tmp_path / "lab/b/1.lab"
-    only_grids = SegmentsConfig(root=str(tmp_path), format="textgrid", **keys)
-    assert list_splits(only_grids)["dev"][0].segments is None
+    touch(tmp_path, "wav/a/1.flac", "wav/b/1.flac", "lab/a/1.TextGrid", "lab/b/1.lab")
+    found = sources(tmp_path, audio="wav", segments="lab")
+    assert found["a/1"] == ("wav/a/1.flac", "lab/a/1.TextGrid")
+    assert found["b/1"] == ("wav/b/1.flac", "lab/b/1.lab")
+    only_grids = sources(tmp_path, audio="wav", segments="lab", format="textgrid")
+    assert only_grids["b/1"] == ("wav/b/1.flac", None)
+
+
+def test_folders_of_their_own_for_each_speaker(tmp_path):
+    touch(tmp_path, "ABA/wav/a1.wav", "ABA/textgrid/a1.TextGrid", "ABA/annotation/a1.TextGrid")
+    touch(tmp_path, "BWC/wav/x/a1.wav", "BWC/textgrid/x/a1.TextGrid", "notes/a1.TextGrid")
+    assert sources(tmp_path, audio="*/wav", segments="*/textgrid") == {
+        "ABA/a1": ("ABA/wav/a1.wav", "ABA/textgrid/a1.TextGrid"),
+        "BWC/x/a1": ("BWC/wav/x/a1.wav", "BWC/textgrid/x/a1.TextGrid"),
+    }
+    by_speaker = list_sources(
+        SegmentsConfig(
+            root=str(tmp_path), audio="*/wav", segments="*/textgrid", speaker="^[^/]+"
+        ),
+        tmp_path,
+    )
+    assert [source.speaker for source in by_speaker] == ["ABA", "BWC"]
+
+
+def test_a_folder_may_be_called_like_a_wildcard(tmp_path):
+    touch(tmp_path, "wav[1]/a.wav", "wav[1]/a.phn", "wav1/b.wav")
+    assert list(sources(tmp_path, audio="wav[1]", segments="wav[1]")) == ["a"]
+
+
+def test_converted_sound_is_the_utterance_of_its_original(tmp_path):
+    touch(tmp_path, "SX1.WAV", "SX1.WAV.wav", "SX1.PHN", "SX2.WAV.wav", "SX2.PHN", "a.b.wav")
+    assert sources(tmp_path) == {
+        "SX1": ("SX1.WAV", "SX1.PHN"),
+        "SX2": ("SX2.WAV.wav", "SX2.PHN"),
+        "a.b": ("a.b.wav", None),
+    }
+
+
+def test_text_files_are_segments_only_where_asked_for(tmp_path):
+    touch(tmp_path, "a.wav", "a.txt", "b.wav", "b.lab")
+    assert sources(tmp_path)["a"] == ("a.wav", None)
+    assert sources(tmp_path, format="seconds")["a"] == ("a.wav", "a.txt")
+
+
+def test_nothing_beside_the_sound_is_told_with_an_example(tmp_path):
+    touch(tmp_path, "wav/a1.wav", "lab/b1.lab")
+    with pytest.raises(DataError, match=r"data\.segments: .* as 'wav/a1'; found 'lab/b1'"):
+        sources(tmp_path)
+
+
+def test_sound_left_out_to_the_last_is_told(tmp_path):
+    touch(tmp_path, "a.wav")
+    with pytest.raises(DataError, match=r"must hold sound.*data\.exclude may leave out"):
+        sources(tmp_path, exclude="a")
+
+
+def test_names_that_are_not_utf8_are_refused_in_one_line(tmp_path):
+    os.close(os.open(os.fsencode(tmp_path) + b"/\xe9t\xe9.wav", os.O_CREAT | os.O_WRONLY))
+    with pytest.raises(DataError, match=r"e9t.*must be UTF-8.*Rename it") as caught:
+        sources(tmp_path)
+    str(caught.value).encode()
 
 
 @pytest.mark.parametrize(
     ("keys", "error", "message"),
     [
-        ({"root": None}, ConfigError, "data.root: must name"),
-        ({"audio": "none"}, DataError, "data.audio: must be a folder"),
-        ({"audio": "../x"}, ConfigError, "data.audio: must be a name inside"),
-        ({"exclude": "("}, ConfigError, "data.exclude: must be a regular expression"),
-        ({"speaker": "("}, ConfigError, "data.speaker: must be a regular expression"),
-        ({"speaker": "zzz"}, DataError, "data.speaker: must find a speaker in 'TEST"),
-        ({"train": "none"}, DataError, "data.train: must be a folder under"),
-        ({"dev": "none"}, DataError, "data.dev=null takes a share"),
-        ({"split": "speakers"}, ConfigError, "data.speaker: must be given"),
-        ({"split": "utterances", "dev_share": 1.5}, ConfigError, "below 1; found 1.5"),
-        ({"split": "utterances", "dev_share": 0.001}, DataError, "dev must hold"),
-        ({"split": "lists"}, DataError, "must be a readable list"),
-        ({"exclude": "."}, DataError, "must hold sound"),
+        ({"audio": "none"}, DataError, r"data\.audio: must be a folder"),
+        ({"audio": "*/none"}, DataError, r"data\.audio: must be a folder"),
+        ({"audio": "**/wav"}, ConfigError, r"data\.audio: must have a wildcard for each"),
+        ({"audio": "../x"}, ConfigError, r"data\.audio: must be a name inside"),
+        ({"exclude": "("}, ConfigError, r"data\.exclude: must be a regular expression"),
+        ({"speaker": "("}, ConfigError, r"data\.speaker: must be a regular expression"),
     ],
 )
-def test_refuses(corpus, keys, error, message):
+def test_refuses(tmp_path, keys, error, message):
+    touch(tmp_path, "wav/a.wav")
     with pytest.raises(error, match=message):
-        list_splits(SegmentsConfig(**{"root": str(corpus), **keys}))
+        sources(tmp_path, **keys)
 
 
-def test_two_sounds_of_one_utterance_are_an_error(corpus):
-    (corpus / "TRAIN" / "DR1" / "FAKS1" / "SA1.flac").touch()
-    with pytest.raises(DataError, match=r"must not stand beside SA1\..*data.exclude"):
-        splits(corpus, dev=None)
+def test_two_sounds_of_one_utterance_are_an_error(tmp_path):
+    touch(tmp_path, "a.wav", "a.flac")
+    with pytest.raises(DataError, match=r"must not stand beside a\..*data.exclude"):
+        sources(tmp_path)

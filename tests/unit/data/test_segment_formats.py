@@ -134,6 +134,41 @@ def test_htk_counts_100_ns_and_drops_scores_and_alternatives(tmp_path):
     assert read(path) == ([0, 0.25], [0.25, 0.9], ("sil", "ae"))
 
 
+@pytest.mark.parametrize(
+    ("name", "phone"),
+    [
+        ("a-b+c", "b"),
+        ("xx^xx-sil+b=r@xx_xx/A:0_0_0-1+2", "sil"),
+        ("a-b", "a-b"),
+        ("b+c", "b+c"),
+        ("ae", "ae"),
+        ("-", "-"),
+    ],
+)
+def test_htk_phones_in_context_are_the_phone_in_the_middle(tmp_path, name, phone):
+    path = write(tmp_path, "a.lab", f"0 2500000 {name}\n")
+    assert read(path)[2] == (phone,)
+
+
+def test_lab_without_a_header_and_with_points_is_in_seconds(tmp_path):
+    path = write(tmp_path, "a.lab", "0.0000000 0.2925000 silB\n0.2925000 0.4 k\n\n0.4 0.5\n")
+    assert read(path) == ([0, 0.2925, 0.4], [0.2925, 0.4, 0.5], ("silB", "k", ""))
+    assert read(path, kind="seconds") == read(path)
+    with pytest.raises(DataError, match=r"line 4: must be `START END PHONE` in units of 100"):
+        read(path, kind="htk")
+    path = write(tmp_path, "a.txt", "0\t1\tlong phone\n")
+    assert read(path, kind="seconds") == ([0], [1], ("long phone",))
+
+
+def test_times_that_rounding_moved_are_no_overlap(tmp_path):
+    path = write(tmp_path, "a.phn", "0 1601 a\n1600 3200 b\n")
+    segments = read_segments(path, "auto", "", 16_000)
+    assert segments.at(np.array([0.05, 0.10001, 0.15])).tolist() == [0, 1, 1]
+    path = write(tmp_path, "b.phn", "1600 1601 a\n1599 3200 b\n")
+    with pytest.raises(DataError, match=r"segment 2: must start after.*set data\.format"):
+        read(path)
+
+
 def test_a_label_at_a_time(tmp_path):
     path = write(tmp_path, "a.phn", "1600 3200 a\n4800 8000 b\n")
     segments = read_segments(path, "auto", "", 16_000)
@@ -152,6 +187,7 @@ def test_a_label_at_a_time(tmp_path):
         ("a.phn", "3200 1600 a\n", "segment 1: must end after it starts"),
         ("a.phn", "0 3200 a\n1600 4800 b\n", "segment 2: must start after the one before"),
         ("a.lab", "0 12\n", "must be `START END PHONE` in units of 100 ns"),
+        ("a.lab", "0.5\n", "must be `START END PHONE` in seconds"),
         ("a.lab", "#\n0.5\n", "must be `END COLOUR PHONE`"),
         ("a.lab", "#\n0.5 1 a\n0.2 1 b\n", "segment 2: must end after it starts"),
         ("a.TextGrid", "not a grid", "must go on with a quoted text; found 'its end'"),

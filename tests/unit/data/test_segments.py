@@ -186,6 +186,21 @@ def test_segments_past_the_end_are_refused_and_noted(root):
     assert "h#" in SegmentsCorpus(config(root)).phone_set(0)
 
 
+def test_times_in_another_unit_are_refused(root):
+    (root / "train" / "a.phn").unlink()
+    (root / "train" / "a.lab").write_text("0 4000 aa\n4000 16000 t\n")
+    with pytest.raises(DataError, match=r"a\.lab: must reach beyond .*; found '0\.001600 s'.*"):
+        read(root)
+    (root / "train" / "a.lab").write_text("0 0.25 aa\n0.25 1.0 t\n")
+    assert len(read(root)) == 2
+
+
+def test_more_phones_than_classes_are_refused_by_name(root, monkeypatch):
+    monkeypatch.setattr(segments, "MAX_CLASSES", 3)
+    with pytest.raises(DataError, match=r"at most 3 phones; found 'h#'. See data\.tier"):
+        read(root)
+
+
 @pytest.mark.parametrize("keys", [{"max_missing": 1.1}, {"workers": 0}, {"sample_rate": 0}])
 def test_refuses_options_out_of_range(root, keys):
     (key,) = keys

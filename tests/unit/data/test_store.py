@@ -75,6 +75,21 @@ def test_half_precision_stores_hold_rounded_features(tmp_path):
     np.testing.assert_array_equal(half, full.astype(np.float16))
 
 
+def test_values_beyond_half_precision_are_refused(tmp_path):
+    class Loud(ToyCorpus):
+        def utterances(self, split):
+            for utterance in super().utterances(split):
+                utterance.features[3, 2] = 1e9
+                yield utterance
+
+    message = r"float16's range; found 1000000000\.0\. Try .*float32 and data\.normalize=utt"
+    with pytest.raises(ConfigError, match=message):
+        open_store(DataConfig(dtype="float16"), Loud(), tmp_path)
+    assert not list(tmp_path.glob("*/view*"))
+    open_store(DataConfig(dtype="float16", normalize="utterance"), Loud(), tmp_path)
+    open_store(DataConfig(), Loud(), tmp_path)
+
+
 def test_prepared_once(tmp_path):
     class Counting(ToyCorpus):
         reads = 0
