@@ -22,7 +22,8 @@ class WeightAverage:
     def __init__(self, config: TrainConfig, model: nn.Module, total_steps: int) -> None:
         self._decay = config.ema_decay
         self._equal = config.average == "swa"
-        self._first = round(config.average_from * total_steps) if self._equal else 0
+        first = min(round(config.average_from * total_steps), total_steps - 1)
+        self._first = first if self._equal else 0
         self._steps = 0
         self._average = AveragedModel(model, multi_avg_fn=self._blend, use_buffers=True)
 
@@ -37,6 +38,10 @@ class WeightAverage:
         self._steps += 1
         if self._steps > self._first:
             self._average.update_parameters(model)
+
+    def skip(self, num_steps: int) -> None:
+        """Count steps that are left out, which bring the first that counts nearer."""
+        self._steps = max(self._steps, min(self._steps + num_steps, self._first))
 
     def state_dict(self) -> dict[str, Any]:
         return {"steps": self._steps, "average": self._average.state_dict()}

@@ -26,7 +26,7 @@ from framesweep.evaluation import Evaluation, evaluate
 from framesweep.model import Network
 from framesweep.plan import Plan, objective_sign, steps_per_epoch
 from framesweep.prediction import build_network
-from framesweep.rules import check
+from framesweep.rules import check, check_phones, is_of_fixed_length
 from framesweep.smoothing import MAX_CLASSES, tuned_smoother
 from framesweep.tally import Progress
 from framesweep.training import Listener, Parts, fit
@@ -110,6 +110,7 @@ def build_experiment(config: RunConfig, ranks: Ranks = ALONE) -> Experiment:
     check(config)
     resources = hardware.resolve(config.hardware)
     store = open_frame_store(config)
+    check_phones(config, store.phones)
     hardware.seed_everything(config.seed)
     train = _train_inputs(config, store, resources)
     dev = Windows(
@@ -190,10 +191,11 @@ def cache_folder(config: RunConfig) -> Path:
 def identity(config: RunConfig, store: FrameStore) -> str:
     """Hash of all that the weights depend on, the hardware aside."""
     flat = flatten(config)
+    free = NOT_IDENTITY - {"train.epochs"} if is_of_fixed_length(config) else NOT_IDENTITY
     chosen = {
         key: value
         for key, value in flat.items()
-        if key.split(".")[0] in IDENTITY_GROUPS and key not in NOT_IDENTITY
+        if key.split(".")[0] in IDENTITY_GROUPS and key not in free
     }
     text = json.dumps([chosen, store.digest], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

@@ -1,7 +1,7 @@
 """Trained runs over whole splits: posteriors of one, or of several averaged."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +69,7 @@ def load_trained(directory: Path, overrides: Sequence[str] = ()) -> TrainedRun:
             directory, f"must hold model/{WEIGHTS}", fix="The run has no finished training yet."
         )
     config = load((folder / CONFIG).read_text(encoding="utf-8"), list(overrides), folder)
-    hardware = resolve(config.hardware)
+    hardware = resolve(replace(config.hardware, processes=1))
     store = open_frame_store(config)
     model = hardware.place(build_network(config, store.feature_dim, len(store.phones)))
     load_weights(model, folder / WEIGHTS)

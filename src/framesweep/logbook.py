@@ -160,5 +160,8 @@ def log_summary(
     if "dev/smoothed_accuracy" in best:
         log.info("smoothed by Viterbi: dev accuracy %.4f", best["dev/smoothed_accuracy"])
     log.info("files: %s", directory)
+    average = experiment.parts.average
+    if average is not None and average.model is None:
+        log.warning("train.average=swa never began: training ended before its first step")
     if run_id is not None:
         log.info("run: %s   compare runs with: framesweep ui", run_id)

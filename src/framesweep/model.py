@@ -140,7 +140,8 @@ def check(config: ModelConfig, context: int) -> None:
     """
     match config:
         case MlpConfig():
-            layers.check(config)
+            num_frames = 2 * context + 1
+            layers.convolutions(config, num_frames, num_frames)
         case TdnnConfig():
             tdnn.check(config)
             tdnn.check_reach(config, context)

@@ -1,5 +1,6 @@
 """How long to train, and what counts as better."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -40,6 +41,14 @@ class Plan:
 def objective_sign(objective: str) -> int:
     """+1 where more of the metric is better, -1 for one whose name ends in loss."""
     return -1 if objective.endswith("loss") else 1
+
+
+def improves(objective: str, value: float, best: float | None) -> bool:
+    """Whether a metric's value is better than the best before, if any; NaN is never better."""
+    if best is None or math.isnan(best):
+        return True
+    sign = objective_sign(objective)
+    return sign * value > sign * best
 
 
 def steps_per_epoch(num_items: int, batch_items: int) -> int:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -38,16 +39,18 @@ def write_report(
     """Writes the whole report, each file atomically, and gives the files' paths.
 
     Args:
-        history: metrics by name of each epoch, from epoch 1 on.
+        history: metrics by name of each epoch, from epoch 1 on; without any, no curves.
         confusion: (C, C) counts of the best epoch, rows true, columns predicted.
         phones: names of the C phones.
         best_epoch: marked in the learning curves.
     """
-    write_curves(directory / CURVES, history, best_epoch)
+    if history:
+        write_curves(directory / CURVES, history, best_epoch)
     write_matrix(directory / MATRIX, confusion, phones)
     write_per_phone(directory / PER_PHONE, confusion, phones)
     write_confusions(directory / CONFUSIONS, confusion, phones)
-    return [directory / name for name in (CURVES, MATRIX, PER_PHONE, CONFUSIONS)]
+    names = (MATRIX, PER_PHONE, CONFUSIONS)
+    return [directory / name for name in ((CURVES, *names) if history else names)]
 
 
 def write_curves(
@@ -85,9 +88,14 @@ def _draw_curves(
             color=color,
             marker="o",
             markersize=3,
-            label=f"{name} {values[-1]:.4f}",
+            label=f"{name} {_last(values):.4f}",
         )
     axes.set_title(title)
+
+
+def _last(values: Sequence[float]) -> float:
+    """The last that is a number; some metrics are of one epoch only."""
+    return next((value for value in reversed(values) if math.isfinite(value)), math.nan)
 
 
 def write_matrix(path: Path, confusion: Tensor, phones: PhoneSet) -> None:

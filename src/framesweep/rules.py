@@ -1,10 +1,11 @@
-"""The rules of a whole config, which need no data."""
+"""The rules of a whole config, nearly all of which need no data."""
 
 from framesweep import augment, averaging, hardware, model, optim
 from framesweep.config import RunConfig, TdnnConfig, TrainConfig
 from framesweep.data import store
 from framesweep.errors import ConfigError
 from framesweep.evaluation import METRICS
+from framesweep.phones import PhoneSet, foldings
 
 MAX_EPOCHS = 1_000_000
 
@@ -38,13 +39,42 @@ def check(config: RunConfig) -> None:
 
 
 def _check_objectives(config: RunConfig) -> None:
-    for name in (config.objective, *config.further_objectives):
+    for key, name in _objectives(config):
         # A network's size is the same in every epoch: it can be searched for, not chosen by.
-        known = METRICS - {"model/params"} if name == config.objective else METRICS
+        known = METRICS - {"model/params"} if key == "objective" else METRICS
         if name not in known:
+            raise ConfigError(key, f"must be one of {' '.join(sorted(known))}", found=name)
+        if name == "dev/edge_accuracy" and config.data.context == 0:
             raise ConfigError(
-                "objective", f"must be one of {' '.join(sorted(known))}", found=name
+                key, "needs windows that pass an edge: data.context=0", found=name
             )
+
+
+def check_phones(config: RunConfig, phones: PhoneSet) -> None:
+    """Raises ConfigError for an objective that the corpus's phones do not give."""
+    fitting = {f"dev/accuracy_{folding.name}" for folding in foldings(phones)}
+    for key, name in _objectives(config):
+        if name.startswith("dev/accuracy_") and name not in fitting:
+            raise ConfigError(
+                key,
+                f"must fit the corpus's {len(phones)} phones, which folding "
+                f"{name.removeprefix('dev/accuracy_')} does not",
+                found=name,
+            )
+
+
+def _objectives(config: RunConfig) -> list[tuple[str, str]]:
+    further = [("further_objectives", name) for name in config.further_objectives]
+    return [("objective", config.objective), *further]
+
+
+def is_of_fixed_length(config: RunConfig) -> bool:
+    """Whether the course of training hangs on how many epochs there will be."""
+    return (
+        config.optim.schedule in ("onecycle", "cosine")
+        or config.train.final_batch_size is not None
+        or config.train.average == "swa"
+    )
 
 
 def _check_train(config: TrainConfig) -> None:

@@ -29,7 +29,7 @@ from framesweep.logbook import (
     write_results,
 )
 from framesweep.prediction import CONFIG
-from framesweep.rules import check
+from framesweep.rules import check, is_of_fixed_length
 from framesweep.signals import StopRequest, stop_request
 from framesweep.sweeps.membership import find_membership
 from framesweep.tally import Progress
@@ -122,15 +122,10 @@ def resume(
     if not path.exists():
         raise CheckpointError(path, "must exist for the run to be continued")
     config = load(path.read_text(encoding="utf-8"), overrides, path)
-    fixed_length = (
-        config.optim.schedule in ("onecycle", "cosine")
-        or config.train.final_batch_size is not None
-        or config.train.average == "swa"
-    )
     for override in overrides:
         key = override.split("=")[0]
         allowed = key in RESUMABLE or key.startswith(RESUMABLE_GROUPS)
-        if not allowed or (key == "train.epochs" and fixed_length):
+        if not allowed or (key == "train.epochs" and is_of_fixed_length(config)):
             raise ConfigError(
                 key,
                 "cannot change when a run is continued, or what came before would differ",

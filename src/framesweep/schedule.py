@@ -42,14 +42,19 @@ class Schedule:
 
     def step(self) -> None:
         """Count one batch; called after the optimizer's step."""
-        self._step += 1
+        self.skip(1)
+
+    def skip(self, num_steps: int) -> None:
+        """Count batches, taken or left out."""
+        self._step += num_steps
         self._set()
 
     def epoch_end(self, objective: float) -> None:
         """Tell the plateau rule an epoch's objective; the other schedules do not listen."""
         if self._config.schedule != "plateau":
             return
-        if self._best is None or self._sign * objective > self._sign * self._best:
+        best = self._best
+        if best is None or math.isnan(best) or self._sign * objective > self._sign * best:
             self._best, self._bad_epochs = objective, 0
         else:
             self._bad_epochs += 1

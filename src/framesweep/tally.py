@@ -45,6 +45,15 @@ class Progress:
         self.loss_sum = self.epoch_seconds = 0.0
 
 
+def check_loss(name: str, loss: float, when: str) -> None:
+    """Raises NonFiniteLossError for a loss that is none."""
+    if not math.isfinite(loss):
+        raise NonFiniteLossError(
+            f"the {name} loss became {loss} in {when}; the last good checkpoint is kept. A "
+            "smaller optim.lr, optim.clip_norm=1 or hardware.precision=fp32 may help"
+        )
+
+
 class Sums:
     """Loss and hits of the epoch so far, on the device: no step waits for them.
 
@@ -70,12 +79,9 @@ class Sums:
         loss, correct, seen = self.loss.clone(), self.correct.clone(), self.seen.clone()
         self.ranks.add_up(loss, correct, seen)
         progress.loss_sum = float(loss)
-        if not math.isfinite(progress.loss_sum):
-            raise NonFiniteLossError(
-                f"the training loss became {progress.loss_sum} in epoch {progress.epoch}, by "
-                f"step {progress.step}; the last good checkpoint is kept. A smaller optim.lr, "
-                "optim.clip_norm=1 or hardware.precision=fp32 may help"
-            )
+        check_loss(
+            "training", progress.loss_sum, f"epoch {progress.epoch}, by step {progress.step}"
+        )
         progress.num_correct, progress.num_seen = int(correct), int(seen)
         now = time.monotonic()
         (seconds,) = self.ranks.largest(now - self.started)

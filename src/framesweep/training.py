@@ -16,9 +16,9 @@ from framesweep.distributed import ALONE, Ranks
 from framesweep.errors import Interrupted
 from framesweep.hardware import Hardware, get_rng_state, set_rng_state
 from framesweep.order import FrameOrder, Order, RunOrder, WindowOrder
-from framesweep.plan import Plan, objective_sign, steps_per_epoch
+from framesweep.plan import Plan, improves, steps_per_epoch
 from framesweep.schedule import Schedule
-from framesweep.tally import Progress, Sums
+from framesweep.tally import Progress, Sums, check_loss
 
 CHECK_STEPS = 50
 """Steps between two looks at the loss; each look waits for an accelerator."""
@@ -76,7 +76,7 @@ def fit(
 
     Raises:
         Interrupted: the listener gave a signal; a checkpoint has been written.
-        NonFiniteLossError: the loss became NaN or infinite.
+        NonFiniteLossError: the loss on train or dev became NaN or infinite.
         RankLostError: another of the processes that train is gone.
         CheckpointError: the last checkpoint is damaged or of another run.
     """
@@ -86,11 +86,11 @@ def fit(
     while not _finished(progress, plan):
         _train_epoch(parts, train, plan, progress, checkpoints, listener)
         metrics = {**progress.train_metrics(), **evaluate()}
+        check_loss("dev", metrics.get("dev/loss", 0.0), f"epoch {progress.epoch}")
         metrics["train/lr"] = parts.schedule.lr
+        best = progress.best(plan.objective) if progress.history else None
         progress.history.append(metrics)
-        sign = objective_sign(plan.objective)
-        value = sign * metrics[plan.objective]
-        if progress.best_epoch == 0 or value > sign * progress.best(plan.objective):
+        if improves(plan.objective, metrics[plan.objective], best):
             progress.best_epoch = progress.epoch
             checkpoints.save_best(parts.evaluated)
         parts.schedule.epoch_end(metrics[plan.objective])
@@ -136,12 +136,20 @@ def _train_epoch(
         if signum or late or last or progress.step % CHECK_STEPS == 0:
             sums.write(progress)
             if _out_of_time(progress, plan):
+                _leave_out(parts, num_steps - progress.step)
                 break
         if (signum or late) and not last:
             checkpoints.save(_state(parts, progress))
             saved = time.monotonic()
         if signum and not last:
             raise Interrupted(int(signum))
+
+
+def _leave_out(parts: Parts, num_steps: int) -> None:
+    """Counts steps as taken, so that a continuation ends its course with its last step."""
+    parts.schedule.skip(num_steps)
+    if parts.average is not None:
+        parts.average.skip(num_steps)
 
 
 def _order(plan: Plan, epoch: int, train: Windows | Runs) -> Order:

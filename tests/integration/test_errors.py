@@ -2,7 +2,7 @@
 
 import pytest
 
-from framesweep.errors import ConfigError, UserError
+from framesweep.errors import CheckpointError, ConfigError, UserError
 from framesweep.run import resume, run
 from integration.conftest import TINY
 
@@ -28,6 +28,8 @@ from integration.conftest import TINY
         "objective=dev/acuracy",
         "objective=model/params",
         "further_objectives=[nothing]",
+        "objective=dev/accuracy_39",
+        "further_objectives=[dev/accuracy_unstressed]",
         "hardware.threads=0",
         "hardware.precision=fp16",
         "augment.time_masks=-1",
@@ -40,7 +42,7 @@ def test_bad_values_name_their_key(compose, hw1p2_root, tmp_path, override):
     data = ["data=hw1p2", f"data.root={hw1p2_root}"]
     with pytest.raises(ConfigError) as caught:
         run(compose(*data, *values, "model.widths=[8,8]", override), tmp_path / "run")
-    assert str(caught.value).startswith(key if "further" not in key else "objective")
+    assert str(caught.value).startswith(key)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "run").exists()
 
@@ -61,3 +63,6 @@ def test_a_run_planned_for_its_length_keeps_it(compose, hw1p2_root, tmp_path, se
     run(compose(*data, *TINY, "model.widths=[8,8]", setting), directory)
     with pytest.raises(ConfigError, match=r"train\.epochs: cannot change"):
         resume(str(directory), ["train.epochs=2"], None, tmp_path)
+    longer = compose(*data, *TINY, "model.widths=[8,8]", setting, "train.epochs=2")
+    with pytest.raises(CheckpointError, match="must be of format 1 and config"):
+        run(longer, directory)

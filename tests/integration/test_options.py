@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from framesweep.config import RunConfig
+from framesweep.config import HardwareConfig, RunConfig
 from framesweep.errors import ConfigError
+from framesweep.hardware import resolve
+from framesweep.inference import load_trained
 from framesweep.run import run
 from integration.conftest import TINY
 
@@ -91,3 +93,11 @@ def test_demo(compose, tmp_path):
 def test_every_data_option_is_tried():
     named = {path.stem for path in (CONF / "data").glob("*.yaml")}
     assert named == {"demo", "hw1p2", "hw1p2_folders", "segments", "kaldi"}
+
+
+def test_a_network_of_several_processes_is_used_by_one(compose, hw1p2_root, tmp_path):
+    directory = tmp_path / "run"
+    data = ["data=hw1p2", f"data.root={hw1p2_root}"]
+    run(compose(*data, *TINY, "model.widths=[8]"), directory)
+    several = load_trained(directory, ["hardware.processes=2", "hardware.threads=null"])
+    assert several.hardware.threads == resolve(HardwareConfig()).threads

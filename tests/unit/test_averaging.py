@@ -46,6 +46,30 @@ def test_swa_is_the_mean_of_the_last_steps():
     assert found["1.num_batches_tracked"] == states[-1]["1.num_batches_tracked"]
 
 
+@pytest.mark.parametrize("total", [1, 2, 4])
+def test_swa_begins_with_the_last_step_at_the_latest(total):
+    model = make_model()
+    average = build_average(TrainConfig(average="swa", average_from=0.95), model, total)
+    states = walk(average, model, total)
+    assert torch.equal(average.model.state_dict()["0.weight"], states[-1]["0.weight"])
+
+
+def test_steps_left_out_bring_swa_nearer():
+    model = make_model()
+    average = build_average(TrainConfig(average="swa", average_from=0.5), model, 20)
+    walk(average, model, 2)
+    average.skip(5)
+    walk(average, model, 3)
+    assert average.model is None
+    average.skip(9)
+    assert average.model is None
+    states = walk(average, model, 2)
+    average.skip(1)
+    states += walk(average, model, 1)
+    expected = torch.stack([state["0.weight"] for state in states]).mean(dim=0)
+    torch.testing.assert_close(average.model.state_dict()["0.weight"], expected)
+
+
 def test_ema_forgets_at_its_decay_after_a_quick_start():
     model = make_model()
     average = build_average(TrainConfig(average="ema", ema_decay=0.6), model, 30)

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 from matplotlib import image
+from matplotlib.figure import Figure
 
 from framesweep.phones import ARPABET_71, PhoneSet
-from framesweep.report import write_curves, write_matrix, write_report
+from framesweep.report import _draw_curves, write_curves, write_matrix, write_report
 
 HISTORY = [
     {"train/loss": 2.0, "dev/loss": 2.1, "train/accuracy": 0.4, "dev/accuracy": 0.38},
@@ -40,6 +41,20 @@ def test_report_files(tmp_path, confusion, phones):
         "top_confusions.csv",
     }
     assert sorted(files) == sorted((tmp_path / "report").iterdir())
+
+
+def test_without_a_history_there_are_no_curves(tmp_path, confusion, phones):
+    files = write_report(tmp_path / "report", [], confusion, phones)
+    assert sorted(files) == sorted((tmp_path / "report").iterdir())
+    assert "learning_curves.png" not in {file.name for file in files}
+
+
+def test_curves_are_labelled_by_their_last_number():
+    axes = Figure().subplots()
+    history = [{"dev/accuracy": 0.1}, {"dev/accuracy": 0.4, "dev/smoothed_accuracy": 0.5}]
+    _draw_curves(axes, [*history, {"dev/accuracy": 0.3}], "accuracy", "")
+    labels = axes.get_legend_handles_labels()[1]
+    assert labels == ["dev/accuracy 0.3000", "dev/smoothed_accuracy 0.5000"]
 
 
 def test_per_phone_csv(tmp_path, confusion, phones):

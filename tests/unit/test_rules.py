@@ -6,7 +6,8 @@ import pytest
 
 from framesweep.composition import compose, register
 from framesweep.errors import ConfigError
-from framesweep.rules import check
+from framesweep.phones import ARPABET_71, PhoneSet
+from framesweep.rules import check, check_phones, is_of_fixed_length
 
 register()
 
@@ -31,7 +32,15 @@ def line_of(*overrides: str) -> str:
         ),
         (["objective=dev/acuracy"], "objective: must be one of "),
         (["objective=model/params"], "objective: must be one of "),
-        (["further_objectives=[nothing]"], "objective: must be one of "),
+        (["further_objectives=[nothing]"], "further_objectives: must be one of "),
+        (
+            ["objective=dev/edge_accuracy", "data.context=0"],
+            "objective: needs windows that pass an edge: data.context=0",
+        ),
+        (
+            ["model=conv", "data.context=3"],
+            "model.conv_kernel: must be at most 2, the steps left of a window of 7 frames",
+        ),
         (["train.epochs=1000001"], "train.epochs: must be at most 1,000,000"),
         (["train.patience=0"], "train.patience: must be 1 or more"),
         (["train.max_minutes=0"], "train.max_minutes: must be above 0"),
@@ -39,6 +48,30 @@ def line_of(*overrides: str) -> str:
 )
 def test_a_broken_rule_is_named(overrides: list[str], line: str) -> None:
     assert line_of(*overrides).startswith(line)
+
+
+def test_an_objective_fits_the_phones() -> None:
+    config = compose(["objective=dev/accuracy_unstressed", "further_objectives=[dev/loss]"])
+    check_phones(config, ARPABET_71)
+    with pytest.raises(ConfigError, match=r"^objective: must fit the corpus's 3 phones, which"):
+        check_phones(config, PhoneSet.numbered(3))
+    config = compose(["further_objectives=[dev/accuracy_39]"])
+    with pytest.raises(ConfigError, match=r"^further_objectives: .* folding 39 does not"):
+        check_phones(config, ARPABET_71)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "fixed"),
+    [
+        (["optim.schedule=constant"], False),
+        (["optim.schedule=plateau", "train.average=ema"], False),
+        (["optim.schedule=onecycle"], True),
+        (["optim.schedule=constant", "train.average=swa"], True),
+        (["optim.schedule=constant", "train.final_batch_size=512"], True),
+    ],
+)
+def test_what_hangs_on_the_number_of_epochs(overrides: list[str], fixed: bool) -> None:
+    assert is_of_fixed_length(compose(overrides)) is fixed
 
 
 def test_what_fits_passes() -> None:

@@ -116,6 +116,24 @@ def test_plateau_is_torchs(patience: int, maximize: bool) -> None:
     assert dropped
 
 
+def test_plateau_takes_any_number_after_none() -> None:
+    config = OptimConfig(lr=LR, schedule="plateau", patience=2, gamma=0.5)
+    schedule = build_schedule(config, optimizer(LR), 100, 10)
+    for objective in (math.nan, 0.1, 0.2, 0.3):
+        schedule.epoch_end(objective)
+    assert schedule.lr == LR
+
+
+def test_steps_left_out_count() -> None:
+    config = OptimConfig(lr=LR, schedule="onecycle")
+    taken, skipped = (build_schedule(config, optimizer(LR), 100, 10) for _ in range(2))
+    run(taken, 60)
+    run(skipped, 50)
+    skipped.skip(10)
+    assert skipped.lr == taken.lr
+    assert skipped.state_dict() == taken.state_dict()
+
+
 def test_other_schedules_do_not_listen_to_the_objective() -> None:
     schedule = build_schedule(OptimConfig(lr=LR), optimizer(LR), 100, 10)
     for _ in range(10):

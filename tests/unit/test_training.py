@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch.optim import adam
 
+from framesweep import training
 from framesweep.augment import build_augment
 from framesweep.averaging import build_average
 from framesweep.checkpoint import Checkpoints
@@ -301,9 +302,44 @@ def test_a_loss_as_objective_is_minimised(tmp_path):
     assert job.fit(Recorder()).best_epoch == 2
 
 
-def test_max_minutes_ends_within_an_epoch(tmp_path):
-    progress = Job(tmp_path, epochs=1000, max_minutes=1e-9).fit(Recorder())
+@pytest.mark.parametrize(
+    ("values", "best"),
+    [([math.nan, 0.3, 0.2], 2), ([0.3, math.nan, 0.2], 1), ([math.nan] * 3, 3)],
+)
+def test_any_number_is_better_than_none(tmp_path, values, best):
+    iterator = iter(values)
+    job = Job(tmp_path, objective="dev/speech_accuracy")
+    job.evaluate = lambda: {"dev/speech_accuracy": next(iterator)}
+    assert job.fit(Recorder()).best_epoch == best
+
+
+def test_a_lost_loss_on_dev_is_no_result(tmp_path):
+    losses = iter([1.0, math.inf])
+    job = Job(tmp_path)
+    job.evaluate = lambda: {"dev/accuracy": 0.5, "dev/loss": next(losses)}
+    with pytest.raises(NonFiniteLossError, match="the dev loss became inf in epoch 2"):
+        job.fit(Recorder())
+    assert job.checkpoints.load()["progress"]["epoch"] == 2
+
+
+def test_max_minutes_ends_within_an_epoch(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "CHECK_STEPS", 2)
+    job = Job(tmp_path, epochs=1000, max_minutes=1e-9)
+    progress = job.fit(Recorder())
     assert len(progress.history) == 1
+    assert progress.history[0]["train/loss"] > 0
+    per_epoch = steps_per_epoch(job.train.num_frames, BATCH)
+    assert per_epoch > 2
+    assert job.parts.schedule.state_dict()["step"] == per_epoch
+
+
+def test_a_run_cut_short_ends_its_course_when_it_gets_more_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "CHECK_STEPS", 2)
+    Job(tmp_path, max_minutes=1e-9).fit(Recorder())
+    whole, again = Job(tmp_path / "whole"), Job(tmp_path)
+    whole.fit(Recorder())
+    assert len(again.fit(Recorder()).history) == 3
+    assert again.parts.schedule.lr == whole.parts.schedule.lr
 
 
 def test_a_lost_loss_stops_with_the_last_good_checkpoint(tmp_path):

@@ -200,7 +200,7 @@ def _draw(p: float, first: int) -> _Array:
     """
     key = int(torch.empty((), dtype=torch.int64).random_()) if p > 0 else 0
     rescale = np.float32(1 / (1 - p)).view(np.uint32)
-    words = [key & 0xFFFFFFFF, key >> 32, round(p * 2**32), rescale, first]
+    words = [key & 0xFFFFFFFF, key >> 32, min(round(p * 2**32), 2**32 - 1), rescale, first]
     return np.array(words, dtype=np.uint32)
 
 

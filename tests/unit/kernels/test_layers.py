@@ -101,6 +101,10 @@ def test_dropout_keeps_its_share_in_all_rows_and_columns(p: float) -> None:
     assert spread == pytest.approx(1 / columns, rel=0.05)
 
 
+def test_dropout_of_nearly_all_is_within_its_words() -> None:
+    assert not kept((50, 60), 1 - 1e-12, seed=5).any()
+
+
 def test_dropout_follows_torch_s_generator() -> None:
     first = kept((50, 60), 0.5, seed=5)
     state = torch.get_rng_state()
