@@ -23,8 +23,8 @@ from omegaconf.errors import OmegaConfBaseException
 from framesweep import __version__
 from framesweep.composition import compose, find_conf, flatten, register, to_run_config
 from framesweep.config import SCHEMAS
-from framesweep.errors import ConfigError, FramesweepError
-from framesweep.wording import missing_extra, one_line
+from framesweep.errors import ConfigError, FramesweepError, Interrupted
+from framesweep.wording import missing_extra, not_an_option, one_line
 
 COMMANDS = {
     "train": "Train, or sweep with -m: the same as train.py.",
@@ -63,13 +63,18 @@ register()
 )
 def _job(config: DictConfig) -> Any:
     from framesweep.run import run
+    from hydra_plugins.framesweep_sweeper import current_trial
 
     hydra_config = HydraConfig.get()
     directory = Path(hydra_config.runtime.output_dir)
     in_sweep = hydra_config.mode == RunMode.MULTIRUN
     try:
-        return run(to_run_config(config), directory, in_sweep=in_sweep)
+        run_config = to_run_config(config, Path(hydra_config.runtime.cwd))
+        return run(run_config, directory, in_sweep=in_sweep)
     except FramesweepError as error:
+        if isinstance(error, Interrupted) and in_sweep and current_trial() is None:
+            # Hydra's own sweeper takes other errors for the job's, and starts the next.
+            raise KeyboardInterrupt from error
         if in_sweep:
             raise
         sys.exit(_complain(error))
@@ -126,8 +131,9 @@ def _guarded(function: Callable[[], Any]) -> int:
         keys = [*flatten(compose([])), *SCHEMAS]
         print(f"error: {one_line(error, keys)}", file=sys.stderr)
         return 2
-    except RuntimeError as error:
-        if (line := missing_extra(error)) is None:
+    except (RuntimeError, ValueError) as error:
+        line = missing_extra(error) or not_an_option(error, sys.argv[1:], _groups())
+        if line is None:
             raise
         print(f"error: {line}", file=sys.stderr)
         return 2
@@ -136,9 +142,14 @@ def _guarded(function: Callable[[], Any]) -> int:
             raise
         print(f"error: {error.filename or 'disk'}: {error.strerror}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        return 130
+    except KeyboardInterrupt as error:
+        return error.__cause__.exit_code if isinstance(error.__cause__, Interrupted) else 130
     return 0
+
+
+def _groups() -> set[str]:
+    """The config groups that train.py's arguments choose from."""
+    return {path.name for path in find_conf().iterdir() if path.is_dir()}
 
 
 def _complain(error: FramesweepError) -> int:

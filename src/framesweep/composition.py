@@ -8,13 +8,19 @@ import hydra
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from framesweep.config import SCHEMAS, RunConfig
 from framesweep.credentials import scrub
 from framesweep.errors import ConfigError
 
+_BAD_YAML = (OmegaConfBaseException, YAMLError, KeyError, AttributeError, ValueError)
+
 PROCESS_ID = secrets.token_hex(3)
 """Tells runs apart that start in the same second."""
+
+FOLDERS = ("root", "cache")
+"""Keys of `data`: they mean the same wherever a run is used later."""
 
 LARGEST = {int: 2**63 - 1, float: 3.4e38}
 """Of a config's numbers: what 64 bits hold, and what float32 does."""
@@ -48,8 +54,11 @@ def find_conf() -> Path:
     return checkout if (checkout / "config.yaml").exists() else package / "conf"
 
 
-def to_run_config(config: DictConfig) -> RunConfig:
-    """A composed config as a RunConfig, with `outputs` made absolute.
+def to_run_config(config: DictConfig, cwd: Path | None = None) -> RunConfig:
+    """A composed config as a RunConfig, its folders made absolute.
+
+    Args:
+        cwd: where relative ones start; None for the working directory.
 
     Raises:
         ConfigError: a key was added that is not there, or a number is beyond all measure.
@@ -61,7 +70,11 @@ def to_run_config(config: DictConfig) -> RunConfig:
         raise ConfigError(key, "no such key", fix="Leave it out.") from None
     for key, value in flatten(run_config).items():
         _check_measure(key, value)
-    run_config.outputs = str(Path(run_config.outputs).absolute())
+    start = Path.cwd() if cwd is None else cwd
+    run_config.outputs = str(start / run_config.outputs)
+    for key in FOLDERS:
+        if folder := getattr(run_config.data, key):
+            setattr(run_config.data, key, str(start / Path(folder).expanduser()))
     return run_config
 
 
@@ -100,11 +113,23 @@ def load(text: str, overrides: list[str], where: object) -> RunConfig:
         config = OmegaConf.structured(RunConfig)
         for group, name in saved.schemas.items():
             config[group] = OmegaConf.structured(SCHEMAS[str(group)][name])
-        config = OmegaConf.merge(config, saved.config, OmegaConf.from_dotlist(overrides))
-        return cast(RunConfig, OmegaConf.to_object(config))
-    except (OmegaConfBaseException, KeyError, AttributeError) as error:
-        reason = str(error).split("\n", maxsplit=1)[0]
-        raise ConfigError(where, f"must be a run's config ({reason})") from None
+        config = OmegaConf.merge(config, saved.config)
+        OmegaConf.to_object(config)
+    except _BAD_YAML as error:
+        rule = f"must be a run's config ({_first_line(error)})"
+        raise ConfigError(where, rule) from None
+    for override in overrides:
+        try:
+            config = OmegaConf.merge(config, OmegaConf.from_dotlist([override]))
+            OmegaConf.to_object(config)
+        except _BAD_YAML as error:
+            rule = f"must be a key and a value of it ({_first_line(error)})"
+            raise ConfigError(override.partition("=")[0], rule, found=override) from None
+    return cast(RunConfig, OmegaConf.to_object(config))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", maxsplit=1)[0]
 
 
 def flatten(config: RunConfig) -> dict[str, Any]:

@@ -79,9 +79,14 @@ def read_config(directory: Path, overrides: list[str]) -> RunConfig:
     return load(path.read_text(encoding="utf-8"), overrides, path)
 
 
-def run_again(directory: Path, outputs: Path) -> tuple[Path, float]:
-    """Trains the run in `directory` once more; gives the new directory and the objective."""
+def run_again(directory: Path, outputs: Path, uri: str | None) -> tuple[Path, float]:
+    """Trains the run in `directory` once more; gives the new directory and the objective.
+
+    Args:
+        uri: where to track it; None for where the run was.
+    """
     config = read_config(directory, [])
+    config.tracking.uri = uri or config.tracking.uri
     config.outputs = str(outputs.absolute())
     now = datetime.now()
     fresh = outputs / "runs" / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}-{PROCESS_ID}"

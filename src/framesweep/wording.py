@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from framesweep.credentials import scrub
 
@@ -36,12 +36,28 @@ def missing_extra(error: Exception) -> str | None:
     return f'hydra/launcher: {package} is not installed. Run: pip install "framesweep[{extra}]"'
 
 
+def not_an_option(
+    error: Exception, arguments: Iterable[str], groups: Collection[str]
+) -> str | None:
+    """Which of train.py's arguments gives a config group no name; None for another error."""
+    if "Config group override must be a string" not in str(error):
+        return None
+    for argument in arguments:
+        group, _, option = argument.partition("=")
+        if group in groups and not re.search(r"[a-z]", option.replace("null", "")):
+            return f"{group}: must be the name of an option; found {option!r}"
+    return _plain(str(error))
+
+
 def _unknown_key(text: str, keys: Iterable[str]) -> str | None:
     found = re.search(r"Could not override '([^']+)'", text)
     if found is None or "not in " not in text:
         return None
-    near = difflib.get_close_matches(found.group(1), keys, n=1, cutoff=0.5)
-    return f"{found.group(1)}: no such key" + (f". Did you mean {near[0]}?" if near else "")
+    key = found.group(1)
+    if f"full_key: {key}." in text:  # a dictionary, which gets a new entry
+        return f"{key}: must be marked to get new entries. Type ++{key}=..."
+    near = difflib.get_close_matches(key, keys, n=1, cutoff=0.5)
+    return f"{key}: no such key" + (f". Did you mean {near[0]}?" if near else "")
 
 
 def _unknown_option(text: str) -> str | None:

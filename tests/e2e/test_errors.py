@@ -15,6 +15,12 @@ import pytest
             ["model=bas"],
             "model: must be one of base conv deep pyramid small tdnn wide; found 'bas'",
         ),
+        (["model=5"], "model: must be the name of an option; found '5'"),
+        (["-m", "tracking=null"], "tracking: must be the name of an option; found 'null'"),
+        (
+            ["tracking.tags={a: 1}"],
+            "tracking.tags: must be marked to get new entries. Type ++tracking.tags=",
+        ),
         (["data.context=abc"], "data.context: must be an integer; found 'abc'"),
         (["data.context=51"], "data.context: must be from 0 to 50 frames; found 51"),
         (

@@ -111,6 +111,17 @@ def test_a_signal_saves_and_says_how_to_go_on(shell, signum, code):
     assert query(shell, "select run_uuid, status from runs") == [(identity, "FINISHED")]
 
 
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_grid_not_just_its_job(shell, signum, code):
+    process = shell.start("-m", *shell.small, "train.epochs=100000", "seed=1,2,3")
+    wait_for_line(process, "epoch 1/")
+    process.send_signal(signum)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == code, errors
+    assert "Traceback" not in errors
+    assert query(shell, "select status from runs") == [("KILLED",)] * 2  # job 0 and the parent
+
+
 @pytest.mark.heavy
 @pytest.mark.parametrize("number", [8])
 def test_runs_started_at_once(shell, number):

@@ -238,7 +238,7 @@ def test_convolutions_learn_and_fold(norm: Any) -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(float(loss.detach()))
     assert losses[-1] < 0.5 * losses[0]
     with torch.no_grad():
         folded = model.eval().folded(torch.float32)

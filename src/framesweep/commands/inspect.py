@@ -19,6 +19,7 @@ def command(overrides: tuple[str, ...], out: Path | None) -> None:
     Takes what train.py takes: framesweep inspect data=hw1p2 data.root=FOLDER
     """
     from framesweep.composition import compose
+    from framesweep.data import store
     from framesweep.data.corpora import build_corpus
     from framesweep.data.corpus import Noting
     from framesweep.data.prepared import prepare
@@ -28,6 +29,7 @@ def command(overrides: tuple[str, ...], out: Path | None) -> None:
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     config = compose(list(overrides))
+    store.check(config.data)
     corpus = build_corpus(config.data)
     notes = corpus.notes() if isinstance(corpus, Noting) else []
     prepared = prepare(corpus, cache_folder(config))

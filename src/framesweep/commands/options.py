@@ -46,10 +46,19 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def load_runs(
     run_ids: Sequence[str], uri: str | None, outputs: Path, overrides: Sequence[str]
 ) -> list[TrainedRun]:
-    """The trained runs of these ids; raises TrackingError for an id that is not there."""
+    """The trained runs of these ids or directories.
+
+    Raises:
+        TrackingError: an id is not there.
+    """
     from framesweep.inference import load_trained
+    from framesweep.prediction import CONFIG
     from framesweep.tracking import load_run
 
-    return [
-        load_trained(load_run(run_id, uri, outputs).directory, overrides) for run_id in run_ids
+    directories = [
+        Path(run_id)
+        if (Path(run_id) / CONFIG).exists()
+        else load_run(run_id, uri, outputs).directory
+        for run_id in run_ids
     ]
+    return [load_trained(directory, overrides) for directory in directories]

@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 )
 @click.option("--storage", help="hydra.sweeper.storage; without it, outputs/studies.db.")
 @click.option("--split", default="test", show_default=True, help="Split to predict.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("submission.csv"))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("submission.csv"),
+    show_default=True,
+)
 @click.option(
     "--labels",
     type=click.Choice(["id", "phone"]),
@@ -84,18 +89,19 @@ def _leaders(
     max_params: float | None,
     *,
     outputs: Path,
-    **options: Any,
+    overrides: tuple[str, ...],
+    **_: Any,
 ) -> list[TrainedRun]:
     """The trained runs of a search's leaders, the best first."""
     from framesweep.errors import ConfigError
+    from framesweep.inference import load_trained
     from framesweep.sweeps.studies import leaders, load_study, trial_directory
 
     study = load_study(study_name, storage, outputs)
     chosen: list[TrainedRun] = []
     left = float("inf") if max_params is None else max_params
     for trial in leaders(study, len(study.trials)):
-        directory = trial_directory(study, trial, outputs)
-        (run,) = load_runs([str(directory)], outputs=outputs, **options)
+        run = load_trained(trial_directory(study, trial, outputs), overrides)
         num_params = sum(parameter.numel() for parameter in run.model.parameters())
         if num_params <= left:
             click.echo(f"trial {trial.number}: {num_params:,} parameters")

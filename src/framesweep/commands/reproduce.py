@@ -41,7 +41,7 @@ def command(run_id: str, uri: str | None, outputs: Path) -> None:
         raise TrackingError(
             f"run {run_id}", f"must have the metric {name}", fix="Has it finished?"
         )
-    directory, value = run_again(before.directory, outputs)
+    directory, value = run_again(before.directory, outputs, uri)
     after = load_run(str(directory), uri, outputs)
     then, now = before.metrics[name], value
     click.echo(f"{objective}: {then!r} then, {now!r} now")

@@ -9,7 +9,13 @@ from framesweep.commands.options import tracking_options
 
 @click.command("ui", help="Compare runs in the MLflow UI, until Ctrl-C.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=5000, show_default=True, help="Port to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65_535),
+    default=5000,
+    show_default=True,
+    help="Port to listen on.",
+)
 @tracking_options
 def command(host: str, port: int, uri: str | None, outputs: Path) -> None:
     from framesweep.tracking import serve_ui

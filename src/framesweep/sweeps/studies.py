@@ -8,6 +8,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
 from optuna.trial import FrozenTrial
+from sqlalchemy.exc import SQLAlchemyError
 
 from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
@@ -43,7 +44,7 @@ def load_study(name: str, storage: str | None, outputs: Path) -> Study:
                 fix=f"There are: {', '.join(sorted(names)) or 'none'}.",
             )
         return optuna.load_study(study_name=name, storage=opened)
-    except (OptunaError, ImportError) as error:
+    except (OptunaError, SQLAlchemyError, ImportError, ValueError, OSError) as error:
         reason = str(error).strip().split("\n")[0]
         raise TrackingError(scrub(url), f"must be a storage of studies ({reason})") from None
 

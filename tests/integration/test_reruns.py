@@ -1,0 +1,27 @@
+"""Finished runs used again: trained again, and measured where they lie."""
+
+from framesweep.commands.options import load_runs
+from framesweep.reruns import run_again
+from framesweep.run import run
+from framesweep.tracking import load_run
+from integration.conftest import TINY
+
+UNTRACKED = "tracking=none"
+
+
+def test_a_run_again_is_tracked_where_it_is_asked_for(compose, hw1p2_root, tmp_path):
+    data = ["data=hw1p2", f"data.root={hw1p2_root}"]
+    tracked = [option for option in TINY if option != UNTRACKED]
+    value = run(compose(*data, *tracked, "model.widths=[8]"), tmp_path / "run")
+    uri = f"sqlite:///{tmp_path / 'other.db'}"
+    directory, again = run_again(tmp_path / "run", tmp_path / "elsewhere", uri)
+    assert again == value
+    found = load_run(str(directory), uri, tmp_path / "elsewhere")
+    assert found.metrics["best/accuracy"] == value
+
+
+def test_a_directory_needs_no_tracking(compose, hw1p2_root, tmp_path):
+    data = ["data=hw1p2", f"data.root={hw1p2_root}"]
+    run(compose(*data, *TINY, "model.widths=[8]"), tmp_path / "run")
+    (loaded,) = load_runs([str(tmp_path / "run")], None, tmp_path / "nothing", ["seed=3"])
+    assert loaded.config.seed == 3
