@@ -32,11 +32,13 @@ class SeedRuns:
     Args:
         folder: of the study; runs go to seeds/<trial>-<seed> in it.
         parent_run_id: MLflow run to nest them under.
+        uri: where to track them; None for where the trials were.
     """
 
-    def __init__(self, folder: Path, parent_run_id: str | None) -> None:
+    def __init__(self, folder: Path, parent_run_id: str | None, uri: str | None = None) -> None:
         self._folder = folder
         self._parent_run_id = parent_run_id
+        self._uri = uri
         self._table = folder / "seeds.csv"
         self._done = {(r.trial, r.seed): r for r in _read(self._table)}
 
@@ -55,6 +57,7 @@ class SeedRuns:
 
     def _train(self, trial: int, seed: int) -> SeedResult:
         config = read_config(self._folder / str(trial), [f"seed={seed}"])
+        config.tracking.uri = self._uri or config.tracking.uri
         config.tracking.run_name = f"trial {trial}, seed {seed}"
         with _nested_under(self._parent_run_id):
             value = run(config, self._folder / "seeds" / f"{trial}-{seed}", in_sweep=True)

@@ -1,7 +1,9 @@
 """Finished runs used again: trained again, and measured where they lie."""
 
 from framesweep.commands.options import load_runs
-from framesweep.reruns import run_again
+from framesweep.composition import dump, load
+from framesweep.prediction import CONFIG
+from framesweep.reruns import SeedRuns, run_again
 from framesweep.run import run
 from framesweep.tracking import load_run
 from integration.conftest import TINY
@@ -18,6 +20,19 @@ def test_a_run_again_is_tracked_where_it_is_asked_for(compose, hw1p2_root, tmp_p
     assert again == value
     found = load_run(str(directory), uri, tmp_path / "elsewhere")
     assert found.metrics["best/accuracy"] == value
+
+
+def test_seeds_are_tracked_where_it_is_asked_for(compose, hw1p2_root, tmp_path):
+    data = ["data=hw1p2", f"data.root={hw1p2_root}"]
+    run(compose(*data, *TINY, "model.widths=[8]"), tmp_path / "study" / "0")
+    tracked = load((tmp_path / "study" / "0" / CONFIG).read_text(), [], "")
+    tracked.tracking.backend = "mlflow"
+    (tmp_path / "study" / "0" / CONFIG).write_text(dump(tracked))
+    uri = f"sqlite:///{tmp_path / 'other.db'}"
+    (value,) = SeedRuns(tmp_path / "study", None, uri).values(0, [1])
+    found = load_run(str(tmp_path / "study" / "seeds" / "0-1"), uri, tmp_path)
+    assert found.metrics["best/accuracy"] == value
+    assert SeedRuns(tmp_path / "study", None).values(0, [1]) == [value]
 
 
 def test_a_directory_needs_no_tracking(compose, hw1p2_root, tmp_path):

@@ -238,6 +238,32 @@ def test_a_measured_point_is_not_run_again(app):
         assert values.setdefault(trial.params["x"], trial.value) == trial.value
 
 
+def test_a_point_that_cannot_be_composed_stands_in_nobodys_way(app):
+    search = ["kind=choice(plain,'a,b',heavy)", "hydra/sweeper/sampler=grid", "epochs=1"]
+    for total in (1, 2, 2, 2):
+        process = app.start(*search, f"hydra.sweeper.n_trials={total}")
+        process.communicate(timeout=SECONDS)
+    assert app.states() == {"COMPLETE": 2, "FAIL": 1}
+    failed = next(trial for trial in app.study().trials if trial.state.name == "FAIL")
+    assert failed.params == {"kind": "a,b"}
+    assert failed.user_attrs["failure_reason"] == "config"
+
+
+@pytest.mark.parametrize("name", ["тест", "1.10"])
+def test_a_study_may_have_any_name(app, name):
+    search = ["x=interval(0.0,1.0)", f"hydra.sweeper.study_name='{name}'", "epochs=1"]
+    app.run(*search, "hydra.sweeper.n_trials=1")
+    assert (app.folder / "outputs" / "sweeps" / name / "0" / "ends.log").exists()
+
+
+def test_a_value_is_not_searched_whatever_its_prefix(app):
+    params = "+hydra.sweeper.params={x: 'interval(0.0,1.0)', momentum: null, epochs: 1}"
+    app.run(params, "++x=0.25", "kind=choice(plain,heavy)", "hydra.sweeper.n_trials=1")
+    (trial,) = app.study().trials
+    assert set(trial.params) == {"kind"}
+    assert trial.value == pytest.approx(1 - (0.25 - 0.3) ** 2)
+
+
 def test_children_of_one_choice_only(app):
     params = (
         "+hydra.sweeper.params={kind: 'choice(plain,heavy)', "

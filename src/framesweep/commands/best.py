@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from framesweep.commands.options import tracking_options
+from framesweep.errors import ConfigError
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -27,23 +29,47 @@ if TYPE_CHECKING:
 )
 @click.option("--storage", help="hydra.sweeper.storage; without it, outputs/studies.db.")
 @tracking_options
+@click.pass_context
 def command(
-    study_name: str, top: int, seeds: int, storage: str | None, uri: str | None, outputs: Path
+    context: click.Context,
+    study_name: str,
+    top: int,
+    seeds: int,
+    storage: str | None,
+    uri: str | None,
+    outputs: Path,
 ) -> None:
     """Print the winner of a search and the command that trains it again."""
     from framesweep.sweeps.studies import leaders, load_study
-    from framesweep.sweeps.tables import train_command
+    from framesweep.sweeps.tables import pareto_front, train_command
 
     study = load_study(study_name, storage, outputs)
-    trials = study.best_trials if len(study.directions) > 1 else leaders(study, top)
+    has_order = len(study.directions) == 1
+    if not has_order:
+        _refuse_options(context, "top", "seeds")
+    trials = leaders(study, top) if has_order else pareto_front(study)
     click.echo(_counts(study))
     for trial in trials:
         click.echo(_line(trial))
-    if len(study.directions) > 1:
+    if not has_order:
         click.echo("these make the Pareto front; each one's command is in best.yaml")
         return
-    winner = _retrained_winner(study, trials, seeds, outputs) if seeds else trials[0]
+    winner = trials[0]
+    if seeds:
+        winner = _retrained_winner(study, trials, seeds, outputs, uri)
     click.echo(f"\ntrain trial {winner.number} again:\n  {train_command(winner)}")
+
+
+def _refuse_options(context: click.Context, *names: str) -> None:
+    """Raises ConfigError for an option that was given though it needs one order of trials."""
+    for name in names:
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise ConfigError(
+                f"--{name}",
+                "needs a study of one objective",
+                found=context.params[name],
+                fix="Leave it out to see the Pareto front.",
+            )
 
 
 def _counts(study: Study) -> str:
@@ -62,7 +88,7 @@ def _line(trial: FrozenTrial) -> str:
 
 
 def _retrained_winner(
-    study: Study, trials: list[FrozenTrial], num_seeds: int, outputs: Path
+    study: Study, trials: list[FrozenTrial], num_seeds: int, outputs: Path, uri: str | None
 ) -> FrozenTrial:
     """Retrains `trials`, prints means and intervals, and gives the one with the best mean."""
     from optuna.study import StudyDirection
@@ -73,9 +99,8 @@ def _retrained_winner(
     from framesweep.sweeps.studies import trial_directory
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    runs = SeedRuns(
-        trial_directory(study, trials[0], outputs).parent, study.user_attrs.get(PARENT_ATTR)
-    )
+    folder = trial_directory(study, trials[0], outputs).parent
+    runs = SeedRuns(folder, study.user_attrs.get(PARENT_ATTR), uri)
     # Seeds that the search did not use: its own values were chosen for being good.
     seeds = range(1000, 1000 + num_seeds)
     values = {trial.number: runs.values(trial.number, seeds) for trial in trials}

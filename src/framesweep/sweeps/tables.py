@@ -38,7 +38,7 @@ def write_table(study: Study, path: Path) -> None:
 
 def write_best(study: Study, directory: Path, path: Path) -> None:
     """Writes the best trial, or the Pareto front, with the command that trains it again."""
-    best = ranked(study)[:1] if len(study.directions) == 1 else study.best_trials
+    best = ranked(study)[:1] if len(study.directions) == 1 else pareto_front(study)
     entries = [
         {
             "trial": trial.number,
@@ -56,8 +56,16 @@ def ranked(study: Study) -> list[FrozenTrial]:
     """Completed trials that were run, not repeated, the best first (by the first objective)."""
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     sign = -1 if study.directions[0] is StudyDirection.MAXIMIZE else 1
-    trained = [trial for trial in done if "duplicate_of" not in trial.user_attrs]
-    return sorted(trained, key=lambda trial: (sign * trial.values[0], trial.number))
+    return sorted(_trained(done), key=lambda trial: (sign * trial.values[0], trial.number))
+
+
+def pareto_front(study: Study) -> list[FrozenTrial]:
+    """Completed trials that were run, not repeated, and that no other beats in everything."""
+    return _trained(study.best_trials)
+
+
+def _trained(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    return [trial for trial in trials if "duplicate_of" not in trial.user_attrs]
 
 
 def best_so_far(study: Study) -> list[float]:

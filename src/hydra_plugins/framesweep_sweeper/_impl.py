@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from optuna.storages import BaseStorage
+from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.framesweep_sweeper._errors import FailedSweepError, SweepError
@@ -30,6 +32,7 @@ from hydra_plugins.framesweep_sweeper._settings import (
     Listener,
     Status,
     check,
+    check_objectives,
     custom_suggestions,
     open_listener,
     plain_dict,
@@ -64,34 +67,28 @@ def run_sweep(
         SweepError: a setting is wrong, or the command contradicts its study.
         FailedSweepError: too many trials failed, or none was completed.
     """
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     check(settings)
     space = read_space(plain_dict(settings["params"]), arguments)
     make_sampler = partial(build_sampler, settings["sampler"], space)
     total = int(min(settings["n_trials"], grid_size(make_sampler(0), space)))
-    pruner = plain_dict(settings["pruner"])
-    built_pruner = build_pruner(pruner)
-    heartbeat = settings["heartbeat"]
+    make_job = partial(prepare, space, hydra_context, config, custom_suggestions(settings))
+    pruner, heartbeat = plain_dict(settings["pruner"]), settings["heartbeat"]
     url = absolute(settings["storage"], config.hydra.runtime.cwd)
     check_driver(url)
     lock, listener = StorageLock(url), open_listener(settings["listener"])
+    check_objectives(listener, settings["direction"], config)
     with lock.held():
         storage = open_storage(url, heartbeat)
-        name = open_study(settings, storage, space, config)
-        study = optuna.load_study(study_name=name, storage=storage, pruner=built_pruner)
-        listener.on_start(study, config)
-    trial_task = TrialTask(task, url, name, pruner, heartbeat)
+        study = open_study(settings, storage, space, config)
+    trial_task = TrialTask(task, url, study.study_name, pruner, heartbeat)
+    pool = open_pool(settings["n_jobs"], hydra_context, trial_task, config)
     ledger = Ledger(study, storage, lock, make_sampler, settings["retries"], heartbeat)
-    progress = open_progress()
-    sweep = Sweep(
-        ledger,
-        open_pool(settings["n_jobs"], hydra_context, trial_task, config),
-        Heart(storage, heartbeat),
-        progress,
-        _rules(settings, total),
-        prepare=partial(prepare, space, hydra_context, config, custom_suggestions(settings)),
-        on_trial_end=partial(unless_broken, listener.on_trial_end, study),
-    )
+    # What can fail has been made: whoever is told of the start is told of the end.
+    with lock.held():
+        listener.on_start(study, config)
+    progress, heart = open_progress(), Heart(storage, heartbeat)
+    told = partial(unless_broken, listener.on_trial_end, study)
+    sweep = Sweep(ledger, pool, heart, progress, _rules(settings, total), make_job, told)
     return _follow(sweep, ledger, listener, progress, total, config)
 
 
@@ -127,8 +124,9 @@ def _follow(
 
 def open_study(
     settings: dict[str, Any], storage: BaseStorage, space: SearchSpace, config: DictConfig
-) -> str:
+) -> Study:
     """Finds or makes the study, and gives its name to the config of every job."""
+    pruner = build_pruner(plain_dict(settings["pruner"]))
     directions = read_directions(settings["direction"])
     identity = identify(space, directions, list(settings["free_overrides"]))
     given = settings["study_name"]
@@ -138,10 +136,11 @@ def open_study(
         hint = f"{_key_of_new(config)}=true or another hydra.sweeper.study_name begins afresh"
         raise SweepError(f"{error}\n{hint}") from None
     begin(storage, name, identity)
+    quoted = QuotedString(name, Quote.single).with_quotes()
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.sweeper.study_name = name
-        config.hydra.overrides.hydra.append(f"hydra.sweeper.study_name={name}")
-    return name
+        config.hydra.overrides.hydra.append(f"hydra.sweeper.study_name={quoted}")
+    return optuna.load_study(study_name=name, storage=storage, pruner=pruner)
 
 
 def _key_of_new(config: DictConfig) -> str:

@@ -9,6 +9,8 @@ from omegaconf import OmegaConf
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from hydra_plugins.framesweep_sweeper import _record
+
 RESULTS = "optimization_results.yaml"
 
 
@@ -63,7 +65,7 @@ def leaders(study: Study, trials: list[FrozenTrial]) -> list[FrozenTrial]:
     if not done:
         return []
     if len(study.directions) > 1:
-        return study.best_trials
+        return [t for t in study.best_trials if _record.DUPLICATE_OF not in t.user_attrs]
     sign = -1 if study.direction is StudyDirection.MAXIMIZE else 1
     return [min(done, key=lambda t: (sign * (t.value or 0.0), t.number))]
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Literal, Protocol, cast
 
+from hydra.errors import HydraException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from optuna.study import Study
@@ -59,9 +60,16 @@ def custom_suggestions(settings: dict[str, Any]) -> Callable[[DictConfig, Any], 
     target = settings["custom_search_space"]
     if not target:
         return None
-    function: Callable[[DictConfig, Any], Any] = instantiate(
-        {"_target_": target, "_partial_": True}, _execution_whitelist_=target
-    )
+    try:
+        function: Callable[[DictConfig, Any], Any] = instantiate(
+            {"_target_": target, "_partial_": True}, _execution_whitelist_=target
+        )
+    except HydraException as error:
+        reason = " ".join(str(error.__cause__ or error).split())
+        raise SweepError(
+            "hydra.sweeper.custom_search_space: must be the dotted path of a function "
+            f"({reason}); found {target}"
+        ) from error
     return function
 
 
@@ -69,7 +77,10 @@ Status = Literal["FINISHED", "KILLED", "FAILED"]
 
 
 class Listener(Protocol):
-    """Follows a sweep from the sweeper's process; built from `hydra.sweeper.listener`."""
+    """Follows a sweep from the sweeper's process; built from `hydra.sweeper.listener`.
+
+    One that knows the objectives' names may also have `objectives(config)`, which gives them.
+    """
 
     def on_start(self, study: Study, config: Any) -> None:
         """Before the first trial; what it raises ends the sweep."""
@@ -94,6 +105,19 @@ def open_listener(config: DictConfig | None) -> Listener:
         return _Silent()
     listener: Listener = instantiate(config, _execution_whitelist_=config._target_)
     return listener
+
+
+def check_objectives(listener: Listener, direction: Any, config: DictConfig) -> None:
+    """Raises SweepError where the listener names more objectives than directions, or fewer."""
+    name_objectives = getattr(listener, "objectives", None)
+    if name_objectives is None:
+        return
+    names, directions = name_objectives(config), read_directions(direction)
+    if len(names) != len(directions):
+        raise SweepError(
+            f"hydra.sweeper.direction: must be one for each objective ({', '.join(names)}); "
+            f"found {', '.join(directions)}. Give {len(names)}"
+        )
 
 
 def unless_broken(notify: Callable[..., None], *args: Any) -> None:

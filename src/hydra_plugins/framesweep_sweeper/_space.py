@@ -92,36 +92,35 @@ def read_space(params: Mapping[str, Any] | None, arguments: list[str]) -> Search
     Raises:
         SweepError: a sweep or a condition that cannot be understood.
     """
-    dimensions: dict[str, Dimension] = {}
-    for key, entry in (params or {}).items():
-        dimensions[key] = _read_entry(str(key), entry)
-    fixed: dict[str, str] = {}
+    named = {str(key): entry for key, entry in (params or {}).items()}
+    entries = {_slot(key): _read_entry(key, entry) for key, entry in named.items()}
     deletions = []
     for override in _parse(arguments, "command line"):
+        slot = _slot(override.get_key_element())
+        entries.pop(slot, None)
         if override.is_delete():
             deletions.append(str(override.input_line))
-            continue
-        dimension = _dimension(override)
-        dimensions.pop(dimension.key, None)
-        fixed.pop(dimension.key, None)
-        if dimension.distribution is None:
-            fixed[dimension.key] = dimension.value
         else:
-            dimensions[dimension.key] = dimension
-    for key in [k for k, d in dimensions.items() if not (d.distribution or d.conditions)]:
-        fixed.setdefault(key, dimensions.pop(key).value)
+            entries[slot] = _dimension(override)
+    dimensions = [d for d in entries.values() if d.distribution or d.conditions]
+    fixed = {d.key: d.value for d in entries.values() if d not in dimensions}
     return SearchSpace(tuple(_parents_first(dimensions)), fixed, tuple(deletions))
+
+
+def _slot(key: str) -> str:
+    """What an override sets: of `key`, `+key`, `++key` and `~key` only the last can count."""
+    return key.lstrip("+~")
 
 
 def _read_entry(key: str, entry: Any) -> Dimension:
     if not isinstance(entry, Mapping):
-        return _dimension(*_parse([f"{key}={entry}"], f"{PARAMS}.{key}"))
+        return _dimension(*_parse([f"{key}={_text(entry)}"], f"{PARAMS}.{key}"))
     if set(entry) != {"when", "space"}:
         raise SweepError(
             f"{PARAMS}.{key}: must be a sweep, or have the keys `when` and `space`; "
             f"found the keys {sorted(map(str, entry))}"
         )
-    plain = _dimension(*_parse([f"{key}={entry['space']}"], f"{PARAMS}.{key}"))
+    plain = _dimension(*_parse([f"{key}={_text(entry['space'])}"], f"{PARAMS}.{key}"))
     when = entry["when"]
     clauses = [when] if isinstance(when, str) else list(when)
     conditions = tuple(_read_condition(key, str(clause)) for clause in clauses)
@@ -138,11 +137,27 @@ def _read_condition(key: str, clause: str) -> Condition:
     return Condition(parent.strip(), names)
 
 
+def _text(entry: Any) -> str:
+    return "null" if entry is None else str(entry)
+
+
 def _parse(arguments: list[str], where: str) -> list[Override]:
-    try:
-        return OverridesParser.create().parse_overrides(arguments)
-    except HydraException as error:
-        raise SweepError(f"{where}: {str(error).splitlines()[0]}") from None
+    parser = OverridesParser.create()
+    overrides = []
+    for argument in arguments:
+        try:
+            overrides += parser.parse_overrides([argument])
+        except HydraException as error:
+            raise SweepError(f"{where}: {_reason(error)}; found {argument!r}") from None
+    return overrides
+
+
+def _reason(error: HydraException) -> str:
+    """What Hydra has against an override, without the lines that repeat or underline it."""
+    first, *others = str(error).splitlines()
+    told = [line for line in others if line.strip(" ^")]
+    told = [line for line in told if not line.startswith(("Error parsing", "See http"))]
+    return " ".join(told) or first
 
 
 def _dimension(override: Override) -> Dimension:
@@ -156,19 +171,19 @@ def _dimension(override: Override) -> Dimension:
     return Dimension(key, None, str(value))
 
 
-def _parents_first(dimensions: dict[str, Dimension]) -> Iterable[Dimension]:
+def _parents_first(dimensions: list[Dimension]) -> Iterable[Dimension]:
     ordered: dict[str, Dimension] = {}
 
     def visit(dimension: Dimension, below: tuple[str, ...]) -> None:
         if dimension.key in below:
             raise SweepError(f"{PARAMS}: conditions run in a circle: {' -> '.join(below)}")
         for condition in dimension.conditions:
-            for parent in dimensions.values():
+            for parent in dimensions:
                 if _bare(parent.key) == _bare(condition.key):
                     visit(parent, (*below, dimension.key))
         ordered.setdefault(dimension.key, dimension)
 
-    for dimension in dimensions.values():
+    for dimension in dimensions:
         visit(dimension, ())
     return ordered.values()
 
@@ -210,4 +225,4 @@ def _bare(key: str) -> str:
 
 def _plain(value: Any) -> str:
     text = str(value).strip().strip("'\"")
-    return text.lower() if text in ("True", "False", "None") else text
+    return {"True": "true", "False": "false", "None": "null"}.get(text, text)

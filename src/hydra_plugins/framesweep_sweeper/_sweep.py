@@ -128,16 +128,23 @@ class Sweep:
         return claim
 
     def _job(self, claim: Claim) -> Job | None:
-        """The job of `claim`; None where its config cannot be composed, though others can."""
+        """The job of `claim`; None where its config cannot be composed, though others can.
+
+        What cannot be composed counts as failed, so that it is not claimed first for ever.
+        """
         try:
             return self._prepare(claim)
         except Exception as error:
-            if not self._seconds and not any(self._slots):
-                self._close(claim, Outcome(_record.INTERRUPTED), 0.0)
-                raise
             reason, message = _failures.CONFIG, _failures.message_of(error)
             self._close(claim, Outcome(_record.FAILED, reason=reason, message=message), 0.0)
+            if not any(self._slots) and not self._has_ended():
+                raise
             return None
+
+    def _has_ended(self) -> bool:
+        """Whether any trial of the study has come to a result."""
+        counts = self._ledger.counts()
+        return any(counts[state] for state in ENDED)
 
     def _settle_duplicates(self) -> None:
         """Gives parked trials the result of the trial they repeat, once that has ended."""

@@ -11,6 +11,7 @@ from framesweep.sweeps.plots import write_plots
 from framesweep.sweeps.studies import leaders, load_study, trial_directory
 from framesweep.sweeps.tables import (
     best_so_far,
+    pareto_front,
     ranked,
     train_command,
     write_best,
@@ -54,6 +55,7 @@ def front():
     study = optuna.create_study(study_name="p", directions=["maximize", "minimize"])
     pairs = ([0.5, 10.0], [0.8, 30.0], [0.7, 40.0])
     study.add_trials(trial(TrialState.COMPLETE, v, i / 10) for i, v in enumerate(pairs))
+    study.add_trial(trial(TrialState.COMPLETE, [0.8, 30.0], 0.1, duplicate_of=1))
     return study
 
 
@@ -71,6 +73,10 @@ def test_table_has_a_line_a_trial(study, tmp_path):
 def test_ranking_leaves_repeated_points_out(study):
     assert [t.number for t in ranked(study)] == [2, 5, 0]
     assert [t.number for t in leaders(study, 2)] == [2, 5]
+
+
+def test_front_leaves_repeated_points_out(front):
+    assert [t.number for t in pareto_front(front)] == [0, 1]
 
 
 def test_best_value_grows(study):

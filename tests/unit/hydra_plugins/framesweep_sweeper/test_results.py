@@ -49,6 +49,8 @@ def test_results_are_those_of_the_stock_sweeper(tmp_path):
         trial(TrialState.COMPLETE, [0.5, 7.0]),
         directions=("maximize", "minimize"),
     )
+    copy = trial(TrialState.COMPLETE, [1.0, 5.0], duplicate_of=0)
+    front.add_trial(copy)
     write_results(front, path)
     solutions = yaml.safe_load(path.read_text())["solutions"]
     assert [s["values"] for s in solutions] == [[1.0, 5.0], [2.0, 6.0]]

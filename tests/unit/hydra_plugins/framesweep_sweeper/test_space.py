@@ -29,6 +29,36 @@ def test_command_line_goes_before_the_config():
     assert space.fixed == {"a": "3"}
 
 
+@pytest.mark.parametrize("given", ["++a=0.1", "+a=0.1", "a=0.1"])
+def test_a_value_takes_the_place_of_a_search_however_it_is_set(given):
+    for params, arguments in (({"a": "interval(0,1)"}, []), ({}, ["a=interval(0,1)"])):
+        space = read_space(params, [*arguments, given])
+        assert not space.searched
+        assert suggested(space, {}) == [given]
+
+
+def test_a_search_takes_the_place_of_a_value_however_it_is_set():
+    space = read_space({"a": 3}, ["+a=4", "++a=choice(1,2)"])
+    assert suggested(space, {"++a": 2}) == ["++a=2"]
+
+
+def test_a_key_that_is_deleted_is_not_searched():
+    space = read_space({"a": "interval(0,1)", "b": 1}, ["~a", "~b"])
+    assert not space.searched
+    assert suggested(space, {}) == ["~a", "~b"]
+
+
+def test_a_group_in_two_packages_is_two_keys():
+    space = read_space({"db@old": "choice(x,y)"}, ["db@new=x"])
+    assert suggested(space, {"db@old": "y"}) == ["db@old=y", "db@new=x"]
+
+
+def test_null_is_a_value():
+    params = {"a": None, "b": {"when": "a=null", "space": None}, "c": "choice(1,2)"}
+    space = read_space(params | {"d": {"when": "e=null", "space": True}}, [])
+    assert suggested(space, {"c": 1}) == ["b=null", "c=1", "d=True", "a=null"]
+
+
 @given(st.integers(-50, 50), st.integers(1, 40), st.integers(1, 7))
 def test_range_means_what_a_grid_means_by_it(start, length, step):
     stop = start + length
@@ -93,6 +123,8 @@ def test_list_choices_and_deletions_pass_through():
         ({"a": "interval(2.0,1.0)"}, [], "a: "),
         ({"a": "tag(log, interval(0.0,1.0))"}, [], "a: "),
         ({"a": "choice(1,"}, [], "hydra.sweeper.params.a"),
+        ({"a": "choice(null,5)"}, [], "NoneType is incompatible"),
+        ({"a": "choice(1,\n2"}, [], "hydra.sweeper.params.a"),
         ({}, ["a=choice(1,"], "command line"),
         ({"a": {"when": "b=1"}}, [], "`when` and `space`"),
         ({"a": {"when": "b", "space": "choice(1,2)"}}, [], "key=value"),
