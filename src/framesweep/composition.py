@@ -16,6 +16,9 @@ from framesweep.errors import ConfigError
 
 _BAD_YAML = (OmegaConfBaseException, YAMLError, KeyError, AttributeError, ValueError)
 
+CONFIG = "config.yaml"
+"""A run's config in its directory, and beside its weights."""
+
 PROCESS_ID = secrets.token_hex(3)
 """Tells runs apart that start in the same second."""
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from framesweep.checkpoint import load_weights
-from framesweep.composition import load
+from framesweep.composition import CONFIG, load
 from framesweep.config import RunConfig
 from framesweep.data.corpus import Array
 from framesweep.data.store import FrameStore
@@ -24,7 +24,7 @@ from framesweep.evaluation import (
 )
 from framesweep.experiment import open_frame_store
 from framesweep.hardware import Hardware, resolve
-from framesweep.prediction import CONFIG, WEIGHTS, build_network
+from framesweep.prediction import WEIGHTS, build_network
 from framesweep.smoothing import tuned_smoother
 
 SMALLEST = 1e-30

@@ -4,13 +4,13 @@ import logging
 from pathlib import Path
 
 from framesweep.checkpoint import BEST, FOLDER
-from framesweep.composition import dump, flatten
+from framesweep.composition import CONFIG, dump, flatten
 from framesweep.config import TdnnConfig
 from framesweep.evaluation import Evaluation
 from framesweep.experiment import Experiment
 from framesweep.files import write_text
 from framesweep.memory import allowed_bytes
-from framesweep.prediction import CONFIG, WEIGHTS, write_side
+from framesweep.prediction import WEIGHTS, write_side
 from framesweep.tally import Progress
 from framesweep.tracking import Tracker
 

@@ -21,7 +21,7 @@ from framesweep.files import write_text
 from framesweep.model import build_model
 from framesweep.phones import PhoneSet
 
-WEIGHTS, CONFIG, SIDE = "model.safetensors", "config.yaml", "predictor.json"
+WEIGHTS, SIDE = "model.safetensors", "predictor.json"
 
 
 def write_side(directory: Path, store: FrameStore) -> None:

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from framesweep.composition import PROCESS_ID, load
+from framesweep.composition import CONFIG, PROCESS_ID, load
 from framesweep.config import RunConfig
 from framesweep.errors import CheckpointError
 from framesweep.files import atomic_file
-from framesweep.prediction import CONFIG
 from framesweep.run import run
 from framesweep.sweeps.membership import PARENT_VARIABLE
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from framesweep.checkpoint import BEST, FOLDER, Checkpoints, load_weights
-from framesweep.composition import dump, load
+from framesweep.composition import CONFIG, dump, load
 from framesweep.config import RunConfig
 from framesweep.console import EpochBar, log_epoch
 from framesweep.distributed import Ranks
@@ -28,7 +28,6 @@ from framesweep.logbook import (
     log_summary,
     write_results,
 )
-from framesweep.prediction import CONFIG
 from framesweep.rules import check, is_of_fixed_length
 from framesweep.signals import StopRequest, stop_request
 from framesweep.sweeps.membership import find_membership

@@ -31,6 +31,15 @@ import pytest
         (["data=hw1p2", "data.root=/nowhere"], "data.root: must be a folder that exists"),
         (["resume=nope"], "must exist"),
         (
+            [
+                "-m",
+                "sweep=bare",
+                "seed=range(0,9)",
+                "hydra.sweeper.direction=[minimize,maximize]",
+            ],
+            "hydra.sweeper.direction: must be one for each objective (dev/accuracy); found",
+        ),
+        (
             ["-m", "sweep=bare", "hydra.sweeper.study_name=../out"],
             "hydra.sweeper.study_name: names a directory",
         ),

@@ -1,8 +1,7 @@
 """Finished runs used again: trained again, and measured where they lie."""
 
 from framesweep.commands.options import load_runs
-from framesweep.composition import dump, load
-from framesweep.prediction import CONFIG
+from framesweep.composition import CONFIG, dump, load
 from framesweep.reruns import SeedRuns, run_again
 from framesweep.run import run
 from framesweep.tracking import load_run

@@ -105,15 +105,17 @@ def test_what_a_dead_run_left_can_be_sent_later(tracked_outputs, tmp_path):
     """As if the run had begun and ended while its server was away."""
     directory = tracked_outputs / "runs" / "today" / "0"
     (directory / "tracking").mkdir(parents=True)
+    uri = store.tracking_uri(None, tracked_outputs)
     records = [
-        {"kind": "start", "key": "k", "name": "late", "tags": {"a": "b"}, "time": 1000},
+        {"kind": "start", "key": "k", "name": "late", "tags": {"a": "b"}, "time": 1000}
+        | {"uri": uri, "experiment": "framesweep", "outputs": str(tracked_outputs)},
         {"kind": "metrics", "step": 1, "metrics": {"dev/loss": 1.0}, "time": 2000},
         {"kind": "status", "status": "KILLED", "time": 3000},
     ]
     text = "".join(json.dumps(record) + "\n" for record in records)
     (directory / "tracking" / "outbox.jsonl").write_text(text)
     assert waiting(tracked_outputs) == [directory]
-    assert sync(TrackingConfig(), tracked_outputs, directory, 60) == 0
+    sync(directory, tracked_outputs, 60)
     assert waiting(tracked_outputs) == []
     (run,) = _client(tracked_outputs).search_runs(["1"])
     assert (run.info.run_name, run.info.status) == ("late", "KILLED")

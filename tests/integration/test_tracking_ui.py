@@ -136,7 +136,7 @@ def test_a_run_outlives_its_server_and_all_arrives_in_order_once(tmp_path, monke
     assert waiting(outputs) == [directory]
     server = Ui(served, port)
     try:
-        assert sync(config, outputs, directory, 60) == 0
+        sync(directory, outputs, 60)
         history = metric_history(run_id, "dev/loss", config.uri, outputs)
         assert history == {1: 1.0, 2: 0.5, 3: 1 / 3, 4: 0.25}
         assert load_run(run_id, config.uri, outputs).status == "FINISHED"
@@ -158,7 +158,7 @@ def test_a_run_that_never_saw_its_server_is_sent_whole(tmp_path, monkeypatch):
         tracker.log_epoch(1, {"dev/loss": 1.0})
     server = Ui(served, port)
     try:
-        assert sync(config, outputs, directory, 60) == 0
+        sync(directory, outputs, 60)
         run = load_run(str(directory), config.uri, outputs)
         assert (run.name, run.status) == ("late", "FINISHED")
         assert (run.params, run.metrics) == ({"seed": "1"}, {"dev/loss": 1.0})

@@ -51,8 +51,8 @@ def load_runs(
     Raises:
         TrackingError: an id is not there.
     """
+    from framesweep.composition import CONFIG
     from framesweep.inference import load_trained
-    from framesweep.prediction import CONFIG
     from framesweep.tracking import load_run
 
     directories = [

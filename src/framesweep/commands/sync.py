@@ -1,12 +1,12 @@
 """framesweep sync: send what could not be sent while tracking was away."""
 
+import sys
 from pathlib import Path
 
 import click
 
 from framesweep.commands.options import tracking_options
-from framesweep.config import TrackingConfig
-from framesweep.errors import TrackingError
+from framesweep.errors import UserError
 
 SECONDS = 60.0
 
@@ -15,16 +15,22 @@ SECONDS = 60.0
 @click.argument(
     "directories", nargs=-1, type=click.Path(path_type=Path, exists=True, file_okay=False)
 )
-@click.option("--experiment", default="framesweep", show_default=True, help="Its name.")
+@click.option("--experiment", help="Its name; without it, as the run was configured.")
 @tracking_options
 def command(
-    directories: tuple[Path, ...], uri: str | None, experiment: str, outputs: Path
+    directories: tuple[Path, ...], uri: str | None, experiment: str | None, outputs: Path
 ) -> None:
-    from framesweep.tracking import sync, waiting
+    from framesweep.tracking import AwayError, sync, waiting
 
-    config = TrackingConfig(uri=uri, experiment=experiment)
+    code = 0
     for directory in directories or waiting(outputs):
-        left = sync(config, outputs, directory, SECONDS)
-        if left:
-            raise TrackingError(directory, f"{left} records still wait", fix="Try again later.")
-        click.echo(f"{directory}: sent")
+        try:
+            sync(directory, outputs, SECONDS, uri=uri, experiment=experiment)
+        except AwayError:
+            raise  # the others would wait as long
+        except UserError as error:
+            click.echo(f"error: {error}", err=True)
+            code = error.exit_code
+        else:
+            click.echo(f"{directory}: sent")
+    sys.exit(code)

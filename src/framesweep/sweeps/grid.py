@@ -12,7 +12,7 @@ from framesweep.composition import to_run_config
 from framesweep.credentials import scrub
 from framesweep.errors import Interrupted
 from framesweep.files import write_text
-from framesweep.sweeps.membership import PARENT_VARIABLE, SWEPT_VARIABLE
+from framesweep.sweeps.membership import PARENT_VARIABLE, SWEPT_VARIABLE, bare_key
 from framesweep.tracking import Tracker, open_tracker
 
 SEARCHES = ("framesweep",)
@@ -63,10 +63,10 @@ def _scrub_file(path: Path) -> None:
 
 
 def swept_overrides(overrides: list[str]) -> dict[str, str]:
-    """Those of a command line's overrides that are swept: key -> what it is swept over."""
+    """Those of a command line's overrides that are swept: bare key -> what it is swept over."""
     parsed = OverridesParser.create().parse_overrides(overrides)
     return {
-        o.get_key_element(): str(o.input_line).partition("=")[2]
+        bare_key(o.get_key_element()): str(o.input_line).partition("=")[2]
         for o in parsed
         if o.is_sweep_override()
     }

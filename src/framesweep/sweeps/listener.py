@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+import uuid
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,11 @@ from filelock import FileLock, Timeout
 from omegaconf import DictConfig
 
 from framesweep.composition import to_run_config
+from framesweep.config import RunConfig
+from framesweep.errors import ConfigError
+from framesweep.files import write_text
 from framesweep.sweeps.grid import without_hydra
-from framesweep.sweeps.membership import PARENT_ATTR
+from framesweep.sweeps.membership import PARENT_ATTR, bare_key
 from framesweep.tracking import Status, Tracker, open_tracker
 
 if TYPE_CHECKING:
@@ -24,6 +28,9 @@ log = logging.getLogger(__name__)
 
 REST = 10.0
 """Files are refreshed again only after so many times the time that it took."""
+
+UID_ATTR, UID_FILE = "uid", ".study"
+"""Attribute of a study, and file in its folder with the same: a name may come again."""
 
 
 class SweepListener:
@@ -36,11 +43,17 @@ class SweepListener:
         self._tracker: Tracker | None = None
         self._refresher: _Refresher | None = None
 
+    def objectives(self, config: DictConfig) -> list[str]:
+        """Names of what is optimised, one for each direction of the study."""
+        return _objectives(to_run_config(without_hydra(config)))
+
     def on_start(self, study: "Study", config: DictConfig) -> None:
         """Opens the parent, made once a study, before any trial needs it."""
         self._config = to_run_config(without_hydra(config))
         self._directory = Path(config.hydra.sweep.dir).absolute()
         self._directory.mkdir(parents=True, exist_ok=True)
+        with FileLock(self._directory / f"{UID_FILE}.lock"):
+            claim_folder(study, self._directory)
         self._lock = FileLock(self._directory / ".parent.lock", timeout=0)
         self._open(study)
 
@@ -60,35 +73,41 @@ class SweepListener:
             self._lock.release()
 
     def _open(self, study: "Study") -> None:
-        if self._tracker is not None:
-            return
-        try:
-            self._lock.acquire()
-        except Timeout:
-            return
+        """Opens the parent where nobody holds it, and keeps its id once that is known."""
+        if self._tracker is None:
+            try:
+                self._lock.acquire()
+            except Timeout:
+                return
+            self._tracker = self._open_parent(study)
+            self._refresher = _Refresher(study, self._directory, self._tracker)
+        run_id = self._tracker.run_id
+        if run_id is not None and study.user_attrs.get(PARENT_ATTR) != run_id:
+            study.set_user_attr(PARENT_ATTR, run_id)
+
+    def _open_parent(self, study: "Study") -> Tracker:
         config = self._config
         if study.metric_names is None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # that naming metrics is experimental
-                study.set_metric_names([config.objective, *config.further_objectives])
-        self._tracker = open_tracker(
+                study.set_metric_names(_objectives(config))
+        tracker = open_tracker(
             replace(config.tracking, run_name=study.study_name),
             Path(config.outputs),
             self._directory,
             run_id=study.user_attrs.get(PARENT_ATTR),
             tags={"study": study.study_name, "sweep": "search"},
+            replace_lost=True,
         )
-        run_id = self._tracker.run_id
-        if run_id is not None and study.user_attrs.get(PARENT_ATTR) != run_id:
-            study.set_user_attr(PARENT_ATTR, run_id)
-        self._tracker.log_params(
+        space, fixed = study.user_attrs["search_space"], study.user_attrs["fixed_overrides"]
+        tracker.log_params(
             {
                 "objective": config.objective,
-                **{f"search/{k}": v for k, v in study.user_attrs["search_space"].items()},
-                **study.user_attrs["fixed_overrides"],
+                **{f"search/{bare_key(key)}": value for key, value in space.items()},
+                **{bare_key(key): value for key, value in fixed.items()},
             }
         )
-        self._refresher = _Refresher(study, self._directory, self._tracker)
+        return tracker
 
     def _tag_failure(self, study: "Study", trial: "FrozenTrial") -> None:
         """Gives the failed trial's run, also one that was killed, its state and reason."""
@@ -106,6 +125,43 @@ class SweepListener:
             },
         )
         tracker.finish("FAILED")
+
+
+def _objectives(config: RunConfig) -> list[str]:
+    return [config.objective, *config.further_objectives]
+
+
+def claim_folder(study: "Study", folder: Path) -> None:
+    """Marks `folder` as the study's; to be called by one process at a time.
+
+    Raises:
+        ConfigError: it is of another study, as one that was deleted, or is kept elsewhere.
+    """
+    path = folder / UID_FILE
+    uid = study.user_attrs.get(UID_ATTR)
+    if path.exists():
+        is_own = path.read_text(encoding="utf-8") == uid
+    else:
+        # A study with trials was begun before there were marks.
+        is_own = bool(study.get_trials(deepcopy=False)) or not _is_used(folder)
+    if not is_own:
+        raise ConfigError(
+            "hydra.sweep.dir",
+            f"must not be the folder of another study named {study.study_name}",
+            found=str(folder),
+            fix="Move that folder away, or choose another hydra.sweeper.study_name.",
+        )
+    if not path.exists():
+        # First in the study: a process that is killed in between leaves no stranger's folder.
+        if uid is None:
+            uid = uuid.uuid4().hex
+            study.set_user_attr(UID_ATTR, uid)
+        write_text(path, uid)
+
+
+def _is_used(folder: Path) -> bool:
+    """Whether anything but locks lies there."""
+    return any(not path.name.startswith(".") for path in folder.iterdir())
 
 
 class _Refresher:

@@ -16,6 +16,11 @@ HEAD = "_swept/"
 """Prefix with which swept params come before all others, whose names begin in lower case."""
 
 
+def bare_key(key: str) -> str:
+    """A key as the config has it: without an override's `+`, `~`, `@package` and value."""
+    return key.lstrip("+~").partition("=")[0].partition("@")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Membership:
     """A run's place in a sweep; empty outside of one.
@@ -55,7 +60,7 @@ def _of_trial(trial: CurrentTrial) -> Membership:
         "trial": str(trial.number),
         "attempt": str(trial.attempt),
     }
-    swept = trial.params
+    swept = {bare_key(key): value for key, value in trial.params.items()}
     name = _name(f"trial {trial.number}: ", swept)
     return Membership(trial.study_attr(PARENT_ATTR), name, tags, swept)
 
@@ -74,4 +79,4 @@ def _task_overrides() -> dict[str, str]:
     from hydra.core.hydra_config import HydraConfig
 
     pairs = (override.partition("=") for override in HydraConfig.get().overrides.task)
-    return {key: value for key, _, value in pairs}
+    return {bare_key(key): value for key, _, value in pairs}

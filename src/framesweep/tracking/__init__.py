@@ -4,17 +4,24 @@ What a run logs goes into an outbox on disk and from there, in a thread, to MLfl
 neither waits for it nor fails with it.
 """
 
+import logging
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from framesweep.config import TrackingConfig
 from framesweep.tracking.base import Status, Tracker
-from framesweep.tracking.lookup import RunInfo, children, load_run, metric_history
+from framesweep.tracking.courier import LostRunError
+from framesweep.tracking.lookup import AwayError, RunInfo, children, load_run, metric_history
 from framesweep.tracking.sync import sync, waiting
-from framesweep.tracking.tracker import MlflowTracker
+from framesweep.tracking.tracker import FOLDER, MlflowTracker
 from framesweep.tracking.ui import serve_ui, ui_command
 
+log = logging.getLogger(__name__)
+
 __all__ = [
+    "AwayError",
+    "LostRunError",
     "MlflowTracker",
     "RunInfo",
     "Status",
@@ -38,6 +45,7 @@ def open_tracker(
     run_id: str | None = None,
     parent_run_id: str | None = None,
     tags: Mapping[str, str] | None = None,
+    replace_lost: bool = False,
 ) -> Tracker:
     """Tracks the run in `directory`: the one that was begun there, or else a new one.
 
@@ -52,19 +60,39 @@ def open_tracker(
         run_id: goes on with this run, wherever it was begun.
         parent_run_id: run that the new one is nested under.
         tags: further tags, beside those of the config.
+        replace_lost: begins a new run where the one that was begun is gone.
 
     Raises:
         ConfigError: MLflow keeps no runs behind `tracking.uri`.
+        LostRunError: the run that was begun is gone.
         TrackingError: the run cannot be opened, now or later.
     """
     if config.backend == "none":
         return Tracker()
-    tracker = MlflowTracker(config, outputs, directory)
     all_tags = {**config.tags, **(tags or {})}
+    try:
+        return _open(config, outputs, directory, run_id, parent_run_id, all_tags)
+    except LostRunError as error:
+        if not replace_lost:
+            raise
+        log.warning("%s: %s; a new one takes its place", error.where, error.rule)
+    shutil.rmtree(directory / FOLDER)
+    return _open(config, outputs, directory, None, parent_run_id, all_tags)
+
+
+def _open(
+    config: TrackingConfig,
+    outputs: Path,
+    directory: Path,
+    run_id: str | None,
+    parent_run_id: str | None,
+    tags: Mapping[str, str],
+) -> Tracker:
+    tracker = MlflowTracker(config, outputs, directory)
     resumed = tracker.resume(run_id)
     if not resumed:
-        tracker.start(config.run_name, all_tags, parent_run_id)
+        tracker.start(config.run_name, tags, parent_run_id)
     tracker.wait_open()
     if resumed:
-        tracker.log_tags(all_tags)
+        tracker.log_tags(tags)
     return tracker

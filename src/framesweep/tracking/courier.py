@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 from framesweep.credentials import scrub
+from framesweep.errors import TrackingError
 from framesweep.tracking.outbox import Outbox, Record
 
 log = logging.getLogger(__name__)
@@ -14,21 +15,28 @@ log = logging.getLogger(__name__)
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds between two attempts: the first pause, doubled each time up to the longest."""
 
+REFUSED = "refused.jsonl"
+"""Where refused records lie, beside the outbox."""
 
 OPENING = ("start", "resume")
 """Kinds of the records that say which run the following ones are of."""
 
 
+class LostRunError(TrackingError):
+    """Tracking does not have the run, or no more."""
+
+
 class Courier:
     """Delivers an outbox from a thread of its own; no error of it ever reaches training.
 
-    `attempted` is set when a run has been opened, or could not be; `opening_error` is what was
-    said to that where it cannot be opened later either.
+    `attempted` is set when a run has been opened, or could not be; `run_error` is what was said
+    where the run cannot be had, now or later: all records then stay in the outbox.
+    `num_refused` records were put aside in `refused.jsonl`, each with its reason.
 
     Args:
         deliver: sends one record. An OSError other than a missing file means that it should
-            be tried again; a record that fails in any other way is put aside in
-            `refused.jsonl` with its reason.
+            be tried again; LostRunError, or any other error of an opening record, that the run
+            cannot be had; any other error that the record is refused.
     """
 
     def __init__(self, outbox: Outbox, deliver: Callable[[Record], None]) -> None:
@@ -36,8 +44,8 @@ class Courier:
         self._deliver = deliver
         self._stop = threading.Event()
         self._away = False
-        self._num_refused = 0
-        self.opening_error: Exception | None = None
+        self.num_refused = 0
+        self.run_error: Exception | None = None
         self.attempted = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tracking", daemon=True)
         self._thread.start()
@@ -63,6 +71,9 @@ class Courier:
                     self._stop.wait(wait)
                     wait = min(2 * wait, LONGEST_WAIT)
                     continue
+                if record["kind"] in OPENING or isinstance(error, LostRunError):
+                    self._give_up(error)
+                    break
                 self._refuse(record, error)
             else:
                 self._recover()
@@ -77,7 +88,7 @@ class Courier:
             log.warning(
                 "Tracking cannot be reached; what is logged waits in %s (%s)",
                 self._outbox.path,
-                _one_line(error),
+                one_line(error),
             )
         self._away = True
         self.attempted.set()
@@ -87,16 +98,27 @@ class Courier:
             log.info("Tracking is back; what waited arrives now")
         self._away = False
 
+    def _give_up(self, error: Exception) -> None:
+        """Keeps what is logged for when the run can be had again."""
+        self.run_error = error
+        if self.attempted.is_set():  # else whoever waits for it is told
+            log.warning(
+                "Tracking does not take the run; what is logged waits in %s (%s)",
+                self._outbox.path,
+                one_line(error),
+            )
+        self.attempted.set()
+        self._outbox.wait_closed()
+
     def _refuse(self, record: Record, error: Exception) -> None:
-        refused = self._outbox.path.with_name("refused.jsonl")
-        if record["kind"] in OPENING:
-            self.opening_error = error
-        elif self._num_refused == 0:
-            log.warning("Tracking refused a record, put in %s (%s)", refused, _one_line(error))
-        self._num_refused += 1
+        refused = self._outbox.path.with_name(REFUSED)
+        if self.num_refused == 0:
+            log.warning("Tracking refused a record, put in %s (%s)", refused, one_line(error))
+        self.num_refused += 1
         with contextlib.suppress(OSError), refused.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"reason": _one_line(error), **record}) + "\n")
+            file.write(json.dumps({"reason": one_line(error), **record}) + "\n")
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """The first line of an error's text, credentials taken out."""
     return scrub(str(error).strip().split("\n", maxsplit=1)[0])[:300]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from framesweep.credentials import scrub
 from framesweep.files import write_text
 from framesweep.tracking import store
+from framesweep.tracking.courier import LostRunError
 from framesweep.tracking.outbox import Record
 
 if TYPE_CHECKING:
@@ -49,10 +50,31 @@ class Delivery:
 
         Raises:
             OSError: tracking cannot be reached right now.
+            LostRunError: it does not have the run.
             MlflowException, TrackingError: it will not have this record.
         """
+        from mlflow.exceptions import MlflowException
+
         with store.translated():
-            getattr(self, f"_send_{record['kind']}")(record)
+            try:
+                getattr(self, f"_send_{record['kind']}")(record)
+            except MlflowException:
+                if self.run_id is not None:
+                    self._check_run(self.run_id)
+                raise
+
+    def _check_run(self, run_id: str) -> None:
+        """Raises LostRunError where tracking has no such run."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            run = self._client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            raise LostRunError(scrub(self._uri), f"must have the run {run_id}") from None
+        if run.info.lifecycle_stage != "active":
+            raise LostRunError(scrub(self._uri), f"must have the run {run_id} undeleted")
 
     @cached_property
     def _client(self) -> "MlflowClient":
@@ -70,7 +92,7 @@ class Delivery:
     @property
     def _run(self) -> str:
         if self.run_id is None:
-            raise LookupError(f"{self._file}: no run was started")
+            raise LostRunError(self._file, "must name the run")
         return self.run_id
 
     def _send_start(self, record: Record) -> None:

@@ -11,6 +11,9 @@ from typing import Any
 log = logging.getLogger(__name__)
 Record = dict[str, Any]
 
+FILE = "outbox.jsonl"
+"""Of an outbox, in a run's tracking folder."""
+
 
 class Outbox:
     """An ordered queue of JSON records, each on disk before `append` returns.
@@ -68,6 +71,11 @@ class Outbox:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    def wait_closed(self) -> None:
+        """Waits until no more records come."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed)
 
     def release(self) -> None:
         """Lets go of the file: nothing is taken out any more."""

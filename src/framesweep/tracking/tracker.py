@@ -2,6 +2,8 @@
 
 import json
 import logging
+import re
+import shlex
 import time
 import uuid
 from collections.abc import Mapping
@@ -13,9 +15,9 @@ from framesweep.credentials import scrub
 from framesweep.errors import Interrupted, TrackingError
 from framesweep.tracking import store
 from framesweep.tracking.base import Status, Tracker
-from framesweep.tracking.courier import Courier
+from framesweep.tracking.courier import OPENING, REFUSED, Courier, LostRunError, one_line
 from framesweep.tracking.delivery import Delivery
-from framesweep.tracking.outbox import Outbox
+from framesweep.tracking.outbox import FILE, Outbox
 from framesweep.tracking.provenance import config_hash, provenance
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,9 @@ FIRST_SECONDS = 60.0
 SERVER_SECONDS, DATABASE_SECONDS = 20.0, 120.0
 """How long a run waits at its end for what is on its way to arrive."""
 
+NOT_IN_NAMES = re.compile(r"[^\w\-. :/]")
+"""What a param's name may not have: MLflow refuses all that come with it."""
+
 
 class MlflowTracker(Tracker):
     """Logs to MLflow from a thread, by way of an outbox on disk."""
@@ -39,7 +44,12 @@ class MlflowTracker(Tracker):
         self._directory = directory
         store.import_mlflow()
         folder = directory / FOLDER
-        self._outbox = Outbox(folder / "outbox.jsonl")
+        self._outbox = Outbox(folder / FILE)
+        self._target = {
+            "uri": scrub(self._uri),
+            "experiment": config.experiment,
+            "outputs": str(outputs.absolute()),
+        }
         self._delivery = Delivery(self._uri, config.experiment, outputs, folder)
         self._courier = Courier(self._outbox, self._delivery)
         self._key: str | None = None
@@ -49,13 +59,17 @@ class MlflowTracker(Tracker):
     def start(
         self, name: str | None, tags: Mapping[str, str], parent_run_id: str | None
     ) -> None:
-        """Starts a new run, nested under the parent where one is given."""
+        """Starts a new run, nested under the parent where one is given.
+
+        Where it shall go is kept with it: it may be sent when its config is no more at hand.
+        """
         self._key = uuid.uuid4().hex
         all_tags = {**provenance(self._directory), "framesweep.key": self._key}
         all_tags |= {tag: scrub(value) for tag, value in tags.items()}
         if parent_run_id is not None:
             all_tags["mlflow.parentRunId"] = parent_run_id
-        self._append("start", key=self._key, name=name, tags=all_tags, time=_now())
+        fields = {"key": self._key, "name": name, "tags": all_tags, "time": _now()}
+        self._append("start", **fields, **self._target)
 
     def resume(self, run_id: str | None) -> bool:
         """Goes on with the run `run_id`, or the one that was begun in this directory.
@@ -80,27 +94,29 @@ class MlflowTracker(Tracker):
         """Waits until the run is open, or tracking turns out to be away.
 
         Raises:
+            LostRunError: the run that was begun is gone; the tracker is closed.
             TrackingError: the run cannot be opened, now or later; the tracker is closed.
         """
         self._courier.attempted.wait(FIRST_SECONDS)
-        error = self._courier.opening_error
+        error = self._courier.run_error
         if error is None:
+            self._courier.attempted.set()  # nobody waits any more
             return
         self._finished = True
+        first = self._outbox.first()
+        if first is not None and first["kind"] in OPENING:
+            self._outbox.remove_first()  # of a run that does not go on nothing shall be sent
         self._courier.close(0)
+        if isinstance(error, LostRunError):
+            fix = f"To begin it anew, delete {self._directory / FOLDER}."
+            raise LostRunError(error.where, error.rule, fix=fix)
         if isinstance(error, TrackingError):
             raise error
-        reason = scrub(str(error).strip().split("\n", maxsplit=1)[0])
-        raise TrackingError(
-            scrub(self._uri),
-            f"must take the run ({reason})",
-            fix=f"To begin it anew, delete {self._directory / FOLDER}."
-            if self._resumed
-            else "",
-        )
+        raise TrackingError(scrub(self._uri), f"must take the run ({one_line(error)})")
 
     def log_params(self, params: Mapping[str, object]) -> None:
-        self._append("params", params={key: _text(value) for key, value in params.items()})
+        named = {NOT_IN_NAMES.sub("_", key): _text(value) for key, value in params.items()}
+        self._append("params", params=named)
         self.log_tags({"framesweep.config_hash": config_hash(params)})
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
@@ -150,7 +166,13 @@ class MlflowTracker(Tracker):
                 "%d records could not be sent and wait in %s; `framesweep sync %s` sends them",
                 left,
                 self._outbox.path,
-                self._directory,
+                shlex.quote(str(self._directory)),
+            )
+        if self._courier.num_refused:
+            log.warning(
+                "%d records were refused and lie in %s",
+                self._courier.num_refused,
+                self._outbox.path.with_name(REFUSED),
             )
 
     def __exit__(

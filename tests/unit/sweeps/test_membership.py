@@ -46,6 +46,32 @@ def test_of_a_grid(grid_job):
     assert found.name == "model=small context=5"
 
 
+def test_keys_are_bare(monkeypatch):
+    trial = SimpleNamespace(
+        study_name="s",
+        number=0,
+        attempt=1,
+        params={"++optim.lr": 0.5, "+model@net": "small"},
+        study_attr={}.get,
+    )
+    monkeypatch.setattr(membership, "current_trial", lambda: trial)
+    found = find_membership()
+    assert found.params() == {"_swept/optim.lr": 0.5, "_swept/model": "small"}
+    assert found.name == "trial 0: lr=0.5 model=small"
+
+
+def test_bare_keys_of_a_grid_are_found_in_its_jobs(monkeypatch):
+    command = ["++optim.lr=1,2", "model@net=small,wide", "~augment.noise"]
+    swept = swept_overrides(command)
+    assert swept == {"optim.lr": "1,2", "model": "small,wide"}
+    monkeypatch.setenv(membership.PARENT_VARIABLE, "abc")
+    monkeypatch.setenv(membership.SWEPT_VARIABLE, " ".join(swept))
+    overrides = ["++optim.lr=1", "model@net=small", "~augment.noise"]
+    hydra = OmegaConf.create({"hydra": {"overrides": {"task": overrides}}})
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", hydra)
+    assert find_membership().swept == {"optim.lr": "1", "model": "small"}
+
+
 def test_what_a_grid_sweeps():
     overrides = ["data.context=5,15", "model=choice(small,wide)", "seed=range(1,4)", "a=1"]
     assert swept_overrides(overrides) == {

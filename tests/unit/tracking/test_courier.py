@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from framesweep.tracking import courier as module
-from framesweep.tracking.courier import Courier
+from framesweep.tracking.courier import Courier, LostRunError
 from framesweep.tracking.outbox import Outbox
 
 
@@ -71,7 +71,7 @@ def test_what_is_refused_is_put_aside_and_the_rest_arrives(box):
         "kind": "metrics",
         "step": 1,
     }
-    assert courier.opening_error is None
+    assert (courier.num_refused, courier.run_error) == (1, None)
 
 
 def test_a_missing_file_does_not_hold_up_the_rest(box):
@@ -117,9 +117,57 @@ def test_a_run_that_is_refused_is_told_as_such(box, caplog):
     courier = Courier(box, deliver)
     box.append({"kind": "start"})
     assert courier.attempted.wait(10)
-    assert str(courier.opening_error) == "no such experiment"
+    assert str(courier.run_error) == "no such experiment"
     assert caplog.text == ""
     courier.close(10)
+
+
+def test_a_run_that_is_refused_once_it_goes_on_is_warned_of_and_kept(box, caplog):
+    """Tracking was away at the start; when it is back, it will not have the run."""
+    errors = [ConnectionError("away"), ValueError("no such experiment")]
+
+    def deliver(record):
+        raise errors.pop(0)
+
+    courier = Courier(box, deliver)
+    box.append({"kind": "start"})
+    assert courier.attempted.wait(10)
+    box.append(_metrics(1))
+    assert courier.close(10) == 2
+    assert caplog.text.count("does not take the run") == 1
+    assert "no such experiment" in caplog.text
+    kinds = [json.loads(line)["kind"] for line in box.path.read_text().splitlines()]
+    assert kinds == ["start", "metrics"]
+    assert not box.path.with_name("refused.jsonl").exists()
+
+
+def test_what_is_logged_to_a_lost_run_is_kept(box, caplog):
+    def deliver(record):
+        if record["step"] == 1:
+            raise LostRunError("http://host", "must have the run abc")
+
+    courier = Courier(box, deliver)
+    courier.attempted.set()
+    for step in range(4):
+        box.append(_metrics(step))
+    assert courier.close(10) == 3
+    assert "must have the run abc" in caplog.text
+    assert courier.num_refused == 0
+
+
+def test_records_are_taken_on_after_the_run_was_lost(box):
+    lost = threading.Event()
+
+    def deliver(record):
+        lost.set()
+        raise LostRunError("http://host", "must have the run abc")
+
+    courier = Courier(box, deliver)
+    box.append(_metrics(0))
+    assert lost.wait(10)
+    box.append(_metrics(1))
+    assert courier.close(10) == 2
+    assert len(box.path.read_text().splitlines()) == 2
 
 
 def test_the_file_is_let_go_of_at_the_end(tmp_path):

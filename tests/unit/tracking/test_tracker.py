@@ -1,14 +1,16 @@
 """A run as MLflow has it in the end."""
 
 import json
+import logging
 import math
 import shutil
+import threading
 
 import pytest
 
 from framesweep.config import TrackingConfig
 from framesweep.errors import Interrupted, TrackingError
-from framesweep.tracking import load_run, metric_history, open_tracker, store
+from framesweep.tracking import LostRunError, load_run, metric_history, open_tracker, store
 from framesweep.tracking.delivery import Delivery
 
 
@@ -169,6 +171,14 @@ def test_values_that_are_not_finite_are_kept(outputs, directory):
     assert run.metrics["dev/accuracy"] > 1e300
 
 
+def test_names_that_mlflow_refuses_cost_no_param(outputs, directory):
+    with _open(outputs, directory) as tracker:
+        tracker.log_params({"++optim.lr": 1, "model@net": 2, "a b-c/d:e_f.g": 3})
+    params = load_run(tracker.run_id, None, outputs).params
+    assert params == {"__optim.lr": "1", "model_net": "2", "a b-c/d:e_f.g": "3"}
+    assert not (directory / "tracking" / "refused.jsonl").exists()
+
+
 def test_the_dataset_is_an_input_that_mlflow_understands(outputs, directory, client):
     from mlflow.data import get_source
 
@@ -245,6 +255,75 @@ def test_a_run_whose_database_was_deleted_is_an_error_with_the_way_out(
     shutil.rmtree(directory / "tracking")
     with _open(fresh, directory) as tracker:
         assert tracker.run_id is not None
+
+
+def test_a_run_that_was_deleted_is_lost_with_the_way_out(outputs, directory, client):
+    with _open(outputs, directory) as tracker:
+        pass
+    client.delete_run(tracker.run_id)
+    with pytest.raises(LostRunError, match=f"undeleted.*delete {directory}/tracking"):
+        _open(outputs, directory)
+    assert (directory / "tracking" / "outbox.jsonl").read_bytes() == b""
+    client.restore_run(tracker.run_id)
+    with _open(outputs, directory) as again:
+        assert again.run_id == tracker.run_id
+
+
+def test_a_lost_run_can_be_replaced(outputs, directory, client, caplog):
+    with _open(outputs, directory) as old:
+        pass
+    client.delete_run(old.run_id)
+    with _open(outputs, directory, run_id=old.run_id, replace_lost=True) as new:
+        new.log_epoch(1, {"dev/loss": 1.0})
+    assert f"{old.run_id} undeleted; a new one takes its place" in caplog.text
+    assert new.run_id != old.run_id
+    assert metric_history(new.run_id, "dev/loss", None, outputs) == {1: 1.0}
+    assert client.get_run(old.run_id).info.lifecycle_stage == "deleted"
+
+
+def test_a_run_that_is_deleted_while_it_goes_on_is_kept_on_disk(
+    outputs, directory, client, caplog
+):
+    with _open(outputs, directory) as tracker:
+        client.delete_run(tracker.run_id)
+        for epoch in (1, 2):
+            tracker.log_epoch(epoch, {"dev/loss": 1.0})
+    assert "does not take the run" in caplog.text
+    assert f"framesweep sync {directory}" in caplog.text
+    records = (directory / "tracking" / "outbox.jsonl").read_text().splitlines()
+    assert [json.loads(r)["kind"] for r in records] == ["metrics", "metrics", "status"]
+
+
+def test_an_experiment_that_is_gone_when_tracking_comes_back_costs_nothing(
+    outputs, directory, client, monkeypatch, caplog
+):
+    client.delete_experiment(client.create_experiment("framesweep"))
+    away = threading.Event()
+    send = Delivery.__call__
+
+    def flaky(self, record):
+        if not away.is_set():
+            away.set()
+            raise ConnectionError("away")
+        send(self, record)
+
+    monkeypatch.setattr(Delivery, "__call__", flaky)
+    with _open(outputs, directory) as tracker:
+        tracker.log_epoch(1, {"dev/loss": 1.0})
+    assert "tracking.experiment: must not be deleted" in caplog.text
+    assert "3 records could not be sent" in caplog.text
+    records = (directory / "tracking" / "outbox.jsonl").read_text().splitlines()
+    assert [json.loads(r)["kind"] for r in records] == ["start", "metrics", "status"]
+
+
+def test_how_many_records_were_refused_is_said_at_the_end(outputs, directory, caplog):
+    with caplog.at_level(logging.WARNING), _open(outputs, directory) as tracker:
+        tracker.log_tags({"a+b": "x"})
+        tracker.log_tags({"c+d": "x"})
+        tracker.log_tags({"e": "x"})
+    assert f"2 records were refused and lie in {directory}/tracking/refused" in caplog.text
+    assert "could not be sent" not in caplog.text
+    assert load_run(tracker.run_id, None, outputs).tags["e"] == "x"
 
 
 def test_training_goes_on_while_tracking_is_away_and_all_arrives_once(

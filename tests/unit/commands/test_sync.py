@@ -1,0 +1,49 @@
+import pytest
+from click.testing import CliRunner
+
+from framesweep import tracking
+from framesweep.commands.sync import command
+from framesweep.errors import TrackingError
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    """Runs the command where sending does as `answers` say, by the run's name."""
+    calls = []
+
+    def sync(directory, outputs, seconds, *, uri, experiment):
+        calls.append((directory.name, uri, experiment))
+        if directory.name in run.answers:
+            raise run.answers[directory.name]
+
+    def run(*arguments):
+        folders = [tmp_path / name for name in "abc"]
+        for folder in folders:
+            folder.mkdir()
+        return CliRunner().invoke(command, [*arguments, *map(str, folders)]), calls
+
+    monkeypatch.setattr(tracking, "sync", sync)
+    run.answers = {}
+    return run
+
+
+def test_each_run_is_told(run, tmp_path):
+    result, calls = run()
+    assert result.exit_code == 0
+    assert result.output == "".join(f"{tmp_path / name}: sent\n" for name in "abc")
+    assert calls == [(name, None, None) for name in "abc"]
+
+
+def test_one_that_is_refused_is_an_error_and_the_others_are_sent(run, tmp_path):
+    run.answers["b"] = TrackingError("b", "2 records still wait")
+    result, _ = run("--uri", "http://h", "--experiment", "mine")
+    assert result.exit_code == 2
+    assert result.stdout.splitlines() == [f"{tmp_path / name}: sent" for name in "ac"]
+    assert result.stderr == "error: b: 2 records still wait\n"
+
+
+def test_a_server_that_is_away_is_waited_for_once(run):
+    run.answers["a"] = tracking.AwayError("a", "3 records still wait")
+    result, calls = run("--uri", "http://h", "--experiment", "mine")
+    assert isinstance(result.exception, tracking.AwayError)
+    assert calls == [("a", "http://h", "mine")]
