@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from framesweep.checkpoint import load_weights
-from framesweep.composition import load
+from framesweep.composition import CONFIG, load
 from framesweep.config import RunConfig
 from framesweep.data.checks import check_features
 from framesweep.data.corpus import Array
