@@ -25,7 +25,7 @@ SMALLER = {
     "recipe=few_hours": ["data.context=25", "model.widths=[16,16]", "augment.freq_width=2"],
     "recipe=quick": ["data.context=16", "model.widths=[16,16]"],
     "model=tdnn": ["data.context=3", "model.channels=16", "model.dilations=[1,2]"],
-    "recipe=thorough": ["data.context=40", "model.channels=16", "augment.freq_width=2"],
+    "recipe=thorough": ["data.context=48", "model.channels=16", "augment.freq_width=2"],
     "model=conv": ["data.context=16", "model.width=16"],
     "model": ["model.dropout=0.1"],
 }
