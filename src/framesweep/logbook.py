@@ -47,8 +47,9 @@ def _warn_of_memory(experiment: Experiment) -> None:
     """Warns where steps will wait for rows that memory can't hold."""
     config, rows = experiment.config, experiment.store.splits["train"].rows
     on_cpu = experiment.parts.hardware.device.type == "cpu"
-    allowed = allowed_bytes()
-    if not on_cpu or config.train.order == "windows" or rows.nbytes <= allowed:
+    if not on_cpu or config.train.order == "windows":
+        return
+    if rows.nbytes <= (allowed := allowed_bytes()):
         return
     runs = isinstance(config.model, TdnnConfig)  # which have no other order
     log.warning(

@@ -43,12 +43,9 @@ def objective_sign(objective: str) -> int:
     return -1 if objective.endswith("loss") else 1
 
 
-def improves(objective: str, value: float, best: float | None) -> bool:
-    """Whether a metric's value is better than the best before, if any; NaN is never better."""
-    if best is None or math.isnan(best):
-        return True
-    sign = objective_sign(objective)
-    return sign * value > sign * best
+def improves(sign: float, value: float, best: float | None) -> bool:
+    """Whether an objective of this sign is better than the best before; any is than NaN."""
+    return best is None or math.isnan(best) or sign * value > sign * best
 
 
 def steps_per_epoch(num_items: int, batch_items: int) -> int:

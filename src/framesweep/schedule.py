@@ -6,6 +6,7 @@ from typing import Any
 from torch.optim import Optimizer
 
 from framesweep.config import OptimConfig
+from framesweep.plan import improves
 
 ONECYCLE_START = 1 / 25
 """Learning rate at the start of onecycle, as a share of its peak (torch's default)."""
@@ -53,8 +54,7 @@ class Schedule:
         """Tell the plateau rule an epoch's objective; the other schedules do not listen."""
         if self._config.schedule != "plateau":
             return
-        best = self._best
-        if best is None or math.isnan(best) or self._sign * objective > self._sign * best:
+        if improves(self._sign, objective, self._best):
             self._best, self._bad_epochs = objective, 0
         else:
             self._bad_epochs += 1

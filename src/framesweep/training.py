@@ -16,7 +16,7 @@ from framesweep.distributed import ALONE, Ranks
 from framesweep.errors import Interrupted
 from framesweep.hardware import Hardware, get_rng_state, set_rng_state
 from framesweep.order import FrameOrder, Order, RunOrder, WindowOrder
-from framesweep.plan import Plan, improves, steps_per_epoch
+from framesweep.plan import Plan, improves, objective_sign, steps_per_epoch
 from framesweep.schedule import Schedule
 from framesweep.tally import Progress, Sums, check_loss
 
@@ -90,7 +90,7 @@ def fit(
         metrics["train/lr"] = parts.schedule.lr
         best = progress.best(plan.objective) if progress.history else None
         progress.history.append(metrics)
-        if improves(plan.objective, metrics[plan.objective], best):
+        if improves(objective_sign(plan.objective), metrics[plan.objective], best):
             progress.best_epoch = progress.epoch
             checkpoints.save_best(parts.evaluated)
         parts.schedule.epoch_end(metrics[plan.objective])
