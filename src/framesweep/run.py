@@ -32,7 +32,7 @@ from framesweep.rules import check, is_of_fixed_length
 from framesweep.signals import StopRequest, stop_request
 from framesweep.sweeps.membership import find_membership
 from framesweep.tally import Progress
-from framesweep.tracking import Tracker, load_run, open_tracker
+from framesweep.tracking import Tracker, open_tracker, run_directory
 from hydra_plugins.framesweep_sweeper import TrialPruned, report, restore
 
 log = logging.getLogger(__name__)
@@ -114,9 +114,7 @@ def resume(
         ConfigError: an override would make it another run.
         UserError: as `run`.
     """
-    directory = Path(run_id)
-    if not (directory / CONFIG).exists():
-        directory = load_run(run_id, uri, outputs).directory
+    directory = run_directory(run_id, uri, outputs)
     path = directory / CONFIG
     if not path.exists():
         raise CheckpointError(path, "must exist for the run to be continued")

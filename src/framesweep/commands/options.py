@@ -51,14 +51,7 @@ def load_runs(
     Raises:
         TrackingError: an id is not there.
     """
-    from framesweep.composition import CONFIG
     from framesweep.inference import load_trained
-    from framesweep.tracking import load_run
+    from framesweep.tracking import run_directory
 
-    directories = [
-        Path(run_id)
-        if (Path(run_id) / CONFIG).exists()
-        else load_run(run_id, uri, outputs).directory
-        for run_id in run_ids
-    ]
-    return [load_trained(directory, overrides) for directory in directories]
+    return [load_trained(run_directory(run_id, uri, outputs), overrides) for run_id in run_ids]

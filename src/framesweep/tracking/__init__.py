@@ -12,7 +12,14 @@ from pathlib import Path
 from framesweep.config import TrackingConfig
 from framesweep.tracking.base import Status, Tracker
 from framesweep.tracking.courier import LostRunError
-from framesweep.tracking.lookup import AwayError, RunInfo, children, load_run, metric_history
+from framesweep.tracking.lookup import (
+    AwayError,
+    RunInfo,
+    children,
+    load_run,
+    metric_history,
+    run_directory,
+)
 from framesweep.tracking.sync import sync, waiting
 from framesweep.tracking.tracker import FOLDER, MlflowTracker
 from framesweep.tracking.ui import serve_ui, ui_command
@@ -30,6 +37,7 @@ __all__ = [
     "load_run",
     "metric_history",
     "open_tracker",
+    "run_directory",
     "serve_ui",
     "sync",
     "ui_command",

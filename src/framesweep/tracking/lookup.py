@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from framesweep.composition import CONFIG
 from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
 from framesweep.tracking import store
@@ -63,6 +64,18 @@ def load_run(run_id: str, uri: str | None, outputs: Path) -> RunInfo:
         if directory is None:
             raise
         return _unknown(run_id, directory)
+
+
+def run_directory(run_id: str, uri: str | None, outputs: Path) -> Path:
+    """Where the run lies; of one given by its directory tracking is not asked.
+
+    Raises:
+        TrackingError: as `load_run`.
+    """
+    directory = Path(run_id)
+    if (directory / CONFIG).exists():
+        return directory
+    return load_run(run_id, uri, outputs).directory
 
 
 def children(run_id: str, uri: str | None, outputs: Path) -> list[RunInfo]:

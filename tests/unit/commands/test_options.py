@@ -4,6 +4,9 @@ import pytest
 from click.testing import CliRunner
 
 from framesweep.commands import inspect, predict, ui
+from framesweep.composition import register
+
+register()
 
 
 @pytest.mark.parametrize("port", ["0", "-1", "70000"])
