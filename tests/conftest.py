@@ -17,10 +17,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 @pytest.fixture(scope="session")
 def mlflow_database(tmp_path_factory) -> Path:
     """An empty MLflow database; making one takes a second or more, copying it does not."""
-    from framesweep.tracking import store
+    from framesweep.tracking import mlflow_store
 
     outputs = tmp_path_factory.mktemp("mlflow")
-    store.connect(store.tracking_uri(None, outputs), outputs)
+    mlflow_store.connect(mlflow_store.tracking_uri(None, outputs), outputs)
     return outputs / "mlflow.db"
 
 

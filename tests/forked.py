@@ -11,13 +11,13 @@ import cloudpickle
 import torch
 from torch.distributed import TCPStore
 
-from framesweep.distributed import Ranks
+from framesweep.distributed.collectives import ProcessGroup
 
 SECONDS = 100
 CONTEXT = multiprocessing.get_context("forkserver")
 # Forked from a process that has imported all but computed nothing, children start at once,
 # and find no lock that another thread held.
-CONTEXT.set_forkserver_preload(["framesweep.training", "framesweep.kernels.rows"])
+CONTEXT.set_forkserver_preload(["framesweep.training.loop", "framesweep.kernels.rows"])
 
 
 def in_ranks(size: int, function: Callable[..., Any], *arguments: Any) -> list[Any]:
@@ -62,7 +62,7 @@ def _child(pipe: Any, rank: int, size: int, port: int, job: bytes) -> None:
     torch.set_num_threads(1)
     try:
         store = TCPStore("127.0.0.1", port, is_master=False)
-        ranks = Ranks(rank, size, store, minutes=0.5)
+        ranks = ProcessGroup(rank, size, store, minutes=0.5)
         function, arguments = cloudpickle.loads(job)
         value = io.BytesIO()
         torch.save(function(ranks, *arguments), value)

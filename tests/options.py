@@ -5,7 +5,7 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from framesweep.composition import find_conf, register
+from framesweep.config.composition import find_conf, register
 
 CONF = find_conf()
 register()

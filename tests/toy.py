@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from framesweep.data.corpus import Utterance
-from framesweep.phones import PhoneSet
+from framesweep.data.phones import PhoneSet
 
 NAMES = ("SIL", "AA", "B", "CH", "D")
 

@@ -21,10 +21,10 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from framesweep import __version__
-from framesweep.composition import compose, find_conf, flatten, register, to_run_config
 from framesweep.config import SCHEMAS
+from framesweep.config.composition import compose, find_conf, flatten, register, to_run_config
+from framesweep.config.error_messages import missing_extra, not_an_option, one_line
 from framesweep.errors import ConfigError, FramesweepError, Interrupted
-from framesweep.wording import missing_extra, not_an_option, one_line
 
 COMMANDS = {
     "train": "Train, or sweep with -m: the same as train.py.",
@@ -40,7 +40,7 @@ COMMANDS = {
     "bench": "Measure speed against what this machine could do.",
 }
 
-MENDABLE = {
+FIXABLE_ERRNOS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS),
     *(errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR),
 }
@@ -62,7 +62,7 @@ register()
     execution_whitelist=("framesweep.sweeps.*", "framesweep.credentials.*"),
 )
 def _job(config: DictConfig) -> Any:
-    from framesweep.run import run
+    from framesweep.runs.run import run
     from hydra_plugins.framesweep_sweeper import current_trial
 
     hydra_config = HydraConfig.get()
@@ -105,13 +105,13 @@ def _follows() -> bool:
 
 
 def _follow() -> None:
-    from framesweep.following import follow
+    from framesweep.runs.rank_worker import follow
 
     follow()
 
 
 def _resume(arguments: list[str]) -> None:
-    from framesweep.run import resume
+    from framesweep.runs.run import resume
 
     values = dict(argument.partition("=")[::2] for argument in arguments)
     run_id = values.pop("resume")
@@ -138,7 +138,7 @@ def _guarded(function: Callable[[], Any]) -> int:
         print(f"error: {line}", file=sys.stderr)
         return 2
     except OSError as error:
-        if error.errno not in MENDABLE:
+        if error.errno not in FIXABLE_ERRNOS:
             raise
         print(f"error: {error.filename or 'disk'}: {error.strerror}", file=sys.stderr)
         return 2

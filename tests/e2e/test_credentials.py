@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from framesweep.composition import compose, dump, load, register
+from framesweep.config.composition import compose, dump, load, register
 from framesweep.errors import ConfigError
-from framesweep.tracking.store import URI_VARIABLE, tracking_uri
+from framesweep.tracking.mlflow_store import URI_VARIABLE, tracking_uri
 
 PASSWORD = "s3cret-pass"
 AWAY = f"http://ann:{PASSWORD}@127.0.0.1:1"

@@ -20,8 +20,9 @@ from typing import Any
 import atheris
 
 with atheris.instrument_imports(include=["framesweep"]):
-    from framesweep.data import hw1p2, npy, pickles, segment_formats
-    from framesweep.data.kaldi_files import read_index
+    from framesweep.data.formats import npy, pickled_arrays, segments
+    from framesweep.data.formats.kaldi import read_index
+    from framesweep.data.readers import hw1p2
     from framesweep.errors import DataError
 
 import numpy as np
@@ -102,7 +103,7 @@ def fuzz_npy(data: bytes) -> None:
 def fuzz_pickle(data: bytes) -> None:
     """The bytes as the pickle in an .npy file."""
     check(
-        lambda: pickles.load_object_array(memoryview(data), "file"),
+        lambda: pickled_arrays.load_object_array(memoryview(data), "file"),
         lambda: standard(data),
     )
 
@@ -155,12 +156,12 @@ def fuzz_zip(data: bytes) -> None:
 
 def fuzz_segments(data: bytes) -> None:
     """The first byte chooses a format; the rest is its text."""
-    kinds: list[segment_formats.Format] = ["phn", "xlabel", "htk", "textgrid", "auto"]
+    kinds: list[segments.Format] = ["phn", "xlabel", "htk", "textgrid", "auto"]
     suffix = (".phn", ".lab", ".TextGrid")[data[0] % 3 if data else 0]
     path = SCRATCH / f"file{suffix}"
     path.write_bytes(data[1:])
     kind = kinds[data[0] // 3 % len(kinds)] if data else "auto"
-    check(lambda: segment_formats.read_segments(path, kind, "phones", 16_000))
+    check(lambda: segments.read_segments(path, kind, "phones", 16_000))
 
 
 def fuzz_scp(data: bytes) -> None:
@@ -183,7 +184,8 @@ TARGETS = {
 def seeds(target: str) -> Iterator[bytes]:
     """Sound inputs to start from."""
     saved = [
-        p.read_bytes() for p in sorted((TESTS / "unit/data/object_arrays").glob("*/*.npy"))
+        p.read_bytes()
+        for p in sorted((TESTS / "unit/data/formats/object_arrays").glob("*/*.npy"))
     ]
     match target:
         case "npy":

@@ -6,8 +6,8 @@ import hydra
 import numpy as np
 import pytest
 
-from framesweep.composition import find_conf, register, to_run_config
 from framesweep.config import RunConfig
+from framesweep.config.composition import find_conf, register, to_run_config
 from toy import NAMES, ToyCorpus, write_hw1p2
 
 TINY = [

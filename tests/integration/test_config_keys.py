@@ -13,9 +13,9 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 import framesweep.cli
-from framesweep.composition import find_conf, flatten, register, to_run_config
 from framesweep.config import SCHEMAS
-from framesweep.run import run
+from framesweep.config.composition import find_conf, flatten, register, to_run_config
+from framesweep.runs.run import run
 from integration.conftest import TINY
 from schema import beyond_measure, extremes, keys, of_other_types
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from framesweep.config import DataConfig, Hw1p2Config, Hw1p2FoldersConfig
-from framesweep.data.corpora import build_corpus
-from framesweep.data.prepared import PreparedCorpus, prepare
+from framesweep.data.readers.registry import build_corpus
+from framesweep.data.store.prepared import PreparedCorpus, prepare
 from framesweep.errors import DataError
 from toy import NAMES, ToyCorpus, write_hw1p2
 

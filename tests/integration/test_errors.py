@@ -3,7 +3,7 @@
 import pytest
 
 from framesweep.errors import CheckpointError, ConfigError, UserError
-from framesweep.run import resume, run
+from framesweep.runs.run import resume, run
 from integration.conftest import TINY
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from framesweep import logbook
-from framesweep.run import run
+from framesweep.runs import run_log
+from framesweep.runs.run import run
 from integration.conftest import TINY
 
 TDNN = ["model=tdnn", "data.context=3", "model.channels=8", "model.dilations=[1,2]"]
@@ -14,7 +14,7 @@ def warnings(monkeypatch, caplog, compose, hw1p2_root, tmp_path):
     """The warnings of a run by its overrides, on a machine with so many bytes."""
 
     def of(num_bytes: int, *overrides: str) -> list[str]:
-        monkeypatch.setattr(logbook, "allowed_bytes", lambda: num_bytes)
+        monkeypatch.setattr(run_log, "allowed_bytes", lambda: num_bytes)
         data = ["data=hw1p2", f"data.root={hw1p2_root}"]
         run(compose(*data, *TINY, *overrides), tmp_path / "run")
         return [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]

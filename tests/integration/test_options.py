@@ -8,9 +8,9 @@ import torch
 
 from framesweep.config import HardwareConfig, RunConfig
 from framesweep.errors import ConfigError
-from framesweep.hardware import resolve
-from framesweep.inference import load_trained
-from framesweep.run import run
+from framesweep.runs.ensemble import load_trained
+from framesweep.runs.run import run
+from framesweep.system.hardware import resolve
 from integration.conftest import TINY
 
 CONF = Path(__file__).parents[2] / "conf"

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from framesweep.errors import ConfigError, NonFiniteLossError
-from framesweep.run import run
+from framesweep.runs.run import run
 from integration.conftest import TINY
 
 NUM_TRIED = 25

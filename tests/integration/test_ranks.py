@@ -9,11 +9,11 @@ import torch
 from safetensors.numpy import load_file
 
 from forked import in_ranks
-from framesweep.checkpoint import BEST, LAST, Checkpoints, NoCheckpoints
-from framesweep.distributed import ALONE
+from framesweep.distributed.collectives import ALONE
 from framesweep.errors import Interrupted
-from framesweep.experiment import build_experiment
-from framesweep.training import fit
+from framesweep.runs.experiment import build_experiment
+from framesweep.training.checkpoints import BEST, LAST, Checkpoints, NoCheckpoints
+from framesweep.training.loop import fit
 
 RUN = [
     "data=hw1p2",

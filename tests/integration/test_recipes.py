@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from framesweep.composition import compose, find_conf, flatten, register
-from framesweep.rules import check
+from framesweep.config.composition import compose, find_conf, flatten, register
+from framesweep.runs.validation import check
 
 register()
 RECIPES = sorted(path.stem for path in (find_conf() / "recipe").glob("*.yaml"))

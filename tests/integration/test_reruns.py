@@ -1,9 +1,9 @@
 """Finished runs used again: trained again, and measured where they lie."""
 
 from framesweep.commands.options import load_runs
-from framesweep.composition import CONFIG, dump, load
-from framesweep.reruns import SeedRuns, run_again
-from framesweep.run import run
+from framesweep.config.composition import CONFIG, dump, load
+from framesweep.runs.reruns import SeedRuns, run_again
+from framesweep.runs.run import run
 from framesweep.tracking import load_run
 from integration.conftest import TINY
 

@@ -12,7 +12,14 @@ from pathlib import Path
 import pytest
 
 from framesweep.config import TrackingConfig
-from framesweep.tracking import load_run, metric_history, open_tracker, store, sync, waiting
+from framesweep.tracking import (
+    load_run,
+    metric_history,
+    mlflow_store,
+    open_tracker,
+    sync,
+    waiting,
+)
 
 RUN = """
 import sys
@@ -46,7 +53,7 @@ def _start(outputs: Path, name: str, *more: str) -> "subprocess.Popen[str]":
 
 
 def _client(outputs: Path):
-    return store.connect(store.tracking_uri(None, outputs), outputs)
+    return mlflow_store.connect(mlflow_store.tracking_uri(None, outputs), outputs)
 
 
 @pytest.mark.heavy
@@ -105,7 +112,7 @@ def test_what_a_dead_run_left_can_be_sent_later(tracked_outputs, tmp_path):
     """As if the run had begun and ended while its server was away."""
     directory = tracked_outputs / "runs" / "today" / "0"
     (directory / "tracking").mkdir(parents=True)
-    uri = store.tracking_uri(None, tracked_outputs)
+    uri = mlflow_store.tracking_uri(None, tracked_outputs)
     records = [
         {"kind": "start", "key": "k", "name": "late", "tags": {"a": "b"}, "time": 1000}
         | {"uri": uri, "experiment": "framesweep", "outputs": str(tracked_outputs)},

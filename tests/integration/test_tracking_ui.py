@@ -119,7 +119,7 @@ def test_the_ui_shows_runs_and_artifacts_and_ends_with_its_children(tracked_outp
 @pytest.mark.heavy
 def test_a_run_outlives_its_server_and_all_arrives_in_order_once(tmp_path, monkeypatch):
     """The server is there at first, gone in the middle, and back after the end."""
-    monkeypatch.setattr("framesweep.tracking.tracker.SERVER_SECONDS", 1.0)
+    monkeypatch.setattr("framesweep.tracking.mlflow_tracker.SERVER_SECONDS", 1.0)
     served, outputs = tmp_path / "served", tmp_path / "outputs"
     port = free_port()
     config = TrackingConfig(uri=f"http://127.0.0.1:{port}")
@@ -147,7 +147,7 @@ def test_a_run_outlives_its_server_and_all_arrives_in_order_once(tmp_path, monke
 
 @pytest.mark.heavy
 def test_a_run_that_never_saw_its_server_is_sent_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr("framesweep.tracking.tracker.SERVER_SECONDS", 1.0)
+    monkeypatch.setattr("framesweep.tracking.mlflow_tracker.SERVER_SECONDS", 1.0)
     served, outputs = tmp_path / "served", tmp_path / "outputs"
     port = free_port()
     config = TrackingConfig(uri=f"http://127.0.0.1:{port}", run_name="late")

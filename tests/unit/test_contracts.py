@@ -14,13 +14,13 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from framesweep import checkpoint
 from framesweep.cli import COMMANDS, _framesweep
-from framesweep.composition import compose, find_conf, flatten, register
 from framesweep.config import SCHEMAS
-from framesweep.data import prepared, store
-from framesweep.evaluation import METRICS
-from framesweep.tracking.store import URI_VARIABLE
+from framesweep.config.composition import compose, find_conf, flatten, register
+from framesweep.data.store import frame_store, prepared
+from framesweep.evaluation.evaluate import METRICS
+from framesweep.tracking.mlflow_store import URI_VARIABLE
+from framesweep.training import checkpoints
 
 EXPECTED = Path(__file__).with_name("contracts")
 
@@ -66,9 +66,10 @@ def metric_names() -> Iterator[str]:
 def formats() -> Iterator[str]:
     """Versions of what is kept on disk, and the variables of the environment."""
     yield f"prepared corpus: {prepared.FORMAT}"
-    yield f"view of a corpus: {store.VIEW_FORMAT}"
-    yield f"checkpoint: {checkpoint.FORMAT}"
-    yield f"files: {checkpoint.FOLDER}/{checkpoint.LAST} {checkpoint.FOLDER}/{checkpoint.BEST}"
+    yield f"view of a corpus: {frame_store.VIEW_FORMAT}"
+    yield f"checkpoint: {checkpoints.FORMAT}"
+    last, best = checkpoints.LAST, checkpoints.BEST
+    yield f"files: {checkpoints.FOLDER}/{last} {checkpoints.FOLDER}/{best}"
     outputs = yaml.safe_load((find_conf() / "config.yaml").read_text())["outputs"]
     yield f"outputs: {outputs}"
     yield f"tracking: {URI_VARIABLE}"

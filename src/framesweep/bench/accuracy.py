@@ -10,12 +10,12 @@ from typing import Any
 from torch import nn
 
 from framesweep.bench import baselines
-from framesweep.blocks import Block
-from framesweep.checkpoint import Checkpoints
-from framesweep.composition import compose
-from framesweep.experiment import Experiment, build_experiment
-from framesweep.listening import Silence
-from framesweep.model import MLP
+from framesweep.config.composition import compose
+from framesweep.models.layers import Block
+from framesweep.models.mlp import MLP
+from framesweep.runs.experiment import Experiment, build_experiment
+from framesweep.training.callbacks import NoOpCallback
+from framesweep.training.checkpoints import Checkpoints
 
 VARIANTS = (("fp32", "plain"), ("fp32", "fused"), ("bf16", "plain"), ("bf16", "fused"))
 """Precision, and whether torch's modules compute the hidden layers or the fused loops do."""
@@ -68,5 +68,5 @@ def plain_modules(model: MLP) -> nn.Sequential:
 def _train(experiment: Experiment) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         checkpoints = Checkpoints(Path(folder), experiment.identity)
-        progress = experiment.fit(checkpoints, Silence())
+        progress = experiment.fit(checkpoints, NoOpCallback())
     return progress.history[-1]

@@ -11,8 +11,8 @@ from torch.utils.data import DataLoader, Dataset
 from framesweep.bench.timing import Contender
 from framesweep.config import MlpConfig, ModelConfig
 from framesweep.errors import ConfigError
-from framesweep.hardware import Hardware
-from framesweep.kernels import products as onednn
+from framesweep.kernels import matmul as onednn
+from framesweep.system.hardware import Hardware
 
 Product = Callable[[Tensor, Tensor], Tensor]
 """a (M, K) and b (N, K) to a @ b.t()."""

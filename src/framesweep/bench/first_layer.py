@@ -11,7 +11,7 @@ from framesweep.bench.baselines import wait_for
 from framesweep.bench.throughput import Case
 from framesweep.bench.timing import Contender, Speeds
 from framesweep.data.windows import Windows
-from framesweep.hardware import Hardware
+from framesweep.system.hardware import Hardware
 
 
 def measure_first_layer(case: Case, rounds: int) -> dict[str, Any]:

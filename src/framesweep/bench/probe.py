@@ -23,10 +23,10 @@ def main() -> None:
     clock = _clock(sys.argv[1])
     import torch._dynamo  # torch.optim imports it when first used
 
-    import framesweep.run  # noqa: F401
+    import framesweep.runs.run  # noqa: F401
     from framesweep import kernels
-    from framesweep.composition import compose, register
-    from framesweep.experiment import build_experiment
+    from framesweep.config.composition import compose, register
+    from framesweep.runs.experiment import build_experiment
 
     kernels.available(torch.empty(2, 2))  # imports numba
     seconds = {"imports": clock()}
@@ -75,13 +75,13 @@ def memory() -> dict[str, int]:
 
 def _train(experiment: Any, num_steps: int, clock: Callable[[], float]) -> dict[str, float]:
     """Trains, and gives when the first and the last step were done."""
-    from framesweep.checkpoint import Checkpoints
     from framesweep.errors import Interrupted
-    from framesweep.listening import Silence
+    from framesweep.training.callbacks import NoOpCallback
+    from framesweep.training.checkpoints import Checkpoints
 
     times: list[float] = []
 
-    class Listener(Silence):
+    class Listener(NoOpCallback):
         def on_step(self, epoch: int, step: int, num_steps: int) -> None:
             times.append(clock())
 

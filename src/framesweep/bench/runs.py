@@ -13,11 +13,11 @@ from typing import Any
 
 from framesweep.bench.corpus import write_corpus
 from framesweep.bench.throughput import Case
-from framesweep.checkpoint import Checkpoints
 from framesweep.config import TrackingConfig
-from framesweep.listening import Silence
 from framesweep.tracking import Tracker, open_tracker
-from framesweep.training import fit
+from framesweep.training.callbacks import NoOpCallback
+from framesweep.training.checkpoints import Checkpoints
+from framesweep.training.loop import fit
 
 
 def probe(num_steps: int, overrides: Sequence[str], *, cpu_time: bool) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def measure_epoch_overhead(case: Case, num_epochs: int = 2) -> dict[str, Any]:
     }
 
 
-class _EpochTimes(Silence):
+class _EpochTimes(NoOpCallback):
     """Tracks epochs as a run does, and notes how long they take in all."""
 
     def __init__(self, tracker: Tracker) -> None:

@@ -20,8 +20,8 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from framesweep.composition import compose, register
-from framesweep.experiment import open_frame_store
+from framesweep.config.composition import compose, register
+from framesweep.runs.experiment import open_frame_store
 
 TRAIN = "from framesweep.cli import train; train()"
 STUDY = "bench"

@@ -14,13 +14,13 @@ from framesweep.bench import baselines
 from framesweep.bench.baselines import products_alone, wait_for
 from framesweep.bench.corpus import NUM_CLASSES
 from framesweep.bench.timing import Contender, Speeds
-from framesweep.checkpoint import Checkpoints
-from framesweep.composition import compose
+from framesweep.config.composition import compose
 from framesweep.errors import Interrupted
-from framesweep.evaluation import BATCH_FRAMES, log_posteriors
-from framesweep.experiment import Experiment, build_experiment
-from framesweep.hardware import Hardware
-from framesweep.listening import Silence
+from framesweep.evaluation.evaluate import BATCH_FRAMES, log_posteriors
+from framesweep.runs.experiment import Experiment, build_experiment
+from framesweep.system.hardware import Hardware
+from framesweep.training.callbacks import NoOpCallback
+from framesweep.training.checkpoints import Checkpoints
 
 WARM_STEPS = 3
 LOOP_BATCHES = {64: 6, 512: 1}
@@ -151,7 +151,7 @@ def _train_in_turns(experiment: Experiment, turns: "_Turns") -> Speeds:
     raise AssertionError("training ended before it was measured")
 
 
-class _Turns(Silence):
+class _Turns(NoOpCallback):
     """Listens to `fit`, and after every few steps lets the baselines have their turn."""
 
     def __init__(

@@ -124,8 +124,8 @@ def command(
     """
     from rich.console import Console
 
-    from framesweep.composition import register
-    from framesweep.files import write_text
+    from framesweep.config.composition import register
+    from framesweep.system.atomic_files import write_text
 
     register()
     chosen = {
@@ -179,7 +179,7 @@ def _measured(chosen: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
 
 def _cases(chosen: dict[str, Any], case: Callable[[str, str, int], "Case"]) -> list["Case"]:
     from framesweep.config import HardwareConfig
-    from framesweep.hardware import resolve
+    from framesweep.system.hardware import resolve
 
     precisions = chosen["precisions"]
     if precisions == ["auto"]:

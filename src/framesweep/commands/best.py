@@ -93,8 +93,8 @@ def _retrained_winner(
     """Retrains `trials`, prints means and intervals, and gives the one with the best mean."""
     from optuna.study import StudyDirection
 
-    from framesweep.reruns import SeedRuns
-    from framesweep.sweeps.membership import PARENT_ATTR
+    from framesweep.runs.reruns import SeedRuns
+    from framesweep.sweeps.context import PARENT_ATTR
     from framesweep.sweeps.statistics import interval, paired_difference
     from framesweep.sweeps.studies import trial_directory
 

@@ -18,7 +18,7 @@ WIDEST = 40
 @tracking_options
 def command(run_ids: tuple[str, ...], uri: str | None, outputs: Path) -> None:
     """Print the params that differ between runs, beside their metrics."""
-    from framesweep.sweeps.membership import HEAD
+    from framesweep.sweeps.context import HEAD
     from framesweep.tracking import load_run
 
     runs = [load_run(run_id, uri, outputs) for run_id in run_ids]

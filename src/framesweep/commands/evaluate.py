@@ -22,8 +22,8 @@ def command(
     run_ids: tuple[str, ...], split: str, report: Path | None, smooth: bool, **options: Any
 ) -> None:
     """Measure a run on a split that has labels, or several runs averaged."""
-    from framesweep.inference import evaluate_runs, smoothed
-    from framesweep.report import write_report
+    from framesweep.evaluation.report import write_report
+    from framesweep.runs.ensemble import evaluate_runs, smoothed
 
     runs = load_runs(run_ids, **options)
     store = runs[0].store

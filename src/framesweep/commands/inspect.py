@@ -18,18 +18,18 @@ def command(overrides: tuple[str, ...], out: Path | None) -> None:
 
     Takes what train.py takes: framesweep inspect data=hw1p2 data.root=FOLDER
     """
-    from framesweep.composition import compose
-    from framesweep.data import store
-    from framesweep.data.corpora import build_corpus
+    from framesweep.config.composition import compose
     from framesweep.data.corpus import Noting
-    from framesweep.data.prepared import prepare
-    from framesweep.experiment import cache_folder
-    from framesweep.inspection import findings, summarize
-    from framesweep.inspection_report import text_report, write_picture
+    from framesweep.data.inspection.findings import findings, summarize
+    from framesweep.data.inspection.report import text_report, write_picture
+    from framesweep.data.readers.registry import build_corpus
+    from framesweep.data.store import frame_store
+    from framesweep.data.store.prepared import prepare
+    from framesweep.runs.experiment import cache_folder
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     config = compose(list(overrides))
-    store.check(config.data)
+    frame_store.check(config.data)
     corpus = build_corpus(config.data)
     notes = corpus.notes() if isinstance(corpus, Noting) else []
     prepared = prepare(corpus, cache_folder(config))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from framesweep.inference import TrainedRun
+    from framesweep.runs.ensemble import TrainedRun
 
 
 def tracking_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -51,7 +51,7 @@ def load_runs(
     Raises:
         TrackingError: an id is not there.
     """
-    from framesweep.inference import load_trained
+    from framesweep.runs.ensemble import load_trained
     from framesweep.tracking import run_directory
 
     return [load_trained(run_directory(run_id, uri, outputs), overrides) for run_id in run_ids]

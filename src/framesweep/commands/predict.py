@@ -11,7 +11,7 @@ import click
 from framesweep.commands.options import load_runs, run_options
 
 if TYPE_CHECKING:
-    from framesweep.inference import TrainedRun
+    from framesweep.runs.ensemble import TrainedRun
 
 
 @click.command()
@@ -58,8 +58,8 @@ def command(
 ) -> None:
     """Write predictions of a run as CSV: `id,label`, id being the frame's index over the
     split's utterances in order. Several runs are averaged."""
-    from framesweep.files import atomic_file
-    from framesweep.inference import ensemble_posteriors, smoothed
+    from framesweep.runs.ensemble import ensemble_posteriors, smoothed
+    from framesweep.system.atomic_files import atomic_file
 
     if bool(run_ids) == bool(study):
         raise click.UsageError("Give either RUN_IDs or --study.")
@@ -94,7 +94,7 @@ def _leaders(
 ) -> list[TrainedRun]:
     """The trained runs of a search's leaders, the best first."""
     from framesweep.errors import ConfigError
-    from framesweep.inference import load_trained
+    from framesweep.runs.ensemble import load_trained
     from framesweep.sweeps.studies import leaders, load_study, trial_directory
 
     study = load_study(study_name, storage, outputs)

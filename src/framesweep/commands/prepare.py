@@ -13,8 +13,8 @@ def command(overrides: tuple[str, ...]) -> None:
 
     Takes what train.py takes: framesweep prepare data=segments data.root=FOLDER
     """
-    from framesweep.composition import compose
-    from framesweep.experiment import open_frame_store
+    from framesweep.config.composition import compose
+    from framesweep.runs.experiment import open_frame_store
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     began = time.monotonic()

@@ -30,7 +30,7 @@ def command(run_id: str, uri: str | None, outputs: Path) -> None:
     """Train a run again from its logged config, and say whether its objective comes out the
     same; the exit code is 1 where it does not."""
     from framesweep.errors import TrackingError
-    from framesweep.reruns import read_config, run_again
+    from framesweep.runs.reruns import read_config, run_again
     from framesweep.tracking import load_run
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)

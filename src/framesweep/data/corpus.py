@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy.typing as npt
 
-from framesweep.phones import PhoneSet
+from framesweep.data.phones import PhoneSet
 
 SPLITS = ("train", "dev", "test")
 Array = npt.NDArray[Any]

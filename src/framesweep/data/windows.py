@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from framesweep.data.store import Split
+from framesweep.data.store.frame_store import Split
 
 CONVERTED_BYTES = 1 << 27
 """Rows that take no more are converted once, all of them, not anew in each batch."""

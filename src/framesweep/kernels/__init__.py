@@ -4,9 +4,9 @@ Everything here computes what the plain modules do, by other means. `available` 
 it can; where it cannot (another device, no numba), the plain modules are used.
 """
 
+from framesweep.kernels.allocator import keep_freed_blocks
 from framesweep.kernels.folding import fold
 from framesweep.kernels.layers import available, linear, norm_activate_drop
-from framesweep.kernels.memory import keep_freed_blocks
 from framesweep.kernels.norms import shared_batch_norm
 
 __all__ = [

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from framesweep.kernels.products import available, product
+from framesweep.kernels.matmul import available, product
 
 
 def fold(

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from framesweep import distributed
-from framesweep.kernels import products, threads
+from framesweep.distributed import collectives
+from framesweep.kernels import matmul, openmp
+from framesweep.kernels.matmul import product
 from framesweep.kernels.norms import batch_moments
-from framesweep.kernels.products import product
 
 _Array = npt.NDArray[Any]
 _ELEMENTS: dict[torch.dtype, type[np.generic]] = {
@@ -28,7 +28,7 @@ def available(x: Tensor) -> bool:
     return (
         x.device.type == "cpu"
         and x.dtype in _ELEMENTS
-        and distributed.share_of(x).total > 1
+        and collectives.share_of(x).total > 1
         and not torch.compiler.is_compiling()
         and _compiled()
     )
@@ -37,7 +37,7 @@ def available(x: Tensor) -> bool:
 @cache
 def _compiled() -> bool:
     """Whether there are loops: False without numba, GNU OpenMP or a place to keep them."""
-    if threads.library() is None:
+    if openmp.library() is None:
         return False
     try:
         import framesweep.kernels.columns  # noqa: F401
@@ -66,7 +66,7 @@ def linear(x: Tensor, layer: nn.Linear) -> Tensor:
         or len(x) == 0
         or torch.is_autocast_enabled("cpu")
         or torch.compiler.is_compiling()
-        or not products.available()
+        or not matmul.available()
     )
     if by_torch:
         y: Tensor = layer(x)
@@ -121,7 +121,7 @@ class _NormActivateDrop(Function):
         p: float,
     ) -> Tensor:
         x = x.contiguous()
-        part = distributed.share_of(x)
+        part = collectives.share_of(x)
         dropout = _draw(p, part.first)
         coefficients = _identity(x, p) if norm is None else _normalize(x, norm, part.total)
         y = torch.empty_like(x)
@@ -170,7 +170,7 @@ def _normalize(x: Tensor, norm: nn.BatchNorm1d, num_rows: int) -> Tensor:
     _run(_rows().moments(_kind(x)), x, x, sums)
     moments = x.new_empty((2, x.shape[1]), dtype=torch.float64)
     _run(_columns().statistics(_kind(x)), x, sums, x, moments)
-    if (part := distributed.share()) is not None:
+    if (part := collectives.share()) is not None:
         moments = torch.stack(batch_moments(moments[0], moments[1], part))
     coefficients = x.new_empty((7, x.shape[1]), dtype=torch.float32)
     assert norm.running_mean is not None
@@ -186,10 +186,10 @@ def _normalize(x: Tensor, norm: nn.BatchNorm1d, num_rows: int) -> Tensor:
 
 def _batch_sum(own: Tensor) -> Tensor:
     """The sum over all ranks of what this one has summed over its rows."""
-    if distributed.share() is None:
+    if collectives.share() is None:
         return own
     total = own.clone()
-    distributed.sum_ranks(total)
+    collectives.sum_ranks(total)
     return total
 
 
@@ -217,4 +217,4 @@ def _run(address: int, x: Tensor, *arguments: Tensor | _Array) -> None:
     """Runs a loop for matrices shaped like x, with its further arguments in order."""
     shape = np.array(x.shape, dtype=np.int64)
     pointers = [a.data_ptr() if isinstance(a, Tensor) else a.ctypes.data for a in arguments]
-    threads.run(address, (shape.ctypes.data, *pointers))
+    openmp.run(address, (shape.ctypes.data, *pointers))

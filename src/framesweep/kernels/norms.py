@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 
-from framesweep.distributed import Share, sum_ranks
+from framesweep.distributed.collectives import Share, sum_ranks
 
 
 def shared_batch_norm(x: Tensor, norm: nn.BatchNorm1d, part: Share) -> Tensor:

@@ -26,7 +26,7 @@ import numpy as np
 from llvmlite import binding
 from numba import carray, cfunc, njit, types
 
-from framesweep.kernels import scalars, threads
+from framesweep.kernels import openmp, scalars
 from framesweep.kernels.scalars import (
     FIRST,
     INLINE,
@@ -46,7 +46,7 @@ BLOCK_ROWS = 64
 _GOLDEN = np.uint32(0x9E3779B9)
 SIGNATURE = types.void(types.CPointer(types.voidptr))
 
-binding.load_library_permanently(str(threads.library()))
+binding.load_library_permanently(str(openmp.library()))
 thread_number = types.ExternalFunction("omp_get_thread_num", types.int32())
 num_threads = types.ExternalFunction("omp_get_num_threads", types.int32())
 

@@ -8,8 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from optuna.study import Study
 
-from framesweep.files import atomic_file
 from framesweep.sweeps.tables import ranked, value_names
+from framesweep.system.atomic_files import atomic_file
 
 LEVER, BASELINE = "lever", "none"
 

@@ -14,8 +14,8 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 from optuna.visualization import matplotlib as visualization
 
-from framesweep.files import atomic_file
 from framesweep.sweeps.tables import value_names
+from framesweep.system.atomic_files import atomic_file
 
 MOST_PARAMS = 4
 """Params that the contour plot pairs with each other: the most important ones."""

@@ -10,7 +10,7 @@ import yaml
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from framesweep.files import atomic_file, write_text
+from framesweep.system.atomic_files import atomic_file, write_text
 
 NOTES = ("attempts", "failure_reason", "failure_message", "duplicate_of")
 

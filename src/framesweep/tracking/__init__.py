@@ -11,8 +11,10 @@ from pathlib import Path
 
 from framesweep.config import TrackingConfig
 from framesweep.tracking.base import Status, Tracker
-from framesweep.tracking.courier import LostRunError
-from framesweep.tracking.lookup import (
+from framesweep.tracking.mlflow_tracker import FOLDER, MlflowTracker
+from framesweep.tracking.sender import LostRunError
+from framesweep.tracking.sync import sync, waiting
+from framesweep.tracking.tracked_runs import (
     AwayError,
     RunInfo,
     children,
@@ -20,8 +22,6 @@ from framesweep.tracking.lookup import (
     metric_history,
     run_directory,
 )
-from framesweep.tracking.sync import sync, waiting
-from framesweep.tracking.tracker import FOLDER, MlflowTracker
 from framesweep.tracking.ui import serve_ui, ui_command
 
 log = logging.getLogger(__name__)

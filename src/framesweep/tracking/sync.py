@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from framesweep.composition import CONFIG, load
 from framesweep.config import TrackingConfig
+from framesweep.config.composition import CONFIG, load
 from framesweep.credentials import HIDDEN, scrub
 from framesweep.errors import TrackingError
-from framesweep.tracking import store
-from framesweep.tracking.courier import REFUSED, Courier, one_line
-from framesweep.tracking.delivery import RUN_FILE, Delivery, read_run_file
-from framesweep.tracking.lookup import AwayError
+from framesweep.tracking import mlflow_store
+from framesweep.tracking.mlflow_tracker import DIRECTORIES, FOLDER
+from framesweep.tracking.mlflow_writer import RUN_FILE, Delivery, read_run_file
 from framesweep.tracking.outbox import FILE, Outbox
-from framesweep.tracking.tracker import DIRECTORIES, FOLDER
+from framesweep.tracking.sender import REFUSED, Courier, one_line
+from framesweep.tracking.tracked_runs import AwayError
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def sync(
     outbox = Outbox(path)
     target = _target(directory, outputs, outbox)
     full = _choose_uri(uri, target, directory)
-    store.import_mlflow()
+    mlflow_store.import_mlflow()
     name = experiment or target.experiment
     courier = Courier(outbox, Delivery(full, name, target.outputs, path.parent))
     left = courier.close(seconds)
@@ -78,7 +78,7 @@ def _target(directory: Path, outputs: Path, outbox: Outbox) -> _Target:
     if path.exists():
         config = load(path.read_text(encoding="utf-8"), [], path)
         own = Path(config.outputs)
-        uri = config.tracking.uri or store.tracking_uri(None, own)
+        uri = config.tracking.uri or mlflow_store.tracking_uri(None, own)
         return _Target(uri, own, config.tracking.experiment)
     return _Target(None, outputs)
 
@@ -89,11 +89,11 @@ def _choose_uri(given: str | None, target: _Target, directory: Path) -> str:
     if told is None:
         rule = "must say where its run is tracked"
         raise TrackingError(directory / FOLDER, rule, fix="Give --uri and --experiment.")
-    uri = store.tracking_uri(told, target.outputs)
+    uri = mlflow_store.tracking_uri(told, target.outputs)
     run_file = directory / FOLDER / RUN_FILE
     if scrub(uri) != target.uri and (HIDDEN in told or run_file.exists()):
         raise TrackingError(
-            "--uri" if given else store.URI_VARIABLE,
+            "--uri" if given else mlflow_store.URI_VARIABLE,
             f"must be {target.uri}, where the run of {directory} is tracked",
             found=scrub(uri),
             fix=f"If all has moved, change {run_file}." if run_file.exists() else "Give --uri.",

@@ -16,9 +16,9 @@ from typing import IO
 
 from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
-from framesweep.tracking import store
-from framesweep.tracking.lookup import latest_experiment
-from framesweep.tracking.view import experiment_link
+from framesweep.tracking import mlflow_store
+from framesweep.tracking.tracked_runs import latest_experiment
+from framesweep.tracking.ui_view import experiment_link
 
 START_SECONDS, STOP_SECONDS = 120.0, 2.0
 
@@ -33,9 +33,9 @@ def ui_environment(uri: str, outputs: Path) -> dict[str, str]:
     """Variables for the UI's server: a URI's password is not for the list of processes."""
     return {
         **os.environ,
-        **store.DEFAULTS,
+        **mlflow_store.DEFAULTS,
         "MLFLOW_BACKEND_STORE_URI": uri,
-        "MLFLOW_DEFAULT_ARTIFACT_ROOT": store.artifact_root(outputs),
+        "MLFLOW_DEFAULT_ARTIFACT_ROOT": mlflow_store.artifact_root(outputs),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_LOGGING_LEVEL": "ERROR",
     }
@@ -54,14 +54,14 @@ def serve_ui(
     Raises:
         TrackingError: the port is taken, or the server does not come up.
     """
-    full = store.tracking_uri(uri, outputs)
-    if store.is_server(full):
+    full = mlflow_store.tracking_uri(uri, outputs)
+    if mlflow_store.is_server(full):
         on_ready(scrub(full))
         return
     _check_port(host, port)
-    path = store.sqlite_path(full)
+    path = mlflow_store.sqlite_path(full)
     if path is not None and not path.exists():
-        store.connect(full, outputs)
+        mlflow_store.connect(full, outputs)
     experiment = latest_experiment(full, outputs)
     with tempfile.TemporaryFile("w+") as output, _stoppable():
         server = subprocess.Popen(

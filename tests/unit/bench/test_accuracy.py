@@ -4,9 +4,9 @@ import torch
 
 from framesweep.bench.accuracy import measure_accuracy, plain_modules
 from framesweep.bench.corpus import write_corpus
-from framesweep.composition import register
 from framesweep.config import MlpConfig
-from framesweep.model import build_model
+from framesweep.config.composition import register
+from framesweep.models.build import build_model
 
 
 def test_plain_modules_share_weights_and_give_the_same() -> None:

@@ -8,8 +8,8 @@ import torch
 from framesweep.bench import baselines
 from framesweep.bench.corpus import NUM_CLASSES, write_corpus
 from framesweep.config import Hw1p2Config
-from framesweep.data.hw1p2 import Hw1p2Corpus
-from framesweep.hardware import Hardware
+from framesweep.data.readers.hw1p2 import Hw1p2Corpus
+from framesweep.system.hardware import Hardware
 
 SIZES = (12, 8, 6, 5)
 BATCH = 16

@@ -12,7 +12,7 @@ from framesweep.bench.first_layer import measure_first_layer
 from framesweep.bench.runs import measure_epoch_overhead
 from framesweep.bench.throughput import Case, measure_evaluation, measure_training
 from framesweep.commands import bench
-from framesweep.composition import register
+from framesweep.config.composition import register
 
 
 @pytest.fixture

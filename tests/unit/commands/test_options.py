@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from framesweep.commands import inspect, predict, ui
-from framesweep.composition import register
+from framesweep.config.composition import register
 
 register()
 

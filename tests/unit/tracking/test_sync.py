@@ -6,17 +6,24 @@ import shutil
 
 import pytest
 
-from framesweep.composition import compose, dump, register
 from framesweep.config import TrackingConfig
+from framesweep.config.composition import compose, dump, register
 from framesweep.errors import ConfigError, TrackingError
-from framesweep.tracking import AwayError, metric_history, open_tracker, store, sync, waiting
-from framesweep.tracking.delivery import Delivery
+from framesweep.tracking import (
+    AwayError,
+    metric_history,
+    mlflow_store,
+    open_tracker,
+    sync,
+    waiting,
+)
+from framesweep.tracking.mlflow_writer import Delivery
 
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch):
-    monkeypatch.setattr("framesweep.tracking.tracker.DATABASE_SECONDS", 0.2)
-    monkeypatch.delenv(store.URI_VARIABLE, raising=False)
+    monkeypatch.setattr("framesweep.tracking.mlflow_tracker.DATABASE_SECONDS", 0.2)
+    monkeypatch.delenv(mlflow_store.URI_VARIABLE, raising=False)
 
 
 @pytest.fixture
@@ -35,7 +42,7 @@ def served(tmp_path, mlflow_database):
 
 @pytest.fixture
 def client(served, outputs):
-    return store.connect(served, outputs)
+    return mlflow_store.connect(served, outputs)
 
 
 @pytest.fixture
@@ -78,7 +85,9 @@ def runs_of(client, experiment):
 
 
 def local_runs(outputs):
-    return runs_of(store.connect(store.tracking_uri(None, outputs), outputs), "framesweep")
+    return runs_of(
+        mlflow_store.connect(mlflow_store.tracking_uri(None, outputs), outputs), "framesweep"
+    )
 
 
 def test_a_run_goes_where_it_was_to_go(outputs, directory, never_begun, client):
@@ -110,13 +119,13 @@ def test_the_config_says_where_a_run_goes_whose_start_does_not(
 
 
 def test_a_run_that_is_nowhere_yet_can_be_sent_elsewhere(outputs, directory, never_begun):
-    uri = store.tracking_uri(None, outputs)
+    uri = mlflow_store.tracking_uri(None, outputs)
     sync(directory, outputs, 60, uri=uri, experiment="framesweep")
     assert len(local_runs(outputs)) == 1
 
 
 def test_a_run_that_is_somewhere_is_sent_nowhere_else(outputs, directory, begun, served):
-    uri = store.tracking_uri(None, outputs)
+    uri = mlflow_store.tracking_uri(None, outputs)
     with pytest.raises(TrackingError, match=f"^--uri: must be {served}, where the run of"):
         sync(directory, outputs, 60, uri=uri)
     assert waiting(outputs) == [directory]
@@ -133,7 +142,7 @@ def test_a_password_is_to_be_given_again_for_the_same_server(
     start = json.dumps({**json.loads(start), "uri": "http://***@host"})
     never_begun.write_text("".join([start, "\n", *others]))
     if other is not None:
-        monkeypatch.setenv(store.URI_VARIABLE, other)
+        monkeypatch.setenv(mlflow_store.URI_VARIABLE, other)
     with pytest.raises((TrackingError, ConfigError)) as caught:
         sync(directory, outputs, 60)
     assert "http://***@host" in str(caught.value)
@@ -153,7 +162,7 @@ def test_a_run_that_is_gone_keeps_its_records(outputs, directory, begun, client,
 
 def test_a_run_that_its_server_never_had_keeps_its_records(outputs, directory, begun):
     run_file = directory / "tracking" / "run.json"
-    uri = store.tracking_uri(None, outputs)
+    uri = mlflow_store.tracking_uri(None, outputs)
     run_file.write_text(json.dumps({**json.loads(run_file.read_text()), "uri": uri}))
     with pytest.raises(
         TrackingError, match=f"2 records still wait .*must have the run {begun}"

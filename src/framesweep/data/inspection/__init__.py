@@ -1,0 +1,1 @@
+"""What `framesweep inspect` finds in a corpus, and how it is printed."""

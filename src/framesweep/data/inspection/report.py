@@ -1,0 +1,177 @@
+"""A corpus as a person sees it: the figures of its splits as text and as a picture."""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from framesweep.data.inspection.findings import SplitSummary
+from framesweep.data.store.prepared import PreparedCorpus
+from framesweep.system.atomic_files import atomic_file
+
+DPI = 110
+COLOURS = {"train": "tab:gray", "dev": "tab:blue", "test": "tab:red"}
+SHOWN_SECONDS = 4.0
+RAREST = 5
+
+
+def text_report(
+    corpus: PreparedCorpus,
+    summaries: Sequence[SplitSummary],
+    found: Sequence[str],
+    shift_ms: float,
+) -> str:
+    """All figures, and what looks wrong, as lines."""
+    lines = [
+        f"{corpus.name}: {corpus.feature_dim} features a frame, {len(corpus.phones)} phones",
+        f"prepared in {corpus.folder}",
+        "",
+        f"{'split':6}{'utterances':>11}{'speakers':>10}{'hours':>8}{'frames':>12}"
+        f"{'frames an utterance':>22}{'silence':>11}",
+    ]
+    lines += [_row(summary, corpus, shift_ms) for summary in summaries]
+    lines += ["", *_phone_lines(corpus, summaries[0]), "", *_feature_lines(summaries), ""]
+    lines += (
+        ["What looks wrong:", *(f"  {line}" for line in found)]
+        if found
+        else ["Nothing looks wrong."]
+    )
+    return "\n".join(lines)
+
+
+def _row(summary: SplitSummary, corpus: PreparedCorpus, shift_ms: float) -> str:
+    lengths = summary.lengths
+    spread = f"{lengths.min()} / {int(np.median(lengths))} / {lengths.max()}"
+    share = summary.silence_share(corpus.phones)
+    unknown = "no labels" if summary.counts is None else "?"
+    silence = unknown if share is None else format(share, ".1%")
+    speakers = "?" if summary.num_speakers is None else str(summary.num_speakers)
+    return (
+        f"{summary.name:6}{len(lengths):>11,}{speakers:>10}"
+        f"{hours(summary, shift_ms):>8.2f}{summary.num_frames:>12,}{spread:>22}"
+        f"{silence:>11}"
+    )
+
+
+def hours(summary: SplitSummary, shift_ms: float) -> float:
+    """Length of a split in hours."""
+    return summary.num_frames * shift_ms / 3_600_000
+
+
+def _phone_lines(corpus: PreparedCorpus, train: SplitSummary) -> Iterator[str]:
+    if train.counts is None:
+        return
+    order = np.argsort(-train.counts, kind="stable")
+    shares = train.counts / train.num_frames
+    named = [f"{corpus.phones.names[i]} {shares[i]:.1%}" for i in order]
+    yield "frames a phone in train, most first: " + ", ".join(named[:10])
+    rarest = [f"{corpus.phones.names[i]} {int(train.counts[i]):,}" for i in order[-RAREST:]]
+    yield "rarest, in frames: " + ", ".join(rarest)
+
+
+def _feature_lines(summaries: Sequence[SplitSummary]) -> Iterator[str]:
+    yield f"{'features':10}{'lowest':>10}{'mean':>10}{'highest':>10}{'deviation':>20}"
+    for summary in summaries:
+        spread = f"{summary.std.min():.2f} to {summary.std.max():.2f}"
+        yield (
+            f"{summary.name:10}{summary.lowest.min():>10.2f}{summary.mean.mean():>10.2f}"
+            f"{summary.highest.max():>10.2f}{spread:>20}"
+        )
+
+
+def write_picture(
+    path: Path, corpus: PreparedCorpus, summaries: Sequence[SplitSummary], shift_ms: float
+) -> None:
+    """Phones, lengths, features and one utterance, as PNG."""
+    figure = Figure(figsize=(13, 8), dpi=DPI, layout="constrained")
+    grid = figure.add_gridspec(3, 2, height_ratios=(1.1, 1, 1))
+    _draw_phones(figure.add_subplot(grid[0, :]), corpus, summaries)
+    _draw_lengths(figure.add_subplot(grid[1, 0]), summaries, shift_ms)
+    _draw_features(figure.add_subplot(grid[1, 1]), summaries)
+    _draw_utterance(figure.add_subplot(grid[2, :]), corpus, shift_ms)
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, format="png")
+
+
+def _draw_phones(axes: Axes, corpus: PreparedCorpus, summaries: Sequence[SplitSummary]) -> None:
+    labelled = [summary for summary in summaries if summary.counts is not None]
+    order = np.argsort(-np.asarray(labelled[0].counts), kind="stable")
+    places = np.arange(len(order))
+    width = 0.8 / len(labelled)
+    for number, summary in enumerate(labelled):
+        shares = np.asarray(summary.counts)[order] / summary.num_frames
+        axes.bar(
+            places + number * width,
+            shares,
+            width,
+            label=summary.name,
+            color=COLOURS[summary.name],
+        )
+    axes.set_xticks(
+        places + 0.4 - width / 2, [corpus.phones.names[i] for i in order], fontsize=7
+    )
+    axes.tick_params(axis="x", rotation=90 if len(order) > 60 else 0)
+    axes.set_yscale("log")
+    axes.set_xlim(-0.6, len(order))
+    axes.set_title("Share of frames of each phone")
+    axes.legend()
+
+
+def _draw_lengths(axes: Axes, summaries: Sequence[SplitSummary], shift_ms: float) -> None:
+    seconds = [summary.lengths * shift_ms / 1000 for summary in summaries]
+    axes.hist(
+        seconds,
+        bins=30,
+        density=True,
+        label=[summary.name for summary in summaries],
+        color=[COLOURS[summary.name] for summary in summaries],
+    )
+    axes.set_title("Lengths of utterances")
+    axes.set_xlabel("seconds")
+    axes.set_yticks([])
+    axes.legend()
+
+
+def _draw_features(axes: Axes, summaries: Sequence[SplitSummary]) -> None:
+    for summary in summaries:
+        bins, colour = np.arange(len(summary.mean)), COLOURS[summary.name]
+        axes.plot(bins, summary.mean, color=colour, label=summary.name)
+        axes.fill_between(
+            bins,
+            summary.mean - summary.std,
+            summary.mean + summary.std,
+            color=colour,
+            alpha=0.15,
+        )
+    axes.set_title("Mean and deviation of each feature")
+    axes.set_xlabel("feature")
+    axes.legend()
+
+
+def _draw_utterance(axes: Axes, corpus: PreparedCorpus, shift_ms: float) -> None:
+    """The first seconds of train's first utterance, with its phones."""
+    split = corpus.splits["train"]
+    shown = min(int(split.lengths[0]), round(SHOWN_SECONDS * 1000 / shift_ms))
+    end = shown * shift_ms / 1000
+    axes.imshow(
+        split.features[:shown].T,
+        origin="lower",
+        aspect="auto",
+        extent=(0, end, 0, corpus.feature_dim),
+        cmap="magma",
+        interpolation="nearest",
+    )
+    axes.set_title(f"{split.ids[0]}: features and phones", pad=16)
+    axes.set_xlabel("seconds")
+    if split.labels is None:
+        return
+    labels = split.labels[:shown]
+    bounds = [0, *(np.flatnonzero(np.diff(labels)) + 1), shown]
+    for first, last in pairwise(bounds):
+        axes.axvline(first * shift_ms / 1000, color="white", linewidth=0.4)
+        middle = (first + last) / 2 * shift_ms / 1000
+        name = corpus.phones.names[labels[first]]
+        axes.text(middle, corpus.feature_dim, name, ha="center", va="bottom", fontsize=7)

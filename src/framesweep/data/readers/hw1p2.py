@@ -1,0 +1,118 @@
+"""CMU 11-785 HW1P2 until F21: an array of utterances a split, and one of their labels."""
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from framesweep.config import Hw1p2Config
+from framesweep.data.corpus import SPLITS, Array, Utterance
+from framesweep.data.formats.array_buffers import native
+from framesweep.data.formats.npy import find_npy, load_npy, open_npy, read_header
+from framesweep.data.phones import ARPABET_71, PhoneSet
+from framesweep.data.readers.source_files import find_phones, open_root, read_phones, stamps
+from framesweep.errors import DataError
+
+
+class Hw1p2Corpus:
+    """Reads `train.npy train_labels.npy dev.npy dev_labels.npy test.npy [test_labels.npy]`.
+
+    Each is an array of objects, (T, D) floats or (T,) integers an utterance, or, where all
+    utterances are of one length, a plain array (N, T, D) or (N, T). Each may be a .npy.zip
+    instead. Phones are named by data.phones or phonemes.txt; without it 71 classes are the
+    ARPAbet ones, and any others are called by their ids.
+
+    Raises:
+        ConfigError: data.root is not given.
+        DataError: data.root or a file in it is missing.
+    """
+
+    name = "hw1p2"
+
+    def __init__(self, config: Hw1p2Config) -> None:
+        root = open_root(config.root)
+        self._limit = config.max_utterances
+        self._phones = find_phones(root, config.phones)
+        self._files: dict[str, tuple[Path, Path | None]] = {}
+        for split in SPLITS:
+            features, labels = find_npy(root, split), find_npy(root, f"{split}_labels")
+            for path, name in ((features, split), (labels, f"{split}_labels")):
+                if path is None and split != "test":
+                    raise DataError(root, f"must hold {name}.npy or {name}.npy.zip")
+            if features is not None:
+                self._files[split] = (features, labels)
+
+    def source_key(self) -> dict[str, Any]:
+        """Stamps of all files, and the limit."""
+        files = [path for pair in self._files.values() for path in pair]
+        return {"files": stamps([*files, self._phones]), "max_utterances": self._limit}
+
+    def splits(self) -> tuple[str, ...]:
+        """Train, dev, and test where it is there."""
+        return tuple(self._files)
+
+    def num_utterances(self, split: str) -> int | None:
+        """As the header of the split's file says; None for a zip."""
+        path = self._files[split][0]
+        if path.suffix == ".zip":
+            return None
+        shape = read_header(open_npy(path), path).shape
+        return len(range(*shape[:1])[: self._limit]) if shape else 0
+
+    def utterances(self, split: str) -> Iterator[Utterance]:
+        """The utterances in the file's order; their ids are made from their places."""
+        path, labels_path = self._files[split]
+        features = _load(path)
+        labels = None if labels_path is None else _load(labels_path)
+        if labels is not None and len(labels) != len(features):
+            raise DataError(
+                labels_path,
+                f"must have as many utterances as {path.name}, {len(features)}",
+                found=len(labels),
+            )
+        for i in islice(range(len(features)), self._limit):
+            yield Utterance(
+                id=f"{split}-{i:05d}",
+                features=_numbers(features[i], f"{path}, utterance {i}"),
+                labels=None
+                if labels is None
+                else _numbers(labels[i], f"{labels_path}, utterance {i}"),
+            )
+
+    def phone_set(self, num_classes: int) -> PhoneSet:
+        """Names from the phones file, else ARPAbet for 71 classes, else numbers."""
+        if self._phones is None:
+            arpabet = num_classes == len(ARPABET_71)
+            return ARPABET_71 if arpabet else PhoneSet.numbered(num_classes)
+        phones = read_phones(self._phones)
+        if len(phones) < num_classes:
+            raise DataError(
+                self._phones,
+                f"must name all {num_classes} classes in the labels",
+                found=len(phones),
+            )
+        return phones
+
+
+def _load(path: Path) -> Array:
+    array = load_npy(path)
+    if array.ndim == 0:
+        raise DataError(path, "must hold one array an utterance", found="a single value")
+    return array
+
+
+def _numbers(utterance: Any, where: str) -> Array:
+    """One utterance's array, also where it was saved as Python numbers."""
+    if not isinstance(utterance, np.ndarray):
+        raise DataError(where, "must be an array", found=type(utterance).__name__)
+    if not utterance.dtype.hasobject:
+        return native(utterance)
+    for value in utterance.flat:
+        if not isinstance(value, int | float | np.number | np.ndarray):
+            raise DataError(where, "must hold numbers", found=type(value).__name__)
+    try:
+        return np.array(utterance.tolist())
+    except (ValueError, OverflowError) as error:
+        raise DataError(where, f"must be one array of numbers ({error})") from None

@@ -1,0 +1,1 @@
+"""Frame stores: prepared corpora on disk and the rows that training reads."""

@@ -1,0 +1,122 @@
+"""Writes a corpus as the flat arrays that `prepared` opens."""
+
+import hashlib
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from framesweep.data.checks import check_features, check_labels
+from framesweep.data.corpus import Array, Corpus, Utterance
+from framesweep.errors import DataError
+from framesweep.system.progress_bars import track
+
+
+def fill(corpus: Corpus, folder: Path) -> dict[str, Any]:
+    """Checks all utterances and writes their arrays into `folder`; gives what they are.
+
+    Raises:
+        DataError: the corpus breaks a rule, at its first utterance that does.
+    """
+    names = corpus.splits()
+    for needed in ("train", "dev"):
+        if needed not in names:
+            raise DataError(corpus.name, f"must have a {needed} split", found=list(names))
+    filler = _Filler(folder)
+    splits = {name: filler.add_split(corpus, name) for name in names}
+    phones = corpus.phone_set(filler.num_classes)
+    if len(phones) < filler.num_classes:
+        raise DataError(
+            corpus.name,
+            f"labels must be below the number of phones, {len(phones)}",
+            found=filler.num_classes - 1,
+        )
+    return {
+        "name": corpus.name,
+        "digest": filler.digest.hexdigest(),
+        "feature_dim": filler.feature_dim,
+        "phones": phones.names,
+        "splits": splits,
+    }
+
+
+class _Filler:
+    """Writes utterances as they come; holds no more than one of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.digest = hashlib.blake2b(digest_size=16)
+        self.feature_dim = 0
+        self.num_classes = 0
+
+    def add_split(self, corpus: Corpus, name: str) -> dict[str, Any]:
+        lengths: list[int] = []
+        pairs: list[tuple[str, str]] = []
+        labelled: bool | None = None
+        with ExitStack() as stack:
+            features_file = stack.enter_context((self.folder / f"{name}.features").open("wb"))
+            labels_file = stack.enter_context((self.folder / f"{name}.labels").open("wb"))
+            utterances = track(
+                corpus.utterances(name), f"Preparing {name}", corpus.num_utterances(name)
+            )
+            for utterance in utterances:
+                features, labels = self._checked(utterance, f"{corpus.name} {name}")
+                if labelled is not None and labelled != (labels is not None):
+                    raise DataError(
+                        f"{corpus.name} {name}",
+                        "all utterances must have labels, or none",
+                        found=utterance.id,
+                    )
+                labelled = labels is not None
+                _append(features_file, features, self.digest)
+                if labels is not None:
+                    _append(labels_file, labels, self.digest)
+                lengths.append(len(features))
+                pairs.append((utterance.id, utterance.speaker))
+        return self._close_split(corpus, name, lengths, pairs, bool(labelled))
+
+    def _close_split(
+        self,
+        corpus: Corpus,
+        name: str,
+        lengths: list[int],
+        pairs: list[tuple[str, str]],
+        labelled: bool,
+    ) -> dict[str, Any]:
+        if not lengths:
+            raise DataError(f"{corpus.name} {name}", "must hold at least one utterance")
+        if not labelled and name != "test":
+            raise DataError(f"{corpus.name} {name}", "must have labels")
+        if not labelled:
+            (self.folder / f"{name}.labels").unlink()
+        np.asarray(lengths, dtype=np.int64).tofile(self.folder / f"{name}.lengths")
+        (self.folder / f"{name}.utterances.json").write_text(json.dumps(pairs))
+        return {
+            "num_utterances": len(lengths),
+            "num_frames": sum(lengths),
+            "labelled": labelled,
+        }
+
+    def _checked(self, utterance: Utterance, split: str) -> tuple[Array, Array | None]:
+        where = f"{split}, utterance {utterance.id}"
+        features = check_features(utterance.features, where)
+        self.feature_dim = self.feature_dim or features.shape[1]
+        if features.shape[1] != self.feature_dim:
+            raise DataError(
+                where,
+                f"features a frame must be {self.feature_dim}, as in the first utterance",
+                found=features.shape[1],
+            )
+        if utterance.labels is None:
+            return features, None
+        labels = check_labels(utterance.labels, len(features), where)
+        self.num_classes = max(self.num_classes, int(labels.max()) + 1)
+        return features, labels
+
+
+def _append(handle: Any, array: Array, digest: Any) -> None:
+    data = array.tobytes()
+    handle.write(data)
+    digest.update(data)

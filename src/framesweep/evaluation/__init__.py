@@ -1,0 +1,1 @@
+"""Metrics, predictions, Viterbi smoothing and reports of a trained network."""

@@ -1,0 +1,159 @@
+"""Evaluation of a network over one split, exact over its frames."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from framesweep.data.phones import FOLDINGS, PhoneSet, foldings
+from framesweep.data.windows import Windows
+from framesweep.distributed.collectives import ALONE, ProcessGroup
+from framesweep.evaluation import metrics
+from framesweep.models.mlp import MLP
+from framesweep.models.tdnn import Tdnn
+from framesweep.system.hardware import Hardware
+
+BATCH_FRAMES = 4096
+
+METRICS = frozenset(
+    f"dev/{name}"
+    for name in (
+        "loss",
+        "accuracy",
+        "speech_accuracy",
+        "macro_accuracy",
+        "edge_accuracy",
+        *(f"accuracy_{folding.name}" for folding in FOLDINGS),
+    )
+) | {"train/loss", "train/accuracy", "train/frames_per_second", "model/params"}
+"""Every metric an objective can name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What one pass over a split gives.
+
+    Attributes:
+        confusion: (C, C) int64 counts on the CPU, rows true, columns predicted.
+        loss: mean cross-entropy a frame, in nats.
+        edge_correct, num_edges: frames whose window passes an utterance edge.
+        phones: what the C classes are.
+    """
+
+    split: str
+    confusion: Tensor
+    loss: float
+    edge_correct: int
+    num_edges: int
+    phones: PhoneSet
+
+    def metrics(self) -> dict[str, float]:
+        """By name as they are tracked, `dev/accuracy` and its relatives."""
+        values = {
+            "loss": self.loss,
+            "accuracy": metrics.accuracy(self.confusion),
+            "speech_accuracy": metrics.speech_accuracy(self.confusion, self.phones.silence_ids),
+            "macro_accuracy": metrics.macro_accuracy(self.confusion),
+        }
+        if self.num_edges:
+            values["edge_accuracy"] = self.edge_correct / self.num_edges
+        for folding in foldings(self.phones):
+            classes, _ = folding.classes(self.phones)
+            values[f"accuracy_{folding.name}"] = metrics.folded_accuracy(
+                self.confusion, classes
+            )
+        return {f"{self.split}/{name}": value for name, value in values.items()}
+
+
+def evaluate(
+    model: nn.Module,
+    windows: Windows,
+    hardware: Hardware,
+    phones: PhoneSet,
+    ranks: ProcessGroup = ALONE,
+    posteriors: Tensor | None = None,
+) -> Evaluation:
+    """Runs `model` over all frames of labelled `windows`, which `ranks` share out.
+
+    Args:
+        posteriors: (N, C) float32 on the CPU, in which the log-probabilities of the frames
+            that are this rank's are left.
+    """
+    batches = forward(model, windows, hardware, ranks)
+    return measure(batches, windows, hardware, phones, ranks, posteriors)
+
+
+@torch.no_grad()
+def measure(
+    batches: Iterable[tuple[Tensor, Tensor]],
+    windows: Windows,
+    hardware: Hardware,
+    phones: PhoneSet,
+    ranks: ProcessGroup = ALONE,
+    posteriors: Tensor | None = None,
+) -> Evaluation:
+    """Compares (B,) frame numbers' (B, C) float32 logits, which `batches` gives, with labels.
+
+    The other arguments are those of `evaluate`.
+    """
+    device = windows.device
+    confusion = torch.zeros(len(phones), len(phones), dtype=torch.int64, device=device)
+    loss_sum = torch.zeros((), dtype=hardware.sum_dtype, device=device)
+    edges = torch.zeros(2, dtype=torch.int64, device=device)
+    for frames, logits in batches:
+        labels = windows.labels(frames)
+        predictions = logits.argmax(dim=1)
+        metrics.confusion_update(confusion, labels, predictions)
+        loss_sum += functional.cross_entropy(logits, labels, reduction="sum")
+        edge = windows.edges(frames)
+        edges += torch.stack((edge & (labels == predictions), edge)).sum(dim=1)
+        if posteriors is not None:
+            posteriors[frames.cpu()] = logits.log_softmax(dim=1).cpu()
+    ranks.add_up(confusion, loss_sum, edges)
+    edge_correct, num_edges = edges.tolist()
+    return Evaluation(
+        split=windows.name,
+        confusion=confusion.cpu(),
+        loss=float(loss_sum) / windows.num_frames,
+        edge_correct=edge_correct,
+        num_edges=num_edges,
+        phones=phones,
+    )
+
+
+@torch.no_grad()
+def forward(
+    model: nn.Module, windows: Windows, hardware: Hardware, ranks: ProcessGroup = ALONE
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yields (B,) frame numbers and (B, C) float32 logits, over all frames in order.
+
+    Of several ranks each gets every so many batches.
+    """
+    was_training = model.training
+    model.eval()
+    shared = isinstance(model, Tdnn)
+    network = model.folded(hardware.input_dtype) if isinstance(model, MLP | Tdnn) else model
+    first, every = ranks.rank * BATCH_FRAMES, ranks.size * BATCH_FRAMES
+    for start in range(first, windows.num_frames, every):
+        stop = min(start + BATCH_FRAMES, windows.num_frames)
+        frames = torch.arange(start, stop, device=windows.device)
+        with hardware.autocast():
+            if shared:
+                rows, places = windows.stretch(start, stop)
+                logits = network(rows)[places]
+            else:
+                logits = network(windows.gather(frames))
+        yield frames, logits.float()
+    model.train(was_training)
+
+
+def log_posteriors(
+    model: nn.Module, windows: Windows, hardware: Hardware, num_classes: int
+) -> Tensor:
+    """(N, C) float32 log-probabilities on the CPU, frames in the split's order."""
+    result = torch.empty(windows.num_frames, num_classes)
+    for frames, logits in forward(model, windows, hardware):
+        result[frames.cpu()] = logits.log_softmax(dim=1).cpu()
+    return result

@@ -1,0 +1,170 @@
+"""What a person reads about a run: learning curves, confusions and per-phone scores."""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from torch import Tensor
+
+from framesweep.data.phones import PhoneSet
+from framesweep.evaluation.metrics import phone_scores, top_confusions
+from framesweep.system.atomic_files import atomic_file, write_text
+
+CURVES, MATRIX = "learning_curves.png", "confusion_matrix.png"
+PER_PHONE, CONFUSIONS = "per_phone.csv", "top_confusions.csv"
+
+NUM_CONFUSIONS = 100
+DPI = 110
+MAX_LABELS = 120
+LABEL_POINTS = 7.5
+LABEL_INCHES = 1.2 * LABEL_POINTS / 72
+STYLES = {"train": ("tab:gray", "-"), "dev": ("tab:blue", "-"), "test": ("tab:red", "-")}
+DASHES = {"speech_accuracy": "--", "edge_accuracy": ":", "macro_accuracy": "-."}
+
+
+def write_report(
+    directory: Path,
+    history: Sequence[Mapping[str, float]],
+    confusion: Tensor,
+    phones: PhoneSet,
+    *,
+    best_epoch: int | None = None,
+) -> list[Path]:
+    """Writes the whole report, each file atomically, and gives the files' paths.
+
+    Args:
+        history: metrics by name of each epoch, from epoch 1 on; without any, no curves.
+        confusion: (C, C) counts of the best epoch, rows true, columns predicted.
+        phones: names of the C phones.
+        best_epoch: marked in the learning curves.
+    """
+    if history:
+        write_curves(directory / CURVES, history, best_epoch)
+    write_matrix(directory / MATRIX, confusion, phones)
+    write_per_phone(directory / PER_PHONE, confusion, phones)
+    write_confusions(directory / CONFUSIONS, confusion, phones)
+    names = (MATRIX, PER_PHONE, CONFUSIONS)
+    return [directory / name for name in ((CURVES, *names) if history else names)]
+
+
+def write_curves(
+    path: Path, history: Sequence[Mapping[str, float]], best_epoch: int | None
+) -> None:
+    """Losses and accuracies over epochs, side by side, as PNG."""
+    figure = Figure(figsize=(11, 4.2), dpi=DPI, layout="constrained")
+    left, right = figure.subplots(1, 2)
+    _draw_curves(left, history, "loss", "loss (nats a frame)")
+    _draw_curves(right, history, "accuracy", "frame accuracy")
+    for axes in (left, right):
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.grid(alpha=0.3)
+        if best_epoch is not None:
+            axes.axvline(best_epoch, color="tab:green", linewidth=1, label="best epoch")
+        if axes.get_legend_handles_labels()[0]:
+            axes.legend(fontsize=8, framealpha=0.6)
+    _save(figure, path)
+
+
+def _draw_curves(
+    axes: Axes, history: Sequence[Mapping[str, float]], kind: str, title: str
+) -> None:
+    epochs = range(1, len(history) + 1)
+    names = {name for metrics in history for name in metrics if name.endswith(kind)}
+    for name in sorted(names, key=lambda n: (not n.startswith("train"), len(n))):
+        split, _, metric = name.partition("/")
+        color, line = STYLES.get(split, ("tab:purple", "-"))
+        values = [metrics.get(name, float("nan")) for metrics in history]
+        axes.plot(
+            epochs,
+            values,
+            linestyle=DASHES.get(metric, line),
+            color=color,
+            marker="o",
+            markersize=3,
+            label=f"{name} {_last(values):.4f}",
+        )
+    axes.set_title(title)
+
+
+def _last(values: Sequence[float]) -> float:
+    """The last that is a number; some metrics are of one epoch only."""
+    return next((value for value in reversed(values) if math.isfinite(value)), math.nan)
+
+
+def write_matrix(path: Path, confusion: Tensor, phones: PhoneSet) -> None:
+    """The confusion matrix as PNG, each row divided by the true phone's frames.
+
+    Beyond MAX_LABELS phones only every second, third, ... one is named, so that names stay
+    legible.
+    """
+    counts = confusion.double()
+    shares = (counts / counts.sum(dim=1, keepdim=True).clamp(min=1)).numpy()
+    every = -(-len(phones) // MAX_LABELS)
+    named = range(0, len(phones), every)
+    side = max(4.0, len(named) * LABEL_INCHES)
+    figure, axes, bar = _square_figure(side, max(len(name) for name in phones.names))
+    image = axes.imshow(
+        shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1), interpolation="nearest"
+    )
+    names = [phones.names[i] for i in named]
+    axes.set_xticks(named, names, rotation=90, fontsize=LABEL_POINTS)
+    axes.set_yticks(named, names, fontsize=LABEL_POINTS)
+    axes.tick_params(length=1.5, pad=1)
+    axes.set_xlabel("predicted phone")
+    axes.set_ylabel("true phone")
+    axes.set_title("Share of each true phone's frames", fontsize=11)
+    figure.colorbar(image, cax=bar)
+    _save(figure, path)
+
+
+def _square_figure(side: float, longest_name: int) -> tuple[Figure, Axes, Axes]:
+    """Axes of `side` by `side` inches and a colour bar; room for names left and below.
+
+    Placed by hand: a layout engine would draw the many names several times.
+    """
+    margin = 0.45 + longest_name * LABEL_POINTS * 0.7 / 72
+    width, height = margin + side + 0.9, margin + side + 0.4
+    figure = Figure(figsize=(width, height), dpi=DPI)
+    axes = figure.add_axes((margin / width, margin / height, side / width, side / height))
+    left, bottom = margin + side + 0.15, margin + side / 4
+    bar = figure.add_axes((left / width, bottom / height, 0.15 / width, side / 2 / height))
+    return figure, axes, bar
+
+
+def write_per_phone(path: Path, confusion: Tensor, phones: PhoneSet) -> None:
+    """Precision, recall, F1 and frames of each phone as CSV."""
+    scores = phone_scores(confusion)
+    columns = zip(
+        phones.names, scores.precision, scores.recall, scores.f1, scores.support, strict=True
+    )
+    rows = ([name, *(f"{x:.6f}" for x in (p, r, f)), int(n)] for name, p, r, f, n in columns)
+    _write_csv(path, ["phone", "precision", "recall", "f1", "frames"], rows)
+
+
+def write_confusions(path: Path, confusion: Tensor, phones: PhoneSet) -> None:
+    """The most frequent confusions as CSV; the share is of the true phone's frames."""
+    rows = (
+        [phones.names[one.true], phones.names[one.predicted], one.count, f"{one.share:.6f}"]
+        for one in top_confusions(confusion, NUM_CONFUSIONS)
+    )
+    _write_csv(path, ["true", "predicted", "frames", "share"], rows)
+
+
+def _write_csv(path: Path, header: list[str], rows: Iterable[list[object]]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, format="png")

@@ -1,0 +1,92 @@
+"""What networks are made of: a hidden layer with its norm, activation and dropout."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from framesweep import kernels
+from framesweep.config import ModelConfig
+from framesweep.distributed import collectives
+
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "leaky_relu": nn.LeakyReLU,
+}
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Batch norm that takes a training batch of one frame by its running statistics.
+
+    An epoch's last batch may hold a single frame, which has no variance of its own. Where
+    several processes share a batch, it is the batch that counts.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        part = collectives.share() if self.training else None
+        if part is not None and part.total > 1:
+            return kernels.shared_batch_norm(input, self, part)
+        if not self.training or (part is None and len(input) > 1):
+            return super().forward(input)
+        return F.batch_norm(
+            input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+        )
+
+
+class Dropout(nn.Dropout):
+    """Dropout that draws for a whole batch where several processes share it."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        part = collectives.share()
+        if part is None or not self.training or self.p == 0:
+            return super().forward(input)
+        kept = super().forward(input.new_ones(part.total, *input.shape[1:]))
+        return input * part.of(kept)
+
+
+class Block(nn.Module):
+    """One hidden layer: linear, norm, activation, dropout; (B, in_width) -> (B, width).
+
+    The linear layer has no bias before a batch norm, which would subtract it again.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        in_width: int,
+        width: int,
+        dropout: float,
+        *,
+        residual: bool = False,
+    ) -> None:
+        super().__init__()
+        self.linear = nn.Linear(in_width, width, bias=config.norm != "batch")
+        self.norm = _norm(config.norm, width)
+        self.activation = _ACTIVATIONS[config.activation]()
+        self.dropout = Dropout(dropout)
+        self.residual = residual and in_width == width
+        self._activation_name = config.activation
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = kernels.linear(x, self.linear)
+        if self.training and kernels.available(y):
+            y = kernels.norm_activate_drop(y, self.norm, self._activation_name, self.dropout.p)
+        else:
+            y = self.dropout(self.activation(self.norm(y)))
+        return x + y if self.residual else y
+
+    def folded(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor] | None:
+        """`forward` in evaluation, until weights change; None where it can't be folded."""
+        layer = kernels.fold(self.linear, self.norm, self._activation_name, dtype)
+        if layer is None or not self.residual:
+            return layer
+        return lambda x: layer(x).add_(x)
+
+
+def _norm(name: str, width: int) -> nn.Module:
+    if name == "batch":
+        return BatchNorm(width)
+    return nn.LayerNorm(width) if name == "layer" else nn.Identity()

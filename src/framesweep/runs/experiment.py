@@ -1,0 +1,216 @@
+"""What a RunConfig stands for: the data, the network and all that trains it."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from framesweep.config import RunConfig, TdnnConfig
+from framesweep.config.composition import flatten
+from framesweep.data.chunks import Runs
+from framesweep.data.readers.registry import build_corpus
+from framesweep.data.store import frame_store as stores
+from framesweep.data.store.frame_store import FrameStore
+from framesweep.data.windows import Windows
+from framesweep.distributed.collectives import ALONE, ProcessGroup, mean_loss
+from framesweep.evaluation.evaluate import Evaluation, evaluate
+from framesweep.evaluation.predictor import build_network
+from framesweep.evaluation.viterbi import MAX_CLASSES, tuned_smoother
+from framesweep.models.build import Network
+from framesweep.runs.validation import check, check_phones, is_of_fixed_length
+from framesweep.system import hardware
+from framesweep.training import augmentation, lr_schedules, optimizers, weight_averaging
+from framesweep.training.checkpoints import Checkpoints
+from framesweep.training.loop import Listener, TrainingComponents, fit
+from framesweep.training.plan import Plan, objective_sign, steps_per_epoch
+from framesweep.training.state import Progress
+
+IDENTITY_GROUPS = ("data", "model", "optim", "augment", "train", "seed", "objective")
+NOT_IDENTITY = frozenset(
+    (
+        "data.root",
+        "data.cache",
+        "train.epochs",
+        "train.patience",
+        "train.max_minutes",
+        "train.checkpoint_minutes",
+    )
+)
+"""Keys of the identity groups that may change between a run and its continuation."""
+
+
+@dataclass(slots=True)
+class Experiment:
+    """A run's parts, built and placed on the device, before its first step."""
+
+    config: RunConfig
+    store: FrameStore
+    train: Windows | Runs
+    dev: Windows
+    parts: TrainingComponents
+    plan: Plan
+    identity: str
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Units of each hidden layer."""
+        return cast(Network, self.parts.model).widths
+
+    @property
+    def num_params(self) -> int:
+        """Parameters of the network."""
+        return sum(parameter.numel() for parameter in self.parts.model.parameters())
+
+    def fit(self, checkpoints: Checkpoints, listener: Listener) -> Progress:
+        """Trains as `training.fit` does, on train, to the plan, measured on dev."""
+        return fit(self.parts, self.train, self.dev_metrics, self.plan, checkpoints, listener)
+
+    def evaluate(
+        self, windows: Windows, ranks: ProcessGroup = ALONE, posteriors: Tensor | None = None
+    ) -> Evaluation:
+        """Measures the network as it is on labelled windows, as `evaluation.evaluate` does."""
+        network, phones = self.parts.evaluated, self.store.phones
+        return evaluate(network, windows, self.parts.hardware, phones, ranks, posteriors)
+
+    def evaluate_smoothed(self) -> tuple[Evaluation, float | None]:
+        """Measures the network as it is on dev, and dev/smoothed_accuracy, by one pass.
+
+        The latter is None where train.smooth says no. Its chain of phones is counted on train,
+        and the chain's strength tuned on dev.
+        """
+        num_classes = len(self.store.phones)
+        if not self.config.train.smooth or num_classes > MAX_CLASSES:
+            return self.evaluate(self.dev), None
+        posteriors = torch.empty(self.dev.num_frames, num_classes)
+        evaluation = self.evaluate(self.dev, posteriors=posteriors)
+        dev = self.store.splits["dev"]
+        assert dev.labels is not None
+        smoother = tuned_smoother(self.store, posteriors.numpy())
+        path = smoother(posteriors.numpy(), dev.lengths)
+        return evaluation, float((path == dev.labels).mean())
+
+    def dev_metrics(self) -> dict[str, float]:
+        """The dev metrics of the network as it is, the same for all ranks."""
+        return self.evaluate(self.dev, self.parts.ranks).metrics()
+
+
+def build_experiment(config: RunConfig, ranks: ProcessGroup = ALONE) -> Experiment:
+    """Reads or prepares the data and builds everything that trains on it, in this process.
+
+    Raises:
+        ConfigError: a key breaks its rule.
+        DataError: the corpus does.
+    """
+    check(config)
+    resources = hardware.resolve(config.hardware)
+    store = open_frame_store(config)
+    check_phones(config, store.phones)
+    hardware.seed_everything(config.seed)
+    train = _train_inputs(config, store, resources)
+    dev = Windows(
+        store.splits["dev"], config.data.context, resources.device, resources.input_dtype
+    )
+    network = resources.place(build_network(config, store.feature_dim, len(store.phones)))
+    optimizer = optimizers.build_optimizer(config.optim, network)
+    plan = _plan(config)
+    total_steps = plan.total_steps(train.num_items, train.item_frames)
+    parts = TrainingComponents(
+        model=network,
+        optimizer=optimizer,
+        schedule=lr_schedules.build_schedule(
+            config.optim,
+            optimizer,
+            total_steps,
+            steps_per_epoch(train.num_items, plan.items_in(1, train.item_frames)),
+            maximize=objective_sign(config.objective) > 0,
+        ),
+        loss=_loss(config, _class_weights(config, store, resources), ranks),
+        clip=partial(optimizers.clip_gradients, config.optim),
+        augment=augmentation.build_augment(
+            config.augment, config.data.context, store.feature_dim, _run_frames(train)
+        ),
+        hardware=resources,
+        average=weight_averaging.build_average(config.train, network, total_steps),
+        ranks=ranks,
+    )
+    return Experiment(config, store, train, dev, parts, plan, identity(config, store))
+
+
+def _train_inputs(
+    config: RunConfig, store: FrameStore, resources: hardware.Hardware
+) -> Windows | Runs:
+    """What the config's network is trained on: windows, or runs of frames."""
+    split, context = store.splits["train"], config.data.context
+    device, dtype = resources.device, resources.input_dtype
+    if not isinstance(config.model, TdnnConfig):
+        return Windows(split, context, device, dtype)
+    run_frames, stride = config.model.run_frames, config.model.stride
+    return Runs(split, context, run_frames, stride, device, dtype, config.augment.tempo)
+
+
+def _run_frames(train: Windows | Runs) -> int | None:
+    return train.run_frames if isinstance(train, Runs) else None
+
+
+def _loss(
+    config: RunConfig, weights: Tensor | None, ranks: ProcessGroup
+) -> Callable[[Tensor, Tensor], Tensor]:
+    if ranks.size == 1 and not isinstance(config.model, TdnnConfig):
+        return optimizers.loss_function(config.optim, weights)
+    return mean_loss(optimizers.loss_function(config.optim, weights, "sum"), weights, ranks)
+
+
+def _class_weights(
+    config: RunConfig, store: FrameStore, resources: hardware.Hardware
+) -> Tensor | None:
+    if config.optim.class_weights == "none":
+        return None
+    labels = store.splits["train"].labels
+    assert labels is not None
+    counts = torch.from_numpy(np.bincount(labels, minlength=len(store.phones)))
+    weights = optimizers.class_weights(config.optim, counts)
+    return None if weights is None else weights.to(resources.device)
+
+
+def open_frame_store(config: RunConfig) -> FrameStore:
+    """The store of the config's corpus, prepared first where needed."""
+    return stores.open_store(config.data, build_corpus(config.data), cache_folder(config))
+
+
+def cache_folder(config: RunConfig) -> Path:
+    """Where prepared corpora lie."""
+    return Path(config.data.cache or Path(config.outputs) / "cache")
+
+
+def identity(config: RunConfig, store: FrameStore) -> str:
+    """Hash of all that the weights depend on, the hardware aside."""
+    flat = flatten(config)
+    free = NOT_IDENTITY - {"train.epochs"} if is_of_fixed_length(config) else NOT_IDENTITY
+    chosen = {
+        key: value
+        for key, value in flat.items()
+        if key.split(".")[0] in IDENTITY_GROUPS and key not in free
+    }
+    text = json.dumps([chosen, store.digest], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def _plan(config: RunConfig) -> Plan:
+    return Plan(
+        epochs=config.train.epochs,
+        batch_size=config.train.batch_size,
+        seed=config.seed,
+        objective=config.objective,
+        final_batch_size=config.train.final_batch_size,
+        patience=config.train.patience,
+        max_minutes=config.train.max_minutes,
+        checkpoint_minutes=config.train.checkpoint_minutes,
+        window_frames=config.train.window_frames if config.train.order == "windows" else None,
+    )

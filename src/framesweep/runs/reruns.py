@@ -1,0 +1,118 @@
+"""Trains runs again: over seeds, or to see whether a result comes out the same."""
+
+import csv
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from framesweep.config import RunConfig
+from framesweep.config.composition import CONFIG, PROCESS_ID, load
+from framesweep.errors import CheckpointError
+from framesweep.runs.run import run
+from framesweep.sweeps.context import PARENT_VARIABLE
+from framesweep.system.atomic_files import atomic_file
+
+
+@dataclass(frozen=True, slots=True)
+class SeedResult:
+    """The objective of one trial, trained again with one seed."""
+
+    trial: int
+    seed: int
+    value: float
+
+
+class SeedRuns:
+    """Retrains trials over seeds; what has been done is kept in a table and not done again.
+
+    Args:
+        folder: of the study; runs go to seeds/<trial>-<seed> in it.
+        parent_run_id: MLflow run to nest them under.
+        uri: where to track them; None for where the trials were.
+    """
+
+    def __init__(self, folder: Path, parent_run_id: str | None, uri: str | None = None) -> None:
+        self._folder = folder
+        self._parent_run_id = parent_run_id
+        self._uri = uri
+        self._table = folder / "seeds.csv"
+        self._done = {(r.trial, r.seed): r for r in _read(self._table)}
+
+    def values(self, trial: int, seeds: Sequence[int]) -> list[float]:
+        """The objective of `trial` for each seed, trained where it is not known yet.
+
+        Raises:
+            CheckpointError: the trial's config is not there.
+            FramesweepError: as `run`.
+        """
+        for seed in seeds:
+            if (trial, seed) not in self._done:
+                self._done[trial, seed] = self._train(trial, seed)
+                self._write()
+        return [self._done[trial, seed].value for seed in seeds]
+
+    def _train(self, trial: int, seed: int) -> SeedResult:
+        config = read_config(self._folder / str(trial), [f"seed={seed}"])
+        config.tracking.uri = self._uri or config.tracking.uri
+        config.tracking.run_name = f"trial {trial}, seed {seed}"
+        with _nested_under(self._parent_run_id):
+            value = run(config, self._folder / "seeds" / f"{trial}-{seed}", in_sweep=True)
+        return SeedResult(trial, seed, value[0] if isinstance(value, list) else value)
+
+    def _write(self) -> None:
+        with atomic_file(self._table) as temporary, temporary.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["trial", "seed", "value"])
+            writer.writerows((r.trial, r.seed, r.value) for r in self._done.values())
+
+
+def read_config(directory: Path, overrides: list[str]) -> RunConfig:
+    """The config of the run in `directory`, with overrides.
+
+    Raises:
+        CheckpointError: it is not there.
+    """
+    path = directory / CONFIG
+    if not path.exists():
+        raise CheckpointError(path, "must exist for the run to be trained again")
+    return load(path.read_text(encoding="utf-8"), overrides, path)
+
+
+def run_again(directory: Path, outputs: Path, uri: str | None) -> tuple[Path, float]:
+    """Trains the run in `directory` once more; gives the new directory and the objective.
+
+    Args:
+        uri: where to track it; None for where the run was.
+    """
+    config = read_config(directory, [])
+    config.tracking.uri = uri or config.tracking.uri
+    config.outputs = str(outputs.absolute())
+    now = datetime.now()
+    fresh = outputs / "runs" / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}-{PROCESS_ID}"
+    value = run(config, fresh.absolute())
+    return fresh, value[0] if isinstance(value, list) else value
+
+
+@contextmanager
+def _nested_under(parent_run_id: str | None) -> Iterator[None]:
+    if parent_run_id is None:
+        yield
+        return
+    os.environ[PARENT_VARIABLE] = parent_run_id
+    try:
+        yield
+    finally:
+        del os.environ[PARENT_VARIABLE]
+
+
+def _read(path: Path) -> list[SeedResult]:
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return [
+            SeedResult(int(row["trial"]), int(row["seed"]), float(row["value"]))
+            for row in csv.DictReader(file)
+        ]

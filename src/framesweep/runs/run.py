@@ -1,0 +1,195 @@
+"""One run, whole: from a RunConfig to the value of its objective."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+from framesweep.config import RunConfig
+from framesweep.config.composition import CONFIG, dump, load
+from framesweep.distributed.collectives import ProcessGroup
+from framesweep.distributed.launch import leading, settled
+from framesweep.errors import (
+    CheckpointError,
+    ConfigError,
+    Interrupted,
+    NonFiniteLossError,
+    RankLostError,
+)
+from framesweep.evaluation.evaluate import Evaluation
+from framesweep.runs.experiment import Experiment, build_experiment
+from framesweep.runs.run_log import (
+    log_config,
+    log_results,
+    log_resume_hint,
+    log_start,
+    log_summary,
+    write_results,
+)
+from framesweep.runs.validation import check, is_of_fixed_length
+from framesweep.sweeps.context import find_sweep_context
+from framesweep.system.atomic_files import write_text
+from framesweep.system.console import EpochBar, log_epoch
+from framesweep.system.signals import StopRequest, stop_request
+from framesweep.tracking import Tracker, open_tracker, run_directory
+from framesweep.training.checkpoints import BEST, FOLDER, Checkpoints, load_weights
+from framesweep.training.state import Progress
+from hydra_plugins.framesweep_sweeper import TrialPruned, report, restore
+
+log = logging.getLogger(__name__)
+
+RESUMABLE = ("train.epochs", "train.patience", "train.max_minutes", "train.checkpoint_minutes")
+RESUMABLE_GROUPS = ("tracking.", "hardware.", "data.root", "data.cache", "outputs")
+"""What may be changed when a run is continued."""
+
+
+def run(config: RunConfig, directory: Path, *, in_sweep: bool = False) -> float | list[float]:
+    """Trains in `directory`, going on from a checkpoint there, and logs what came out.
+
+    Returns:
+        The objective in its best epoch; with `further_objectives`, those after it.
+
+    Raises:
+        UserError: the config, the data or a checkpoint breaks a rule.
+        NonFiniteLossError, Interrupted, RankLostError, TrialPruned: the run ended early.
+    """
+    config = replace(config, hardware=settled(config.hardware))
+    check(config)
+    with leading(config.hardware) as ranks:
+        return _run(config, directory, ranks, in_sweep=in_sweep)
+
+
+def _run(
+    config: RunConfig, directory: Path, ranks: ProcessGroup, *, in_sweep: bool
+) -> float | list[float]:
+    experiment = build_experiment(config, ranks)
+    log_start(experiment)
+    sweep = find_sweep_context()
+    tracker = open_tracker(
+        replace(config.tracking, run_name=config.tracking.run_name or sweep.name),
+        Path(config.outputs),
+        directory,
+        parent_run_id=sweep.parent_run_id,
+        tags=sweep.tags,
+    )
+    with stop_request() as stop, tracker:
+        write_text(directory / CONFIG, dump(config))
+        try:
+            tracker.log_params(sweep.params())
+            log_config(tracker, experiment, directory)
+            progress = _fit(experiment, directory, tracker, stop)
+            evaluation = _evaluate_best(experiment, directory, progress, tracker)
+            write_results(experiment, progress, evaluation, directory)
+            log_results(tracker, experiment, progress, directory, in_sweep=in_sweep)
+        except (Interrupted, RankLostError):
+            log_resume_hint(tracker)
+            raise
+        except NonFiniteLossError:
+            tracker.log_tags({"failure": "non-finite loss"})
+            raise
+        except TrialPruned:
+            tracker.log_tags({"pruned": "true"})
+            tracker.finish("FINISHED")
+            raise
+        run_id = tracker.run_id
+    log_summary(experiment, progress, directory, run_id)
+    values = [
+        _value(name, experiment, progress)
+        for name in (config.objective, *config.further_objectives)
+    ]
+    return values if config.further_objectives else values[0]
+
+
+def resume(
+    run_id: str, overrides: list[str], uri: str | None, outputs: Path
+) -> float | list[float]:
+    """Continues a run in its own directory, as it was configured.
+
+    Args:
+        run_id: MLflow's id of the run, or its directory.
+        overrides: `key=value`, of keys that may change (see RESUMABLE).
+        uri, outputs: where the run is tracked.
+
+    Raises:
+        TrackingError: there is no such run.
+        ConfigError: an override would make it another run.
+        UserError: as `run`.
+    """
+    directory = run_directory(run_id, uri, outputs)
+    path = directory / CONFIG
+    if not path.exists():
+        raise CheckpointError(path, "must exist for the run to be continued")
+    config = load(path.read_text(encoding="utf-8"), overrides, path)
+    for override in overrides:
+        key = override.split("=")[0]
+        allowed = key in RESUMABLE or key.startswith(RESUMABLE_GROUPS)
+        if not allowed or (key == "train.epochs" and is_of_fixed_length(config)):
+            raise ConfigError(
+                key,
+                "cannot change when a run is continued, or what came before would differ",
+                found=override,
+                fix="Start a new run for it.",
+            )
+    return run(config, directory)
+
+
+class _RunListener:
+    """Passes on what training reports: to the console, to tracking and to the sweep."""
+
+    def __init__(self, experiment: Experiment, tracker: Tracker, stop: StopRequest) -> None:
+        self._plan = experiment.plan
+        self._tracker = tracker
+        self._bar = EpochBar(experiment.plan.epochs)
+        self.stop_signal = stop
+
+    def on_restore(self, history: list[dict[str, float]]) -> None:
+        if history:
+            log.info("going on after epoch %d", len(history))
+        for epoch, metrics in enumerate(history, start=1):
+            self._tracker.log_epoch(epoch, metrics)
+        objective = self._plan.objective
+        restore({epoch: metrics[objective] for epoch, metrics in enumerate(history, start=1)})
+
+    def on_step(self, epoch: int, step: int, num_steps: int) -> None:
+        self._bar.step(epoch, step, num_steps)
+
+    def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+        self._bar.close()
+        log_epoch(epoch, self._plan.epochs, metrics)
+        self._tracker.log_epoch(epoch, metrics)
+        report(metrics[self._plan.objective], step=epoch)
+
+    def close(self) -> None:
+        self._bar.close()
+
+
+def _fit(
+    experiment: Experiment, directory: Path, tracker: Tracker, stop: StopRequest
+) -> Progress:
+    listener = _RunListener(experiment, tracker, stop)
+    ranks = experiment.parts.ranks
+    ranks.begin(dump(experiment.config), experiment.parts.hardware.device)
+    try:
+        checkpoints = Checkpoints(directory / FOLDER, experiment.identity)
+        progress = experiment.fit(checkpoints, listener)
+        ranks.part()
+        return progress
+    finally:
+        listener.close()
+
+
+def _evaluate_best(
+    experiment: Experiment, directory: Path, progress: Progress, tracker: Tracker
+) -> Evaluation:
+    load_weights(experiment.parts.evaluated, directory / FOLDER / BEST)
+    evaluation, smoothed_accuracy = experiment.evaluate_smoothed()
+    if smoothed_accuracy is not None:
+        metrics = {"dev/smoothed_accuracy": smoothed_accuracy}
+        progress.history[progress.best_epoch - 1] |= metrics
+        tracker.log_epoch(progress.best_epoch, metrics)
+    return evaluation
+
+
+def _value(name: str, experiment: Experiment, progress: Progress) -> float:
+    if name == "model/params":
+        return float(experiment.num_params)
+    return progress.best(name)

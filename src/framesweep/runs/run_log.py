@@ -1,0 +1,170 @@
+"""What a run says of itself: to the person at the console, and to tracking."""
+
+import logging
+from pathlib import Path
+
+from framesweep.config import TdnnConfig
+from framesweep.config.composition import CONFIG, dump, flatten
+from framesweep.evaluation.evaluate import Evaluation
+from framesweep.evaluation.predictor import WEIGHTS, write_side
+from framesweep.runs.experiment import Experiment
+from framesweep.system.atomic_files import write_text
+from framesweep.system.cgroups import allowed_bytes
+from framesweep.tracking import Tracker
+from framesweep.training.checkpoints import BEST, FOLDER
+from framesweep.training.state import Progress
+
+log = logging.getLogger(__name__)
+
+MODEL, REPORT = "model", "report"
+"""Folders in a run's directory."""
+
+FRAMES_PER_MINUTE = 6000
+
+
+def log_start(experiment: Experiment) -> None:
+    """Says what is trained on what."""
+    store, config, resources = experiment.store, experiment.config, experiment.parts.hardware
+    sizes = ", ".join(
+        f"{name} {split.num_frames:,} frames ({split.num_frames / FRAMES_PER_MINUTE:.1f} min)"
+        for name, split in store.splits.items()
+    )
+    log.info("%s: %s; %d phones", store.name, sizes, len(store.phones))
+    log.info(
+        "network: %s, %s parameters, context %d; %s on %s, %s%d threads",
+        "-".join(str(width) for width in experiment.widths),
+        f"{experiment.num_params:,}",
+        config.data.context,
+        resources.precision,
+        resources.device,
+        f"{num_ranks} processes of " if (num_ranks := experiment.parts.ranks.size) > 1 else "",
+        resources.threads,
+    )
+    _warn_of_memory(experiment)
+
+
+def _warn_of_memory(experiment: Experiment) -> None:
+    """Warns where steps will wait for rows that memory can't hold."""
+    config, rows = experiment.config, experiment.store.splits["train"].rows
+    on_cpu = experiment.parts.hardware.device.type == "cpu"
+    if not on_cpu or config.train.order == "windows":
+        return
+    if rows.nbytes <= (allowed := allowed_bytes()):
+        return
+    runs = isinstance(config.model, TdnnConfig)  # which have no other order
+    log.warning(
+        "train takes %.1f GB and memory is %.1f GB: %s",
+        rows.nbytes / 1e9,
+        allowed / 1e9,
+        "most runs of frames will be read from disk"
+        if runs
+        else "train.order=windows reads it in turn",
+    )
+
+
+def log_config(tracker: Tracker, experiment: Experiment, directory: Path) -> None:
+    """Tracks the config, what was derived from it, and the dataset."""
+    config, store = experiment.config, experiment.store
+    resources = experiment.parts.hardware
+    tracker.log_params(
+        {
+            **flatten(config),
+            "derived.widths": list(experiment.widths),
+            "derived.num_params": experiment.num_params,
+            "derived.device": str(resources.device),
+            "derived.precision": resources.precision,
+            "derived.processes": experiment.parts.ranks.size,
+        }
+    )
+    tracker.log_artifact(directory / CONFIG)
+    tracker.log_dataset(
+        store.name,
+        store.digest,
+        root=config.data.root,
+        feature_dim=store.feature_dim,
+        splits={
+            name: {"num_utterances": len(split.lengths), "num_frames": split.num_frames}
+            for name, split in store.splits.items()
+        },
+    )
+
+
+def write_results(
+    experiment: Experiment, progress: Progress, evaluation: Evaluation, directory: Path
+) -> None:
+    """Writes the report, and the best network with all that predicting with it needs."""
+    from framesweep.evaluation.report import (
+        write_report,  # slow to import, and not needed before
+    )
+
+    write_report(
+        directory / REPORT,
+        progress.history,
+        evaluation.confusion,
+        experiment.store.phones,
+        best_epoch=progress.best_epoch,
+    )
+    folder = directory / MODEL
+    folder.mkdir(exist_ok=True)
+    write_side(folder, experiment.store)
+    write_text(folder / CONFIG, dump(experiment.config))
+    (folder / WEIGHTS).unlink(missing_ok=True)
+    (folder / WEIGHTS).hardlink_to(directory / FOLDER / BEST)
+
+
+def log_results(
+    tracker: Tracker,
+    experiment: Experiment,
+    progress: Progress,
+    directory: Path,
+    *,
+    in_sweep: bool,
+) -> None:
+    """Tracks the best epoch, its weights and report, and the model where it is wanted."""
+    best = progress.history[progress.best_epoch - 1]
+    tracker.log_epoch(
+        progress.best_epoch,
+        {
+            f"best/{name.partition('/')[2]}": value
+            for name, value in best.items()
+            if name.startswith("dev/")
+        },
+    )
+    tracker.log_tags({"best_epoch": str(progress.best_epoch)})
+    for path in sorted((directory / REPORT).iterdir()):
+        tracker.log_artifact(path, REPORT)
+    tracker.log_artifact(directory / MODEL / WEIGHTS)
+    wanted = experiment.config.tracking.log_model
+    if wanted or (wanted is None and not in_sweep):
+        tracker.log_model(directory / MODEL, experiment.store.feature_dim)
+
+
+def log_resume_hint(tracker: Tracker) -> None:
+    """Says how to go on with a run that was stopped."""
+    if tracker.run_id is not None:
+        log.info("stopped; go on with: python train.py resume=%s", tracker.run_id)
+
+
+def log_summary(
+    experiment: Experiment, progress: Progress, directory: Path, run_id: str | None
+) -> None:
+    """Says what came out, where it lies, and how to look at it."""
+    objective = experiment.config.objective
+    speed = sum(m["train/frames_per_second"] for m in progress.history) / len(progress.history)
+    log.info(
+        "best %s %.4f (epoch %d), final dev accuracy %.4f, %s frames/s",
+        objective,
+        progress.best(objective),
+        progress.best_epoch,
+        progress.history[-1]["dev/accuracy"],
+        f"{speed:,.0f}",
+    )
+    best = progress.history[progress.best_epoch - 1]
+    if "dev/smoothed_accuracy" in best:
+        log.info("smoothed by Viterbi: dev accuracy %.4f", best["dev/smoothed_accuracy"])
+    log.info("files: %s", directory)
+    average = experiment.parts.average
+    if average is not None and average.model is None:
+        log.warning("train.average=swa never began: training ended before its first step")
+    if run_id is not None:
+        log.info("run: %s   compare runs with: framesweep ui", run_id)

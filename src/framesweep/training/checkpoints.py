@@ -1,0 +1,115 @@
+"""Checkpoints: written whole or not at all, and enough to go on bit by bit as before."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import nn
+
+from framesweep.errors import CheckpointError
+from framesweep.system.atomic_files import atomic_file
+
+FORMAT = 1
+FOLDER, LAST, BEST = "checkpoints", "last.pt", "best.safetensors"
+"""Folder in a run's directory, and the files in it."""
+
+
+class Checkpoints:
+    """The checkpoints of one run.
+
+    `last.pt` holds all that changes as training goes; `best.safetensors` the weights of the
+    epoch with the best objective.
+
+    Args:
+        directory: where they lie; made when the first is saved.
+        identity: what the weights depend on; a checkpoint with another is refused.
+    """
+
+    def __init__(self, directory: Path, identity: str) -> None:
+        self.last = directory / LAST
+        self.best = directory / BEST
+        self._identity = identity
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Saves `state`, of tensors, numbers, strings, lists and dicts, as the last one."""
+        whole = {"format": FORMAT, "identity": self._identity, **state}
+        with atomic_file(self.last) as temporary, temporary.open("wb") as file, _cause_raised():
+            torch.save(whole, file)
+
+    def load(self) -> dict[str, Any] | None:
+        """The last state, or None where nothing was saved yet.
+
+        Raises:
+            CheckpointError: the file is damaged, or of another model or format.
+        """
+        if not self.last.exists():
+            return None
+        try:
+            state: dict[str, Any] = torch.load(self.last, map_location="cpu", weights_only=True)
+            kind = (state["format"], state["identity"])
+        except Exception as error:
+            reason = str(error).split("\n", maxsplit=1)[0]
+            raise CheckpointError(
+                self.last,
+                f"must be a readable checkpoint ({reason})",
+                fix="Delete it to start the run from its beginning.",
+            ) from None
+        if kind != (FORMAT, self._identity):
+            raise CheckpointError(
+                self.last,
+                f"must be of format {FORMAT} and config {self._identity}",
+                found=kind,
+                fix="Resume the run it belongs to, or start a new one.",
+            )
+        return state
+
+    def save_best(self, model: nn.Module) -> None:
+        """Saves the weights of `model` as the best so far."""
+        weights = {k: v.contiguous() for k, v in model.state_dict().items()}
+        with atomic_file(self.best) as temporary:
+            temporary.write_bytes(save(weights))
+
+
+class NoCheckpoints(Checkpoints):
+    """For a process that leaves the keeping of checkpoints to another."""
+
+    def __init__(self) -> None:
+        pass
+
+    def save(self, state: dict[str, Any]) -> None:
+        pass
+
+    def load(self) -> dict[str, Any] | None:
+        return None
+
+    def save_best(self, model: nn.Module) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def _cause_raised() -> Iterator[None]:
+    """Lets the system's error out, as of a full disk, where torch wraps it in its own."""
+    try:
+        yield
+    except RuntimeError as error:
+        if isinstance(error.__context__, OSError):
+            raise error.__context__ from None
+        raise
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Loads weights from a safetensors file into `model`, all of them or none.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or of another model.
+    """
+    try:
+        weights = load_file(path)
+        model.load_state_dict(weights)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).split("\n", maxsplit=1)[0]
+        raise CheckpointError(path, f"must hold this model's weights ({reason})") from None

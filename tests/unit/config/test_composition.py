@@ -1,0 +1,64 @@
+"""Composed and saved configs."""
+
+from pathlib import Path
+
+import pytest
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+
+from framesweep.config.composition import (
+    compose,
+    dump,
+    find_conf,
+    load,
+    register,
+    to_run_config,
+)
+from framesweep.errors import ConfigError
+
+register()
+
+
+def test_folders_are_absolute_from_where_they_were_typed(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    config = compose(["data=hw1p2", "data.root=corpus", "data.cache='~/cache'", "outputs=out"])
+    assert config.data.root == str(tmp_path / "corpus")
+    assert config.data.cache == str(Path.home() / "cache")
+    assert config.outputs == str(tmp_path / "out")
+    assert compose(["data=demo"]).data.root is None
+    with initialize_config_dir(str(find_conf())):
+        composed = hydra_compose("config", ["outputs=out", "data.root=/corpus"])
+    config = to_run_config(composed, Path("/started/here"))
+    assert (config.outputs, config.data.root) == ("/started/here/out", "/corpus")
+
+
+def test_a_saved_config_is_read_with_overrides():
+    config = compose(["model=tdnn", "data.context=25"])
+    again = load(dump(config), ["train.epochs=3", "data.root=/elsewhere"], "config.yaml")
+    assert (again.train.epochs, again.data.root) == (3, "/elsewhere")
+    again.train.epochs, again.data.root = config.train.epochs, config.data.root
+    assert again == config
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("data.contxt=5", "data.contxt: must be a key and a value of it ("),
+        ("data.context=x", "data.context: must be a key and a value of it ("),
+        ("data.root=[a", "data.root: must be a key and a value of it ("),
+        ("data.root=@x", "data.root: must be a key and a value of it ("),
+    ],
+)
+def test_an_override_that_does_not_fit_is_named(override, line):
+    with pytest.raises(ConfigError) as caught:
+        load(dump(compose([])), ["train.epochs=3", override], "config.yaml")
+    assert str(caught.value).startswith(line)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a: [", "schemas: 1", "schemas: {data: none}\nconfig: {}"]
+)
+def test_a_damaged_config_is_named(text):
+    with pytest.raises(ConfigError, match=r"^config\.yaml: must be a run's config \("):
+        load(text, [], "config.yaml")

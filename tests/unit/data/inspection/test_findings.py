@@ -1,0 +1,122 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from framesweep.data.inspection.findings import findings, summarize
+from framesweep.data.inspection.report import text_report, write_picture
+from framesweep.data.phones import PhoneSet
+from framesweep.data.store.prepared import PreparedCorpus, SplitArrays
+
+PHONES = PhoneSet(("SIL", "AA", "B"))
+
+
+def make_split(name, seed, lengths=(40, 30, 50), labels=True, speakers=None, mean=0.0):
+    rng = np.random.default_rng(seed)
+    frames = sum(lengths)
+    return SplitArrays(
+        name=name,
+        features=rng.normal(mean, 1, size=(frames, 3)).astype(np.float32),
+        labels=rng.integers(0, 3, size=frames).astype(np.int16) if labels else None,
+        lengths=np.array(lengths),
+        ids=tuple(f"{name}-{i}" for i in range(len(lengths))),
+        speakers=tuple(speakers or [""] * len(lengths)),
+    )
+
+
+def make_corpus(folder, **splits):
+    return PreparedCorpus(folder, "toy", "digest", 3, PHONES, splits)
+
+
+def summaries_of(corpus):
+    return [summarize(split, len(PHONES)) for split in corpus.splits.values()]
+
+
+def found_in(corpus):
+    return findings(corpus, summaries_of(corpus))
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    return make_corpus(
+        tmp_path,
+        train=make_split("train", 0, speakers=["a", "b", "a"]),
+        dev=make_split("dev", 1, speakers=["c", "c", "c"]),
+        test=make_split("test", 2, labels=False),
+    )
+
+
+def test_a_sound_corpus_gives_no_findings(corpus):
+    assert found_in(corpus) == []
+
+
+def test_figures_equal_numpy_on_the_whole(corpus, monkeypatch):
+    monkeypatch.setattr("framesweep.data.inspection.findings.CHUNK_FRAMES", 7)
+    train = corpus.splits["train"]
+    summary = summarize(train, len(PHONES))
+    np.testing.assert_allclose(summary.mean, train.features.mean(axis=0, dtype=np.float64))
+    np.testing.assert_allclose(summary.std, train.features.std(axis=0, dtype=np.float64))
+    assert summary.lowest.tolist() == train.features.min(axis=0).tolist()
+    assert summary.highest.tolist() == train.features.max(axis=0).tolist()
+    assert summary.counts.tolist() == [int((train.labels == i).sum()) for i in range(3)]
+    assert summary.num_speakers == 2
+    assert summary.silence_share(PHONES) == float((train.labels == 0).mean())
+    assert summarize(corpus.splits["test"], 3).silence_share(PHONES) is None
+    assert summary.silence_share(PhoneSet.numbered(3)) is None
+
+
+def test_tells_constant_and_drifting_features(corpus):
+    corpus.splits["train"].features[:, 1] = 4.0
+    corpus.splits["dev"].features[:, 2] += 5.0
+    assert found_in(corpus)[:3] == [
+        "train: features that never change: 1",
+        "dev: features whose mean is far from that of train: 1, 2",
+        "test: features whose mean is far from that of train: 1",
+    ]
+
+
+def test_tells_of_labels(corpus):
+    corpus.splits["train"].labels[:] = 1
+    corpus.splits["train"].labels[:80] = 0
+    found = found_in(corpus)
+    assert "train: 67% of the frames are silence" in found
+    assert "train: phones that never occur: B" in found
+    assert "dev: phones that train does not have: B" in found
+    assert "train: utterances with one label throughout: train-0, train-1" in found
+
+
+def test_tells_of_short_repeated_and_shared_utterances(tmp_path):
+    train = make_split("train", 0, lengths=(40, 5), speakers=["a", "b"])
+    dev = make_split("dev", 1, lengths=(40, 60), speakers=["b", "c"])
+    dev.features[:40] = train.features[:40]
+    assert found_in(make_corpus(tmp_path, train=train, dev=dev)) == [
+        "train: utterances of fewer than 10 frames: train-1",
+        "dev: speakers that are also in train: b",
+        "dev: utterances that occur more than once in the corpus: dev-0",
+    ]
+
+
+def test_report_as_text_and_picture(corpus, tmp_path):
+    summaries = summaries_of(corpus)
+    text = text_report(corpus, summaries, ["dev: something"], 10.0)
+    assert "What looks wrong:\n  dev: something" in text
+    row = next(line for line in text.splitlines() if line.startswith("train"))
+    silence = (corpus.splits["train"].labels == 0).mean()
+    assert row.split() == [
+        "train",
+        "3",
+        "2",
+        "0.00",
+        "120",
+        "30",
+        "/",
+        "40",
+        "/",
+        "50",
+        f"{silence:.1%}",
+    ]
+    assert "no labels" in text
+    numbered = dataclasses.replace(corpus, phones=PhoneSet.numbered(3))
+    assert text_report(numbered, summaries, [], 10.0).splitlines()[4].split()[-1] == "?"
+    write_picture(tmp_path / "a.png", corpus, summaries, 10.0)
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,121 @@
+import itertools
+import signal
+
+import numpy as np
+import pytest
+
+from framesweep.data.readers.demo import espeak as binding
+from framesweep.data.readers.demo.corpus import VARIANTS, voices_of
+from framesweep.data.readers.demo.espeak import Espeak
+from framesweep.errors import DataError
+
+TEXT = "Please speak up: a proud dog barked!"
+
+
+@pytest.fixture(scope="module")
+def espeak():
+    with Espeak() as synthesiser:
+        yield synthesiser
+
+
+def test_speech_and_its_phonemes(espeak):
+    speech = espeak.speak(TEXT, "en-us")
+    assert espeak.sample_rate == 22_050
+    assert speech.samples.dtype == np.int16
+    assert 1.5 < len(speech.samples) / espeak.sample_rate < 4.0
+    names = [name for name, _ in speech.phonemes]
+    assert names[:4] == ["p", "l", "'i:", "z"]
+    starts = [start for _, start in speech.phonemes]
+    assert starts == sorted(starts)
+    assert starts[-1] <= len(speech.samples)
+
+
+def test_phonemes_begin_where_their_sound_does(espeak):
+    """An s is noise of high frequency, a vowel is not: the change is at the event."""
+    speech = espeak.speak("Pass a sea. Miss us. Face it.", "en-us")
+    samples = speech.samples.astype(float)
+    brightness = np.abs(np.diff(samples)) / (np.abs(samples[1:]) + np.abs(samples[:-1]) + 1)
+    window = round(0.02 * espeak.sample_rate)
+    changes = 0
+    for (name, _), (following, start) in itertools.pairwise(speech.phonemes):
+        if name == "s" and following.lstrip("',")[0] in "IiVaE":
+            before = brightness[start - window : start].mean()
+            after = brightness[start : start + window].mean()
+            assert before > 2 * after
+            changes += 1
+    assert changes >= 3
+
+
+def test_slower_is_longer_and_higher_is_higher(espeak):
+    slow = espeak.speak(TEXT, "en-us", rate=120).samples
+    fast = espeak.speak(TEXT, "en-us", rate=240).samples
+    assert len(slow) > 1.4 * len(fast)
+
+    def pitch(samples):
+        """The strongest repetition between 60 and 250 Hz, by autocorrelation."""
+        power = np.abs(np.fft.rfft(samples.astype(float), 2**17)) ** 2
+        lags = slice(espeak.sample_rate // 250, espeak.sample_rate // 60)
+        lag = lags.start + np.fft.irfft(power)[lags].argmax()
+        return espeak.sample_rate / lag
+
+    low = espeak.speak("Maybe we are away in a lonely year.", "en-us", pitch=20).samples
+    high = espeak.speak("Maybe we are away in a lonely year.", "en-us", pitch=90).samples
+    assert pitch(high) > 1.3 * pitch(low)
+
+
+def test_what_was_said_before_in_another_instance_does_not_matter():
+    def say():
+        with Espeak() as fresh:
+            return [fresh.speak(TEXT, voice).samples for voice in ("en-us+m1", "en+f1")]
+
+    first, second = say(), say()
+    assert all(map(np.array_equal, first, second))
+
+
+@pytest.mark.parametrize("voice", ["xx-nowhere", "en-us+nobody"])
+def test_an_unknown_voice_is_refused(espeak, voice):
+    with pytest.raises(DataError, match="must have the voice"):
+        espeak.speak(TEXT, voice)
+
+
+def test_every_voice_of_the_demo_corpus_exists_and_differs(espeak):
+    lengths = {}
+    for split in VARIANTS:
+        for voice in voices_of(split):
+            lengths[voice] = espeak.speak("Hello there.", voice).samples.tobytes()
+    assert len(set(lengths.values())) == len(lengths)
+
+
+def test_an_interrupt_while_speaking_ends_the_speech_and_is_raised(espeak, monkeypatch):
+    read = binding._Listener._read
+
+    def interrupted(listener, events):
+        read(listener, events)
+        signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(binding._Listener, "_read", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            espeak.speak(TEXT * 3, "en-us")
+    assert len(espeak.speak(TEXT, "en-us").samples) > 0
+
+
+def test_data_that_is_not_there_is_told(monkeypatch, tmp_path, capfd):
+    monkeypatch.setattr(binding.espeakng_loader, "get_data_path", lambda: str(tmp_path))
+    with pytest.raises(DataError, match="must hold the data of eSpeak NG"):
+        Espeak()
+
+
+def test_a_library_that_is_not_there_is_told(monkeypatch, tmp_path):
+    missing = str(tmp_path / "libespeak-ng.so")
+    monkeypatch.setattr(binding.espeakng_loader, "get_library_path", lambda: missing)
+    with pytest.raises(DataError, match="its library must load"):
+        Espeak()
+
+
+def test_its_folder_is_gone_afterwards(monkeypatch, tmp_path):
+    monkeypatch.setattr(binding.tempfile, "tempdir", str(tmp_path))
+    with Espeak() as fresh:
+        fresh.speak("Hello.", "en-us")
+        assert list(tmp_path.iterdir())
+    assert not list(tmp_path.iterdir())

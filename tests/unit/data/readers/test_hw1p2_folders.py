@@ -1,0 +1,224 @@
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from framesweep.config import Hw1p2FoldersConfig
+from framesweep.data.readers.hw1p2_folders import FoldersCorpus, read_transcript
+from framesweep.errors import ConfigError, DataError
+
+NAMES = {
+    "train-clean-100": {"b": ["[SIL]", "AA"], "a": ["B", "B", "AA"], "19-198-0000": ["AA"]},
+    "dev-clean": {"1272-128104-0000": ["AA", "CH"]},
+    "test-clean": {"x": ["AA"], "z": ["B", "B"], "y": ["CH"]},
+}
+REAL = Path(__file__).parents[5] / "shared" / "corpora" / "speechocean_folders"
+
+
+def save_transcript(path: Path, names: list[str], dtype: Any = None) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, np.array(names, dtype=dtype))
+
+
+def save_utterance(folder: Path, stem: str, names: list[str], *, labelled: bool = True) -> None:
+    (folder / "mfcc").mkdir(parents=True, exist_ok=True)
+    np.save(folder / "mfcc" / f"{stem}.npy", np.full((len(names), 4), ord(stem[0]), "f4"))
+    if labelled:
+        path = folder / "transcript" / f"{stem}.npy"
+        save_transcript(path, ["[SOS]", *names, "[EOS]"])
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for partition, utterances in NAMES.items():
+        for stem, names in utterances.items():
+            labelled = partition != "test-clean"
+            save_utterance(tmp_path / partition, stem, names, labelled=labelled)
+    return tmp_path
+
+
+def corpus_of(root: Path, **settings: Any) -> FoldersCorpus:
+    return FoldersCorpus(Hw1p2FoldersConfig(root=str(root), **settings))
+
+
+def ids(corpus: FoldersCorpus, split: str) -> list[str]:
+    return [u.id for u in corpus.utterances(split)]
+
+
+def test_utterances_come_sorted_with_labels_by_sorted_phones(root: Path) -> None:
+    corpus = corpus_of(root)
+    assert corpus.splits() == ("train", "dev", "test")
+    assert corpus.phone_set(4).names == ("AA", "B", "CH", "[SIL]")
+    read = list(corpus.utterances("train"))
+    assert [u.id for u in read] == ["19-198-0000", "a", "b"]
+    assert [u.labels.tolist() for u in read if u.labels is not None] == [[0], [1, 1, 0], [3, 0]]
+    assert [u.features.shape for u in read] == [(1, 4), (3, 4), (2, 4)]
+    assert [u.features[0, 0] for u in read] == [ord("1"), ord("a"), ord("b")]
+
+
+def test_speaker_is_told_by_librispeech_names_alone(root: Path) -> None:
+    save_utterance(root / "train-clean-100", "0026-000260075", ["AA"])
+    speakers = {u.id: u.speaker for u in corpus_of(root).utterances("train")}
+    assert speakers == {"0026-000260075": "", "19-198-0000": "19", "a": "", "b": ""}
+
+
+def test_test_may_lack_transcripts_or_have_them_or_be_absent(root: Path) -> None:
+    test = root / "test-clean"
+    assert all(u.labels is None for u in corpus_of(root).utterances("test"))
+    (test / "transcript").mkdir()
+    assert all(u.labels is None for u in corpus_of(root).utterances("test"))
+    for stem, names in NAMES["test-clean"].items():
+        save_utterance(test, stem, names)
+    read = [
+        u.labels.tolist() for u in corpus_of(root).utterances("test") if u.labels is not None
+    ]
+    assert read == [[0], [2], [1, 1]]
+    assert corpus_of(root, test_partition="none").splits() == ("train", "dev")
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        "file\nz.npy\nx.npy\ny.npy\n",
+        "\ufeffindex,file\r\n0,z.npy\r\n1, x.npy\r\n\r\n2,y.npy",
+        "names\nz\nx\ny\n",
+    ],
+)
+def test_order_file_orders_test_alone(root: Path, order: str) -> None:
+    (root / "test_order.csv").write_text(order, newline="")
+    assert ids(corpus_of(root), "test") == ["z", "x", "y"]
+    assert ids(corpus_of(root, max_utterances=2), "test") == ["z", "x"]
+    assert ids(corpus_of(root), "train") == ["19-198-0000", "a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("order", "rule"),
+    [
+        ("file\nz.npy\nx.npy\nnone.npy\n", "must list files of the test partition"),
+        ("file\nz.npy\nx.npy\n../mfcc/y.npy\n", "must list files of the test partition"),
+        ("file\nz.npy\nx.npy\n/etc/passwd\n", "must list files of the test partition"),
+        ("file,n\nz.npy,1\nx.npy\n\n,1\n", "must list files of the test partition"),
+        ("file\nz.npy\nx.npy\n", "must list every test file; lacks y.npy"),
+        ("file\nz.npy\nx.npy\ny.npy\ny.npy\n", "must list each file once"),
+        ("a,b\nz.npy,1\n", "must have a column `file`"),
+        ("", "must have a column `file`|must list every test file"),
+        ("file\n\0\n", "must be a readable CSV file|must list files"),
+    ],
+)
+def test_bad_order_file_is_refused(root: Path, order: str, rule: str) -> None:
+    (root / "test_order.csv").write_text(order)
+    with pytest.raises(DataError, match=rule) as raised:
+        corpus_of(root)
+    assert "test_order.csv" in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+def test_order_file_of_another_name(root: Path) -> None:
+    with pytest.raises(DataError, match=r"data\.test_order: must be a file under data\.root"):
+        corpus_of(root, test_order="order.csv")
+    (root / "order.csv").write_text("file\nz.npy\nx.npy\ny.npy\n")
+    assert ids(corpus_of(root, test_order="order.csv"), "test") == ["z", "x", "y"]
+
+
+def test_phones_of_a_file_number_the_labels(root: Path) -> None:
+    (root / "phonemes.txt").write_text("[SIL] 0\nCH 1\nB 2\nAA 3\nZ 4\n")
+    corpus = corpus_of(root)
+    read = [u.labels.tolist() for u in corpus.utterances("train") if u.labels is not None]
+    assert read == [[3], [2, 2, 3], [0, 3]]
+    assert len(corpus.phone_set(4)) == 5
+
+
+def test_phone_that_is_not_listed_is_named_with_its_file(root: Path) -> None:
+    (root / "phonemes.txt").write_text("[SIL] 0\nCH 1\nAA 2\n")
+    with pytest.raises(DataError, match=r"transcript/a\.npy: phone must be in .*found 'B'"):
+        list(corpus_of(root).utterances("train"))
+
+
+def test_limit_does_not_change_the_ids_of_phones(root: Path) -> None:
+    corpus = corpus_of(root, max_utterances=1)
+    assert [corpus.num_utterances(split) for split in corpus.splits()] == [1, 1, 1]
+    assert corpus.phone_set(2).names == ("AA", "B", "CH", "[SIL]")
+
+
+def test_source_key_tells_files_and_limit(root: Path) -> None:
+    key = corpus_of(root).source_key()
+    assert len(key["files"]) == 2 * 3 + 2 * 1 + 3
+    assert corpus_of(root).source_key() == key
+    assert corpus_of(root, max_utterances=1).source_key() != key
+    (root / "test_order.csv").write_text("file\nz.npy\nx.npy\ny.npy\n")
+    assert corpus_of(root).source_key() != key
+
+
+@pytest.mark.parametrize(
+    ("framed", "names"),
+    [
+        (["[SOS]", "AA", "B", "[EOS]"], ["AA", "B"]),
+        (["<sos>", "AA", "<eos>"], ["AA"]),
+        (["AA", "B"], ["AA", "B"]),
+        (["[SOS]", "[EOS]"], []),
+        (["[SOS]"], []),
+    ],
+)
+@pytest.mark.parametrize("dtype", [None, object, "S5", ">U5"])
+def test_marks_are_taken_off_a_transcript(
+    tmp_path: Path, framed: list[str], names: list[str], dtype: Any
+) -> None:
+    save_transcript(tmp_path / "a.npy", framed, dtype)
+    assert read_transcript(tmp_path / "a.npy") == names
+
+
+def test_empty_transcript_has_no_names(tmp_path: Path) -> None:
+    save_transcript(tmp_path / "a.npy", [], "<U5")
+    assert read_transcript(tmp_path / "a.npy") == []
+
+
+@pytest.mark.parametrize("content", [[1, 2], [["AA"], ["B"]], 3.5, "AA", [1.5, None]])
+def test_transcript_of_anything_but_names_is_refused(tmp_path: Path, content: Any) -> None:
+    np.save(tmp_path / "a.npy", np.array(content))
+    with pytest.raises(DataError, match="must hold a list of phone names"):
+        read_transcript(tmp_path / "a.npy")
+
+
+class TestBadInput:
+    @pytest.mark.parametrize("split", ["train", "dev"])
+    def test_missing_partition(self, root: Path, split: str) -> None:
+        with pytest.raises(DataError, match="none/mfcc: must be a folder"):
+            corpus_of(root, **{f"{split}_partition": "none"})
+
+    @pytest.mark.parametrize("split", ["train", "dev", "test"])
+    def test_partition_outside_the_root(self, root: Path, split: str) -> None:
+        with pytest.raises(
+            ConfigError, match=rf"data\.{split}_partition: must be a name inside"
+        ):
+            corpus_of(root, **{f"{split}_partition": "../dev-clean"})
+
+    def test_train_without_transcripts(self, root: Path) -> None:
+        for path in (root / "train-clean-100" / "transcript").iterdir():
+            path.unlink()
+        (root / "train-clean-100" / "transcript").rmdir()
+        with pytest.raises(DataError, match="transcript: must be a folder"):
+            corpus_of(root)
+
+    @pytest.mark.parametrize("lacking", ["mfcc", "transcript"])
+    def test_file_missing_on_either_side(self, root: Path, lacking: str) -> None:
+        (root / "train-clean-100" / lacking / "b.npy").unlink()
+        with pytest.raises(DataError, match=rf"{lacking}: must have a file .*lacks b\.npy"):
+            corpus_of(root)
+
+    def test_files_that_the_finder_leaves_are_passed_over(self, root: Path) -> None:
+        (root / "train-clean-100" / "mfcc" / "._a.npy").write_bytes(b"finder")
+        assert ids(corpus_of(root), "train") == ["19-198-0000", "a", "b"]
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the corpus is not here")
+def test_real_corpus_has_a_label_for_every_frame() -> None:
+    corpus = corpus_of(REAL)
+    assert [corpus.num_utterances(split) for split in corpus.splits()] == [80, 20, 20]
+    for split in ("train", "dev"):
+        for u in corpus.utterances(split):
+            assert u.labels is not None
+            assert u.features.shape == (len(u.labels), 28)
+    assert "[SOS]" not in corpus.phone_set(39)
+    listed = (REAL / "test_order.csv").read_text().split()[1:]
+    assert [f"{name}.npy" for name in ids(corpus, "test")] == listed

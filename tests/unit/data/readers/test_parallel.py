@@ -1,0 +1,115 @@
+import os
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from countable import frames
+from framesweep.data.readers import parallel
+from framesweep.data.readers.parallel import computed
+from framesweep.errors import DataError
+
+
+def run(items, folder, workers=1, **keys):
+    function = partial(frames, **keys)
+    return list(computed(function, items, folder=folder, name="train", workers=workers))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("labelled", [True, False])
+def test_gives_every_item_in_order(tmp_path, workers, labelled):
+    items = [3, 1, 2, *range(1, 80)]
+    found = run(items, tmp_path / "parts", workers, labelled=labelled)
+    assert [len(features) for features, _ in found] == items
+    for item, (features, labels) in zip(items, found, strict=True):
+        assert features.tolist() == [[item, item]] * item
+        assert labels is None if not labelled else labels.tolist() == [item] * item
+
+
+def test_works_in_other_processes(tmp_path):
+    run(list(range(1, 80)), None, workers=2, log=tmp_path)
+    processes = {path.name.split("-")[1] for path in tmp_path.iterdir()}
+    assert str(os.getpid()) not in processes
+
+
+def test_goes_on_after_it_was_cut_short(tmp_path):
+    items, log = list(range(1, 80)), tmp_path / "log"
+    log.mkdir()
+    whole = computed(
+        partial(frames, log=log), items, folder=tmp_path / "p", name="train", workers=1
+    )
+    for _ in range(40):  # into the second part
+        next(whole)
+    whole.close()
+    done = {path.name.split("-")[0] for path in log.iterdir()}
+    assert len(done) == 2 * parallel.GROUP
+    for path in log.iterdir():
+        path.unlink()
+    found = run(items, tmp_path / "p", log=log)
+    assert [len(features) for features, _ in found] == items
+    again = {path.name.split("-")[0] for path in log.iterdir()}
+    assert again == {str(item) for item in items} - done
+
+
+def test_a_damaged_part_is_made_again(tmp_path):
+    run([1, 2, 3], tmp_path)
+    (part,) = tmp_path.iterdir()
+    for damaged in (b"", b"PK\x03\x04", part.read_bytes()[:-40]):
+        part.write_bytes(damaged)
+        assert [len(features) for features, _ in run([1, 2, 3], tmp_path)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_errors_come_whole_and_leave_no_broken_part(tmp_path, workers):
+    with pytest.raises(DataError, match=r"item 70: must not be this one; found 70\. Leave it"):
+        run(list(range(1, 80)), tmp_path, workers, fail_at=70)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "train-000000.npz",
+        "train-000001.npz",
+    }
+
+
+def test_workers_end_when_their_parent_is_killed(tmp_path):
+    code = (
+        "import sys; sys.path[:0] = [sys.argv[2]]\n"
+        "from functools import partial\n"
+        "from pathlib import Path\n"
+        "from countable import frames\n"
+        "from framesweep.data.readers.parallel import computed\n"
+        "if __name__ == '__main__':\n"
+        "    work = partial(frames, log=sys.argv[1])\n"
+        "    for _ in computed(work, [1] * 9999, folder=None, name='x', workers=2):\n"
+        "        print(flush=True)\n"
+        "        sys.stdin.read()\n"
+    )
+    script = tmp_path / "job.py"
+    script.write_text(code)
+    log = tmp_path / "log"
+    log.mkdir()
+    tests = str(Path(__file__).parents[3])
+    job = subprocess.Popen(
+        [sys.executable, str(script), str(log), tests],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    job.stdout.readline()
+    workers = {int(path.name.split("-")[1]) for path in log.iterdir()}
+    job.kill()
+    job.wait()
+    job.stdin.close()
+    job.stdout.close()
+    assert workers
+    deadline = time.monotonic() + 20
+    while any(map(alive, workers)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(alive, workers))
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")")[-1].split()[0] != "Z"
+    except OSError:
+        return False

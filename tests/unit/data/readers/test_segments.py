@@ -1,0 +1,217 @@
+import numpy as np
+import pytest
+import soundfile
+
+from framesweep.config import SegmentsConfig
+from framesweep.data.readers import segments
+from framesweep.data.readers.segments import SegmentsCorpus
+from framesweep.data.store.prepared import prepare
+from framesweep.errors import ConfigError, DataError
+
+PHONES = ("h#", "aa", "t", "iy")
+
+
+def make_utterance(folder, name, rate=16_000, seconds=1.0, suffix=".wav", seed=0):
+    """A tone whose pitch is the phone's: 0.2 s of h#, then aa, t, iy, h# to the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    bounds = [0, 0.2, 0.45, 0.5, 0.8, seconds]
+    names = ["h#", "aa", "t", "iy", "h#"]
+    times = np.arange(int(rate * seconds)) / rate
+    pitch = {"h#": 0, "aa": 300, "t": 3000, "iy": 1000}
+    samples = np.random.default_rng(seed).normal(scale=0.001, size=len(times))
+    lines = []
+    for phone, start, end in zip(names, bounds[:-1], bounds[1:], strict=True):
+        inside = (times >= start) & (times < end)
+        samples[inside] += 0.3 * np.sin(2 * np.pi * pitch[phone] * times[inside])
+        lines.append(f"{round(start * rate)} {round(end * rate)} {phone}\n")
+    soundfile.write(folder / f"{name}{suffix}", samples, rate)
+    (folder / f"{name}.phn").write_text("".join(lines))
+
+
+@pytest.fixture
+def root(tmp_path):
+    for split in ("train", "dev"):
+        for name in ("b", "a"):
+            make_utterance(tmp_path / split, name, seed=len(split))
+    return tmp_path
+
+
+def config(root, **keys):
+    return SegmentsConfig(root=str(root), **{"workers": 1, **keys})
+
+
+def read(root, part="train", **keys):
+    return list(SegmentsCorpus(config(root, **keys)).utterances(part))
+
+
+def test_a_frame_is_labelled_by_the_centre_of_its_window(root):
+    first, second = read(root)
+    assert (first.id, second.id) == ("train/a", "train/b")
+    phones = SegmentsCorpus(config(root)).phone_set(0)
+    assert phones.names == ("aa", "h#", "iy", "t")
+    # Frame n is centred at 12.5 ms + n * 10 ms; so 19 frames lie before 0.2 s, and so on.
+    names = [phones.names[label] for label in first.labels]
+    assert names == ["h#"] * 19 + ["aa"] * 25 + ["t"] * 5 + ["iy"] * 30 + ["h#"] * 19
+    assert first.features.shape == (98, 40)
+    assert first.features.dtype == np.float32
+
+
+@pytest.mark.parametrize("rate", [8_000, 44_100])
+def test_labels_do_not_hang_on_the_rate(tmp_path, rate):
+    for split in ("train", "dev"):
+        make_utterance(tmp_path / split, "a", rate=rate)
+    (utterance,) = read(tmp_path)
+    changes = np.flatnonzero(np.diff(utterance.labels)) + 1
+    assert changes.tolist() == [19, 44, 49, 79]
+
+
+@pytest.mark.parametrize(
+    ("keys", "dim"),
+    [
+        ({"num_mel_bins": 23}, 23),
+        ({"features": "mfcc"}, 13),
+        ({"features": "mfcc", "num_ceps": 20, "deltas": 2}, 60),
+        ({"use_energy": True, "deltas": 1}, 82),
+        ({"shift_ms": 20.0, "window_ms": 32.0, "window_type": "hamming"}, 40),
+    ],
+)
+def test_features_follow_the_config(root, keys, dim):
+    utterance = read(root, **keys)[0]
+    assert utterance.features.shape[1] == dim
+    assert len(utterance.labels) == len(utterance.features)
+    assert np.isfinite(utterance.features).all()
+    if "shift_ms" in keys:
+        assert len(utterance.labels) == 49
+
+
+def test_workers_give_what_one_process_gives(tmp_path):
+    for number in range(70):
+        make_utterance(tmp_path / "train", f"u{number:02}", seed=number, seconds=0.9)
+    make_utterance(tmp_path / "dev", "a")
+    alone, together = read(tmp_path, workers=1), read(tmp_path, workers=2)
+    assert len(alone) == 70
+    for one, other in zip(alone, together, strict=True):
+        assert one.id == other.id
+        assert np.array_equal(one.features, other.features)
+        assert np.array_equal(one.labels, other.labels)
+
+
+def test_preparation_goes_on_where_it_was_cut_short(tmp_path, monkeypatch):
+    root, cache = tmp_path / "corpus", tmp_path / "cache"
+    for number in range(40):
+        make_utterance(root / "train", f"u{number:02}")
+    make_utterance(root / "dev", "a")
+    analysed = []
+
+    def analyse(source, **keys):
+        if source.id == "dev/a" and len(analysed) == 40:
+            analysed.append(source.id)
+            raise DataError(source.sound, "is cut short")
+        analysed.append(source.id)
+        return real(source, **keys)
+
+    real = segments.analyse
+    monkeypatch.setattr(segments, "analyse", analyse)
+    with pytest.raises(DataError, match="is cut short"):
+        prepare(SegmentsCorpus(config(root)), cache)
+    assert [path.suffix for path in cache.iterdir()] == [".parts"]
+    prepared = prepare(SegmentsCorpus(config(root)), cache)
+    assert analysed[41:] == ["dev/a"]
+    assert len(prepared.splits["train"].ids) == 40
+    assert [path.name for path in cache.iterdir()] == [prepared.folder.name]
+
+
+def test_speakers_folding_and_limit(root):
+    utterances = read(root, speaker=r"(\w)$", split="speakers", fold="39", test_share=0.0)
+    assert len({utterance.speaker for utterance in utterances}) == 1
+    corpus = SegmentsCorpus(config(root, fold="39", max_utterances=1))
+    assert corpus.num_utterances("train") == 1
+    assert "sil" in corpus.phone_set(0)
+
+
+def test_the_key_follows_files_and_settings_but_not_workers(root):
+    def key(**keys):
+        return SegmentsCorpus(config(root, **keys)).source_key()
+
+    before = key()
+    assert before == key(workers=2) == key(context=3, normalize="global")
+    assert before != key(num_mel_bins=41)
+    assert before != key(max_utterances=1)
+    make_utterance(root / "train", "a", seed=9, seconds=0.95)
+    assert before != key()
+
+
+def test_a_few_sounds_without_segments_are_left_out_and_told(tmp_path, caplog):
+    for number in range(20):
+        make_utterance(tmp_path / "train", f"u{number:02}")
+    make_utterance(tmp_path / "dev", "a")
+    (tmp_path / "train" / "u07.phn").unlink()
+    assert "train/u07" not in [u.id for u in read(tmp_path)]
+    assert (
+        "train: 1 of 20 sound files have no segments and are left out: train/u07" in caplog.text
+    )
+    (tmp_path / "train" / "u08.phn").unlink()
+    with pytest.raises(DataError, match=r"at most 5% may lack segments; train: 2 of 20"):
+        read(tmp_path)
+    assert len(read(tmp_path, max_missing=0.1)) == 18
+
+
+def test_a_test_split_may_lack_all_segments(root):
+    make_utterance(root / "test", "a")
+    (root / "test" / "a.phn").unlink()
+    (utterance,) = read(root, "test")
+    assert utterance.labels is None
+
+
+def test_phones_from_a_file(root, tmp_path):
+    phones = tmp_path / "phones.txt"
+    phones.write_text("\n".join(PHONES))
+    corpus = SegmentsCorpus(config(root, phones=str(phones)))
+    assert corpus.phone_set(0).names == PHONES
+    assert next(iter(corpus.utterances("train"))).labels[0] == 0
+    phones.write_text("h#\naa\n")
+    with pytest.raises(DataError, match=r"must list every phone.*found \['iy', 't'\]"):
+        read(root, phones=str(phones))
+
+
+def test_segments_past_the_end_are_refused_and_noted(root):
+    (root / "train" / "a.phn").write_text("0 20000 aa\n")
+    with pytest.raises(DataError, match=r"a\.phn: must end with its sound, at 1\.000 s"):
+        read(root)
+    assert SegmentsCorpus(config(root)).notes() == [
+        "train train/a: segments end at 1.25 s, the sound at 1.00 s"
+    ]
+    (root / "train" / "a.phn").write_text("0 4000 aa\n")
+    assert "segments cover 0.25 s of 1.00 s" in SegmentsCorpus(config(root)).notes()[0]
+    assert "h#" in SegmentsCorpus(config(root)).phone_set(0)
+
+
+def test_times_in_another_unit_are_refused(root):
+    (root / "train" / "a.phn").unlink()
+    (root / "train" / "a.lab").write_text("0 4000 aa\n4000 16000 t\n")
+    with pytest.raises(DataError, match=r"a\.lab: must reach beyond .*; found '0\.001600 s'.*"):
+        read(root)
+    (root / "train" / "a.lab").write_text("0 0.25 aa\n0.25 1.0 t\n")
+    assert len(read(root)) == 2
+
+
+def test_more_phones_than_classes_are_refused_by_name(root, monkeypatch):
+    monkeypatch.setattr(segments, "MAX_CLASSES", 3)
+    with pytest.raises(DataError, match=r"at most 3 phones; found 'h#'. See data\.tier"):
+        read(root)
+
+
+@pytest.mark.parametrize("keys", [{"max_missing": 1.1}, {"workers": 0}, {"sample_rate": 0}])
+def test_refuses_options_out_of_range(root, keys):
+    (key,) = keys
+    with pytest.raises(ConfigError, match=rf"data\.{key}: must be .*found {keys[key]}"):
+        SegmentsCorpus(config(root, **keys))
+
+
+def test_refuses_bad_options_and_sounds_too_short(root):
+    with pytest.raises(ConfigError, match=r"data\.deltas: must be 0, 1 or 2; found 3"):
+        SegmentsCorpus(config(root, deltas=3))
+    make_utterance(root / "train", "a", seconds=0.81)
+    soundfile.write(root / "train" / "a.wav", np.zeros(100), 16_000)
+    with pytest.raises(DataError, match="must be at least one window"):
+        read(root)

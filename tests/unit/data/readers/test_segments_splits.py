@@ -1,0 +1,168 @@
+import pytest
+
+from framesweep.config import SegmentsConfig
+from framesweep.data.readers.segments_splits import list_splits
+from framesweep.errors import ConfigError, DataError
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """TIMIT's tree in small: 2 x 4 speakers with 3 sentences each."""
+    for part in ("TRAIN", "TEST"):
+        for speaker in ("FAKS0", "MDAB0", "MWBT0", "FELC0"):
+            for sentence in ("SA1", "SI2", "SX3"):
+                name = speaker if part == "TEST" else speaker.replace("0", "1")
+                folder = tmp_path / part / "DR1" / name
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / f"{sentence}.WAV").touch()
+                (folder / f"{sentence}.PHN").touch()
+    return tmp_path
+
+
+def splits(root, **keys):
+    found = list_splits(SegmentsConfig(root=str(root), **keys))
+    return {name: [source.id for source in sources] for name, sources in found.items()}
+
+
+SPEAKER = r"/([FM]\w+)/\w+$"
+
+
+def test_folders_match_whatever_their_case(corpus):
+    found = splits(corpus, train="train", dev="test", test=None)
+    assert (len(found["train"]), len(found["dev"])) == (12, 12)
+    assert found["train"][0] == "TRAIN/DR1/FAKS1/SA1"
+    assert found["train"] == sorted(found["train"])
+
+
+def test_timit_with_its_lists_of_speakers(corpus):
+    config = SegmentsConfig(
+        root=str(corpus),
+        dev="TEST",
+        exclude=r"(?i)/sa[12]\.",
+        speaker=SPEAKER,
+        dev_speakers=["faks0"],
+        test_speakers=["mdab0", "mwbt0"],
+    )
+    found = list_splits(config)
+    assert {name: len(sources) for name, sources in found.items()} == {
+        "train": 8,
+        "dev": 2,
+        "test": 4,
+    }
+    assert {source.speaker for source in found["test"]} == {"MDAB0", "MWBT0"}
+    assert all(source.segments.suffix == ".PHN" for source in found["train"])
+
+
+def test_a_missing_dev_takes_whole_speakers_of_train(corpus):
+    found = splits(corpus, dev=None, speaker=SPEAKER, dev_share=0.25)
+    assert len(found["dev"]) == 3
+    assert len({id.rsplit("/", 1)[0] for id in found["dev"]}) == 1
+    assert not set(found["dev"]) & set(found["train"])
+
+
+def test_speakers_are_never_shared(corpus):
+    found = list_splits(
+        SegmentsConfig(root=str(corpus), split="speakers", speaker=SPEAKER, dev_share=0.25)
+    )
+    speakers = [{source.speaker for source in found[name]} for name in found]
+    assert list(found) == ["train", "dev", "test"]
+    assert sum(map(len, speakers)) == len(set.union(*speakers)) == 8
+    assert len(speakers[1]) == 2
+
+
+def test_splitting_by_speaker_does_not_hang_on_the_order_of_files(corpus):
+    before = splits(corpus, split="speakers", speaker=SPEAKER)["dev"]
+    (corpus / "TRAIN" / "DR1" / "FAKS1" / "AA0.WAV").touch()
+    after = splits(corpus, split="speakers", speaker=SPEAKER)["dev"]
+    assert {id.split("/")[2] for id in before} == {id.split("/")[2] for id in after}
+
+
+def test_shared_speakers_are_an_error(corpus):
+    with pytest.raises(DataError, match=r"data\.dev: must not share 'SI2' with train"):
+        splits(corpus, dev="TEST", test=None, speaker=r"\w+$", exclude="SA|SX")
+
+
+def test_every_tenth_utterance_from_the_ninth(tmp_path):
+    for i in range(1, 41):
+        (tmp_path / f"u{i:02}.wav").touch()
+    found = splits(tmp_path, split="utterances")
+    assert found["dev"] == ["u09", "u19", "u29", "u39"]
+    assert found["test"] == ["u10", "u20", "u30", "u40"]
+    assert len(found["train"]) == 32
+    found = splits(tmp_path, split="utterances", test_share=0.0, dev_share=0.05)
+    assert found["dev"] == ["u20", "u40"]
+    assert "test" not in found
+
+
+def test_lists_name_utterances_or_folders(corpus):
+    (corpus / "train.txt").write_text("TRAIN/DR1/FAKS1/  # a folder\nTRAIN/DR1/MDAB1/SI2.WAV\n")
+    (corpus / "dev.txt").write_text("\ufeffTEST/DR1/FELC0/SX3\n")
+    keys = {"split": "lists", "train": "train.txt", "dev": "dev.txt", "test": None}
+    found = splits(corpus, **keys)
+    assert [id[-9:] for id in found["train"]] == [
+        "FAKS1/SA1",
+        "FAKS1/SI2",
+        "FAKS1/SX3",
+        "MDAB1/SI2",
+    ]
+    assert found["dev"] == ["TEST/DR1/FELC0/SX3"]
+    (corpus / "dev.txt").write_text("TRAIN/DR1/FAKS1/SA1\n")
+    with pytest.raises(DataError, match="must not share 'TRAIN/DR1/FAKS1/SA1' with train"):
+        splits(corpus, **keys)
+    (corpus / "dev.txt").write_text("TRAIN/DR9\n")
+    with pytest.raises(DataError, match=r"dev.txt: must list utterances.*'TRAIN/DR9'"):
+        splits(corpus, **keys)
+
+
+def test_what_is_in_no_split_needs_no_speaker(corpus):
+    touched = corpus / "sphere" / "sample.wav"
+    touched.parent.mkdir()
+    touched.touch()
+    assert len(splits(corpus, dev=None, test=None, speaker=SPEAKER)["train"]) == 9
+    with pytest.raises(DataError, match=r"in 'sphere/sample'; found .*data\.exclude"):
+        splits(corpus, split="speakers", speaker=SPEAKER)
+
+
+def test_a_point_is_all_there_is(corpus):
+    found = splits(corpus, train=".", dev=None, test=None, dev_share=0.25)
+    assert len(found["train"] + found["dev"]) == 24
+
+
+def test_the_test_split_may_lack_where_nobody_asked_for_it(tmp_path):
+    for name in ("train/a.wav", "dev/b.wav"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    assert list(splits(tmp_path)) == ["train", "dev"]
+    with pytest.raises(DataError, match=r"data\.test: .*found 'tset'. data\.test=null"):
+        splits(tmp_path, test="tset")
+    with pytest.raises(DataError, match=r"data\.test: must be a folder"):
+        splits(tmp_path, speaker=r"\w+$", test_speakers=["x"])
+
+
+@pytest.mark.parametrize(
+    ("keys", "error", "message"),
+    [
+        ({"root": None}, ConfigError, "data.root: must name"),
+        (
+            {"dev": None, "speaker": "zzz"},
+            DataError,
+            "data.speaker: must find a speaker in 'TRAIN",
+        ),
+        ({"train": "none"}, DataError, "must be a folder under .*split=utterances needs no"),
+        ({"dev_speakers": ["a"]}, ConfigError, "must be given with data.dev_speakers"),
+        (
+            {"dev": "TEST", "test": "TEST", "speaker": SPEAKER, "test_speakers": ["zzz0"]},
+            DataError,
+            r"data.test_speakers: must be speakers of data.test, as '\w+'; found \['zzz0'\]",
+        ),
+        ({"dev": "none"}, DataError, "data.dev=null takes a share"),
+        ({"split": "speakers"}, ConfigError, "data.speaker: must be given"),
+        ({"split": "utterances", "dev_share": 1.5}, ConfigError, "below 1; found 1.5"),
+        ({"split": "utterances", "dev_share": 0.001}, DataError, "dev must hold"),
+        ({"split": "lists"}, DataError, r"must be a readable list of utterances \(No such"),
+        ({"split": "lists", "train": "TRAIN"}, DataError, r"readable list .*\(Is a dir"),
+    ],
+)
+def test_refuses(corpus, keys, error, message):
+    with pytest.raises(error, match=message):
+        list_splits(SegmentsConfig(**{"root": str(corpus), **keys}))

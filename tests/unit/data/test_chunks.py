@@ -1,0 +1,103 @@
+"""Runs of neighbouring frames hold the very windows of their frames."""
+
+import numpy as np
+import pytest
+import torch
+
+from framesweep.config import MAX_CONTEXT, DataConfig
+from framesweep.data.chunks import UNLABELLED, Runs
+from framesweep.data.store.frame_store import Split, open_store
+from framesweep.data.windows import Windows
+from framesweep.training.samplers import ChunkSampler
+from toy import ToyCorpus
+
+CPU = torch.device("cpu")
+LENGTHS = {"train": (40, 3, 25, 60, 33), "dev": (30,)}
+
+
+def opened(tmp_path, **keys):
+    return open_store(DataConfig(**keys), ToyCorpus(LENGTHS), tmp_path).splits["train"]
+
+
+@pytest.mark.parametrize("padding", ["zero", "replicate", "cross"])
+@pytest.mark.parametrize(("context", "run_frames"), [(0, 1), (7, 16), (MAX_CONTEXT, 100)])
+def test_an_epoch_holds_every_frame_s_window_and_label(tmp_path, padding, context, run_frames):
+    split = opened(tmp_path, padding=padding)
+    windows = Windows(split, context, CPU)
+    runs = Runs(split, context, run_frames, 1, CPU)
+    order = ChunkSampler(0, 1, runs.num_rows, runs.run_frames)
+    assert len(order) == runs.num_items
+    inputs, labels = runs.batch(order.take(0, runs.num_items))
+    assert labels.shape == (runs.num_items * run_frames,)
+    seen = inputs.view(len(inputs), -1, runs.feature_dim).unfold(1, 2 * context + 1, 1)
+    seen = seen.transpose(2, 3).flatten(2).flatten(0, 1)[labels != UNLABELLED]
+    expected = windows.gather(torch.arange(windows.num_frames))
+    found = (seen.unsqueeze(1) == expected).all(dim=2)
+    assert found.any(dim=0).all(), "a frame is missing"
+    assert found.any(dim=1).all(), "a window is none of the split's"
+    places = found.double().argmax(dim=1)
+    assert torch.equal(labels[labels != UNLABELLED], windows.labels(places))
+
+
+def test_runs_are_no_longer_than_the_split(tmp_path):
+    split = opened(tmp_path)
+    runs = Runs(split, 3, 10_000, 1, CPU)
+    assert runs.run_frames == runs.num_rows == split.num_frames + 4 * split.gap
+    _, labels = runs.batch(torch.zeros(1, dtype=torch.int64))
+    assert (labels != UNLABELLED).sum() == split.num_frames
+
+
+def test_tempo_reads_nearer_or_farther_frames_and_their_labels(tmp_path):
+    split = opened(tmp_path)
+    plain, moved = Runs(split, 5, 40, 1, CPU), Runs(split, 5, 40, 1, CPU, tempo=0.5)
+    starts = torch.zeros(200, dtype=torch.int64)
+    torch.manual_seed(0)
+    inputs, labels = moved.batch(starts)
+    frames = inputs.view(200, 50, -1)
+    middle = plain.batch(starts)[0].view(200, 50, -1)[:, 25]
+    assert torch.equal(frames[:, 25], middle)
+    rows = torch.from_numpy(split.rows)[split.lead - 30 : split.lead + 60]
+    places = (frames.unsqueeze(2) == rows).all(dim=3).double().argmax(dim=2)
+    inside = places[:, 20:31] - 30  # far from padding, where rows are alike
+    steps = (inside[:, -1] - inside[:, 0]).double()
+    assert steps.min() < 7
+    assert steps.max() > 13
+    own = inside[:, :10].clamp(0)
+    given = labels.view(200, 40)[:, 15:25]
+    assert torch.equal(given, torch.from_numpy(split.labels).long()[own])
+
+
+@pytest.mark.parametrize("context", [0, 10, 25, 30, MAX_CONTEXT])
+def test_quick_tempo_keeps_windows_in_their_utterance(context):
+    lengths, gap = np.array([30, 45, 20, 60]), MAX_CONTEXT
+    utterances = np.repeat(np.arange(4), lengths)
+    rows = np.zeros((sum(lengths) + 3 * gap + 2 * gap, 1), dtype=np.float32)
+    rows[gap + np.arange(sum(lengths)) + gap * utterances, 0] = utterances + 1
+    split = Split("train", rows, utterances.astype(np.int16), lengths, ("",) * 4, gap, gap)
+    runs = Runs(split, context, 20, 1, CPU, tempo=0.9)
+    torch.manual_seed(0)
+    starts = torch.arange(runs.num_rows - 20).repeat(10)
+    inputs, labels = runs.batch(starts)
+    windows = inputs.unfold(1, 2 * context + 1, 1).flatten(0, 1)
+    own = (labels + 1).unsqueeze(1)
+    inside = (windows == 0) | (windows == own)
+    assert inside[labels != UNLABELLED].all()
+    assert (windows[:, context] == (labels + 1)).all()
+
+
+def test_a_stretch_holds_the_windows_of_its_frames(tmp_path):
+    split = opened(tmp_path)
+    windows = Windows(split, 4, CPU, torch.bfloat16)
+    rows, places = windows.stretch(38, 70)
+    seen = rows.view(-1, windows.feature_dim).unfold(0, 9, 1).transpose(1, 2).flatten(1)
+    assert rows.dtype == torch.bfloat16
+    assert torch.equal(seen[places], windows.gather(torch.arange(38, 70)))
+
+
+def test_labels_are_those_of_every_stride_th_frame(tmp_path):
+    split = opened(tmp_path)
+    starts = torch.tensor([0, 5])
+    every, some = (Runs(split, 3, 30, stride, CPU).batch(starts) for stride in (1, 4))
+    assert torch.equal(every[0], some[0])
+    assert torch.equal(every[1].view(2, 30)[:, ::4].flatten(), some[1])
+    assert Runs(split, 3, 30, 4, CPU).item_frames == 8

@@ -1,0 +1,153 @@
+import numpy as np
+import pytest
+
+from framesweep.data.features import (
+    FeatureOptions,
+    append_deltas,
+    frame_centres,
+    mel_features,
+    num_frames,
+)
+from framesweep.errors import ConfigError
+
+RATE = 16_000
+
+
+def mel(hertz):
+    """O'Shaughnessy 1987, with the constants of HTK and Kaldi."""
+    return 1127.0 * np.log1p(np.asarray(hertz) / 700.0)
+
+
+def filter_bank(num_bins, fft_size, rate, low, high):
+    """Triangles of equal width on the mel scale, linear in mel; (bins, fft_size / 2)."""
+    edges = np.linspace(mel(low), mel(high), num_bins + 2)
+    places = mel(np.arange(fft_size // 2) * rate / fft_size)
+    rise = (places - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+    fall = (edges[2:, None] - places) / (edges[2:] - edges[1:-1])[:, None]
+    return np.clip(np.minimum(rise, fall), 0.0, None)
+
+
+def slow_log_mel(samples, rate, options):
+    """Log-mel bins in float64, frame by frame, from the definition."""
+    window = int(rate * options.window_ms / 1000)
+    shift = int(rate * options.shift_ms / 1000)
+    fft_size = 1 << (window - 1).bit_length()
+    povey = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / (window - 1))) ** 0.85
+    high = options.high_freq if options.high_freq > 0 else rate / 2 + options.high_freq
+    bank = filter_bank(options.num_mel_bins, fft_size, rate, options.low_freq, high)
+    frames = []
+    for start in range(0, len(samples) - window + 1, shift):
+        frame = samples[start : start + window].astype(np.float64) * 32768
+        frame -= frame.mean()
+        frame -= 0.97 * np.concatenate([frame[:1], frame[:-1]])
+        power = np.abs(np.fft.rfft(frame * povey, fft_size))[:-1] ** 2
+        frames.append(np.log(np.maximum(bank @ power, np.finfo(np.float32).eps)))
+    return np.array(frames)
+
+
+@pytest.fixture(scope="module")
+def sound():
+    """A second of two tones that rise and fall, and some noise."""
+    time = np.arange(RATE) / RATE
+    tones = np.sin(2 * np.pi * (200 + 900 * time) * time) + np.sin(2 * np.pi * 3000 * time)
+    noise = np.random.default_rng(3).normal(size=RATE)
+    return (0.2 * tones * np.hanning(RATE) + 0.01 * noise).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        FeatureOptions(),
+        FeatureOptions(num_mel_bins=23, window_ms=32, shift_ms=8, high_freq=-400),
+        FeatureOptions(num_mel_bins=13, low_freq=100, high_freq=4000),
+    ],
+)
+def test_log_mel_is_what_the_definition_gives(sound, options):
+    expected = slow_log_mel(sound, RATE, options)
+    actual = mel_features(sound, RATE, options)
+    assert actual.dtype == np.float32
+    np.testing.assert_allclose(actual, expected, atol=5e-3)
+
+
+def test_mfcc_is_the_liftered_cosine_transform_of_log_mel(sound):
+    options = FeatureOptions(kind="mfcc", num_mel_bins=23, num_ceps=13)
+    bins = mel_features(sound, RATE, FeatureOptions(num_mel_bins=23))
+    order = np.arange(13)[:, None]
+    basis = np.cos(np.pi * order * (np.arange(23) + 0.5) / 23) * np.sqrt(2 / 23)
+    basis[0] /= np.sqrt(2)
+    lifter = 1 + 0.5 * 22 * np.sin(np.pi * np.arange(13) / 22)
+    expected = bins.astype(np.float64) @ basis.T * lifter
+    np.testing.assert_allclose(mel_features(sound, RATE, options), expected, atol=2e-2)
+
+
+@pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 44_100])
+@pytest.mark.parametrize("snip_edges", [True, False])
+@pytest.mark.parametrize("num_samples", [0, 1, 79, 199, 200, 399, 400, 401, 559, 560, 4321])
+def test_counted_frames_are_those_computed(sound, rate, snip_edges, num_samples):
+    options = FeatureOptions(snip_edges=snip_edges)
+    features = mel_features(sound[:num_samples], rate, options)
+    assert features.shape == (num_frames(num_samples, rate, options), 40)
+    assert np.isfinite(features).all()
+
+
+@pytest.mark.parametrize("snip_edges", [True, False])
+def test_centres_are_where_a_click_is_loudest(snip_edges):
+    options = FeatureOptions(snip_edges=snip_edges)
+    centres = frame_centres(num_frames(RATE, RATE, options), RATE, options)
+    for frame in (10, 50, 90):
+        click = np.zeros(RATE, dtype=np.float32)
+        click[round(centres[frame])] = 0.5
+        energy = np.exp(mel_features(click, RATE, options)).sum(axis=1)
+        assert energy.argmax() == frame
+
+
+def test_silence_is_finite_and_the_energy_floor_holds():
+    silence = np.zeros(RATE, dtype=np.float32)
+    assert np.isfinite(mel_features(silence, RATE)).all()
+    options = FeatureOptions(use_energy=True, energy_floor=100.0)
+    assert options.dim == 41
+    np.testing.assert_allclose(mel_features(silence, RATE, options)[:, 0], np.log(100.0))
+
+
+def test_deltas_of_a_ramp_are_its_slope():
+    ramp = np.arange(20, dtype=np.float32)[:, None] * [1.0, -3.0]
+    features = append_deltas(ramp.astype(np.float32), 2)
+    assert features.shape == (20, 6)
+    np.testing.assert_allclose(features[4:-4, 2:4], np.tile([1.0, -3.0], (12, 1)), atol=1e-5)
+    np.testing.assert_allclose(features[4:-4, 4:], 0.0, atol=1e-5)
+
+
+def test_twice_the_same(sound):
+    assert np.array_equal(mel_features(sound, RATE), mel_features(sound, RATE))
+
+
+@pytest.mark.parametrize(
+    ("options", "key"),
+    [
+        (FeatureOptions(num_mel_bins=0), "data.num_mel_bins"),
+        (FeatureOptions(shift_ms=0), "data.shift_ms"),
+        (FeatureOptions(window_ms=-25), "data.window_ms"),
+        (FeatureOptions(window_ms=float("nan")), "data.window_ms"),
+        (FeatureOptions(kind="mfcc", num_mel_bins=10), "data.num_ceps"),
+        (FeatureOptions(energy_floor=-1), "data.energy_floor"),
+    ],
+)
+def test_options_out_of_range_are_refused(options, key):
+    with pytest.raises(ConfigError) as refused:
+        options.check()
+    assert refused.value.where == key
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        FeatureOptions(high_freq=8_001),
+        FeatureOptions(num_mel_bins=300),
+        FeatureOptions(low_freq=9_000),
+        FeatureOptions(shift_ms=0.01),
+    ],
+)
+def test_filters_that_a_sample_rate_cannot_give_are_refused(sound, options):
+    options.check()
+    with pytest.raises(ConfigError):
+        mel_features(sound, RATE, options)

@@ -1,0 +1,42 @@
+"""A time-delay network is evaluated on stretches of rows, and says what it says of windows."""
+
+import numpy as np
+import torch
+
+from framesweep.config import DataConfig, HardwareConfig, TdnnConfig
+from framesweep.data.phones import PhoneSet
+from framesweep.data.store.frame_store import open_store
+from framesweep.data.windows import Windows
+from framesweep.evaluation import evaluate
+from framesweep.evaluation.evaluate import log_posteriors
+from framesweep.evaluation.predictor import Predictor
+from framesweep.models.build import build_model
+from framesweep.system.hardware import resolve
+from toy import NAMES, ToyCorpus
+
+CONTEXT = 4
+
+
+def test_stretches_windows_and_a_predictor_agree(tmp_path, monkeypatch):
+    monkeypatch.setattr(evaluate, "BATCH_FRAMES", 17)  # batches end amid utterances
+    corpus = ToyCorpus()
+    store = open_store(DataConfig(context=CONTEXT, normalize="utterance"), corpus, tmp_path)
+    hardware = resolve(HardwareConfig(device="cpu", precision="fp32", threads=1))
+    windows = Windows(store.splits["dev"], CONTEXT, hardware.device)
+    torch.manual_seed(0)
+    config = TdnnConfig(channels=8, dilations=[1, 2])
+    model = build_model(config, windows.window_dim, len(NAMES), 2 * CONTEXT + 1).eval()
+    served = log_posteriors(model, windows, hardware, len(NAMES))
+    with torch.no_grad():
+        logits = model(windows.gather(torch.arange(windows.num_frames)))
+    torch.testing.assert_close(served, logits.log_softmax(dim=1))
+    predictor = Predictor(
+        model=model,
+        phones=PhoneSet(NAMES),
+        normalizer=store.normalizer,
+        feature_dim=store.feature_dim,
+        context=CONTEXT,
+        padding="zero",
+    )
+    alone = [predictor.log_posteriors(u.features).numpy() for u in corpus.utterances("dev")]
+    np.testing.assert_allclose(np.concatenate(alone), served.numpy(), rtol=1e-4, atol=1e-5)

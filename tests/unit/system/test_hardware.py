@@ -1,0 +1,290 @@
+"""Device, precision and threads as chosen; the accelerators' choices by what torch reports."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import options
+from framesweep.config import HardwareConfig
+from framesweep.errors import ConfigError
+from framesweep.system import hardware
+from framesweep.system.hardware import (
+    Hardware,
+    get_rng_state,
+    resolve,
+    seed_everything,
+    set_rng_state,
+    usable_cores,
+)
+
+
+@pytest.fixture(autouse=True)
+def _torch_as_before() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+    if torch.are_deterministic_algorithms_enabled():
+        torch.use_deterministic_algorithms(False)
+
+
+class Machine:
+    """Makes torch report a machine with or without accelerators and flags."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.patch = monkeypatch
+        self.has(cuda=False, mps=False)
+        monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")  # put back afterwards
+        monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+
+    def has(self, *, cuda: bool, mps: bool) -> None:
+        self.patch.setattr(torch.cuda, "is_available", lambda: cuda)
+        self.patch.setattr(torch.backends.mps, "is_available", lambda: mps)
+
+    def card(self, *, bf16: bool, capability: tuple[int, int]) -> None:
+        self.has(cuda=True, mps=False)
+        self.patch.setattr(torch.cuda, "is_bf16_supported", lambda **_: bf16)
+        self.patch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+
+    def flags(self, *names: str) -> None:
+        self.patch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(names, True))
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
+    return Machine(monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "expected"),
+    [(False, False, "cpu"), (True, False, "cuda"), (False, True, "mps"), (True, True, "cuda")],
+)
+def test_auto_device(machine: Machine, cuda: bool, mps: bool, expected: str) -> None:
+    machine.card(bf16=True, capability=(8, 0))
+    machine.has(cuda=cuda, mps=mps)
+    machine.patch.setattr(torch.backends.mps, "is_macos_or_newer", lambda *_: True)
+    found = resolve(HardwareConfig())
+    assert found.device.type == expected
+    assert found.sum_dtype == (torch.float32 if expected == "mps" else torch.float64)
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_a_device_that_is_not_here(machine: Machine, device: Any) -> None:
+    with pytest.raises(ConfigError) as raised:
+        resolve(HardwareConfig(device=device))
+    assert str(raised.value) == (
+        "hardware.device: must be a device of this machine that this build of torch can use; "
+        f"found '{device}'. Use hardware=auto or hardware=cpu."
+    )
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ((), "fp32"),
+        (("avx2", "avx512_f"), "fp32"),
+        (("avx512_f", "avx512_bf16"), "bf16"),
+        (("amx_bf16",), "bf16"),
+        (("neon", "bf16"), "bf16"),
+    ],
+)
+def test_auto_precision_on_a_cpu(
+    machine: Machine, flags: tuple[str, ...], expected: str
+) -> None:
+    machine.flags(*flags)
+    assert resolve(HardwareConfig()).precision == expected
+    assert resolve(HardwareConfig(precision="bf16")).precision == "bf16"
+    assert resolve(HardwareConfig(precision="fp32")).precision == "fp32"
+    with pytest.raises(
+        ConfigError, match=r"hardware.precision.* bf16 fp32 on this cpu.*'fp16'"
+    ):
+        resolve(HardwareConfig(precision="fp16"))
+
+
+@pytest.mark.parametrize(
+    ("bf16", "capability", "expected", "able"),
+    [
+        (True, (8, 0), "bf16", {"bf16", "fp16", "fp32"}),
+        (False, (7, 5), "fp16", {"fp16", "fp32"}),
+        (False, (6, 1), "fp32", {"fp16", "fp32"}),
+    ],
+)
+def test_precision_on_cuda(
+    machine: Machine, bf16: bool, capability: tuple[int, int], expected: str, able: set[str]
+) -> None:
+    machine.card(bf16=bf16, capability=capability)
+    assert resolve(HardwareConfig()).precision == expected
+    for precision in ("bf16", "fp16", "fp32"):
+        config = HardwareConfig(precision=precision)
+        if precision in able:
+            assert resolve(config).precision == precision
+        else:
+            with pytest.raises(ConfigError, match="on this cuda"):
+                resolve(config)
+
+
+@pytest.mark.parametrize("new_enough", [False, True])
+def test_precision_on_mps(machine: Machine, new_enough: bool) -> None:
+    machine.has(cuda=False, mps=True)
+    machine.patch.setattr(torch.backends.mps, "is_macos_or_newer", lambda *_: new_enough)
+    assert resolve(HardwareConfig()).precision == "fp32"
+    if new_enough:
+        assert resolve(HardwareConfig(precision="bf16")).precision == "bf16"
+    else:
+        with pytest.raises(ConfigError, match="on this mps"):
+            resolve(HardwareConfig(precision="bf16"))
+    with pytest.raises(ConfigError, match="on this mps"):
+        resolve(HardwareConfig(precision="fp16"))
+
+
+def test_an_accelerator_is_made_deterministic(machine: Machine) -> None:
+    assert not torch.are_deterministic_algorithms_enabled()
+    resolve(HardwareConfig(device="cpu"))
+    assert not torch.are_deterministic_algorithms_enabled()
+    machine.card(bf16=True, capability=(9, 0))
+    resolve(HardwareConfig())
+    assert torch.are_deterministic_algorithms_enabled()
+    assert torch.is_deterministic_algorithms_warn_only_enabled()
+    assert not torch.utils.deterministic.fill_uninitialized_memory
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+
+
+def test_autocast_multiplies_in_the_precision() -> None:
+    x, layer = torch.randn(4, 8), nn.Linear(8, 8)
+    for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        with resolve(HardwareConfig(device="cpu", precision=precision)).autocast():  # type: ignore[arg-type]
+            assert layer(x).dtype == dtype
+    assert layer.weight.dtype == torch.float32
+
+
+def test_a_step_without_a_scaler_is_the_plain_step() -> None:
+    found = resolve(HardwareConfig(device="cpu", precision="bf16"))
+    weight = nn.Parameter(torch.tensor([1.0, 2.0]))
+    optimizer = torch.optim.SGD([weight], lr=0.5)
+    found.backward(weight.square().sum())
+    found.unscale(optimizer)
+    found.step(optimizer)
+    assert weight.tolist() == [0.0, 0.0]
+    assert found.scaler_state() == {}
+    found.load_scaler_state({})
+
+
+def test_fp16_scales_gradients_and_skips_an_overflow() -> None:
+    """The gradient scale of CUDA's fp16, driven on a CPU tensor."""
+    found = Hardware(torch.device("cpu"), "fp16", threads=1, compile=False)
+    weight = nn.Parameter(torch.tensor([1.0]))
+    optimizer = torch.optim.SGD([weight], lr=0.5)
+    found.backward(weight.square().sum())
+    assert weight.grad is not None
+    assert weight.grad.item() == 2.0 * 65536
+    found.unscale(optimizer)
+    assert weight.grad.item() == 2.0
+    found.step(optimizer)
+    assert weight.item() == 0.0
+    before = found.scaler_state()
+    weight.grad = None
+    found.backward((weight * float("inf")).sum())
+    found.step(optimizer)
+    assert weight.item() == 0.0
+    assert found.scaler_state()["scale"] == before["scale"] / 2
+    again = Hardware(torch.device("cpu"), "fp16", threads=1, compile=False)
+    again.load_scaler_state(found.scaler_state())
+    assert again.scaler_state() == found.scaler_state()
+
+
+def test_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert resolve(HardwareConfig(device="cpu", threads=1)).threads == 1
+    assert torch.get_num_threads() == 1
+    cores = resolve(HardwareConfig(device="cpu")).threads
+    assert 1 <= cores <= (os.cpu_count() or 1)
+    assert torch.get_num_threads() == cores
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert resolve(HardwareConfig(device="cpu")).threads == 1
+    assert resolve(HardwareConfig(device="cpu", threads=2)).threads == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system has no affinity")
+def test_usable_cores_keep_to_the_affinity() -> None:
+    """In a process that may run on one processor only."""
+    code = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
+        "from framesweep.system.hardware import usable_cores; print(usable_cores())"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.strip() == "1"
+
+
+def test_two_threads_of_a_core_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 4, 5, 6}, raising=False)
+    monkeypatch.setattr(hardware, "_siblings", lambda cpu: f"{cpu % 4},{cpu % 4 + 4}")
+    monkeypatch.setattr(hardware, "_quota", lambda: 64)
+    assert usable_cores() == 3
+    monkeypatch.setattr(hardware, "_quota", lambda: 2)
+    assert usable_cores() == 2
+    monkeypatch.setattr(hardware, "_quota", lambda: 0)
+    assert usable_cores() == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "cores"),
+    [("max 100000", 1 << 16), ("250000 100000", 2), ("50000 100000", 0), ("", 1 << 16)],
+)
+def test_quota_of_a_control_group(
+    monkeypatch: pytest.MonkeyPatch, text: str, cores: int
+) -> None:
+    monkeypatch.setattr(Path, "read_text", lambda _: text)
+    assert hardware._quota() == cores
+
+
+def test_seed_and_generator_state() -> None:
+    seed_everything(3)
+    first = torch.rand(4)
+    state = get_rng_state()
+    second = torch.rand(4)
+    seed_everything(3)
+    assert torch.equal(torch.rand(4), first)
+    torch.rand(100)
+    set_rng_state({**state, "cuda": torch.zeros(16, dtype=torch.uint8)})
+    assert torch.equal(torch.rand(4), second)
+
+
+def test_place_keeps_the_names() -> None:
+    model = nn.Sequential(nn.Linear(3, 2))
+    names = list(model.state_dict())
+    for compiled in (False, True):
+        found = Hardware(torch.device("cpu"), "fp32", threads=1, compile=compiled)
+        assert found.place(model) is model
+        assert list(model.state_dict()) == names
+
+
+def test_compiling_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(ConfigError, match=r"hardware.compile: must find a C\+\+ compiler"):
+        resolve(HardwareConfig(device="cpu", compile=True))
+
+
+@pytest.mark.parametrize("threads", [0, -1, 2000])
+def test_threads_out_of_range(threads: int) -> None:
+    with pytest.raises(ConfigError, match=f"hardware.threads: .* found {threads}. Use null"):
+        resolve(HardwareConfig(threads=threads))
+
+
+def test_the_options(machine: Machine) -> None:
+    assert options.names("hardware") == ["auto", "cpu", "cuda", "mps"]
+    for option in options.names("hardware"):
+        assert options.build("hardware", option).device == option

@@ -1,0 +1,160 @@
+"""Where runs are kept."""
+
+import sqlite3
+
+import pytest
+import sqlalchemy
+from sqlalchemy.orm import sessionmaker
+from sqlalchemy.pool import QueuePool
+
+from framesweep.errors import ConfigError, TrackingError
+from framesweep.tracking import mlflow_store
+
+
+def test_the_default_is_an_absolute_sqlite_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    expected = f"sqlite:///{tmp_path}/outputs/mlflow.db"
+    assert mlflow_store.tracking_uri(None, tmp_path / "outputs") == expected
+    assert mlflow_store.tracking_uri(
+        None, tmp_path.joinpath().relative_to(tmp_path) / "outputs"
+    ) == (expected)
+
+
+def test_a_relative_sqlite_file_is_made_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    expected = f"sqlite:///{tmp_path}/mine.db"
+    assert mlflow_store.tracking_uri("sqlite:///mine.db", tmp_path) == expected
+    assert mlflow_store.tracking_uri(expected, tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    "uri", ["http://host:5000", "https://u:p@host", "postgresql+psycopg2://u:p@h/d"]
+)
+def test_servers_and_other_databases_stay_as_they_are(tmp_path, uri):
+    assert mlflow_store.tracking_uri(uri, tmp_path) == uri
+    assert mlflow_store.sqlite_path(uri) is None
+    assert mlflow_store.is_server(uri) == uri.startswith("http")
+
+
+@pytest.mark.parametrize(
+    "uri", ["mlruns", "file:///tmp/mlruns", "ftp://ann:s3cret@host", "http:host", ""]
+)
+def test_other_uris_are_refused_without_showing_credentials(tmp_path, uri):
+    with pytest.raises(ConfigError, match=r"tracking.uri: must begin with one of") as caught:
+        mlflow_store.tracking_uri(uri, tmp_path)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_the_database_is_made_whole_with_a_write_ahead_log(mlflow_database):
+    with sqlite3.connect(mlflow_database) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    assert {"runs", "metrics", "alembic_version"} <= tables
+    left = [p.name for p in mlflow_database.parent.iterdir() if p.name.endswith(".tmp")]
+    assert left == []
+
+
+def test_a_database_of_another_mlflow_is_refused_with_the_way_out(tracked_outputs):
+    with sqlite3.connect(tracked_outputs / "mlflow.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0584bdc529eb'")
+    with pytest.raises(TrackingError, match="mlflow db upgrade sqlite:///"):
+        mlflow_store.connect(mlflow_store.tracking_uri(None, tracked_outputs), tracked_outputs)
+
+
+def test_a_missing_driver_is_named(tmp_path):
+    with pytest.raises(TrackingError, match="needs a database driver") as caught:
+        mlflow_store.connect("mysql+cymysql://ann:s3cret@localhost/x", tmp_path)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.fixture
+def client(tracked_outputs):
+    return mlflow_store.connect(
+        mlflow_store.tracking_uri(None, tracked_outputs), tracked_outputs
+    )
+
+
+def _experiment_id(client, outputs, name="speech"):
+    return mlflow_store.experiment_id(
+        client, name, mlflow_store.tracking_uri(None, outputs), outputs
+    )
+
+
+def test_an_experiment_is_made_once_for_the_training_view(client, tracked_outputs):
+    first = _experiment_id(client, tracked_outputs)
+    assert _experiment_id(client, tracked_outputs) == first
+    experiment = client.get_experiment(first)
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    assert experiment.artifact_location == (tracked_outputs / "artifacts").as_uri()
+
+
+def test_an_older_experiment_gets_the_tag_and_keeps_its_own(client, tracked_outputs):
+    made = client.create_experiment("speech")
+    _experiment_id(client, tracked_outputs)
+    assert "mlflow.experimentKind" in client.get_experiment(made).tags
+    client.set_experiment_tag(made, "mlflow.experimentKind", "classification")
+    _experiment_id(client, tracked_outputs)
+    assert client.get_experiment(made).tags["mlflow.experimentKind"] == "classification"
+
+
+def test_a_deleted_experiment_is_refused(client, tracked_outputs):
+    client.delete_experiment(_experiment_id(client, tracked_outputs))
+    with pytest.raises(TrackingError, match=r"tracking.experiment: must not be deleted"):
+        _experiment_id(client, tracked_outputs)
+
+
+def test_an_experiment_that_another_process_makes_first_is_taken(client, tracked_outputs):
+    class Raced:
+        """Sees no experiment at first, as it was made just after."""
+
+        def __init__(self):
+            self.looked = False
+
+        def __getattr__(self, name):
+            return getattr(client, name)
+
+        def get_experiment_by_name(self, name):
+            if not self.looked:
+                self.looked = True
+                return None
+            return client.get_experiment_by_name(name)
+
+    made = _experiment_id(client, tracked_outputs)
+    assert _experiment_id(Raced(), tracked_outputs) == made
+
+
+def test_tables_of_a_database_server_are_made_once(tmp_path):
+    """By the way that PostgreSQL and MySQL take, here on SQLite."""
+    uri = f"sqlite:///{tmp_path}/served.db"
+    for _ in range(2):
+        mlflow_store._make_tables(uri, tmp_path)
+    with sqlite3.connect(tmp_path / "served.db") as connection:
+        assert connection.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
+
+
+def test_a_database_whose_connections_are_all_in_use_is_asked_again():
+    from mlflow.store.db.utils import _get_managed_session_maker
+
+    engine = sqlalchemy.create_engine(
+        "sqlite://", poolclass=QueuePool, pool_size=1, max_overflow=0, pool_timeout=0.01
+    )
+    make_session = _get_managed_session_maker(sessionmaker(engine), "postgresql")
+    with (
+        engine.connect(),
+        pytest.raises(ConnectionError, match="QueuePool limit"),
+        mlflow_store.translated(),
+        make_session() as session,
+    ):
+        session.execute(sqlalchemy.text("select 1"))
+
+
+def test_a_row_that_breaks_a_rule_is_not_sent_again():
+    from mlflow.exceptions import MlflowException
+    from mlflow.store.db.utils import _get_managed_session_maker
+
+    engine = sqlalchemy.create_engine("sqlite://")
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text("create table one (a integer not null)"))
+    make_session = _get_managed_session_maker(sessionmaker(engine), "postgresql")
+    with pytest.raises(MlflowException), mlflow_store.translated(), make_session() as session:
+        session.execute(sqlalchemy.text("insert into one values (null)"))

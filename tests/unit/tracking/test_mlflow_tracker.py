@@ -1,0 +1,361 @@
+"""A run as MLflow has it in the end."""
+
+import json
+import logging
+import math
+import shutil
+import threading
+
+import pytest
+
+from framesweep.config import TrackingConfig
+from framesweep.errors import Interrupted, TrackingError
+from framesweep.tracking import (
+    LostRunError,
+    load_run,
+    metric_history,
+    mlflow_store,
+    open_tracker,
+)
+from framesweep.tracking.mlflow_writer import Delivery
+
+
+@pytest.fixture
+def outputs(tracked_outputs):
+    return tracked_outputs
+
+
+@pytest.fixture
+def directory(outputs):
+    folder = outputs / "runs" / "today" / "now"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
+def client(outputs):
+    return mlflow_store.connect(mlflow_store.tracking_uri(None, outputs), outputs)
+
+
+def _open(outputs, directory, **options):
+    return open_tracker(TrackingConfig(), outputs, directory, **options)
+
+
+def test_what_is_logged_arrives(outputs, directory, client):
+    config = TrackingConfig(run_name="first", tags={"note": "x"})
+    with open_tracker(config, outputs, directory, tags={"study": "s"}) as tracker:
+        tracker.log_params({"data.context": 5, "model.widths": [8, 8], "optim.clip": None})
+        for epoch in (1, 2, 3):
+            tracker.log_epoch(epoch, {"dev/accuracy": epoch / 10, "dev/loss": 1 / epoch})
+    run = load_run(tracker.run_id, None, outputs)
+    assert (run.name, run.status, run.directory) == ("first", "FINISHED", directory)
+    assert run.params == {
+        "data.context": "5",
+        "model.widths": "[8, 8]",
+        "optim.clip": "null",
+    }
+    assert run.metrics == {"dev/accuracy": 0.3, "dev/loss": 1 / 3}
+    assert run.tags["note"] == "x"
+    assert run.tags["study"] == "s"
+    assert len(run.tags["framesweep.config_hash"]) == 16
+    assert metric_history(run.run_id, "dev/accuracy", None, outputs) == {1: 0.1, 2: 0.2, 3: 0.3}
+    assert (directory / "tracking" / "outbox.jsonl").read_bytes() == b""
+
+
+def test_a_failure_of_the_body_decides_the_status(outputs, tmp_path):
+    for error, status in (
+        (Interrupted(15), "KILLED"),
+        (KeyboardInterrupt(), "KILLED"),
+        (RuntimeError("x"), "FAILED"),
+    ):
+        tracker = _open(outputs, tmp_path / f"run-{status}-{type(error).__name__}")
+        with pytest.raises(type(error)), tracker:
+            raise error
+        assert load_run(tracker.run_id, None, outputs).status == status
+
+
+def test_a_finish_of_its_own_stays(outputs, directory):
+    with _open(outputs, directory) as tracker:
+        tracker.log_tags({"pruned": "true"})
+        tracker.finish("FINISHED")
+        with pytest.raises(RuntimeError), tracker:
+            raise RuntimeError("after")
+    run = load_run(tracker.run_id, None, outputs)
+    assert (run.status, run.tags["pruned"]) == ("FINISHED", "true")
+
+
+def test_the_same_directory_goes_on_with_its_run(outputs, directory, client):
+    first = _open(outputs, directory)
+    first.log_params({"train.epochs": 2, "seed": 1})
+    first.log_epoch(1, {"dev/loss": 1.0})
+    first.log_epoch(2, {"dev/loss": 0.5})
+    first.finish("KILLED")
+    with _open(outputs, directory) as second:
+        assert client.get_run(second.run_id).info.status == "RUNNING"
+        second.log_params({"train.epochs": 4, "seed": 1, "new": True})
+        for epoch, loss in ((1, 9.0), (2, 9.0), (3, 0.4)):
+            second.log_epoch(epoch, {"dev/loss": loss, "dev/accuracy": 0.5})
+    assert second.run_id == first.run_id
+    history = client.get_metric_history(first.run_id, "dev/loss")
+    assert [(m.step, m.value) for m in history] == [(1, 1.0), (2, 0.5), (3, 0.4)]
+    assert len(client.get_metric_history(first.run_id, "dev/accuracy")) == 3
+    run = load_run(first.run_id, None, outputs)
+    assert run.params == {"train.epochs": "2", "seed": "1", "new": "true"}
+    assert run.status == "FINISHED"
+
+
+def test_a_run_can_be_continued_from_another_directory(outputs, directory, tmp_path):
+    with _open(outputs, directory) as first:
+        first.log_epoch(1, {"dev/loss": 1.0})
+    with _open(outputs, tmp_path / "moved", run_id=first.run_id) as second:
+        second.log_epoch(2, {"dev/loss": 0.5})
+    assert metric_history(first.run_id, "dev/loss", None, outputs) == {1: 1.0, 2: 0.5}
+
+
+def test_records_that_a_killed_process_left_are_sent_once_and_first(outputs, directory, client):
+    """As if the process had died after sending epoch 1, before it could forget it."""
+    with _open(outputs, directory) as first:
+        first.log_epoch(1, {"dev/loss": 1.0})
+    time = client.get_metric_history(first.run_id, "dev/loss")[0].timestamp
+    records = [
+        {"kind": "metrics", "step": 1, "metrics": {"dev/loss": 1.0}, "time": time},
+        {"kind": "metrics", "step": 2, "metrics": {"dev/loss": 0.5}, "time": time + 1},
+    ]
+    box = directory / "tracking" / "outbox.jsonl"
+    box.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with _open(outputs, directory) as second:
+        second.log_epoch(2, {"dev/loss": 7.0})
+    history = client.get_metric_history(first.run_id, "dev/loss")
+    assert [(m.step, m.value) for m in history] == [(1, 1.0), (2, 0.5)]
+
+
+def test_a_run_that_was_made_but_not_remembered_is_found_again(outputs, directory, client):
+    """As if the process had died between MLflow's answer and run.json."""
+    first = _open(outputs, directory)
+    run_id = first.run_id
+    key = client.get_run(run_id).data.tags["framesweep.key"]
+    first.finish()
+    (directory / "tracking" / "run.json").unlink()
+    start = {"kind": "start", "key": key, "name": None, "tags": {}, "time": 1}
+    (directory / "tracking" / "outbox.jsonl").write_text(json.dumps(start) + "\n")
+    with _open(outputs, directory) as second:
+        second.log_epoch(1, {"dev/loss": 1.0})
+    assert second.run_id == run_id
+    assert len(client.search_runs(["1"])) == 1
+
+
+def test_children_are_nested_under_their_parent(outputs, tmp_path):
+    from framesweep.tracking import children
+
+    with _open(outputs, tmp_path / "parent") as parent:
+        ids = []
+        for number in range(3):
+            folder = tmp_path / str(number)
+            with _open(outputs, folder, parent_run_id=parent.run_id) as child:
+                ids.append(child.run_id)
+    assert [run.run_id for run in children(parent.run_id, None, outputs)] == ids
+
+
+def test_long_values_and_many_params_are_taken(outputs, directory):
+    with _open(outputs, directory) as tracker:
+        tracker.log_params({f"key.{i}": i for i in range(250)} | {"long": "x" * 10_000})
+        tracker.log_tags({"long": "y" * 20_000})
+        tracker.log_epoch(1, {f"m/{i}": float(i) for i in range(2500)})
+    run = load_run(tracker.run_id, None, outputs)
+    assert len(run.params) == 251
+    assert run.params["long"].endswith("x... (10000 characters)")
+    assert len(run.params["long"]) == 6000
+    assert len(run.tags["long"]) == 8000
+    assert len(run.metrics) == 2500
+
+
+def test_values_that_are_not_finite_are_kept(outputs, directory):
+    with _open(outputs, directory) as tracker:
+        tracker.log_epoch(1, {"dev/loss": math.nan, "dev/accuracy": math.inf})
+    run = load_run(tracker.run_id, None, outputs)
+    assert math.isnan(run.metrics["dev/loss"])
+    assert run.metrics["dev/accuracy"] > 1e300
+
+
+def test_names_that_mlflow_refuses_cost_no_param(outputs, directory):
+    with _open(outputs, directory) as tracker:
+        tracker.log_params({"++optim.lr": 1, "model@net": 2, "a b-c/d:e_f.g": 3})
+    params = load_run(tracker.run_id, None, outputs).params
+    assert params == {"__optim.lr": "1", "model_net": "2", "a b-c/d:e_f.g": "3"}
+    assert not (directory / "tracking" / "refused.jsonl").exists()
+
+
+def test_the_dataset_is_an_input_that_mlflow_understands(outputs, directory, client):
+    from mlflow.data import get_source
+
+    splits = {"train": {"num_utterances": 3, "num_frames": 900}}
+    with _open(outputs, directory) as tracker:
+        tracker.log_dataset("hw1p2", "ab" * 32, root="/data", feature_dim=40, splits=splits)
+        tracker.log_dataset("hw1p2", "ab" * 32, root="/data", feature_dim=40, splits=splits)
+    (dataset,) = [one.dataset for one in client.get_run(tracker.run_id).inputs.dataset_inputs]
+    assert (dataset.name, dataset.digest) == ("hw1p2", "ab" * 18)
+    assert json.loads(dataset.profile) == splits
+    assert "[-1, 40]" in dataset.schema
+    assert get_source(dataset).uri == "/data"
+    assert load_run(tracker.run_id, None, outputs).tags["framesweep.data_fingerprint"] == (
+        "ab" * 32
+    )
+
+
+def test_artifacts_arrive_without_credentials(outputs, directory, client, tmp_path):
+    config = directory / "config.yaml"
+    config.write_text("uri: postgresql://ann:s3cret@host/db\n")
+    report = directory / "report"
+    report.mkdir()
+    (report / "curves.png").write_bytes(b"\x89PNG")
+    (report / "train.log").write_text("see http://ann:s3cret@host\n")
+    with _open(outputs, directory) as tracker:
+        tracker.log_artifact(config)
+        tracker.log_artifact(report)
+    names = {f.path for f in client.list_artifacts(tracker.run_id)}
+    assert names == {"config.yaml", "report"}
+    copy = client.download_artifacts(tracker.run_id, "", str(tmp_path))
+    kept = {p.name: p.read_bytes() for p in tmp_path.joinpath(copy).rglob("*") if p.is_file()}
+    assert kept["curves.png"] == b"\x89PNG"
+    assert kept["config.yaml"] == b"uri: postgresql://***@host/db\n"
+    assert kept["train.log"] == b"see http://***@host\n"
+    assert "s3cret" in config.read_text()
+
+
+def test_credentials_reach_neither_params_nor_tags_nor_files(outputs, directory):
+    secret = "http://ann:s3cret@host"
+    config = TrackingConfig(tags={"from": secret})
+    with open_tracker(config, outputs, directory) as tracker:
+        tracker.log_params({"tracking.uri": secret})
+        tracker.log_tags({"other": secret})
+    run = load_run(tracker.run_id, None, outputs)
+    assert run.params["tracking.uri"] == "http://***@host"
+    assert "s3cret" not in str(run)
+
+
+def test_nothing_is_tracked_with_backend_none(outputs, directory):
+    with open_tracker(TrackingConfig(backend="none"), outputs, directory) as tracker:
+        tracker.log_epoch(1, {"dev/loss": 1.0})
+        tracker.log_params({"a": 1})
+    assert tracker.run_id is None
+    assert list(directory.iterdir()) == []
+
+
+def test_a_run_that_cannot_be_had_is_an_error_at_its_start(outputs, directory, client):
+    made = client.create_experiment("framesweep")
+    client.delete_experiment(made)
+    with pytest.raises(TrackingError, match="must not be deleted"):
+        _open(outputs, directory)
+
+
+def test_a_run_whose_database_was_deleted_is_an_error_with_the_way_out(
+    outputs, directory, mlflow_database, tmp_path
+):
+    with _open(outputs, directory):
+        pass
+    fresh = tmp_path / "fresh"
+    fresh.mkdir()
+    shutil.copy(mlflow_database, fresh)
+    with pytest.raises(TrackingError, match=f"begin it anew, delete {directory}/tracking"):
+        _open(fresh, directory)
+    shutil.rmtree(directory / "tracking")
+    with _open(fresh, directory) as tracker:
+        assert tracker.run_id is not None
+
+
+def test_a_run_that_was_deleted_is_lost_with_the_way_out(outputs, directory, client):
+    with _open(outputs, directory) as tracker:
+        pass
+    client.delete_run(tracker.run_id)
+    with pytest.raises(LostRunError, match=f"undeleted.*delete {directory}/tracking"):
+        _open(outputs, directory)
+    assert (directory / "tracking" / "outbox.jsonl").read_bytes() == b""
+    client.restore_run(tracker.run_id)
+    with _open(outputs, directory) as again:
+        assert again.run_id == tracker.run_id
+
+
+def test_a_lost_run_can_be_replaced(outputs, directory, client, caplog):
+    with _open(outputs, directory) as old:
+        pass
+    client.delete_run(old.run_id)
+    with _open(outputs, directory, run_id=old.run_id, replace_lost=True) as new:
+        new.log_epoch(1, {"dev/loss": 1.0})
+    assert f"{old.run_id} undeleted; a new one takes its place" in caplog.text
+    assert new.run_id != old.run_id
+    assert metric_history(new.run_id, "dev/loss", None, outputs) == {1: 1.0}
+    assert client.get_run(old.run_id).info.lifecycle_stage == "deleted"
+
+
+def test_a_run_that_is_deleted_while_it_goes_on_is_kept_on_disk(
+    outputs, directory, client, caplog
+):
+    with _open(outputs, directory) as tracker:
+        client.delete_run(tracker.run_id)
+        for epoch in (1, 2):
+            tracker.log_epoch(epoch, {"dev/loss": 1.0})
+    assert "does not take the run" in caplog.text
+    assert f"framesweep sync {directory}" in caplog.text
+    records = (directory / "tracking" / "outbox.jsonl").read_text().splitlines()
+    assert [json.loads(r)["kind"] for r in records] == ["metrics", "metrics", "status"]
+
+
+def test_an_experiment_that_is_gone_when_tracking_comes_back_costs_nothing(
+    outputs, directory, client, monkeypatch, caplog
+):
+    client.delete_experiment(client.create_experiment("framesweep"))
+    away = threading.Event()
+    send = Delivery.__call__
+
+    def flaky(self, record):
+        if not away.is_set():
+            away.set()
+            raise ConnectionError("away")
+        send(self, record)
+
+    monkeypatch.setattr(Delivery, "__call__", flaky)
+    with _open(outputs, directory) as tracker:
+        tracker.log_epoch(1, {"dev/loss": 1.0})
+    assert "tracking.experiment: must not be deleted" in caplog.text
+    assert "3 records could not be sent" in caplog.text
+    records = (directory / "tracking" / "outbox.jsonl").read_text().splitlines()
+    assert [json.loads(r)["kind"] for r in records] == ["start", "metrics", "status"]
+
+
+def test_how_many_records_were_refused_is_said_at_the_end(outputs, directory, caplog):
+    with caplog.at_level(logging.WARNING), _open(outputs, directory) as tracker:
+        tracker.log_tags({"a+b": "x"})
+        tracker.log_tags({"c+d": "x"})
+        tracker.log_tags({"e": "x"})
+    assert f"2 records were refused and lie in {directory}/tracking/refused" in caplog.text
+    assert "could not be sent" not in caplog.text
+    assert load_run(tracker.run_id, None, outputs).tags["e"] == "x"
+
+
+def test_training_goes_on_while_tracking_is_away_and_all_arrives_once(
+    outputs, directory, client, monkeypatch
+):
+    away = {"start": 2, "metrics": 3, "params": 1, "status": 2}
+    seen = []
+    send = Delivery.__call__
+
+    def flaky(self, record):
+        kind = record["kind"]
+        if away.get(kind, 0):
+            away[kind] -= 1
+            if kind in ("metrics", "start"):
+                send(self, record)  # it arrived, but the answer was lost
+            raise ConnectionError("away")
+        send(self, record)
+        seen.append(kind)
+
+    monkeypatch.setattr(Delivery, "__call__", flaky)
+    monkeypatch.setattr("framesweep.tracking.sender.FIRST_WAIT", 0.001)
+    with _open(outputs, directory) as tracker:
+        tracker.log_params({"a": 1})
+        for epoch in (1, 2, 3):
+            tracker.log_epoch(epoch, {"dev/loss": 1 / epoch})
+    assert seen == ["start", "params", "tags", "metrics", "metrics", "metrics", "status"]
+    assert len(client.search_runs(["1"])) == 1
+    history = client.get_metric_history(tracker.run_id, "dev/loss")
+    assert [(m.step, m.value) for m in history] == [(1, 1.0), (2, 0.5), (3, 1 / 3)]

@@ -1,0 +1,78 @@
+"""Runs that were tracked before."""
+
+import pytest
+
+from framesweep.config import TrackingConfig
+from framesweep.errors import TrackingError
+from framesweep.tracking import load_run, metric_history, mlflow_store, open_tracker
+from framesweep.tracking.tracked_runs import latest_experiment
+
+
+def test_an_unknown_id_is_one_clear_line(tracked_outputs):
+    with pytest.raises(TrackingError) as caught:
+        load_run("0123", None, tracked_outputs)
+    expected = "run: must be the id of a tracked run; found '0123'. `framesweep ui` lists them."
+    assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize("run_id", ["", "../x", "a'b", "x" * 300, "\0"])
+def test_what_cannot_be_an_id_is_unknown_too(tracked_outputs, run_id):
+    with pytest.raises(TrackingError):
+        load_run(run_id, None, tracked_outputs)
+
+
+def test_looking_does_not_make_a_database(tmp_path):
+    with pytest.raises(TrackingError, match=r"mlflow.db: must exist"):
+        load_run("0123", None, tmp_path / "outputs")
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_run_that_framesweep_did_not_make_is_refused(tracked_outputs):
+    client = mlflow_store.connect(
+        mlflow_store.tracking_uri(None, tracked_outputs), tracked_outputs
+    )
+    run_id = client.create_run("0").info.run_id
+    with pytest.raises(TrackingError, match="must have been made by framesweep"):
+        load_run(run_id, None, tracked_outputs)
+
+
+def test_a_run_is_found_by_its_directory(tracked_outputs):
+    directory = tracked_outputs / "runs" / "a" / "b"
+    with open_tracker(TrackingConfig(), tracked_outputs, directory) as tracker:
+        tracker.log_epoch(1, {"dev/loss": 1.0})
+    by_id = load_run(tracker.run_id, None, tracked_outputs)
+    assert load_run(str(directory), None, tracked_outputs) == by_id
+
+
+def test_a_run_is_found_in_outputs_while_its_server_is_away(tracked_outputs):
+    directory = tracked_outputs / "runs" / "a" / "b"
+    with open_tracker(TrackingConfig(), tracked_outputs, directory) as tracker:
+        run_id = tracker.run_id
+    gone = "http://127.0.0.1:9"
+    run = load_run(run_id, gone, tracked_outputs)
+    assert (run.directory, run.status) == (directory, "UNKNOWN")
+    with pytest.raises(TrackingError, match=r"127.0.0.1:9: must be within reach"):
+        load_run("0123", gone, tracked_outputs)
+
+
+def test_a_metric_that_was_never_logged_has_no_history(tracked_outputs):
+    with open_tracker(TrackingConfig(), tracked_outputs, tracked_outputs / "run") as tracker:
+        pass
+    assert metric_history(tracker.run_id, "dev/loss", None, tracked_outputs) == {}
+
+
+def test_the_latest_experiment_is_ours_whose_run_began_last(tracked_outputs):
+    client = mlflow_store.connect(
+        mlflow_store.tracking_uri(None, tracked_outputs), tracked_outputs
+    )
+    assert latest_experiment(None, tracked_outputs) is None
+    for name in ("first", "second"):
+        config = TrackingConfig(experiment=name)
+        open_tracker(config, tracked_outputs, tracked_outputs / name).finish()
+    client.create_run(client.create_experiment("of another program"))
+    second = client.get_experiment_by_name("second").experiment_id
+    assert latest_experiment(None, tracked_outputs) == second
+    again = tracked_outputs / "again"
+    open_tracker(TrackingConfig(experiment="first"), tracked_outputs, again).finish()
+    first = client.get_experiment_by_name("first").experiment_id
+    assert latest_experiment(None, tracked_outputs) == first

@@ -1,0 +1,398 @@
+import math
+import signal
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch.optim import adam
+
+from framesweep.config import (
+    AdamConfig,
+    AugmentConfig,
+    DataConfig,
+    HardwareConfig,
+    MlpConfig,
+    TdnnConfig,
+    TrainConfig,
+)
+from framesweep.data.chunks import Runs
+from framesweep.data.phones import PhoneSet
+from framesweep.data.store.frame_store import open_store
+from framesweep.data.windows import Windows
+from framesweep.distributed.collectives import ALONE, mean_loss
+from framesweep.errors import CheckpointError, Interrupted, NonFiniteLossError
+from framesweep.evaluation.evaluate import evaluate, log_posteriors
+from framesweep.models.build import build_model
+from framesweep.system.hardware import Hardware, resolve, seed_everything
+from framesweep.training import loop
+from framesweep.training.augmentation import build_augment
+from framesweep.training.checkpoints import Checkpoints
+from framesweep.training.loop import TrainingComponents, _order, _train_step, fit
+from framesweep.training.lr_schedules import build_schedule
+from framesweep.training.optimizers import build_optimizer, clip_gradients, loss_function
+from framesweep.training.plan import Plan, steps_per_epoch
+from framesweep.training.state import Progress, RunningMetrics
+from framesweep.training.weight_averaging import build_average
+from toy import NAMES, ToyCorpus
+
+CONTEXT, BATCH = 2, 32
+TDNN = TdnnConfig(channels=12, dilations=[1, 1], run_frames=16, stride=2)
+
+
+class Recorder:
+    """A listener that notes what it hears, and gives a signal at a chosen step."""
+
+    def __init__(self, stop_at=None):
+        self.epochs, self.restored, self.now = [], [], None
+        self.stop_at = stop_at
+
+    def on_restore(self, history):
+        self.restored = list(history)
+
+    def on_step(self, epoch, step, num_steps):
+        self.now = (epoch, step)
+
+    def on_epoch(self, epoch, metrics):
+        self.epochs.append((epoch, metrics))
+
+    def stop_signal(self):
+        return signal.SIGTERM if self.now == self.stop_at else 0
+
+
+def tdnn_runs(store, device):
+    return Runs(store.splits["train"], CONTEXT, 16, 2, device, tempo=0.3)
+
+
+class Job:
+    """Everything `fit` takes, on the toy corpus."""
+
+    def __init__(
+        self,
+        folder,
+        *,
+        epochs=3,
+        lr=3e-3,
+        schedule="onecycle",
+        identity="x",
+        average="none",
+        network="mlp",
+        **plan,
+    ):
+        config = DataConfig(context=CONTEXT)
+        store = open_store(config, ToyCorpus(), folder / "cache")
+        seed_everything(1)
+        hardware = resolve(HardwareConfig(device="cpu", precision="fp32", threads=1))
+        self.train, self.dev = (
+            Windows(store.splits[s], CONTEXT, hardware.device) for s in ("train", "dev")
+        )
+        config = MlpConfig(widths=[16, 16])
+        if network == "tdnn":
+            config = TDNN
+            self.train = tdnn_runs(store, hardware.device)
+        num_frames = 2 * CONTEXT + 1
+        model = build_model(config, self.train.window_dim, len(NAMES), num_frames)
+        optim = AdamConfig(lr=lr, schedule=schedule)
+        optimizer = build_optimizer(optim, model)
+        self.plan = Plan(
+            epochs=epochs, batch_size=BATCH, seed=5, **{"objective": "dev/accuracy", **plan}
+        )
+        num_items = self.plan.items_in(1, self.train.item_frames)
+        steps = steps_per_epoch(self.train.num_items, num_items)
+        self.parts = TrainingComponents(
+            model=model,
+            optimizer=optimizer,
+            schedule=build_schedule(optim, optimizer, steps * epochs, steps),
+            loss=mean_loss(loss_function(optim, reduction="sum"), None, ALONE),
+            clip=partial(clip_gradients, optim),
+            augment=None,
+            hardware=hardware,
+        )
+        averaging = TrainConfig(average=average, ema_decay=0.9, average_from=0.5)
+        self.parts.average = build_average(averaging, model, steps * epochs)
+        self.checkpoints = Checkpoints(folder / "checkpoints", identity)
+
+    def evaluate(self):
+        return evaluate(
+            self.parts.evaluated, self.dev, self.parts.hardware, PhoneSet(NAMES)
+        ).metrics()
+
+    def fit(self, listener):
+        return fit(self.parts, self.train, self.evaluate, self.plan, self.checkpoints, listener)
+
+    def weights(self):
+        return {k: v.clone() for k, v in self.parts.model.state_dict().items()}
+
+
+def timeless(history):
+    return [{k: v for k, v in m.items() if "per_second" not in k} for m in history]
+
+
+def test_it_learns_and_reports_each_epoch_once(tmp_path):
+    listener = Recorder()
+    progress = Job(tmp_path, epochs=12, schedule="constant").fit(listener)
+    assert [epoch for epoch, _ in listener.epochs] == list(range(1, 13))
+    assert [metrics for _, metrics in listener.epochs] == progress.history
+    assert progress.best("dev/accuracy") > 0.7
+    assert progress.best("dev/accuracy") == max(m["dev/accuracy"] for m in progress.history)
+
+
+def test_posteriors_come_with_an_evaluation(tmp_path):
+    job = Job(tmp_path)
+    posteriors = torch.empty(job.dev.num_frames, len(NAMES))
+    model, hardware = job.parts.model, job.parts.hardware
+    found = evaluate(model, job.dev, hardware, PhoneSet(NAMES), posteriors=posteriors)
+    assert torch.equal(posteriors, log_posteriors(model, job.dev, hardware, len(NAMES)))
+    labels = job.dev.labels(torch.arange(job.dev.num_frames))
+    accuracy = float((posteriors.argmax(dim=1) == labels).double().mean())
+    assert found.metrics()["dev/accuracy"] == pytest.approx(accuracy)
+
+
+def test_metrics_are_exact_over_frames(tmp_path):
+    job = Job(tmp_path)
+    job.fit(Recorder())
+    model = job.parts.model.eval()
+    frames = torch.arange(job.dev.num_frames)
+    with torch.no_grad():
+        logits = model(job.dev.gather(frames).clone()).double()
+    labels = job.dev.labels(frames)
+    hits = logits.argmax(1) == labels
+    metrics = job.evaluate()
+    loss = -torch.log_softmax(logits, 1)[frames, labels].mean()
+    assert metrics["dev/loss"] == pytest.approx(loss.item(), rel=1e-5)
+    assert metrics["dev/accuracy"] == hits.double().mean().item()
+    assert metrics["dev/speech_accuracy"] == pytest.approx(
+        hits[labels != 0].double().mean().item()
+    )
+    edges = job.dev.edges(frames)
+    assert metrics["dev/edge_accuracy"] == pytest.approx(hits[edges].double().mean().item())
+
+
+@pytest.mark.parametrize(
+    ("average", "network"), [("none", "mlp"), ("ema", "mlp"), ("swa", "mlp"), ("none", "tdnn")]
+)
+def test_a_step_stays_on_its_device_and_waits_for_nothing(
+    tmp_path, monkeypatch, average, network
+):
+    # Tensors on `meta` have no data: whoever asks for a number, or brings a tensor from the
+    # processor, fails there as it would wait on an accelerator.
+    meta = torch.device("meta")
+    job = Job(tmp_path, average=average, network=network)
+    monkeypatch.setattr(adam, "_device_dtype_check_for_fused", lambda p: None)
+    model = job.parts.model.to(meta)
+    optim = AdamConfig(clip_norm=1.0, label_smoothing=0.1, class_weights="inverse")
+    optimizer = build_optimizer(optim, model)
+    hardware = Hardware(meta, "fp32", 1, compile=False)
+    monkeypatch.setattr(hardware, "autocast", nullcontext)
+    disturbed = AugmentConfig(
+        time_masks=1,
+        time_width=2,
+        freq_masks=1,
+        freq_width=2,
+        shift=1,
+        gain=0.1,
+        noise=0.1,
+        tempo=0.2,
+    )
+    store = open_store(DataConfig(context=CONTEXT), ToyCorpus(), tmp_path / "cache")
+    split = store.splits["train"]
+    parts = replace(
+        job.parts,
+        optimizer=optimizer,
+        schedule=build_schedule(optim, optimizer, 30, 10),
+        loss=loss_function(optim, torch.ones(len(NAMES), device=meta)),
+        clip=partial(clip_gradients, optim),
+        augment=build_augment(
+            disturbed, CONTEXT, split.rows.shape[1], 16 if network == "tdnn" else None
+        ),
+        hardware=hardware,
+        average=build_average(TrainConfig(average=average, average_from=0.0), model, 30),
+    )
+    train = Windows(split, CONTEXT, meta) if network == "mlp" else tdnn_runs(store, meta)
+    sums = RunningMetrics(Progress(), hardware, parts.ranks)
+    order = _order(job.plan, 1, train)
+    for step in range(3):
+        sums.add(*_train_step(parts, train, order.take(step, 1)))
+    assert sums.loss.device == sums.correct.device == meta
+    with pytest.raises(RuntimeError, match="meta"):
+        sums.write(Progress())
+
+
+def test_same_seed_same_bits(tmp_path):
+    outcomes = []
+    for name in ("a", "b"):
+        job = Job(tmp_path / name)
+        outcomes.append((timeless(job.fit(Recorder()).history), job.weights()))
+    assert outcomes[0][0] == outcomes[1][0]
+    for name, tensor in outcomes[0][1].items():
+        assert torch.equal(tensor, outcomes[1][1][name]), name
+
+
+@pytest.mark.parametrize("stop_at", [(1, 1), (2, 3), (3, 4)])
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"schedule": "onecycle"},
+        {"schedule": "plateau"},
+        {"average": "ema", "final_batch_size": 24},
+        {"average": "swa"},
+        {"network": "tdnn"},
+    ],
+    ids=lambda keys: "-".join(str(value) for value in keys.values()),
+)
+def test_stopped_and_continued_equals_never_stopped(tmp_path, keys, stop_at):
+    whole = Job(tmp_path / "whole", **keys)
+    history = whole.fit(Recorder()).history
+    with pytest.raises(Interrupted) as stopped:
+        Job(tmp_path / "cut", **keys).fit(Recorder(stop_at=stop_at))
+    assert stopped.value.exit_code == 128 + signal.SIGTERM
+    torch.rand(17)  # what a process did meanwhile must not matter
+    rest, listener = Job(tmp_path / "cut", **keys), Recorder()
+    progress = rest.fit(listener)
+    assert len(listener.restored) == stop_at[0] - 1
+    assert timeless(progress.history) == timeless(history)
+    for name, tensor in whole.weights().items():
+        assert torch.equal(tensor, rest.weights()[name]), name
+    for name in ("last.pt", "best.safetensors"):
+        assert (rest.checkpoints.last.parent / name).exists()
+    best = (job.checkpoints.best.read_bytes() for job in (whole, rest))
+    assert next(best) == next(best)
+
+
+def test_averaged_weights_are_evaluated_and_kept(tmp_path):
+    job = Job(tmp_path, average="ema", objective="dev/loss")
+    progress = job.fit(Recorder())
+    averaged = {k: v.clone() for k, v in job.parts.average.model.state_dict().items()}
+    last = job.weights()
+    assert not any(
+        torch.equal(averaged[name], last[name]) for name in averaged if "weight" in name
+    )
+    assert job.evaluate()["dev/loss"] == progress.history[-1]["dev/loss"]
+    assert progress.best_epoch == 3
+    kept = load_file(job.checkpoints.best)
+    assert all(torch.equal(averaged[name], kept[name]) for name in averaged)
+
+
+def test_each_epoch_takes_every_frame_in_its_batch_size(tmp_path):
+    job, listener = Job(tmp_path, final_batch_size=128), Recorder(stop_at="never")
+    steps = []
+    listener.on_step = lambda epoch, step, num_steps: steps.append((epoch, num_steps))
+    job.fit(listener)
+    frames = job.train.num_frames
+    expected = [-(-frames // size) for size in (32, 64, 128)]
+    assert [steps.count((epoch, n)) for epoch, n in enumerate(expected, 1)] == expected
+
+
+def test_patience_stops_after_epochs_without_gain(tmp_path):
+    listener = Recorder()
+    job = Job(tmp_path, epochs=50, lr=1e-12, schedule="constant", patience=2)
+    job.evaluate = lambda: {"dev/accuracy": 0.5}
+    progress = job.fit(listener)
+    assert progress.best_epoch == 1
+    assert len(progress.history) == 3
+
+
+def test_a_loss_as_objective_is_minimised(tmp_path):
+    values = iter([3.0, 1.0, 2.0])
+    job = Job(tmp_path, objective="dev/loss")
+    job.evaluate = lambda: {"dev/loss": next(values)}
+    assert job.fit(Recorder()).best_epoch == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "best"),
+    [([math.nan, 0.3, 0.2], 2), ([0.3, math.nan, 0.2], 1), ([math.nan] * 3, 3)],
+)
+def test_any_number_is_better_than_none(tmp_path, values, best):
+    iterator = iter(values)
+    job = Job(tmp_path, objective="dev/speech_accuracy")
+    job.evaluate = lambda: {"dev/speech_accuracy": next(iterator)}
+    assert job.fit(Recorder()).best_epoch == best
+
+
+def test_a_lost_loss_on_dev_is_no_result(tmp_path):
+    losses = iter([1.0, math.inf])
+    job = Job(tmp_path)
+    job.evaluate = lambda: {"dev/accuracy": 0.5, "dev/loss": next(losses)}
+    with pytest.raises(NonFiniteLossError, match="the dev loss became inf in epoch 2"):
+        job.fit(Recorder())
+    assert job.checkpoints.load()["progress"]["epoch"] == 2
+
+
+def test_max_minutes_ends_within_an_epoch(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "CHECK_STEPS", 2)
+    job = Job(tmp_path, epochs=1000, max_minutes=1e-9)
+    progress = job.fit(Recorder())
+    assert len(progress.history) == 1
+    assert progress.history[0]["train/loss"] > 0
+    per_epoch = steps_per_epoch(job.train.num_frames, BATCH)
+    assert per_epoch > 2
+    assert job.parts.schedule.state_dict()["step"] == per_epoch
+
+
+def test_a_run_cut_short_ends_its_course_when_it_gets_more_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "CHECK_STEPS", 2)
+    Job(tmp_path, max_minutes=1e-9).fit(Recorder())
+    whole, again = Job(tmp_path / "whole"), Job(tmp_path)
+    whole.fit(Recorder())
+    assert len(again.fit(Recorder()).history) == 3
+    assert again.parts.schedule.lr == whole.parts.schedule.lr
+
+
+def test_a_lost_loss_stops_with_the_last_good_checkpoint(tmp_path):
+    job = Job(tmp_path, epochs=1)
+    job.fit(Recorder())
+    good = job.checkpoints.last.read_bytes()
+    again = Job(tmp_path, epochs=3)
+    again.parts.loss = lambda logits, labels: logits.sum() * math.nan
+    with pytest.raises(NonFiniteLossError, match="became nan in epoch 2"):
+        again.fit(Recorder())
+    assert job.checkpoints.last.read_bytes() == good
+
+
+def test_a_checkpoint_of_another_config_is_refused(tmp_path):
+    Job(tmp_path, epochs=1).fit(Recorder())
+    with pytest.raises(CheckpointError, match="config y"):
+        Job(tmp_path, epochs=2, identity="y").fit(Recorder())
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b"x" * 99]
+)
+def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
+    job = Job(tmp_path, epochs=1)
+    job.fit(Recorder())
+    job.checkpoints.last.write_bytes(damage(job.checkpoints.last.read_bytes()))
+    with pytest.raises(CheckpointError, match=r"last\.pt: must be a readable checkpoint"):
+        Job(tmp_path, epochs=2).fit(Recorder())
+
+
+def test_checkpoints_within_an_epoch(tmp_path):
+    saves = []
+    job = Job(tmp_path, epochs=1, checkpoint_minutes=1e-9)
+    save = job.checkpoints.save
+    job.checkpoints.save = lambda state: (saves.append(state["progress"]["step"]), save(state))
+    job.fit(Recorder())
+    steps = steps_per_epoch(job.train.num_frames, BATCH)
+    assert saves == [*range(1, steps), 0]
+
+
+def test_every_frame_is_trained_on_once_an_epoch(tmp_path):
+    job, seen = Job(tmp_path, epochs=1), []
+    gather = job.train.gather
+    job.train.gather = lambda frames: (seen.extend(frames.tolist()), gather(frames))[1]
+    job.fit(Recorder())
+    np.testing.assert_array_equal(sorted(seen), np.arange(job.train.num_frames))
+
+
+def test_windows_of_frames_stopped_and_continued(tmp_path, monkeypatch):
+    monkeypatch.setattr("framesweep.training.samplers.RUN_FRAMES", 16)
+    keys = {"schedule": "onecycle", "window_frames": 48}
+    test_stopped_and_continued_equals_never_stopped(tmp_path, keys, (2, 3))
+    shuffled = Job(tmp_path / "shuffled")
+    shuffled.fit(Recorder())
+    windowed = Job(tmp_path / "whole", **keys).checkpoints.best.read_bytes()
+    assert shuffled.checkpoints.best.read_bytes() != windowed

@@ -1,0 +1,44 @@
+"""How many steps a plan takes, against counting them one by one."""
+
+from dataclasses import replace
+
+import pytest
+
+from framesweep.training.plan import Plan, objective_sign, steps_per_epoch
+
+PLAN = Plan(epochs=4, batch_size=10, seed=0, objective="dev/accuracy")
+
+
+@pytest.mark.parametrize(("num_frames", "steps"), [(1, 1), (9, 1), (10, 1), (11, 2), (20, 2)])
+def test_the_last_batch_may_be_smaller(num_frames: int, steps: int) -> None:
+    assert steps_per_epoch(num_frames, 10) == steps
+
+
+@pytest.mark.parametrize("final_batch_size", [None, 10, 40])
+def test_all_steps_are_those_of_the_epochs(final_batch_size: int | None) -> None:
+    plan = replace(PLAN, final_batch_size=final_batch_size)
+    counted = sum(
+        len(range(0, 95, plan.batch_size_in(epoch))) for epoch in range(1, plan.epochs + 1)
+    )
+    assert plan.total_steps(95) == counted
+
+
+def test_items_of_many_frames_make_as_many_frames_a_step() -> None:
+    plan = replace(PLAN, batch_size=100, epochs=2, final_batch_size=300)
+    assert [plan.items_in(epoch, 30) for epoch in (1, 2)] == [3, 10]
+    assert plan.items_in(1, 1000) == 1
+    assert plan.total_steps(20, 30) == 7 + 2
+
+
+def test_batches_grow_by_equal_factors() -> None:
+    plan = replace(PLAN, final_batch_size=80)
+    assert [plan.batch_size_in(epoch) for epoch in (1, 2, 3, 4, 9)] == [10, 20, 40, 80, 80]
+    plan = replace(PLAN, epochs=3, batch_size=100, final_batch_size=400)
+    assert [plan.batch_size_in(epoch) for epoch in (1, 2, 3)] == [100, 200, 400]
+    assert plan.total_steps(1000) == 10 + 5 + 3
+    constant = replace(plan, final_batch_size=None)
+    assert constant.total_steps(1001) == 33
+
+
+def test_a_loss_is_minimized_and_all_else_maximized() -> None:
+    assert [objective_sign(name) for name in ("dev/loss", "dev/accuracy")] == [-1, 1]

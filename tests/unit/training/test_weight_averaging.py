@@ -1,0 +1,103 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from framesweep.config import TrainConfig
+from framesweep.errors import ConfigError
+from framesweep.training.weight_averaging import build_average, check
+
+
+def make_model():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
+
+
+def walk(average, model, steps):
+    """Moves the weights at random, as an optimizer would; gives every state passed."""
+    states = []
+    for _ in range(steps):
+        for tensor in model.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.add_(torch.randn_like(tensor))
+            else:
+                tensor.add_(1)
+        average.step(model)
+        states.append(copy.deepcopy(model.state_dict()))
+    return states
+
+
+def test_none_is_no_average():
+    assert build_average(TrainConfig(), make_model(), 10) is None
+
+
+def test_swa_is_the_mean_of_the_last_steps():
+    model = make_model()
+    average = build_average(TrainConfig(average="swa", average_from=0.6), model, 10)
+    states = walk(average, model, 6)
+    assert average.model is None
+    states += walk(average, model, 4)
+    found = average.model.state_dict()
+    for name, tensor in found.items():
+        if tensor.is_floating_point():
+            expected = torch.stack([state[name] for state in states[6:]]).mean(dim=0)
+            torch.testing.assert_close(tensor, expected)
+    assert found["1.num_batches_tracked"] == states[-1]["1.num_batches_tracked"]
+
+
+@pytest.mark.parametrize("total", [1, 2, 4])
+def test_swa_begins_with_the_last_step_at_the_latest(total):
+    model = make_model()
+    average = build_average(TrainConfig(average="swa", average_from=0.95), model, total)
+    states = walk(average, model, total)
+    assert torch.equal(average.model.state_dict()["0.weight"], states[-1]["0.weight"])
+
+
+def test_steps_left_out_bring_swa_nearer():
+    model = make_model()
+    average = build_average(TrainConfig(average="swa", average_from=0.5), model, 20)
+    walk(average, model, 2)
+    average.skip(5)
+    walk(average, model, 3)
+    assert average.model is None
+    average.skip(9)
+    assert average.model is None
+    states = walk(average, model, 2)
+    average.skip(1)
+    states += walk(average, model, 1)
+    expected = torch.stack([state["0.weight"] for state in states]).mean(dim=0)
+    torch.testing.assert_close(average.model.state_dict()["0.weight"], expected)
+
+
+def test_ema_forgets_at_its_decay_after_a_quick_start():
+    model = make_model()
+    average = build_average(TrainConfig(average="ema", ema_decay=0.6), model, 30)
+    states = walk(average, model, 30)
+    expected = states[0]["0.weight"]
+    for number, state in enumerate(states[1:], start=1):
+        decay = min(0.6, (1 + number) / (10 + number))
+        expected = decay * expected + (1 - decay) * state["0.weight"]
+    torch.testing.assert_close(average.model.state_dict()["0.weight"], expected)
+
+
+@pytest.mark.parametrize("kind", ["ema", "swa"])
+def test_goes_on_bit_for_bit_from_its_state(kind):
+    config, model = TrainConfig(average=kind, average_from=0.2), make_model()
+    average = build_average(config, model, 20)
+    walk(average, model, 12)
+    again, twin = build_average(config, make_model(), 20), copy.deepcopy(model)
+    again.load_state_dict(copy.deepcopy(average.state_dict()))
+    for one, of in ((average, model), (again, twin)):
+        torch.manual_seed(1)
+        walk(one, of, 8)
+    for one, other in zip(
+        average.model.state_dict().values(), again.model.state_dict().values(), strict=True
+    ):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("key", ["ema_decay", "average_from"])
+def test_refuses(key):
+    with pytest.raises(ConfigError, match=f"train.{key}: must be at least 0 and below 1"):
+        check(TrainConfig(**{key: 1.0}))
