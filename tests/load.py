@@ -20,11 +20,12 @@ from pathlib import Path
 
 import optuna
 
-from hydra_plugins.framesweep_sweeper import CurrentTrial, _record
-from hydra_plugins.framesweep_sweeper._ledger import Ledger
-from hydra_plugins.framesweep_sweeper._lock import StorageLock
-from hydra_plugins.framesweep_sweeper._process import Process
-from hydra_plugins.framesweep_sweeper._storage import open_storage
+from hydra_plugins.framesweep_sweeper import CurrentTrial
+from hydra_plugins.framesweep_sweeper.storage._lock import StorageLock
+from hydra_plugins.framesweep_sweeper.storage._storage import open_storage
+from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
+from hydra_plugins.framesweep_sweeper.trials._claims import TrialQueue
+from hydra_plugins.framesweep_sweeper.trials._process import Process
 from servers import Postgres, postgres
 
 APP = Path(__file__).with_name("sweep_app.py")
@@ -124,14 +125,17 @@ def crowd(server: Postgres, database: str, running: int) -> list[tuple[str, floa
             distributions=space,
             intermediate_values=dict.fromkeys(range(1, 6), 0.5),
             user_attrs={"overrides": ["x=0.5"]},
-            system_attrs={_record.CLAIM: me, _record.WORKER: {**me["sweeper"], "serial": 1}},
+            system_attrs={
+                _trial_attrs.CLAIM: me,
+                _trial_attrs.WORKER: {**me["sweeper"], "serial": 1},
+            },
         )
         storage.create_new_trial(study_id, trial)
     loaded = optuna.load_study(
         study_name="s", storage=storage, pruner=optuna.pruners.MedianPruner()
     )
-    ledger = Ledger(loaded, storage, StorageLock(url), lambda _: loaded.sampler, 1, 60)
-    claim = ledger.claim(2 * running)
+    queue = TrialQueue(loaded, storage, StorageLock(url), lambda _: loaded.sampler, 1, 60)
+    claim = queue.claim(2 * running)
     current = CurrentTrial(
         study_name="s",
         number=claim.number,
@@ -143,7 +147,7 @@ def crowd(server: Postgres, database: str, running: int) -> list[tuple[str, floa
         _storage=storage,
     )
     calls = {
-        "claim": lambda: ledger.claim(2 * running),
+        "claim": lambda: queue.claim(2 * running),
         "report": lambda: current.report(0.9, step=1),
     }
     return [(name, *cost_of(call, server, database)) for name, call in calls.items()]

@@ -11,7 +11,7 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
-from hydra_plugins.framesweep_sweeper import _record
+from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
 from servers import PASSWORD, mlflow_server
 
 pytestmark = pytest.mark.heavy
@@ -72,7 +72,7 @@ class Team:
 
         def find() -> FrozenTrial | None:
             for trial in self.trials():
-                holder = _record.read(trial).sweeper
+                holder = _trial_attrs.read(trial).sweeper
                 if trial.state is TrialState.RUNNING and len(trial.intermediate_values) > 2:
                     assert holder is not None
                     if holder.pid in alive:
@@ -80,7 +80,7 @@ class Team:
             return None
 
         trial = self.wait_for(find)
-        process = alive[_record.read(trial).sweeper.pid]
+        process = alive[_trial_attrs.read(trial).sweeper.pid]
         process.kill()
         process.wait()
         return trial.number
@@ -130,7 +130,7 @@ def test_no_trial_is_lost_or_doubled(team):
 def test_trials_of_the_dead_go_on_from_their_checkpoints(team):
     assert len(set(team.taken)) == KILLED
     for trial in team.trials():
-        claims = _record.read(trial).claims
+        claims = _trial_attrs.read(trial).claims
         console = (sweep_folder(team) / str(trial.number) / "console.log").read_text()
         assert (claims > 1) == (trial.number in team.taken)
         assert ("going on after epoch" in console) == (trial.number in team.taken)

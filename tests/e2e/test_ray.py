@@ -10,7 +10,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from hydra_plugins.framesweep_sweeper import _record
+from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
 
 pytestmark = pytest.mark.heavy
 
@@ -51,7 +51,7 @@ def kill_a_worker(folder: Path, process: subprocess.Popen) -> int:
         assert time.monotonic() < end, process.communicate()
         time.sleep(PAUSE)
     number = int(found[0].parts[-3])
-    worker = _record.read(study_in(folder).trials[number]).worker
+    worker = _trial_attrs.read(study_in(folder).trials[number]).worker
     os.kill(worker.pid, signal.SIGKILL)
     return number
 
@@ -68,7 +68,7 @@ def test_the_killed_trial_goes_on_in_its_second_attempt(sweep):
     killed, output, trials = sweep
     assert f"trial {killed} goes on, attempt 2" in output
     for trial in trials:
-        record = _record.read(trial)
+        record = _trial_attrs.read(trial)
         assert record.claims == (2 if trial.number == killed else 1)
         assert [reason for reason, _ in record.failures] == (
             ["killed"] if trial.number == killed else []

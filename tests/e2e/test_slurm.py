@@ -12,7 +12,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from hydra_plugins.framesweep_sweeper import _record
+from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
 from slurm import CPUS, PAUSE, Slurm, slurm
 
 pytestmark = pytest.mark.heavy
@@ -105,7 +105,7 @@ def test_a_preempted_job_is_requeued_and_goes_on_from_its_checkpoint(
     (trial,) = study_in(shell.folder).trials
     assert trial.state is TrialState.COMPLETE
     assert list(trial.intermediate_values) == list(range(1, 61))
-    record = _record.read(trial)
+    record = _trial_attrs.read(trial)
     assert (record.claims, record.failures) == (1, ())
 
 
@@ -119,7 +119,7 @@ def test_a_job_at_its_time_limit_goes_on_in_the_next(tmp_path, environment):
     (trial,) = study_in(tmp_path).trials
     assert trial.value == 1.0
     assert list(trial.intermediate_values) == list(range(1, 32))
-    assert _record.read(trial).claims == 1
+    assert _trial_attrs.read(trial).claims == 1
     folder = tmp_path / "outputs" / "sweeps" / "s" / "0"
     assert len((folder / "starts.log").read_text().splitlines()) > 1
     assert len((folder / "ends.log").read_text().splitlines()) == 1

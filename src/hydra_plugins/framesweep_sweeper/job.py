@@ -51,11 +51,11 @@ class CurrentTrial:
 
     def report(self, value: float, step: int) -> None:
         """See `report` of this module."""
-        from hydra_plugins.framesweep_sweeper import _record
         from hydra_plugins.framesweep_sweeper._errors import SupersededError
+        from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
 
         trial = self._storage.get_trial(self._trial_id)
-        if _record.read(trial).claims != self._serial or trial.state.is_finished():
+        if _trial_attrs.read(trial).claims != self._serial or trial.state.is_finished():
             raise SupersededError(f"trial {self.number} was taken over by another worker")
         self._storage.set_trial_intermediate_value(self._trial_id, step, float(value))
         if len(self._study.directions) > 1:

@@ -23,7 +23,7 @@ class FramesweepSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         from hydra_plugins.framesweep_sweeper._errors import SweepError
-        from hydra_plugins.framesweep_sweeper._impl import run_sweep
+        from hydra_plugins.framesweep_sweeper.sweep._run import run_sweep
 
         assert self.config is not None
         assert self.hydra_context is not None

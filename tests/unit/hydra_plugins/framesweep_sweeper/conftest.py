@@ -1,13 +1,21 @@
+import math
 import subprocess
 import sys
 
 import optuna
 import pytest
 
-from hydra_plugins.framesweep_sweeper._ledger import Ledger
-from hydra_plugins.framesweep_sweeper._lock import StorageLock
-from hydra_plugins.framesweep_sweeper._process import Process
-from hydra_plugins.framesweep_sweeper._storage import open_storage
+from hydra_plugins.framesweep_sweeper.storage import _retrying_storage
+from hydra_plugins.framesweep_sweeper.storage._lock import StorageLock
+from hydra_plugins.framesweep_sweeper.storage._storage import open_storage
+from hydra_plugins.framesweep_sweeper.trials._claims import TrialQueue
+from hydra_plugins.framesweep_sweeper.trials._process import Process
+
+
+@pytest.fixture(autouse=True)
+def no_outage_so_far(monkeypatch):
+    """Makes each test start in a process that has always reached its storage."""
+    monkeypatch.setattr(_retrying_storage, "_last_outage", -math.inf)
 
 
 @pytest.fixture
@@ -23,13 +31,13 @@ def storage(url):
 
 
 @pytest.fixture
-def make_ledger(url, storage):
+def make_queue(url, storage):
     """Gives one sweeper's view of the study after another."""
 
     def make(retries=1, heartbeat=60):
         study = optuna.load_study(study_name="s", storage=storage)
         lock = StorageLock(url)
-        return Ledger(study, storage, lock, lambda begun: study.sampler, retries, heartbeat)
+        return TrialQueue(study, storage, lock, lambda begun: study.sampler, retries, heartbeat)
 
     return make
 

@@ -1,0 +1,1 @@
+"""One call of the sweeper, from its settings to the results of the study."""

@@ -1,0 +1,1 @@
+"""What is recorded about trials, and which process may run which of them."""

@@ -1,0 +1,1 @@
+"""Where jobs run: local worker processes or any Hydra launcher."""

@@ -1,0 +1,171 @@
+import contextlib
+import datetime
+
+import pytest
+from optuna.trial import TrialState
+
+from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
+from hydra_plugins.framesweep_sweeper.trials._process import Process
+from hydra_plugins.framesweep_sweeper.trials._trial_attrs import JobOutcome
+
+ELSEWHERE = Process("elsewhere", 1, "")
+
+
+def states(queue):
+    return [trial.state.name for trial in queue.trials()]
+
+
+def complete(value):
+    return JobOutcome(_trial_attrs.COMPLETE, (value,))
+
+
+FAILED = JobOutcome(_trial_attrs.FAILED, reason="exception", message="ValueError: no")
+
+
+def test_running_trials_count_towards_the_total(make_queue):
+    one, other = make_queue(), make_queue()
+    claims = [one.claim(3), other.claim(3), one.claim(3)]
+    assert [claim.number for claim in claims] == [0, 1, 2]
+    assert one.claim(3) is None
+    assert other.claim(3) is None
+    one.settle(claims[0], complete(0.5))
+    other.settle(claims[1], JobOutcome(_trial_attrs.PRUNED))
+    assert one.claim(3) is None
+    assert one.claim(4).number == 3
+
+
+def test_failed_trials_are_retried_then_left_and_do_not_count(make_queue):
+    queue = make_queue(retries=1)
+    claim = queue.claim(1)
+    assert queue.settle(claim, FAILED).state is TrialState.WAITING
+    again = queue.claim(1)
+    assert (again.number, again.attempt, again.is_resumed) == (0, 2, True)
+    trial = queue.settle(again, FAILED)
+    assert trial.state is TrialState.FAIL
+    assert trial.user_attrs == {
+        "attempts": 2,
+        "failure_reason": "exception",
+        "failure_message": "ValueError: no",
+    }
+    assert queue.claim(1).number == 1
+
+
+def test_an_interrupted_trial_goes_on_without_having_lost_an_attempt(make_queue):
+    queue = make_queue()
+    claim = queue.claim(1)
+    x = claim.trial.suggest_float("x", 0, 1)
+    queue.settle(claim, JobOutcome(_trial_attrs.INTERRUPTED))
+    again = make_queue().claim(1)
+    assert (again.number, again.attempt, again.is_resumed) == (0, 1, True)
+    assert again.trial.suggest_float("x", 0, 1) == x
+
+
+def test_what_a_dead_sweeper_left_is_taken_over(make_queue, storage, dead):
+    claims = [make_queue().claim(3) for _ in range(3)]
+    for claim in claims:
+        _trial_attrs.write_claim(storage, claim.trial_id, 1, dead)
+    _trial_attrs.write_worker(storage, claims[0].trial_id, 1, dead)
+    _trial_attrs.write_outcome(storage, claims[1].trial_id, 1, complete(0.7))
+    _trial_attrs.write_worker(storage, claims[2].trial_id, 1, ELSEWHERE)
+    queue = make_queue()
+    again = queue.claim(3)
+    # The first goes on; the second had ended; the third still runs on another host.
+    assert (again.number, again.serial) == (0, 2)
+    assert states(queue) == ["RUNNING", "COMPLETE", "RUNNING"]
+    assert queue.trials()[1].value == 0.7
+    assert queue.claim(3) is None
+
+
+def test_a_silent_heartbeat_is_death_on_any_host(make_queue, storage, monkeypatch):
+    claim = make_queue().claim(1)
+    _trial_attrs.write_claim(storage, claim.trial_id, 1, ELSEWHERE)
+    storage.inner.record_heartbeat(claim.trial_id)
+    assert make_queue().claim(1) is None
+    backend = storage.inner._backend
+    monkeypatch.setattr(backend, "_get_stale_trial_ids", lambda study_id: [claim.trial_id])
+    monkeypatch.setattr(
+        storage.inner, "_get_stale_trial_ids", lambda study_id: [claim.trial_id], raising=False
+    )
+    assert make_queue().claim(1).serial == 2
+
+
+def test_who_was_superseded_settles_nothing(make_queue, storage, dead):
+    late, quick = make_queue(), make_queue()
+    old = late.claim(1)
+    _trial_attrs.write_claim(storage, old.trial_id, 1, dead)
+    new = quick.claim(1)
+    assert new.number == old.number
+    late.settle(old, complete(0.1))
+    assert states(quick) == ["RUNNING"]
+    assert late.outcome_of(old) is None
+    assert quick.settle(new, complete(0.2)).value == 0.2
+    late.settle(old, complete(0.1))
+    assert quick.trials()[0].value == 0.2
+
+
+def test_duplicates_take_over_result_and_steps(make_queue, storage):
+    queue = make_queue()
+    first, second, third = (queue.claim(3) for _ in range(3))
+    for claim in (first, second):
+        claim.trial.suggest_categorical("a", [1])
+    third.trial.suggest_categorical("a", [1])
+    third.trial.suggest_categorical("b", [1])
+    assert queue.original_of(first) is None
+    assert queue.original_of(second).number == first.number
+    assert not queue.is_duplicate(third)
+    storage.set_trial_intermediate_value(first.trial_id, 1, 0.25)
+    original = queue.settle(first, JobOutcome(_trial_attrs.PRUNED))
+    queue.copy_result(second, original)
+    copied = queue.frozen(second)
+    assert copied.state is TrialState.PRUNED
+    assert copied.intermediate_values == {1: 0.25}
+    assert copied.user_attrs["duplicate_of"] == first.number
+
+
+@pytest.mark.parametrize("seconds", [0, 11])
+def test_a_trial_whose_claimer_died_before_it_could_sign(make_queue, storage, seconds):
+    queue = make_queue()
+    trial = queue.study.ask()
+    start = datetime.datetime.now() - datetime.timedelta(seconds=seconds)
+    real = queue.trials
+
+    def aged(*wanted):
+        found = real(*wanted)
+        for one in found:
+            one.datetime_start = start
+        return found
+
+    queue.trials = aged
+    claim = queue.claim(1)
+    assert (claim is None) == (seconds == 0)
+    assert claim is None or claim.number == trial.number
+
+
+def test_a_claim_whose_lock_was_lost_is_given_back(make_queue, monkeypatch):
+    queue, other = make_queue(), make_queue()
+    real = queue._lock.hold
+    answers = [False, True]
+
+    @contextlib.contextmanager
+    def losing():
+        with real():
+            yield lambda: answers.pop(0)
+
+    monkeypatch.setattr(queue._lock, "hold", losing)
+    claim = queue.claim(1)
+    assert (claim.number, claim.serial) == (0, 2)
+    assert states(queue) == ["RUNNING"]
+    assert other.claim(1) is None
+
+    answers[:] = [False]
+    real_room = queue._has_work
+    asked = []
+
+    def has_work(total):
+        asked.append(total)
+        return real_room(total) if len(asked) == 1 else False
+
+    monkeypatch.setattr(queue, "_has_work", has_work)
+    assert queue.claim(2) is None
+    assert states(queue) == ["RUNNING", "WAITING"]
+    assert other.claim(2).number == 1
