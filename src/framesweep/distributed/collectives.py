@@ -8,7 +8,7 @@ ranks train it, but for the order of sums, and any number of them can go on with
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,9 +19,6 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from framesweep.errors import RankLostError
-
-TINY = 1e-12
-"""Less than any batch weighs in which something is labelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,28 +185,6 @@ def sum_ranks(tensor: Tensor) -> None:
     """Replaces a tensor by its sum over the ranks; raises RankLostError."""
     with _together():
         dist.all_reduce(tensor)
-
-
-def mean_loss(
-    summed: Callable[[Tensor, Tensor], Tensor], weights: Tensor | None, ranks: ProcessGroup
-) -> Callable[[Tensor, Tensor], Tensor]:
-    """A rank's part of the mean loss over the batch that it shares in.
-
-    Args:
-        summed: logits (B, C) and labels (B,) of the rank's rows to the sum of their losses,
-            in which those with a label below 0 do not count.
-        weights: (C,) factors of the classes in that sum; the mean is over their weights.
-    """
-
-    def loss(logits: Tensor, labels: Tensor) -> Tensor:
-        weight = (labels >= 0).float()
-        if weights is not None:
-            weight *= weights[labels.clamp(min=0)]
-        total = weight.sum()
-        ranks.add_up(total)
-        return summed(logits, labels) / total.clamp(min=TINY).to(logits.dtype)
-
-    return loss
 
 
 @contextmanager

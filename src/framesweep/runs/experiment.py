@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,14 +18,20 @@ from framesweep.data.readers.registry import build_corpus
 from framesweep.data.store import frame_store as stores
 from framesweep.data.store.frame_store import FrameStore
 from framesweep.data.windows import Windows
-from framesweep.distributed.collectives import ALONE, ProcessGroup, mean_loss
+from framesweep.distributed.collectives import ALONE, ProcessGroup
 from framesweep.evaluation.evaluate import Evaluation, evaluate
 from framesweep.evaluation.predictor import build_network
 from framesweep.evaluation.viterbi import MAX_CLASSES, tuned_smoother
 from framesweep.models.build import Network
 from framesweep.runs.validation import check, check_phones, is_of_fixed_length
 from framesweep.system import hardware
-from framesweep.training import augmentation, lr_schedules, optimizers, weight_averaging
+from framesweep.training import (
+    augmentation,
+    losses,
+    lr_schedules,
+    optimizers,
+    weight_averaging,
+)
 from framesweep.training.checkpoints import Checkpoints
 from framesweep.training.loop import Listener, TrainingComponents, fit
 from framesweep.training.plan import Plan, objective_sign, steps_per_epoch
@@ -159,12 +164,11 @@ def _run_frames(train: Windows | Runs) -> int | None:
     return train.run_frames if isinstance(train, Runs) else None
 
 
-def _loss(
-    config: RunConfig, weights: Tensor | None, ranks: ProcessGroup
-) -> Callable[[Tensor, Tensor], Tensor]:
+def _loss(config: RunConfig, weights: Tensor | None, ranks: ProcessGroup) -> losses.Loss:
     if ranks.size == 1 and not isinstance(config.model, TdnnConfig):
-        return optimizers.loss_function(config.optim, weights)
-    return mean_loss(optimizers.loss_function(config.optim, weights, "sum"), weights, ranks)
+        return losses.build_loss(config.optim, weights)
+    summed = losses.build_loss(config.optim, weights, reduction="sum")
+    return losses.average_over_batch(summed, weights, ranks)
 
 
 def _class_weights(
@@ -175,7 +179,7 @@ def _class_weights(
     labels = store.splits["train"].labels
     assert labels is not None
     counts = torch.from_numpy(np.bincount(labels, minlength=len(store.phones)))
-    weights = optimizers.class_weights(config.optim, counts)
+    weights = losses.compute_class_weights(config.optim, counts)
     return None if weights is None else weights.to(resources.device)
 
 

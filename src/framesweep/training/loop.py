@@ -14,6 +14,7 @@ from framesweep.distributed.collectives import ALONE, ProcessGroup
 from framesweep.errors import Interrupted
 from framesweep.system.hardware import Hardware, get_rng_state, set_rng_state
 from framesweep.training.checkpoints import Checkpoints
+from framesweep.training.losses import Loss
 from framesweep.training.lr_schedules import Schedule
 from framesweep.training.plan import Plan, improves, objective_sign, steps_per_epoch
 from framesweep.training.samplers import (
@@ -53,7 +54,7 @@ class TrainingComponents:
     model: nn.Module
     optimizer: Optimizer
     schedule: Schedule
-    loss: Callable[[Tensor, Tensor], Tensor]
+    loss: Loss
     clip: Callable[[Iterable[Tensor]], Tensor | None]
     augment: Callable[[Tensor], Tensor] | None
     hardware: Hardware

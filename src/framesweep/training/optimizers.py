@@ -1,16 +1,13 @@
-"""Optimizers, the training loss and gradient clipping."""
+"""Optimizers and gradient clipping."""
 
 import math
-from collections.abc import Callable, Iterable
-from typing import Any, Literal
+from collections.abc import Iterable
+from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.optim import SGD, Adam, AdamW, Muon, Optimizer
 
 from framesweep.config import AdamConfig, AdamWConfig, MuonConfig, OptimConfig, SgdConfig
-from framesweep.data.chunks import UNLABELLED
 from framesweep.errors import ConfigError
 
 
@@ -108,49 +105,6 @@ def _decay_groups(weight_decay: float, parameters: Iterable[Tensor]) -> list[dic
         {"params": vectors, "weight_decay": 0.0},
     ]
     return [group for group in groups if group["params"]]
-
-
-def class_weights(config: OptimConfig, counts: Tensor) -> Tensor | None:
-    """(C,) float32 weights of the loss from (C,) frames of each phone in train, or None.
-
-    Their mean over frames is 1; a phone that does not occur weighs nothing.
-    """
-    if config.class_weights == "none":
-        return None
-    power = 1.0 if config.class_weights == "inverse" else 0.5
-    weights = torch.where(counts > 0, counts.clamp(min=1).double() ** -power, 0.0)
-    return (weights * (counts.sum() / (weights * counts).sum())).float()
-
-
-def loss_function(
-    config: OptimConfig,
-    weights: Tensor | None = None,
-    reduction: Literal["mean", "sum"] = "mean",
-) -> Callable[[Tensor, Tensor], Tensor]:
-    """Cross entropy with `config`'s label smoothing, in float32 whatever the logits are in.
-
-    Args:
-        config: the `optim` group.
-        weights: (C,) factor of each true phone's loss; None for 1. With reduction mean, the
-            sum is divided by the weights of its frames.
-        reduction: over frames.
-
-    Returns:
-        A function of logits (B, C) and labels (B,) int64 to a scalar, the mean or the sum
-        over frames with a label.
-    """
-
-    def loss(logits: Tensor, labels: Tensor) -> Tensor:
-        return F.cross_entropy(
-            logits.float(),
-            labels,
-            weight=weights,
-            ignore_index=UNLABELLED,
-            reduction=reduction,
-            label_smoothing=config.label_smoothing,
-        )
-
-    return loss
 
 
 def clip_gradients(config: OptimConfig, parameters: Iterable[Tensor]) -> Tensor | None:

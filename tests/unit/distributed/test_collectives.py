@@ -12,11 +12,11 @@ from forked import in_ranks
 from framesweep import kernels
 from framesweep.config import AdamConfig
 from framesweep.data.chunks import UNLABELLED
-from framesweep.distributed.collectives import ALONE, mean_loss, rows_times, share, share_of
+from framesweep.distributed.collectives import ALONE, rows_times, share, share_of
 from framesweep.errors import RankLostError
 from framesweep.models.layers import BatchNorm, Dropout
 from framesweep.training.augmentation import SpecAugment
-from framesweep.training.optimizers import loss_function
+from framesweep.training.losses import average_over_batch, build_loss
 
 CPU = torch.device("cpu")
 
@@ -97,9 +97,9 @@ def stepped(ranks, num_rows, fused, weighted):
         windows[:, :3].detach().clone()
     )
     if ranks.size == 1:
-        loss = loss_function(optim, weights)
+        loss = build_loss(optim, weights)
     else:
-        loss = mean_loss(loss_function(optim, weights, "sum"), weights, ranks)
+        loss = average_over_batch(build_loss(optim, weights, "sum"), weights, ranks)
     value = loss(model(windows), labels[mine])
     value.backward()
     ranks.sum_gradients(model)

@@ -23,7 +23,7 @@ from framesweep.data.chunks import Runs
 from framesweep.data.phones import PhoneSet
 from framesweep.data.store.frame_store import open_store
 from framesweep.data.windows import Windows
-from framesweep.distributed.collectives import ALONE, mean_loss
+from framesweep.distributed.collectives import ALONE
 from framesweep.errors import CheckpointError, Interrupted, NonFiniteLossError
 from framesweep.evaluation.evaluate import evaluate, log_posteriors
 from framesweep.models.build import build_model
@@ -32,8 +32,9 @@ from framesweep.training import loop
 from framesweep.training.augmentation import build_augment
 from framesweep.training.checkpoints import Checkpoints
 from framesweep.training.loop import TrainingComponents, _order, _train_step, fit
+from framesweep.training.losses import average_over_batch, build_loss
 from framesweep.training.lr_schedules import build_schedule
-from framesweep.training.optimizers import build_optimizer, clip_gradients, loss_function
+from framesweep.training.optimizers import build_optimizer, clip_gradients
 from framesweep.training.plan import Plan, steps_per_epoch
 from framesweep.training.state import Progress, RunningMetrics
 from framesweep.training.weight_averaging import build_average
@@ -106,7 +107,7 @@ class Job:
             model=model,
             optimizer=optimizer,
             schedule=build_schedule(optim, optimizer, steps * epochs, steps),
-            loss=mean_loss(loss_function(optim, reduction="sum"), None, ALONE),
+            loss=average_over_batch(build_loss(optim, reduction="sum"), None, ALONE),
             clip=partial(clip_gradients, optim),
             augment=None,
             hardware=hardware,
@@ -203,7 +204,7 @@ def test_a_step_stays_on_its_device_and_waits_for_nothing(
         job.parts,
         optimizer=optimizer,
         schedule=build_schedule(optim, optimizer, 30, 10),
-        loss=loss_function(optim, torch.ones(len(NAMES), device=meta)),
+        loss=build_loss(optim, torch.ones(len(NAMES), device=meta)),
         clip=partial(clip_gradients, optim),
         augment=build_augment(
             disturbed, CONTEXT, split.rows.shape[1], 16 if network == "tdnn" else None

@@ -1,4 +1,4 @@
-"""Optimizers against their update rules, the loss and clipping against NumPy."""
+"""Optimizers against their update rules, and gradient clipping."""
 
 import io
 import math
@@ -22,13 +22,12 @@ from framesweep.config import (
 from framesweep.errors import ConfigError
 from framesweep.models.build import build_model
 from framesweep.models.mlp import MLP
+from framesweep.training.losses import build_loss
 from framesweep.training.lr_schedules import build_schedule
 from framesweep.training.optimizers import (
     MuonWithAdamW,
     build_optimizer,
-    class_weights,
     clip_gradients,
-    loss_function,
 )
 
 CONFIGS = [AdamConfig(), AdamWConfig(), SgdConfig(), MuonConfig()]
@@ -48,7 +47,7 @@ def batch(step: int) -> tuple[Tensor, Tensor]:
 
 
 def train(model: MLP, optimizer: Any, steps: range, schedule: Any = None) -> list[float]:
-    loss, losses = loss_function(OptimConfig()), []
+    loss, losses = build_loss(OptimConfig()), []
     for step in steps:
         x, labels = batch(step)
         value = loss(model(x), labels)
@@ -196,21 +195,6 @@ def test_zero_grad_drops_all_gradients(config: Any) -> None:
     assert all(p.grad is None for p in model.parameters())
 
 
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_loss_is_the_formula(smoothing: float, dtype: torch.dtype) -> None:
-    logits, labels = torch.randn(7, 5).to(dtype), torch.tensor([0, 4, 2, 1, 3, 0, 0])
-    config = OptimConfig(label_smoothing=smoothing)
-    z = logits.double().numpy()
-    log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
-    target = np.eye(5)[labels.numpy()] * (1 - smoothing) + smoothing / 5
-    each = -(target * log_p).sum(axis=1)
-    mean, total = loss_function(config), loss_function(config, reduction="sum")
-    assert mean(logits, labels).dtype == torch.float32
-    assert mean(logits, labels).item() == pytest.approx(each.mean(), rel=1e-5)
-    assert total(logits, labels).item() == pytest.approx(each.sum(), rel=1e-5)
-
-
 def test_clipping() -> None:
     parameters = [nn.Parameter(torch.zeros(2)), nn.Parameter(torch.zeros(1))]
 
@@ -277,22 +261,3 @@ def test_rules(kind: type[OptimConfig], key: str, value: float) -> None:
         build_optimizer(kind(**{key: value}), network())
     assert str(raised.value).startswith(f"optim.{key}: must be ")
     assert f"found {value!r}" in str(raised.value)
-
-
-@pytest.mark.parametrize(("kind", "ratio"), [("inverse", 9.0), ("sqrt", 3.0)])
-def test_class_weights_favour_rare_phones_and_average_to_one(kind, ratio):
-    counts = torch.tensor([900, 100, 0])
-    weights = class_weights(OptimConfig(class_weights=kind), counts)
-    assert (weights[1] / weights[0]).item() == pytest.approx(ratio, rel=1e-5)
-    assert weights[2] == 0
-    assert ((weights * counts).sum() / counts.sum()).item() == pytest.approx(1, rel=1e-5)
-    assert class_weights(OptimConfig(), counts) is None
-
-
-def test_weighted_loss_is_the_mean_by_weights():
-    logits, labels = torch.randn(6, 3), torch.tensor([0, 1, 2, 2, 1, 0])
-    weights = torch.tensor([1.0, 2.0, 0.5])
-    each = -torch.log_softmax(logits, 1)[torch.arange(6), labels]
-    expected = (each * weights[labels]).sum() / weights[labels].sum()
-    found = loss_function(OptimConfig(), weights)(logits, labels)
-    torch.testing.assert_close(found, expected)
