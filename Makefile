@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-EXTRAS := browser,dashboard,joblib,postgres,ray,slurm
+EXTRAS := browser,dashboard,joblib,packaging,postgres,ray,slurm
 FUZZ_SECONDS ?= 60
 KILLS ?= 50
 
