@@ -1,26 +1,19 @@
 """Schemas of every config group: types and rules here, values in conf/*.yaml."""
 
-from framesweep.config.data import (
-    MAX_CONTEXT,
-    DataConfig,
-    DemoConfig,
-    Hw1p2Config,
-    Hw1p2FoldersConfig,
-    KaldiConfig,
-    SegmentsConfig,
-)
-from framesweep.config.network import (
-    AdamConfig,
-    AdamWConfig,
-    AugmentConfig,
-    HardwareConfig,
-    MlpConfig,
-    ModelConfig,
-    MuonConfig,
-    OptimConfig,
-    SgdConfig,
-    TdnnConfig,
-)
+from framesweep.config import networks, optimizers, readers
+from framesweep.config.data import MAX_CONTEXT, DataConfig
+from framesweep.config.network import AugmentConfig, HardwareConfig, ModelConfig, OptimConfig
+from framesweep.config.networks.mlp import MlpConfig
+from framesweep.config.networks.tdnn import TdnnConfig
+from framesweep.config.optimizers.adam import AdamConfig, AdamWConfig
+from framesweep.config.optimizers.muon import MuonConfig
+from framesweep.config.optimizers.sgd import SgdConfig
+from framesweep.config.readers.demo import DemoConfig
+from framesweep.config.readers.hw1p2 import Hw1p2Config
+from framesweep.config.readers.hw1p2_folders import Hw1p2FoldersConfig
+from framesweep.config.readers.kaldi import KaldiConfig
+from framesweep.config.readers.segments import SegmentsConfig
+from framesweep.config.registry import SCHEMAS, discover
 from framesweep.config.run import RunConfig, SweepConfig, TrackingConfig, TrainConfig
 
 __all__ = [
@@ -48,23 +41,5 @@ __all__ = [
     "TrainConfig",
 ]
 
-SCHEMAS: dict[str, dict[str, type]] = {
-    "data": {
-        "demo": DemoConfig,
-        "hw1p2": Hw1p2Config,
-        "hw1p2_folders": Hw1p2FoldersConfig,
-        "segments": SegmentsConfig,
-        "kaldi": KaldiConfig,
-    },
-    "model": {"mlp": MlpConfig, "tdnn": TdnnConfig},
-    "optim": {
-        "adam": AdamConfig,
-        "adamw": AdamWConfig,
-        "sgd": SgdConfig,
-        "muon": MuonConfig,
-    },
-    "augment": {"augment": AugmentConfig},
-    "hardware": {"hardware": HardwareConfig},
-    "tracking": {"tracking": TrackingConfig},
-}
-"""The schemas an option file can name, by group: `/schema/<group>@_here_: <name>`."""
+for _package in (readers, networks, optimizers):
+    discover(_package)

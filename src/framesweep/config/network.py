@@ -1,7 +1,9 @@
 """Schemas of what is trained: the network, its optimizer, and where they compute."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
+
+from framesweep.config.registry import option
 
 
 @dataclass(kw_only=True, slots=True)
@@ -16,51 +18,6 @@ class ModelConfig:
     """Normalisation between linear layer and activation."""
     init: Literal["default", "kaiming", "xavier", "orthogonal"] = "default"
     """Initial weights; default is torch's own."""
-
-
-@dataclass(kw_only=True, slots=True)
-class MlpConfig(ModelConfig):
-    """A multi-layer perceptron, which sees a window whole."""
-
-    widths: list[int] | None = None
-    """Units of each hidden layer, [] for none; or null, and shape, width and depth say."""
-    shape: Literal["cylinder", "pyramid", "inverse", "diamond"] = "cylinder"
-    """Widths from input to output: equal, falling to a quarter, rising, or widest amid."""
-    width: int | None = None
-    """Units of the widest layer."""
-    depth: int | None = None
-    """Number of hidden layers."""
-    max_params: float | None = None
-    """With shape and depth and no width: the widest network with at most so many parameters."""
-    residual: bool = False
-    """Add a layer's input to its output where their widths are equal."""
-    conv_channels: list[int] = field(default_factory=list)
-    """Channels of convolutions over time before the hidden layers; [] for none."""
-    conv_kernel: int = 5
-    """Frames that a convolution sees at once; after the first, steps of the one before it."""
-    conv_stride: int = 2
-    """Frames, or steps, from one place where a convolution looks to the next."""
-    conv_dropout: float = 0.0
-    """Share of the convolutions' outputs dropped, below 1."""
-
-
-@dataclass(kw_only=True, slots=True)
-class TdnnConfig(ModelConfig):
-    """A time-delay network: dilated convolutions over time, of which neighbouring frames share
-    all that their windows have in common."""
-
-    channels: int = 384
-    """Units of each hidden layer."""
-    kernel: int = 3
-    """Frames of the layer before that a layer sees at once; odd."""
-    dilations: list[int] = field(default_factory=lambda: [1, 1, 2, 4, 4, 4, 8])
-    """Frames from one of these to the next, one number a hidden layer; all layers together
-    reach (kernel - 1) / 2 times their sum to each side, at most data.context."""
-    run_frames: int = 128
-    """Neighbouring frames whose layers are shared in training, to be looked up together."""
-    stride: int = 4
-    """Frames in a run from one that is trained on to the next, as neighbours tell little new;
-    which ones these are changes from epoch to epoch. train.batch_size counts these alone."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -91,43 +48,7 @@ class OptimConfig:
     """Weigh a frame's loss by 1 over its phone's frames in train, or over their root."""
 
 
-@dataclass(kw_only=True, slots=True)
-class AdamConfig(OptimConfig):
-    """Adam (Kingma and Ba, 2015)."""
-
-    beta1: float = 0.9
-    """Decay of the running mean of gradients."""
-    beta2: float = 0.999
-    """Decay of the running mean of squared gradients."""
-    eps: float = 1e-8
-    """Added to the denominator."""
-
-
-@dataclass(kw_only=True, slots=True)
-class AdamWConfig(AdamConfig):
-    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019)."""
-
-
-@dataclass(kw_only=True, slots=True)
-class SgdConfig(OptimConfig):
-    """Stochastic gradient descent."""
-
-    momentum: float = 0.9
-    """Share of the last update that is kept."""
-    nesterov: bool = True
-    """Look ahead by the momentum."""
-
-
-@dataclass(kw_only=True, slots=True)
-class MuonConfig(OptimConfig):
-    """Muon on hidden weight matrices, AdamW on all else (Jordan et al., 2024)."""
-
-    momentum: float = 0.95
-    """Share of the last update that is kept."""
-    adam_lr: float = 1e-3
-    """Peak learning rate of what AdamW updates."""
-
-
+@option("augment", "augment")
 @dataclass(kw_only=True, slots=True)
 class AugmentConfig:
     """Masks on training windows; the centre frame is always kept."""
@@ -151,6 +72,7 @@ class AugmentConfig:
     """Standard deviation of noise on every value of a window, in units of the features."""
 
 
+@option("hardware", "hardware")
 @dataclass(kw_only=True, slots=True)
 class HardwareConfig:
     """Where and in which precision to compute."""

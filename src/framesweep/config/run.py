@@ -7,8 +7,10 @@ from omegaconf import MISSING
 
 from framesweep.config.data import DataConfig
 from framesweep.config.network import AugmentConfig, HardwareConfig, ModelConfig, OptimConfig
+from framesweep.config.registry import option
 
 
+@option("tracking", "tracking")
 @dataclass(kw_only=True, slots=True)
 class TrackingConfig:
     """Where runs are logged."""

@@ -1,0 +1,1 @@
+"""One schema per network, for the config group `model`."""

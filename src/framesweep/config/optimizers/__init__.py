@@ -1,0 +1,1 @@
+"""One schema per optimizer, for the config group `optim`."""

@@ -1,0 +1,1 @@
+"""One schema per corpus format, for the config group `data`."""
