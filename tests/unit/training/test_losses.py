@@ -12,7 +12,9 @@ from framesweep.training.losses import average_over_batch, build_loss, compute_c
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_the_loss_is_cross_entropy_with_smoothed_labels(smoothing: float, dtype: torch.dtype) -> None:
+def test_the_loss_is_cross_entropy_with_smoothed_labels(
+    smoothing: float, dtype: torch.dtype
+) -> None:
     logits, labels = torch.randn(7, 5).to(dtype), torch.tensor([0, 4, 2, 1, 3, 0, 0])
     config = OptimConfig(label_smoothing=smoothing)
     z = logits.double().numpy()
