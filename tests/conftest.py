@@ -20,7 +20,7 @@ def mlflow_database(tmp_path_factory) -> Path:
     from framesweep.tracking import mlflow_store
 
     outputs = tmp_path_factory.mktemp("mlflow")
-    mlflow_store.connect(mlflow_store.tracking_uri(None, outputs), outputs)
+    mlflow_store.connect(mlflow_store.resolve_tracking_uri(None, outputs), outputs)
     return outputs / "mlflow.db"
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from framesweep.config.composition import compose, dump, load, register
 from framesweep.errors import ConfigError
-from framesweep.tracking.mlflow_store import URI_VARIABLE, tracking_uri
+from framesweep.tracking.mlflow_store import URI_VARIABLE, resolve_tracking_uri
 
 PASSWORD = "s3cret-pass"
 AWAY = f"http://ann:{PASSWORD}@127.0.0.1:1"
@@ -57,8 +57,8 @@ def test_a_saved_config_is_the_same_but_for_passwords():
 
 def test_the_environment_gives_a_uri_where_the_config_does_not(monkeypatch, tmp_path):
     with pytest.raises(ConfigError, match=re.escape(URI_VARIABLE)):
-        tracking_uri("http://***@host", tmp_path)
+        resolve_tracking_uri("http://***@host", tmp_path)
     monkeypatch.setenv(URI_VARIABLE, "http://ann:pw@host")
-    assert tracking_uri("http://***@host", tmp_path) == "http://ann:pw@host"
-    assert tracking_uri(None, tmp_path) == "http://ann:pw@host"
-    assert tracking_uri("http://other", tmp_path) == "http://other"
+    assert resolve_tracking_uri("http://***@host", tmp_path) == "http://ann:pw@host"
+    assert resolve_tracking_uri(None, tmp_path) == "http://ann:pw@host"
+    assert resolve_tracking_uri("http://other", tmp_path) == "http://other"

@@ -13,12 +13,12 @@ import pytest
 
 from framesweep.config import TrackingConfig
 from framesweep.tracking import (
+    find_unsent_runs,
+    load_metric_history,
     load_run,
-    metric_history,
     mlflow_store,
     open_tracker,
     sync,
-    waiting,
 )
 
 RUN = """
@@ -53,7 +53,7 @@ def _start(outputs: Path, name: str, *more: str) -> "subprocess.Popen[str]":
 
 
 def _client(outputs: Path):
-    return mlflow_store.connect(mlflow_store.tracking_uri(None, outputs), outputs)
+    return mlflow_store.connect(mlflow_store.resolve_tracking_uri(None, outputs), outputs)
 
 
 @pytest.mark.heavy
@@ -76,7 +76,7 @@ def test_eight_runs_at_once_on_a_fresh_folder_lose_nothing(tmp_path):
         for key in ("dev/accuracy", "dev/loss")
     ]
     assert histories == [list(range(1, NUM_EPOCHS + 1))] * 2 * NUM_RUNS
-    assert waiting(outputs) == []
+    assert find_unsent_runs(outputs) == []
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_what_a_dead_run_left_can_be_sent_later(tracked_outputs, tmp_path):
     """As if the run had begun and ended while its server was away."""
     directory = tracked_outputs / "runs" / "today" / "0"
     (directory / "tracking").mkdir(parents=True)
-    uri = mlflow_store.tracking_uri(None, tracked_outputs)
+    uri = mlflow_store.resolve_tracking_uri(None, tracked_outputs)
     records = [
         {"kind": "start", "key": "k", "name": "late", "tags": {"a": "b"}, "time": 1000}
         | {"uri": uri, "experiment": "framesweep", "outputs": str(tracked_outputs)},
@@ -121,9 +121,9 @@ def test_what_a_dead_run_left_can_be_sent_later(tracked_outputs, tmp_path):
     ]
     text = "".join(json.dumps(record) + "\n" for record in records)
     (directory / "tracking" / "outbox.jsonl").write_text(text)
-    assert waiting(tracked_outputs) == [directory]
+    assert find_unsent_runs(tracked_outputs) == [directory]
     sync(directory, tracked_outputs, 60)
-    assert waiting(tracked_outputs) == []
+    assert find_unsent_runs(tracked_outputs) == []
     (run,) = _client(tracked_outputs).search_runs(["1"])
     assert (run.info.run_name, run.info.status) == ("late", "KILLED")
     assert (run.info.start_time, run.info.end_time) == (1000, 3000)
@@ -142,7 +142,7 @@ def test_a_database_that_is_locked_for_a_minute_costs_time_alone(tracked_outputs
         release.start()
         for epoch in range(1, 6):
             tracker.log_epoch(epoch, {"dev/loss": 1 / epoch})
-    history = metric_history(run_id, "dev/loss", None, tracked_outputs)
+    history = load_metric_history(run_id, "dev/loss", None, tracked_outputs)
     assert history == {epoch: 1 / epoch for epoch in range(1, 6)}
     assert load_run(run_id, None, tracked_outputs).status == "FINISHED"
-    assert waiting(tracked_outputs) == []
+    assert find_unsent_runs(tracked_outputs) == []

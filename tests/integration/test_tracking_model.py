@@ -51,7 +51,7 @@ def trained(compose, hw1p2_root, tracked_outputs):
     directory = tracked_outputs / "runs" / "today" / "now"
     directory.mkdir(parents=True)
     run(config, directory)
-    uri = mlflow_store.tracking_uri(None, tracked_outputs)
+    uri = mlflow_store.resolve_tracking_uri(None, tracked_outputs)
     mlflow.set_tracking_uri(uri)
     client = mlflow_store.connect(uri, tracked_outputs)
     (one,) = client.search_runs(["1"])
@@ -83,7 +83,7 @@ def test_it_predicts_as_the_predictor_does_from_floats_of_every_width(trained, u
 def test_it_carries_its_code_and_no_pickle(trained, utterance, tmp_path):
     directory, run_id, _ = trained
     np.save(tmp_path / "utterance.npy", utterance)
-    uri = mlflow_store.tracking_uri(None, directory.parents[2])
+    uri = mlflow_store.resolve_tracking_uri(None, directory.parents[2])
     result = subprocess.run(
         [sys.executable, "-c", ELSEWHERE, uri, run_id, str(tmp_path / "utterance.npy")],
         cwd=tmp_path,

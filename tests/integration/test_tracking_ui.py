@@ -12,7 +12,14 @@ import pytest
 
 from framesweep.config import TrackingConfig
 from framesweep.errors import TrackingError
-from framesweep.tracking import load_run, metric_history, open_tracker, serve_ui, sync, waiting
+from framesweep.tracking import (
+    find_unsent_runs,
+    load_metric_history,
+    load_run,
+    open_tracker,
+    serve_ui,
+    sync,
+)
 
 FRAMESWEEP = Path(sys.executable).with_name("framesweep")
 
@@ -133,16 +140,16 @@ def test_a_run_outlives_its_server_and_all_arrives_in_order_once(tmp_path, monke
     for epoch in (2, 3, 4):
         tracker.log_epoch(epoch, {"dev/loss": 1 / epoch})
     tracker.finish()
-    assert waiting(outputs) == [directory]
+    assert find_unsent_runs(outputs) == [directory]
     server = Ui(served, port)
     try:
         sync(directory, outputs, 60)
-        history = metric_history(run_id, "dev/loss", config.uri, outputs)
+        history = load_metric_history(run_id, "dev/loss", config.uri, outputs)
         assert history == {1: 1.0, 2: 0.5, 3: 1 / 3, 4: 0.25}
         assert load_run(run_id, config.uri, outputs).status == "FINISHED"
     finally:
         server.stop(signal.SIGTERM)
-    assert waiting(outputs) == []
+    assert find_unsent_runs(outputs) == []
 
 
 @pytest.mark.heavy

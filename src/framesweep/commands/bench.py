@@ -149,7 +149,7 @@ def command(
 def _measured(chosen: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
     from framesweep.bench.corpus import write_corpus
     from framesweep.bench.first_layer import measure_first_layer
-    from framesweep.bench.runs import help_seconds, measure_epoch_overhead, measure_scale
+    from framesweep.bench.overhead import help_seconds, measure_epoch_overhead, measure_scale
     from framesweep.bench.throughput import Case, measure_evaluation, measure_training
 
     root = write_corpus(folder, TRAIN_FRAMES)

@@ -40,14 +40,14 @@ def command(
     outputs: Path,
 ) -> None:
     """Print the winner of a search and the command that trains it again."""
-    from framesweep.sweeps.studies import leaders, load_study
-    from framesweep.sweeps.tables import pareto_front, train_command
+    from framesweep.sweeps.studies import load_study, select_best_trials
+    from framesweep.sweeps.tables import build_train_command, find_pareto_front
 
     study = load_study(study_name, storage, outputs)
     has_order = len(study.directions) == 1
     if not has_order:
         _refuse_options(context, "top", "seeds")
-    trials = leaders(study, top) if has_order else pareto_front(study)
+    trials = select_best_trials(study, top) if has_order else find_pareto_front(study)
     click.echo(_counts(study))
     for trial in trials:
         click.echo(_line(trial))
@@ -57,7 +57,7 @@ def command(
     winner = trials[0]
     if seeds:
         winner = _retrained_winner(study, trials, seeds, outputs, uri)
-    click.echo(f"\ntrain trial {winner.number} again:\n  {train_command(winner)}")
+    click.echo(f"\ntrain trial {winner.number} again:\n  {build_train_command(winner)}")
 
 
 def _refuse_options(context: click.Context, *names: str) -> None:
@@ -95,22 +95,22 @@ def _retrained_winner(
 
     from framesweep.runs.reruns import SeedRuns
     from framesweep.sweeps.context import PARENT_ATTR
-    from framesweep.sweeps.statistics import interval, paired_difference
-    from framesweep.sweeps.studies import trial_directory
+    from framesweep.sweeps.statistics import estimate_mean, estimate_paired_difference
+    from framesweep.sweeps.studies import get_trial_directory
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    folder = trial_directory(study, trials[0], outputs).parent
+    folder = get_trial_directory(study, trials[0], outputs).parent
     runs = SeedRuns(folder, study.user_attrs.get(PARENT_ATTR), uri)
     # Seeds that the search did not use: its own values were chosen for being good.
     seeds = range(1000, 1000 + num_seeds)
     values = {trial.number: runs.values(trial.number, seeds) for trial in trials}
     click.echo(f"\nmean and 95 % confidence interval over {num_seeds} seeds:")
     for number, measured in values.items():
-        click.echo(f"  trial {number:<4} {interval(measured)}")
+        click.echo(f"  trial {number:<4} {estimate_mean(measured)}")
     sign = 1 if study.direction is StudyDirection.MAXIMIZE else -1
-    order = sorted(trials, key=lambda t: -sign * interval(values[t.number]).mean)
+    order = sorted(trials, key=lambda t: -sign * estimate_mean(values[t.number]).mean)
     for other in order[1:]:
-        difference = paired_difference(values[order[0].number], values[other.number])
+        difference = estimate_paired_difference(values[order[0].number], values[other.number])
         told = "better than" if difference.excludes_zero else "not told apart from"
         click.echo(f"trial {order[0].number} is {told} trial {other.number}: {difference}")
     return order[0]

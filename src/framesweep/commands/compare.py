@@ -18,11 +18,13 @@ WIDEST = 40
 @tracking_options
 def command(run_ids: tuple[str, ...], uri: str | None, outputs: Path) -> None:
     """Print the params that differ between runs, beside their metrics."""
-    from framesweep.sweeps.context import HEAD
+    from framesweep.sweeps.context import SWEPT_PREFIX
     from framesweep.tracking import load_run
 
     runs = [load_run(run_id, uri, outputs) for run_id in run_ids]
-    params = [{k: v for k, v in r.params.items() if not k.startswith(HEAD)} for r in runs]
+    params = [
+        {k: v for k, v in r.params.items() if not k.startswith(SWEPT_PREFIX)} for r in runs
+    ]
     metrics = [{k: f"{v:.6g}" for k, v in r.metrics.items()} for r in runs]
     rows = [["run", *(run.run_id[:8] for run in runs)], ["name", *(run.name for run in runs)]]
     rows += differing(params)

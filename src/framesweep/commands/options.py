@@ -52,6 +52,8 @@ def load_runs(
         TrackingError: an id is not there.
     """
     from framesweep.runs.ensemble import load_trained
-    from framesweep.tracking import run_directory
+    from framesweep.tracking import find_run_directory
 
-    return [load_trained(run_directory(run_id, uri, outputs), overrides) for run_id in run_ids]
+    return [
+        load_trained(find_run_directory(run_id, uri, outputs), overrides) for run_id in run_ids
+    ]

@@ -95,13 +95,13 @@ def _leaders(
     """The trained runs of a search's leaders, the best first."""
     from framesweep.errors import ConfigError
     from framesweep.runs.ensemble import load_trained
-    from framesweep.sweeps.studies import leaders, load_study, trial_directory
+    from framesweep.sweeps.studies import get_trial_directory, load_study, select_best_trials
 
     study = load_study(study_name, storage, outputs)
     chosen: list[TrainedRun] = []
     left = float("inf") if max_params is None else max_params
-    for trial in leaders(study, len(study.trials)):
-        run = load_trained(trial_directory(study, trial, outputs), overrides)
+    for trial in select_best_trials(study, len(study.trials)):
+        run = load_trained(get_trial_directory(study, trial, outputs), overrides)
         num_params = sum(parameter.numel() for parameter in run.model.parameters())
         if num_params <= left:
             click.echo(f"trial {trial.number}: {num_params:,} parameters")

@@ -20,13 +20,13 @@ SECONDS = 60.0
 def command(
     directories: tuple[Path, ...], uri: str | None, experiment: str | None, outputs: Path
 ) -> None:
-    from framesweep.tracking import AwayError, sync, waiting
+    from framesweep.tracking import UnreachableError, find_unsent_runs, sync
 
     code = 0
-    for directory in directories or waiting(outputs):
+    for directory in directories or find_unsent_runs(outputs):
         try:
             sync(directory, outputs, SECONDS, uri=uri, experiment=experiment)
-        except AwayError:
+        except UnreachableError:
             raise  # the others would wait as long
         except UserError as error:
             click.echo(f"error: {error}", err=True)

@@ -30,7 +30,7 @@ from framesweep.sweeps.context import find_sweep_context
 from framesweep.system.atomic_files import write_text
 from framesweep.system.console import EpochBar, log_epoch
 from framesweep.system.signals import StopRequest, stop_request
-from framesweep.tracking import Tracker, open_tracker, run_directory
+from framesweep.tracking import Tracker, find_run_directory, open_tracker
 from framesweep.training.checkpoints import BEST, FOLDER, Checkpoints, load_weights
 from framesweep.training.state import Progress
 from hydra_plugins.framesweep_sweeper import TrialPruned, report, restore
@@ -114,7 +114,7 @@ def resume(
         ConfigError: an override would make it another run.
         UserError: as `run`.
     """
-    directory = run_directory(run_id, uri, outputs)
+    directory = find_run_directory(run_id, uri, outputs)
     path = directory / CONFIG
     if not path.exists():
         raise CheckpointError(path, "must exist for the run to be continued")

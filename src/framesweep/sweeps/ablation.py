@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from optuna.study import Study
 
-from framesweep.sweeps.tables import ranked, value_names
+from framesweep.sweeps.tables import get_objective_names, rank_trials
 from framesweep.system.atomic_files import atomic_file
 
 LEVER, BASELINE = "lever", "none"
@@ -38,19 +38,19 @@ class Gain:
 
 def write_ablation(study: Study, directory: Path) -> list[Path]:
     """Writes ablation.csv and ablation.png where the study is one, and gives their paths."""
-    gains = measure(study)
+    gains = measure_gains(study)
     if not gains:
         return []
     paths = [directory / "ablation.csv", directory / "ablation.png"]
-    _write_table(gains, value_names(study)[0], paths[0])
-    _write_picture(gains, value_names(study)[0], paths[1])
+    _write_table(gains, get_objective_names(study)[0], paths[0])
+    _write_picture(gains, get_objective_names(study)[0], paths[1])
     return paths
 
 
-def measure(study: Study) -> list[Gain]:
+def measure_gains(study: Study) -> list[Gain]:
     """Each lever's gain, the largest first; none without trials of the baseline."""
     values: dict[str, list[float]] = {}
-    for trial in ranked(study):
+    for trial in rank_trials(study):
         if LEVER in trial.params:
             values.setdefault(str(trial.params[LEVER]), []).append(trial.values[0])
     if BASELINE not in values:

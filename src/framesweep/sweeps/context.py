@@ -12,11 +12,11 @@ PARENT_ATTR = "mlflow_parent_run"
 PARENT_VARIABLE, SWEPT_VARIABLE = "FRAMESWEEP_PARENT_RUN", "FRAMESWEEP_SWEPT"
 """Variables of a grid's jobs: the run they are nested under, the keys that are swept."""
 
-HEAD = "_swept/"
+SWEPT_PREFIX = "_swept/"
 """Prefix with which swept params come before all others, whose names begin in lower case."""
 
 
-def bare_key(key: str) -> str:
+def to_bare_key(key: str) -> str:
     """A key as the config has it: without an override's `+`, `~`, `@package` and value."""
     return key.lstrip("+~").partition("=")[0].partition("@")[0]
 
@@ -37,7 +37,7 @@ class SweepContext:
 
     def params(self) -> dict[str, object]:
         """The swept values as params that head the list."""
-        return {f"{HEAD}{key}": value for key, value in self.swept.items()}
+        return {f"{SWEPT_PREFIX}{key}": value for key, value in self.swept.items()}
 
 
 def find_sweep_context() -> SweepContext:
@@ -60,7 +60,7 @@ def _of_trial(trial: CurrentTrial) -> SweepContext:
         "trial": str(trial.number),
         "attempt": str(trial.attempt),
     }
-    swept = {bare_key(key): value for key, value in trial.params.items()}
+    swept = {to_bare_key(key): value for key, value in trial.params.items()}
     name = _name(f"trial {trial.number}: ", swept)
     return SweepContext(trial.study_attr(PARENT_ATTR), name, tags, swept)
 
@@ -79,4 +79,4 @@ def _task_overrides() -> dict[str, str]:
     from hydra.core.hydra_config import HydraConfig
 
     pairs = (override.partition("=") for override in HydraConfig.get().overrides.task)
-    return {bare_key(key): value for key, _, value in pairs}
+    return {to_bare_key(key): value for key, _, value in pairs}

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, open_dict, read_write
 from framesweep.config.composition import to_run_config
 from framesweep.credentials import scrub
 from framesweep.errors import Interrupted
-from framesweep.sweeps.context import PARENT_VARIABLE, SWEPT_VARIABLE, bare_key
+from framesweep.sweeps.context import PARENT_VARIABLE, SWEPT_VARIABLE, to_bare_key
 from framesweep.system.atomic_files import write_text
 from framesweep.tracking import Tracker, open_tracker
 
@@ -66,7 +66,7 @@ def swept_overrides(overrides: list[str]) -> dict[str, str]:
     """Those of a command line's overrides that are swept: bare key -> what it is swept over."""
     parsed = OverridesParser.create().parse_overrides(overrides)
     return {
-        bare_key(o.get_key_element()): str(o.input_line).partition("=")[2]
+        to_bare_key(o.get_key_element()): str(o.input_line).partition("=")[2]
         for o in parsed
         if o.is_sweep_override()
     }

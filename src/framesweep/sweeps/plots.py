@@ -14,7 +14,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 from optuna.visualization import matplotlib as visualization
 
-from framesweep.sweeps.tables import value_names
+from framesweep.sweeps.tables import get_objective_names
 from framesweep.system.atomic_files import atomic_file
 
 MOST_PARAMS = 4
@@ -44,9 +44,9 @@ def _plots(study: Study) -> dict[str, Draw]:
         plots["intermediate_values"] = lambda: visualization.plot_intermediate_values(study)
     else:
         plots["pareto_front"] = lambda: visualization.plot_pareto_front(
-            study, target_names=value_names(study)
+            study, target_names=get_objective_names(study)
         )
-    for index, name in enumerate(value_names(study)):
+    for index, name in enumerate(get_objective_names(study)):
         suffix = "" if len(study.directions) == 1 else f"_{index + 1}"
         plots |= _objective_plots(study, index, name, suffix)
     return plots

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 from framesweep.config import RunConfig
 from framesweep.config.composition import to_run_config
 from framesweep.errors import ConfigError
-from framesweep.sweeps.context import PARENT_ATTR, bare_key
+from framesweep.sweeps.context import PARENT_ATTR, to_bare_key
 from framesweep.sweeps.grid_parent import without_hydra
 from framesweep.system.atomic_files import write_text
 from framesweep.tracking import Status, Tracker, open_tracker
@@ -103,8 +103,8 @@ class SearchParent:
         tracker.log_params(
             {
                 "objective": config.objective,
-                **{f"search/{bare_key(key)}": value for key, value in space.items()},
-                **{bare_key(key): value for key, value in fixed.items()},
+                **{f"search/{to_bare_key(key)}": value for key, value in space.items()},
+                **{to_bare_key(key): value for key, value in fixed.items()},
             }
         )
         return tracker
@@ -197,10 +197,10 @@ class _Refresher:
     def _refresh(self) -> None:
         from framesweep.sweeps.ablation import write_ablation
         from framesweep.sweeps.plots import write_plots
-        from framesweep.sweeps.tables import best_so_far, write_best, write_table
+        from framesweep.sweeps.tables import track_best_value, write_best, write_table
 
         try:
-            values = best_so_far(self._study)
+            values = track_best_value(self._study)
             for count in range(self._logged, len(values)):
                 self._tracker.log_epoch(count + 1, {"best_value": values[count]})
             self._logged = len(values)

@@ -11,28 +11,30 @@ LEVEL = 0.95
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
-    """A mean and its 95 % confidence interval, the mean plus and minus `half`."""
+class ConfidenceInterval:
+    """A mean and its 95 % confidence interval, the mean plus and minus `half_width`."""
 
     mean: float
-    half: float
+    half_width: float
 
     @property
     def excludes_zero(self) -> bool:
-        return abs(self.mean) > self.half
+        return abs(self.mean) > self.half_width
 
     def __str__(self) -> str:
-        return f"{self.mean:.4f} ± {self.half:.4f}"
+        return f"{self.mean:.4f} ± {self.half_width:.4f}"
 
 
-def interval(values: Sequence[float]) -> Interval:
+def estimate_mean(values: Sequence[float]) -> ConfidenceInterval:
     """Student's t interval of the mean of normal values; infinite for a single one."""
     if len(values) < 2:
-        return Interval(fmean(values), float("inf"))
+        return ConfidenceInterval(fmean(values), float("inf"))
     quantile = float(stats.t.ppf((1 + LEVEL) / 2, df=len(values) - 1))
-    return Interval(fmean(values), quantile * stdev(values) / sqrt(len(values)))
+    return ConfidenceInterval(fmean(values), quantile * stdev(values) / sqrt(len(values)))
 
 
-def paired_difference(first: Sequence[float], second: Sequence[float]) -> Interval:
+def estimate_paired_difference(
+    first: Sequence[float], second: Sequence[float]
+) -> ConfidenceInterval:
     """Interval of the mean of first - second, each pair measured with one seed."""
-    return interval([a - b for a, b in zip(first, second, strict=True)])
+    return estimate_mean([a - b for a, b in zip(first, second, strict=True)])

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
-from framesweep.sweeps.tables import ranked
+from framesweep.sweeps.tables import rank_trials
 
 JOURNAL_SUFFIX = ".journal"
 
@@ -49,18 +49,18 @@ def load_study(name: str, storage: str | None, outputs: Path) -> Study:
         raise TrackingError(scrub(url), f"must be a storage of studies ({reason})") from None
 
 
-def leaders(study: Study, top: int) -> list[FrozenTrial]:
+def select_best_trials(study: Study, top: int) -> list[FrozenTrial]:
     """The `top` trials that did best.
 
     Raises:
         TrackingError: no trial has completed.
     """
-    trials = ranked(study)[:top]
+    trials = rank_trials(study)[:top]
     if not trials:
         raise TrackingError(f"study {study.study_name}", "must have a completed trial")
     return trials
 
 
-def trial_directory(study: Study, trial: FrozenTrial, outputs: Path) -> Path:
+def get_trial_directory(study: Study, trial: FrozenTrial, outputs: Path) -> Path:
     """Where the trial ran and its files lie."""
     return outputs.absolute() / "sweeps" / study.study_name / str(trial.number)

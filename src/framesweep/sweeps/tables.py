@@ -19,7 +19,7 @@ def write_table(study: Study, path: Path) -> None:
     """Writes one line a trial: number, state, values, seconds, notes, params."""
     trials = study.get_trials(deepcopy=False)
     keys = sorted({key for trial in trials for key in trial.params})
-    values = value_names(study)
+    values = get_objective_names(study)
     with atomic_file(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["number", "state", *values, "seconds", *NOTES, *keys])
@@ -38,28 +38,28 @@ def write_table(study: Study, path: Path) -> None:
 
 def write_best(study: Study, directory: Path, path: Path) -> None:
     """Writes the best trial, or the Pareto front, with the command that trains it again."""
-    best = ranked(study)[:1] if len(study.directions) == 1 else pareto_front(study)
+    best = rank_trials(study)[:1] if len(study.directions) == 1 else find_pareto_front(study)
     entries = [
         {
             "trial": trial.number,
-            **dict(zip(value_names(study), trial.values, strict=True)),
+            **dict(zip(get_objective_names(study), trial.values, strict=True)),
             "params": trial.params,
             "directory": str(directory / str(trial.number)),
-            "command": train_command(trial),
+            "command": build_train_command(trial),
         }
         for trial in best
     ]
     write_text(path, yaml.safe_dump({"study": study.study_name, "best": entries}))
 
 
-def ranked(study: Study) -> list[FrozenTrial]:
+def rank_trials(study: Study) -> list[FrozenTrial]:
     """Completed trials that were run, not repeated, the best first (by the first objective)."""
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     sign = -1 if study.directions[0] is StudyDirection.MAXIMIZE else 1
     return sorted(_trained(done), key=lambda trial: (sign * trial.values[0], trial.number))
 
 
-def pareto_front(study: Study) -> list[FrozenTrial]:
+def find_pareto_front(study: Study) -> list[FrozenTrial]:
     """Completed trials that were run, not repeated, and that no other beats in everything."""
     return _trained(study.best_trials)
 
@@ -68,7 +68,7 @@ def _trained(trials: list[FrozenTrial]) -> list[FrozenTrial]:
     return [trial for trial in trials if "duplicate_of" not in trial.user_attrs]
 
 
-def best_so_far(study: Study) -> list[float]:
+def track_best_value(study: Study) -> list[float]:
     """The first objective's best value after each completed trial, in order of their ends."""
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     done.sort(key=lambda trial: (trial.datetime_complete, trial.number))
@@ -79,13 +79,13 @@ def best_so_far(study: Study) -> list[float]:
     return best
 
 
-def value_names(study: Study) -> list[str]:
+def get_objective_names(study: Study) -> list[str]:
     """Column names of the objectives."""
     names = study.metric_names or ["value", *(f"value_{i}" for i in range(2, 10))]
     return list(names[: len(study.directions)])
 
 
-def train_command(trial: FrozenTrial) -> str:
+def build_train_command(trial: FrozenTrial) -> str:
     """What to type to train a trial again, outside of its sweep."""
     overrides: Sequence[Any] = trial.user_attrs.get("overrides", [])
     return shlex.join(["python", "train.py", *map(str, overrides)])

@@ -11,37 +11,37 @@ from pathlib import Path
 
 from framesweep.config import TrackingConfig
 from framesweep.tracking.base import Status, Tracker
-from framesweep.tracking.mlflow_tracker import FOLDER, MlflowTracker
+from framesweep.tracking.mlflow_tracker import TRACKING_FOLDER, MlflowTracker
 from framesweep.tracking.sender import LostRunError
-from framesweep.tracking.sync import sync, waiting
+from framesweep.tracking.sync import find_unsent_runs, sync
 from framesweep.tracking.tracked_runs import (
-    AwayError,
     RunInfo,
-    children,
+    UnreachableError,
+    find_run_directory,
+    list_child_runs,
+    load_metric_history,
     load_run,
-    metric_history,
-    run_directory,
 )
-from framesweep.tracking.ui import serve_ui, ui_command
+from framesweep.tracking.ui import build_ui_command, serve_ui
 
 log = logging.getLogger(__name__)
 
 __all__ = [
-    "AwayError",
     "LostRunError",
     "MlflowTracker",
     "RunInfo",
     "Status",
     "Tracker",
-    "children",
+    "UnreachableError",
+    "build_ui_command",
+    "find_run_directory",
+    "find_unsent_runs",
+    "list_child_runs",
+    "load_metric_history",
     "load_run",
-    "metric_history",
     "open_tracker",
-    "run_directory",
     "serve_ui",
     "sync",
-    "ui_command",
-    "waiting",
 ]
 
 
@@ -84,7 +84,7 @@ def open_tracker(
         if not replace_lost:
             raise
         log.warning("%s: %s; a new one takes its place", error.where, error.rule)
-    shutil.rmtree(directory / FOLDER)
+    shutil.rmtree(directory / TRACKING_FOLDER)
     return _open(config, outputs, directory, None, parent_run_id, all_tags)
 
 

@@ -27,16 +27,16 @@ SERVERS = ("http", "https")
 URI_VARIABLE = "FRAMESWEEP_TRACKING_URI"
 """Variable of the environment with the tracking URI where `tracking.uri` does not say."""
 
-DEFAULTS = {
+ENVIRONMENT_DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-"""What MLflow reads from the environment: no reports home, and retries left to the courier."""
+"""What MLflow reads from the environment: no reports home, and retries left to the sender."""
 
-PASSING = {
+TEMPORARY_ERROR_CODES = {
     "TEMPORARILY_UNAVAILABLE",
     "INTERNAL_ERROR",
     "REQUEST_LIMIT_EXCEEDED",
@@ -48,7 +48,7 @@ PASSING = {
 """MLflow's codes of errors that may be over at the next attempt."""
 
 
-def tracking_uri(uri: str | None, outputs: Path) -> str:
+def resolve_tracking_uri(uri: str | None, outputs: Path) -> str:
     """The absolute URI that `tracking.uri` stands for.
 
     Where it is null, or comes from a file, which keeps no password, URI_VARIABLE of the
@@ -76,11 +76,11 @@ def tracking_uri(uri: str | None, outputs: Path) -> str:
             found=uri,
             fix=f"Set {URI_VARIABLE}, or add tracking.uri=...",
         )
-    path = sqlite_path(uri)
+    path = get_sqlite_path(uri)
     return uri if path is None else f"sqlite:///{path}"
 
 
-def sqlite_path(uri: str) -> Path | None:
+def get_sqlite_path(uri: str) -> Path | None:
     """The absolute path of a SQLite database's file; None for other URIs."""
     return (
         Path(uri.removeprefix("sqlite:///")).absolute() if uri.startswith("sqlite:") else None
@@ -94,7 +94,7 @@ def is_server(uri: str) -> bool:
 
 def import_mlflow() -> None:
     """Imports MLflow, which takes a second or more, with its chatter turned down."""
-    for name, value in DEFAULTS.items():
+    for name, value in ENVIRONMENT_DEFAULTS.items():
         os.environ.setdefault(name, value)
     import mlflow  # noqa: F401
 
@@ -103,7 +103,7 @@ def import_mlflow() -> None:
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     logging.getLogger("mlflow.store.db").setLevel(logging.CRITICAL)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    # The courier says when a server is away, once; urllib3 would with every attempt.
+    # The sender says when a server is away, once; urllib3 would with every attempt.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 
@@ -117,12 +117,12 @@ def connect(uri: str, outputs: Path) -> "MlflowClient":
     import_mlflow()
     from mlflow.tracking import MlflowClient
 
-    path = sqlite_path(uri)
+    path = get_sqlite_path(uri)
     try:
         if path is not None:
-            _make_sqlite(path, outputs)
+            _create_sqlite_database(path, outputs)
         elif not is_server(uri):
-            _make_tables(uri, outputs)
+            _create_tables(uri, outputs)
         return MlflowClient(uri, uri)
     except ImportError as error:
         raise TrackingError(
@@ -141,7 +141,7 @@ def connect(uri: str, outputs: Path) -> "MlflowClient":
         ) from None
 
 
-def _make_sqlite(path: Path, outputs: Path) -> None:
+def _create_sqlite_database(path: Path, outputs: Path) -> None:
     """Makes the database beside its place and renames it, so that nobody meets half of it."""
     if path.exists():
         return
@@ -153,13 +153,13 @@ def _make_sqlite(path: Path, outputs: Path) -> None:
             return
         with atomic_file(path) as temporary:
             make: Any = SqlAlchemyStore
-            make(f"sqlite:///{temporary}", artifact_root(outputs)).engine.dispose()
+            make(f"sqlite:///{temporary}", get_artifact_root(outputs)).engine.dispose()
             with contextlib.closing(sqlite3.connect(temporary)) as connection:
                 # Readers then never wait for a writer, nor a writer for readers.
                 connection.execute("PRAGMA journal_mode=WAL")
 
 
-def _make_tables(uri: str, outputs: Path) -> None:
+def _create_tables(uri: str, outputs: Path) -> None:
     import sqlalchemy
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
@@ -175,17 +175,17 @@ def _make_tables(uri: str, outputs: Path) -> None:
             with FileLock(outputs / f".mlflow-{name}.lock"):
                 if not has_tables():
                     make: Any = SqlAlchemyStore
-                    make(uri, artifact_root(outputs))
+                    make(uri, get_artifact_root(outputs))
     finally:
         engine.dispose()
 
 
-def artifact_root(outputs: Path) -> str:
+def get_artifact_root(outputs: Path) -> str:
     """URI of the folder for artifacts of runs that are kept in a database."""
     return (outputs.absolute() / "artifacts").as_uri()
 
 
-def experiment_id(client: "MlflowClient", name: str, uri: str, outputs: Path) -> str:
+def get_or_create_experiment(client: "MlflowClient", name: str, uri: str, outputs: Path) -> str:
     """Id of the experiment, made where it is not there yet.
 
     Raises:
@@ -195,7 +195,7 @@ def experiment_id(client: "MlflowClient", name: str, uri: str, outputs: Path) ->
 
     experiment: Any = client.get_experiment_by_name(name)
     if experiment is None:
-        location = None if is_server(uri) else artifact_root(outputs)
+        location = None if is_server(uri) else get_artifact_root(outputs)
         try:
             return client.create_experiment(name, location, EXPERIMENT_TAGS)
         except MlflowException as error:
@@ -216,17 +216,17 @@ def experiment_id(client: "MlflowClient", name: str, uri: str, outputs: Path) ->
     return str(experiment.experiment_id)
 
 
-def is_passing(error: "MlflowException") -> bool:
+def is_temporary(error: "MlflowException") -> bool:
     """Whether the next attempt may go through."""
     from sqlalchemy.exc import InterfaceError, TimeoutError
 
     # MLflow calls a lost connection, and all connections in use, a bad request.
     busy = isinstance(error.__cause__, (InterfaceError, TimeoutError))
-    return busy or error.error_code in PASSING
+    return busy or error.error_code in TEMPORARY_ERROR_CODES
 
 
 @contextlib.contextmanager
-def translated() -> Iterator[None]:
+def translate_temporary_errors() -> Iterator[None]:
     """Lets ConnectionError out for whatever may be over at the next attempt."""
     import sqlalchemy.exc
     from mlflow.exceptions import MlflowException
@@ -234,7 +234,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        if is_passing(error):
+        if is_temporary(error):
             raise ConnectionError(str(error)) from error
         raise
     except sqlalchemy.exc.OperationalError as error:

@@ -15,16 +15,22 @@ from framesweep.credentials import scrub
 from framesweep.errors import Interrupted, TrackingError
 from framesweep.tracking import mlflow_store
 from framesweep.tracking.base import Status, Tracker
-from framesweep.tracking.mlflow_writer import Delivery
-from framesweep.tracking.outbox import FILE, Outbox
-from framesweep.tracking.provenance import config_hash, provenance
-from framesweep.tracking.sender import OPENING, REFUSED, Courier, LostRunError, one_line
+from framesweep.tracking.mlflow_writer import MlflowWriter
+from framesweep.tracking.outbox import OUTBOX_FILE, Outbox
+from framesweep.tracking.provenance import collect_provenance, hash_config
+from framesweep.tracking.sender import (
+    OPENING_KINDS,
+    REFUSED_FILE,
+    LostRunError,
+    Sender,
+    summarize_error,
+)
 
 log = logging.getLogger(__name__)
 
-FOLDER = "tracking"
+TRACKING_FOLDER = "tracking"
 """Folder in a run's directory where its id lies, and what has not arrived yet."""
-DIRECTORIES = ("runs/*/*", "sweeps/*", "sweeps/*/*")
+RUN_DIRECTORY_PATTERNS = ("runs/*/*", "sweeps/*", "sweeps/*/*")
 """Where in the outputs folder runs have their directories."""
 
 FIRST_SECONDS = 60.0
@@ -40,18 +46,18 @@ class MlflowTracker(Tracker):
     """Logs to MLflow from a thread, by way of an outbox on disk."""
 
     def __init__(self, config: TrackingConfig, outputs: Path, directory: Path) -> None:
-        self._uri = mlflow_store.tracking_uri(config.uri, outputs)
+        self._uri = mlflow_store.resolve_tracking_uri(config.uri, outputs)
         self._directory = directory
         mlflow_store.import_mlflow()
-        folder = directory / FOLDER
-        self._outbox = Outbox(folder / FILE)
+        folder = directory / TRACKING_FOLDER
+        self._outbox = Outbox(folder / OUTBOX_FILE)
         self._target = {
             "uri": scrub(self._uri),
             "experiment": config.experiment,
             "outputs": str(outputs.absolute()),
         }
-        self._delivery = Delivery(self._uri, config.experiment, outputs, folder)
-        self._courier = Courier(self._outbox, self._delivery)
+        self._writer = MlflowWriter(self._uri, config.experiment, outputs, folder)
+        self._sender = Sender(self._outbox, self._writer)
         self._key: str | None = None
         self._resumed: str | None = None
         self._finished = False
@@ -64,7 +70,7 @@ class MlflowTracker(Tracker):
         Where it shall go is kept with it: it may be sent when its config is no more at hand.
         """
         self._key = uuid.uuid4().hex
-        all_tags = {**provenance(self._directory), "framesweep.key": self._key}
+        all_tags = {**collect_provenance(self._directory), "framesweep.key": self._key}
         all_tags |= {tag: scrub(value) for tag, value in tags.items()}
         if parent_run_id is not None:
             all_tags["mlflow.parentRunId"] = parent_run_id
@@ -77,8 +83,8 @@ class MlflowTracker(Tracker):
         Gives False, and does nothing, where there is neither.
         """
         begun = self._outbox.last("start")
-        self._key = begun["key"] if begun is not None else self._delivery.key
-        self._resumed = run_id or self._delivery.run_id
+        self._key = begun["key"] if begun is not None else self._writer.key
+        self._resumed = run_id or self._writer.run_id
         if self._resumed is None and begun is None:
             return False
         self._append("resume", run_id=self._resumed)
@@ -86,8 +92,8 @@ class MlflowTracker(Tracker):
 
     @property
     def run_id(self) -> str | None:
-        if self._resumed or self._delivery.key == self._key:
-            return self._resumed or self._delivery.run_id
+        if self._resumed or self._writer.key == self._key:
+            return self._resumed or self._writer.run_id
         return None
 
     def wait_open(self) -> None:
@@ -97,27 +103,27 @@ class MlflowTracker(Tracker):
             LostRunError: the run that was begun is gone; the tracker is closed.
             TrackingError: the run cannot be opened, now or later; the tracker is closed.
         """
-        self._courier.attempted.wait(FIRST_SECONDS)
-        error = self._courier.run_error
+        self._sender.attempted.wait(FIRST_SECONDS)
+        error = self._sender.run_error
         if error is None:
-            self._courier.attempted.set()  # nobody waits any more
+            self._sender.attempted.set()  # nobody waits any more
             return
         self._finished = True
         first = self._outbox.first()
-        if first is not None and first["kind"] in OPENING:
+        if first is not None and first["kind"] in OPENING_KINDS:
             self._outbox.remove_first()  # of a run that does not go on nothing shall be sent
-        self._courier.close(0)
+        self._sender.close(0)
         if isinstance(error, LostRunError):
-            fix = f"To begin it anew, delete {self._directory / FOLDER}."
+            fix = f"To begin it anew, delete {self._directory / TRACKING_FOLDER}."
             raise LostRunError(error.where, error.rule, fix=fix)
         if isinstance(error, TrackingError):
             raise error
-        raise TrackingError(scrub(self._uri), f"must take the run ({one_line(error)})")
+        raise TrackingError(scrub(self._uri), f"must take the run ({summarize_error(error)})")
 
     def log_params(self, params: Mapping[str, object]) -> None:
         named = {NOT_IN_NAMES.sub("_", key): _text(value) for key, value in params.items()}
         self._append("params", params=named)
-        self.log_tags({"framesweep.config_hash": config_hash(params)})
+        self.log_tags({"framesweep.config_hash": hash_config(params)})
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
         self._append("tags", tags={key: scrub(value) for key, value in tags.items()})
@@ -160,7 +166,7 @@ class MlflowTracker(Tracker):
         self._finished = True
         self._append("status", status=status, time=_now())
         server = mlflow_store.is_server(self._uri)
-        left = self._courier.close(SERVER_SECONDS if server else DATABASE_SECONDS)
+        left = self._sender.close(SERVER_SECONDS if server else DATABASE_SECONDS)
         if left:
             log.warning(
                 "%d records could not be sent and wait in %s; `framesweep sync %s` sends them",
@@ -168,11 +174,11 @@ class MlflowTracker(Tracker):
                 self._outbox.path,
                 shlex.quote(str(self._directory)),
             )
-        if self._courier.num_refused:
+        if self._sender.num_refused:
             log.warning(
                 "%d records were refused and lie in %s",
-                self._courier.num_refused,
-                self._outbox.path.with_name(REFUSED),
+                self._sender.num_refused,
+                self._outbox.path.with_name(REFUSED_FILE),
             )
 
     def __exit__(

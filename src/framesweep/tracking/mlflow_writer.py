@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, TypeVar
 from framesweep.credentials import scrub
 from framesweep.system.atomic_files import write_text
 from framesweep.tracking import mlflow_store
-from framesweep.tracking.outbox import Record
+from framesweep.tracking.outbox import OutboxRecord
 from framesweep.tracking.sender import LostRunError
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 RUN_FILE = "run.json"
-PARAMS_A_BATCH, METRICS_A_BATCH = 100, 1000
+PARAMS_PER_CALL, METRICS_PER_CALL = 100, 1000
 PARAM_LENGTH, TAG_LENGTH = 6000, 8000
 """MLflow's limits: entities a call, characters a value."""
 
@@ -29,7 +29,7 @@ MAX_TEXT_BYTES = 10_000_000
 Item = TypeVar("Item")
 
 
-class Delivery:
+class MlflowWriter:
     """Brings records to the run whose tracking files lie in `directory`.
 
     `run.json` there says which run that is; it is written when MLflow has made the run.
@@ -45,7 +45,7 @@ class Delivery:
         self._metrics: set[tuple[str, int]] = set()
         self.run_id = self._known.get("run_id")
 
-    def __call__(self, record: Record) -> None:
+    def write(self, record: OutboxRecord) -> None:
         """Sends one record.
 
         Raises:
@@ -55,9 +55,9 @@ class Delivery:
         """
         from mlflow.exceptions import MlflowException
 
-        with mlflow_store.translated():
+        with mlflow_store.translate_temporary_errors():
             try:
-                getattr(self, f"_send_{record['kind']}")(record)
+                getattr(self, f"_write_{record['kind']}")(record)
             except MlflowException:
                 if self.run_id is not None:
                     self._check_run(self.run_id)
@@ -82,7 +82,7 @@ class Delivery:
 
     @cached_property
     def _experiment_id(self) -> str:
-        return mlflow_store.experiment_id(
+        return mlflow_store.get_or_create_experiment(
             self._client, self._experiment, self._uri, self._outputs
         )
 
@@ -97,7 +97,7 @@ class Delivery:
             raise LostRunError(self._file, "must name the run")
         return self.run_id
 
-    def _send_start(self, record: Record) -> None:
+    def _write_start(self, record: OutboxRecord) -> None:
         if self.key != record["key"]:
             self.run_id = self._find(record) if "again" in record else None
             if self.run_id is None:
@@ -108,14 +108,14 @@ class Delivery:
             self._remember(record["key"])
         self._params, self._metrics = set(), set()
 
-    def _find(self, record: Record) -> str | None:
+    def _find(self, record: OutboxRecord) -> str | None:
         """The run that a process made and did not live to remember."""
         found = self._client.search_runs(
             [self._experiment_id], f"tags.`framesweep.key` = '{record['key']}'", max_results=1
         )
         return str(found[0].info.run_id) if found else None
 
-    def _send_resume(self, record: Record) -> None:
+    def _write_resume(self, record: OutboxRecord) -> None:
         self.run_id = record["run_id"] or self._run
         self._client.update_run(self._run, "RUNNING")
         data = self._client.get_run(self._run).data
@@ -131,53 +131,53 @@ class Delivery:
         self._known = {"key": key, "run_id": self._run, "uri": scrub(self._uri)}
         write_text(self._file, json.dumps(self._known))
 
-    def _send_params(self, record: Record) -> None:
+    def _write_params(self, record: OutboxRecord) -> None:
         from mlflow.entities import Param
 
         new = {k: v for k, v in record["params"].items() if k not in self._params}
-        for part in _parts(new.items(), PARAMS_A_BATCH):
+        for part in _parts(new.items(), PARAMS_PER_CALL):
             self._client.log_batch(
                 self._run, params=[Param(k, _short(v, PARAM_LENGTH)) for k, v in part]
             )
         self._params |= set(new)
 
-    def _send_tags(self, record: Record) -> None:
+    def _write_tags(self, record: OutboxRecord) -> None:
         from mlflow.entities import RunTag
 
-        for part in _parts(record["tags"].items(), PARAMS_A_BATCH):
+        for part in _parts(record["tags"].items(), PARAMS_PER_CALL):
             self._client.log_batch(
                 self._run, tags=[RunTag(k, _short(v, TAG_LENGTH)) for k, v in part]
             )
 
-    def _send_metrics(self, record: Record) -> None:
+    def _write_metrics(self, record: OutboxRecord) -> None:
         from mlflow.entities import Metric
 
         step, time = record["step"], record["time"]
         new = [k for k in record["metrics"] if (k, step) not in self._metrics]
-        for part in _parts(new, METRICS_A_BATCH):
+        for part in _parts(new, METRICS_PER_CALL):
             self._client.log_batch(
                 self._run, [Metric(k, record["metrics"][k], time, step) for k in part]
             )
         self._metrics |= {(k, step) for k in new}
 
-    def _send_dataset(self, record: Record) -> None:
+    def _write_dataset(self, record: OutboxRecord) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         context = InputTag("mlflow.data.context", "training")
         dataset = Dataset(**record["dataset"])
         self._client.log_inputs(self._run, [DatasetInput(dataset, [context])])
 
-    def _send_artifact(self, record: Record) -> None:
+    def _write_artifact(self, record: OutboxRecord) -> None:
         with _scrubbed(Path(record["path"])) as path:
             self._client.log_artifact(self._run, str(path), record["folder"] or None)
 
-    def _send_model(self, record: Record) -> None:
+    def _write_model(self, record: OutboxRecord) -> None:
         from framesweep.tracking.mlflow_model import log_model
 
         with _scrubbed(Path(record["path"])) as path:
             log_model(self._client, self._run, path, record["feature_dim"])
 
-    def _send_status(self, record: Record) -> None:
+    def _write_status(self, record: OutboxRecord) -> None:
         self._client.set_terminated(self._run, record["status"], record["time"])
 
 

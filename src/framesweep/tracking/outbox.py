@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 log = logging.getLogger(__name__)
-Record = dict[str, Any]
+OutboxRecord = dict[str, Any]
 
-FILE = "outbox.jsonl"
+OUTBOX_FILE = "outbox.jsonl"
 """Of an outbox, in a run's tracking folder."""
 
 
@@ -39,12 +39,12 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._records)
 
-    def last(self, kind: str) -> Record | None:
+    def last(self, kind: str) -> OutboxRecord | None:
         """The last waiting record of this kind."""
         with self._changed:
             return next((r for r in reversed(self._records) if r["kind"] == kind), None)
 
-    def append(self, record: Record) -> None:
+    def append(self, record: OutboxRecord) -> None:
         """Puts `record` last; a disk that is full costs durability, never the caller."""
         line = json.dumps(record).encode() + b"\n"
         with self._changed:
@@ -52,7 +52,7 @@ class Outbox:
             self._records.append(record)
             self._changed.notify_all()
 
-    def first(self) -> Record | None:
+    def first(self) -> OutboxRecord | None:
         """The first record, waited for; None once the box is closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._records or self._closed)
@@ -93,9 +93,9 @@ class Outbox:
             log.warning("%s: cannot be written, kept in memory (%s)", self.path, error)
 
 
-def _read(path: Path) -> tuple[list[Record], int]:
+def _read(path: Path) -> tuple[list[OutboxRecord], int]:
     """The whole records of a file and the bytes they take."""
-    records: list[Record] = []
+    records: list[OutboxRecord] = []
     size = 0
     for line in path.read_bytes().splitlines(keepends=True):
         try:

@@ -19,7 +19,7 @@ NEUTRAL = ("tracking.", "sweep.", "outputs", "resume", "data.root", "data.cache"
 """Beginnings of the config keys that leave a run's result as it is."""
 
 
-def provenance(directory: Path) -> dict[str, str]:
+def collect_provenance(directory: Path) -> dict[str, str]:
     """Tags that tell how the run in `directory` was started, credentials taken out."""
     return {
         "mlflow.source.name": scrub(sys.argv[0]),
@@ -33,7 +33,7 @@ def provenance(directory: Path) -> dict[str, str]:
     }
 
 
-def config_hash(params: Mapping[str, object]) -> str:
+def hash_config(params: Mapping[str, object]) -> str:
     """16 hex digits over the config keys that can change a run's result.
 
     Where data lies, what is tracked and where results go are left out.

@@ -4,21 +4,21 @@ import contextlib
 import json
 import logging
 import threading
-from collections.abc import Callable
+from typing import Protocol
 
 from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
-from framesweep.tracking.outbox import Outbox, Record
+from framesweep.tracking.outbox import Outbox, OutboxRecord
 
 log = logging.getLogger(__name__)
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds between two attempts: the first pause, doubled each time up to the longest."""
 
-REFUSED = "refused.jsonl"
+REFUSED_FILE = "refused.jsonl"
 """Where refused records lie, beside the outbox."""
 
-OPENING = ("start", "resume")
+OPENING_KINDS = ("start", "resume")
 """Kinds of the records that say which run the following ones are of."""
 
 
@@ -26,7 +26,13 @@ class LostRunError(TrackingError):
     """Tracking does not have the run, or no more."""
 
 
-class Courier:
+class RecordWriter(Protocol):
+    """Sends one record to the tracking server."""
+
+    def write(self, record: OutboxRecord) -> None: ...
+
+
+class Sender:
     """Delivers an outbox from a thread of its own; no error of it ever reaches training.
 
     `attempted` is set when a run has been opened, or could not be; `run_error` is what was said
@@ -34,14 +40,14 @@ class Courier:
     `num_refused` records were put aside in `refused.jsonl`, each with its reason.
 
     Args:
-        deliver: sends one record. An OSError other than a missing file means that it should
+        writer: sends one record. An OSError other than a missing file means that it should
             be tried again; LostRunError, or any other error of an opening record, that the run
             cannot be had; any other error that the record is refused.
     """
 
-    def __init__(self, outbox: Outbox, deliver: Callable[[Record], None]) -> None:
+    def __init__(self, outbox: Outbox, writer: RecordWriter) -> None:
         self._outbox = outbox
-        self._deliver = deliver
+        self._writer = writer
         self._stop = threading.Event()
         self._away = False
         self.num_refused = 0
@@ -63,7 +69,7 @@ class Courier:
         wait = FIRST_WAIT
         while (record := self._outbox.first()) is not None and not self._stop.is_set():
             try:
-                self._deliver(record)
+                self._writer.write(record)
             except Exception as error:
                 if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
                     self._complain(error)
@@ -71,7 +77,7 @@ class Courier:
                     self._stop.wait(wait)
                     wait = min(2 * wait, LONGEST_WAIT)
                     continue
-                if record["kind"] in OPENING or isinstance(error, LostRunError):
+                if record["kind"] in OPENING_KINDS or isinstance(error, LostRunError):
                     self._give_up(error)
                     break
                 self._refuse(record, error)
@@ -79,7 +85,7 @@ class Courier:
                 self._recover()
             wait = FIRST_WAIT
             self._outbox.remove_first()
-            if record["kind"] in OPENING:
+            if record["kind"] in OPENING_KINDS:
                 self.attempted.set()
         self._outbox.release()
 
@@ -88,7 +94,7 @@ class Courier:
             log.warning(
                 "Tracking cannot be reached; what is logged waits in %s (%s)",
                 self._outbox.path,
-                one_line(error),
+                summarize_error(error),
             )
         self._away = True
         self.attempted.set()
@@ -105,20 +111,22 @@ class Courier:
             log.warning(
                 "Tracking does not take the run; what is logged waits in %s (%s)",
                 self._outbox.path,
-                one_line(error),
+                summarize_error(error),
             )
         self.attempted.set()
         self._outbox.wait_closed()
 
-    def _refuse(self, record: Record, error: Exception) -> None:
-        refused = self._outbox.path.with_name(REFUSED)
+    def _refuse(self, record: OutboxRecord, error: Exception) -> None:
+        refused = self._outbox.path.with_name(REFUSED_FILE)
         if self.num_refused == 0:
-            log.warning("Tracking refused a record, put in %s (%s)", refused, one_line(error))
+            log.warning(
+                "Tracking refused a record, put in %s (%s)", refused, summarize_error(error)
+            )
         self.num_refused += 1
         with contextlib.suppress(OSError), refused.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"reason": one_line(error), **record}) + "\n")
+            file.write(json.dumps({"reason": summarize_error(error), **record}) + "\n")
 
 
-def one_line(error: Exception) -> str:
+def summarize_error(error: Exception) -> str:
     """The first line of an error's text, credentials taken out."""
     return scrub(str(error).strip().split("\n", maxsplit=1)[0])[:300]

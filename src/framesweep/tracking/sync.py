@@ -8,11 +8,11 @@ from framesweep.config.composition import CONFIG, load
 from framesweep.credentials import HIDDEN, scrub
 from framesweep.errors import TrackingError
 from framesweep.tracking import mlflow_store
-from framesweep.tracking.mlflow_tracker import DIRECTORIES, FOLDER
-from framesweep.tracking.mlflow_writer import RUN_FILE, Delivery, read_run_file
-from framesweep.tracking.outbox import FILE, Outbox
-from framesweep.tracking.sender import REFUSED, Courier, one_line
-from framesweep.tracking.tracked_runs import AwayError
+from framesweep.tracking.mlflow_tracker import RUN_DIRECTORY_PATTERNS, TRACKING_FOLDER
+from framesweep.tracking.mlflow_writer import RUN_FILE, MlflowWriter, read_run_file
+from framesweep.tracking.outbox import OUTBOX_FILE, Outbox
+from framesweep.tracking.sender import REFUSED_FILE, Sender, summarize_error
+from framesweep.tracking.tracked_runs import UnreachableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,13 @@ class _Target:
     experiment: str = TrackingConfig().experiment
 
 
-def waiting(outputs: Path) -> list[Path]:
+def find_unsent_runs(outputs: Path) -> list[Path]:
     """Directories of the runs in `outputs` with records that have not arrived."""
-    boxes = [box for d in DIRECTORIES for box in outputs.glob(f"{d}/{FOLDER}/{FILE}")]
+    boxes = [
+        box
+        for d in RUN_DIRECTORY_PATTERNS
+        for box in outputs.glob(f"{d}/{TRACKING_FOLDER}/{OUTBOX_FILE}")
+    ]
     return sorted(box.parents[1] for box in boxes if box.stat().st_size > 0)
 
 
@@ -48,11 +52,11 @@ def sync(
 
     Raises:
         ConfigError: MLflow keeps no runs behind the URI, or it lacks its password.
-        AwayError: records still wait after `seconds`.
+        UnreachableError: records still wait after `seconds`.
         TrackingError: no run was tracked in `directory`, it is kept behind another URI, or
             tracking does not take it, whose records then still wait, or some of them.
     """
-    path = directory / FOLDER / FILE
+    path = directory / TRACKING_FOLDER / OUTBOX_FILE
     if not path.exists():
         raise TrackingError(path, "must exist", fix="Name the directory of a tracked run.")
     if path.stat().st_size == 0:
@@ -62,14 +66,15 @@ def sync(
     full = _choose_uri(uri, target, directory)
     mlflow_store.import_mlflow()
     name = experiment or target.experiment
-    courier = Courier(outbox, Delivery(full, name, target.outputs, path.parent))
-    left = courier.close(seconds)
-    _check_sent(courier, left, directory)
+    writer = MlflowWriter(full, name, target.outputs, path.parent)
+    sender = Sender(outbox, writer)
+    left = sender.close(seconds)
+    _check_sent(sender, left, directory)
 
 
 def _target(directory: Path, outputs: Path, outbox: Outbox) -> _Target:
     """What `run.json` says, or else the run's start, or else its config."""
-    if known := read_run_file(directory / FOLDER).get("uri"):
+    if known := read_run_file(directory / TRACKING_FOLDER).get("uri"):
         return _Target(known, outputs)
     start = outbox.last("start")
     if start is not None and "uri" in start:
@@ -78,7 +83,7 @@ def _target(directory: Path, outputs: Path, outbox: Outbox) -> _Target:
     if path.exists():
         config = load(path.read_text(encoding="utf-8"), [], path)
         own = Path(config.outputs)
-        uri = config.tracking.uri or mlflow_store.tracking_uri(None, own)
+        uri = config.tracking.uri or mlflow_store.resolve_tracking_uri(None, own)
         return _Target(uri, own, config.tracking.experiment)
     return _Target(None, outputs)
 
@@ -88,9 +93,11 @@ def _choose_uri(given: str | None, target: _Target, directory: Path) -> str:
     told = given or target.uri
     if told is None:
         rule = "must say where its run is tracked"
-        raise TrackingError(directory / FOLDER, rule, fix="Give --uri and --experiment.")
-    uri = mlflow_store.tracking_uri(told, target.outputs)
-    run_file = directory / FOLDER / RUN_FILE
+        raise TrackingError(
+            directory / TRACKING_FOLDER, rule, fix="Give --uri and --experiment."
+        )
+    uri = mlflow_store.resolve_tracking_uri(told, target.outputs)
+    run_file = directory / TRACKING_FOLDER / RUN_FILE
     if scrub(uri) != target.uri and (HIDDEN in told or run_file.exists()):
         raise TrackingError(
             "--uri" if given else mlflow_store.URI_VARIABLE,
@@ -101,14 +108,14 @@ def _choose_uri(given: str | None, target: _Target, directory: Path) -> str:
     return uri
 
 
-def _check_sent(courier: Courier, left: int, directory: Path) -> None:
-    refused = directory / FOLDER / REFUSED
-    if courier.run_error is not None:
-        reason = one_line(courier.run_error)
+def _check_sent(sender: Sender, left: int, directory: Path) -> None:
+    refused = directory / TRACKING_FOLDER / REFUSED_FILE
+    if sender.run_error is not None:
+        reason = summarize_error(sender.run_error)
         raise TrackingError(directory, f"{left} records still wait ({reason})")
     if left:
-        raise AwayError(directory, f"{left} records still wait", fix="Try again later.")
-    if courier.num_refused:
+        raise UnreachableError(directory, f"{left} records still wait", fix="Try again later.")
+    if sender.num_refused:
         raise TrackingError(
-            directory, f"{courier.num_refused} records were refused and lie in {refused}"
+            directory, f"{sender.num_refused} records were refused and lie in {refused}"
         )

@@ -10,7 +10,7 @@ from framesweep.config.composition import CONFIG
 from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
 from framesweep.tracking import mlflow_store
-from framesweep.tracking.mlflow_tracker import DIRECTORIES, FOLDER
+from framesweep.tracking.mlflow_tracker import RUN_DIRECTORY_PATTERNS, TRACKING_FOLDER
 from framesweep.tracking.mlflow_writer import read_run_file
 from framesweep.tracking.ui_view import VIEW_TAG
 
@@ -53,20 +53,20 @@ def load_run(run_id: str, uri: str | None, outputs: Path) -> RunInfo:
     """
     directory = _as_directory(run_id)
     if directory is not None:
-        run_id = read_run_file(directory / FOLDER).get("run_id", "")
+        run_id = read_run_file(directory / TRACKING_FOLDER).get("run_id", "")
         if not run_id:
             return _unknown(run_id, directory)
     try:
         with _client(uri, outputs) as client:
             return _info(_get_run(client, run_id))
-    except AwayError:
+    except UnreachableError:
         directory = directory or _find_directory(run_id, outputs)
         if directory is None:
             raise
         return _unknown(run_id, directory)
 
 
-def run_directory(run_id: str, uri: str | None, outputs: Path) -> Path:
+def find_run_directory(run_id: str, uri: str | None, outputs: Path) -> Path:
     """Where the run lies; of one given by its directory tracking is not asked.
 
     Raises:
@@ -78,7 +78,7 @@ def run_directory(run_id: str, uri: str | None, outputs: Path) -> Path:
     return load_run(run_id, uri, outputs).directory
 
 
-def children(run_id: str, uri: str | None, outputs: Path) -> list[RunInfo]:
+def list_child_runs(run_id: str, uri: str | None, outputs: Path) -> list[RunInfo]:
     """The runs nested under a run, first started first; raises TrackingError as `load_run`."""
     with _client(uri, outputs) as client:
         parent = _get_run(client, run_id)
@@ -98,7 +98,7 @@ def children(run_id: str, uri: str | None, outputs: Path) -> list[RunInfo]:
                 return [_info(run) for run in found]
 
 
-def latest_experiment(uri: str | None, outputs: Path) -> str | None:
+def find_latest_experiment(uri: str | None, outputs: Path) -> str | None:
     """Id of the experiment of ours whose run began last; None where no run has begun.
 
     Raises:
@@ -113,7 +113,7 @@ def latest_experiment(uri: str | None, outputs: Path) -> str | None:
         return str(runs[0].info.experiment_id) if runs else None
 
 
-def metric_history(
+def load_metric_history(
     run_id: str, metric: str, uri: str | None, outputs: Path
 ) -> dict[int, float]:
     """A metric's value at each epoch; empty where it was never logged.
@@ -127,23 +127,23 @@ def metric_history(
     return {one.step: one.value for one in sorted(history, key=lambda m: m.step)}
 
 
-class AwayError(TrackingError):
+class UnreachableError(TrackingError):
     """Tracking cannot be reached right now."""
 
 
 @contextmanager
 def _client(uri: str | None, outputs: Path) -> "Iterator[MlflowClient]":
-    full = mlflow_store.tracking_uri(uri, outputs)
-    path = mlflow_store.sqlite_path(full)
+    full = mlflow_store.resolve_tracking_uri(uri, outputs)
+    path = mlflow_store.get_sqlite_path(full)
     if path is not None and not path.exists():
         raise TrackingError(path, "must exist", fix="Has any run been tracked there yet?")
     mlflow_store.import_mlflow()
     try:
-        with mlflow_store.translated():
+        with mlflow_store.translate_temporary_errors():
             yield mlflow_store.connect(full, outputs)
     except OSError as error:
         reason = scrub(str(error).split("\n", maxsplit=1)[0])
-        raise AwayError(scrub(full), f"must be within reach ({reason})") from None
+        raise UnreachableError(scrub(full), f"must be within reach ({reason})") from None
 
 
 def _get_run(client: "MlflowClient", run_id: str) -> "Run":
@@ -152,7 +152,7 @@ def _get_run(client: "MlflowClient", run_id: str) -> "Run":
     try:
         return client.get_run(run_id)
     except MlflowException as error:
-        if mlflow_store.is_passing(error):
+        if mlflow_store.is_temporary(error):
             raise
         raise TrackingError(
             "run",
@@ -180,7 +180,7 @@ def _info(run: "Run") -> RunInfo:
 def _as_directory(text: str) -> Path | None:
     """The run's directory that `text` names; None where it names none."""
     try:
-        return Path(text) if text and (Path(text) / FOLDER).is_dir() else None
+        return Path(text) if text and (Path(text) / TRACKING_FOLDER).is_dir() else None
     except (OSError, ValueError):
         return None
 
@@ -190,8 +190,8 @@ def _unknown(run_id: str, directory: Path) -> RunInfo:
 
 
 def _find_directory(run_id: str, outputs: Path) -> Path | None:
-    for pattern in DIRECTORIES:
-        for folder in outputs.glob(f"{pattern}/{FOLDER}"):
+    for pattern in RUN_DIRECTORY_PATTERNS:
+        for folder in outputs.glob(f"{pattern}/{TRACKING_FOLDER}"):
             if read_run_file(folder).get("run_id") == run_id:
                 return folder.parent
     return None

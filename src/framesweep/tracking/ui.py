@@ -17,25 +17,25 @@ from typing import IO
 from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
 from framesweep.tracking import mlflow_store
-from framesweep.tracking.tracked_runs import latest_experiment
-from framesweep.tracking.ui_view import experiment_link
+from framesweep.tracking.tracked_runs import find_latest_experiment
+from framesweep.tracking.ui_view import build_experiment_link
 
 START_SECONDS, STOP_SECONDS = 120.0, 2.0
 
 
-def ui_command(host: str, port: int) -> list[str]:
+def build_ui_command(host: str, port: int) -> list[str]:
     """The command of the UI's server; where runs are kept comes by its environment."""
     options = ["--host", host, "--port", str(port), "--workers", "1"]
     return [sys.executable, "-m", "mlflow", "server", *options]
 
 
-def ui_environment(uri: str, outputs: Path) -> dict[str, str]:
+def build_ui_environment(uri: str, outputs: Path) -> dict[str, str]:
     """Variables for the UI's server: a URI's password is not for the list of processes."""
     return {
         **os.environ,
-        **mlflow_store.DEFAULTS,
+        **mlflow_store.ENVIRONMENT_DEFAULTS,
         "MLFLOW_BACKEND_STORE_URI": uri,
-        "MLFLOW_DEFAULT_ARTIFACT_ROOT": mlflow_store.artifact_root(outputs),
+        "MLFLOW_DEFAULT_ARTIFACT_ROOT": mlflow_store.get_artifact_root(outputs),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_LOGGING_LEVEL": "ERROR",
     }
@@ -54,19 +54,19 @@ def serve_ui(
     Raises:
         TrackingError: the port is taken, or the server does not come up.
     """
-    full = mlflow_store.tracking_uri(uri, outputs)
+    full = mlflow_store.resolve_tracking_uri(uri, outputs)
     if mlflow_store.is_server(full):
         on_ready(scrub(full))
         return
     _check_port(host, port)
-    path = mlflow_store.sqlite_path(full)
+    path = mlflow_store.get_sqlite_path(full)
     if path is not None and not path.exists():
         mlflow_store.connect(full, outputs)
-    experiment = latest_experiment(full, outputs)
+    experiment = find_latest_experiment(full, outputs)
     with tempfile.TemporaryFile("w+") as output, _stoppable():
         server = subprocess.Popen(
-            ui_command(host, port),
-            env=ui_environment(full, outputs),
+            build_ui_command(host, port),
+            env=build_ui_environment(full, outputs),
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -75,7 +75,7 @@ def serve_ui(
             url = f"http://{host}:{port}"
             if not _wait_until_up(server, url):
                 raise TrackingError("framesweep ui", f"must start ({_last_line(output)})")
-            on_ready(url + experiment_link(experiment))
+            on_ready(url + build_experiment_link(experiment))
             server.wait()
         except KeyboardInterrupt:
             pass

@@ -32,7 +32,7 @@ EXPERIMENT_TAGS = {
 """Tags of an experiment that MLflow's UI shows in its model-training view."""
 
 
-def experiment_link(experiment_id: str | None) -> str:
+def build_experiment_link(experiment_id: str | None) -> str:
     """The part of a URL that opens the experiment in this view; None for the list of all.
 
     Without it the UI shows a browser that is new to it the pages for language models.

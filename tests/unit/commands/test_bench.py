@@ -9,7 +9,7 @@ from framesweep.bench import report
 from framesweep.bench.accuracy import VARIANTS
 from framesweep.bench.corpus import write_corpus
 from framesweep.bench.first_layer import measure_first_layer
-from framesweep.bench.runs import measure_epoch_overhead
+from framesweep.bench.overhead import measure_epoch_overhead
 from framesweep.bench.throughput import Case, measure_evaluation, measure_training
 from framesweep.commands import bench
 from framesweep.config.composition import register

@@ -43,7 +43,7 @@ def test_one_that_is_refused_is_an_error_and_the_others_are_sent(run, tmp_path):
 
 
 def test_a_server_that_is_away_is_waited_for_once(run):
-    run.answers["a"] = tracking.AwayError("a", "3 records still wait")
+    run.answers["a"] = tracking.UnreachableError("a", "3 records still wait")
     result, calls = run("--uri", "http://h", "--experiment", "mine")
-    assert isinstance(result.exception, tracking.AwayError)
+    assert isinstance(result.exception, tracking.UnreachableError)
     assert calls == [("a", "http://h", "mine")]

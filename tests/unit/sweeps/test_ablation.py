@@ -4,7 +4,7 @@ import math
 import optuna
 import pytest
 
-from framesweep.sweeps.ablation import measure, write_ablation
+from framesweep.sweeps.ablation import measure_gains, write_ablation
 
 
 def make_study(**values):
@@ -28,7 +28,7 @@ def make_study(**values):
 
 
 def test_gains_over_the_baseline_with_their_errors():
-    gains = measure(make_study(none=[0.5, 0.6], worse=[0.4, 0.4], better=[0.7, 0.9]))
+    gains = measure_gains(make_study(none=[0.5, 0.6], worse=[0.4, 0.4], better=[0.7, 0.9]))
     assert [gain.lever for gain in gains] == ["better", "none", "worse"]
     assert [gain.gain for gain in gains] == pytest.approx([0.25, 0, -0.15])
     # Variances 0.02 and 0.005 over two seeds each.

@@ -12,7 +12,7 @@ from framesweep.errors import ConfigError
 from framesweep.sweeps.context import PARENT_ATTR
 from framesweep.sweeps.search_parent import SearchParent, claim_folder
 from framesweep.tracking import mlflow_store
-from framesweep.tracking.mlflow_writer import Delivery
+from framesweep.tracking.mlflow_writer import MlflowWriter
 
 
 def new_study(name="s", space=None, fixed=None):
@@ -31,7 +31,7 @@ def outputs(tracked_outputs):
 
 @pytest.fixture
 def client(outputs):
-    return mlflow_store.connect(mlflow_store.tracking_uri(None, outputs), outputs)
+    return mlflow_store.connect(mlflow_store.resolve_tracking_uri(None, outputs), outputs)
 
 
 @pytest.fixture
@@ -126,14 +126,14 @@ def test_a_parent_that_was_deleted_is_begun_anew(config, client, caplog):
 
 def test_trials_are_nested_as_soon_as_tracking_is_back(config, client, monkeypatch):
     back = []
-    send = Delivery.__call__
+    send = MlflowWriter.write
 
     def flaky(self, record):
         if not back:
             raise ConnectionError("away")
         send(self, record)
 
-    monkeypatch.setattr(Delivery, "__call__", flaky)
+    monkeypatch.setattr(MlflowWriter, "write", flaky)
     monkeypatch.setattr("framesweep.tracking.sender.FIRST_WAIT", 0.001)
     monkeypatch.setattr("framesweep.tracking.sender.LONGEST_WAIT", 0.005)
     study, listener = new_study(), SearchParent()

@@ -3,7 +3,7 @@ import math
 import pytest
 from scipy import stats
 
-from framesweep.sweeps.statistics import interval, paired_difference
+from framesweep.sweeps.statistics import estimate_mean, estimate_paired_difference
 
 
 def test_interval_agrees_with_scipy():
@@ -11,16 +11,18 @@ def test_interval_agrees_with_scipy():
     low, high = stats.t.interval(
         0.95, len(values) - 1, loc=sum(values) / 5, scale=stats.sem(values)
     )
-    found = interval(values)
-    assert (found.mean - found.half, found.mean + found.half) == pytest.approx((low, high))
+    found = estimate_mean(values)
+    assert (found.mean - found.half_width, found.mean + found.half_width) == pytest.approx(
+        (low, high)
+    )
 
 
 def test_one_value_tells_nothing():
-    assert interval([0.5]).half == math.inf
-    assert not interval([0.5]).excludes_zero
+    assert estimate_mean([0.5]).half_width == math.inf
+    assert not estimate_mean([0.5]).excludes_zero
 
 
 def test_pairs_are_compared_seed_by_seed():
     first, second = [0.60, 0.70, 0.80], [0.59, 0.69, 0.785]
-    assert paired_difference(first, second).excludes_zero
-    assert not paired_difference(first, list(reversed(second))).excludes_zero
+    assert estimate_paired_difference(first, second).excludes_zero
+    assert not estimate_paired_difference(first, list(reversed(second))).excludes_zero

@@ -8,12 +8,12 @@ from optuna.trial import TrialState, create_trial
 
 from framesweep.errors import TrackingError
 from framesweep.sweeps.plots import write_plots
-from framesweep.sweeps.studies import leaders, load_study, trial_directory
+from framesweep.sweeps.studies import get_trial_directory, load_study, select_best_trials
 from framesweep.sweeps.tables import (
-    best_so_far,
-    pareto_front,
-    ranked,
-    train_command,
+    build_train_command,
+    find_pareto_front,
+    rank_trials,
+    track_best_value,
     write_best,
     write_table,
 )
@@ -71,19 +71,19 @@ def test_table_has_a_line_a_trial(study, tmp_path):
 
 
 def test_ranking_leaves_repeated_points_out(study):
-    assert [t.number for t in ranked(study)] == [2, 5, 0]
-    assert [t.number for t in leaders(study, 2)] == [2, 5]
+    assert [t.number for t in rank_trials(study)] == [2, 5, 0]
+    assert [t.number for t in select_best_trials(study, 2)] == [2, 5]
 
 
 def test_front_leaves_repeated_points_out(front):
-    assert [t.number for t in pareto_front(front)] == [0, 1]
+    assert [t.number for t in find_pareto_front(front)] == [0, 1]
 
 
 def test_best_value_grows(study):
-    assert best_so_far(study) == [0.4, 0.9, 0.9, 0.9]
+    assert track_best_value(study) == [0.4, 0.9, 0.9, 0.9]
     losses = optuna.create_study(direction="minimize")
     losses.add_trials(TRIALS)
-    assert best_so_far(losses) == [0.4, 0.4, 0.4, 0.4]
+    assert track_best_value(losses) == [0.4, 0.4, 0.4, 0.4]
 
 
 def test_best_yaml_tells_how_to_train_it_again(study, front, tmp_path):
@@ -94,7 +94,7 @@ def test_best_yaml_tells_how_to_train_it_again(study, front, tmp_path):
     ]
     assert best[0]["command"] == "python train.py a.lr=0.6 'data.root=/with space'"
     assert best[0]["directory"] == str(tmp_path / "2")
-    assert train_command(study.trials[0]).startswith("python train.py a.lr=0.1")
+    assert build_train_command(study.trials[0]).startswith("python train.py a.lr=0.1")
     write_best(front, tmp_path, tmp_path / "front.yaml")
     entries = yaml.safe_load((tmp_path / "front.yaml").read_text())["best"]
     assert [(e["trial"], e["value"], e["value_2"]) for e in entries] == [
@@ -132,11 +132,13 @@ def test_plots_of_two_objectives_and_of_no_trial(front, tmp_path):
 def test_studies_are_found_by_name(study, tmp_path):
     found = load_study("s", None, tmp_path)
     assert len(found.trials) == len(TRIALS)
-    assert trial_directory(found, found.trials[2], tmp_path) == tmp_path / "sweeps" / "s" / "2"
+    assert (
+        get_trial_directory(found, found.trials[2], tmp_path) == tmp_path / "sweeps" / "s" / "2"
+    )
     with pytest.raises(TrackingError, match="There are: s"):
         load_study("t", None, tmp_path)
     with pytest.raises(TrackingError, match="must exist"):
         load_study("s", None, tmp_path / "elsewhere")
     assert not (tmp_path / "elsewhere").exists()
     with pytest.raises(TrackingError, match="completed"):
-        leaders(optuna.create_study(), 1)
+        select_best_trials(optuna.create_study(), 1)

@@ -14,8 +14,8 @@ from framesweep.tracking import mlflow_store
 def test_the_default_is_an_absolute_sqlite_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     expected = f"sqlite:///{tmp_path}/outputs/mlflow.db"
-    assert mlflow_store.tracking_uri(None, tmp_path / "outputs") == expected
-    assert mlflow_store.tracking_uri(
+    assert mlflow_store.resolve_tracking_uri(None, tmp_path / "outputs") == expected
+    assert mlflow_store.resolve_tracking_uri(
         None, tmp_path.joinpath().relative_to(tmp_path) / "outputs"
     ) == (expected)
 
@@ -23,16 +23,16 @@ def test_the_default_is_an_absolute_sqlite_file(tmp_path, monkeypatch):
 def test_a_relative_sqlite_file_is_made_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     expected = f"sqlite:///{tmp_path}/mine.db"
-    assert mlflow_store.tracking_uri("sqlite:///mine.db", tmp_path) == expected
-    assert mlflow_store.tracking_uri(expected, tmp_path) == expected
+    assert mlflow_store.resolve_tracking_uri("sqlite:///mine.db", tmp_path) == expected
+    assert mlflow_store.resolve_tracking_uri(expected, tmp_path) == expected
 
 
 @pytest.mark.parametrize(
     "uri", ["http://host:5000", "https://u:p@host", "postgresql+psycopg2://u:p@h/d"]
 )
 def test_servers_and_other_databases_stay_as_they_are(tmp_path, uri):
-    assert mlflow_store.tracking_uri(uri, tmp_path) == uri
-    assert mlflow_store.sqlite_path(uri) is None
+    assert mlflow_store.resolve_tracking_uri(uri, tmp_path) == uri
+    assert mlflow_store.get_sqlite_path(uri) is None
     assert mlflow_store.is_server(uri) == uri.startswith("http")
 
 
@@ -41,7 +41,7 @@ def test_servers_and_other_databases_stay_as_they_are(tmp_path, uri):
 )
 def test_other_uris_are_refused_without_showing_credentials(tmp_path, uri):
     with pytest.raises(ConfigError, match=r"tracking.uri: must begin with one of") as caught:
-        mlflow_store.tracking_uri(uri, tmp_path)
+        mlflow_store.resolve_tracking_uri(uri, tmp_path)
     assert "s3cret" not in str(caught.value)
 
 
@@ -58,7 +58,9 @@ def test_a_database_of_another_mlflow_is_refused_with_the_way_out(tracked_output
     with sqlite3.connect(tracked_outputs / "mlflow.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '0584bdc529eb'")
     with pytest.raises(TrackingError, match="mlflow db upgrade sqlite:///"):
-        mlflow_store.connect(mlflow_store.tracking_uri(None, tracked_outputs), tracked_outputs)
+        mlflow_store.connect(
+            mlflow_store.resolve_tracking_uri(None, tracked_outputs), tracked_outputs
+        )
 
 
 def test_a_missing_driver_is_named(tmp_path):
@@ -70,13 +72,13 @@ def test_a_missing_driver_is_named(tmp_path):
 @pytest.fixture
 def client(tracked_outputs):
     return mlflow_store.connect(
-        mlflow_store.tracking_uri(None, tracked_outputs), tracked_outputs
+        mlflow_store.resolve_tracking_uri(None, tracked_outputs), tracked_outputs
     )
 
 
 def _experiment_id(client, outputs, name="speech"):
-    return mlflow_store.experiment_id(
-        client, name, mlflow_store.tracking_uri(None, outputs), outputs
+    return mlflow_store.get_or_create_experiment(
+        client, name, mlflow_store.resolve_tracking_uri(None, outputs), outputs
     )
 
 
@@ -127,7 +129,7 @@ def test_tables_of_a_database_server_are_made_once(tmp_path):
     """By the way that PostgreSQL and MySQL take, here on SQLite."""
     uri = f"sqlite:///{tmp_path}/served.db"
     for _ in range(2):
-        mlflow_store._make_tables(uri, tmp_path)
+        mlflow_store._create_tables(uri, tmp_path)
     with sqlite3.connect(tmp_path / "served.db") as connection:
         assert connection.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
 
@@ -142,7 +144,7 @@ def test_a_database_whose_connections_are_all_in_use_is_asked_again():
     with (
         engine.connect(),
         pytest.raises(ConnectionError, match="QueuePool limit"),
-        mlflow_store.translated(),
+        mlflow_store.translate_temporary_errors(),
         make_session() as session,
     ):
         session.execute(sqlalchemy.text("select 1"))
@@ -156,5 +158,9 @@ def test_a_row_that_breaks_a_rule_is_not_sent_again():
     with engine.begin() as connection:
         connection.execute(sqlalchemy.text("create table one (a integer not null)"))
     make_session = _get_managed_session_maker(sessionmaker(engine), "postgresql")
-    with pytest.raises(MlflowException), mlflow_store.translated(), make_session() as session:
+    with (
+        pytest.raises(MlflowException),
+        mlflow_store.translate_temporary_errors(),
+        make_session() as session,
+    ):
         session.execute(sqlalchemy.text("insert into one values (null)"))

@@ -12,12 +12,12 @@ from framesweep.config import TrackingConfig
 from framesweep.errors import Interrupted, TrackingError
 from framesweep.tracking import (
     LostRunError,
+    load_metric_history,
     load_run,
-    metric_history,
     mlflow_store,
     open_tracker,
 )
-from framesweep.tracking.mlflow_writer import Delivery
+from framesweep.tracking.mlflow_writer import MlflowWriter
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def directory(outputs):
 
 @pytest.fixture
 def client(outputs):
-    return mlflow_store.connect(mlflow_store.tracking_uri(None, outputs), outputs)
+    return mlflow_store.connect(mlflow_store.resolve_tracking_uri(None, outputs), outputs)
 
 
 def _open(outputs, directory, **options):
@@ -58,7 +58,11 @@ def test_what_is_logged_arrives(outputs, directory, client):
     assert run.tags["note"] == "x"
     assert run.tags["study"] == "s"
     assert len(run.tags["framesweep.config_hash"]) == 16
-    assert metric_history(run.run_id, "dev/accuracy", None, outputs) == {1: 0.1, 2: 0.2, 3: 0.3}
+    assert load_metric_history(run.run_id, "dev/accuracy", None, outputs) == {
+        1: 0.1,
+        2: 0.2,
+        3: 0.3,
+    }
     assert (directory / "tracking" / "outbox.jsonl").read_bytes() == b""
 
 
@@ -109,7 +113,7 @@ def test_a_run_can_be_continued_from_another_directory(outputs, directory, tmp_p
         first.log_epoch(1, {"dev/loss": 1.0})
     with _open(outputs, tmp_path / "moved", run_id=first.run_id) as second:
         second.log_epoch(2, {"dev/loss": 0.5})
-    assert metric_history(first.run_id, "dev/loss", None, outputs) == {1: 1.0, 2: 0.5}
+    assert load_metric_history(first.run_id, "dev/loss", None, outputs) == {1: 1.0, 2: 0.5}
 
 
 def test_records_that_a_killed_process_left_are_sent_once_and_first(outputs, directory, client):
@@ -145,7 +149,7 @@ def test_a_run_that_was_made_but_not_remembered_is_found_again(outputs, director
 
 
 def test_children_are_nested_under_their_parent(outputs, tmp_path):
-    from framesweep.tracking import children
+    from framesweep.tracking import list_child_runs
 
     with _open(outputs, tmp_path / "parent") as parent:
         ids = []
@@ -153,7 +157,7 @@ def test_children_are_nested_under_their_parent(outputs, tmp_path):
             folder = tmp_path / str(number)
             with _open(outputs, folder, parent_run_id=parent.run_id) as child:
                 ids.append(child.run_id)
-    assert [run.run_id for run in children(parent.run_id, None, outputs)] == ids
+    assert [run.run_id for run in list_child_runs(parent.run_id, None, outputs)] == ids
 
 
 def test_long_values_and_many_params_are_taken(outputs, directory):
@@ -283,7 +287,7 @@ def test_a_lost_run_can_be_replaced(outputs, directory, client, caplog):
         new.log_epoch(1, {"dev/loss": 1.0})
     assert f"{old.run_id} undeleted; a new one takes its place" in caplog.text
     assert new.run_id != old.run_id
-    assert metric_history(new.run_id, "dev/loss", None, outputs) == {1: 1.0}
+    assert load_metric_history(new.run_id, "dev/loss", None, outputs) == {1: 1.0}
     assert client.get_run(old.run_id).info.lifecycle_stage == "deleted"
 
 
@@ -305,7 +309,7 @@ def test_an_experiment_that_is_gone_when_tracking_comes_back_costs_nothing(
 ):
     client.delete_experiment(client.create_experiment("framesweep"))
     away = threading.Event()
-    send = Delivery.__call__
+    send = MlflowWriter.write
 
     def flaky(self, record):
         if not away.is_set():
@@ -313,7 +317,7 @@ def test_an_experiment_that_is_gone_when_tracking_comes_back_costs_nothing(
             raise ConnectionError("away")
         send(self, record)
 
-    monkeypatch.setattr(Delivery, "__call__", flaky)
+    monkeypatch.setattr(MlflowWriter, "write", flaky)
     with _open(outputs, directory) as tracker:
         tracker.log_epoch(1, {"dev/loss": 1.0})
     assert "tracking.experiment: must not be deleted" in caplog.text
@@ -337,7 +341,7 @@ def test_training_goes_on_while_tracking_is_away_and_all_arrives_once(
 ):
     away = {"start": 2, "metrics": 3, "params": 1, "status": 2}
     seen = []
-    send = Delivery.__call__
+    send = MlflowWriter.write
 
     def flaky(self, record):
         kind = record["kind"]
@@ -349,7 +353,7 @@ def test_training_goes_on_while_tracking_is_away_and_all_arrives_once(
         send(self, record)
         seen.append(kind)
 
-    monkeypatch.setattr(Delivery, "__call__", flaky)
+    monkeypatch.setattr(MlflowWriter, "write", flaky)
     monkeypatch.setattr("framesweep.tracking.sender.FIRST_WAIT", 0.001)
     with _open(outputs, directory) as tracker:
         tracker.log_params({"a": 1})

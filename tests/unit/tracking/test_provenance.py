@@ -8,7 +8,7 @@ import pytest
 
 from framesweep import __version__
 from framesweep.tracking import provenance as module
-from framesweep.tracking.provenance import config_hash, provenance
+from framesweep.tracking.provenance import collect_provenance, hash_config
 
 
 @pytest.fixture(autouse=True)
@@ -21,7 +21,7 @@ def forget_git():
 def test_tags_tell_command_and_directory_without_credentials(monkeypatch, tmp_path):
     arguments = ["train.py", "tracking.uri=http://ann:s3cret@host", "note=two words"]
     monkeypatch.setattr(sys, "argv", arguments)
-    tags = provenance(tmp_path / "run")
+    tags = collect_provenance(tmp_path / "run")
     command = tags["framesweep.command_line"]
     assert command == "train.py tracking.uri=http://***@host 'note=two words'"
     assert tags["framesweep.run_dir"] == str(tmp_path / "run")
@@ -64,6 +64,6 @@ def test_outside_of_git_there_are_no_tags(monkeypatch, tmp_path):
 def test_config_hash_follows_what_changes_a_result():
     params = {"data.context": 5, "data.root": "/a", "tracking.uri": None, "optim.lr": 1e-3}
     same = {**params, "data.root": "/b", "tracking.uri": "http://host", "outputs": "/c"}
-    assert config_hash(params) == config_hash(dict(reversed(same.items())))
-    assert config_hash(params) != config_hash({**params, "data.context": 6})
-    assert len(config_hash(params)) == 16
+    assert hash_config(params) == hash_config(dict(reversed(same.items())))
+    assert hash_config(params) != hash_config({**params, "data.context": 6})
+    assert len(hash_config(params)) == 16

@@ -1,13 +1,14 @@
-"""The courier: everything arrives, in order, whatever happens on the way."""
+"""The sender: everything arrives, in order, whatever happens on the way."""
 
 import json
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 from framesweep.tracking import sender as module
 from framesweep.tracking.outbox import Outbox
-from framesweep.tracking.sender import Courier, LostRunError
+from framesweep.tracking.sender import LostRunError, Sender
 
 
 @pytest.fixture(autouse=True)
@@ -21,32 +22,36 @@ def box(tmp_path):
     return Outbox(tmp_path / "outbox.jsonl")
 
 
+def start_sender(outbox, write):
+    return Sender(outbox, SimpleNamespace(write=write))
+
+
 def _metrics(step):
     return {"kind": "metrics", "step": step}
 
 
 def test_records_arrive_in_order(box):
     arrived = []
-    courier = Courier(box, lambda record: arrived.append(record["step"]))
+    sender = start_sender(box, lambda record: arrived.append(record["step"]))
     for step in range(50):
         box.append(_metrics(step))
-    assert courier.close(10) == 0
+    assert sender.close(10) == 0
     assert arrived == list(range(50))
 
 
 def test_what_fails_for_now_is_sent_again_before_what_follows(box, caplog):
     arrived, attempts = [], []
 
-    def deliver(record):
+    def write(record):
         attempts.append(record["step"])
         if attempts.count(1) in (1, 2, 3) and record["step"] == 1:
             raise ConnectionError("no route to http://ann:s3cret@host")
         arrived.append((record["step"], record.get("again", False)))
 
-    courier = Courier(box, deliver)
+    sender = start_sender(box, write)
     for step in range(3):
         box.append(_metrics(step))
-    assert courier.close(10) == 0
+    assert sender.close(10) == 0
     assert arrived == [(0, False), (1, True), (2, False)]
     assert caplog.text.count("cannot be reached") == 1
     assert "s3cret" not in caplog.text
@@ -55,15 +60,15 @@ def test_what_fails_for_now_is_sent_again_before_what_follows(box, caplog):
 def test_what_is_refused_is_put_aside_and_the_rest_arrives(box):
     arrived = []
 
-    def deliver(record):
+    def write(record):
         if record["step"] == 1:
             raise ValueError("not this one, http://ann:s3cret@host\nsecond line")
         arrived.append(record["step"])
 
-    courier = Courier(box, deliver)
+    sender = start_sender(box, write)
     for step in range(3):
         box.append(_metrics(step))
-    assert courier.close(10) == 0
+    assert sender.close(10) == 0
     assert arrived == [0, 2]
     refused = box.path.with_name("refused.jsonl").read_text()
     assert json.loads(refused) == {
@@ -71,69 +76,69 @@ def test_what_is_refused_is_put_aside_and_the_rest_arrives(box):
         "kind": "metrics",
         "step": 1,
     }
-    assert (courier.num_refused, courier.run_error) == (1, None)
+    assert (sender.num_refused, sender.run_error) == (1, None)
 
 
 def test_a_missing_file_does_not_hold_up_the_rest(box):
     arrived = []
 
-    def deliver(record):
+    def write(record):
         if record["step"] == 0:
             raise FileNotFoundError("gone")
         arrived.append(record["step"])
 
-    courier = Courier(box, deliver)
+    sender = start_sender(box, write)
     box.append(_metrics(0))
     box.append(_metrics(1))
-    assert courier.close(10) == 0
+    assert sender.close(10) == 0
     assert arrived == [1]
 
 
 def test_close_gives_up_in_time_and_leaves_all_on_disk(box):
-    def deliver(record):
+    def write(record):
         raise TimeoutError
 
-    courier = Courier(box, deliver)
+    sender = start_sender(box, write)
     box.append(_metrics(0))
     box.append(_metrics(1))
-    assert courier.close(0.05) == 2
+    assert sender.close(0.05) == 2
     assert len(box.path.read_text().splitlines()) == 2
 
 
 def test_attempted_tells_when_a_run_is_open_or_cannot_be(box):
     gate = threading.Event()
-    courier = Courier(box, lambda record: gate.wait(10))
+    sender = start_sender(box, lambda record: gate.wait(10))
     box.append({"kind": "start"})
-    assert not courier.attempted.is_set()
+    assert not sender.attempted.is_set()
     gate.set()
-    assert courier.attempted.wait(10)
-    courier.close(10)
+    assert sender.attempted.wait(10)
+    sender.close(10)
 
 
 def test_a_run_that_is_refused_is_told_as_such(box, caplog):
-    def deliver(record):
+    def write(record):
         raise ValueError("no such experiment")
 
-    courier = Courier(box, deliver)
+    sender = start_sender(box, write)
     box.append({"kind": "start"})
-    assert courier.attempted.wait(10)
-    assert str(courier.run_error) == "no such experiment"
+    assert sender.attempted.wait(10)
+    assert str(sender.run_error) == "no such experiment"
     assert caplog.text == ""
-    courier.close(10)
+    sender.close(10)
 
 
 def test_a_run_that_is_refused_once_it_goes_on_is_warned_of_and_kept(box, caplog):
     """Tracking was away at the start; when it is back, it will not have the run."""
     errors = [ConnectionError("away"), ValueError("no such experiment")]
 
-    def deliver(record):
+    def write(record):
         raise errors.pop(0)
 
-    courier = Courier(box, deliver)
+    sender = start_sender(box, write)
     box.append({"kind": "start"})
-    assert courier.attempted.wait(10)
+    assert sender.attempted.wait(10)
     box.append(_metrics(1))
-    assert courier.close(10) == 2
+    assert sender.close(10) == 2
     assert caplog.text.count("does not take the run") == 1
     assert "no such experiment" in caplog.text
     kinds = [json.loads(line)["kind"] for line in box.path.read_text().splitlines()]
@@ -142,38 +147,38 @@ def test_a_run_that_is_refused_once_it_goes_on_is_warned_of_and_kept(box, caplog
 
 
 def test_what_is_logged_to_a_lost_run_is_kept(box, caplog):
-    def deliver(record):
+    def write(record):
         if record["step"] == 1:
             raise LostRunError("http://host", "must have the run abc")
 
-    courier = Courier(box, deliver)
-    courier.attempted.set()
+    sender = start_sender(box, write)
+    sender.attempted.set()
     for step in range(4):
         box.append(_metrics(step))
-    assert courier.close(10) == 3
+    assert sender.close(10) == 3
     assert "must have the run abc" in caplog.text
-    assert courier.num_refused == 0
+    assert sender.num_refused == 0
 
 
 def test_records_are_taken_on_after_the_run_was_lost(box):
     lost = threading.Event()
 
-    def deliver(record):
+    def write(record):
         lost.set()
         raise LostRunError("http://host", "must have the run abc")
 
-    courier = Courier(box, deliver)
+    sender = start_sender(box, write)
     box.append(_metrics(0))
     assert lost.wait(10)
     box.append(_metrics(1))
-    assert courier.close(10) == 2
+    assert sender.close(10) == 2
     assert len(box.path.read_text().splitlines()) == 2
 
 
 def test_the_file_is_let_go_of_at_the_end(tmp_path):
     outbox = Outbox(tmp_path / "outbox.jsonl")
-    courier = Courier(outbox, lambda record: None)
+    sender = start_sender(outbox, lambda record: None)
     outbox.append({"kind": "start"})
-    assert courier.close(10) == 0
+    assert sender.close(10) == 0
     with pytest.raises(ValueError, match="closed file"):
         outbox.append({"kind": "metrics"})

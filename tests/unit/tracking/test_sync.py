@@ -10,14 +10,14 @@ from framesweep.config import TrackingConfig
 from framesweep.config.composition import compose, dump, register
 from framesweep.errors import ConfigError, TrackingError
 from framesweep.tracking import (
-    AwayError,
-    metric_history,
+    UnreachableError,
+    find_unsent_runs,
+    load_metric_history,
     mlflow_store,
     open_tracker,
     sync,
-    waiting,
 )
-from framesweep.tracking.mlflow_writer import Delivery
+from framesweep.tracking.mlflow_writer import MlflowWriter
 
 
 @pytest.fixture(autouse=True)
@@ -56,7 +56,7 @@ def away():
         raise ConnectionError("no route")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Delivery, "__call__", refuse)
+        patch.setattr(MlflowWriter, "write", refuse)
         yield
 
 
@@ -86,7 +86,8 @@ def runs_of(client, experiment):
 
 def local_runs(outputs):
     return runs_of(
-        mlflow_store.connect(mlflow_store.tracking_uri(None, outputs), outputs), "framesweep"
+        mlflow_store.connect(mlflow_store.resolve_tracking_uri(None, outputs), outputs),
+        "framesweep",
     )
 
 
@@ -95,7 +96,7 @@ def test_a_run_goes_where_it_was_to_go(outputs, directory, never_begun, client):
     (run,) = runs_of(client, "mine")
     assert (run.info.status, run.data.metrics) == ("FINISHED", {"dev/loss": 1.0})
     assert local_runs(outputs) == []
-    assert waiting(outputs) == []
+    assert find_unsent_runs(outputs) == []
     sync(directory, outputs, 60)
     assert len(runs_of(client, "mine")) == 1
 
@@ -119,19 +120,19 @@ def test_the_config_says_where_a_run_goes_whose_start_does_not(
 
 
 def test_a_run_that_is_nowhere_yet_can_be_sent_elsewhere(outputs, directory, never_begun):
-    uri = mlflow_store.tracking_uri(None, outputs)
+    uri = mlflow_store.resolve_tracking_uri(None, outputs)
     sync(directory, outputs, 60, uri=uri, experiment="framesweep")
     assert len(local_runs(outputs)) == 1
 
 
 def test_a_run_that_is_somewhere_is_sent_nowhere_else(outputs, directory, begun, served):
-    uri = mlflow_store.tracking_uri(None, outputs)
+    uri = mlflow_store.resolve_tracking_uri(None, outputs)
     with pytest.raises(TrackingError, match=f"^--uri: must be {served}, where the run of"):
         sync(directory, outputs, 60, uri=uri)
-    assert waiting(outputs) == [directory]
+    assert find_unsent_runs(outputs) == [directory]
     sync(directory, outputs, 60)
-    assert metric_history(begun, "dev/loss", served, outputs) == {1: 1.0}
-    assert waiting(outputs) == []
+    assert load_metric_history(begun, "dev/loss", served, outputs) == {1: 1.0}
+    assert find_unsent_runs(outputs) == []
 
 
 @pytest.mark.parametrize("other", ["http://ann:s3cret@elsewhere", None])
@@ -147,28 +148,28 @@ def test_a_password_is_to_be_given_again_for_the_same_server(
         sync(directory, outputs, 60)
     assert "http://***@host" in str(caught.value)
     assert "s3cret" not in str(caught.value)
-    assert waiting(outputs) == [directory]
+    assert find_unsent_runs(outputs) == [directory]
 
 
 def test_a_run_that_is_gone_keeps_its_records(outputs, directory, begun, client, served):
     client.delete_run(begun)
     with pytest.raises(TrackingError, match=f"2 records still wait .*{begun} undeleted"):
         sync(directory, outputs, 60)
-    assert waiting(outputs) == [directory]
+    assert find_unsent_runs(outputs) == [directory]
     client.restore_run(begun)
     sync(directory, outputs, 60)
-    assert metric_history(begun, "dev/loss", served, outputs) == {1: 1.0}
+    assert load_metric_history(begun, "dev/loss", served, outputs) == {1: 1.0}
 
 
 def test_a_run_that_its_server_never_had_keeps_its_records(outputs, directory, begun):
     run_file = directory / "tracking" / "run.json"
-    uri = mlflow_store.tracking_uri(None, outputs)
+    uri = mlflow_store.resolve_tracking_uri(None, outputs)
     run_file.write_text(json.dumps({**json.loads(run_file.read_text()), "uri": uri}))
     with pytest.raises(
         TrackingError, match=f"2 records still wait .*must have the run {begun}"
     ):
         sync(directory, outputs, 60)
-    assert waiting(outputs) == [directory]
+    assert find_unsent_runs(outputs) == [directory]
     assert not (directory / "tracking" / "refused.jsonl").exists()
 
 
@@ -193,13 +194,16 @@ def test_refused_records_are_told(outputs, directory, begun, served):
     ):
         sync(directory, outputs, 60)
     assert "a+b" in (directory / "tracking" / "refused.jsonl").read_text()
-    assert metric_history(begun, "dev/loss", served, outputs) == {1: 1.0}
+    assert load_metric_history(begun, "dev/loss", served, outputs) == {1: 1.0}
 
 
 def test_a_server_that_is_still_away_is_told(outputs, directory, never_begun):
-    with away(), pytest.raises(AwayError, match=r"3 records still wait. Try again later"):
+    with (
+        away(),
+        pytest.raises(UnreachableError, match=r"3 records still wait. Try again later"),
+    ):
         sync(directory, outputs, 0.1)
-    assert waiting(outputs) == [directory]
+    assert find_unsent_runs(outputs) == [directory]
 
 
 def test_what_is_no_run_is_left_as_it_is(outputs, tmp_path):

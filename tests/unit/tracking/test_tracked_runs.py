@@ -4,8 +4,8 @@ import pytest
 
 from framesweep.config import TrackingConfig
 from framesweep.errors import TrackingError
-from framesweep.tracking import load_run, metric_history, mlflow_store, open_tracker
-from framesweep.tracking.tracked_runs import latest_experiment
+from framesweep.tracking import load_metric_history, load_run, mlflow_store, open_tracker
+from framesweep.tracking.tracked_runs import find_latest_experiment
 
 
 def test_an_unknown_id_is_one_clear_line(tracked_outputs):
@@ -29,7 +29,7 @@ def test_looking_does_not_make_a_database(tmp_path):
 
 def test_a_run_that_framesweep_did_not_make_is_refused(tracked_outputs):
     client = mlflow_store.connect(
-        mlflow_store.tracking_uri(None, tracked_outputs), tracked_outputs
+        mlflow_store.resolve_tracking_uri(None, tracked_outputs), tracked_outputs
     )
     run_id = client.create_run("0").info.run_id
     with pytest.raises(TrackingError, match="must have been made by framesweep"):
@@ -58,21 +58,21 @@ def test_a_run_is_found_in_outputs_while_its_server_is_away(tracked_outputs):
 def test_a_metric_that_was_never_logged_has_no_history(tracked_outputs):
     with open_tracker(TrackingConfig(), tracked_outputs, tracked_outputs / "run") as tracker:
         pass
-    assert metric_history(tracker.run_id, "dev/loss", None, tracked_outputs) == {}
+    assert load_metric_history(tracker.run_id, "dev/loss", None, tracked_outputs) == {}
 
 
 def test_the_latest_experiment_is_ours_whose_run_began_last(tracked_outputs):
     client = mlflow_store.connect(
-        mlflow_store.tracking_uri(None, tracked_outputs), tracked_outputs
+        mlflow_store.resolve_tracking_uri(None, tracked_outputs), tracked_outputs
     )
-    assert latest_experiment(None, tracked_outputs) is None
+    assert find_latest_experiment(None, tracked_outputs) is None
     for name in ("first", "second"):
         config = TrackingConfig(experiment=name)
         open_tracker(config, tracked_outputs, tracked_outputs / name).finish()
     client.create_run(client.create_experiment("of another program"))
     second = client.get_experiment_by_name("second").experiment_id
-    assert latest_experiment(None, tracked_outputs) == second
+    assert find_latest_experiment(None, tracked_outputs) == second
     again = tracked_outputs / "again"
     open_tracker(TrackingConfig(experiment="first"), tracked_outputs, again).finish()
     first = client.get_experiment_by_name("first").experiment_id
-    assert latest_experiment(None, tracked_outputs) == first
+    assert find_latest_experiment(None, tracked_outputs) == first
