@@ -18,7 +18,7 @@ from framesweep.cli import COMMANDS, _framesweep
 from framesweep.config import SCHEMAS
 from framesweep.config.composition import compose, find_conf, flatten, register
 from framesweep.data.store import frame_store, prepared
-from framesweep.evaluation.evaluate import METRICS
+from framesweep.evaluation.metrics import METRICS
 from framesweep.tracking.mlflow_store import URI_VARIABLE
 from framesweep.training import checkpoints
 

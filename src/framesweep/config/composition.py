@@ -1,5 +1,6 @@
 """Between Hydra's or YAML's untyped configs and the typed RunConfig."""
 
+import pkgutil
 import secrets
 from pathlib import Path
 from typing import Any, cast
@@ -41,13 +42,16 @@ def register() -> None:
 
 
 def directions(objective: str, further: ListConfig) -> list[str]:
-    """Whether a search shall minimize or maximize each objective."""
-    return ["minimize" if is_minimized(name) else "maximize" for name in (objective, *further)]
+    """Return "minimize" or "maximize" for each objective of a search.
 
-
-def is_minimized(metric: str) -> bool:
-    """Whether less of a metric is better."""
-    return metric.endswith(("loss", "model/params"))
+    An unknown metric is maximized here; the validation of the complete config rejects it.
+    """
+    # Resolved by name when a search starts: the registry imports torch, --help must not.
+    metrics = pkgutil.resolve_name("framesweep.evaluation.metrics:METRICS")
+    return [
+        "maximize" if name not in metrics or metrics[name].maximize else "minimize"
+        for name in (objective, *further)
+    ]
 
 
 def find_conf() -> Path:

@@ -1,70 +1,21 @@
 """Evaluation of a network over one split, exact over its frames."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from framesweep.data.phones import FOLDINGS, PhoneSet, foldings
+from framesweep.data.phones import PhoneSet
 from framesweep.data.windows import Windows
 from framesweep.distributed.collectives import ALONE, ProcessGroup
-from framesweep.evaluation import metrics
+from framesweep.evaluation.metrics import Evaluation, confusion_update
 from framesweep.models.mlp import MLP
 from framesweep.models.tdnn import Tdnn
 from framesweep.system.hardware import Hardware
 
 BATCH_FRAMES = 4096
-
-METRICS = frozenset(
-    f"dev/{name}"
-    for name in (
-        "loss",
-        "accuracy",
-        "speech_accuracy",
-        "macro_accuracy",
-        "edge_accuracy",
-        *(f"accuracy_{folding.name}" for folding in FOLDINGS),
-    )
-) | {"train/loss", "train/accuracy", "train/frames_per_second", "model/params"}
-"""Every metric an objective can name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """What one pass over a split gives.
-
-    Attributes:
-        confusion: (C, C) int64 counts on the CPU, rows true, columns predicted.
-        loss: mean cross-entropy a frame, in nats.
-        edge_correct, num_edges: frames whose window passes an utterance edge.
-        phones: what the C classes are.
-    """
-
-    split: str
-    confusion: Tensor
-    loss: float
-    edge_correct: int
-    num_edges: int
-    phones: PhoneSet
-
-    def metrics(self) -> dict[str, float]:
-        """By name as they are tracked, `dev/accuracy` and its relatives."""
-        values = {
-            "loss": self.loss,
-            "accuracy": metrics.accuracy(self.confusion),
-            "speech_accuracy": metrics.speech_accuracy(self.confusion, self.phones.silence_ids),
-            "macro_accuracy": metrics.macro_accuracy(self.confusion),
-        }
-        if self.num_edges:
-            values["edge_accuracy"] = self.edge_correct / self.num_edges
-        for folding in foldings(self.phones):
-            classes, _ = folding.classes(self.phones)
-            values[f"accuracy_{folding.name}"] = metrics.folded_accuracy(
-                self.confusion, classes
-            )
-        return {f"{self.split}/{name}": value for name, value in values.items()}
+"""Frames per batch in evaluation."""
 
 
 def evaluate(
@@ -105,7 +56,7 @@ def measure(
     for frames, logits in batches:
         labels = windows.labels(frames)
         predictions = logits.argmax(dim=1)
-        metrics.confusion_update(confusion, labels, predictions)
+        confusion_update(confusion, labels, predictions)
         loss_sum += functional.cross_entropy(logits, labels, reduction="sum")
         edge = windows.edges(frames)
         edges += torch.stack((edge & (labels == predictions), edge)).sum(dim=1)

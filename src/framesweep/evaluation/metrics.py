@@ -1,88 +1,160 @@
-"""Frame metrics, all from one (C, C) confusion matrix of counts.
+"""The registry of metrics, and the frame metrics themselves.
 
-Rows are true phones, columns predicted ones; a count is a number of frames, so every metric is
-exact over frames however they were batched.
+Counts are numbers of frames, so every frame metric is exact over a split, however its frames
+were batched or shared between processes. To add one, write a function of an `Evaluation` here
+and decorate it with `@metric`: it is then tracked, and can be an objective.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
-Floats = npt.NDArray[np.float64]
-Counts = npt.NDArray[np.int64]
+from framesweep.data.phones import FOLDINGS, Folding, PhoneSet
 
 
 @dataclass(frozen=True, slots=True)
-class PhoneScores:
-    """Scores of each phone, as arrays of shape (C,).
+class Evaluation:
+    """What one pass over a labelled split of N frames and C phones counts.
 
     Attributes:
-        precision: share of the frames named so that are so; 0 where none was named so.
-        recall: share of the phone's frames that were found; 0 where it has none.
-        f1: harmonic mean of the two (van Rijsbergen, 1979); 0 where both are.
-        support: the phone's frames.
+        split: Name of the split: train, dev or test.
+        confusion: (C, C) int64 counts on the CPU; rows are true phones, columns predictions.
+        loss: Mean cross-entropy per frame, in nats.
+        edge_correct: Correctly classified frames among the `num_edges`.
+        num_edges: Frames whose window crosses an edge of their utterance.
+        phones: The C phones.
     """
 
-    precision: Floats
-    recall: Floats
-    f1: Floats
-    support: Counts
+    split: str
+    confusion: Tensor
+    loss: float
+    edge_correct: int
+    num_edges: int
+    phones: PhoneSet
+
+    def metrics(self) -> dict[str, float]:
+        """Return the frame metrics that are defined here, by name: `dev/accuracy`, ..."""
+        values = {
+            f"{self.split}/{spec.name.removeprefix(_DEV)}": spec.compute(self)
+            for spec in METRICS.values()
+            if spec.compute is not None
+        }
+        return {name: value for name, value in values.items() if value is not None}
+
+
+FrameMetric = Callable[[Evaluation], float | None]
+"""Computes a metric; returns None where it is not defined, as for another phone set."""
 
 
 @dataclass(frozen=True, slots=True)
-class Confusion:
-    """One way to be wrong: `count` frames of phone `true` were called `predicted`.
+class MetricSpec:
+    """A metric that an objective can name.
 
     Attributes:
-        share: of all frames of the true phone.
+        name: The name under which it is tracked.
+        maximize: Whether a larger value is better.
+        compute: The function, if the metric is computed from an evaluation.
     """
 
-    true: int
-    predicted: int
-    count: int
-    share: float
+    name: str
+    maximize: bool = True
+    compute: FrameMetric | None = None
+
+
+_DEV = "dev/"
+
+METRICS: dict[str, MetricSpec] = {
+    spec.name: spec
+    for spec in (
+        MetricSpec("train/loss", maximize=False),
+        MetricSpec("train/accuracy"),
+        MetricSpec("train/frames_per_second"),
+        MetricSpec("model/params", maximize=False),
+    )
+}
+"""Every metric by name: those of training and of the network, and all frame metrics on dev."""
+
+
+def metric(name: str, *, maximize: bool = True) -> Callable[[FrameMetric], FrameMetric]:
+    """Return a decorator that enters a frame metric into METRICS as `dev/<name>`."""
+
+    def enter(compute: FrameMetric) -> FrameMetric:
+        METRICS[_DEV + name] = MetricSpec(_DEV + name, maximize, compute)
+        return compute
+
+    return enter
 
 
 def confusion_update(confusion: Tensor, labels: Tensor, predictions: Tensor) -> None:
-    """Counts (B,) int64 `labels` and `predictions` into (C, C) int64 `confusion`, in place.
+    """Count (B,) int64 labels and predictions in the (C, C) int64 `confusion`, in place.
 
-    Nothing waits for an accelerator; labels and predictions must lie in 0 to C-1.
+    Labels and predictions must be between 0 and C-1: they are not checked, because a check
+    would synchronize an accelerator with the host.
     """
     cells = labels * confusion.shape[1] + predictions
     confusion.view(-1).index_add_(0, cells, torch.ones_like(cells))
 
 
-def accuracy(confusion: Tensor) -> float:
-    """Share of frames named right; NaN where there are none."""
-    return _ratio(confusion.trace(), confusion.sum())
+@metric("loss", maximize=False)
+def loss(evaluation: Evaluation) -> float:
+    """Return the mean cross-entropy per frame, in nats."""
+    return evaluation.loss
 
 
-def speech_accuracy(confusion: Tensor, silence_ids: Collection[int]) -> float:
-    """Share of right frames among those whose true phone is not silence; NaN for none."""
-    speech = torch.ones(len(confusion), dtype=torch.bool, device=confusion.device)
-    speech[list(silence_ids)] = False
+@metric("accuracy")
+def accuracy(evaluation: Evaluation) -> float:
+    """Return the share of correctly classified frames; NaN if there are no frames."""
+    return _ratio(evaluation.confusion.trace(), evaluation.confusion.sum())
+
+
+@metric("speech_accuracy")
+def speech_accuracy(evaluation: Evaluation) -> float:
+    """Return the accuracy over frames that are not silence; NaN if there are none."""
+    confusion = evaluation.confusion
+    speech = torch.ones(len(confusion), dtype=torch.bool)
+    speech[list(evaluation.phones.silence_ids)] = False
     return _ratio(confusion.diagonal()[speech].sum(), confusion[speech].sum())
 
 
-def macro_accuracy(confusion: Tensor) -> float:
-    """Mean recall over the phones that occur, each counting the same; NaN for none."""
-    support = confusion.sum(dim=1)
+@metric("macro_accuracy")
+def macro_accuracy(evaluation: Evaluation) -> float:
+    """Return the mean recall over the phones that occur; NaN if there are no frames."""
+    support = evaluation.confusion.sum(dim=1)
     occurs = support > 0
-    recall = confusion.diagonal()[occurs].double() / support[occurs]
+    recall = evaluation.confusion.diagonal()[occurs].double() / support[occurs]
     return float(recall.mean())
 
 
+@metric("edge_accuracy")
+def edge_accuracy(evaluation: Evaluation) -> float | None:
+    """Return the accuracy over frames whose window crosses an edge of their utterance."""
+    if evaluation.num_edges == 0:
+        return None
+    return evaluation.edge_correct / evaluation.num_edges
+
+
+def folding_accuracy(folding: Folding, evaluation: Evaluation) -> float | None:
+    """Return the accuracy with phones merged by `folding`; None if it does not fit them."""
+    if not folding.fits(evaluation.phones):
+        return None
+    classes, _ = folding.classes(evaluation.phones)
+    return folded_accuracy(evaluation.confusion, classes)
+
+
+for _folding in FOLDINGS:
+    metric(f"accuracy_{_folding.name}")(partial(folding_accuracy, _folding))
+
+
 def folded_accuracy(confusion: Tensor, classes: Sequence[int]) -> float:
-    """Share of frames named right when phones of one class count as one; NaN for none.
+    """Return the accuracy when phones of the same class count as one; NaN without frames.
 
     Args:
         confusion: (C, C) counts.
-        classes: C classes, -1 for a phone whose frames are left out; to be named so by mistake
-            counts as wrong.
+        classes: The class of each of the C phones, or -1 for a phone whose frames are left
+            out; predicting such a phone for another frame counts as wrong.
     """
     index = torch.as_tensor(classes, device=confusion.device)
     kept = index >= 0
@@ -90,38 +162,5 @@ def folded_accuracy(confusion: Tensor, classes: Sequence[int]) -> float:
     return _ratio(confusion[same].sum(), confusion[kept].sum())
 
 
-def phone_scores(confusion: Tensor) -> PhoneScores:
-    """Precision, recall, F1 and support of each phone."""
-    counts = confusion.cpu().numpy()
-    hits = counts.diagonal()
-    predicted, support = counts.sum(axis=0), counts.sum(axis=1)
-    return PhoneScores(
-        precision=_shares(hits, predicted),
-        recall=_shares(hits, support),
-        f1=_shares(2 * hits, predicted + support),
-        support=support,
-    )
-
-
-def top_confusions(confusion: Tensor, limit: int) -> list[Confusion]:
-    """The `limit` most frequent confusions, most frequent first, then by phone ids."""
-    wrong = confusion.cpu().numpy().copy()
-    support = wrong.sum(axis=1)
-    np.fill_diagonal(wrong, 0)
-    order = np.argsort(-wrong, axis=None, kind="stable")[:limit]
-    cells = (
-        (int(i), int(j)) for i, j in zip(*np.unravel_index(order, wrong.shape), strict=True)
-    )
-    return [
-        Confusion(i, j, int(wrong[i, j]), float(wrong[i, j] / support[i]))
-        for i, j in cells
-        if wrong[i, j] > 0
-    ]
-
-
 def _ratio(part: Tensor, whole: Tensor) -> float:
     return int(part) / int(whole) if int(whole) else float("nan")
-
-
-def _shares(part: Counts, whole: Counts) -> Floats:
-    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)

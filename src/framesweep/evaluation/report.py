@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from framesweep.data.phones import PhoneSet
-from framesweep.evaluation.metrics import phone_scores, top_confusions
+from framesweep.evaluation.phone_scores import phone_scores, top_confusions
 from framesweep.system.atomic_files import atomic_file, write_text
 
 CURVES, MATRIX = "learning_curves.png", "confusion_matrix.png"

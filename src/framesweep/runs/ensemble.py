@@ -16,11 +16,11 @@ from framesweep.data.windows import Windows
 from framesweep.errors import CheckpointError, DataError
 from framesweep.evaluation.evaluate import (
     BATCH_FRAMES,
-    Evaluation,
     evaluate,
     log_posteriors,
     measure,
 )
+from framesweep.evaluation.metrics import Evaluation
 from framesweep.evaluation.predictor import WEIGHTS, build_network
 from framesweep.evaluation.viterbi import tuned_smoother
 from framesweep.runs.experiment import open_frame_store

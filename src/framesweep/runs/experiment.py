@@ -19,7 +19,9 @@ from framesweep.data.store import frame_store as stores
 from framesweep.data.store.frame_store import FrameStore
 from framesweep.data.windows import Windows
 from framesweep.distributed.collectives import ALONE, ProcessGroup
-from framesweep.evaluation.evaluate import Evaluation, evaluate
+from framesweep.errors import ConfigError
+from framesweep.evaluation.evaluate import evaluate
+from framesweep.evaluation.metrics import METRICS, Evaluation
 from framesweep.evaluation.predictor import build_network
 from framesweep.evaluation.viterbi import MAX_CLASSES, tuned_smoother
 from framesweep.models.build import Network
@@ -34,7 +36,7 @@ from framesweep.training import (
 )
 from framesweep.training.checkpoints import Checkpoints
 from framesweep.training.loop import Listener, TrainingComponents, fit
-from framesweep.training.plan import Plan, objective_sign, steps_per_epoch
+from framesweep.training.plan import Plan, steps_per_epoch
 from framesweep.training.state import Progress
 
 IDENTITY_GROUPS = ("data", "model", "optim", "augment", "train", "seed", "objective")
@@ -102,8 +104,17 @@ class Experiment:
         return evaluation, float((path == dev.labels).mean())
 
     def dev_metrics(self) -> dict[str, float]:
-        """The dev metrics of the network as it is, the same for all ranks."""
-        return self.evaluate(self.dev, self.parts.ranks).metrics()
+        """Return the dev metrics of the network as it is, the same on all ranks.
+
+        Raises:
+            ConfigError: if an objective is a metric that is not defined for this corpus.
+        """
+        metrics = self.evaluate(self.dev, self.parts.ranks).metrics()
+        for name in (self.config.objective, *self.config.further_objectives):
+            if name.startswith("dev/") and name not in metrics:
+                rule = "must be a metric that is defined for this corpus"
+                raise ConfigError("objective", rule, found=name)
+        return metrics
 
 
 def build_experiment(config: RunConfig, ranks: ProcessGroup = ALONE) -> Experiment:
@@ -134,7 +145,7 @@ def build_experiment(config: RunConfig, ranks: ProcessGroup = ALONE) -> Experime
             optimizer,
             total_steps,
             steps_per_epoch(train.num_items, plan.items_in(1, train.item_frames)),
-            maximize=objective_sign(config.objective) > 0,
+            maximize=plan.maximize,
         ),
         loss=_loss(config, _class_weights(config, store, resources), ranks),
         clip=partial(optimizers.clip_gradients, config.optim),
@@ -212,6 +223,7 @@ def _plan(config: RunConfig) -> Plan:
         batch_size=config.train.batch_size,
         seed=config.seed,
         objective=config.objective,
+        maximize=METRICS[config.objective].maximize,
         final_batch_size=config.train.final_batch_size,
         patience=config.train.patience,
         max_minutes=config.train.max_minutes,

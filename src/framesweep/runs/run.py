@@ -15,7 +15,7 @@ from framesweep.errors import (
     NonFiniteLossError,
     RankLostError,
 )
-from framesweep.evaluation.evaluate import Evaluation
+from framesweep.evaluation.metrics import Evaluation
 from framesweep.runs.experiment import Experiment, build_experiment
 from framesweep.runs.run_log import (
     log_config,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from framesweep.config import TdnnConfig
 from framesweep.config.composition import CONFIG, dump, flatten
-from framesweep.evaluation.evaluate import Evaluation
+from framesweep.evaluation.metrics import Evaluation
 from framesweep.evaluation.predictor import WEIGHTS, write_side
 from framesweep.runs.experiment import Experiment
 from framesweep.system.atomic_files import write_text

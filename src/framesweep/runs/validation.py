@@ -4,7 +4,7 @@ from framesweep.config import RunConfig, TdnnConfig, TrainConfig
 from framesweep.data.phones import PhoneSet, foldings
 from framesweep.data.store import frame_store
 from framesweep.errors import ConfigError
-from framesweep.evaluation.evaluate import METRICS
+from framesweep.evaluation.metrics import METRICS
 from framesweep.models import build
 from framesweep.system import hardware
 from framesweep.training import augmentation, optimizers, weight_averaging
@@ -43,7 +43,7 @@ def check(config: RunConfig) -> None:
 def _check_objectives(config: RunConfig) -> None:
     for key, name in _objectives(config):
         # A network's size is the same in every epoch: it can be searched for, not chosen by.
-        known = METRICS - {"model/params"} if key == "objective" else METRICS
+        known = METRICS.keys() - ({"model/params"} if key == "objective" else set())
         if name not in known:
             raise ConfigError(key, f"must be one of {' '.join(sorted(known))}", found=name)
         if name == "dev/edge_accuracy" and config.data.context == 0:

@@ -16,7 +16,7 @@ from framesweep.system.hardware import Hardware, get_rng_state, set_rng_state
 from framesweep.training.checkpoints import Checkpoints
 from framesweep.training.losses import Loss
 from framesweep.training.lr_schedules import Schedule
-from framesweep.training.plan import Plan, improves, objective_sign, steps_per_epoch
+from framesweep.training.plan import Plan, improves, steps_per_epoch
 from framesweep.training.samplers import (
     BlockShuffleSampler,
     ChunkSampler,
@@ -96,7 +96,7 @@ def fit(
         metrics["train/lr"] = parts.schedule.lr
         best = progress.best(plan.objective) if progress.history else None
         progress.history.append(metrics)
-        if improves(objective_sign(plan.objective), metrics[plan.objective], best):
+        if improves(metrics[plan.objective], best, maximize=plan.maximize):
             progress.best_epoch = progress.epoch
             checkpoints.save_best(parts.evaluated)
         parts.schedule.epoch_end(metrics[plan.objective])

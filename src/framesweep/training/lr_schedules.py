@@ -35,7 +35,7 @@ class Schedule:
         self._total_steps = total_steps
         self._steps_per_epoch = steps_per_epoch
         self._step = 0
-        self._sign = 1.0 if maximize else -1.0
+        self._maximize = maximize
         self._best: float | None = None
         self._bad_epochs = 0
         self._drops = 0
@@ -54,7 +54,7 @@ class Schedule:
         """Tell the plateau rule an epoch's objective; the other schedules do not listen."""
         if self._config.schedule != "plateau":
             return
-        if improves(self._sign, objective, self._best):
+        if improves(objective, self._best, maximize=self._maximize):
             self._best, self._bad_epochs = objective, 0
         else:
             self._bad_epochs += 1

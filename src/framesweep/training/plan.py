@@ -12,6 +12,7 @@ class Plan:
     batch_size: int
     seed: int
     objective: str
+    maximize: bool = True
     final_batch_size: int | None = None
     patience: int | None = None
     max_minutes: float | None = None
@@ -38,14 +39,11 @@ class Plan:
         return sum(steps_per_epoch(num_items, size) for size in sizes)
 
 
-def objective_sign(objective: str) -> int:
-    """+1 where more of the metric is better, -1 for one whose name ends in loss."""
-    return -1 if objective.endswith("loss") else 1
-
-
-def improves(sign: float, value: float, best: float | None) -> bool:
-    """Whether an objective of this sign is better than the best before; any is than NaN."""
-    return best is None or math.isnan(best) or sign * value > sign * best
+def improves(value: float, best: float | None, *, maximize: bool) -> bool:
+    """Return whether an objective is better than the best so far; any value is, than NaN."""
+    if best is None or math.isnan(best):
+        return True
+    return value > best if maximize else value < best
 
 
 def steps_per_epoch(num_items: int, batch_items: int) -> int:

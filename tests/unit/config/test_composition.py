@@ -8,6 +8,7 @@ from hydra import initialize_config_dir
 
 from framesweep.config.composition import (
     compose,
+    directions,
     dump,
     find_conf,
     load,
@@ -62,3 +63,15 @@ def test_an_override_that_does_not_fit_is_named(override, line):
 def test_a_damaged_config_is_named(text):
     with pytest.raises(ConfigError, match=r"^config\.yaml: must be a run's config \("):
         load(text, [], "config.yaml")
+
+
+def test_a_search_follows_the_direction_of_each_metric():
+    assert directions("dev/accuracy", ["model/params", "dev/loss"]) == [
+        "maximize",
+        "minimize",
+        "minimize",
+    ]
+
+
+def test_the_direction_of_an_unknown_metric_is_left_to_validation():
+    assert directions("dev/acuracy", []) == ["maximize"]

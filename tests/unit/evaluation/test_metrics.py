@@ -1,4 +1,4 @@
-"""Metrics against scikit-learn, which sees the frames one by one."""
+"""Frame metrics against scikit-learn, which sees the frames one by one, and their registry."""
 
 import math
 
@@ -7,17 +7,31 @@ import pytest
 import torch
 from sklearn import metrics as oracle
 
+from framesweep.data.phones import ARPABET_71, FOLDINGS, PhoneSet
+from framesweep.evaluation import metrics
 from framesweep.evaluation.metrics import (
+    METRICS,
+    Evaluation,
+    MetricSpec,
     accuracy,
     confusion_update,
+    edge_accuracy,
     folded_accuracy,
+    folding_accuracy,
     macro_accuracy,
-    phone_scores,
     speech_accuracy,
-    top_confusions,
 )
 
 NUM_PHONES = 12
+PHONES = PhoneSet(tuple("sil a b c d e f sp g i k l".split()))
+"""Silence is phone 0 and phone 7."""
+
+
+def evaluation(confusion: torch.Tensor, phones: PhoneSet | None = None, **counts) -> Evaluation:
+    """An evaluation with this confusion matrix, of numbered phones unless given others."""
+    values = {"split": "dev", "loss": 1.5, "edge_correct": 3, "num_edges": 4, **counts}
+    phones = phones or PhoneSet.numbered(len(confusion))
+    return Evaluation(confusion=confusion, phones=phones, **values)
 
 
 @pytest.fixture(scope="module")
@@ -46,62 +60,89 @@ def test_confusion_counts_every_frame_once(frames, confusion):
     assert confusion.numpy().tolist() == expected.tolist()
 
 
-def test_accuracy(frames, confusion):
-    assert accuracy(confusion) == pytest.approx(oracle.accuracy_score(*frames), abs=1e-12)
+def test_accuracy_is_that_of_scikit_learn(frames, confusion):
+    expected = oracle.accuracy_score(*frames)
+    assert accuracy(evaluation(confusion)) == pytest.approx(expected, abs=1e-12)
 
 
 def test_speech_accuracy_leaves_out_frames_that_are_silence(frames, confusion):
     labels, predictions = frames
     speech = ~np.isin(labels, [0, 7])
     expected = oracle.accuracy_score(labels[speech], predictions[speech])
-    assert speech_accuracy(confusion, (0, 7)) == pytest.approx(expected, abs=1e-12)
-    assert speech_accuracy(confusion, ()) == accuracy(confusion)
+    counted = evaluation(confusion, PHONES)
+    assert speech_accuracy(counted) == pytest.approx(expected, abs=1e-12)
+    without_silence = evaluation(confusion)
+    assert speech_accuracy(without_silence) == accuracy(without_silence)
 
 
 def test_macro_accuracy_is_the_mean_over_phones_that_occur(frames, confusion):
     expected = oracle.recall_score(*frames, average=None, labels=np.unique(frames[0])).mean()
-    assert macro_accuracy(confusion) == pytest.approx(expected, abs=1e-12)
+    assert macro_accuracy(evaluation(confusion)) == pytest.approx(expected, abs=1e-12)
 
 
-def test_phone_scores(frames, confusion):
-    scores = phone_scores(confusion)
-    expected = oracle.precision_recall_fscore_support(
-        *frames, labels=range(NUM_PHONES), zero_division=0
-    )
-    for ours, theirs in zip(
-        (scores.precision, scores.recall, scores.f1, scores.support), expected, strict=True
-    ):
-        np.testing.assert_allclose(ours, theirs, atol=1e-12)
+def test_edge_accuracy_needs_frames_at_an_edge(confusion):
+    assert edge_accuracy(evaluation(confusion)) == 3 / 4
+    assert edge_accuracy(evaluation(confusion, num_edges=0)) is None
 
 
-def test_top_confusions_are_sorted_and_leave_out_hits(frames, confusion):
-    labels, predictions = frames
-    top = top_confusions(confusion, 5)
-    assert [c.count for c in top] == sorted((c.count for c in top), reverse=True)
-    for one in top:
-        assert one.true != one.predicted
-        assert one.count == np.sum((labels == one.true) & (predictions == one.predicted))
-        assert one.share == pytest.approx(one.count / np.sum(labels == one.true))
-
-
-def test_top_confusions_end_where_there_are_no_more():
-    assert top_confusions(torch.tensor([[3, 1], [0, 2]]), 10)[0].count == 1
-    assert len(top_confusions(torch.tensor([[3, 1], [0, 2]]), 10)) == 1
-    assert top_confusions(torch.diag(torch.tensor([3, 2])), 10) == []
-
-
-def test_no_frames_give_nan_not_an_error():
-    nothing = torch.zeros(4, 4, dtype=torch.int64)
-    only_silence = torch.diag(torch.tensor([5, 0, 0, 0]))
+def test_without_frames_metrics_are_nan():
+    nothing = evaluation(torch.zeros(4, 4, dtype=torch.int64))
+    phones = PhoneSet(("sil", "a", "b", "c"))
+    only_silence = evaluation(torch.diag(torch.tensor([5, 0, 0, 0])), phones)
     assert math.isnan(accuracy(nothing))
     assert math.isnan(macro_accuracy(nothing))
-    assert math.isnan(speech_accuracy(only_silence, (0,)))
-    assert phone_scores(nothing).f1.tolist() == [0.0] * 4
+    assert math.isnan(speech_accuracy(only_silence))
 
 
 def test_folded_accuracy_merges_classes_and_leaves_out():
     # Phones 0 and 1 are one class, 2 another, 3 is left out.
     confusion = torch.tensor([[5, 2, 1, 1], [1, 4, 0, 0], [2, 0, 6, 3], [9, 9, 9, 9]])
     assert folded_accuracy(confusion, (0, 0, 1, -1)) == (5 + 2 + 1 + 4 + 6) / 25
-    assert folded_accuracy(confusion, (0, 1, 2, 3)) == accuracy(confusion)
+    assert folded_accuracy(confusion, (0, 1, 2, 3)) == accuracy(evaluation(confusion))
     assert math.isnan(folded_accuracy(confusion, (-1, -1, -1, -1)))
+
+
+def test_a_folding_is_scored_only_where_it_fits():
+    confusion = torch.zeros(71, 71, dtype=torch.int64)
+    confusion[ARPABET_71.id("AA0"), ARPABET_71.id("AA1")] = 3
+    confusion[ARPABET_71.id("B"), ARPABET_71.id("D")] = 1
+    by_name = {folding.name: folding for folding in FOLDINGS}
+    counted = evaluation(confusion, ARPABET_71)
+    assert folding_accuracy(by_name["unstressed"], counted) == 3 / 4
+    assert folding_accuracy(by_name["39"], counted) is None
+
+
+def test_an_evaluation_gives_the_metrics_that_are_defined(confusion):
+    counted = evaluation(confusion, PHONES)
+    assert counted.metrics() == {
+        "dev/loss": 1.5,
+        "dev/accuracy": accuracy(counted),
+        "dev/speech_accuracy": speech_accuracy(counted),
+        "dev/macro_accuracy": macro_accuracy(counted),
+        "dev/edge_accuracy": 3 / 4,
+    }
+    test_metrics = evaluation(confusion, split="test", num_edges=0).metrics()
+    assert sorted(test_metrics) == [
+        "test/accuracy",
+        "test/loss",
+        "test/macro_accuracy",
+        "test/speech_accuracy",
+    ]
+
+
+def test_losses_and_the_number_of_parameters_are_minimized_and_all_else_maximized():
+    minimized = {name for name, spec in METRICS.items() if not spec.maximize}
+    assert minimized == {"train/loss", "dev/loss", "model/params"}
+    assert all(spec.name == name for name, spec in METRICS.items())
+
+
+def test_a_decorated_function_becomes_a_metric(confusion, monkeypatch):
+    monkeypatch.setattr(metrics, "METRICS", dict(METRICS))
+
+    @metrics.metric("errors", maximize=False)
+    def errors(evaluation: Evaluation) -> float:
+        return float(evaluation.confusion.sum() - evaluation.confusion.trace())
+
+    assert metrics.METRICS["dev/errors"] == MetricSpec("dev/errors", False, errors)
+    wrong = int(confusion.sum() - confusion.trace())
+    assert evaluation(confusion, split="test").metrics()["test/errors"] == wrong

@@ -98,9 +98,9 @@ class Job:
         model = build_model(config, self.train.window_dim, len(NAMES), num_frames)
         optim = AdamConfig(lr=lr, schedule=schedule)
         optimizer = build_optimizer(optim, model)
-        self.plan = Plan(
-            epochs=epochs, batch_size=BATCH, seed=5, **{"objective": "dev/accuracy", **plan}
-        )
+        settings = {"objective": "dev/accuracy", **plan}
+        maximize = METRICS[settings["objective"]].maximize
+        self.plan = Plan(epochs=epochs, batch_size=BATCH, seed=5, maximize=maximize, **settings)
         num_items = self.plan.items_in(1, self.train.item_frames)
         steps = steps_per_epoch(self.train.num_items, num_items)
         self.parts = TrainingComponents(

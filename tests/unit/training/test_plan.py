@@ -1,10 +1,11 @@
 """How many steps a plan takes, against counting them one by one."""
 
+import math
 from dataclasses import replace
 
 import pytest
 
-from framesweep.training.plan import Plan, objective_sign, steps_per_epoch
+from framesweep.training.plan import Plan, improves, steps_per_epoch
 
 PLAN = Plan(epochs=4, batch_size=10, seed=0, objective="dev/accuracy")
 
@@ -40,5 +41,15 @@ def test_batches_grow_by_equal_factors() -> None:
     assert constant.total_steps(1001) == 33
 
 
-def test_a_loss_is_minimized_and_all_else_maximized() -> None:
-    assert [objective_sign(name) for name in ("dev/loss", "dev/accuracy")] == [-1, 1]
+@pytest.mark.parametrize("maximize", [True, False])
+def test_a_better_objective_is_larger_or_smaller_by_its_direction(maximize: bool) -> None:
+    assert improves(2.0, 1.0, maximize=maximize) == maximize
+    assert improves(1.0, 2.0, maximize=maximize) != maximize
+    assert not improves(1.0, 1.0, maximize=maximize)
+
+
+@pytest.mark.parametrize("maximize", [True, False])
+def test_nan_is_worse_than_any_objective(maximize: bool) -> None:
+    assert improves(1.0, None, maximize=maximize)
+    assert improves(1.0, math.nan, maximize=maximize)
+    assert not improves(math.nan, 1.0, maximize=maximize)
