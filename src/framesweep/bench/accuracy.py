@@ -15,7 +15,6 @@ from framesweep.models.layers import Block
 from framesweep.models.mlp import MLP
 from framesweep.runs.experiment import Experiment, build_experiment
 from framesweep.training.callbacks import NoOpCallback
-from framesweep.training.checkpoints import Checkpoints
 
 VARIANTS = (("fp32", "plain"), ("fp32", "fused"), ("bf16", "plain"), ("bf16", "fused"))
 """Precision, and whether torch's modules compute the hidden layers or the fused loops do."""
@@ -67,6 +66,6 @@ def plain_modules(model: MLP) -> nn.Sequential:
 
 def _train(experiment: Experiment) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
-        checkpoints = Checkpoints(Path(folder), experiment.identity)
+        checkpoints = experiment.checkpoints(Path(folder))
         progress = experiment.fit(checkpoints, NoOpCallback())
     return progress.history[-1]

@@ -16,7 +16,6 @@ from framesweep.bench.throughput import Case
 from framesweep.config import TrackingConfig
 from framesweep.tracking import Tracker, open_tracker
 from framesweep.training.callbacks import NoOpCallback
-from framesweep.training.checkpoints import Checkpoints
 from framesweep.training.loop import fit
 
 
@@ -112,7 +111,7 @@ def measure_epoch_overhead(case: Case, num_epochs: int = 2) -> dict[str, Any]:
                 experiment.train,
                 evaluate,
                 replace(experiment.plan, epochs=num_epochs),
-                Checkpoints(folder / "checkpoints", experiment.identity),
+                experiment.checkpoints(folder / "checkpoints"),
                 listener,
             )
     training = sum(

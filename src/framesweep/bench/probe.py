@@ -77,7 +77,6 @@ def _train(experiment: Any, num_steps: int, clock: Callable[[], float]) -> dict[
     """Trains, and gives when the first and the last step were done."""
     from framesweep.errors import Interrupted
     from framesweep.training.callbacks import NoOpCallback
-    from framesweep.training.checkpoints import Checkpoints
 
     times: list[float] = []
 
@@ -89,7 +88,7 @@ def _train(experiment: Any, num_steps: int, clock: Callable[[], float]) -> dict[
             return 2 if len(times) >= num_steps else 0
 
     with tempfile.TemporaryDirectory() as folder:
-        checkpoints = Checkpoints(Path(folder), experiment.identity)
+        checkpoints = experiment.checkpoints(Path(folder))
         with suppress(Interrupted):
             experiment.fit(checkpoints, Listener())
     return {"first step": times[0], "last step": times[-1]}

@@ -20,7 +20,6 @@ from framesweep.evaluation.evaluate import BATCH_FRAMES, log_posteriors
 from framesweep.runs.experiment import Experiment, build_experiment
 from framesweep.system.hardware import Hardware
 from framesweep.training.callbacks import NoOpCallback
-from framesweep.training.checkpoints import Checkpoints
 
 WARM_STEPS = 3
 LOOP_BATCHES = {64: 6, 512: 1}
@@ -145,7 +144,7 @@ def _products(
 def _train_in_turns(experiment: Experiment, turns: "_Turns") -> Speeds:
     with tempfile.TemporaryDirectory() as folder:
         try:
-            experiment.fit(Checkpoints(Path(folder), experiment.identity), turns)
+            experiment.fit(experiment.checkpoints(Path(folder)), turns)
         except Interrupted:
             return turns.speeds
     raise AssertionError("training ended before it was measured")

@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from framesweep.config import SCHEMAS, RunConfig
+from framesweep.config.effects import free_overrides
 from framesweep.credentials import scrub
 from framesweep.errors import ConfigError
 
@@ -39,6 +40,7 @@ def register() -> None:
             store.store(group=f"schema/{group}", name=name, node=schema, replace=True)
     OmegaConf.register_resolver("framesweep.id", lambda: PROCESS_ID, replace=True)
     OmegaConf.register_resolver("framesweep.directions", directions, replace=True)
+    OmegaConf.register_resolver("framesweep.free_overrides", free_overrides, replace=True)
 
 
 def directions(objective: str, further: ListConfig) -> list[str]:

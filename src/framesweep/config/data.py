@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from framesweep.config.setting import setting
+
 MAX_CONTEXT = 50
 """Largest context a frame store is prepared for, in frames a side."""
 
@@ -11,7 +13,7 @@ MAX_CONTEXT = 50
 class DataConfig:
     """What every corpus has in common."""
 
-    root: str | None = None
+    root: str | None = setting(None, affects="nothing")
     """Folder of the corpus; the demo corpus needs none."""
     context: int = 25
     """Frames to each side of the centre frame, 0 to 50; the window has 2*context+1."""
@@ -26,5 +28,5 @@ class DataConfig:
     """Precision in which prepared features are stored."""
     max_utterances: int | None = None
     """Read only this many utterances of each split, from its start; null for all."""
-    cache: str | None = None
+    cache: str | None = setting(None, affects="nothing")
     """Folder for prepared stores; null for outputs/cache."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from framesweep.config.registry import option
+from framesweep.config.setting import setting
 
 
 @dataclass(kw_only=True, slots=True)
@@ -77,17 +78,17 @@ class AugmentConfig:
 class HardwareConfig:
     """Where and in which precision to compute."""
 
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    device: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", affects="rounding")
     """Device; auto takes cuda, then mps, then cpu."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = setting("auto", affects="rounding")
     """Precision of matrix products; auto takes bf16 where the processor is faster in it."""
-    threads: int | None = None
+    threads: int | None = setting(None, affects="rounding")
     """Threads on the processor; null for OMP_NUM_THREADS where set, else all usable cores, or
     with several processes each its share of them."""
-    processes: int = 1
+    processes: int = setting(1, affects="rounding")
     """Processes on this machine that train together; the result is the same up to rounding.
     Under torchrun, which starts processes itself and on many machines, its number counts."""
-    timeout_minutes: float = 10.0
+    timeout_minutes: float = setting(10.0, affects="nothing")
     """How long processes that train together wait for one that does not answer."""
-    compile: bool = False
+    compile: bool = setting(False, affects="rounding")
     """Compile the network with torch.compile; it takes a C++ compiler."""

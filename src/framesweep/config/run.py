@@ -8,6 +8,7 @@ from omegaconf import MISSING
 from framesweep.config.data import DataConfig
 from framesweep.config.network import AugmentConfig, HardwareConfig, ModelConfig, OptimConfig
 from framesweep.config.registry import option
+from framesweep.config.setting import setting
 
 
 @option("tracking", "tracking")
@@ -15,17 +16,17 @@ from framesweep.config.registry import option
 class TrackingConfig:
     """Where runs are logged."""
 
-    backend: Literal["mlflow", "none"] = "mlflow"
+    backend: Literal["mlflow", "none"] = setting("mlflow", affects="nothing")
     """Log to MLflow, or nowhere."""
-    uri: str | None = None
+    uri: str | None = setting(None, affects="nothing")
     """Tracking URI; null for FRAMESWEEP_TRACKING_URI where set, else outputs/mlflow.db."""
-    experiment: str = "framesweep"
+    experiment: str = setting("framesweep", affects="nothing")
     """Name of the experiment."""
-    run_name: str | None = None
+    run_name: str | None = setting(None, affects="nothing")
     """Name of the run; null lets MLflow choose one."""
-    log_model: bool | None = None
+    log_model: bool | None = setting(None, affects="nothing")
     """Log the pyfunc model of the best epoch; null for yes in a run, no in a sweep."""
-    tags: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = setting({}, affects="nothing")
     """Further tags of the run."""
 
 
@@ -33,7 +34,7 @@ class TrackingConfig:
 class TrainConfig:
     """The training loop."""
 
-    epochs: int = 5
+    epochs: int = setting(5, affects="end")
     """Passes over the train split."""
     batch_size: int = 2048
     """Frames a step."""
@@ -53,14 +54,14 @@ class TrainConfig:
     a batch in that epoch."""
     window_frames: int = 262_144
     """With order=windows: frames to a window; two windows should fit in memory."""
-    patience: int | None = None
+    patience: int | None = setting(None, affects="end")
     """Stop after so many epochs without a better objective; null for never."""
-    max_minutes: float | None = None
+    max_minutes: float | None = setting(None, affects="end")
     """Stop after so many minutes of training; null for never."""
-    smooth: bool = True
+    smooth: bool = setting(True, affects="end")
     """At the end, report dev/smoothed_accuracy: the best epoch's posteriors smoothed by a chain
     of phones counted on train, its strength tuned on dev."""
-    checkpoint_minutes: float = 10.0
+    checkpoint_minutes: float = setting(10.0, affects="nothing")
     """Checkpoint also within an epoch, so many minutes after the last one."""
 
 
@@ -68,9 +69,9 @@ class TrainConfig:
 class SweepConfig:
     """What a sweep does beside its sampler's work."""
 
-    new: bool = False
+    new: bool = setting(False, affects="nothing")
     """Start the study afresh under a new name instead of continuing it."""
-    retries: int = 1
+    retries: int = setting(1, affects="nothing")
     """Attempts after the first before a failed trial is left."""
 
 
@@ -90,9 +91,9 @@ class RunConfig:
     """Seed of weights, frame order, dropout and masks."""
     objective: str = "dev/accuracy"
     """Metric that chooses the best epoch and is returned; a loss is minimised."""
-    further_objectives: list[str] = field(default_factory=list)
+    further_objectives: list[str] = setting([], affects="end")
     """Further metrics of the best epoch to return, for searches with several objectives."""
-    outputs: str = "outputs"
+    outputs: str = setting("outputs", affects="nothing")
     """Folder of everything runs write."""
-    resume: str | None = None
+    resume: str | None = setting(None, affects="nothing")
     """Continue the run with this MLflow id, or in this directory, from its last checkpoint."""

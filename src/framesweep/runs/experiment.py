@@ -1,7 +1,5 @@
 """What a RunConfig stands for: the data, the network and all that trains it."""
 
-import hashlib
-import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +10,6 @@ import torch
 from torch import Tensor
 
 from framesweep.config import RunConfig, TdnnConfig
-from framesweep.config.composition import flatten
 from framesweep.data.chunks import Runs
 from framesweep.data.readers.registry import build_corpus
 from framesweep.data.store import frame_store as stores
@@ -25,7 +22,8 @@ from framesweep.evaluation.metrics import METRICS, Evaluation
 from framesweep.evaluation.predictor import build_network
 from framesweep.evaluation.viterbi import MAX_CLASSES, tuned_smoother
 from framesweep.models.build import Network
-from framesweep.runs.validation import check, check_phones, is_of_fixed_length
+from framesweep.runs.identity import identities
+from framesweep.runs.validation import check, check_phones
 from framesweep.system import hardware
 from framesweep.training import (
     augmentation,
@@ -39,19 +37,6 @@ from framesweep.training.loop import Listener, TrainingComponents, fit
 from framesweep.training.plan import Plan, steps_per_epoch
 from framesweep.training.state import Progress
 
-IDENTITY_GROUPS = ("data", "model", "optim", "augment", "train", "seed", "objective")
-NOT_IDENTITY = frozenset(
-    (
-        "data.root",
-        "data.cache",
-        "train.epochs",
-        "train.patience",
-        "train.max_minutes",
-        "train.checkpoint_minutes",
-    )
-)
-"""Keys of the identity groups that may change between a run and its continuation."""
-
 
 @dataclass(slots=True)
 class Experiment:
@@ -63,7 +48,11 @@ class Experiment:
     dev: Windows
     parts: TrainingComponents
     plan: Plan
-    identity: str
+    identities: tuple[str, str]
+
+    def checkpoints(self, directory: Path) -> Checkpoints:
+        """Return the checkpoints in `directory`, which must be those of this experiment."""
+        return Checkpoints(directory, *self.identities)
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -156,7 +145,7 @@ def build_experiment(config: RunConfig, ranks: ProcessGroup = ALONE) -> Experime
         average=weight_averaging.build_average(config.train, network, total_steps),
         ranks=ranks,
     )
-    return Experiment(config, store, train, dev, parts, plan, identity(config, store))
+    return Experiment(config, store, train, dev, parts, plan, identities(config, store.digest))
 
 
 def _train_inputs(
@@ -202,19 +191,6 @@ def open_frame_store(config: RunConfig) -> FrameStore:
 def cache_folder(config: RunConfig) -> Path:
     """Where prepared corpora lie."""
     return Path(config.data.cache or Path(config.outputs) / "cache")
-
-
-def identity(config: RunConfig, store: FrameStore) -> str:
-    """Hash of all that the weights depend on, the hardware aside."""
-    flat = flatten(config)
-    free = NOT_IDENTITY - {"train.epochs"} if is_of_fixed_length(config) else NOT_IDENTITY
-    chosen = {
-        key: value
-        for key, value in flat.items()
-        if key.split(".")[0] in IDENTITY_GROUPS and key not in free
-    }
-    text = json.dumps([chosen, store.digest], sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _plan(config: RunConfig) -> Plan:

@@ -17,6 +17,7 @@ from framesweep.errors import (
 )
 from framesweep.evaluation.metrics import Evaluation
 from framesweep.runs.experiment import Experiment, build_experiment
+from framesweep.runs.identity import effect_in
 from framesweep.runs.run_log import (
     log_config,
     log_results,
@@ -25,21 +26,17 @@ from framesweep.runs.run_log import (
     log_summary,
     write_results,
 )
-from framesweep.runs.validation import check, is_of_fixed_length
+from framesweep.runs.validation import check
 from framesweep.sweeps.context import find_sweep_context
 from framesweep.system.atomic_files import write_text
 from framesweep.system.console import EpochBar, log_epoch
 from framesweep.system.signals import StopRequest, stop_request
 from framesweep.tracking import Tracker, find_run_directory, open_tracker
-from framesweep.training.checkpoints import BEST, FOLDER, Checkpoints, load_weights
+from framesweep.training.checkpoints import BEST, FOLDER, load_weights
 from framesweep.training.state import Progress
 from hydra_plugins.framesweep_sweeper import TrialPruned, report, restore
 
 log = logging.getLogger(__name__)
-
-RESUMABLE = ("train.epochs", "train.patience", "train.max_minutes", "train.checkpoint_minutes")
-RESUMABLE_GROUPS = ("tracking.", "hardware.", "data.root", "data.cache", "outputs")
-"""What may be changed when a run is continued."""
 
 
 def run(config: RunConfig, directory: Path, *, in_sweep: bool = False) -> float | list[float]:
@@ -106,7 +103,7 @@ def resume(
 
     Args:
         run_id: MLflow's id of the run, or its directory.
-        overrides: `key=value`, of keys that may change (see RESUMABLE).
+        overrides: `key=value`, of keys that do not affect the steps already trained.
         uri, outputs: where the run is tracked.
 
     Raises:
@@ -121,8 +118,7 @@ def resume(
     config = load(path.read_text(encoding="utf-8"), overrides, path)
     for override in overrides:
         key = override.split("=")[0]
-        allowed = key in RESUMABLE or key.startswith(RESUMABLE_GROUPS)
-        if not allowed or (key == "train.epochs" and is_of_fixed_length(config)):
+        if effect_in(config, key) == "result":
             raise ConfigError(
                 key,
                 "cannot change when a run is continued, or what came before would differ",
@@ -169,7 +165,7 @@ def _fit(
     ranks = experiment.parts.ranks
     ranks.begin(dump(experiment.config), experiment.parts.hardware.device)
     try:
-        checkpoints = Checkpoints(directory / FOLDER, experiment.identity)
+        checkpoints = experiment.checkpoints(directory / FOLDER)
         progress = experiment.fit(checkpoints, listener)
         ranks.part()
         return progress

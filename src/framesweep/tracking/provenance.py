@@ -12,11 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from framesweep import __version__
+from framesweep.config.effects import effect_of
 from framesweep.credentials import scrub
 
 GIT_SECONDS = 10.0
-NEUTRAL = ("tracking.", "sweep.", "outputs", "resume", "data.root", "data.cache")
-"""Beginnings of the config keys that leave a run's result as it is."""
 
 
 def collect_provenance(directory: Path) -> dict[str, str]:
@@ -34,11 +33,11 @@ def collect_provenance(directory: Path) -> dict[str, str]:
 
 
 def hash_config(params: Mapping[str, object]) -> str:
-    """16 hex digits over the config keys that can change a run's result.
+    """Return 16 hex digits over the params that can change a run's result, rounding included.
 
-    Where data lies, what is tracked and where results go are left out.
+    The keys that affect nothing, as the folder of the corpus or the tracking URI, are left out.
     """
-    relevant = {key: value for key, value in params.items() if not key.startswith(NEUTRAL)}
+    relevant = {key: value for key, value in params.items() if effect_of(key) != "nothing"}
     text = json.dumps(relevant, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -27,12 +27,14 @@ class Checkpoints:
     Args:
         directory: where they lie; made when the first is saved.
         identity: what the weights depend on; a checkpoint with another is refused.
+        earlier_identities: those that earlier versions gave the same run; they are accepted.
     """
 
-    def __init__(self, directory: Path, identity: str) -> None:
+    def __init__(self, directory: Path, identity: str, *earlier_identities: str) -> None:
         self.last = directory / LAST
         self.best = directory / BEST
         self._identity = identity
+        self._accepted = (identity, *earlier_identities)
 
     def save(self, state: dict[str, Any]) -> None:
         """Saves `state`, of tensors, numbers, strings, lists and dicts, as the last one."""
@@ -58,7 +60,7 @@ class Checkpoints:
                 f"must be a readable checkpoint ({reason})",
                 fix="Delete it to start the run from its beginning.",
             ) from None
-        if kind != (FORMAT, self._identity):
+        if kind not in [(FORMAT, accepted) for accepted in self._accepted]:
             raise CheckpointError(
                 self.last,
                 f"must be of format {FORMAT} and config {self._identity}",

@@ -66,4 +66,6 @@ def test_config_hash_follows_what_changes_a_result():
     same = {**params, "data.root": "/b", "tracking.uri": "http://host", "outputs": "/c"}
     assert hash_config(params) == hash_config(dict(reversed(same.items())))
     assert hash_config(params) != hash_config({**params, "data.context": 6})
+    assert hash_config(params) != hash_config({**params, "hardware.precision": "bf16"})
+    assert hash_config(params) == hash_config({**params, "train.checkpoint_minutes": 1.0})
     assert len(hash_config(params)) == 16

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from framesweep.config.data import DataConfig
 from framesweep.config.registry import option
+from framesweep.config.setting import setting
 
 
 @option("data", "kaldi")
@@ -23,6 +24,6 @@ class KaldiConfig(DataConfig):
     """Frame labels in each split's folder: an index, or a text of `UTTERANCE id id ...`."""
     phones: str | None = None
     """File of `NAME id` lines under root, as phones.txt; null numbers the classes."""
-    max_missing: float = 0.05
+    max_missing: float = setting(0.05, affects="nothing")
     """Largest share of utterances, 0 to 1, that may lack features or alignments, or differ in
     their numbers of frames; they are left out."""

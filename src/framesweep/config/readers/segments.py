@@ -5,6 +5,7 @@ from typing import Literal
 
 from framesweep.config.data import DataConfig
 from framesweep.config.registry import option
+from framesweep.config.setting import setting
 
 
 @option("data", "segments")
@@ -23,7 +24,7 @@ class SegmentsConfig(DataConfig):
     """Tier of a TextGrid that holds the phones."""
     exclude: str | None = None
     """Regular expression; utterances whose path under audio it finds are left out."""
-    max_missing: float = 0.05
+    max_missing: float = setting(0.05, affects="nothing")
     """Largest share of sound files that may lack segments, 0 to 1; they are left out."""
     phones: str | None = None
     """File of phones, one a line or `PHONE id`; null for all phones of the corpus, sorted."""
@@ -73,5 +74,5 @@ class SegmentsConfig(DataConfig):
     """Log energy of the frame, before the mel bins or in place of cepstrum 0."""
     deltas: int = 0
     """Append time derivatives up to this order, 0 to 2."""
-    workers: int | None = None
+    workers: int | None = setting(None, affects="nothing")
     """Processes that read and analyse sound; null for all cores."""

@@ -1,6 +1,7 @@
 """Which study a command means: its name, and whether it searches the same thing."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import optuna
@@ -24,15 +25,21 @@ class StudyIdentity:
         space: each searched key with its sweep and conditions.
         fixed: each override that all trials share.
         directions: minimize or maximize, one an objective.
+        free: groups and keys whose overrides may differ from call to call.
     """
 
     space: dict[str, str]
     fixed: dict[str, str]
     directions: tuple[str, ...]
+    free: tuple[str, ...] = ()
 
     def differences(self, study: "StudyIdentity") -> list[tuple[str, str, str]]:
-        """(key, in the study, now) of everything in which `self` contradicts `study`."""
-        theirs = {**study.space, **study.fixed}
+        """(key, in the study, now) of everything in which `self` contradicts `study`.
+
+        A study may have stored an override that has become free since; it does not count.
+        """
+        fixed = {k: v for k, v in study.fixed.items() if not _is_free(k, self.free)}
+        theirs = {**study.space, **fixed}
         ours = {**self.space, **self.fixed}
         rows = [
             (key, theirs.get(key, ABSENT), ours.get(key, ABSENT))
@@ -49,10 +56,10 @@ def build_identity(space: SearchSpace, directions: list[str], free: list[str]) -
     described = space.describe()
     fixed = {key: value for key, value in space.fixed.items() if not _is_free(key, free)}
     fixed |= {line: "deleted" for line in space.deletions if not _is_free(line, free)}
-    return StudyIdentity(described, fixed, tuple(directions))
+    return StudyIdentity(described, fixed, tuple(directions), tuple(free))
 
 
-def _is_free(key: str, free: list[str]) -> bool:
+def _is_free(key: str, free: Sequence[str]) -> bool:
     bare = key.lstrip("+~").partition("@")[0].partition("=")[0]
     return any(bare == prefix or bare.startswith(f"{prefix}.") for prefix in free)
 

@@ -43,6 +43,15 @@ def test_differences_name_key_old_and_new():
     assert old.differences(old) == []
 
 
+def test_an_override_that_became_free_since_the_study_began_does_not_count():
+    study = identity("a=choice(1,2)", "b=1", "data.workers=4", free=())
+    now = identity("a=choice(1,2)", "b=1", "data.workers=8", free=("data.workers",))
+    assert now.differences(study) == []
+    assert identity("a=choice(1,2)", "b=1", free=("b",)).differences(study) == [
+        ("data.workers", "4", "-")
+    ]
+
+
 @pytest.fixture
 def storage():
     return InMemoryStorage()

@@ -1,0 +1,40 @@
+"""Declares a config key together with what a change of it affects."""
+
+from copy import copy
+from dataclasses import field
+from functools import partial
+from typing import Literal, TypeVar
+
+T = TypeVar("T")
+
+Effect = Literal["result", "end", "rounding", "nothing"]
+"""What a change of a key affects.
+
+result: the trained weights, from the first step on.
+end: only when training ends, or what is measured then; the steps before stay the same.
+rounding: the weights up to rounding errors, as the device or the number of threads does.
+nothing: neither weights nor metrics, as the folder of the corpus or the name of the run.
+
+This decides whether a key may change when a run is resumed (all but result), and whether it is
+part of a checkpoint's identity (result), of a study's (result and end), and of the config hash
+that is tracked (all but nothing).
+"""
+
+AFFECTS = "affects"
+
+
+def setting(default: T, *, affects: Effect) -> T:
+    """Declare a field whose change does not affect the whole result.
+
+    A field that is declared without it affects the result, which is the safe assumption: such
+    a key can't change when a run is resumed, and a study can't be continued with another value.
+
+    Args:
+        default: the field's value if nobody sets it; each config gets a copy of a list or dict.
+        affects: what a change of the value affects; see `Effect`.
+    """
+    metadata = {AFFECTS: affects}
+    # Type checkers see the value that the field will hold, as they do for `dataclasses.field`.
+    if isinstance(default, list | dict):
+        return field(default_factory=partial(copy, default), metadata=metadata)
+    return field(default=default, metadata=metadata)

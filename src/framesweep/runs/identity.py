@@ -1,0 +1,47 @@
+"""What makes two runs the same run: whether a checkpoint of one continues the other."""
+
+import hashlib
+import json
+from collections.abc import Collection
+
+from framesweep.config import RunConfig
+from framesweep.config.composition import flatten
+from framesweep.config.effects import effect_of
+from framesweep.config.setting import Effect
+from framesweep.runs.validation import is_of_fixed_length
+
+COUNTED_IN_0_1 = ("data.max_missing", "data.workers", "train.smooth")
+"""Keys that version 0.1 counted as part of the identity although they affect no weight."""
+
+
+def effect_in(config: RunConfig, key: str) -> Effect:
+    """Return what a change of `key` affects in this config.
+
+    It differs from `effect_of(key)` for the number of epochs: if, for example, the learning
+    rate falls until the last epoch, the number of epochs affects every step before it.
+    """
+    if key == "train.epochs" and is_of_fixed_length(config):
+        return "result"
+    return effect_of(key)
+
+
+def identities(config: RunConfig, data_digest: str) -> tuple[str, str]:
+    """Return the run's identity, and the one that version 0.1 gave to the same run.
+
+    A checkpoint that holds either can be continued by this config.
+
+    Args:
+        data_digest: digest of the prepared corpus; its folder and files may have moved.
+    """
+    return _hash(config, data_digest), _hash(config, data_digest, COUNTED_IN_0_1)
+
+
+def _hash(config: RunConfig, data_digest: str, also: Collection[str] = ()) -> str:
+    """Return 16 hex digits over everything that the weights depend on, except the hardware."""
+    chosen = {
+        key: value
+        for key, value in flatten(config).items()
+        if key in also or effect_in(config, key) == "result"
+    }
+    text = json.dumps([chosen, data_digest], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

@@ -1,0 +1,65 @@
+"""Which configs continue the same run."""
+
+import pytest
+
+from framesweep.config.composition import compose, register
+from framesweep.runs.identity import effect_in, identities
+
+register()
+
+
+def identity(*overrides: str, digest: str = "abc") -> str:
+    return identities(compose(list(overrides)), digest)[0]
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        *("data.root=/elsewhere", "data.workers=3", "hardware=cpu", "hardware.precision=bf16"),
+        *("tracking=none", "train.epochs=9", "train.patience=2", "train.max_minutes=1"),
+        *("train.smooth=false", "train.checkpoint_minutes=1", "sweep.retries=3"),
+        *("outputs=/elsewhere", "further_objectives=[model/params]"),
+    ],
+)
+def test_a_run_stays_the_same_run_under(override: str):
+    run = ["data=segments", "data.root=/x"]
+    assert identity(*run, override) == identity(*run)
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["data.context=5", "seed=1", "objective=dev/loss", "optim=sgd", "train.batch_size=64"],
+)
+def test_another_run_begins_with(override: str):
+    assert identity(override) != identity()
+
+
+def test_other_data_make_another_run():
+    assert identity(digest="other") != identity()
+
+
+@pytest.mark.parametrize(
+    "override", ["optim.schedule=cosine", "train.average=swa", "train.final_batch_size=512"]
+)
+def test_the_number_of_epochs_counts_where_it_shapes_every_step(override: str):
+    assert effect_in(compose([override]), "train.epochs") == "result"
+    assert effect_in(compose([]), "train.epochs") == "end"
+    assert identity(override, "train.epochs=9") != identity(override)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ("", "34cc0d3902ee6d43"),
+        ("data=segments data.root=/x data.workers=3", "4bc3fa83b52290a8"),
+        ("data=hw1p2 recipe=hw1p2", "4aeed2e200c65bc2"),
+        ("recipe=thorough train.epochs=7", "03ddcda94f78b172"),
+        ("recipe=quick train.smooth=false", "d293aaf896d2d1d8"),
+        ("optim=sgd train.patience=3 train.epochs=9 hardware=cpu", "9a5a5d523828146e"),
+        ("data=kaldi data.max_missing=0.2", "82f085009209feb5"),
+        ("data=hw1p2_folders", "7faf449e3bc6b875"),
+    ],
+)
+def test_checkpoints_of_version_0_1_are_recognized(overrides: str, expected: str):
+    """The digests were computed by that version; a new key must not change them."""
+    assert expected in identities(compose(overrides.split()), "abc")
