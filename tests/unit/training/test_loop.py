@@ -26,6 +26,7 @@ from framesweep.data.windows import Windows
 from framesweep.distributed.collectives import ALONE
 from framesweep.errors import CheckpointError, Interrupted, NonFiniteLossError
 from framesweep.evaluation.evaluate import evaluate, log_posteriors
+from framesweep.evaluation.metrics import METRICS
 from framesweep.models.build import build_model
 from framesweep.system.hardware import Hardware, resolve, seed_everything
 from framesweep.training import loop
