@@ -23,7 +23,7 @@ def test_hostile_corpus_is_refused_in_one_line(shell, corpus, tmp_path):
     np.save(root / "dev.npy", items)
     result = shell.train(*shell.small, f"data.root={root}", "tracking=none", code=2)
     (line,) = [text for text in result.stderr.splitlines() if "error" in text]
-    assert "dev.npy: must hold numpy arrays only" in line
+    assert "dev.npy: must contain numpy arrays only" in line
     assert "Traceback" not in result.stdout + result.stderr
     assert not (root / SECRET).exists()
     assert list((tmp_path / "outputs" / "cache").iterdir()) == []

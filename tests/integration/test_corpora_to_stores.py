@@ -104,12 +104,12 @@ def bomb(path: Path) -> None:
 
 
 BAD = {
-    hostile: "must hold numpy arrays only",
-    cut_short: "must hold one whole pickle|as many as its shape says",
+    hostile: "must contain numpy arrays only",
+    cut_short: "must contain one complete pickle|bytes must match the array's shape",
     zero_byte: "must not be empty",
-    huge_header: "header must be within the file",
+    huge_header: "the header must have at most",
     other_file: "must be an .npy file",
-    bomb: "must unpack to at most 200 times",
+    bomb: "must expand to at most 200 times",
 }
 
 

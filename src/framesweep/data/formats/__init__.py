@@ -1,1 +1,1 @@
-"""File formats: each module reads one, without knowing of any corpus."""
+"""File formats. Each module reads one format and knows nothing about any particular corpus."""

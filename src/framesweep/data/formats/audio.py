@@ -1,4 +1,4 @@
-"""Sound files of any format, rate and number of channels as mono samples at one rate."""
+"""Reads audio files of any format, sample rate and number of channels as mono samples."""
 
 import math
 from pathlib import Path
@@ -12,55 +12,59 @@ from framesweep.errors import DataError
 SUFFIXES = (".wav", ".flac", ".ogg", ".sph", ".aiff", ".aif", ".au", ".mp3", ".opus")
 
 
-def sound_info(path: Path) -> tuple[int, float]:
-    """The sample rate in Hz and the length in seconds that a sound file's header gives.
+def read_audio_info(path: Path) -> tuple[int, float]:
+    """Return the sample rate in Hz and the duration in seconds from an audio file's header.
 
     Raises:
-        DataError: the file is missing or is no sound file.
+        DataError: the file is missing or is not an audio file.
     """
     try:
         info = soundfile.info(path)
     except (OSError, RuntimeError) as error:
-        raise _not_sound(path, error) from None
+        raise _unreadable(path, error) from None
     return info.samplerate, info.frames / info.samplerate
 
 
-def read_sound(path: Path, sample_rate: int) -> tuple[Array, int]:
-    """Samples of a sound file as (N,) float32 from -1 to 1, and its own rate in Hz.
+def read_audio(path: Path, sample_rate: int) -> tuple[Array, int]:
+    """Read an audio file, average its channels and resample it to `sample_rate` Hz.
 
-    Channels are averaged. Another rate than `sample_rate` is changed to it by a polyphase
-    low-pass filter, which removes what the new rate cannot hold.
+    Returns:
+        (N,) float32 samples from -1 to 1, and the file's own sample rate in Hz.
 
     Raises:
-        DataError: the file is missing, is no sound file, or holds no samples.
+        DataError: the file is missing, is not an audio file, or has no samples.
     """
     try:
         samples, own_rate = soundfile.read(path, dtype="float32", always_2d=True)
     except (OSError, RuntimeError) as error:
-        raise _not_sound(path, error) from None
+        raise _unreadable(path, error) from None
     if len(samples) == 0:
-        raise DataError(path, "must hold at least one sample")
+        raise DataError(path, "must contain at least one sample")
     mono = samples.mean(axis=1, dtype=np.float32)
     if own_rate == sample_rate:
         return mono, own_rate
-    return np.asarray(resampled(mono, own_rate, sample_rate), dtype=np.float32), own_rate
+    return np.asarray(resample(mono, own_rate, sample_rate), dtype=np.float32), own_rate
 
 
-def resampled(samples: Array, own_rate: int, rate: int) -> Array:
-    """(N,) samples at `own_rate` Hz to `rate` Hz, by a polyphase low-pass filter.
+def resample(samples: Array, own_rate: int, rate: int) -> Array:
+    """Resample (N,) samples from `own_rate` Hz to `rate` Hz with a polyphase low-pass filter.
 
-    The filter removes what the new rate cannot hold. Keeps float32 as float32.
+    The filter (`scipy.signal.resample_poly`) removes frequencies above half of the new rate.
+    float32 samples stay float32.
     """
     from scipy.signal import resample_poly  # slow to import, and a prepared corpus needs none
 
+    # resample_poly's filter grows with the factors, so reduce the ratio: 16000/44100 = 160/441.
     common = math.gcd(own_rate, rate)
     return np.asarray(resample_poly(samples, rate // common, own_rate // common))
 
 
-def _not_sound(path: Path, error: Exception) -> DataError:
+def _unreadable(path: Path, error: Exception) -> DataError:
     if not path.exists():
         return DataError(path, "must exist")
+    # TIMIT's original files are compressed with shorten, which libsndfile cannot decode and
+    # reports as an unknown format. The compression is named in the 1024-byte NIST header.
     with path.open("rb") as handle:
-        packed = b"shorten" in handle.read(1024)
-    fix = "It is packed with shorten: unpack it with sph2pipe." if packed else ""
-    return DataError(path, f"must be a sound file that libsndfile reads ({error})", fix=fix)
+        is_shorten = b"shorten" in handle.read(1024)
+    fix = "It is compressed with shorten: decompress it with sph2pipe." if is_shorten else ""
+    return DataError(path, f"must be an audio file that libsndfile can read ({error})", fix=fix)

@@ -1,4 +1,11 @@
-"""Kaldi's indices (.scp), archives (.ark) and text alignments, without what runs programs."""
+"""Reads Kaldi's indices (.scp), archives (.ark) and text alignments.
+
+The formats are described at https://kaldi-asr.org/doc/io.html. An .scp file has one
+`UTTERANCE FILE:OFFSET` line per utterance; the offset is the byte in the archive at which the
+utterance's matrix or vector starts, so a reader seeks to it and never parses the whole archive.
+Kaldi also allows a shell command with a pipe instead of a file. Such entries are refused:
+reading a corpus must not run programs.
+"""
 
 import contextlib
 import re
@@ -13,74 +20,101 @@ from kaldiio.matio import read_kaldi
 from framesweep.data.corpus import Array
 from framesweep.errors import DataError, UnsafeFileError
 
-_PLACE = re.compile(r"(?P<file>.+?)(?::(?P<offset>[0-9]+))?(?:\[(?P<rows>[0-9]+:[0-9]+)\])?")
-_BINARY = b"\0B"
+# FILE, FILE:OFFSET or FILE:OFFSET[FIRST:LAST]. The file is matched lazily so that an offset is
+# not taken for a part of the name.
+_LOCATION = re.compile(r"(?P<file>.+?)(?::(?P<offset>[0-9]+))?(?:\[(?P<rows>[0-9]+:[0-9]+)\])?")
+# Kaldi's mark of binary data. Without it the data is text, such as `[ 1 2 3 ]` or `1 2 3`.
+_BINARY_MARK = b"\0B"
+_NUMBER_STARTS = tuple(bytes([code]) for code in b"-0123456789")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where an array lies: a file, the byte at which it starts, and the rows wanted."""
+class ArrayLocation:
+    """The location of a stored array.
+
+    Attributes:
+        file: the archive.
+        offset: the byte at which the array starts.
+        rows: the rows to keep.
+    """
 
     file: Path
     offset: int
     rows: slice
 
 
-def read_index(path: Path, root: Path) -> dict[str, Place]:
-    """The places that an .scp file names by utterance, in its order.
+def read_index(path: Path, root: Path) -> dict[str, ArrayLocation]:
+    """Return the array locations that an .scp file lists, by utterance id and in its order.
 
-    Relative paths are looked for under `root`, then beside the index, then where we run.
+    Relative archive names are looked up in `root`, then in the folder of the index, then in
+    the working directory.
 
     Raises:
-        DataError: the file is missing or broken, or names an archive that is not there.
-        UnsafeFileError: it names a program to run.
+        DataError: the file is missing or malformed, or an archive does not exist.
+        UnsafeFileError: an entry is a command instead of a file.
     """
-    places: dict[str, Place] = {}
-    found: dict[str, Path] = {}
-    for id, rest in read_pairs(path).items():
-        if rest.endswith("|") or rest.startswith("|"):
-            rule = "must name archives, not programs to run"
-            fix = "Write the archive out with copy-feats or copy-int-vector."
-            raise UnsafeFileError(f"{path}, utterance {id}", rule, found=rest[:80], fix=fix)
-        match = _PLACE.fullmatch(rest)
+    locations: dict[str, ArrayLocation] = {}
+    archives: dict[str, Path] = {}
+    for id, entry in read_pairs(path).items():
+        if entry.endswith("|") or entry.startswith("|"):
+            rule = "must name archives, not commands to run"
+            fix = "Write the archive to a file with copy-feats or copy-int-vector."
+            raise UnsafeFileError(f"{path}, utterance {id}", rule, found=entry[:80], fix=fix)
+        match = _LOCATION.fullmatch(entry)
         if match is None:
-            raise DataError(f"{path}, utterance {id}", "must be FILE[:OFFSET]", found=rest[:80])
+            raise DataError(
+                f"{path}, utterance {id}", "must be FILE[:OFFSET]", found=entry[:80]
+            )
+        # An index has thousands of entries in a few archives: look each archive up once.
         name = match["file"]
-        if name not in found:
-            found[name] = _find(name, path, root)
+        if name not in archives:
+            archives[name] = _find_archive(name, path, root)
         rows = slice(None)
-        if match["rows"]:  # Kaldi counts the last row in
+        if match["rows"]:  # Kaldi's last row is inclusive
             first, last = map(int, match["rows"].split(":"))
             rows = slice(first, last + 1)
-        places[id] = Place(found[name], int(match["offset"] or 0), rows)
-    return places
+        locations[id] = ArrayLocation(archives[name], int(match["offset"] or 0), rows)
+    return locations
 
 
-def read_labels(path: Path, root: Path) -> dict[str, Place | int]:
-    """Where each utterance's labels lie: as read_index, or the byte of its line in a text."""
+def locate_labels(path: Path, root: Path) -> dict[str, ArrayLocation | int]:
+    """Return where each utterance's frame labels are stored.
+
+    An .scp file gives array locations, as `read_index` does. Any other file must be text with
+    one `UTTERANCE LABEL LABEL ...` line per utterance, and gives the byte at which the
+    utterance's line starts: a large alignment is indexed in one pass and never kept in memory.
+
+    Raises:
+        DataError: the file is missing, is not text, or lists an utterance twice.
+        UnsafeFileError: an .scp entry is a command instead of a file.
+    """
     if path.suffix == ".scp":
         return dict(read_index(path, root))
     if not path.exists():
         raise DataError(path, "must exist", fix="Set data.alignments.")
-    places: dict[str, Place | int] = {}
+    locations: dict[str, ArrayLocation | int] = {}
     with path.open("rb") as handle:
         if b"\0" in handle.read(1024):
-            raise DataError(path, "must be text", fix="Unpack it, or use an .scp file.")
+            raise DataError(path, "must be text", fix="Decompress it, or use an .scp file.")
         handle.seek(0)
         offset = 0
         for line in handle:
             fields = line.split(maxsplit=1)
             if fields:
                 id = fields[0].decode("utf-8", errors="replace")
-                if id in places:
-                    raise DataError(path, "must hold each utterance once", found=id)
-                places[id] = offset
+                if id in locations:
+                    raise DataError(path, "must list each utterance once", found=id)
+                locations[id] = offset
             offset += len(line)
-    return places
+    return locations
 
 
 def read_text_labels(path: Path, offset: int) -> Array:
-    """(T,) int64 labels of the line that starts at `offset`; raises DataError."""
+    """Return the (T,) int64 labels on the line that starts at byte `offset`.
+
+    Raises:
+        DataError: a label is not an integer.
+    """
     with path.open("rb") as handle:
         handle.seek(offset)
         id, *fields = handle.readline().split()
@@ -91,37 +125,42 @@ def read_text_labels(path: Path, offset: int) -> Array:
         raise DataError(where, "labels must be integers") from None
 
 
-def read_array(place: Place) -> Array:
-    """The matrix or vector at a place, compressed ones unpacked.
+def read_array(location: ArrayLocation) -> Array:
+    """Return the matrix or vector at a location; compressed matrices are decompressed.
 
     Raises:
-        DataError: what lies there is no Kaldi matrix or vector, or is cut short.
-        UnsafeFileError: a pickle lies there.
+        DataError: there is no Kaldi matrix or vector, or it is truncated.
+        UnsafeFileError: there is a pickle.
     """
-    where = f"{place.file}, byte {place.offset}"
-    with place.file.open("rb") as handle:
-        handle.seek(place.offset)
+    where = f"{location.file}, byte {location.offset}"
+    with location.file.open("rb") as handle:
+        handle.seek(location.offset)
         start = handle.read(5)
+        # kaldiio extends Kaldi's format: it would unpickle what follows "PKL", and decode audio
+        # and .npy data. Let through only binary data and text that starts as numbers do.
         if start.startswith(b"PKL"):
             raise UnsafeFileError(where, "must be a Kaldi matrix or vector", found="a pickle")
-        # kaldiio also reads sound and numpy files; of text, only what begins as numbers do.
-        if not start.startswith(_BINARY) and start.strip()[:1] not in (b"[", *_DIGITS):
+        if not start.startswith(_BINARY_MARK) and start.strip()[:1] not in (
+            b"[",
+            *_NUMBER_STARTS,
+        ):
             raise DataError(where, "must be a Kaldi matrix or vector", found=start)
-        handle.seek(place.offset)
+        handle.seek(location.offset)
         try:
             array = read_kaldi(handle)
         except (ValueError, AssertionError, struct.error, RuntimeError, EOFError) as error:
-            raise DataError(where, f"must be a whole matrix or vector ({error})") from None
-    return np.asarray(array)[place.rows]
-
-
-_DIGITS = tuple(bytes([code]) for code in b"-0123456789")
+            raise DataError(where, f"must be a complete matrix or vector ({error})") from None
+    return np.asarray(array)[location.rows]
 
 
 def read_pairs(path: Path) -> dict[str, str]:
-    """A file of `KEY VALUE` lines in its order; raises DataError."""
+    """Return the pairs in a file of `KEY VALUE` lines, in the file's order.
+
+    Raises:
+        DataError: the file is unreadable, a line has no value, or a key is repeated.
+    """
     pairs: dict[str, str] = {}
-    for number, line in _lines(path):
+    for number, line in _read_lines(path):
         key, *value = line.split(maxsplit=1)
         if not value:
             raise DataError(f"{path}, line {number}", "must be `KEY VALUE`", found=line[:80])
@@ -131,7 +170,8 @@ def read_pairs(path: Path) -> dict[str, str]:
     return pairs
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def _read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the number and the text of each line that is not blank."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -141,9 +181,10 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def _find(name: str, index: Path, root: Path) -> Path:
+def _find_archive(name: str, index: Path, root: Path) -> Path:
     for folder in (root, index.parent, Path.cwd()):
-        with contextlib.suppress(OSError):  # no path, as one that is too long
+        # A garbled entry can be longer than a path may be, and then is_file raises.
+        with contextlib.suppress(OSError):
             if (folder / name).is_file():
                 return folder / name
     raise DataError(index, "must name archives that exist", found=name[:80])

@@ -1,7 +1,10 @@
-"""Reads .npy files without trusting them: plain, or alone in a .npy.zip.
+"""Reads untrusted .npy files, plain or as the only file in a .npy.zip archive.
 
-The format is numpy's NEP 1: magic, version, the header's length, and as header the text of a
-Python dictionary, which is matched here and never evaluated.
+The format is numpy's NEP 1, also documented in `numpy.lib.format`: a magic string, the version,
+the length of the header, the header, and the data. The header is the text of a Python
+dictionary. numpy evaluates it with `ast.literal_eval`, which hostile text can drive out of
+memory or stack, as its documentation warns; here regular expressions extract the three fields
+that matter. Object arrays contain a pickle, which `pickled_arrays` reads without running it.
 """
 
 import lzma
@@ -17,18 +20,20 @@ from typing import Any
 import numpy as np
 
 from framesweep.data.corpus import Array
-from framesweep.data.formats.array_buffers import native, plain_dtype, view
+from framesweep.data.formats.array_buffers import parse_dtype, to_native, view_array
 from framesweep.data.formats.pickled_arrays import load_object_array
 from framesweep.errors import DataError
 
 MAGIC = b"\x93NUMPY"
 MAX_HEADER = 10_000
-"""Bytes of a header; numpy's own limit too."""
+"""Largest header in bytes; numpy's own limit."""
 MAX_ZIP_RATIO = 200
-"""Unpacked size over packed size that is still believed of a large file."""
+"""Largest accepted ratio of uncompressed to compressed size. Features compress less than 2
+times and int64 labels about 40 times; a deflate bomb reaches 1000."""
 SMALL_ZIP = 2**26
-"""Unpacked bytes up to which no ratio is asked."""
+"""Uncompressed size in bytes up to which any ratio is accepted: such a bomb does no harm."""
 _CHUNK = 2**20
+# zipfile raises whatever its decompressors raise, and RuntimeError for encrypted files.
 _ZIP_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
     *(OSError, EOFError, RuntimeError, ValueError),
@@ -36,8 +41,8 @@ _ZIP_ERRORS = (
 
 _DESCR = re.compile(r"""['"]descr['"]\s*:\s*['"]([^'"]*)['"]""")
 _ORDER = re.compile(r"""['"]fortran_order['"]\s*:\s*(True|False)""")
-# Python 2 wrote its long integers with an L. What may repeat is kept unambiguous, so that no
-# text takes long to refuse.
+# Python 2 wrote long integers with an L. Each repeated part must end in a comma, so that the
+# expression cannot match a text in two ways and never backtracks exponentially.
 _SHAPE = re.compile(
     r"""['"]shape['"]\s*:\s*\(((?:\s*[0-9]{1,18}L?\s*,)*(?:\s*[0-9]{1,18}L?)?)\s*\)"""
 )
@@ -45,7 +50,12 @@ _SHAPE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What stands before an array's data, and `size`, the bytes it takes."""
+    """The header of an .npy file.
+
+    Attributes:
+        dtype, shape, fortran_order: of the array that follows.
+        size: bytes from the start of the file to the data.
+    """
 
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
@@ -54,7 +64,7 @@ class Header:
 
 
 def find_npy(folder: Path, name: str) -> Path | None:
-    """`name`.npy in `folder`, else `name`.npy.zip, else None."""
+    """Return the path of `name`.npy in `folder`, else that of `name`.npy.zip, else None."""
     for path in (folder / f"{name}.npy", folder / f"{name}.npy.zip"):
         if path.is_file():
             return path
@@ -62,44 +72,54 @@ def find_npy(folder: Path, name: str) -> Path | None:
 
 
 def load_npy(path: Path) -> Array:
-    """The array in an .npy or .npy.zip file.
+    """Return the array in an .npy or .npy.zip file.
 
     Returns:
-        A plain array in the processor's byte order, mapped where the file has it so; or an
-        array of objects as `load_object_array` gives it.
+        A plain array in native byte order, memory-mapped if the file stores it that way; or an
+        object array as returned by `load_object_array`.
 
     Raises:
-        UnsafeFileError: the file asks to run code.
-        DataError: it cannot be read, is damaged, or is no .npy file.
+        UnsafeFileError: the file contains a pickle that could run code.
+        DataError: the file is unreadable, damaged, or not an .npy file.
     """
     return parse_npy(open_npy(path), path)
 
 
 def parse_npy(data: memoryview, where: object) -> Array:
-    """The array in the bytes of an .npy file, as `load_npy` gives it."""
+    """Return the array in the content of an .npy file, as `load_npy` does."""
     header = read_header(data, where)
     content = data[header.size :]
     if not header.dtype.hasobject:
-        order = header.fortran_order
-        return native(
-            view(content, header.dtype, header.shape, fortran_order=order, where=where)
+        array = view_array(
+            content,
+            header.dtype,
+            header.shape,
+            fortran_order=header.fortran_order,
+            where=where,
         )
+        return to_native(array)
     array = load_object_array(content, where)
+    # The pickle has a shape of its own; a caller may already have trusted the header's.
     if array.shape != header.shape or not array.dtype.hasobject:
         raise DataError(
             where,
-            f"must hold objects of shape {header.shape}, as its header says",
+            f"must contain objects of shape {header.shape}, as its header declares",
             found=f"{array.dtype} {array.shape}",
         )
     return array
 
 
 def open_npy(path: Path) -> memoryview:
-    """The bytes of an .npy file, mapped; or of the only file in a .npy.zip, unpacked."""
+    """Return the content of an .npy file, memory-mapped, or of the one inside a .npy.zip.
+
+    Raises:
+        DataError: the file is missing, empty or unreadable, or the archive is damaged, contains
+            anything but one .npy file, or would expand too much.
+    """
     if not path.is_file():
         raise DataError(path, "must be a file")
     if path.suffix == ".zip":
-        return _unpack(path)
+        return _unzip(path)
     try:
         with path.open("rb") as file:
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
@@ -110,67 +130,81 @@ def open_npy(path: Path) -> memoryview:
 
 
 def read_header(data: memoryview, where: object) -> Header:
-    """The header at the start of an .npy file; raises DataError where there is none."""
+    """Return the header at the start of an .npy file.
+
+    Raises:
+        DataError: the header is missing, too long, or lacks a field.
+    """
     major = data[6] if len(data) > 8 else 0
     if bytes(data[:6]) != MAGIC or major not in (1, 2, 3):
         raise DataError(where, "must be an .npy file", found=bytes(data[:8]))
+    # Version 1 stores the header's length in 2 bytes, versions 2 and 3 in 4.
     start = 10 if major == 1 else 12
     length = int.from_bytes(data[8:start], "little")
     if length > MAX_HEADER or start + length > len(data):
         raise DataError(
-            where, f"header must be within the file and {MAX_HEADER} bytes", found=length
+            where,
+            f"the header must have at most {MAX_HEADER} bytes and end within the file",
+            found=length,
         )
     text = str(data[start : start + length], "latin-1")
     descr, order, shape = (pattern.search(text) for pattern in (_DESCR, _ORDER, _SHAPE))
     if descr is None or order is None or shape is None:
         raise DataError(
-            where, "header must tell descr, fortran_order and shape", found=text[:80]
+            where, "the header must contain descr, fortran_order and shape", found=text[:80]
         )
     return Header(
-        dtype=plain_dtype(descr[1], where),
+        dtype=parse_dtype(descr[1], where),
         shape=tuple(int(size) for size in re.findall(r"[0-9]+", shape[1])),
         fortran_order=order[1] == "True",
         size=start + length,
     )
 
 
-def _unpack(path: Path) -> memoryview:
+def _unzip(path: Path) -> memoryview:
+    """Decompress the only member of an archive into anonymous memory.
+
+    The declared size is checked first, and never exceeded: assigning beyond the mapping raises
+    ValueError. The system commits a page only when it is written, so an archive that declares
+    more than it contains does not cost that memory either.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             member = _only_member(archive, path)
-            _check_size(member.file_size, path)
-            # Anonymous memory is only taken as it is filled, whatever size is declared.
-            unpacked = mmap.mmap(-1, max(member.file_size, 1))
-            at = 0
+            _validate_expansion(member.file_size, path)
+            content = mmap.mmap(-1, max(member.file_size, 1))
+            position = 0
             with archive.open(member) as file:
                 while chunk := file.read(_CHUNK):
-                    unpacked[at : at + len(chunk)] = chunk
-                    at += len(chunk)
-            if at != member.file_size:
-                raise zipfile.BadZipFile(f"{at} bytes where it lists {member.file_size}")
-            return memoryview(unpacked).toreadonly()[:at]
+                    content[position : position + len(chunk)] = chunk
+                    position += len(chunk)
+            if position != member.file_size:
+                raise zipfile.BadZipFile(f"{position} bytes instead of {member.file_size}")
+            return memoryview(content).toreadonly()[:position]
     except _ZIP_ERRORS as error:
-        raise DataError(path, f"must be a readable zip ({error})") from None
+        raise DataError(path, f"must be a readable zip archive ({error})") from None
 
 
 def _only_member(archive: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
     members = [
         member
         for member in archive.infolist()
+        # macOS adds a __MACOSX folder with metadata to every archive it makes.
         if not member.filename.endswith("/") and not member.filename.startswith("__MACOSX/")
     ]
     if len(members) != 1 or not members[0].filename.endswith(".npy"):
         names = [member.filename[:40] for member in members[:3]]
-        raise DataError(path, "must hold one .npy file", found=names)
+        raise DataError(path, "must contain exactly one .npy file", found=names)
     return members[0]
 
 
-def _check_size(unpacked: int, path: Path) -> None:
-    packed = path.stat().st_size
-    if unpacked > max(SMALL_ZIP, MAX_ZIP_RATIO * packed):
+def _validate_expansion(size: int, path: Path) -> None:
+    """Raise DataError if an archive declares so large a `size` that it must be a zip bomb."""
+    compressed = path.stat().st_size
+    if size > max(SMALL_ZIP, MAX_ZIP_RATIO * compressed):
         raise DataError(
             path,
-            f"must unpack to at most {MAX_ZIP_RATIO} times its {packed} bytes",
-            found=unpacked,
-            fix="Unpack it yourself if you trust it.",
+            f"must expand to at most {MAX_ZIP_RATIO} times its {compressed} bytes",
+            found=size,
+            fix="Unzip it yourself if you trust it.",
         )

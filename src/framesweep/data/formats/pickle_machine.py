@@ -1,10 +1,23 @@
-"""The few pickle opcodes that arrays need, run without calling anything.
+"""Runs the few pickle opcodes that arrays need, without calling anything a file names.
 
-The standard unpickler calls what a file names, and hooks on it leave ways round them: cached
-extension codes, attributes set by BUILD, memory taken as a file declares it. Here a file only
-moves numbers, text, bytes, tuples and lists on a stack; what its names, calls and states mean
-is left to a subclass, and every opcode that is not listed is refused. The opcodes are those of
-the standard library's `pickletools`.
+A pickle is a program for a small stack machine (see the comments in the standard library's
+`pickletools`, PEP 307 for protocol 2 and PEP 3154 for protocol 4). Its GLOBAL opcode imports
+any name and REDUCE calls it, so unpickling an untrusted file runs its author's code. The
+documentation of `pickle` suggests overriding `Unpickler.find_class`, but that is not enough:
+
+* EXT1, EXT2 and EXT4 fetch objects from copyreg's cache and bypass `find_class`;
+* BUILD sets attributes, and calls `__setstate__`, on any object that an allowed name gives;
+* numpy's own functions, which must be allowed, crash or allocate what a file declares when
+  they are given a crafted dtype or shape.
+
+This machine therefore implements a subset: a file can only push numbers, text, bytes, tuples
+and lists, and memoize them. What names, calls and states mean is decided by a subclass, which
+compares them with the ones it knows. Every other opcode is refused. The machine bounds
+
+* time, by the number of opcodes;
+* the memory of each item, since bytes are views on the file and text is at most as long as it
+  (a subclass must bound what its calls return: a file can refer to one item many times);
+* recursion: it never recurses, however deep a file nests tuples and lists.
 """
 
 import pickle
@@ -17,125 +30,137 @@ from typing import Any
 from framesweep.errors import DataError, UnsafeFileError
 
 MAX_STEPS = 10_000_000
-"""Opcodes a file may have; an array takes about 30."""
+"""Largest number of opcodes in a file. An array takes about 30."""
+_MAX_LINE = 256
+"""Longest name in bytes, its newline included."""
 
 
-class Interpreter(ABC):
-    """A stack, the marks on it, and the memo.
+class PickleMachine(ABC):
+    """A stack, marks on it, and a memo, driven by the opcodes of one pickle.
 
     Args:
-        data: a whole pickle; bytes on the stack are views on it.
-        where: the file, for messages.
+        data: a complete pickle; bytes on the stack are views on it.
+        where: the file, for error messages.
     """
 
     def __init__(self, data: memoryview, where: object) -> None:
         self.data = data
         self.where = where
-        self.at = 0
+        self.position = 0
         self.stack: list[Any] = []
+        # Heights of the stack at each MARK. A file may pop below a mark; what follows the mark
+        # is then empty.
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
 
     @abstractmethod
-    def name(self, module: str, name: str) -> object:
-        """What to put on the stack for a name in a module."""
+    def resolve_name(self, module: str, name: str) -> object:
+        """Return what to push for `name` in `module`, or raise `refusal`."""
 
     @abstractmethod
     def reduce(self, function: Any, arguments: Any) -> object:
-        """What to put on the stack for a call."""
+        """Return what to push for the call `function(*arguments)`, or raise `refusal`."""
 
     @abstractmethod
     def build(self, target: Any, state: Any) -> None:
-        """Gives `target`, which stays on the stack, its state."""
+        """Give `target`, which stays on the stack, its state, or raise `refusal`."""
 
     def run(self) -> Any:
-        """What the pickle leaves on the stack.
+        """Run the pickle and return what it leaves on the stack.
 
         Raises:
-            UnsafeFileError: it asks for what is not admitted.
-            DataError: it is cut short, damaged or endless.
+            UnsafeFileError: it uses an opcode, a name or a call that is not allowed.
+            DataError: it is truncated, damaged, or has too many opcodes.
         """
         data, opcodes = self.data, _OPCODES
         try:
             for _ in range(MAX_STEPS):
-                code = data[self.at]
-                self.at += 1
+                code = data[self.position]
+                self.position += 1
                 if code == _STOP:
-                    return self._last()
+                    return self._pop_result()
                 if code not in opcodes:
                     raise self.refusal(f"opcode {_OPCODE_NAMES.get(code, hex(code))}")
                 opcodes[code](self)
+        # A damaged pickle pops an empty stack, reads beyond the end, or asks the memo for what
+        # it never got; checking each of these in advance would cost time for every opcode.
         except (IndexError, KeyError, ValueError, OverflowError) as error:
             raise DataError(
                 self.where,
-                f"must hold one whole pickle ({type(error).__name__}: {error})",
-                fix="The file may be cut short; fetch or save it again.",
+                f"must contain one complete pickle ({type(error).__name__}: {error})",
+                fix="The file may be truncated; download or save it again.",
             ) from None
         raise DataError(self.where, f"must have at most {MAX_STEPS} pickle opcodes")
 
     def refusal(self, found: str) -> UnsafeFileError:
-        """The error for a pickle that asks for `found`."""
+        """Return the error for a pickle that asks for `found`."""
         return UnsafeFileError(
             self.where,
-            "must hold numpy arrays only, for anything else in a pickle can run code",
+            "must contain numpy arrays only, because any other pickle can run code",
             found=found[:80],
         )
 
-    def _last(self) -> Any:
-        if self.at != len(self.data):
-            raise ValueError(f"{len(self.data) - self.at} bytes after its end")
+    def _pop_result(self) -> Any:
+        if self.position != len(self.data):
+            raise ValueError(f"{len(self.data) - self.position} bytes after its end")
         return self.stack.pop()
 
-    def _take(self, size: int) -> memoryview:
-        end = self.at + size
+    def _read(self, size: int) -> memoryview:
+        # Slicing a memoryview past its end gives less without complaint, so compare first. No
+        # memory is taken, whatever size a file declares.
+        end = self.position + size
         if end > len(self.data):
-            raise ValueError("cut short")
-        taken = self.data[self.at : end]
-        self.at = end
-        return taken
+            raise ValueError("truncated")
+        content = self.data[self.position : end]
+        self.position = end
+        return content
 
-    def _number(self, size: int, *, signed: bool = False) -> int:
-        return int.from_bytes(self._take(size), "little", signed=signed)
+    def _read_integer(self, size: int, *, signed: bool = False) -> int:
+        return int.from_bytes(self._read(size), "little", signed=signed)
 
-    def _bytes(self, size_bytes: int) -> memoryview:
-        return self._take(self._number(size_bytes))
+    def _read_bytes(self, length_size: int) -> memoryview:
+        return self._read(self._read_integer(length_size))
 
-    def _text(self, size_bytes: int) -> str:
-        return str(self._bytes(size_bytes), "utf-8")
+    def _read_text(self, length_size: int) -> str:
+        return str(self._read_bytes(length_size), "utf-8")
 
-    def _line(self) -> str:
-        line, newline, _ = bytes(self.data[self.at : self.at + 256]).partition(b"\n")
+    def _read_line(self) -> str:
+        ahead = bytes(self.data[self.position : self.position + _MAX_LINE])
+        line, newline, _ = ahead.partition(b"\n")
         if not newline:
             raise ValueError("a name without end")
-        self.at += len(line) + 1
+        self.position += len(line) + 1
         return line.decode("ascii")
 
-    def _to_mark(self) -> list[Any]:
+    def _pop_to_mark(self) -> list[Any]:
         start = self.marks.pop()
         items = self.stack[start:]
         del self.stack[start:]
         return items
 
-    def _tuple(self, size: int) -> None:
+    def _pack_tuple(self, size: int) -> None:
+        # A slice of too short a stack would pack fewer items instead of failing.
         if size > len(self.stack):
             raise IndexError("the stack is empty")
         self.stack[-size:] = [tuple(self.stack[-size:])]
 
     def _extend(self, items: list[Any]) -> None:
+        # The pickle module calls the target's own extend or append, whatever the target is.
         target = self.stack[-1]
         if type(target) is not list:
             raise self.refusal(f"items for {type(target).__name__}")
         target.extend(items)
 
-    def _name(self, module: Any, name: Any) -> None:
-        # Nothing else may be hashed or printed: tuples can nest without end.
+    def _push_name(self, module: Any, name: Any) -> None:
+        # Only text may be looked up: hashing a tuple recurses in C without a limit, and a file
+        # can nest tuples deep enough to overflow the C stack.
         if not (isinstance(module, str) and isinstance(name, str)):
-            raise self.refusal("a name that is no text")
-        self.stack.append(self.name(module, name))
+            raise self.refusal("a name that is not text")
+        self.stack.append(self.resolve_name(module, name))
 
-    def _stack_name(self) -> None:
+    def _push_stack_name(self) -> None:
         name = self.stack.pop()
-        self._name(self.stack.pop(), name)
+        self._push_name(self.stack.pop(), name)
 
     def _reduce(self) -> None:
         arguments = self.stack.pop()
@@ -145,57 +170,65 @@ class Interpreter(ABC):
         state = self.stack.pop()
         self.build(self.stack[-1], state)
 
-    def _put(self, key: int) -> None:
+    def _memoize(self, key: int) -> None:
+        # A dictionary: the C unpickler's memo is an array as long as the largest key, so that
+        # LONG_BINPUT can make it take gigabytes.
         self.memo[key] = self.stack[-1]
 
 
-_Opcode = Callable[[Interpreter], object]
+_Opcode = Callable[[PickleMachine], object]
 _STOP = pickle.STOP[0]
 _OPCODE_NAMES = {ord(opcode.code): opcode.name for opcode in pickletools.opcodes}
 
 
-def _push(value: Callable[[Interpreter], object]) -> _Opcode:
-    return lambda i: i.stack.append(value(i))
+def _push(value: Callable[[PickleMachine], object]) -> _Opcode:
+    return lambda m: m.stack.append(value(m))
 
 
+# What arrays need under protocols 2 to 4, the only ones in which numpy has written .npy files.
+# Dictionaries, sets, instances (INST, OBJ, NEWOBJ), persistent ids, extension codes,
+# out-of-band buffers and numbers spelled as text (protocols 0 and 1) do not occur there.
 _OPCODES: dict[int, _Opcode] = {
     code[0]: opcode
     for code, opcode in {
-        pickle.PROTO: lambda i: i._take(1),
-        pickle.FRAME: lambda i: i._take(8),
-        pickle.NONE: _push(lambda i: None),
-        pickle.NEWTRUE: _push(lambda i: True),
-        pickle.NEWFALSE: _push(lambda i: False),
-        pickle.BININT: _push(lambda i: i._number(4, signed=True)),
-        pickle.BININT1: _push(lambda i: i._number(1)),
-        pickle.BININT2: _push(lambda i: i._number(2)),
-        pickle.LONG1: _push(lambda i: i._number(i._number(1), signed=True)),
-        pickle.BINFLOAT: _push(lambda i: struct.unpack(">d", i._take(8))[0]),
-        pickle.SHORT_BINBYTES: _push(lambda i: i._bytes(1)),
-        pickle.BINBYTES: _push(lambda i: i._bytes(4)),
-        pickle.BINBYTES8: _push(lambda i: i._bytes(8)),
-        pickle.SHORT_BINSTRING: _push(lambda i: i._bytes(1)),
-        pickle.BINSTRING: _push(lambda i: i._bytes(4)),
-        pickle.SHORT_BINUNICODE: _push(lambda i: i._text(1)),
-        pickle.BINUNICODE: _push(lambda i: i._text(4)),
-        pickle.BINUNICODE8: _push(lambda i: i._text(8)),
-        pickle.EMPTY_LIST: _push(lambda i: []),
-        pickle.APPEND: lambda i: i._extend([i.stack.pop()]),
-        pickle.APPENDS: lambda i: i._extend(i._to_mark()),
-        pickle.EMPTY_TUPLE: _push(lambda i: ()),
-        pickle.TUPLE1: lambda i: i._tuple(1),
-        pickle.TUPLE2: lambda i: i._tuple(2),
-        pickle.TUPLE3: lambda i: i._tuple(3),
-        pickle.TUPLE: _push(lambda i: tuple(i._to_mark())),
-        pickle.MARK: lambda i: i.marks.append(len(i.stack)),
-        pickle.GLOBAL: lambda i: i._name(i._line(), i._line()),
-        pickle.STACK_GLOBAL: Interpreter._stack_name,
-        pickle.REDUCE: Interpreter._reduce,
-        pickle.BUILD: Interpreter._build,
-        pickle.BINPUT: lambda i: i._put(i._number(1)),
-        pickle.LONG_BINPUT: lambda i: i._put(i._number(4)),
-        pickle.MEMOIZE: lambda i: i._put(len(i.memo)),
-        pickle.BINGET: _push(lambda i: i.memo[i._number(1)]),
-        pickle.LONG_BINGET: _push(lambda i: i.memo[i._number(4)]),
+        # Ignored: opcodes tell the protocol, and frames only help a reader that streams.
+        pickle.PROTO: lambda m: m._read(1),
+        pickle.FRAME: lambda m: m._read(8),
+        pickle.NONE: _push(lambda m: None),
+        pickle.NEWTRUE: _push(lambda m: True),
+        pickle.NEWFALSE: _push(lambda m: False),
+        pickle.BININT: _push(lambda m: m._read_integer(4, signed=True)),
+        pickle.BININT1: _push(lambda m: m._read_integer(1)),
+        pickle.BININT2: _push(lambda m: m._read_integer(2)),
+        pickle.LONG1: _push(lambda m: m._read_integer(m._read_integer(1), signed=True)),
+        pickle.BINFLOAT: _push(lambda m: struct.unpack(">d", m._read(8))[0]),
+        # Byte strings of Python 2 (BINSTRING) and Python 3 (BINBYTES) stay bytes alike; who
+        # uses one knows whether it is text.
+        pickle.SHORT_BINBYTES: _push(lambda m: m._read_bytes(1)),
+        pickle.BINBYTES: _push(lambda m: m._read_bytes(4)),
+        pickle.BINBYTES8: _push(lambda m: m._read_bytes(8)),
+        pickle.SHORT_BINSTRING: _push(lambda m: m._read_bytes(1)),
+        pickle.BINSTRING: _push(lambda m: m._read_bytes(4)),
+        pickle.SHORT_BINUNICODE: _push(lambda m: m._read_text(1)),
+        pickle.BINUNICODE: _push(lambda m: m._read_text(4)),
+        pickle.BINUNICODE8: _push(lambda m: m._read_text(8)),
+        pickle.EMPTY_LIST: _push(lambda m: []),
+        pickle.APPEND: lambda m: m._extend([m.stack.pop()]),
+        pickle.APPENDS: lambda m: m._extend(m._pop_to_mark()),
+        pickle.EMPTY_TUPLE: _push(lambda m: ()),
+        pickle.TUPLE1: lambda m: m._pack_tuple(1),
+        pickle.TUPLE2: lambda m: m._pack_tuple(2),
+        pickle.TUPLE3: lambda m: m._pack_tuple(3),
+        pickle.TUPLE: _push(lambda m: tuple(m._pop_to_mark())),
+        pickle.MARK: lambda m: m.marks.append(len(m.stack)),
+        pickle.GLOBAL: lambda m: m._push_name(m._read_line(), m._read_line()),
+        pickle.STACK_GLOBAL: PickleMachine._push_stack_name,
+        pickle.REDUCE: PickleMachine._reduce,
+        pickle.BUILD: PickleMachine._build,
+        pickle.BINPUT: lambda m: m._memoize(m._read_integer(1)),
+        pickle.LONG_BINPUT: lambda m: m._memoize(m._read_integer(4)),
+        pickle.MEMOIZE: lambda m: m._memoize(len(m.memo)),
+        pickle.BINGET: _push(lambda m: m.memo[m._read_integer(1)]),
+        pickle.LONG_BINGET: _push(lambda m: m.memo[m._read_integer(4)]),
     }.items()
 }

@@ -1,4 +1,9 @@
-"""Phone segments as speech tools write them: .phn, .lab and .TextGrid."""
+"""Reads phone segments from the formats of speech tools: .phn, .lab and .TextGrid.
+
+A segment is the stretch of time in which one phone is spoken. The formats differ in their unit
+of time: .phn (TIMIT) counts samples, .lab counts seconds (Festival, xlabel) or units of 100 ns
+(HTK), and .TextGrid (Praat, the Montreal Forced Aligner) counts seconds.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -15,21 +20,24 @@ from framesweep.errors import DataError
 Format = Literal["auto", "phn", "xlabel", "htk", "seconds", "textgrid"]
 
 SUFFIXES = (".phn", ".lab", ".textgrid")
-HTK_UNITS = 1e7
-"""HTK counts time in 100 ns."""
-SLACK = 1e-3
-"""Seconds by which a segment may begin before the last one's end: rounding, not overlap."""
-IN_CONTEXT = re.compile(r"^[^-+]*-([^-+]+)\+.+$")
-"""A phone between its neighbours, as HTK's triphones and HTS's full contexts name it."""
+HTK_UNITS_PER_SECOND = 1e7
+"""HTK measures time in units of 100 ns (The HTK Book, section on label files)."""
+TOLERANCE = 1e-3
+"""Seconds by which a segment may start before the previous one ends: rounding, not overlap."""
+_IN_CONTEXT = re.compile(r"^[^-+]*-([^-+]+)\+.+$")
+"""A phone between its neighbours, LEFT-PHONE+RIGHT, as in the triphones of HTK and HTS."""
+
+_Row = tuple[float, float, str]
+"""Start, end and phone; times in the unit of the format."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """The phones of one utterance in order.
+    """The phones of one utterance in order of time.
 
     Attributes:
-        starts, ends: (S,) float64, in seconds.
-        phones: S names; "" for a segment that has none.
+        starts, ends: (S,) float64 in seconds.
+        phones: S names; "" for a segment without a name.
     """
 
     starts: Array
@@ -37,50 +45,57 @@ class Segments:
     phones: tuple[str, ...]
 
     def at(self, times: Array) -> Array:
-        """(T,) seconds to (T,) places in `phones`, -1 where no segment covers the time.
+        """Return the index in `phones` of the segment that covers each time.
 
-        A segment holds its start and not its end.
+        A segment includes its start and excludes its end.
+
+        Args:
+            times: (T,) in seconds.
+
+        Returns:
+            (T,) indices; -1 where no segment covers the time.
         """
-        places = np.searchsorted(self.starts, times, side="right") - 1
-        covered = (places >= 0) & (times < self.ends[places]) if len(self.ends) else False
-        return np.where(covered, places, -1)
+        indices = np.searchsorted(self.starts, times, side="right") - 1
+        covered = (indices >= 0) & (times < self.ends[indices]) if len(self.ends) else False
+        return np.where(covered, indices, -1)
 
 
 def read_segments(path: Path, kind: Format, tier: str, sample_rate: int) -> Segments:
-    """Reads one file of segments.
+    """Read one file of segments.
 
     Args:
-        path: the file; UTF-8, or UTF-16 with a byte order mark.
-        kind: its format; auto goes by suffix, and by content between the kinds of .lab.
-        tier: name of the tier of a TextGrid.
-        sample_rate: of the audio the segments belong to, in Hz: .phn counts samples.
+        path: the file, in UTF-8, or in UTF-16 with a byte order mark.
+        kind: the format; auto decides by the suffix and, for .lab, by the content.
+        tier: the name of the tier in a TextGrid.
+        sample_rate: sample rate in Hz of the audio that the segments describe, for .phn.
 
     Raises:
-        DataError: the file cannot be read, is not of its format, or its segments are not in
-            order of time.
+        DataError: the file is unreadable, not in its format, or its segments are not in order
+            of time.
     """
-    text = _decoded(path)
-    found = _kind(path, text) if kind == "auto" else kind
-    parse: Callable[[Path, str], Iterable[tuple[float, float, str]]] = {
-        "phn": _phn,
-        "xlabel": _xlabel,
-        "htk": _htk,
-        "seconds": _seconds,
+    text = _read_text(path)
+    detected = _detect_format(path, text) if kind == "auto" else kind
+    parse: Callable[[Path, str], Iterable[_Row]] = {
+        "phn": _parse_phn,
+        "xlabel": _parse_xlabel,
+        "htk": _parse_htk,
+        "seconds": _parse_seconds,
         "textgrid": lambda path, text: read_tier(path, text, tier),
-    }[found]
-    per_second = {"phn": sample_rate, "htk": HTK_UNITS}.get(found, 1)
+    }[detected]
+    units_per_second = {"phn": sample_rate, "htk": HTK_UNITS_PER_SECOND}.get(detected, 1)
     rows = list(parse(path, text))
-    starts = np.asarray([row[0] for row in rows], dtype=np.float64) / per_second
-    ends = np.asarray([row[1] for row in rows], dtype=np.float64) / per_second
-    _check_order(path, starts, ends)
+    starts = np.asarray([row[0] for row in rows], dtype=np.float64) / units_per_second
+    ends = np.asarray([row[1] for row in rows], dtype=np.float64) / units_per_second
+    _validate_order(path, starts, ends)
     return Segments(starts, ends, tuple(row[2] for row in rows))
 
 
-def _decoded(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(path, f"must be readable ({error.strerror})") from None
+    # Praat saves UTF-16 as soon as a label is not ASCII.
     utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:
         return data.decode("utf-16" if utf16 else "utf-8-sig")
@@ -89,101 +104,110 @@ def _decoded(path: Path) -> str:
         raise DataError(path, rule, fix="Save it as UTF-8.") from None
 
 
-def _kind(path: Path, text: str) -> str:
+def _detect_format(path: Path, text: str) -> str:
     suffix = path.suffix.lower()
     if suffix == ".lab":
+        # Three tools use this suffix. xlabel ends its header with a line `#`; of the other two,
+        # HTK writes integers and the rest write seconds with a decimal point.
         if any(line.strip() == "#" for line in text.splitlines()):
             return "xlabel"
-        # HTK's times are whole numbers.
-        return "seconds" if any("." in line.split()[0] for _, line in _lines(text)) else "htk"
+        has_point = any("." in line.split()[0] for _, line in _numbered_lines(text))
+        return "seconds" if has_point else "htk"
     if suffix in SUFFIXES:
         return suffix[1:]
     raise DataError(
-        path, f"suffix must be one of {', '.join(SUFFIXES)}", fix="Or set data.format."
+        path, f"the suffix must be one of {', '.join(SUFFIXES)}", fix="Or set data.format."
     )
 
 
-def _phn(path: Path, text: str) -> Iterator[tuple[float, float, str]]:
-    for number, line in _lines(text):
+def _parse_phn(path: Path, text: str) -> Iterator[_Row]:
+    for number, line in _numbered_lines(text):
         fields = line.split()
         if len(fields) != 3:
-            raise _bad_line(path, number, "must be `START END PHONE` in samples", line)
-        yield _time(path, number, fields[0]), _time(path, number, fields[1]), fields[2]
+            raise _line_error(path, number, "must be `START END PHONE` in samples", line)
+        start, end = (_parse_time(path, number, field) for field in fields[:2])
+        yield start, end, fields[2]
 
 
-def _htk(path: Path, text: str) -> Iterator[tuple[float, float, str]]:
-    for number, line in _lines(text):
-        if line.strip() == "///":  # what follows are alternatives
+def _parse_htk(path: Path, text: str) -> Iterator[_Row]:
+    for number, line in _numbered_lines(text):
+        if line.strip() == "///":  # separates the best transcription from alternatives
             return
-        fields = line.split()
+        fields = line.split()  # scores and words may follow the phone
         if len(fields) < 3:
-            raise _bad_line(path, number, "must be `START END PHONE` in units of 100 ns", line)
-        phone = IN_CONTEXT.sub(r"\1", fields[2])
-        yield _time(path, number, fields[0]), _time(path, number, fields[1]), phone
+            rule = "must be `START END PHONE` in units of 100 ns"
+            raise _line_error(path, number, rule, line)
+        start, end = (_parse_time(path, number, field) for field in fields[:2])
+        yield start, end, _IN_CONTEXT.sub(r"\1", fields[2])
 
 
-def _seconds(path: Path, text: str) -> Iterator[tuple[float, float, str]]:
-    for number, line in _lines(text):
+def _parse_seconds(path: Path, text: str) -> Iterator[_Row]:
+    for number, line in _numbered_lines(text):
         fields = line.split(maxsplit=2)
         if len(fields) < 2:
-            raise _bad_line(path, number, "must be `START END PHONE` in seconds", line)
-        phone = fields[2].strip() if len(fields) == 3 else ""
-        yield _time(path, number, fields[0]), _time(path, number, fields[1]), phone
+            raise _line_error(path, number, "must be `START END PHONE` in seconds", line)
+        start, end = (_parse_time(path, number, field) for field in fields[:2])
+        yield start, end, fields[2].strip() if len(fields) == 3 else ""
 
 
-def _xlabel(path: Path, text: str) -> Iterator[tuple[float, float, str]]:
+def _parse_xlabel(path: Path, text: str) -> Iterator[_Row]:
+    # Lines give only the end of a segment; it starts where the previous one ended.
     start, in_body = 0.0, False
-    for number, line in _lines(text):
+    for number, line in _numbered_lines(text):
         if not in_body:
             in_body = line.strip() == "#"
             continue
         fields = line.split(maxsplit=2)
         if len(fields) < 2:
-            raise _bad_line(path, number, "must be `END COLOUR PHONE` in seconds", line)
-        end = _time(path, number, fields[0])
-        # A line may carry further fields after semicolons.
-        phone = fields[2].split(";")[0].strip() if len(fields) == 3 else ""
-        yield start, end, phone
+            raise _line_error(path, number, "must be `END COLOUR PHONE` in seconds", line)
+        end = _parse_time(path, number, fields[0])
+        # Further fields may follow the phone after semicolons.
+        yield start, end, fields[2].split(";")[0].strip() if len(fields) == 3 else ""
         start = end
     if not in_body:
         raise DataError(path, "must have a line `#` before its labels")
 
 
-def _lines(text: str) -> Iterator[tuple[int, str]]:
+def _numbered_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yield the number, from 1, and the text of each line that is not blank."""
     return ((n, line) for n, line in enumerate(text.splitlines(), start=1) if line.strip())
 
 
-def _bad_line(path: Path, number: int, rule: str, line: str) -> DataError:
+def _line_error(path: Path, number: int, rule: str, line: str) -> DataError:
     return DataError(f"{path}, line {number}", rule, found=line.strip()[:60])
 
 
-def _time(path: Path, number: int, field: str) -> float:
+def _parse_time(path: Path, number: int, field: str) -> float:
     try:
         time = float(field)
     except ValueError:
         time = np.nan
     if not np.isfinite(time) or time < 0:
-        raise _bad_line(path, number, "a time must be a number of at least 0", field)
+        raise _line_error(path, number, "a time must be a non-negative number", field)
     return time
 
 
-def _check_order(path: Path, starts: Array, ends: Array) -> None:
+def _validate_order(path: Path, starts: Array, ends: Array) -> None:
+    """Raise DataError unless there are segments, each ends after its start, and none overlap.
+
+    `Segments.at` searches `starts` by bisection, which needs them in ascending order.
+    """
     if len(starts) == 0:
         raise DataError(path, "must have at least one segment")
-    backward = np.flatnonzero(ends < starts)
-    if len(backward):
-        first = backward[0]
+    reversed_segments = np.flatnonzero(ends < starts)
+    if len(reversed_segments):
+        first = reversed_segments[0]
         raise DataError(
             f"{path}, segment {first + 1}",
-            "must end after it starts",
+            "must not end before it starts",
             found=f"{starts[first]:.4f} to {ends[first]:.4f} s",
         )
-    early = np.flatnonzero(starts[1:] < np.maximum(starts[:-1], ends[:-1] - SLACK))
-    if len(early):
-        first = early[0]
+    overlapping = np.flatnonzero(starts[1:] < np.maximum(starts[:-1], ends[:-1] - TOLERANCE))
+    if len(overlapping):
+        first = overlapping[0]
         raise DataError(
             f"{path}, segment {first + 2}",
-            f"must start after the one before ends, at {ends[first]:.4f} s",
+            f"must start after the previous segment ends, at {ends[first]:.4f} s",
             found=f"{starts[first + 1]:.4f} s",
-            fix="If times are not in this unit, set data.format.",
+            fix="If the times are in another unit, set data.format.",
         )

@@ -1,4 +1,9 @@
-"""Praat's TextGrid in both of its text formats."""
+"""Reads Praat's TextGrid in its long and its short text format.
+
+Praat ignores all words in a text file that are not free-standing numbers, quoted strings, flags
+in angle brackets or comments after an exclamation mark (Praat manual, "TextGrid file formats").
+The long format only adds such words, `xmin =` for instance, so one tokenizer reads both.
+"""
 
 import re
 from collections.abc import Iterator
@@ -8,9 +13,13 @@ import numpy as np
 
 from framesweep.errors import DataError
 
-# Praat reads a text file as a run of free-standing numbers, quoted strings and flags, whatever
-# words stand between them; so the long and the short format are one.
-_PRAAT = re.compile(
+Interval = tuple[float, float, str]
+"""Start and end in seconds, and the text."""
+
+# In order: a string (a doubled quote stands for one), a flag, a number, a comment. The
+# look-arounds require the last three to be free-standing: `[1]:` and `xmin2` are no numbers.
+# A comment matches without a group, which drops it and the numbers and strings in it.
+_TOKEN = re.compile(
     r'"((?:[^"]|"")*)"'
     r"|(?<!\S)<([a-z]+)>(?!\S)"
     r"|(?<!\S)([-+]?[0-9]+(?:\.[0-9]*)?(?:[eE][-+]?[0-9]+)?)(?!\S)"
@@ -18,41 +27,41 @@ _PRAAT = re.compile(
 )
 
 
-def read_tier(path: Path, text: str, tier: str) -> list[tuple[float, float, str]]:
-    """The intervals of one tier: start and end in seconds, and text.
+def read_tier(path: Path, text: str, tier: str) -> list[Interval]:
+    """Return the intervals of one tier.
 
     Args:
-        path: named in errors.
-        text: content of the file.
-        tier: name of an interval tier, with or without the speaker that the Montreal Forced
-            Aligner puts before it.
+        path: the file, for error messages.
+        text: the content of the file.
+        tier: the name of an interval tier. The Montreal Forced Aligner puts the speaker before
+            it (`anna - phones`), which may be omitted while only one tier has the name.
 
     Raises:
-        DataError: it is no TextGrid, or has no such tier, or several.
+        DataError: the text is not a TextGrid, or no tier or several tiers have this name.
     """
-    tiers = dict(_tiers(path, text))
+    tiers = dict(_read_tiers(path, text))
     names = [n for n in tiers if n == tier] or [n for n in tiers if n.endswith(f" - {tier}")]
     if len(names) != 1:
         raise DataError(
             path,
-            f"must have one interval tier {tier!r}",
+            f"must have exactly one interval tier {tier!r}",
             found=list(tiers),
             fix="Set data.tier.",
         )
     return tiers[names[0]]
 
 
-def _tiers(path: Path, text: str) -> Iterator[tuple[str, list[tuple[float, float, str]]]]:
-    """The interval tiers of a TextGrid; tiers of points are passed over."""
+def _read_tiers(path: Path, text: str) -> Iterator[tuple[str, list[Interval]]]:
+    """Yield the name and the intervals of each interval tier; point tiers are skipped."""
     tokens = _Tokens(path, text)
     if "ooTextFile" not in tokens.string() or "TextGrid" not in tokens.string():
         raise DataError(path, "must be a TextGrid in one of Praat's text formats")
-    tokens.number(), tokens.number()
+    tokens.number(), tokens.number()  # start and end of the whole grid
     if tokens.flag() != "exists":
         return
     for _ in range(tokens.count()):
         kind, name = tokens.string(), tokens.string()
-        tokens.number(), tokens.number()
+        tokens.number(), tokens.number()  # start and end of the tier
         count = tokens.count()
         if kind == "IntervalTier":
             yield (
@@ -65,22 +74,26 @@ def _tiers(path: Path, text: str) -> Iterator[tuple[str, list[tuple[float, float
 
 
 class _Tokens:
-    """The strings, flags and numbers of a Praat text file, each asked for by kind."""
+    """The strings, flags and numbers of a Praat text file, read one by one.
+
+    The caller says which kind must come next. A declared count therefore never allocates
+    anything: a file that declares too many tiers or intervals ends too early.
+    """
 
     def __init__(self, path: Path, text: str) -> None:
         self.path = path
-        self._matches = (m for m in _PRAAT.finditer(text) if m.lastindex)
+        self._matches = (match for match in _TOKEN.finditer(text) if match.lastindex)
 
     def _next(self, group: int, kind: str) -> str:
         match = next(self._matches, None)
         if match is None:
-            raise DataError(self.path, f"must go on with {kind}", found="its end")
+            raise DataError(self.path, f"must continue with {kind}", found="end of file")
         if match.lastindex != group:
-            raise DataError(self.path, f"must go on with {kind}", found=match.group()[:60])
+            raise DataError(self.path, f"must continue with {kind}", found=match.group()[:60])
         return match.group(group)
 
     def string(self) -> str:
-        return self._next(1, "a quoted text").replace('""', '"')
+        return self._next(1, "a quoted string").replace('""', '"')
 
     def flag(self) -> str:
         return self._next(2, "<exists> or <absent>")
@@ -91,13 +104,15 @@ class _Tokens:
     def time(self) -> float:
         time = self.number()
         if not 0 <= time < np.inf:
-            raise DataError(self.path, "a time must be a number of at least 0", found=time)
+            raise DataError(self.path, "a time must be a non-negative number", found=time)
         return time
 
     def count(self) -> int:
         count = self.number()
         if not 0 <= count < 1e9:
             raise DataError(
-                self.path, "a number of tiers or intervals must be sane", found=count
+                self.path,
+                "the number of tiers or intervals must be from 0 to 999,999,999",
+                found=count,
             )
         return int(count)

@@ -9,7 +9,7 @@ import numpy as np
 
 from framesweep.config import Hw1p2Config
 from framesweep.data.corpus import SPLITS, Array, Utterance
-from framesweep.data.formats.array_buffers import native
+from framesweep.data.formats.array_buffers import to_native
 from framesweep.data.formats.npy import find_npy, load_npy, open_npy, read_header
 from framesweep.data.phones import ARPABET_71, PhoneSet
 from framesweep.data.readers.source_files import find_phones, open_root, read_phones, stamps
@@ -108,7 +108,7 @@ def _numbers(utterance: Any, where: str) -> Array:
     if not isinstance(utterance, np.ndarray):
         raise DataError(where, "must be an array", found=type(utterance).__name__)
     if not utterance.dtype.hasobject:
-        return native(utterance)
+        return to_native(utterance)
     for value in utterance.flat:
         if not isinstance(value, int | float | np.number | np.ndarray):
             raise DataError(where, "must hold numbers", found=type(value).__name__)

@@ -8,10 +8,10 @@ from typing import Any
 from framesweep.config import KaldiConfig
 from framesweep.data.corpus import Array, Utterance
 from framesweep.data.formats.kaldi import (
-    Place,
+    ArrayLocation,
+    locate_labels,
     read_array,
     read_index,
-    read_labels,
     read_pairs,
     read_text_labels,
 )
@@ -103,7 +103,9 @@ class _KaldiSplit:
         if split == "test" and not self._labels_file.exists():
             self._labels_file = None
         self._features = read_index(self._index_file, root)
-        self._labels = {} if self._labels_file is None else read_labels(self._labels_file, root)
+        self._labels = (
+            {} if self._labels_file is None else locate_labels(self._labels_file, root)
+        )
         self._speakers_file = folder / "utt2spk"
         self._speakers = read_pairs(self._speakers_file) if self._speakers_file.exists() else {}
         self.ids = list(self._features)
@@ -115,7 +117,7 @@ class _KaldiSplit:
     def files(self) -> set[Path]:
         places = [*self._features.values(), *self._labels.values()]
         files = {self._index_file, self._labels_file, self._speakers_file}
-        files |= {place.file for place in places if isinstance(place, Place)}
+        files |= {place.file for place in places if isinstance(place, ArrayLocation)}
         return {path for path in files if path is not None and path.exists()}
 
     def utterances(self) -> Iterator[Utterance]:
@@ -132,7 +134,7 @@ class _KaldiSplit:
 
     def _read_labels(self, id: str) -> Array:
         place = self._labels[id]
-        if isinstance(place, Place):
+        if isinstance(place, ArrayLocation):
             return read_array(place)
         assert self._labels_file is not None
         return read_text_labels(self._labels_file, place)

@@ -14,7 +14,7 @@ from framesweep.config import DataConfig, SegmentsConfig
 from framesweep.data.checks import MAX_CLASSES
 from framesweep.data.corpus import Array, Utterance
 from framesweep.data.features import FeatureOptions, frame_centres, mel_features
-from framesweep.data.formats.audio import read_sound, sound_info
+from framesweep.data.formats.audio import read_audio, read_audio_info
 from framesweep.data.formats.segments import Segments, read_segments
 from framesweep.data.phones import PhoneSet
 from framesweep.data.readers.parallel import computed
@@ -111,7 +111,7 @@ class SegmentsCorpus:
         for split, sources in self._splits.items():
             for source in track(sources, f"Looking at {split}", len(sources)):
                 if source.segments is not None:
-                    rate, seconds = sound_info(source.sound)
+                    rate, seconds = read_audio_info(source.sound)
                     segments = _read(self._config, source.segments, rate)
                     if note := _mismatch(segments, seconds):
                         found.append(f"{split} {source.id}: {note}")
@@ -150,7 +150,7 @@ def analyse(
         DataError: a file cannot be read, the sound is shorter than a window, or the segments
             end after it.
     """
-    samples, own_rate = read_sound(source.sound, config.sample_rate)
+    samples, own_rate = read_audio(source.sound, config.sample_rate)
     options = feature_options(config)
     features = mel_features(samples, config.sample_rate, options)
     if len(features) == 0:

@@ -1,4 +1,4 @@
-"""Files as every numpy wrote them are read; damaged ones and bombs are refused in one line."""
+"""Files of every numpy version are read; damaged ones are refused in one line."""
 
 import io
 import struct
@@ -13,11 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from framesweep.data.formats import npy
 from framesweep.data.formats.npy import find_npy, load_npy, open_npy, read_header
 from framesweep.errors import DataError, UnsafeFileError
 
-OLD = sorted(
+GENERATIONS = sorted(
     path for path in (Path(__file__).parent / "object_arrays").iterdir() if path.is_dir()
 )
 FEATURES = np.arange(6).reshape(3, 2) / 4.0
@@ -55,8 +54,8 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "file.npy"
 
 
-def test_there_are_files_of_four_generations() -> None:
-    assert [path.name.split("-")[0] for path in OLD] == [
+def test_files_of_four_generations_are_tested() -> None:
+    assert [path.name.split("-")[0] for path in GENERATIONS] == [
         "python2.7",
         "python3.11",
         "python3.6",
@@ -64,28 +63,28 @@ def test_there_are_files_of_four_generations() -> None:
     ]
 
 
-@pytest.mark.parametrize("folder", OLD, ids=lambda folder: folder.name)
-class TestFilesOfOtherNumpys:
-    def test_features(self, folder: Path) -> None:
+@pytest.mark.parametrize("folder", GENERATIONS, ids=lambda folder: folder.name)
+class TestFileOfAnyNumpyVersion:
+    def test_features_are_read(self, folder: Path) -> None:
         items = load_npy(folder / "features.npy")
         assert [item.dtype for item in items] == ["f2", "f4", "f8", "f8"]
         expected = [FEATURES, FEATURES[:1], FEATURES[:0], FEATURES]
         for item, there in zip(items, expected, strict=True):
             np.testing.assert_array_equal(item, there)
 
-    def test_labels(self, folder: Path) -> None:
+    def test_labels_are_read(self, folder: Path) -> None:
         items = load_npy(folder / "labels.npy")
         assert [item.dtype for item in items] == ["i8", "u1", "i2"]
         assert [item.tolist() for item in items] == [[1, 2, 0], [5], [300]]
 
-    def test_text(self, folder: Path) -> None:
+    def test_text_is_read(self, folder: Path) -> None:
         assert load_npy(folder / "text.npy").tolist() == ["[SOS]", "AA", "[EOS]"]
 
-    def test_scalars(self, folder: Path) -> None:
+    def test_scalars_are_read(self, folder: Path) -> None:
         value, text = load_npy(folder / "scalars.npy")
         assert (value, value.dtype, text) == (1.5, np.float32, "AA")
 
-    def test_plain_array(self, folder: Path) -> None:
+    def test_plain_array_is_read(self, folder: Path) -> None:
         array = load_npy(folder / "plain.npy")
         assert array.dtype == np.float32
         np.testing.assert_array_equal(array, FEATURES)
@@ -104,7 +103,7 @@ ARRAYS = hnp.arrays(
 
 @pytest.mark.parametrize("ending", ["npy", "npy.zip"])
 @given(array=ARRAYS, fortran=st.booleans())
-def test_plain_array_comes_back_native(
+def test_plain_array_is_returned_in_native_byte_order(
     tmp_path_factory: pytest.TempPathFactory, ending: str, array: Any, fortran: bool
 ) -> None:
     path = tmp_path_factory.getbasetemp() / f"plain.{ending}"
@@ -134,7 +133,7 @@ def test_every_spelling_of_a_shape_is_read(shape: str) -> None:
     assert read_header(memoryview(with_header(header)), "file").shape == (2, 1)
 
 
-def test_header_of_another_writer_is_read() -> None:
+def test_header_in_another_order_and_spacing_is_read() -> None:
     header = '{"shape":(2, 3),"fortran_order":False,"descr":"|u1"}'
     read = read_header(memoryview(with_header(header)), "file")
     assert (read.shape, read.dtype) == ((2, 3), np.uint8)
@@ -178,24 +177,24 @@ def test_missing_file_and_folder_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"\x93NUMPY", b"\x93NUMPY\x09\0", b"PK\3\4 no array here"])
-def test_what_is_no_npy_file_is_refused(file: Path, content: bytes) -> None:
+def test_file_of_another_format_is_refused(file: Path, content: bytes) -> None:
     assert "must be an .npy file" in refused(file, content)
 
 
 @pytest.mark.parametrize("size", [10_001, 2**31, 2**32 - 1])
-def test_huge_header_is_refused_unread(file: Path, size: int) -> None:
+def test_huge_header_is_refused(file: Path, size: int) -> None:
     content = b"\x93NUMPY\x02\0" + struct.pack("<I", size) + b" " * 20_000
-    assert "header must be within the file" in refused(file, content)
+    assert "the header must have at most 10000 bytes and end within" in refused(file, content)
 
 
 @pytest.mark.parametrize("shape", ["(999999999999999999,)", "(3, 999999999999999999)", "(2,)"])
-def test_shape_beyond_the_content_is_refused_unallocated(file: Path, shape: str) -> None:
+def test_shape_beyond_the_content_is_refused_without_allocating(file: Path, shape: str) -> None:
     header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}\n"
     tracemalloc.start()
     message = refused(file, with_header(header, bytes(4)))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert "bytes must be as many as its shape says" in message
+    assert "the number of bytes must match the array's shape" in message
     assert peak < 1_000_000
 
 
@@ -213,7 +212,7 @@ def test_bytes_after_the_end_are_refused(file: Path, array: Any) -> None:
 
 def test_header_that_contradicts_the_pickle_is_refused(file: Path) -> None:
     content = npy_bytes(np.array([FEATURES, FEATURES[:2]], dtype=object))
-    assert "as its header says" in refused(file, content.replace(b"(2,)", b"(3,)", 1))
+    assert "as its header declares" in refused(file, content.replace(b"(2,)", b"(3,)", 1))
 
 
 def test_hostile_object_is_refused(file: Path, tmp_path: Path) -> None:
@@ -229,105 +228,6 @@ def test_hostile_object_is_refused(file: Path, tmp_path: Path) -> None:
     assert (tmp_path / "ran").exists()
 
 
-class TestZip:
-    @pytest.mark.parametrize(
-        "method",
-        [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA],
-    )
-    def test_object_array_is_read(self, tmp_path: Path, method: int) -> None:
-        items = np.array([FEATURES, FEATURES[:2]], dtype=object)
-        members = {"__MACOSX/._a.npy": b"finder", "train.npy": npy_bytes(items)}
-        back = load_npy(zipped(tmp_path / "a.npy.zip", members, method))
-        np.testing.assert_array_equal(back[0], FEATURES)
-        np.testing.assert_array_equal(back[1], FEATURES[:2])
-
-    @pytest.mark.parametrize(
-        "members",
-        [
-            {},
-            {"a.txt": b"text"},
-            {"a.npy": npy_bytes(FEATURES), "b.npy": npy_bytes(FEATURES)},
-        ],
-    )
-    def test_zip_of_anything_but_one_array_is_refused(
-        self, tmp_path: Path, members: dict[str, bytes]
-    ) -> None:
-        path = zipped(tmp_path / "a.npy.zip", members)
-        with pytest.raises(DataError, match=r"must hold one \.npy file"):
-            load_npy(path)
-
-    def test_member_without_a_name_is_refused(self, tmp_path: Path) -> None:
-        path = zipped(tmp_path / "a.npy.zip", {"a.npy": npy_bytes(FEATURES)})
-        nameless = path.read_bytes().replace(b"a.npy", b"\0.npy")
-        assert "must hold one .npy file" in refused(path, nameless)
-
-    def test_name_that_leads_out_of_the_folder_writes_nothing(self, tmp_path: Path) -> None:
-        path = zipped(tmp_path / "a.npy.zip", {"../../out.npy": npy_bytes(FEATURES)})
-        np.testing.assert_array_equal(load_npy(path), FEATURES)
-        assert list(tmp_path.iterdir()) == [path]
-
-    def test_bomb_is_refused_unpacked_no_further_than_its_listing(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(npy, "SMALL_ZIP", 10_000)
-        content = npy_bytes(np.zeros((1000, 1000)))
-        path = zipped(tmp_path / "a.npy.zip", {"a.npy": content})
-        assert path.stat().st_size * npy.MAX_ZIP_RATIO < len(content)
-        tracemalloc.start()
-        with pytest.raises(DataError, match="must unpack to at most 200 times"):
-            load_npy(path)
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        assert peak < 1_000_000
-
-    def test_bomb_that_declares_a_small_size_is_refused(self, tmp_path: Path) -> None:
-        content = npy_bytes(np.zeros((1000, 1000)))
-        path = zipped(tmp_path / "a.npy.zip", {"a.npy": content})
-        lying = path.read_bytes().replace(
-            struct.pack("<I", len(content)), struct.pack("<I", 200)
-        )
-        assert "must be a readable zip" in refused(path, lying)
-
-    def test_declared_size_beyond_the_content_is_refused(self, tmp_path: Path) -> None:
-        content = npy_bytes(FEATURES)
-        path = zipped(tmp_path / "a.npy.zip", {"a.npy": content})
-        more = struct.pack("<I", npy.SMALL_ZIP)
-        refused(path, path.read_bytes().replace(struct.pack("<I", len(content)), more))
-
-    def test_small_zip_of_any_ratio_is_read(self, tmp_path: Path) -> None:
-        path = zipped(tmp_path / "a.npy.zip", {"a.npy": npy_bytes(np.zeros((1000, 1000)))})
-        assert load_npy(path).shape == (1000, 1000)
-
-    @pytest.mark.parametrize("kept", [0, 0.3, 0.7, 0.95])
-    def test_damaged_zip_is_refused(self, tmp_path: Path, kept: float) -> None:
-        path = zipped(tmp_path / "a.npy.zip", {"a.npy": npy_bytes(FEATURES)})
-        content = path.read_bytes()
-        refused(path, content[: int(kept * len(content))])
-
-    def test_flipped_content_is_refused(self, tmp_path: Path) -> None:
-        saved = {"a.npy": npy_bytes(FEATURES)}
-        path = zipped(tmp_path / "a.npy.zip", saved, zipfile.ZIP_STORED)
-        content = bytearray(path.read_bytes())
-        content[content.index(b"\x93NUMPY") + 140] ^= 1
-        assert "must be a readable zip" in refused(path, bytes(content))
-
-    @pytest.mark.parametrize(
-        "method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
-    )
-    def test_damaged_compression_is_refused(self, tmp_path: Path, method: int) -> None:
-        path = zipped(tmp_path / "a.npy.zip", {"a.npy": npy_bytes(FEATURES)}, method)
-        content = bytearray(path.read_bytes())
-        content[50:60] = b"\xa5" * 10
-        assert "must be a readable zip" in refused(path, bytes(content))
-
-    def test_encrypted_zip_is_refused(self, tmp_path: Path) -> None:
-        path = zipped(tmp_path / "a.npy.zip", {"a.npy": npy_bytes(FEATURES)})
-        content = bytearray(path.read_bytes())
-        content[6] |= 1
-        content[content.index(b"PK\1\2") + 8] |= 1
-        assert "must be a readable zip" in refused(path, bytes(content))
-
-
 def test_plain_file_is_found_before_its_zip(tmp_path: Path) -> None:
     assert find_npy(tmp_path, "a") is None
     (tmp_path / "a.npy.zip").touch()
@@ -336,6 +236,6 @@ def test_plain_file_is_found_before_its_zip(tmp_path: Path) -> None:
     assert find_npy(tmp_path, "a") == tmp_path / "a.npy"
 
 
-def test_open_gives_the_bytes(file: Path) -> None:
+def test_open_npy_returns_the_content(file: Path) -> None:
     file.write_bytes(b"content")
     assert bytes(open_npy(file)) == b"content"

@@ -6,81 +6,6 @@ from hypothesis import strategies as st
 from framesweep.data.formats.segments import read_segments
 from framesweep.errors import DataError
 
-LONG = """File type = "ooTextFile"
-Object class = "TextGrid"
-
-xmin = 0
-xmax = 0.9
-tiers? <exists>
-size = 3
-item []:
-    item [1]:
-        class = "IntervalTier"
-        name = "words"
-        xmin = 0
-        xmax = 0.9
-        intervals: size = 1
-        intervals [1]:
-            xmin = 0
-            xmax = 0.9
-            text = "say ""hi"" 3 times"
-    item [2]:
-        class = "TextTier"
-        name = "clicks"
-        xmin = 0
-        xmax = 0.9
-        points: size = 1
-        points [1]:
-            number = 0.5
-            mark = "x"
-    item [3]:
-        class = "IntervalTier"
-        name = "phones"
-        xmin = 0
-        xmax = 0.9
-        intervals: size = 3
-        intervals [1]:
-            xmin = 0
-            xmax = 0.25
-            text = "ɛ1"
-        intervals [2]:
-            xmin = 0.25
-            xmax = 0.6
-            text = ""
-        intervals [3]:
-            xmin = 0.6
-            xmax = 0.9
-            text = "t"
-"""
-SHORT = """File type = "ooTextFile"
-Object class = "TextGrid"
-
-0
-0.9
-<exists>
-2
-"IntervalTier"
-"anna - words"
-0
-0.9
-0
-"IntervalTier"
-"anna - phones"
-0
-0.9
-3
-0
-0.25
-"ɛ1"
-0.25
-0.6
-""
-0.6
-0.9
-"t"
-"""
-TIMES = ([0, 0.25, 0.6], [0.25, 0.6, 0.9], ("ɛ1", "", "t"))
-
 
 def read(path, kind="auto", tier="phones", sample_rate=16_000):
     found = read_segments(path, kind, tier, sample_rate)
@@ -93,42 +18,19 @@ def write(tmp_path, name, text, encoding="utf-8"):
     return path
 
 
-@pytest.mark.parametrize("text", [LONG, SHORT], ids=["long", "short"])
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-@pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_textgrid(tmp_path, text, encoding, newline):
-    path = write(tmp_path, "a.TextGrid", text.replace("\n", newline), encoding)
-    assert read(path) == TIMES
-
-
-def test_textgrid_chooses_the_tier(tmp_path):
-    path = write(tmp_path, "a.TextGrid", LONG)
-    assert read(path, tier="words")[2] == ('say "hi" 3 times',)
-    with pytest.raises(DataError, match=r"tier 'syllables'; found \['words', 'phones'\]"):
-        read(path, tier="syllables")
-
-
-def test_textgrid_of_two_speakers_needs_a_name(tmp_path):
-    text = SHORT.replace('"anna - words"', '"ben - phones"')
-    path = write(tmp_path, "a.TextGrid", text)
-    with pytest.raises(DataError, match=r"one interval tier 'phones'"):
-        read(path)
-    assert read(path, tier="anna - phones") == TIMES
-
-
-def test_phn_counts_samples_at_the_rate_of_the_sound(tmp_path):
+def test_phn_counts_samples_at_the_rate_of_the_audio(tmp_path):
     path = write(tmp_path, "SA1.PHN", "0 2400 h#\n2400 4000 sh\n")
     assert read(path) == ([0, 0.15], [0.15, 0.25], ("h#", "sh"))
     assert read(path, sample_rate=8_000)[1] == [0.3, 0.5]
 
 
-def test_xlabel_has_ends_after_a_header(tmp_path):
+def test_xlabel_gives_ends_after_a_header(tmp_path):
     text = "signal x\nnfields 1\n#\n0.342 125 pau\n0.392 121 k ; extra\n0.5 121 \n"
     path = write(tmp_path, "a.lab", text)
     assert read(path) == ([0, 0.342, 0.392], [0.342, 0.392, 0.5], ("pau", "k", ""))
 
 
-def test_htk_counts_100_ns_and_drops_scores_and_alternatives(tmp_path):
+def test_htk_counts_100_ns_and_ignores_scores_and_alternatives(tmp_path):
     text = "0 2500000 sil -34.5 word\n2500000 9000000 ae -1\n///\n0 9000000 ah\n"
     path = write(tmp_path, "a.lab", text)
     assert read(path) == ([0, 0.25], [0.25, 0.9], ("sil", "ae"))
@@ -145,12 +47,12 @@ def test_htk_counts_100_ns_and_drops_scores_and_alternatives(tmp_path):
         ("-", "-"),
     ],
 )
-def test_htk_phones_in_context_are_the_phone_in_the_middle(tmp_path, name, phone):
+def test_htk_phone_in_context_is_read_without_its_neighbours(tmp_path, name, phone):
     path = write(tmp_path, "a.lab", f"0 2500000 {name}\n")
     assert read(path)[2] == (phone,)
 
 
-def test_lab_without_a_header_and_with_points_is_in_seconds(tmp_path):
+def test_lab_with_decimal_points_and_no_header_is_in_seconds(tmp_path):
     path = write(tmp_path, "a.lab", "0.0000000 0.2925000 silB\n0.2925000 0.4 k\n\n0.4 0.5\n")
     assert read(path) == ([0, 0.2925, 0.4], [0.2925, 0.4, 0.5], ("silB", "k", ""))
     assert read(path, kind="seconds") == read(path)
@@ -160,7 +62,7 @@ def test_lab_without_a_header_and_with_points_is_in_seconds(tmp_path):
     assert read(path, kind="seconds") == ([0], [1], ("long phone",))
 
 
-def test_times_that_rounding_moved_are_no_overlap(tmp_path):
+def test_rounded_times_do_not_count_as_overlap(tmp_path):
     path = write(tmp_path, "a.phn", "0 1601 a\n1600 3200 b\n")
     segments = read_segments(path, "auto", "", 16_000)
     assert segments.at(np.array([0.05, 0.10001, 0.15])).tolist() == [0, 1, 1]
@@ -169,7 +71,7 @@ def test_times_that_rounding_moved_are_no_overlap(tmp_path):
         read(path)
 
 
-def test_a_label_at_a_time(tmp_path):
+def test_segment_covers_its_start_but_not_its_end(tmp_path):
     path = write(tmp_path, "a.phn", "1600 3200 a\n4800 8000 b\n")
     segments = read_segments(path, "auto", "", 16_000)
     times = np.array([0.0, 0.0999, 0.1, 0.1999, 0.2, 0.25, 0.3, 0.4999, 0.5, 9.0])
@@ -181,44 +83,47 @@ def test_a_label_at_a_time(tmp_path):
     [
         ("a.phn", "", "at least one segment"),
         ("a.phn", "0 1600\n", "line 1: must be `START END PHONE`"),
-        ("a.phn", "0 1600 a\n1600 x b\n", "line 2: a time must be a number.*'x'"),
-        ("a.phn", "0 -5 a\n", "at least 0"),
-        ("a.phn", "0 inf a\n", "must be a number"),
-        ("a.phn", "3200 1600 a\n", "segment 1: must end after it starts"),
-        ("a.phn", "0 3200 a\n1600 4800 b\n", "segment 2: must start after the one before"),
+        ("a.phn", "0 1600 a\n1600 x b\n", "line 2: a time must be a non-negative number.*'x'"),
+        ("a.phn", "0 -5 a\n", "must be a non-negative number"),
+        ("a.phn", "0 inf a\n", "must be a non-negative number"),
+        ("a.phn", "3200 1600 a\n", "segment 1: must not end before it starts"),
+        (
+            "a.phn",
+            "0 3200 a\n1600 4800 b\n",
+            "segment 2: must start after the previous segment ends",
+        ),
         ("a.lab", "0 12\n", "must be `START END PHONE` in units of 100 ns"),
         ("a.lab", "0.5\n", "must be `START END PHONE` in seconds"),
         ("a.lab", "#\n0.5\n", "must be `END COLOUR PHONE`"),
-        ("a.lab", "#\n0.5 1 a\n0.2 1 b\n", "segment 2: must end after it starts"),
-        ("a.TextGrid", "not a grid", "must go on with a quoted text; found 'its end'"),
-        ("a.TextGrid", '"ooTextFile" "Sound"', "must be a TextGrid"),
-        ("a.TextGrid", LONG[:700], "must go on with"),
-        ("a.TextGrid", LONG.replace("size = 3\n        int", "size = 4e9 \n int"), "sane"),
+        ("a.lab", "#\n0.5 1 a\n0.2 1 b\n", "segment 2: must not end before it starts"),
         ("a.ctm", "0 1 a", "suffix must be one of"),
     ],
 )
-def test_refuses(tmp_path, name, text, message):
+def test_malformed_file_is_refused(tmp_path, name, text, message):
     with pytest.raises(DataError, match=message):
         read(write(tmp_path, name, text))
 
 
-def test_refuses_other_encodings_and_missing_files(tmp_path):
+def test_other_encoding_and_missing_file_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"must be UTF-8, or UTF-16.*Save it as UTF-8"):
         read(write(tmp_path, "a.phn", "0 1600 é", "latin-1"))
     with pytest.raises(DataError, match="must be readable"):
         read(tmp_path / "none.phn")
 
 
+TEXT = "0.0 0.25 pau\n#\n0 2500000 sil\n2500000 9000000 a-b+c\n"
+
+
 @settings(max_examples=150, deadline=None)
 @given(
-    suffix=st.sampled_from([".phn", ".lab", ".TextGrid"]),
-    cut=st.integers(0, len(LONG)),
+    suffix=st.sampled_from([".phn", ".lab"]),
+    cut=st.integers(0, len(TEXT)),
     noise=st.text(st.characters(codec="utf-8"), max_size=30) | st.binary(max_size=30),
 )
-def test_any_text_is_read_or_refused_in_one_line(tmp_path_factory, suffix, cut, noise):
+def test_any_content_is_read_or_refused_in_one_line(tmp_path_factory, suffix, cut, noise):
     path = tmp_path_factory.mktemp("fuzz") / f"a{suffix}"
     extra = noise if isinstance(noise, bytes) else noise.encode()
-    path.write_bytes(LONG.encode()[:cut] + extra + LONG.encode()[cut:])
+    path.write_bytes(TEXT.encode()[:cut] + extra + TEXT.encode()[cut:])
     message = ""
     try:
         starts, ends, phones = read(path)

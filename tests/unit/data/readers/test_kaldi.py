@@ -130,7 +130,7 @@ def test_nothing_in_an_index_or_archive_runs(corpus, tmp_path):
     whole = index.read_text()
     for hostile in (f"touch {target} |", f"| touch {target}"):
         index.write_text(f"a {hostile}\n")
-        with pytest.raises(UnsafeFileError, match="must name archives, not programs to run"):
+        with pytest.raises(UnsafeFileError, match="must name archives, not commands to run"):
             read(corpus)
     index.write_text(whole)
     archive = corpus / "train" / "feats.ark"

@@ -17,7 +17,7 @@ import numpy as np
 from framesweep.config import DemoConfig
 from framesweep.data.corpus import SPLITS, Array, Utterance
 from framesweep.data.features import FeatureOptions, frame_centres, mel_features
-from framesweep.data.formats.audio import resampled
+from framesweep.data.formats.audio import resample
 from framesweep.data.phones import ARPABET_71, PhoneSet
 from framesweep.data.readers.demo.arpabet import NOISE, SILENCE
 from framesweep.data.readers.demo.espeak import Espeak
@@ -163,7 +163,7 @@ def _record(espeak: Espeak, text: str, voice: str, random: np.random.Generator) 
 
 
 def _resampled(clip: Spoken, own_rate: int) -> Spoken:
-    samples = resampled(clip.samples.astype(np.float64), own_rate, SAMPLE_RATE)
+    samples = resample(clip.samples.astype(np.float64), own_rate, SAMPLE_RATE)
     starts = np.round(clip.starts * (SAMPLE_RATE / own_rate)).astype(np.int64)
     changed = Spoken(samples, starts, clip.labels)
     return replace(changed, samples=samples / _rms(changed.speech))
