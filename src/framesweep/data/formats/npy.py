@@ -7,12 +7,8 @@ memory or stack, as its documentation warns; here regular expressions extract th
 that matter. Object arrays contain a pickle, which `pickled_arrays` reads without running it.
 """
 
-import lzma
 import mmap
 import re
-import struct
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,23 +17,13 @@ import numpy as np
 
 from framesweep.data.corpus import Array
 from framesweep.data.formats.array_buffers import parse_dtype, to_native, view_array
+from framesweep.data.formats.npy_zip import unzip_npy
 from framesweep.data.formats.pickled_arrays import load_object_array
 from framesweep.errors import DataError
 
 MAGIC = b"\x93NUMPY"
 MAX_HEADER = 10_000
 """Largest header in bytes; numpy's own limit."""
-MAX_ZIP_RATIO = 200
-"""Largest accepted ratio of uncompressed to compressed size. Features compress less than 2
-times and int64 labels about 40 times; a deflate bomb reaches 1000."""
-SMALL_ZIP = 2**26
-"""Uncompressed size in bytes up to which any ratio is accepted: such a bomb does no harm."""
-_CHUNK = 2**20
-# zipfile raises whatever its decompressors raise, and RuntimeError for encrypted files.
-_ZIP_ERRORS = (
-    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
-    *(OSError, EOFError, RuntimeError, ValueError),
-)
 
 _DESCR = re.compile(r"""['"]descr['"]\s*:\s*['"]([^'"]*)['"]""")
 _ORDER = re.compile(r"""['"]fortran_order['"]\s*:\s*(True|False)""")
@@ -119,7 +105,7 @@ def open_npy(path: Path) -> memoryview:
     if not path.is_file():
         raise DataError(path, "must be a file")
     if path.suffix == ".zip":
-        return _unzip(path)
+        return unzip_npy(path)
     try:
         with path.open("rb") as file:
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
@@ -159,52 +145,3 @@ def read_header(data: memoryview, where: object) -> Header:
         fortran_order=order[1] == "True",
         size=start + length,
     )
-
-
-def _unzip(path: Path) -> memoryview:
-    """Decompress the only member of an archive into anonymous memory.
-
-    The declared size is checked first, and never exceeded: assigning beyond the mapping raises
-    ValueError. The system commits a page only when it is written, so an archive that declares
-    more than it contains does not cost that memory either.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            member = _only_member(archive, path)
-            _validate_expansion(member.file_size, path)
-            content = mmap.mmap(-1, max(member.file_size, 1))
-            position = 0
-            with archive.open(member) as file:
-                while chunk := file.read(_CHUNK):
-                    content[position : position + len(chunk)] = chunk
-                    position += len(chunk)
-            if position != member.file_size:
-                raise zipfile.BadZipFile(f"{position} bytes instead of {member.file_size}")
-            return memoryview(content).toreadonly()[:position]
-    except _ZIP_ERRORS as error:
-        raise DataError(path, f"must be a readable zip archive ({error})") from None
-
-
-def _only_member(archive: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
-    members = [
-        member
-        for member in archive.infolist()
-        # macOS adds a __MACOSX folder with metadata to every archive it makes.
-        if not member.filename.endswith("/") and not member.filename.startswith("__MACOSX/")
-    ]
-    if len(members) != 1 or not members[0].filename.endswith(".npy"):
-        names = [member.filename[:40] for member in members[:3]]
-        raise DataError(path, "must contain exactly one .npy file", found=names)
-    return members[0]
-
-
-def _validate_expansion(size: int, path: Path) -> None:
-    """Raise DataError if an archive declares so large a `size` that it must be a zip bomb."""
-    compressed = path.stat().st_size
-    if size > max(SMALL_ZIP, MAX_ZIP_RATIO * compressed):
-        raise DataError(
-            path,
-            f"must expand to at most {MAX_ZIP_RATIO} times its {compressed} bytes",
-            found=size,
-            fix="Unzip it yourself if you trust it.",
-        )

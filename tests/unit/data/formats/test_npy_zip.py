@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framesweep.data.formats import npy
+from framesweep.data.formats import npy_zip
 from framesweep.data.formats.npy import load_npy
 from framesweep.errors import DataError
 
@@ -82,10 +82,10 @@ def test_member_name_outside_the_folder_writes_no_file(tmp_path: Path) -> None:
 def test_bomb_is_refused_before_decompression(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(npy, "SMALL_ZIP", 10_000)
+    monkeypatch.setattr(npy_zip, "SMALL_ZIP", 10_000)
     content = npy_bytes(np.zeros((1000, 1000)))
     path = zipped(tmp_path / "a.npy.zip", {"a.npy": content})
-    assert path.stat().st_size * npy.MAX_ZIP_RATIO < len(content)
+    assert path.stat().st_size * npy_zip.MAX_ZIP_RATIO < len(content)
     tracemalloc.start()
     with pytest.raises(DataError, match="must expand to at most 200 times"):
         load_npy(path)
@@ -104,7 +104,7 @@ def test_bomb_that_declares_a_small_size_is_refused(tmp_path: Path) -> None:
 def test_declared_size_beyond_the_content_is_refused(tmp_path: Path) -> None:
     content = npy_bytes(FEATURES)
     path = zipped(tmp_path / "a.npy.zip", {"a.npy": content})
-    more = struct.pack("<I", npy.SMALL_ZIP)
+    more = struct.pack("<I", npy_zip.SMALL_ZIP)
     refused(path, path.read_bytes().replace(struct.pack("<I", len(content)), more))
 
 
