@@ -21,10 +21,10 @@ CONTEXT.set_forkserver_preload(["framesweep.training.loop", "framesweep.kernels.
 
 
 def in_ranks(size: int, function: Callable[..., Any], *arguments: Any) -> list[Any]:
-    """What `function(ranks, *arguments)` returns in each of `size` processes, by rank.
+    """Return what `function(process_group, *arguments)` returns on each of `size` ranks.
 
-    It is for the function to call `ranks.meet`; an error in it is an error here. A process
-    that was killed has returned None.
+    The function itself calls `process_group.init`. An error in it is raised here; a process
+    that was killed counts as having returned None.
     """
     cloudpickle.register_pickle_by_value(sys.modules[function.__module__])
     job = cloudpickle.dumps((function, arguments))
@@ -62,11 +62,11 @@ def _child(pipe: Any, rank: int, size: int, port: int, job: bytes) -> None:
     torch.set_num_threads(1)
     try:
         store = TCPStore("127.0.0.1", port, is_master=False)
-        ranks = ProcessGroup(rank, size, store, minutes=0.5)
+        process_group = ProcessGroup(rank, size, store, timeout_minutes=0.5)
         function, arguments = cloudpickle.loads(job)
         value = io.BytesIO()
-        torch.save(function(ranks, *arguments), value)
+        torch.save(function(process_group, *arguments), value)
         pipe.send(("", value.getvalue()))
-        ranks.leave()
+        process_group.destroy()
     except BaseException:
         pipe.send((traceback.format_exc(), None))

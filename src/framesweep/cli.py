@@ -82,8 +82,8 @@ def _job(config: DictConfig) -> Any:
 
 def train() -> None:
     """Composes, trains or sweeps as sys.argv says, and exits."""
-    if _follows():
-        sys.exit(_guarded(_follow))
+    if _is_worker():
+        sys.exit(_guarded(_run_worker))
     if "TORCHELASTIC_RUN_ID" in os.environ and SWEEP & set(sys.argv[1:]):
         rule = "cannot go with torchrun, each of whose processes would start the sweep"
         fix = "Use hardware.processes=N for trials of several processes."
@@ -95,8 +95,8 @@ def train() -> None:
     sys.exit(_guarded(_job))
 
 
-def _follows() -> bool:
-    """Whether this process is one that follows another in training the same network."""
+def _is_worker() -> bool:
+    """Return whether this process is a worker: rank 1 or higher of a run of several."""
     if os.environ.get("RANK", "0") == "0" or "MASTER_ADDR" not in os.environ:
         return False
     if any(argument.partition("=")[0] in NO_RUN for argument in sys.argv[1:]):
@@ -104,10 +104,10 @@ def _follows() -> bool:
     return True
 
 
-def _follow() -> None:
-    from framesweep.runs.rank_worker import follow
+def _run_worker() -> None:
+    from framesweep.runs.rank_worker import run_worker
 
-    follow()
+    run_worker()
 
 
 def _resume(arguments: list[str]) -> None:

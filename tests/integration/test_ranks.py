@@ -9,7 +9,7 @@ import torch
 from safetensors.numpy import load_file
 
 from forked import in_ranks
-from framesweep.distributed.collectives import ALONE
+from framesweep.distributed.collectives import SINGLE_PROCESS
 from framesweep.errors import Interrupted
 from framesweep.runs.experiment import build_experiment
 from framesweep.training.checkpoints import BEST, LAST, Checkpoints, NoCheckpoints
@@ -74,17 +74,18 @@ class Stop:
         return 15 if self.steps == 0 else 0
 
 
-def trained(ranks, config, folder, steps):
+def trained(process_group, config, folder, steps):
     """Epochs' metrics of `config` in `folder`; the first rank stops all after so many steps."""
-    experiment = build_experiment(config, ranks)
-    ranks.meet(torch.device("cpu"))
-    first = ranks.rank == 0
+    experiment = build_experiment(config, process_group)
+    process_group.init(torch.device("cpu"))
+    first = process_group.rank == 0
     checkpoints = Checkpoints(Path(folder), "x") if first else NoCheckpoints()
     listener = Stop(steps if first else -1)
     parts, dev = experiment.parts, experiment.dev_metrics
     with suppress(Interrupted):
         fit(parts, experiment.train, dev, experiment.plan, checkpoints, listener)
-    ranks.part()
+    process_group.barrier()
+    process_group.destroy()
     return listener.epochs
 
 
@@ -108,7 +109,7 @@ def timeless(epochs):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_ranks_train_as_one(compose, hw1p2_root, tmp_path, variant):
     config = compose(*RUN, f"data.root={hw1p2_root}", *VARIANTS[variant])
-    expected = timeless(trained(ALONE, config, tmp_path / "one", -1))
+    expected = timeless(trained(SINGLE_PROCESS, config, tmp_path / "one", -1))
     outcomes = in_ranks(3, trained, config, str(tmp_path / "three"), -1)
     assert outcomes[0] == outcomes[1] == outcomes[2]
     assert len(expected) == len(outcomes[0])
@@ -119,9 +120,9 @@ def test_ranks_train_as_one(compose, hw1p2_root, tmp_path, variant):
 
 def test_any_number_of_ranks_goes_on_with_a_run(compose, hw1p2_root, tmp_path):
     config = compose(*RUN, f"data.root={hw1p2_root}", *VARIANTS["all"])
-    whole = timeless(trained(ALONE, config, tmp_path / "whole", -1))
+    whole = timeless(trained(SINGLE_PROCESS, config, tmp_path / "whole", -1))
     folder = tmp_path / "parts"
-    trained(ALONE, config, folder, 2)
+    trained(SINGLE_PROCESS, config, folder, 2)
     in_ranks(3, trained, config, str(folder), 3)
     rest, _ = in_ranks(2, trained, config, str(folder), -1)
     assert len(rest) == len(whole)

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from framesweep.config import MAX_CONTEXT
 from framesweep.data.store.frame_store import Split
-from framesweep.distributed.collectives import share_of
+from framesweep.distributed.collectives import Shard
 
 UNLABELLED = -1
 """Label of a padding row; no loss counts it."""
@@ -57,8 +57,10 @@ class Runs:
         # A row less than the padding, as places are rounded; at a rate of 1 none is.
         self._fastest = max(1.0, (MAX_CONTEXT - 1) / max(context, 1)) if split.gap else 2.0
 
-    def batch(self, starts: Tensor) -> tuple[Tensor, Tensor]:
+    def batch(self, starts: Tensor, shard: Shard | None = None) -> tuple[Tensor, Tensor]:
         """(N,) int64 first rows, counted from the split's first frame, to runs and labels.
+
+        `shard` says which runs of the batch these are; None stands for a whole batch.
 
         Returns:
             (N, (run_frames + 2*context) * feature_dim) of `dtype`, and (N * item_frames,) int64
@@ -70,8 +72,8 @@ class Runs:
         )
         rows = places + (starts + (self._lead + middle)).unsqueeze(1)
         if self._tempo:
-            part = share_of(starts)
-            uniform = part.of(torch.rand(part.total, 1, device=self.device))
+            shard = shard or Shard.whole(len(starts))
+            uniform = shard.select(torch.rand(shard.total_rows, 1, device=self.device))
             rates = (1 + self._tempo * (2 * uniform - 1)).clamp_(max=self._fastest)
             rows += (places * (rates - 1)).round_().long()
             rows.clamp_(0, len(self._rows) - 1)

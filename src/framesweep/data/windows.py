@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from framesweep.data.store.frame_store import Split
+from framesweep.distributed.collectives import Shard
 
 CONVERTED_BYTES = 1 << 27
 """Rows that take no more are converted once, all of them, not anew in each batch."""
@@ -78,8 +79,11 @@ class Windows:
     def labelled(self) -> bool:
         return self._labels is not None
 
-    def batch(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """(B,) int64 frame numbers to their windows and labels, as the two below give them."""
+    def batch(self, frames: Tensor, shard: Shard | None = None) -> tuple[Tensor, Tensor]:
+        """(B,) int64 frame numbers to their windows and labels, as the two below give them.
+
+        No shard changes them, unlike those of `chunks.Runs`.
+        """
         return self.gather(frames), self.labels(frames)
 
     def gather(self, frames: Tensor) -> Tensor:

@@ -1,10 +1,16 @@
-"""One network trained by several processes: what they share out and what they sum up.
+"""Collective operations of the processes that train one network.
 
-Each process, or rank, holds the same weights, the same order of frames and generators in the
-same state. A batch is shared out by rows. What is summed over rows (batch norm's statistics,
-gradients, loss, hits) is summed over the ranks; what is drawn by chance is drawn for the whole
-batch by each of them, and a rank keeps its rows. So a run comes out the same however many
-ranks train it, but for the order of sums, and any number of them can go on with it.
+Every process, or rank, holds the same weights, draws the same order of frames, and has random
+generators in the same state. The ranks divide each batch by rows, each into its own `Shard`:
+
+- Sums over rows (batch-norm statistics, gradients, loss, correct predictions) are summed over
+  the ranks.
+- Random numbers (dropout, augmentation) are drawn for the whole batch on every rank, which
+  then keeps those of its rows. This costs some redundant draws, but keeps the generators in
+  step without communication.
+
+The result of a run is therefore independent of the number of ranks, up to the order of
+floating-point sums, and a run can be resumed with another number of them.
 """
 
 import re
@@ -21,134 +27,107 @@ from torch import Tensor, nn
 from framesweep.errors import RankLostError
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A rank's part of a batch: `rows` of its `total` rows, from row `first` on."""
-
-    first: int
-    rows: int
-    total: int
-
-    def of(self, batch: Tensor) -> Tensor:
-        """This rank's rows of something that all ranks have for the whole batch."""
-        return batch[self.first : self.first + self.rows]
-
-
-_share: Share | None = None
-
-
-def share() -> Share | None:
-    """This rank's part of the batch in training; None in a run of one process."""
-    return _share
-
-
-def share_of(rows: Tensor) -> Share:
-    """Which part of the batch in training these rows are; all of it in a run of one process."""
-    return _share or Share(0, len(rows), len(rows))
-
-
-@contextmanager
-def rows_times(number: int) -> Iterator[None]:
-    """Within it each row of the batch in training counts as `number` rows in a row."""
-    global _share  # noqa: PLW0603
-    part = _share
-    if part is not None:
-        _share = Share(part.first * number, part.rows * number, part.total * number)
-    try:
-        yield
-    finally:
-        _share = part
-
-
 class ProcessGroup:
-    """The processes that train one network; a single one, without arguments.
+    """The processes that train one network; without arguments, this process alone.
 
-    Attributes:
-        rank: this one's number; rank 0 keeps the checkpoints and speaks for all.
-        size: how many there are.
+    In a group of one, every method returns its argument or does nothing, so that callers need
+    not tell one process from several.
+
+    Args:
+        rank: Number of this process, from 0; rank 0 writes checkpoints and tracks the run.
+        size: Number of processes.
+        store: The `torch.distributed.Store` through which the processes find each other.
+        timeout_minutes: Longest time that a collective operation waits for another rank.
     """
 
     def __init__(
-        self, rank: int = 0, size: int = 1, store: Any = None, minutes: float = 10
+        self, rank: int = 0, size: int = 1, store: Any = None, timeout_minutes: float = 10
     ) -> None:
         self.rank = rank
         self.size = size
         self._store = store
-        self._minutes = minutes
-        self._sums: list[dist.Work] = []
+        self._timeout_minutes = timeout_minutes
+        self._pending_sums: list[dist.Work] = []
 
-    def begin(self, config: str, device: torch.device) -> None:
-        """In the first rank of several: starts them all on what `config` says."""
+    def start(self, config: str, device: torch.device) -> None:
+        """Let all ranks build what the YAML text `config` describes, and connect them.
 
-    def meet(self, device: torch.device) -> None:
-        """Waits until all ranks have come here; from then on they go in step.
+        Only rank 0 of several does anything here (see `launch.MainProcessGroup`).
+        """
+
+    def init(self, device: torch.device) -> None:
+        """Wait for all ranks and set up their communication for tensors on `device`.
 
         Raises:
-            RankLostError: as everything after it that is done together.
+            RankLostError: Another rank ended or stopped answering. Every method below raises
+                it as well.
         """
         if self.size > 1:
-            with _together():
+            with _rank_lost_on_error():
                 dist.init_process_group(
                     "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo",
                     store=self._store,
                     rank=self.rank,
                     world_size=self.size,
-                    timeout=timedelta(minutes=self._minutes),
+                    timeout=timedelta(minutes=self._timeout_minutes),
                 )
 
-    def part(self) -> None:
-        """Waits until all ranks are done together."""
+    def barrier(self) -> None:
+        """Wait until all ranks have reached this point."""
         if self.size > 1:
-            with _together():
+            with _rank_lost_on_error():
                 dist.barrier()
-            self.leave()
 
-    def leave(self) -> None:
-        """Goes alone from here on, whatever the others do."""
-        global _share  # noqa: PLW0603
-        _share = None
+    def destroy(self) -> None:
+        """End this process's communication with the others, whatever they are doing."""
         if self.size > 1 and dist.is_initialized():
             dist.destroy_process_group()
 
-    def take(self, batch: Tensor) -> Tensor:
-        """This rank's rows of a batch, which it is about to train on."""
-        global _share  # noqa: PLW0603
+    def shard(self, batch: Tensor) -> tuple[Tensor, "Shard | None"]:
+        """Return this rank's rows of a batch, and the shard that they are.
+
+        The shard is None in a group of one, which has the whole batch.
+        """
         if self.size == 1:
-            return batch
+            return batch, None
         total = len(batch)
         first, end = (total * rank // self.size for rank in (self.rank, self.rank + 1))
-        _share = Share(first, end - first, total)
-        return _share.of(batch)
+        shard = Shard(first, end - first, total, self)
+        return shard.select(batch), shard
 
-    def add_up(self, *tensors: Tensor) -> None:
-        """Replaces each tensor by its sum over the ranks."""
+    def all_reduce_sum(self, *tensors: Tensor) -> None:
+        """Replace each tensor by its sum over the ranks."""
         if self.size > 1:
-            for tensor in tensors:
-                sum_ranks(tensor)
+            with _rank_lost_on_error():
+                for tensor in tensors:
+                    dist.all_reduce(tensor)
 
-    def largest(self, *values: float) -> tuple[float, ...]:
-        """The largest of each value among the ranks, so that all decide alike."""
+    def all_reduce_max(self, *values: float) -> tuple[float, ...]:
+        """Return the maximum of each value over the ranks, for decisions that all share."""
         if self.size == 1:
             return values
         tensor = torch.tensor(values, dtype=torch.float64)
-        with _together():
+        with _rank_lost_on_error():
             dist.all_reduce(tensor, op=dist.ReduceOp.MAX)
         return tuple(tensor.tolist())
 
-    def first_s(self, value: Any) -> Any:
-        """What rank 0 has for a value."""
+    def broadcast(self, value: Any) -> Any:
+        """Return rank 0's value, which is pickled for the others."""
         if self.size == 1:
             return value
         box = [value]
-        with _together():
+        with _rank_lost_on_error():
             dist.broadcast_object_list(box, src=0, device=torch.device("cpu"))
         return box[0]
 
-    def watch(self, model: nn.Module) -> None:
-        """Gives all ranks the first's weights, and from now on sums up the gradients of weight
-        matrices as soon as a backward pass has them."""
+    def replicate(self, model: nn.Module) -> None:
+        """Copy rank 0's weights to all ranks and register hooks that sum weight gradients.
+
+        The gradient of a weight matrix starts to travel as soon as the backward pass has it,
+        while earlier layers are still being computed; `all_reduce_gradients` waits for it.
+        """
         if self.size > 1:
-            with _together():
+            with _rank_lost_on_error():
                 for tensor in model.state_dict().values():
                     dist.broadcast(tensor, src=0)
             for parameter in model.parameters():
@@ -157,43 +136,75 @@ class ProcessGroup:
 
     def _start_sum(self, parameter: Tensor) -> None:
         assert parameter.grad is not None
-        with _together():
+        with _rank_lost_on_error():
             work = dist.all_reduce(parameter.grad, async_op=True)
         assert work is not None
-        self._sums.append(work)
+        self._pending_sums.append(work)
 
-    def sum_gradients(self, model: nn.Module) -> None:
-        """Makes the gradients those of the whole batch; vectors go in one message."""
+    def all_reduce_gradients(self, model: nn.Module) -> None:
+        """Replace the gradients by their sums over the ranks, those of the whole batch.
+
+        Biases and norms have small gradients, which are sent as one message: each message
+        costs more in latency than they do in bytes.
+        """
         if self.size == 1:
             return
         vectors = [p.grad for p in model.parameters() if p.ndim <= 1 and p.grad is not None]
         if vectors:
             message = torch.cat(vectors)
-            sum_ranks(message)
+            self.all_reduce_sum(message)
             parts = torch.split(message, [len(vector) for vector in vectors])
             torch._foreach_copy_(vectors, list(parts))
-        with _together():
-            for work in self._sums:
+        with _rank_lost_on_error():
+            for work in self._pending_sums:
                 work.wait()
-        self._sums.clear()
+        self._pending_sums.clear()
 
 
-ALONE = ProcessGroup()
+SINGLE_PROCESS = ProcessGroup()
+"""The group of a run of one process."""
 
 
-def sum_ranks(tensor: Tensor) -> None:
-    """Replaces a tensor by its sum over the ranks; raises RankLostError."""
-    with _together():
-        dist.all_reduce(tensor)
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One rank's part of a batch: `num_rows` of its `total_rows`, from row `first` on.
+
+    Whatever computes on a batch whose rows depend on each other (batch norm) or on random
+    numbers (dropout, augmentation) takes a shard; None stands for a whole batch.
+    """
+
+    first: int
+    num_rows: int
+    total_rows: int
+    process_group: ProcessGroup = SINGLE_PROCESS
+
+    @classmethod
+    def whole(cls, num_rows: int) -> "Shard":
+        """Return the shard that is a whole batch, in a run of one process."""
+        return cls(0, num_rows, num_rows)
+
+    def select(self, batch: Tensor) -> Tensor:
+        """Return this rank's rows of a tensor that all ranks hold for the whole batch."""
+        return batch[self.first : self.first + self.num_rows]
+
+    def expand(self, number: int) -> "Shard":
+        """Return the shard of a batch in which each row became `number` consecutive rows."""
+        return Shard(
+            self.first * number,
+            self.num_rows * number,
+            self.total_rows * number,
+            self.process_group,
+        )
 
 
 @contextmanager
-def _together() -> Iterator[None]:
-    """Around what all ranks do together: where one is gone, torch raises RuntimeError."""
+def _rank_lost_on_error() -> Iterator[None]:
+    """Raise RankLostError for the RuntimeError that torch raises when a rank is gone."""
     try:
         yield
     except RuntimeError as error:
-        # Without the place in torch's source, and what it says beyond one sentence.
+        # Torch's message begins with the place in its source and ends with advice on gloo and
+        # NCCL; only its first sentence helps a user.
         reason = re.sub(r"^\[\S+\] ", "", str(error).strip().split("\n", maxsplit=1)[0])
         reason = reason.split(". ", maxsplit=1)[0]
         raise RankLostError(

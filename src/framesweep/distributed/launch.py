@@ -1,7 +1,8 @@
-"""How the processes of one run come about: by torchrun, or started by the first of them.
+"""Starts the processes of one run, or connects those that torchrun has started.
 
-Rank 0 is the run: it composes the config, prepares the data, tracks, keeps checkpoints and
-reports to a sweep. The others wait for its config, build the same experiment and follow.
+Rank 0 is the run: it composes the config, prepares the data, tracks, writes checkpoints and
+reports to a sweep. The workers, ranks 1 and higher, wait for its config, build the same
+experiment, and compute their shard of each batch (see `runs.rank_worker`).
 """
 
 import os
@@ -12,99 +13,116 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.distributed import TCPStore, rendezvous  # type: ignore[attr-defined]
 
 from framesweep.config import HardwareConfig
-from framesweep.distributed.collectives import ALONE, ProcessGroup
+from framesweep.distributed.collectives import SINGLE_PROCESS, ProcessGroup
 from framesweep.errors import RankLostError
 
 ENVIRONMENT = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-"""Variables by which torchrun, or the first process, tells each of them its place."""
-CONFIG, READY = "framesweep/config", "framesweep/ready"
-"""Keys of the store that the processes share."""
-POLL_SECONDS, END_SECONDS = 0.05, 2.0
+"""Variables through which torchrun, or rank 0, gives each process its rank."""
+CONFIG_KEY, READY_KEY = "framesweep/config", "framesweep/ready"
+"""Keys in the store that the processes share."""
+POLL_SECONDS = 0.05
+EXIT_SECONDS = 2.0
+"""How long to wait for a lost worker's exit code, which says more than torch's error."""
 
-Followers = Sequence[subprocess.Popen[bytes]]
+Workers = Sequence[subprocess.Popen[bytes]]
 
 
-def launched() -> bool:
-    """Whether this process is one of several that torchrun, or a run, has started."""
+class Membership(NamedTuple):
+    """One process's place among those of a run."""
+
+    store: Any
+    rank: int
+    size: int
+
+
+def is_distributed() -> bool:
+    """Return whether this process is one of several that torchrun, or a run, has started."""
     return all(name in os.environ for name in ENVIRONMENT) and os.environ["WORLD_SIZE"] != "1"
 
 
-def settled(config: HardwareConfig) -> HardwareConfig:
-    """The config with as many processes as are to be started here: none under torchrun."""
-    return replace(config, processes=1) if launched() else config
+def resolve_processes(config: HardwareConfig) -> HardwareConfig:
+    """Return the config with the number of processes to start here: one under torchrun."""
+    return replace(config, processes=1) if is_distributed() else config
 
 
 @contextmanager
-def leading(config: HardwareConfig) -> Iterator[ProcessGroup]:
-    """The ranks of a run whose first is this process; the others are started where needed.
+def open_process_group(config: HardwareConfig) -> Iterator[ProcessGroup]:
+    """Yield the process group of a run whose rank 0 is this process, starting its workers.
 
-    At the end none of these is left.
+    Workers that were started here are killed on exit, whatever happens.
 
     Raises:
-        RankLostError: one of them is gone; it says which, and how it ended.
+        RankLostError: A worker ended; the message says which and how, where that is known.
     """
-    place, followers = _places(config.processes)
-    if place is None:
-        yield ALONE
+    membership, workers = _find_or_start_workers(config.processes)
+    if membership is None:
+        yield SINGLE_PROCESS
         return
-    leader = Leader(place, config.timeout_minutes, followers)
+    process_group = MainProcessGroup(membership, config.timeout_minutes, workers)
     try:
-        yield leader
+        yield process_group
     except RankLostError as error:
-        raise _worded(error, followers) from error
+        raise _name_lost_rank(error, workers) from error
     finally:
-        for follower in followers:
-            follower.kill()
-            follower.wait()
-        leader.leave()
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+        process_group.destroy()
 
 
-def _places(processes: int) -> tuple[tuple[Any, int, int] | None, Followers]:
-    """This process's place among several, and those that were started for it."""
-    if launched():
-        return join(), ()
+def _find_or_start_workers(processes: int) -> tuple[Membership | None, Workers]:
+    """Return this process's membership, None where it is alone, and the workers it started."""
+    if is_distributed():
+        return connect(), ()
     if processes == 1:
         return None, ()
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-    followers = [_start(rank, processes, store.port) for rank in range(1, processes)]
-    return (store, 0, processes), followers
+    workers = [_start_worker(rank, processes, store.port) for rank in range(1, processes)]
+    return Membership(store, 0, processes), workers
 
 
-def join() -> tuple[Any, int, int]:
-    """The store that the processes share, this one's rank, and their number."""
-    store, rank, size = next(rendezvous("env://"))
-    return store, rank, size
+def connect() -> Membership:
+    """Connect to the store that the environment names, and return this one's membership."""
+    return Membership(*next(rendezvous("env://")))
 
 
-class Leader(ProcessGroup):
-    """Rank 0 of several."""
+class MainProcessGroup(ProcessGroup):
+    """The process group of several ranks as rank 0 holds it."""
 
     def __init__(
-        self, place: tuple[Any, int, int], minutes: float, followers: Followers
+        self, membership: Membership, timeout_minutes: float, workers: Workers
     ) -> None:
-        store, rank, size = place
-        super().__init__(rank, size, store, minutes)
-        self._followers = followers
+        super().__init__(membership.rank, membership.size, membership.store, timeout_minutes)
+        self._workers = workers
 
-    def begin(self, config: str, device: torch.device) -> None:
-        """Lets the others build what `config` says, and waits until they have."""
-        self._store.set(CONFIG, config)
-        keys = [f"{READY}/{rank}" for rank in range(1, self.size)]
+    def start(self, config: str, device: torch.device) -> None:
+        """Send the config to the workers, wait until they have built it, and connect.
+
+        The wait has no time limit, as a worker may have to prepare data first.
+
+        Raises:
+            RankLostError: A worker ended before it was ready.
+        """
+        self._store.set(CONFIG_KEY, config)
+        keys = [f"{READY_KEY}/{rank}" for rank in range(1, self.size)]
         while not self._store.check(keys):
-            if _deaths(self._followers):
+            if _describe_ended(self._workers):
                 raise RankLostError("a process ended before training began")
             time.sleep(POLL_SECONDS)
-        self.meet(device)
+        self.init(device)
 
 
-def _start(rank: int, size: int, port: int) -> subprocess.Popen[bytes]:
-    """Starts one more process of this run, out of reach of the terminal's Ctrl-C."""
+def _start_worker(rank: int, size: int, port: int) -> subprocess.Popen[bytes]:
+    """Start one worker, in a process group of its own, so that Ctrl-C reaches rank 0 alone.
+
+    Rank 0 then stops all ranks after the same step, with a checkpoint.
+    """
     place = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "MASTER_PORT": port}
     return subprocess.Popen(
         [sys.executable, "-c", "from framesweep.cli import train; train()"],
@@ -118,18 +136,19 @@ def _start(rank: int, size: int, port: int) -> subprocess.Popen[bytes]:
     )
 
 
-def _worded(error: RankLostError, followers: Followers) -> RankLostError:
-    """The error with how a process ended, where one has."""
-    deadline = time.monotonic() + END_SECONDS
-    while not (deaths := _deaths(followers)) and time.monotonic() < deadline:
+def _name_lost_rank(error: RankLostError, workers: Workers) -> RankLostError:
+    """Return an error that names the workers that ended, or `error` where none has."""
+    deadline = time.monotonic() + EXIT_SECONDS
+    while not (ended := _describe_ended(workers)) and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
-    if not deaths:
+    if not ended:
         return error
-    return RankLostError(f"{', '.join(deaths)}; the last checkpoint is kept")
+    return RankLostError(f"{', '.join(ended)}; the last checkpoint is kept")
 
 
-def _deaths(followers: Followers) -> list[str]:
-    codes = ((rank, process.poll()) for rank, process in enumerate(followers, start=1))
+def _describe_ended(workers: Workers) -> list[str]:
+    """Return one phrase for each worker that has ended."""
+    codes = ((rank, process.poll()) for rank, process in enumerate(workers, start=1))
     return [
         f"rank {rank} was killed by {signal.Signals(-code).name}"
         if code < 0

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from framesweep.data.phones import PhoneSet
 from framesweep.data.windows import Windows
-from framesweep.distributed.collectives import ALONE, ProcessGroup
+from framesweep.distributed.collectives import SINGLE_PROCESS, ProcessGroup
 from framesweep.evaluation.metrics import Evaluation, confusion_update
 from framesweep.models.mlp import MLP
 from framesweep.models.tdnn import Tdnn
@@ -23,17 +23,17 @@ def evaluate(
     windows: Windows,
     hardware: Hardware,
     phones: PhoneSet,
-    ranks: ProcessGroup = ALONE,
+    process_group: ProcessGroup = SINGLE_PROCESS,
     posteriors: Tensor | None = None,
 ) -> Evaluation:
-    """Runs `model` over all frames of labelled `windows`, which `ranks` share out.
+    """Run `model` over all frames of labelled `windows`, divided among the process group.
 
     Args:
         posteriors: (N, C) float32 on the CPU, in which the log-probabilities of the frames
             that are this rank's are left.
     """
-    batches = forward(model, windows, hardware, ranks)
-    return measure(batches, windows, hardware, phones, ranks, posteriors)
+    batches = forward(model, windows, hardware, process_group)
+    return measure(batches, windows, hardware, phones, process_group, posteriors)
 
 
 @torch.no_grad()
@@ -42,7 +42,7 @@ def measure(
     windows: Windows,
     hardware: Hardware,
     phones: PhoneSet,
-    ranks: ProcessGroup = ALONE,
+    process_group: ProcessGroup = SINGLE_PROCESS,
     posteriors: Tensor | None = None,
 ) -> Evaluation:
     """Compares (B,) frame numbers' (B, C) float32 logits, which `batches` gives, with labels.
@@ -62,7 +62,7 @@ def measure(
         edges += torch.stack((edge & (labels == predictions), edge)).sum(dim=1)
         if posteriors is not None:
             posteriors[frames.cpu()] = logits.log_softmax(dim=1).cpu()
-    ranks.add_up(confusion, loss_sum, edges)
+    process_group.all_reduce_sum(confusion, loss_sum, edges)
     edge_correct, num_edges = edges.tolist()
     return Evaluation(
         split=windows.name,
@@ -76,7 +76,10 @@ def measure(
 
 @torch.no_grad()
 def forward(
-    model: nn.Module, windows: Windows, hardware: Hardware, ranks: ProcessGroup = ALONE
+    model: nn.Module,
+    windows: Windows,
+    hardware: Hardware,
+    process_group: ProcessGroup = SINGLE_PROCESS,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yields (B,) frame numbers and (B, C) float32 logits, over all frames in order.
 
@@ -86,7 +89,7 @@ def forward(
     model.eval()
     shared = isinstance(model, Tdnn)
     network = model.folded(hardware.input_dtype) if isinstance(model, MLP | Tdnn) else model
-    first, every = ranks.rank * BATCH_FRAMES, ranks.size * BATCH_FRAMES
+    first, every = process_group.rank * BATCH_FRAMES, process_group.size * BATCH_FRAMES
     for start in range(first, windows.num_frames, every):
         stop = min(start + BATCH_FRAMES, windows.num_frames)
         frames = torch.arange(start, stop, device=windows.device)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from framesweep.distributed import collectives
+from framesweep.distributed.collectives import Shard
 from framesweep.kernels import matmul, openmp
 from framesweep.kernels.matmul import product
 from framesweep.kernels.norms import batch_moments
@@ -23,12 +23,15 @@ _ELEMENTS: dict[torch.dtype, type[np.generic]] = {
 }
 
 
-def available(x: Tensor) -> bool:
-    """Whether the functions of this package can take over for an input like x (B, K)."""
+def available(x: Tensor, shard: Shard | None = None) -> bool:
+    """Whether the functions of this package can take over for an input like x (B, K).
+
+    `shard` says which rows of the batch x is; None stands for a whole batch.
+    """
     return (
         x.device.type == "cpu"
         and x.dtype in _ELEMENTS
-        and collectives.share_of(x).total > 1
+        and (len(x) if shard is None else shard.total_rows) > 1
         and not torch.compiler.is_compiling()
         and _compiled()
     )
@@ -92,7 +95,9 @@ class _Linear(Function):
         )
 
 
-def norm_activate_drop(x: Tensor, norm: nn.Module, activation: str, p: float) -> Tensor:
+def norm_activate_drop(
+    x: Tensor, norm: nn.Module, activation: str, p: float, shard: Shard | None = None
+) -> Tensor:
     """Dropout(activation(norm(x))) in training, of x (B, N); dropout draws on torch's RNG.
 
     Args:
@@ -101,10 +106,12 @@ def norm_activate_drop(x: Tensor, norm: nn.Module, activation: str, p: float) ->
             other module, which is applied as it is.
         activation: relu, gelu, silu or leaky_relu.
         p: share of elements dropped; the others are scaled by 1 / (1 - p).
+        shard: which rows of the batch x is; None where it is the whole batch.
     """
+    shard = shard or Shard.whole(len(x))
     if isinstance(norm, nn.BatchNorm1d):
-        return _NormActivateDrop.apply(x, norm.weight, norm.bias, norm, activation, p)  # type: ignore[no-any-return, no-untyped-call]
-    return _NormActivateDrop.apply(norm(x), None, None, None, activation, p)  # type: ignore[no-any-return, no-untyped-call]
+        return _NormActivateDrop.apply(x, norm.weight, norm.bias, norm, activation, p, shard)  # type: ignore[no-any-return, no-untyped-call]
+    return _NormActivateDrop.apply(norm(x), None, None, None, activation, p, shard)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _NormActivateDrop(Function):
@@ -119,16 +126,16 @@ class _NormActivateDrop(Function):
         norm: nn.BatchNorm1d | None,
         activation: str,
         p: float,
+        shard: Shard,
     ) -> Tensor:
         x = x.contiguous()
-        part = collectives.share_of(x)
-        dropout = _draw(p, part.first)
-        coefficients = _identity(x, p) if norm is None else _normalize(x, norm, part.total)
+        dropout = _draw(p, shard.first)
+        coefficients = _identity(x, p) if norm is None else _normalize(x, norm, shard)
         y = torch.empty_like(x)
         _run(_rows().forward(_kind(x), activation), x, dropout, coefficients, x, y)
         ctx.save_for_backward(x, coefficients)
         ctx.activation, ctx.p, ctx.dropout = activation, p, dropout
-        ctx.has_norm, ctx.num_rows = norm is not None, part.total
+        ctx.has_norm, ctx.shard = norm is not None, shard
         return y
 
     @staticmethod
@@ -144,13 +151,13 @@ class _NormActivateDrop(Function):
             _run(_rows().reduce(kind, activation), x, *arguments, sums)
             own = x.new_empty((2, x.shape[1]), dtype=torch.float64)
             _run(_columns().totals(), x, np.array([rescale]), sums, own)
-            numbers = np.array([rescale, float(ctx.num_rows)])
+            numbers = np.array([rescale, float(ctx.shard.total_rows)])
             dweight, dbias = parameters = x.new_empty((2, x.shape[1]), dtype=torch.float32)
-            total = _batch_sum(own)
+            total = _batch_sum(own, ctx.shard)
             _run(_columns().gradients(), x, numbers, own, total, coefficients, parameters)
         dx = torch.empty_like(x)
         _run(_rows().backward(kind, activation), x, *arguments, dx)
-        return dx, dweight, dbias, None, None, None
+        return dx, dweight, dbias, None, None, None, None
 
 
 def _identity(x: Tensor, p: float) -> Tensor:
@@ -161,7 +168,7 @@ def _identity(x: Tensor, p: float) -> Tensor:
     return coefficients
 
 
-def _normalize(x: Tensor, norm: nn.BatchNorm1d, num_rows: int) -> Tensor:
+def _normalize(x: Tensor, norm: nn.BatchNorm1d, shard: Shard) -> Tensor:
     """The loops' coefficients by the batch's moments; updates `norm`'s running ones.
 
     Differences to the first row are summed, which no mean, however large, makes inexact.
@@ -170,13 +177,13 @@ def _normalize(x: Tensor, norm: nn.BatchNorm1d, num_rows: int) -> Tensor:
     _run(_rows().moments(_kind(x)), x, x, sums)
     moments = x.new_empty((2, x.shape[1]), dtype=torch.float64)
     _run(_columns().statistics(_kind(x)), x, sums, x, moments)
-    if (part := collectives.share()) is not None:
-        moments = torch.stack(batch_moments(moments[0], moments[1], part))
+    if shard.process_group.size > 1:
+        moments = torch.stack(batch_moments(moments[0], moments[1], shard))
     coefficients = x.new_empty((7, x.shape[1]), dtype=torch.float32)
     assert norm.running_mean is not None
     assert norm.running_var is not None
     assert norm.num_batches_tracked is not None
-    numbers = np.array([norm.eps, norm.momentum, float(num_rows)])
+    numbers = np.array([norm.eps, norm.momentum, float(shard.total_rows)])
     running = norm.running_mean, norm.running_var
     weights = norm.weight.detach(), norm.bias.detach()
     _run(_columns().normalizer(), x, numbers, moments, *weights, *running, coefficients)
@@ -184,12 +191,12 @@ def _normalize(x: Tensor, norm: nn.BatchNorm1d, num_rows: int) -> Tensor:
     return coefficients
 
 
-def _batch_sum(own: Tensor) -> Tensor:
-    """The sum over all ranks of what this one has summed over its rows."""
-    if collectives.share() is None:
+def _batch_sum(own: Tensor, shard: Shard) -> Tensor:
+    """Return the sum over all ranks of what this one has summed over its rows."""
+    if shard.process_group.size == 1:
         return own
     total = own.clone()
-    collectives.sum_ranks(total)
+    shard.process_group.all_reduce_sum(total)
     return total
 
 

@@ -6,25 +6,26 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 
-from framesweep.distributed.collectives import Share, sum_ranks
+from framesweep.distributed.collectives import ProcessGroup, Shard
 
 
-def shared_batch_norm(x: Tensor, norm: nn.BatchNorm1d, part: Share) -> Tensor:
+def shared_batch_norm(x: Tensor, norm: nn.BatchNorm1d, shard: Shard) -> Tensor:
     """What `norm` does in training with a batch, of which x (B, N) are this rank's rows."""
     wide = x.double()
-    sums = _RankSum.apply(torch.stack((wide.sum(dim=0), wide.square().sum(dim=0))))  # type: ignore[no-untyped-call]
-    mean, square = sums / part.total
+    own = torch.stack((wide.sum(dim=0), wide.square().sum(dim=0)))
+    sums = _AllReduceSum.apply(own, shard.process_group)  # type: ignore[no-untyped-call]
+    mean, square = sums / shard.total_rows
     variance = (square - mean.square()).clamp_min(0.0)
-    track(norm, mean.detach().float(), variance.detach().float(), part.total)
+    track(norm, mean.detach().float(), variance.detach().float(), shard.total_rows)
     normal: Tensor = (wide - mean) * (variance + norm.eps).rsqrt()
     return (normal.float() * norm.weight + norm.bias).to(x.dtype)
 
 
-def batch_moments(mean: Tensor, variance: Tensor, part: Share) -> tuple[Tensor, Tensor]:
+def batch_moments(mean: Tensor, variance: Tensor, shard: Shard) -> tuple[Tensor, Tensor]:
     """(N,) float64 mean and biased variance of this rank's rows to those of the batch."""
-    sums = torch.stack((mean, variance + mean.square())) * part.rows
-    sum_ranks(sums)
-    mean, square = sums / part.total
+    sums = torch.stack((mean, variance + mean.square())) * shard.num_rows
+    shard.process_group.all_reduce_sum(sums)
+    mean, square = sums / shard.total_rows
     return mean, (square - mean.square()).clamp_(min=0.0)
 
 
@@ -39,17 +40,21 @@ def track(norm: nn.BatchNorm1d, mean: Tensor, variance: Tensor, num_rows: int) -
     norm.running_var.lerp_(variance * (num_rows / (num_rows - 1)), norm.momentum)
 
 
-class _RankSum(Function):
-    """The sum of a tensor over the ranks, as a step that gradients pass."""
+class _AllReduceSum(Function):
+    """The sum of a tensor over the ranks, through which gradients pass.
+
+    Each rank's input is part of every rank's output, so the gradient is summed as well.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, process_group: ProcessGroup) -> Tensor:
+        ctx.process_group = process_group
         y = x.clone()
-        sum_ranks(y)
+        process_group.all_reduce_sum(y)
         return y
 
     @staticmethod
-    def backward(ctx: Any, dy: Tensor) -> Tensor:
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, None]:
         dx = dy.clone()
-        sum_ranks(dx)
-        return dx
+        ctx.process_group.all_reduce_sum(dx)
+        return dx, None

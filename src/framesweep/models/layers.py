@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from framesweep import kernels
 from framesweep.config import ModelConfig
-from framesweep.distributed import collectives
+from framesweep.distributed.collectives import Shard
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -19,17 +19,18 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 
 class BatchNorm(nn.BatchNorm1d):
-    """Batch norm that takes a training batch of one frame by its running statistics.
+    """Batch norm that normalizes a training batch of one frame by its running statistics.
 
     An epoch's last batch may hold a single frame, which has no variance of its own. Where
-    several processes share a batch, it is the batch that counts.
+    several processes divide a batch, the statistics are those of the whole batch.
     """
 
-    def forward(self, input: Tensor) -> Tensor:
-        part = collectives.share() if self.training else None
-        if part is not None and part.total > 1:
-            return kernels.shared_batch_norm(input, self, part)
-        if not self.training or (part is None and len(input) > 1):
+    def forward(self, input: Tensor, shard: Shard | None = None) -> Tensor:
+        """(B, N) to (B, N); `shard` says which rows of the training batch these are."""
+        shard = shard if self.training else None
+        if shard is not None and shard.total_rows > 1:
+            return kernels.shared_batch_norm(input, self, shard)
+        if not self.training or (shard is None and len(input) > 1):
             return super().forward(input)
         return F.batch_norm(
             input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
@@ -37,14 +38,14 @@ class BatchNorm(nn.BatchNorm1d):
 
 
 class Dropout(nn.Dropout):
-    """Dropout that draws for a whole batch where several processes share it."""
+    """Dropout that draws its mask for the whole batch where several processes divide it."""
 
-    def forward(self, input: Tensor) -> Tensor:
-        part = collectives.share()
-        if part is None or not self.training or self.p == 0:
+    def forward(self, input: Tensor, shard: Shard | None = None) -> Tensor:
+        """(B, N) to (B, N); `shard` says which rows of the training batch these are."""
+        if shard is None or not self.training or self.p == 0:
             return super().forward(input)
-        kept = super().forward(input.new_ones(part.total, *input.shape[1:]))
-        return input * part.of(kept)
+        mask = super().forward(input.new_ones(shard.total_rows, *input.shape[1:]))
+        return input * shard.select(mask)
 
 
 class Block(nn.Module):
@@ -70,12 +71,15 @@ class Block(nn.Module):
         self.residual = residual and in_width == width
         self._activation_name = config.activation
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, shard: Shard | None = None) -> Tensor:
         y = kernels.linear(x, self.linear)
-        if self.training and kernels.available(y):
-            y = kernels.norm_activate_drop(y, self.norm, self._activation_name, self.dropout.p)
+        if self.training and kernels.available(y, shard):
+            y = kernels.norm_activate_drop(
+                y, self.norm, self._activation_name, self.dropout.p, shard
+            )
         else:
-            y = self.dropout(self.activation(self.norm(y)))
+            y = self.norm(y, shard) if isinstance(self.norm, BatchNorm) else self.norm(y)
+            y = self.dropout(self.activation(y), shard)
         return x + y if self.residual else y
 
     def folded(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor] | None:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from framesweep import kernels
 from framesweep.config import MlpConfig
-from framesweep.distributed import collectives
+from framesweep.distributed.collectives import Shard
 from framesweep.models.layers import Block
 from framesweep.models.sizes import Convolution, convolutions, layer_dropouts
 
@@ -24,9 +24,9 @@ class ConvBlock(nn.Module):
         self.size = size
         self.block = Block(config, size.patch_dim, size.width, config.conv_dropout)
 
-    def forward(self, x: Tensor) -> Tensor:
-        with collectives.rows_times(self.size.frames):
-            y: Tensor = self.block(self._patches(x))
+    def forward(self, x: Tensor, shard: Shard | None = None) -> Tensor:
+        patches = None if shard is None else shard.expand(self.size.frames)
+        y: Tensor = self.block(self._patches(x), patches)
         return y.view(len(x), self.size.output_dim)
 
     def folded(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor] | None:
@@ -73,9 +73,9 @@ class MLP(nn.Module):
         )
         self.output = nn.Linear(widths_in[-1], num_classes)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, shard: Shard | None = None) -> Tensor:
         for layer in (*self.convs, *self.layers):
-            x = layer(x)
+            x = layer(x, shard)
         return kernels.linear(x, self.output)
 
     def folded(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:

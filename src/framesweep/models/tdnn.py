@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from framesweep import kernels
 from framesweep.config import TdnnConfig
-from framesweep.distributed import collectives
+from framesweep.distributed.collectives import Shard
 from framesweep.errors import ConfigError
 from framesweep.models.layers import Block
 from framesweep.models.sizes import MAX_DEPTH, check_dropouts, check_range, layer_dropouts
@@ -43,9 +43,14 @@ class DelayBlock(nn.Module):
         self.residual = in_width == config.channels
         self.block = Block(config, config.kernel * in_width, config.channels, dropout)
 
-    def forward(self, x: Tensor, step: int = 1, stride: int = 1) -> Tensor:
+    def forward(
+        self, x: Tensor, step: int = 1, stride: int = 1, shard: Shard | None = None
+    ) -> Tensor:
         """As the class says, of every `step`-th frame for each `stride`-th of these."""
-        return self._over(self.block, x, step, stride)
+        if shard is None:
+            return self._over(self.block, x, step, stride)
+        rows = shard.expand(self._num_frames(x, step, stride))
+        return self._over(lambda patches: self.block(patches, rows), x, step, stride)
 
     def folded(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor] | None:
         """As `Block.folded`."""
@@ -55,17 +60,21 @@ class DelayBlock(nn.Module):
     def _over(
         self, block: Callable[[Tensor], Tensor], x: Tensor, step: int = 1, stride: int = 1
     ) -> Tensor:
-        dilation, span = self.dilation // step, x.shape[1] - 2 * self.reach // step
-        num_frames = -(-span // stride)
+        dilation, span = self.dilation // step, self._span(x, step)
+        num_frames = self._num_frames(x, step, stride)
         seen = [
             x[:, first : first + span : stride]
             for first in range(0, self.kernel * dilation, dilation)
         ]
-        with collectives.rows_times(num_frames):
-            y = block(torch.cat(seen, dim=2).flatten(0, 1)).view(
-                len(x), num_frames, self.channels
-            )
+        y = block(torch.cat(seen, dim=2).flatten(0, 1)).view(len(x), num_frames, self.channels)
         return seen[self.kernel // 2] + y if self.residual else y
+
+    def _span(self, x: Tensor, step: int) -> int:
+        return x.shape[1] - 2 * self.reach // step
+
+    def _num_frames(self, x: Tensor, step: int, stride: int) -> int:
+        """Frames that the layer gives for x (N, T, in_width)."""
+        return -(-self._span(x, step) // stride)
 
 
 class Tdnn(nn.Module):
@@ -99,11 +108,11 @@ class Tdnn(nn.Module):
         self.widths = (config.channels,) * len(config.dilations)
         self.output = nn.Linear(config.channels, num_classes)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, shard: Shard | None = None) -> Tensor:
         steps = self.steps if self.training else [1] * len(self.steps)
         y = self._seen(x, steps[0])
         for delay, step, next_step in zip(self.delays, steps, steps[1:], strict=False):
-            y = delay(y, step, next_step // step)
+            y = delay(y, step, next_step // step, shard)
         return kernels.linear(y.flatten(0, 1), self.output)
 
     def folded(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:

@@ -15,7 +15,7 @@ from framesweep.data.readers.registry import build_corpus
 from framesweep.data.store import frame_store as stores
 from framesweep.data.store.frame_store import FrameStore
 from framesweep.data.windows import Windows
-from framesweep.distributed.collectives import ALONE, ProcessGroup
+from framesweep.distributed.collectives import SINGLE_PROCESS, ProcessGroup
 from framesweep.errors import ConfigError
 from framesweep.evaluation.evaluate import evaluate
 from framesweep.evaluation.metrics import METRICS, Evaluation
@@ -69,11 +69,16 @@ class Experiment:
         return fit(self.parts, self.train, self.dev_metrics, self.plan, checkpoints, listener)
 
     def evaluate(
-        self, windows: Windows, ranks: ProcessGroup = ALONE, posteriors: Tensor | None = None
+        self,
+        windows: Windows,
+        process_group: ProcessGroup = SINGLE_PROCESS,
+        posteriors: Tensor | None = None,
     ) -> Evaluation:
         """Measures the network as it is on labelled windows, as `evaluation.evaluate` does."""
         network, phones = self.parts.evaluated, self.store.phones
-        return evaluate(network, windows, self.parts.hardware, phones, ranks, posteriors)
+        return evaluate(
+            network, windows, self.parts.hardware, phones, process_group, posteriors
+        )
 
     def evaluate_smoothed(self) -> tuple[Evaluation, float | None]:
         """Measures the network as it is on dev, and dev/smoothed_accuracy, by one pass.
@@ -98,7 +103,7 @@ class Experiment:
         Raises:
             ConfigError: if an objective is a metric that is not defined for this corpus.
         """
-        metrics = self.evaluate(self.dev, self.parts.ranks).metrics()
+        metrics = self.evaluate(self.dev, self.parts.process_group).metrics()
         for name in (self.config.objective, *self.config.further_objectives):
             if name.startswith("dev/") and name not in metrics:
                 rule = "must be a metric that is defined for this corpus"
@@ -106,7 +111,9 @@ class Experiment:
         return metrics
 
 
-def build_experiment(config: RunConfig, ranks: ProcessGroup = ALONE) -> Experiment:
+def build_experiment(
+    config: RunConfig, process_group: ProcessGroup = SINGLE_PROCESS
+) -> Experiment:
     """Reads or prepares the data and builds everything that trains on it, in this process.
 
     Raises:
@@ -136,14 +143,14 @@ def build_experiment(config: RunConfig, ranks: ProcessGroup = ALONE) -> Experime
             steps_per_epoch(train.num_items, plan.items_in(1, train.item_frames)),
             maximize=plan.maximize,
         ),
-        loss=_loss(config, _class_weights(config, store, resources), ranks),
+        loss=_loss(config, _class_weights(config, store, resources), process_group),
         clip=partial(optimizers.clip_gradients, config.optim),
         augment=augmentation.build_augment(
             config.augment, config.data.context, store.feature_dim, _run_frames(train)
         ),
         hardware=resources,
         average=weight_averaging.build_average(config.train, network, total_steps),
-        ranks=ranks,
+        process_group=process_group,
     )
     return Experiment(config, store, train, dev, parts, plan, identities(config, store.digest))
 
@@ -164,11 +171,13 @@ def _run_frames(train: Windows | Runs) -> int | None:
     return train.run_frames if isinstance(train, Runs) else None
 
 
-def _loss(config: RunConfig, weights: Tensor | None, ranks: ProcessGroup) -> losses.Loss:
-    if ranks.size == 1 and not isinstance(config.model, TdnnConfig):
+def _loss(
+    config: RunConfig, weights: Tensor | None, process_group: ProcessGroup
+) -> losses.Loss:
+    if process_group.size == 1 and not isinstance(config.model, TdnnConfig):
         return losses.build_loss(config.optim, weights)
     summed = losses.build_loss(config.optim, weights, reduction="sum")
-    return losses.average_over_batch(summed, weights, ranks)
+    return losses.average_over_batch(summed, weights, process_group)
 
 
 def _class_weights(

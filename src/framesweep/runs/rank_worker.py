@@ -1,11 +1,11 @@
-"""What the further processes of a run do: train along with the first, and keep nothing."""
+"""The worker processes of a run: they train with rank 0, which alone writes and tracks."""
 
 import sys
 from datetime import timedelta
 
 from framesweep.config.composition import load
 from framesweep.distributed.collectives import ProcessGroup
-from framesweep.distributed.launch import CONFIG, READY, join
+from framesweep.distributed.launch import CONFIG_KEY, READY_KEY, connect
 from framesweep.errors import Interrupted, NonFiniteLossError
 from framesweep.runs.experiment import build_experiment
 from framesweep.system.signals import StopRequest, stop_request
@@ -16,26 +16,27 @@ PREPARATION = timedelta(days=30)
 """Longest that the first process may take to prepare the data."""
 
 
-def follow() -> None:
+def run_worker() -> None:
     """Trains as rank 1 or higher until the run is done.
 
     Raises:
         RankLostError: another process is gone.
         UserError: what the first process can read, this one cannot.
     """
-    store, rank, size = join()
+    store, rank, size = connect()
     store.set_timeout(PREPARATION)
-    config = load(store.get(CONFIG).decode(), [], f"config of rank {rank}")
-    ranks = ProcessGroup(rank, size, store, config.hardware.timeout_minutes)
-    experiment = build_experiment(config, ranks)
+    config = load(store.get(CONFIG_KEY).decode(), [], f"config of rank {rank}")
+    process_group = ProcessGroup(rank, size, store, config.hardware.timeout_minutes)
+    experiment = build_experiment(config, process_group)
     with stop_request() as stop:
-        store.set(f"{READY}/{rank}", "")
-        ranks.meet(experiment.parts.hardware.device)
+        store.set(f"{READY_KEY}/{rank}", "")
+        process_group.init(experiment.parts.hardware.device)
         try:
             experiment.fit(NoCheckpoints(), _Silent(stop))
         except (Interrupted, NonFiniteLossError) as error:
             sys.exit(error.exit_code)  # the first process says it
-        ranks.part()
+        process_group.barrier()
+        process_group.destroy()
 
 
 class _Silent(NoOpCallback):

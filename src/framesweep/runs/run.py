@@ -7,7 +7,7 @@ from pathlib import Path
 from framesweep.config import RunConfig
 from framesweep.config.composition import CONFIG, dump, load
 from framesweep.distributed.collectives import ProcessGroup
-from framesweep.distributed.launch import leading, settled
+from framesweep.distributed.launch import open_process_group, resolve_processes
 from framesweep.errors import (
     CheckpointError,
     ConfigError,
@@ -49,16 +49,16 @@ def run(config: RunConfig, directory: Path, *, in_sweep: bool = False) -> float 
         UserError: the config, the data or a checkpoint breaks a rule.
         NonFiniteLossError, Interrupted, RankLostError, TrialPruned: the run ended early.
     """
-    config = replace(config, hardware=settled(config.hardware))
+    config = replace(config, hardware=resolve_processes(config.hardware))
     check(config)
-    with leading(config.hardware) as ranks:
-        return _run(config, directory, ranks, in_sweep=in_sweep)
+    with open_process_group(config.hardware) as process_group:
+        return _run(config, directory, process_group, in_sweep=in_sweep)
 
 
 def _run(
-    config: RunConfig, directory: Path, ranks: ProcessGroup, *, in_sweep: bool
+    config: RunConfig, directory: Path, process_group: ProcessGroup, *, in_sweep: bool
 ) -> float | list[float]:
-    experiment = build_experiment(config, ranks)
+    experiment = build_experiment(config, process_group)
     log_start(experiment)
     sweep = find_sweep_context()
     tracker = open_tracker(
@@ -162,12 +162,13 @@ def _fit(
     experiment: Experiment, directory: Path, tracker: Tracker, stop: StopRequest
 ) -> Progress:
     listener = _RunListener(experiment, tracker, stop)
-    ranks = experiment.parts.ranks
-    ranks.begin(dump(experiment.config), experiment.parts.hardware.device)
+    process_group = experiment.parts.process_group
+    process_group.start(dump(experiment.config), experiment.parts.hardware.device)
     try:
         checkpoints = experiment.checkpoints(directory / FOLDER)
         progress = experiment.fit(checkpoints, listener)
-        ranks.part()
+        process_group.barrier()
+        process_group.destroy()
         return progress
     finally:
         listener.close()

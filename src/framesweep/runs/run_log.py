@@ -37,7 +37,9 @@ def log_start(experiment: Experiment) -> None:
         config.data.context,
         resources.precision,
         resources.device,
-        f"{num_ranks} processes of " if (num_ranks := experiment.parts.ranks.size) > 1 else "",
+        f"{num_ranks} processes of "
+        if (num_ranks := experiment.parts.process_group.size) > 1
+        else "",
         resources.threads,
     )
     _warn_of_memory(experiment)
@@ -73,7 +75,7 @@ def log_config(tracker: Tracker, experiment: Experiment, directory: Path) -> Non
             "derived.num_params": experiment.num_params,
             "derived.device": str(resources.device),
             "derived.precision": resources.precision,
-            "derived.processes": experiment.parts.ranks.size,
+            "derived.processes": experiment.parts.process_group.size,
         }
     )
     tracker.log_artifact(directory / CONFIG)

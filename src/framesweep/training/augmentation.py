@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from framesweep.config import AugmentConfig
-from framesweep.distributed.collectives import share_of
+from framesweep.distributed.collectives import Shard
 from framesweep.errors import ConfigError
 
 MAX_MASKS = 100
@@ -46,43 +46,45 @@ class SpecAugment:
     tempo: float = 0.0
     keep_centre: bool = True
 
-    def __call__(self, windows: Tensor) -> Tensor:
-        """Mask (B, num_frames * feature_dim) windows, or runs, in place, and return them."""
+    def __call__(self, windows: Tensor, shard: Shard | None = None) -> Tensor:
+        """Mask (B, num_frames * feature_dim) windows, or runs, in place, and return them.
+
+        `shard` says which rows of the batch these are; None stands for a whole batch.
+        """
+        shard = shard or Shard.whole(len(windows))
         num_frames = windows.shape[1] // self.feature_dim
         frames = windows.view(len(windows), num_frames, self.feature_dim)
-        self._disturb(frames)
+        self._disturb(frames, shard)
         centre = frames[:, self.context].clone()
         if self.time_masks:
-            kept = _kept(frames, num_frames, self.time_masks, self.time_width)
+            kept = _kept(frames, shard, num_frames, self.time_masks, self.time_width)
             frames.mul_(kept.unsqueeze(2))
         if self.freq_masks:
-            kept = _kept(frames, self.feature_dim, self.freq_masks, self.freq_width)
+            kept = _kept(frames, shard, self.feature_dim, self.freq_masks, self.freq_width)
             frames.mul_(kept.unsqueeze(1))
         if self.keep_centre:
             frames[:, self.context] = centre
         return windows
 
-    def _disturb(self, frames: Tensor) -> None:
+    def _disturb(self, frames: Tensor, shard: Shard) -> None:
         """Shifts, gains and noise on (B, frames, bins), in place."""
-        # Drawn for the whole batch, of which these may be one process's part.
-        part = share_of(frames)
         num_bins, device = frames.shape[2], frames.device
         if self.tempo:
-            uniform = part.of(torch.rand(part.total, 1, device=device))
+            uniform = shard.select(torch.rand(shard.total_rows, 1, device=device))
             frames.copy_(self._at_rate(frames, 1 + self.tempo * (2 * uniform - 1)))
         if self.shift:
             moves = torch.randint(
-                -self.shift, self.shift + 1, (part.total, 1, 1), device=device
+                -self.shift, self.shift + 1, (shard.total_rows, 1, 1), device=device
             )
-            bins = torch.arange(num_bins, device=device) + part.of(moves)
+            bins = torch.arange(num_bins, device=device) + shard.select(moves)
             sources = bins.clamp_(0, num_bins - 1).expand_as(frames)
             frames.copy_(frames.gather(2, sources))
         if self.gain:
-            offsets = torch.randn(part.total, 1, num_bins, device=device)
-            frames.add_(part.of(offsets), alpha=self.gain)
+            offsets = torch.randn(shard.total_rows, 1, num_bins, device=device)
+            frames.add_(shard.select(offsets), alpha=self.gain)
         if self.noise:
-            noise = frames.new_empty(part.total, *frames.shape[1:]).normal_()
-            frames.add_(part.of(noise), alpha=self.noise)
+            noise = frames.new_empty(shard.total_rows, *frames.shape[1:]).normal_()
+            frames.add_(shard.select(noise), alpha=self.noise)
 
     def _at_rate(self, frames: Tensor, rates: Tensor) -> Tensor:
         """A copy of (B, frames, bins), its time axis scaled by (B, 1) about the centre."""
@@ -164,12 +166,11 @@ def check(config: AugmentConfig) -> None:
         raise ConfigError("augment.tempo", rule, found=config.tempo)
 
 
-def _kept(windows: Tensor, length: int, num_masks: int, max_width: int) -> Tensor:
+def _kept(windows: Tensor, shard: Shard, length: int, num_masks: int, max_width: int) -> Tensor:
     """(B, length) of ones, and zeros where one of a window's masks lies."""
-    part = share_of(windows)
-    uniform = torch.rand(2, part.total, num_masks, 1, device=windows.device)
-    widths = (part.of(uniform[0]) * (max_width + 1)).floor()
-    starts = (part.of(uniform[1]) * (length - widths + 1)).floor()
+    uniform = torch.rand(2, shard.total_rows, num_masks, 1, device=windows.device)
+    widths = (shard.select(uniform[0]) * (max_width + 1)).floor()
+    starts = (shard.select(uniform[1]) * (length - widths + 1)).floor()
     places = torch.arange(length, device=windows.device)
     masked = (places >= starts) & (places < starts + widths)
     return (~masked.any(dim=1)).to(windows.dtype)

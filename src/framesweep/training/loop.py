@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from framesweep.data.chunks import Runs
 from framesweep.data.windows import Windows
-from framesweep.distributed.collectives import ALONE, ProcessGroup
+from framesweep.distributed.collectives import SINGLE_PROCESS, ProcessGroup, Shard
 from framesweep.errors import Interrupted
 from framesweep.system.hardware import Hardware, get_rng_state, set_rng_state
 from framesweep.training.checkpoints import Checkpoints
@@ -56,10 +56,10 @@ class TrainingComponents:
     schedule: Schedule
     loss: Loss
     clip: Callable[[Iterable[Tensor]], Tensor | None]
-    augment: Callable[[Tensor], Tensor] | None
+    augment: Callable[[Tensor, Shard | None], Tensor] | None
     hardware: Hardware
     average: WeightAverage | None = None
-    ranks: ProcessGroup = ALONE
+    process_group: ProcessGroup = SINGLE_PROCESS
 
     @property
     def evaluated(self) -> nn.Module:
@@ -87,7 +87,7 @@ def fit(
         CheckpointError: the last checkpoint is damaged or of another run.
     """
     progress = _restore(checkpoints, parts)
-    parts.ranks.watch(parts.model)
+    parts.process_group.replicate(parts.model)
     listener.on_restore(progress.history)
     while not _finished(progress, plan):
         _train_epoch(parts, train, plan, progress, checkpoints, listener)
@@ -126,7 +126,7 @@ def _train_epoch(
 ) -> None:
     parts.model.train()
     order = _order(plan, progress.epoch, train)
-    sums = RunningMetrics(progress, parts.hardware, parts.ranks)
+    sums = RunningMetrics(progress, parts.hardware, parts.process_group)
     num_items = plan.items_in(progress.epoch, train.item_frames)
     num_steps = steps_per_epoch(train.num_items, num_items)
     saved = time.monotonic()
@@ -135,7 +135,7 @@ def _train_epoch(
         sums.add(*_train_step(parts, train, items))
         progress.step += 1
         listener.on_step(progress.epoch, progress.step, num_steps)
-        signum, late = parts.ranks.largest(
+        signum, late = parts.process_group.all_reduce_max(
             listener.stop_signal(), time.monotonic() - saved >= 60 * plan.checkpoint_minutes
         )
         last = progress.step == num_steps
@@ -172,15 +172,18 @@ def _train_step(
     parts: TrainingComponents, train: Windows | Runs, items: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Takes a step on a batch, and gives this rank's sums of losses, hits and frames in it."""
-    inputs, labels = train.batch(parts.ranks.take(items))
+    items, shard = parts.process_group.shard(items)
+    inputs, labels = train.batch(items, shard)
     if parts.augment is not None:
-        inputs = parts.augment(inputs)
+        inputs = parts.augment(inputs, shard)
     with parts.hardware.autocast():
-        logits = parts.model(inputs).float()
+        # Without a shard the network may be any module, such as torch's own Sequential.
+        outputs = parts.model(inputs) if shard is None else parts.model(inputs, shard)
+        logits = outputs.float()
     loss = parts.loss(logits, labels)
     parts.optimizer.zero_grad()
     parts.hardware.backward(loss)
-    parts.ranks.sum_gradients(parts.model)
+    parts.process_group.all_reduce_gradients(parts.model)
     parts.hardware.unscale(parts.optimizer)
     parts.clip(parts.model.parameters())
     parts.hardware.step(parts.optimizer)
@@ -190,7 +193,7 @@ def _train_step(
     correct = (logits.detach().argmax(dim=1) == labels).sum()
     num_frames = (labels >= 0).sum()
     total = num_frames.clone()
-    parts.ranks.add_up(total)
+    parts.process_group.all_reduce_sum(total)
     return loss.detach() * total, correct, num_frames
 
 
@@ -207,7 +210,7 @@ def _state(parts: TrainingComponents, progress: Progress) -> dict[str, Any]:
 
 
 def _restore(checkpoints: Checkpoints, parts: TrainingComponents) -> Progress:
-    state = parts.ranks.first_s(checkpoints.load())
+    state = parts.process_group.broadcast(checkpoints.load())
     if state is None:
         return Progress()
     parts.model.load_state_dict(state["model"])

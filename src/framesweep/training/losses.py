@@ -52,7 +52,9 @@ def build_loss(
     return loss
 
 
-def average_over_batch(summed_loss: Loss, weights: Tensor | None, group: ProcessGroup) -> Loss:
+def average_over_batch(
+    summed_loss: Loss, weights: Tensor | None, process_group: ProcessGroup
+) -> Loss:
     """Turn a summed loss into this rank's part of the mean over the batch of all ranks.
 
     The parts of all ranks add up to the mean, so that gradients that are summed over the
@@ -62,7 +64,7 @@ def average_over_batch(summed_loss: Loss, weights: Tensor | None, group: Process
     Args:
         summed_loss: A loss built with `reduction="sum"`, applied to this rank's rows.
         weights: (C,) class weights that `summed_loss` uses; the mean is over their sum.
-        group: The processes that share the batch.
+        process_group: The processes that share the batch.
 
     Raises:
         RankLostError: When called, if another rank has ended.
@@ -73,7 +75,7 @@ def average_over_batch(summed_loss: Loss, weights: Tensor | None, group: Process
         if weights is not None:
             weight *= weights[labels.clamp(min=0)]
         total = weight.sum()
-        group.add_up(total)
+        process_group.all_reduce_sum(total)
         return summed_loss(logits, labels) / total.clamp(min=MIN_TOTAL_WEIGHT).to(logits.dtype)
 
     return loss

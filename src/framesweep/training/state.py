@@ -60,13 +60,15 @@ class RunningMetrics:
     Each rank sums its own rows; what was summed before a checkpoint is with the first.
     """
 
-    def __init__(self, progress: Progress, hardware: Hardware, ranks: ProcessGroup) -> None:
+    def __init__(
+        self, progress: Progress, hardware: Hardware, process_group: ProcessGroup
+    ) -> None:
         device, dtype = hardware.device, hardware.sum_dtype
-        first = ranks.rank == 0
+        first = process_group.rank == 0
         self.loss = torch.tensor(progress.loss_sum * first, dtype=dtype, device=device)
         self.correct = torch.tensor(progress.num_correct * first, device=device)
         self.seen = torch.tensor(progress.num_seen * first, device=device)
-        self.ranks = ranks
+        self.process_group = process_group
         self.started = time.monotonic()
 
     def add(self, loss: Tensor, correct: Tensor, seen: Tensor) -> None:
@@ -77,14 +79,14 @@ class RunningMetrics:
     def write(self, progress: Progress) -> None:
         """Brings `progress` up to date; raises NonFiniteLossError for a lost loss."""
         loss, correct, seen = self.loss.clone(), self.correct.clone(), self.seen.clone()
-        self.ranks.add_up(loss, correct, seen)
+        self.process_group.all_reduce_sum(loss, correct, seen)
         progress.loss_sum = float(loss)
         check_loss(
             "training", progress.loss_sum, f"epoch {progress.epoch}, by step {progress.step}"
         )
         progress.num_correct, progress.num_seen = int(correct), int(seen)
         now = time.monotonic()
-        (seconds,) = self.ranks.largest(now - self.started)
+        (seconds,) = self.process_group.all_reduce_max(now - self.started)
         progress.epoch_seconds += seconds
         progress.total_seconds += seconds
         self.started = now

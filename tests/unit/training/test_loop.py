@@ -23,7 +23,7 @@ from framesweep.data.chunks import Runs
 from framesweep.data.phones import PhoneSet
 from framesweep.data.store.frame_store import open_store
 from framesweep.data.windows import Windows
-from framesweep.distributed.collectives import ALONE
+from framesweep.distributed.collectives import SINGLE_PROCESS
 from framesweep.errors import CheckpointError, Interrupted, NonFiniteLossError
 from framesweep.evaluation.evaluate import evaluate, log_posteriors
 from framesweep.evaluation.metrics import METRICS
@@ -108,7 +108,7 @@ class Job:
             model=model,
             optimizer=optimizer,
             schedule=build_schedule(optim, optimizer, steps * epochs, steps),
-            loss=average_over_batch(build_loss(optim, reduction="sum"), None, ALONE),
+            loss=average_over_batch(build_loss(optim, reduction="sum"), None, SINGLE_PROCESS),
             clip=partial(clip_gradients, optim),
             augment=None,
             hardware=hardware,
@@ -214,7 +214,7 @@ def test_a_step_stays_on_its_device_and_waits_for_nothing(
         average=build_average(TrainConfig(average=average, average_from=0.0), model, 30),
     )
     train = Windows(split, CONTEXT, meta) if network == "mlp" else tdnn_runs(store, meta)
-    sums = RunningMetrics(Progress(), hardware, parts.ranks)
+    sums = RunningMetrics(Progress(), hardware, parts.process_group)
     order = _order(job.plan, 1, train)
     for step in range(3):
         sums.add(*_train_step(parts, train, order.take(step, 1)))

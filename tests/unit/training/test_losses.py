@@ -6,7 +6,7 @@ import torch
 
 from framesweep.config import OptimConfig
 from framesweep.data.chunks import UNLABELLED
-from framesweep.distributed.collectives import ALONE
+from framesweep.distributed.collectives import SINGLE_PROCESS
 from framesweep.training.losses import average_over_batch, build_loss, compute_class_weights
 
 
@@ -50,11 +50,11 @@ def test_a_weighted_loss_is_the_weighted_mean_over_frames():
 def test_the_mean_of_a_summed_loss_leaves_unlabelled_frames_out(weights):
     logits, labels = torch.randn(6, 3), torch.tensor([0, UNLABELLED, 2, 2, UNLABELLED, 0])
     summed = build_loss(OptimConfig(label_smoothing=0.1), weights, reduction="sum")
-    found = average_over_batch(summed, weights, ALONE)(logits, labels)
+    found = average_over_batch(summed, weights, SINGLE_PROCESS)(logits, labels)
     expected = build_loss(OptimConfig(label_smoothing=0.1), weights)(logits, labels)
     torch.testing.assert_close(found, expected)
 
 
 def test_a_batch_without_labels_has_loss_zero():
-    loss = average_over_batch(build_loss(OptimConfig(), reduction="sum"), None, ALONE)
+    loss = average_over_batch(build_loss(OptimConfig(), reduction="sum"), None, SINGLE_PROCESS)
     assert loss(torch.randn(3, 4), torch.full((3,), UNLABELLED)) == 0.0
