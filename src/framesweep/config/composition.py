@@ -1,7 +1,9 @@
 """Between Hydra's or YAML's untyped configs and the typed RunConfig."""
 
 import pkgutil
+import re
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,9 +40,22 @@ def register() -> None:
     for group, schemas in SCHEMAS.items():
         for name, schema in schemas.items():
             store.store(group=f"schema/{group}", name=name, node=schema, replace=True)
+    for group, name in options_without_file():
+        store.store(group=group, name=name, node=SCHEMAS[group][name], replace=True)
     OmegaConf.register_resolver("framesweep.id", lambda: PROCESS_ID, replace=True)
     OmegaConf.register_resolver("framesweep.directions", directions, replace=True)
     OmegaConf.register_resolver("framesweep.free_overrides", free_overrides, replace=True)
+
+
+def options_without_file() -> Iterator[tuple[str, str]]:
+    """Yield the group and name of each schema that no YAML file of its group includes.
+
+    Such a schema is an option by itself, with its defaults as values.
+    """
+    for group, schemas in SCHEMAS.items():
+        files = [path.read_text("utf-8") for path in (find_conf() / group).glob("*.yaml")]
+        included = set(re.findall(rf"/schema/{group}@_here_: (\w+)", "\n".join(files)))
+        yield from ((group, name) for name in schemas if name not in included)
 
 
 def directions(objective: str, further: ListConfig) -> list[str]:

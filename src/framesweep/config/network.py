@@ -1,10 +1,13 @@
 """Schemas of what is trained: the network, its optimizer, and where they compute."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
+from framesweep.config.ranges import require_between, require_positive, require_share
 from framesweep.config.registry import option
 from framesweep.config.setting import setting
+from framesweep.errors import ConfigError
 
 
 @dataclass(kw_only=True, slots=True)
@@ -47,6 +50,32 @@ class OptimConfig:
     """Share of the target spread evenly over all classes, 0 to 1."""
     class_weights: Literal["none", "sqrt", "inverse"] = "none"
     """Weigh a frame's loss by 1 over its phone's frames in train, or over their root."""
+
+    def validate(self) -> None:
+        """Check the rules of the `optim` group that its types cannot express.
+
+        Raises:
+            ConfigError: naming the key, its rule, the value found and the fix.
+        """
+        require_positive("optim.lr", self.lr)
+        if not 0 <= self.weight_decay < math.inf:
+            rule = "must be 0 or more"
+            raise ConfigError("optim.weight_decay", rule, found=self.weight_decay)
+        require_share("optim.warmup", self.warmup)
+        require_share("optim.label_smoothing", self.label_smoothing)
+        require_between("optim.final_lr", self.final_lr, 0, 1)
+        if not 0 < self.gamma <= 1:
+            raise ConfigError("optim.gamma", "must be above 0 and at most 1", found=self.gamma)
+        for key in ("step_epochs", "patience"):
+            if (epochs := getattr(self, key)) < 1:
+                raise ConfigError(f"optim.{key}", "must be 1 epoch or more", found=epochs)
+        if self.clip_norm is not None:
+            fix = "Use null for no clipping."
+            require_positive("optim.clip_norm", self.clip_norm, fix)
+        self.validate_own_keys()
+
+    def validate_own_keys(self) -> None:
+        """Check the keys that only this optimizer has; an optimizer with rules overrides it."""
 
 
 @option("augment", "augment")

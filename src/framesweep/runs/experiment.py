@@ -29,11 +29,12 @@ from framesweep.training import (
     augmentation,
     losses,
     lr_schedules,
-    optimizers,
     weight_averaging,
 )
 from framesweep.training.checkpoints import Checkpoints
+from framesweep.training.gradient_clipping import clip_gradients
 from framesweep.training.loop import Listener, TrainingComponents, fit
+from framesweep.training.optimizers.build import build_optimizer
 from framesweep.training.plan import Plan, steps_per_epoch
 from framesweep.training.state import Progress
 
@@ -130,7 +131,7 @@ def build_experiment(
         store.splits["dev"], config.data.context, resources.device, resources.input_dtype
     )
     network = resources.place(build_network(config, store.feature_dim, len(store.phones)))
-    optimizer = optimizers.build_optimizer(config.optim, network)
+    optimizer = build_optimizer(config.optim, network)
     plan = _plan(config)
     total_steps = plan.total_steps(train.num_items, train.item_frames)
     parts = TrainingComponents(
@@ -144,7 +145,7 @@ def build_experiment(
             maximize=plan.maximize,
         ),
         loss=_loss(config, _class_weights(config, store, resources), process_group),
-        clip=partial(optimizers.clip_gradients, config.optim),
+        clip=partial(clip_gradients, config.optim),
         augment=augmentation.build_augment(
             config.augment, config.data.context, store.feature_dim, _run_frames(train)
         ),

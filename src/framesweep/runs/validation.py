@@ -7,7 +7,7 @@ from framesweep.errors import ConfigError
 from framesweep.evaluation.metrics import METRICS
 from framesweep.models import build
 from framesweep.system import hardware
-from framesweep.training import augmentation, optimizers, weight_averaging
+from framesweep.training import augmentation, weight_averaging
 
 MAX_EPOCHS = 1_000_000
 
@@ -20,7 +20,7 @@ def check(config: RunConfig) -> None:
     """
     frame_store.check(config.data)
     build.check(config.model, config.data.context)
-    optimizers.check(config.optim)
+    config.optim.validate()
     augmentation.check(config.augment)
     hardware.check(config.hardware)
     _check_objectives(config)

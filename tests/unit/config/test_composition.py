@@ -1,17 +1,22 @@
 """Composed and saved configs."""
 
+import copy
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra.core.config_store import ConfigStore
 
+from framesweep.config import SCHEMAS, OptimConfig
 from framesweep.config.composition import (
     compose,
     directions,
     dump,
     find_conf,
     load,
+    options_without_file,
     register,
     to_run_config,
 )
@@ -75,3 +80,20 @@ def test_a_search_follows_the_direction_of_each_metric():
 
 def test_the_direction_of_an_unknown_metric_is_left_to_validation():
     assert directions("dev/acuracy", []) == ["maximize"]
+
+
+def test_a_schema_that_no_file_includes_is_an_option_by_itself(monkeypatch):
+    assert list(options_without_file()) == []
+
+    @dataclass(kw_only=True, slots=True)
+    class OtherConfig(OptimConfig):
+        rho: float = 0.05
+
+    monkeypatch.setitem(SCHEMAS, "optim", SCHEMAS["optim"] | {"other": OtherConfig})
+    store = ConfigStore.instance()
+    monkeypatch.setattr(store, "repo", copy.deepcopy(store.repo))
+    assert list(options_without_file()) == [("optim", "other")]
+    register()
+    config = compose(["optim=other", "optim.rho=0.1"])
+    assert config.optim == OtherConfig(rho=0.1)
+    assert load(dump(config), [], "config.yaml") == config

@@ -32,10 +32,11 @@ from framesweep.system.hardware import Hardware, resolve, seed_everything
 from framesweep.training import loop
 from framesweep.training.augmentation import build_augment
 from framesweep.training.checkpoints import Checkpoints
+from framesweep.training.gradient_clipping import clip_gradients
 from framesweep.training.loop import TrainingComponents, _order, _train_step, fit
 from framesweep.training.losses import average_over_batch, build_loss
 from framesweep.training.lr_schedules import build_schedule
-from framesweep.training.optimizers import build_optimizer, clip_gradients
+from framesweep.training.optimizers.build import build_optimizer
 from framesweep.training.plan import Plan, steps_per_epoch
 from framesweep.training.state import Progress, RunningMetrics
 from framesweep.training.weight_averaging import build_average

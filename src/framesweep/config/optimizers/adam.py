@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from framesweep.config.network import OptimConfig
+from framesweep.config.ranges import require_positive, require_share
 from framesweep.config.registry import option
 
 
-@option("optim", "adam")
+@option("optim", "adam", built_by="framesweep.training.optimizers.adam:build_adam")
 @dataclass(kw_only=True, slots=True)
 class AdamConfig(OptimConfig):
     """Adam (Kingma and Ba, 2015)."""
@@ -18,8 +19,13 @@ class AdamConfig(OptimConfig):
     eps: float = 1e-8
     """Added to the denominator."""
 
+    def validate_own_keys(self) -> None:
+        require_share("optim.beta1", self.beta1)
+        require_share("optim.beta2", self.beta2)
+        require_positive("optim.eps", self.eps)
 
-@option("optim", "adamw")
+
+@option("optim", "adamw", built_by="framesweep.training.optimizers.adam:build_adamw")
 @dataclass(kw_only=True, slots=True)
 class AdamWConfig(AdamConfig):
     """Adam with decoupled weight decay (Loshchilov and Hutter, 2019)."""

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 from framesweep.config.network import OptimConfig
+from framesweep.config.ranges import require_share
 from framesweep.config.registry import option
+from framesweep.errors import ConfigError
 
 
-@option("optim", "sgd")
+@option("optim", "sgd", built_by="framesweep.training.optimizers.sgd:build_sgd")
 @dataclass(kw_only=True, slots=True)
 class SgdConfig(OptimConfig):
     """Stochastic gradient descent."""
@@ -15,3 +17,13 @@ class SgdConfig(OptimConfig):
     """Share of the last update that is kept."""
     nesterov: bool = True
     """Look ahead by the momentum."""
+
+    def validate_own_keys(self) -> None:
+        require_share("optim.momentum", self.momentum)
+        if self.nesterov and self.momentum == 0:
+            raise ConfigError(
+                "optim.momentum",
+                "must be above 0 with optim.nesterov=true",
+                found=self.momentum,
+                fix="Add optim.nesterov=false for no momentum.",
+            )

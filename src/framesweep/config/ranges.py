@@ -1,0 +1,23 @@
+"""Rules on single numbers that a schema's types cannot express."""
+
+import math
+
+from framesweep.errors import ConfigError
+
+
+def require_between(key: str, value: float, low: float, high: float) -> None:
+    """Raise ConfigError unless `low <= value <= high`."""
+    if not low <= value <= high:
+        raise ConfigError(key, f"must be between {low:,} and {high:,}", found=value)
+
+
+def require_share(key: str, value: float) -> None:
+    """Raise ConfigError unless `0 <= value < 1`."""
+    if not 0 <= value < 1:
+        raise ConfigError(key, "must be at least 0 and below 1", found=value)
+
+
+def require_positive(key: str, value: float, fix: str = "") -> None:
+    """Raise ConfigError unless `value` is above 0 and finite."""
+    if not 0 < value < math.inf:
+        raise ConfigError(key, "must be above 0", found=value, fix=fix)

@@ -1,0 +1,121 @@
+"""What holds for every optimizer: it learns, resumes bit for bit, and checks its config."""
+
+import io
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import options
+from framesweep.config import (
+    SCHEMAS,
+    AdamConfig,
+    AdamWConfig,
+    MuonConfig,
+    OptimConfig,
+    SgdConfig,
+)
+from framesweep.errors import ConfigError
+from framesweep.models.mlp import MLP
+from framesweep.training.lr_schedules import build_schedule
+from framesweep.training.optimizers.build import build_optimizer
+from small_network import batch, network, train
+
+CONFIGS = [schema() for schema in SCHEMAS["optim"].values()]
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: type(c).__name__)
+def test_it_learns(config: Any) -> None:
+    rates = {"lr": 0.1 if isinstance(config, SgdConfig) else 0.02}
+    if isinstance(config, MuonConfig):
+        rates["adam_lr"] = 0.02
+    config = replace(config, **rates)
+    losses = train(model := network(), build_optimizer(config, model), range(60))
+    assert np.mean(losses[-5:]) < 0.5 * np.mean(losses[:5])
+
+
+@pytest.mark.parametrize("schedule", ["constant", "onecycle"])
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: type(c).__name__)
+def test_a_saved_optimizer_goes_on_bit_for_bit(config: Any, schedule: Any) -> None:
+    config = replace(config, schedule=schedule)
+
+    def begin(model: MLP) -> tuple[Any, Any]:
+        optimizer = build_optimizer(config, model)
+        return optimizer, build_schedule(config, optimizer, 20, 5)
+
+    whole = network()
+    optimizer, rates = begin(whole)
+    train(whole, optimizer, range(20), rates)
+
+    begun = network()
+    optimizer, rates = begin(begun)
+    train(begun, optimizer, range(11), rates)
+    file = io.BytesIO()
+    torch.save([begun.state_dict(), optimizer.state_dict(), rates.state_dict()], file)
+    file.seek(0)
+    saved = torch.load(file, weights_only=True)
+
+    resumed = network(seed=9)
+    optimizer, rates = begin(resumed)
+    resumed.load_state_dict(saved[0])
+    optimizer.load_state_dict(saved[1])
+    rates.load_state_dict(saved[2])
+    train(resumed, optimizer, range(11, 20), rates)
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: type(c).__name__)
+def test_zero_grad_drops_all_gradients(config: Any) -> None:
+    model = network()
+    optimizer = build_optimizer(config, model)
+    model(batch(0)[0]).sum().backward()
+    optimizer.zero_grad()
+    assert all(p.grad is None for p in model.parameters())
+
+
+@pytest.mark.parametrize("option", options.names("optim"))
+def test_every_option_builds(option: str) -> None:
+    config = options.build("optim", option)
+    assert type(config).__name__.lower() == f"{option}config"
+    model = network()
+    losses = train(model, build_optimizer(config, model), range(3))
+    assert all(map(math.isfinite, losses))
+    assert (options.CONF / "optim" / f"{option}.yaml").read_text().startswith("# ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "value"),
+    [
+        (AdamConfig, "lr", 0.0),
+        (AdamConfig, "lr", -1e-3),
+        (AdamConfig, "lr", math.nan),
+        (AdamConfig, "lr", math.inf),
+        (AdamConfig, "weight_decay", -0.1),
+        (AdamConfig, "weight_decay", math.nan),
+        (AdamConfig, "warmup", 1.0),
+        (AdamConfig, "warmup", -0.1),
+        (AdamConfig, "final_lr", 1.1),
+        (AdamConfig, "gamma", 0.0),
+        (AdamConfig, "gamma", 1.5),
+        (AdamConfig, "step_epochs", 0),
+        (AdamConfig, "patience", 0),
+        (AdamConfig, "clip_norm", 0.0),
+        (AdamConfig, "label_smoothing", 1.0),
+        (AdamConfig, "beta1", 1.0),
+        (AdamWConfig, "beta2", -0.1),
+        (AdamWConfig, "eps", 0.0),
+        (SgdConfig, "momentum", 1.0),
+        (SgdConfig, "momentum", 0.0),
+        (MuonConfig, "momentum", 1.0),
+        (MuonConfig, "adam_lr", 0.0),
+    ],
+)
+def test_rules(kind: type[OptimConfig], key: str, value: float) -> None:
+    with pytest.raises(ConfigError) as raised:
+        build_optimizer(kind(**{key: value}), network())
+    assert str(raised.value).startswith(f"optim.{key}: must be ")
+    assert f"found {value!r}" in str(raised.value)
