@@ -88,7 +88,7 @@ def fuzz_npy(data: bytes) -> None:
         array = npy.parse_npy(memoryview(data), "file")
         if array.dtype.hasobject and array.ndim:
             for item in array[:10]:
-                hw1p2._numbers(item, "file")
+                hw1p2._to_numbers(item, "file")
         return array
 
     def reference() -> Any:

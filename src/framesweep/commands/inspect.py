@@ -19,7 +19,7 @@ def command(overrides: tuple[str, ...], out: Path | None) -> None:
     Takes what train.py takes: framesweep inspect data=hw1p2 data.root=FOLDER
     """
     from framesweep.config.composition import compose
-    from framesweep.data.corpus import Noting
+    from framesweep.data.corpus import SelfChecking
     from framesweep.data.inspection.findings import findings, summarize
     from framesweep.data.inspection.report import text_report, write_picture
     from framesweep.data.readers.registry import build_corpus
@@ -31,10 +31,10 @@ def command(overrides: tuple[str, ...], out: Path | None) -> None:
     config = compose(list(overrides))
     frame_store.check(config.data)
     corpus = build_corpus(config.data)
-    notes = corpus.notes() if isinstance(corpus, Noting) else []
+    problems = corpus.find_problems() if isinstance(corpus, SelfChecking) else []
     prepared = prepare(corpus, cache_folder(config))
     summaries = [summarize(split, len(prepared.phones)) for split in prepared.splits.values()]
-    found = [*findings(prepared, summaries), *notes]
+    found = [*findings(prepared, summaries), *problems]
     shift_ms = getattr(config.data, "shift_ms", 10.0)
     click.echo(text_report(prepared, summaries, found, shift_ms))
     path = out or prepared.folder / "inspection.png"

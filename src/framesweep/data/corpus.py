@@ -63,17 +63,17 @@ class Corpus(Protocol):
 
 
 @runtime_checkable
-class InParts(Protocol):
-    """A corpus whose reading is long work that can be cut short and go on."""
+class Resumable(Protocol):
+    """A corpus whose reading takes long and can continue after an interruption."""
 
-    parts: Path | None
-    """Folder for what has been read so far; None for none."""
+    parts_folder: Path | None
+    """Folder for what has been read so far; None to keep nothing."""
 
 
 @runtime_checkable
-class Noting(Protocol):
-    """A corpus that can tell what looks wrong in its files."""
+class SelfChecking(Protocol):
+    """A corpus that can look for problems in its files which the prepared corpus hides."""
 
-    def notes(self) -> list[str]:
-        """What looks wrong, one line each."""
+    def find_problems(self) -> list[str]:
+        """Describe each problem in one line."""
         ...

@@ -1,1 +1,1 @@
-"""Readers, one for each corpus format."""
+"""Corpus readers: one module per corpus format, and what they share."""

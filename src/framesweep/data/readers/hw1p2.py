@@ -1,4 +1,4 @@
-"""CMU 11-785 HW1P2 until F21: an array of utterances a split, and one of their labels."""
+"""Reads CMU 11-785 HW1P2 through Fall 2021: one object array of utterances per split."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -12,27 +12,34 @@ from framesweep.data.corpus import SPLITS, Array, Utterance
 from framesweep.data.formats.array_buffers import to_native
 from framesweep.data.formats.npy import find_npy, load_npy, open_npy, read_header
 from framesweep.data.phones import ARPABET_71, PhoneSet
-from framesweep.data.readers.source_files import find_phones, open_root, read_phones, stamps
+from framesweep.data.readers.source_files import (
+    find_phones,
+    read_phones,
+    resolve_root,
+    stamp_files,
+)
 from framesweep.errors import DataError
 
 
 class Hw1p2Corpus:
     """Reads `train.npy train_labels.npy dev.npy dev_labels.npy test.npy [test_labels.npy]`.
 
-    Each is an array of objects, (T, D) floats or (T,) integers an utterance, or, where all
-    utterances are of one length, a plain array (N, T, D) or (N, T). Each may be a .npy.zip
-    instead. Phones are named by data.phones or phonemes.txt; without it 71 classes are the
-    ARPAbet ones, and any others are called by their ids.
+    Each file contains an object array with one (T, D) float array or one (T,) integer array per
+    utterance. If all utterances have the same length it may instead be a plain array, (N, T, D)
+    or (N, T). Each file may be a .npy.zip archive.
+
+    Phones are named by the file data.phones or phonemes.txt. Without such a file, 71 classes
+    are the ARPAbet phones, and other numbers of classes are named by their ids.
 
     Raises:
-        ConfigError: data.root is not given.
+        ConfigError: data.root is not set.
         DataError: data.root or a file in it is missing.
     """
 
     name = "hw1p2"
 
     def __init__(self, config: Hw1p2Config) -> None:
-        root = open_root(config.root)
+        root = resolve_root(config.root)
         self._limit = config.max_utterances
         self._phones = find_phones(root, config.phones)
         self._files: dict[str, tuple[Path, Path | None]] = {}
@@ -40,21 +47,21 @@ class Hw1p2Corpus:
             features, labels = find_npy(root, split), find_npy(root, f"{split}_labels")
             for path, name in ((features, split), (labels, f"{split}_labels")):
                 if path is None and split != "test":
-                    raise DataError(root, f"must hold {name}.npy or {name}.npy.zip")
+                    raise DataError(root, f"must contain {name}.npy or {name}.npy.zip")
             if features is not None:
                 self._files[split] = (features, labels)
 
     def source_key(self) -> dict[str, Any]:
-        """Stamps of all files, and the limit."""
+        """Return the stamps of all files, and the limit on utterances."""
         files = [path for pair in self._files.values() for path in pair]
-        return {"files": stamps([*files, self._phones]), "max_utterances": self._limit}
+        return {"files": stamp_files([*files, self._phones]), "max_utterances": self._limit}
 
     def splits(self) -> tuple[str, ...]:
-        """Train, dev, and test where it is there."""
+        """Return train, dev, and test if it is present."""
         return tuple(self._files)
 
     def num_utterances(self, split: str) -> int | None:
-        """As the header of the split's file says; None for a zip."""
+        """Return the number in the file's header; None for an archive."""
         path = self._files[split][0]
         if path.suffix == ".zip":
             return None
@@ -62,7 +69,7 @@ class Hw1p2Corpus:
         return len(range(*shape[:1])[: self._limit]) if shape else 0
 
     def utterances(self, split: str) -> Iterator[Utterance]:
-        """The utterances in the file's order; their ids are made from their places."""
+        """Yield the utterances in the file's order; their ids are their positions."""
         path, labels_path = self._files[split]
         features = _load(path)
         labels = None if labels_path is None else _load(labels_path)
@@ -75,14 +82,14 @@ class Hw1p2Corpus:
         for i in islice(range(len(features)), self._limit):
             yield Utterance(
                 id=f"{split}-{i:05d}",
-                features=_numbers(features[i], f"{path}, utterance {i}"),
+                features=_to_numbers(features[i], f"{path}, utterance {i}"),
                 labels=None
                 if labels is None
-                else _numbers(labels[i], f"{labels_path}, utterance {i}"),
+                else _to_numbers(labels[i], f"{labels_path}, utterance {i}"),
             )
 
     def phone_set(self, num_classes: int) -> PhoneSet:
-        """Names from the phones file, else ARPAbet for 71 classes, else numbers."""
+        """Return the names in the phone file, else ARPAbet for 71 classes, else numbers."""
         if self._phones is None:
             arpabet = num_classes == len(ARPABET_71)
             return ARPABET_71 if arpabet else PhoneSet.numbered(num_classes)
@@ -90,7 +97,7 @@ class Hw1p2Corpus:
         if len(phones) < num_classes:
             raise DataError(
                 self._phones,
-                f"must name all {num_classes} classes in the labels",
+                f"must name all {num_classes} classes that occur in the labels",
                 found=len(phones),
             )
         return phones
@@ -99,19 +106,24 @@ class Hw1p2Corpus:
 def _load(path: Path) -> Array:
     array = load_npy(path)
     if array.ndim == 0:
-        raise DataError(path, "must hold one array an utterance", found="a single value")
+        raise DataError(path, "must contain one array per utterance", found="a single value")
     return array
 
 
-def _numbers(utterance: Any, where: str) -> Array:
-    """One utterance's array, also where it was saved as Python numbers."""
+def _to_numbers(utterance: Any, where: str) -> Array:
+    """Return one utterance as a numeric array.
+
+    np.array() on a list of utterances of equal length makes one object array of rank 3, whose
+    rows then hold Python numbers; convert those back.
+    """
     if not isinstance(utterance, np.ndarray):
         raise DataError(where, "must be an array", found=type(utterance).__name__)
     if not utterance.dtype.hasobject:
         return to_native(utterance)
+    # Check first: np.array() would turn numbers and text together into an array of text.
     for value in utterance.flat:
         if not isinstance(value, int | float | np.number | np.ndarray):
-            raise DataError(where, "must hold numbers", found=type(value).__name__)
+            raise DataError(where, "must contain only numbers", found=type(value).__name__)
     try:
         return np.array(utterance.tolist())
     except (ValueError, OverflowError) as error:

@@ -1,4 +1,4 @@
-"""CMU 11-785 HW1P2 since S22: a folder a partition, a file an utterance."""
+"""Reads CMU 11-785 HW1P2 since Spring 2022: folders with one file per utterance."""
 
 import csv
 import re
@@ -15,38 +15,40 @@ from framesweep.data.formats.npy import load_npy
 from framesweep.data.phones import PhoneSet
 from framesweep.data.readers.source_files import (
     find_phones,
-    inside,
-    open_root,
     read_phones,
-    stamps,
+    resolve_inside,
+    resolve_root,
+    stamp_files,
 )
 from framesweep.errors import DataError
 from framesweep.system.progress_bars import track
 
-FRAMING = frozenset({"[sos]", "<sos>", "[eos]", "<eos>"})
-"""Marks around a transcript, lower case; no frames of their own."""
+SENTENCE_MARKS = frozenset({"[sos]", "<sos>", "[eos]", "<eos>"})
+"""Marks at the start and the end of a transcript, in lower case. They have no frames."""
 
-_LIBRISPEECH = re.compile(r"([0-9]+)-[0-9]+-[0-9]+")
+_LIBRISPEECH_NAME = re.compile(r"([0-9]+)-[0-9]+-[0-9]+")
 
 
 class FoldersCorpus:
     """Reads `<partition>/mfcc/*.npy`, (T, D) floats, and `<partition>/transcript/*.npy`.
 
-    A transcript is T names of phones, in `[SOS] ... [EOS]` or not. Utterances are in the order
-    of their file names; those of test in the order of data.test_order where it is present.
-    The test partition may lack transcripts, or be absent. Phones are numbered by data.phones or
-    phonemes.txt, else sorted as found in all of train and dev. The speaker is the first number
-    of a LibriSpeech name, `speaker-chapter-utterance.npy`, and unknown with any other.
+    A transcript has one phone name per frame, with or without `[SOS]` and `[EOS]` around them.
+    Utterances are sorted by file name; those of test follow the file data.test_order if there
+    is one. The test partition may lack transcripts or be absent.
+
+    Phones are numbered by data.phones or phonemes.txt; without such a file, in alphabetical
+    order of all that occur in train and dev. The speaker is the first number in a LibriSpeech
+    file name, `speaker-chapter-utterance.npy`; with other names speakers are unknown.
 
     Raises:
-        ConfigError: data.root is not given, or a partition or test_order leads out of it.
+        ConfigError: data.root is not set, or a partition or test_order leads out of it.
         DataError: a folder or file is missing.
     """
 
     name = "hw1p2_folders"
 
     def __init__(self, config: Hw1p2FoldersConfig) -> None:
-        self._root = open_root(config.root)
+        self._root = resolve_root(config.root)
         self._limit = config.max_utterances
         self._phones_file = find_phones(self._root, config.phones)
         self._order_file = self._find_order(config.test_order)
@@ -57,57 +59,58 @@ class FoldersCorpus:
             ("dev", config.dev_partition),
             ("test", config.test_partition),
         ):
-            folder = inside(self._root, partition, f"data.{split}_partition")
+            folder = resolve_inside(self._root, partition, f"data.{split}_partition")
             if split != "test" or folder.is_dir():
                 self._list_split(split, folder)
 
     def source_key(self) -> dict[str, Any]:
-        """Stamps of all files, and the limit."""
+        """Return the stamps of all files, and the limit on utterances."""
         files = [self._phones_file, self._order_file]
         for split in self._features:
             files += [*self._features[split], *self._transcripts[split]]
-        return {"files": stamps(files), "max_utterances": self._limit}
+        return {"files": stamp_files(files), "max_utterances": self._limit}
 
     def splits(self) -> tuple[str, ...]:
-        """Train, dev, and test where it is there."""
+        """Return train, dev, and test if it is present."""
         return tuple(self._features)
 
     def num_utterances(self, split: str) -> int:
-        """As many as the split has files, or the limit."""
+        """Return the number of feature files in the split, or the limit if that is less."""
         return len(self._features[split][: self._limit])
 
     def utterances(self, split: str) -> Iterator[Utterance]:
-        """The utterances in order, named by their files."""
+        """Yield the utterances in order; the id is the file name without its suffix."""
         transcripts = self._transcripts[split]
         for i, path in enumerate(self._features[split][: self._limit]):
-            librispeech = _LIBRISPEECH.fullmatch(path.stem)
+            librispeech = _LIBRISPEECH_NAME.fullmatch(path.stem)
             yield Utterance(
                 id=path.stem,
                 features=load_npy(path),
-                labels=self._labels(transcripts[i]) if transcripts else None,
+                labels=self._read_labels(transcripts[i]) if transcripts else None,
                 speaker=librispeech[1] if librispeech else "",
             )
 
     def phone_set(self, num_classes: int) -> PhoneSet:
-        """The phones by which the transcripts are numbered, however many occur."""
+        """Return the phones that number the transcripts, whether or not all of them occur."""
         return self._phones
 
     @cached_property
     def _phones(self) -> PhoneSet:
         if self._phones_file is not None:
             return read_phones(self._phones_file)
+        # All transcripts, whatever max_utterances says: the limit must not change the ids.
         paths = self._transcripts["train"] + self._transcripts["dev"]
         names: set[str] = set()
         for path in track(paths, "Collecting phones", len(paths)):
             names.update(read_transcript(path))
         return PhoneSet(tuple(sorted(names)))
 
-    def _labels(self, path: Path) -> Any:
+    def _read_labels(self, path: Path) -> Any:
         names = read_transcript(path)
         for name in set(names):
             if name not in self._phones:
-                listed = self._phones_file or "the train and dev transcripts"
-                raise DataError(path, f"phone must be in {listed}", found=name[:40])
+                source = self._phones_file or "the train and dev transcripts"
+                raise DataError(path, f"all phones must occur in {source}", found=name[:40])
         return np.fromiter(map(self._phones.id, names), dtype=np.int64, count=len(names))
 
     def _list_split(self, split: str, folder: Path) -> None:
@@ -116,38 +119,33 @@ class FoldersCorpus:
             features = _reorder(features, self._order_file)
         self._features[split] = list(features.values())
         self._transcripts[split] = []
-        transcript = folder / "transcript"
-        if split == "test" and not (transcript.is_dir() and any(transcript.iterdir())):
-            return
-        labels = _list_npy(transcript)
-        for here, there, lacking in (
-            (features, labels, transcript),
-            (labels, features, folder / "mfcc"),
+        transcript_folder = folder / "transcript"
+        if split == "test" and not (
+            transcript_folder.is_dir() and any(transcript_folder.iterdir())
         ):
-            if missing := sorted(here.keys() - there.keys()):
-                raise DataError(
-                    lacking,
-                    "must have a file for every utterance; lacks " + ", ".join(missing[:3]),
-                    found=f"{len(missing)} missing",
-                )
-        self._transcripts[split] = [labels[name] for name in features]
+            return
+        transcripts = _list_npy(transcript_folder)
+        _require_same_names(features, transcripts, transcript_folder)
+        _require_same_names(transcripts, features, folder / "mfcc")
+        self._transcripts[split] = [transcripts[name] for name in features]
 
     def _find_order(self, test_order: str) -> Path | None:
-        path = inside(self._root, test_order, "data.test_order")
+        path = resolve_inside(self._root, test_order, "data.test_order")
         if path.is_file():
             return path
+        # The file is optional under its default name only.
         if test_order != Hw1p2FoldersConfig().test_order:
             raise DataError(
-                "data.test_order", "must be a file under data.root", found=test_order
+                "data.test_order", "must be an existing file in data.root", found=test_order
             )
         return None
 
 
 def read_transcript(path: Path) -> list[str]:
-    """Names of the phones, one a frame, without the marks around them.
+    """Return the phone names in a transcript, one per frame, without sentence marks.
 
     Raises:
-        DataError: the file does not hold a list of strings.
+        DataError: the file does not contain a list of strings.
     """
     array = load_npy(path)
     if array.dtype.kind == "S":
@@ -155,23 +153,41 @@ def read_transcript(path: Path) -> list[str]:
     names = array.tolist() if array.ndim == 1 else []
     if array.ndim != 1 or not all(isinstance(name, str) for name in names):
         raise DataError(
-            path, "must hold a list of phone names", found=f"{array.dtype} {array.shape}"
+            path, "must contain a list of phone names", found=f"{array.dtype} {array.shape}"
         )
-    first = 1 if names and names[0].lower() in FRAMING else 0
-    last = 1 if len(names) > first and names[-1].lower() in FRAMING else 0
+    # A lone mark is the first: it must not be removed a second time as the last.
+    first = 1 if names and names[0].lower() in SENTENCE_MARKS else 0
+    last = 1 if len(names) > first and names[-1].lower() in SENTENCE_MARKS else 0
     return names[first : len(names) - last]
 
 
 def _list_npy(folder: Path) -> dict[str, Path]:
-    """The .npy files in `folder` by name, sorted."""
+    """Return the .npy files in `folder` by name, sorted."""
     if not folder.is_dir():
         raise DataError(folder, "must be a folder of .npy files")
+    # macOS leaves a hidden ._NAME next to a file that it copied.
     paths = sorted(path for path in folder.glob("*.npy") if not path.name.startswith("."))
     return {path.name: path for path in paths}
 
 
+def _require_same_names(files: dict[str, Path], others: dict[str, Path], folder: Path) -> None:
+    """Raise DataError if `others`, the files in `folder`, lack a name that `files` has."""
+    if missing := sorted(files.keys() - others.keys()):
+        raise DataError(
+            folder,
+            f"must contain a file for every utterance, such as {', '.join(missing[:3])}",
+            found=f"{len(missing)} missing",
+        )
+
+
 def _reorder(files: dict[str, Path], order: Path) -> dict[str, Path]:
-    """`files` as the CSV file `order` lists them in its column `file`, or in its only one."""
+    """Return `files` in the order of a CSV file.
+
+    Args:
+        files: paths by file name.
+        order: the CSV file; its column `file`, or its only column, lists all names, with or
+            without `.npy`.
+    """
     try:
         with order.open(encoding="utf-8-sig", newline="") as handle:
             header, *rows = [row for row in csv.reader(handle) if row] or [[]]
@@ -185,7 +201,11 @@ def _reorder(files: dict[str, Path], order: Path) -> dict[str, Path]:
     if len(set(names)) != len(names):
         raise DataError(order, "must list each file once")
     if unknown := [name for name in names if name not in files]:
-        raise DataError(order, "must list files of the test partition", found=unknown[:3])
+        raise DataError(order, "must list files of the test partition only", found=unknown[:3])
     if unlisted := sorted(files.keys() - set(names)):
-        raise DataError(order, "must list every test file; lacks " + ", ".join(unlisted[:3]))
+        raise DataError(
+            order,
+            "must list every file of the test partition",
+            found=(f"{len(unlisted)} missing: {', '.join(unlisted[:3])}"),
+        )
     return {name: files[name] for name in names}

@@ -1,4 +1,4 @@
-"""Kaldi's feature archives and frame alignments."""
+"""Reads Kaldi's feature archives and frame alignments."""
 
 import logging
 from collections.abc import Iterator
@@ -17,40 +17,40 @@ from framesweep.data.formats.kaldi import (
 )
 from framesweep.data.phones import PhoneSet
 from framesweep.data.readers.source_files import (
-    check_share,
     find_phones,
-    inside,
-    open_root,
     read_phones,
-    stamps,
+    resolve_inside,
+    resolve_root,
+    stamp_files,
+    validate_share,
 )
 from framesweep.errors import DataError
 
 log = logging.getLogger(__name__)
 
-NAMED = 5
-"""Examples that a message names."""
+MAX_EXAMPLES = 5
+"""Largest number of utterances that a message names."""
 
 
 class KaldiCorpus:
-    """Reads a folder a split: an index of features, and alignments as an index or as text.
+    """Reads one folder per split: an index of features, and alignments as an index or as text.
 
-    Utterances come in the order of the features' index. Those that lack features or labels,
-    or whose two lengths differ, are left out and told; more than data.max_missing of them is
-    an error. Speakers come from utt2spk where it is there.
+    Utterances follow the order of the feature index. Those that lack features or labels, or
+    have different numbers of both, are skipped with a warning; a share above data.max_missing
+    is an error. Speakers are read from utt2spk if it exists.
 
     Raises:
-        ConfigError: data.root is not given, or a folder leads out of it.
-        DataError: a file is missing or broken.
-        UnsafeFileError: an index asks to run a program.
+        ConfigError: data.root is not set, or a folder leads out of it.
+        DataError: a file is missing or malformed.
+        UnsafeFileError: an index entry is a command to run.
     """
 
     name = "kaldi"
 
     def __init__(self, config: KaldiConfig) -> None:
         self._config = config
-        check_share("data.max_missing", config.max_missing)
-        root = open_root(config.root)
+        validate_share("data.max_missing", config.max_missing)
+        root = resolve_root(config.root)
         self._phones = None
         if config.phones is not None:
             self._phones = find_phones(root, str(root / config.phones))
@@ -60,32 +60,32 @@ class KaldiCorpus:
             ("dev", config.dev),
             ("test", config.test),
         ):
-            path = None if folder is None else inside(root, folder, f"data.{split}")
+            path = None if folder is None else resolve_inside(root, folder, f"data.{split}")
             if path is not None and (split != "test" or path.is_dir()):
                 self._splits[split] = _KaldiSplit(root, path, split, config)
 
     def source_key(self) -> dict[str, Any]:
-        """Stamps of the indices and of the archives that they name."""
+        """Return the stamps of the indices and of the archives that they name."""
         files = {self._phones}.union(*(split.files() for split in self._splits.values()))
         return {
-            "files": stamps(sorted(path for path in files if path is not None)),
+            "files": stamp_files(sorted(path for path in files if path is not None)),
             "max_utterances": self._config.max_utterances,
         }
 
     def splits(self) -> tuple[str, ...]:
-        """Train, dev, and test where it is there."""
+        """Return train, dev, and test if it is present."""
         return tuple(self._splits)
 
     def num_utterances(self, split: str) -> int:
-        """Utterances with features and, where the split has them, labels."""
+        """Return the number of utterances with features and, if the split has any, labels."""
         return len(self._splits[split].ids)
 
     def utterances(self, split: str) -> Iterator[Utterance]:
-        """The utterances in the order of the features' index."""
+        """Yield the utterances in the order of the feature index."""
         return self._splits[split].utterances()
 
     def phone_set(self, num_classes: int) -> PhoneSet:
-        """Names from data.phones, else numbers."""
+        """Return the names in data.phones, else numbers."""
         return (
             PhoneSet.numbered(num_classes)
             if self._phones is None
@@ -94,7 +94,7 @@ class KaldiCorpus:
 
 
 class _KaldiSplit:
-    """One folder: where each utterance's features and labels lie."""
+    """The locations of one split's features, labels and speakers, by utterance id."""
 
     def __init__(self, root: Path, folder: Path, split: str, config: KaldiConfig) -> None:
         self._split, self._config = split, config
@@ -111,53 +111,59 @@ class _KaldiSplit:
         self.ids = list(self._features)
         if self._labels_file is not None:
             self.ids = [id for id in self.ids if id in self._labels]
-            self._tell_missing()
+            self._report_unmatched()
         self.ids = self.ids[: config.max_utterances]
 
     def files(self) -> set[Path]:
-        places = [*self._features.values(), *self._labels.values()]
+        locations = [*self._features.values(), *self._labels.values()]
         files = {self._index_file, self._labels_file, self._speakers_file}
-        files |= {place.file for place in places if isinstance(place, ArrayLocation)}
+        files |= {place.file for place in locations if isinstance(place, ArrayLocation)}
         return {path for path in files if path is not None and path.exists()}
 
     def utterances(self) -> Iterator[Utterance]:
-        uneven: list[str] = []
+        # Lengths are known only once the arrays are read, so the share is checked as it grows.
+        mismatched: list[str] = []
         for id in self.ids:
             features = read_array(self._features[id])
             labels = None if self._labels_file is None else self._read_labels(id)
             if labels is not None and len(labels) != len(features):
-                uneven.append(id)
-                self._check_share(uneven, "differ in length between features and labels")
+                mismatched.append(id)
+                self._require_few(mismatched, "have different numbers of features and labels")
                 continue
             yield Utterance(id, features, labels, self._speakers.get(id, ""))
-        self._tell(uneven, "differ in length between features and labels")
+        self._warn(mismatched, "have different numbers of features and labels")
 
     def _read_labels(self, id: str) -> Array:
-        place = self._labels[id]
-        if isinstance(place, ArrayLocation):
-            return read_array(place)
+        location = self._labels[id]
+        if isinstance(location, ArrayLocation):
+            return read_array(location)
         assert self._labels_file is not None
-        return read_text_labels(self._labels_file, place)
+        return read_text_labels(self._labels_file, location)
 
-    def _tell_missing(self) -> None:
+    def _report_unmatched(self) -> None:
         without_labels = [id for id in self._features if id not in self._labels]
         without_features = [id for id in self._labels if id not in self._features]
-        self._check_share(without_labels + without_features, "lack features or labels")
-        self._tell(without_labels, "have features and no labels")
-        self._tell(without_features, "have labels and no features")
+        self._require_few(without_labels + without_features, "lack features or labels")
+        self._warn(without_labels, "have features but no labels")
+        self._warn(without_features, "have labels but no features")
 
-    def _check_share(self, ids: list[str], what: str) -> None:
+    def _require_few(self, ids: list[str], problem: str) -> None:
+        """Raise DataError if more than data.max_missing of all utterances have a problem."""
         total = len(self._features.keys() | self._labels.keys())
         if len(ids) > self._config.max_missing * total:
             raise DataError(
                 "data.max_missing",
-                f"at most {self._config.max_missing:.0%} of {self._split} may {what}",
-                found=f"{len(ids)} of {total}: {', '.join(ids[:NAMED])}",
+                f"at most {self._config.max_missing:.0%} of {self._split} may {problem}",
+                found=f"{len(ids)} of {total}: {', '.join(ids[:MAX_EXAMPLES])}",
             )
 
-    def _tell(self, ids: list[str], what: str) -> None:
+    def _warn(self, ids: list[str], problem: str) -> None:
         if ids:
-            named = ", ".join(ids[:NAMED])
+            examples = ", ".join(ids[:MAX_EXAMPLES])
             log.warning(
-                "%s: %d utterances %s and are left out: %s", self._split, len(ids), what, named
+                "%s: skipping %d utterances that %s: %s",
+                self._split,
+                len(ids),
+                problem,
+                examples,
             )

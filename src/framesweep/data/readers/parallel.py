@@ -1,8 +1,14 @@
-"""Long work over many files: on all cores, in order, in bounded memory, resumable.
+"""Computes arrays for many items on all cores: in order, in bounded memory, and resumable.
 
-Items are taken in groups. A worker writes what a group gave to one file, a part, that appears
-whole; the parts are read back in order, only a few ahead of whoever consumes them. A part that
-is there already is not made again, so that work which was cut short goes on.
+Items are processed in groups. A worker computes one group and writes the result to one file, a
+part, which appears complete or not at all (`atomic_file`). The consumer reads the parts back in
+order. This gives three properties:
+
+* order and determinism: parts are read by their number, whichever worker finishes first;
+* bounded memory: only AHEAD parts per worker are submitted beyond the one being read, and
+  results travel through files rather than through the pool's pipes;
+* resumption: a part that exists is not computed again, so that preparation continues where it
+  was interrupted.
 """
 
 import itertools
@@ -26,106 +32,119 @@ from framesweep.errors import DataError
 from framesweep.system.atomic_files import atomic_file
 
 GROUP = 32
-"""Items a part: some five minutes of speech, a few MB."""
+"""Items per part: some five minutes of speech and a few MB. An interruption then costs little,
+and the overhead per file does not matter."""
 AHEAD = 3
-"""Parts in the making or waiting, per worker."""
+"""Parts per worker that are being computed or waiting to be read."""
 FEW = 64
-"""Up to so many items are not worth starting workers for."""
+"""Up to this many items are computed in this process: starting workers would take longer."""
 
 Item = TypeVar("Item")
-Labelled = tuple[Array, Array | None]
-"""(T, D) float32 features and (T,) int16 labels, or None."""
+Frames = tuple[Array, Array | None]
+"""(T, D) float32 features, and (T,) int16 labels or None."""
 
 
-def computed(
-    function: Callable[[Item], Labelled],
+def compute_in_parallel(
+    function: Callable[[Item], Frames],
     items: Sequence[Item],
     *,
     folder: Path | None,
     name: str,
     workers: int | None,
-) -> Iterator[Labelled]:
-    """What `function` gives for each item, in order.
+) -> Iterator[Frames]:
+    """Yield `function(item)` for each item, in order.
 
     Args:
-        function: picklable, as are the items.
-        folder: where parts are kept; None for a temporary folder.
-        name: tells these parts from others in the folder.
-        workers: processes; None for all cores, 1 for this process.
+        function: called in worker processes; it and the items must be picklable.
+        folder: where to keep the parts; None for a temporary folder.
+        name: prefix of the parts' names, to distinguish them from others in the folder.
+        workers: number of processes; None for all cores, 1 for this process.
 
     Raises:
-        DataError: `function` does, or a worker process died.
+        DataError: `function` raised it, or a worker process died.
     """
     workers = workers or available_cores()
     with tempfile.TemporaryDirectory(prefix="framesweep-") as temporary:
-        place = folder or Path(temporary)
+        parts_folder = folder or Path(temporary)
         groups = [items[i : i + GROUP] for i in range(0, len(items), GROUP)]
-        paths = [place / f"{name}-{i:06d}.npz" for i in range(len(groups))]
+        paths = [parts_folder / f"{name}-{i:06d}.npz" for i in range(len(groups))]
         if workers == 1 or len(items) <= FEW:
             for group, path in zip(groups, paths, strict=True):
-                yield from _read_or_make(function, group, path)
+                yield from _read_or_write_part(function, group, path)
             return
-        with _pool(workers) as pool:
+        with _start_pool(workers) as pool:
             try:
-                for group, path in _made_ahead(pool, function, groups, paths, AHEAD * workers):
-                    yield from _read_or_make(function, group, path)
+                for group, path in _write_ahead(pool, function, groups, paths, AHEAD * workers):
+                    yield from _read_or_write_part(function, group, path)
             except BrokenProcessPool:
-                rule = "a worker process ended before its work did"
-                raise DataError(name, rule, fix="data.workers=1 needs least memory.") from None
+                # Nearly always the system's out-of-memory killer.
+                rule = "a worker process ended before its work was done"
+                fix = "data.workers=1 needs the least memory."
+                raise DataError(name, rule, fix=fix) from None
             finally:
+                # Also when the consumer stops early and closes this generator.
                 pool.shutdown(cancel_futures=True)
 
 
-def _made_ahead(
+def _write_ahead(
     pool: ProcessPoolExecutor,
-    function: Callable[[Item], Labelled],
+    function: Callable[[Item], Frames],
     groups: Sequence[Sequence[Item]],
     paths: Sequence[Path],
     depth: int,
 ) -> Iterator[tuple[Sequence[Item], Path]]:
-    """Each group and its part once that is made, with `depth` of them under way."""
+    """Yield each group and the path of its part once that is written.
+
+    At any time `depth` groups are submitted. `pool.map` would submit all of them at once, and
+    a slow consumer would find the parts of a whole corpus waiting.
+    """
     tasks = zip(groups, paths, strict=True)
     waiting: deque[tuple[Sequence[Item], Path, Future[None]]] = deque()
 
-    def submit(number: int) -> None:
-        for group, path in itertools.islice(tasks, number):
-            waiting.append((group, path, pool.submit(_make, function, group, path)))
+    def submit(count: int) -> None:
+        for group, path in itertools.islice(tasks, count):
+            waiting.append((group, path, pool.submit(_write_part, function, group, path)))
 
     submit(depth)
     while waiting:
-        group, path, made = waiting.popleft()
-        made.result()
+        group, path, written = waiting.popleft()
+        written.result()  # raises what the worker raised
         submit(1)
         yield group, path
 
 
 def available_cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
-    # A fresh interpreter: a fork would copy the threads' locks of torch and MLflow.
+def _start_pool(workers: int) -> ProcessPoolExecutor:
+    # Spawn a fresh interpreter. A fork would copy the locks that threads of torch and MLflow
+    # hold at that moment, and the child would wait for them forever.
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_follow_parent)
 
 
 def _follow_parent() -> None:
-    """Leaves Ctrl-C to the parent process, and ends when it does, however that was."""
+    """Leave Ctrl-C to the parent process, and exit when it does, even if it was killed.
+
+    Ctrl-C reaches the whole process group. The parent cancels what is pending; a worker that
+    reacted too would print a traceback of its own.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def _exit_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
-        os._exit(1)
+        os._exit(1)  # sys.exit would only end this thread
 
 
-def _make(function: Callable[[Item], Labelled], group: Sequence[Item], path: Path) -> None:
+def _write_part(function: Callable[[Item], Frames], group: Sequence[Item], path: Path) -> None:
     if path.exists():
         return
     features, labels = zip(*map(function, group), strict=True)
@@ -133,24 +152,26 @@ def _make(function: Callable[[Item], Labelled], group: Sequence[Item], path: Pat
     arrays: dict[str, Any] = {"features": np.concatenate(features), "lengths": lengths}
     if labels[0] is not None:
         arrays["labels"] = np.concatenate(labels)
+    # An open file: given a name, np.savez would append .npz to the temporary one.
     with atomic_file(path) as temporary, temporary.open("wb") as handle:
         np.savez(handle, **arrays)
 
 
-def _read_or_make(
-    function: Callable[[Item], Labelled], group: Sequence[Item], path: Path
-) -> Iterator[Labelled]:
+def _read_or_write_part(
+    function: Callable[[Item], Frames], group: Sequence[Item], path: Path
+) -> Iterator[Frames]:
     try:
-        parts = _read(path)
+        part = _read_part(path)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        # Not there yet, removed by another process that has finished, or damaged.
+        # Not written yet, damaged, or removed by another process that prepared the same corpus
+        # and has finished.
         path.unlink(missing_ok=True)
-        _make(function, group, path)
-        parts = _read(path)
-    yield from parts
+        _write_part(function, group, path)
+        part = _read_part(path)
+    yield from part
 
 
-def _read(path: Path) -> list[Labelled]:
+def _read_part(path: Path) -> list[Frames]:
     with path.open("rb") as handle, np.load(handle, allow_pickle=False) as arrays:
         ends = np.cumsum(arrays["lengths"])[:-1]
         features = np.split(arrays["features"], ends)

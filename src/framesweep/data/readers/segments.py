@@ -1,4 +1,4 @@
-"""Sound with phone segments beside it: TIMIT, Festival, HTK, Praat, Montreal Forced Aligner."""
+"""Reads audio with phone segments: TIMIT, Festival, HTK, Praat, the Montreal Forced Aligner."""
 
 import hashlib
 import logging
@@ -17,55 +17,60 @@ from framesweep.data.features import FeatureOptions, frame_centres, mel_features
 from framesweep.data.formats.audio import read_audio, read_audio_info
 from framesweep.data.formats.segments import Segments, read_segments
 from framesweep.data.phones import PhoneSet
-from framesweep.data.readers.parallel import computed
-from framesweep.data.readers.segments_files import Source
-from framesweep.data.readers.segments_labels import Labelling, make_labelling
+from framesweep.data.readers.parallel import compute_in_parallel
+from framesweep.data.readers.segments_files import UtteranceFiles
+from framesweep.data.readers.segments_labels import Labelling, build_labelling
 from framesweep.data.readers.segments_splits import list_splits
-from framesweep.data.readers.source_files import check_share, read_phones, stamps
+from framesweep.data.readers.source_files import read_phones, stamp_files, validate_share
 from framesweep.errors import ConfigError, DataError
 from framesweep.system.progress_bars import track
 
 log = logging.getLogger(__name__)
 
-OVERRUN = 0.05
-"""Seconds by which the last segment may outlast its sound: rounding of an aligner."""
-SHORTEST = 0.002
-"""Segments that end within so small a share of their sound are in another unit of time."""
-NAMED = 5
-"""Examples that a message names."""
+MAX_OVERRUN = 0.05
+"""Seconds by which the last segment may end after the audio: aligners round to whole frames."""
+MIN_COVERAGE = 0.002
+"""Segments that end within this share of the audio must be in another unit of time: samples at
+16 kHz, taken for HTK's units of 100 ns, end after 0.0016 of it."""
+MAX_EXAMPLES = 5
+"""Largest number of utterances that a message names."""
 
 
 class SegmentsCorpus:
-    """Reads sound files and their segments, and computes features on all cores.
+    """Reads audio files and their segments, and computes features on all cores.
 
-    A frame's label is the segment that holds the centre of its window; frames that none holds
-    are labelled data.gap_phone. An utterance's id is its path under data.audio.
+    The label of a frame is the segment that contains the centre of its analysis window; frames
+    that no segment contains get the label of data.gap_phone. The id of an utterance is the path
+    of its audio file under data.audio.
 
     Attributes:
-        parts: folder for features computed so far, so that work cut short goes on; or None.
+        parts_folder: where to keep features computed so far, so that an interrupted preparation
+            can continue; None for a temporary folder.
 
     Raises:
         ConfigError: a key breaks its rule.
-        DataError: files are missing or ambiguous, or too many sound files lack segments.
+        DataError: files are missing or ambiguous, or too many audio files lack segments.
     """
 
     name = "segments"
-    parts: Path | None = None
+    parts_folder: Path | None = None
 
     def __init__(self, config: SegmentsConfig) -> None:
         self._config = config
         feature_options(config).check()
-        check_share("data.max_missing", config.max_missing)
+        validate_share("data.max_missing", config.max_missing)
         for key in ("sample_rate", "workers"):
             if (value := getattr(config, key)) is not None and value < 1:
-                raise ConfigError(f"data.{key}", "must be 1 or more", found=value)
+                raise ConfigError(f"data.{key}", "must be at least 1", found=value)
         self._splits = {
-            split: _with_segments(config, split, sources)[: config.max_utterances]
-            for split, sources in list_splits(config).items()
+            split: _skip_unsegmented(config, split, utterances)[: config.max_utterances]
+            for split, utterances in list_splits(config).items()
         }
 
     def source_key(self) -> dict[str, Any]:
-        """A digest of all files' stamps, and every setting that changes what is read."""
+        """Return a digest of all files' stamps, and every setting that changes the content."""
+        # Keys that all corpora share act on the prepared corpus; the number of workers changes
+        # nothing.
         shared = {field.name for field in fields(DataConfig)} - {"root", "max_utterances"}
         settings = {
             field.name: getattr(self._config, field.name)
@@ -73,64 +78,66 @@ class SegmentsCorpus:
             if field.name not in shared | {"workers"}
         }
         phones = None if self._config.phones is None else Path(self._config.phones)
-        digest = hashlib.blake2b(str(stamps([phones])).encode(), digest_size=16)
-        for split, sources in self._splits.items():
-            for source in sources:
-                files = stamps([source.sound, source.segments])
-                digest.update(f"{split} {source.id} {sorted(files.items())}\n".encode())
+        digest = hashlib.blake2b(str(stamp_files([phones])).encode(), digest_size=16)
+        for split, utterances in self._splits.items():
+            for files in utterances:
+                stamps = sorted(stamp_files([files.audio, files.segments]).items())
+                digest.update(f"{split} {files.id} {stamps}\n".encode())
         return {"settings": settings, "files": digest.hexdigest()}
 
     def splits(self) -> tuple[str, ...]:
-        """Train, dev, and test where it is there."""
+        """Return train, dev, and test if it is present."""
         return tuple(self._splits)
 
     def num_utterances(self, split: str) -> int:
-        """Sound files in the split, those without segments left out."""
+        """Return the number of audio files in the split, without those that are skipped."""
         return len(self._splits[split])
 
     def utterances(self, split: str) -> Iterator[Utterance]:
-        """The utterances sorted by id, analysed ahead by other processes."""
-        sources = self._splits[split]
-        analysed = computed(
+        """Yield the utterances sorted by id; other processes compute them in advance."""
+        utterances = self._splits[split]
+        frames = compute_in_parallel(
             partial(analyse, config=self._config, ids=self._labelling.ids),
-            sources,
-            folder=self.parts,
+            utterances,
+            folder=self.parts_folder,
             name=split,
             workers=self._config.workers,
         )
-        for source, (features, labels) in zip(sources, analysed, strict=True):
-            yield Utterance(source.id, features, labels, source.speaker)
+        for files, (features, labels) in zip(utterances, frames, strict=True):
+            yield Utterance(files.id, features, labels, files.speaker)
 
     def phone_set(self, num_classes: int) -> PhoneSet:
-        """The phones of data.phones, else all of the corpus, sorted; folded by data.fold."""
+        """Return the phones in data.phones, else all of the corpus, sorted; after data.fold."""
         return self._labelling.phones
 
-    def notes(self) -> list[str]:
-        """What looks wrong between sounds and segments, one line an utterance."""
-        found = []
-        for split, sources in self._splits.items():
-            for source in track(sources, f"Looking at {split}", len(sources)):
-                if source.segments is not None:
-                    rate, seconds = read_audio_info(source.sound)
-                    segments = _read(self._config, source.segments, rate)
-                    if note := _mismatch(segments, seconds):
-                        found.append(f"{split} {source.id}: {note}")
-        return found
+    def find_problems(self) -> list[str]:
+        """Describe where segments and audio disagree, one line per utterance."""
+        problems = []
+        for split, utterances in self._splits.items():
+            for files in track(utterances, f"Checking {split}", len(utterances)):
+                if files.segments is not None:
+                    rate, seconds = read_audio_info(files.audio)
+                    segments = _read(self._config, files.segments, rate)
+                    if mismatch := _describe_mismatch(segments, seconds):
+                        problems.append(f"{split} {files.id}: {mismatch}")
+        return problems
 
     @cached_property
     def _labelling(self) -> Labelling:
-        """Reads all segment files for the names that they have."""
+        """The labelling by the names in all segment files, which are read for this."""
         config = self._config
         names: dict[str, Path] = {}
-        files = [s.segments for sources in self._splits.values() for s in sources if s.segments]
-        for path in track(files, "Collecting phones", len(files)):
+        paths = [u.segments for split in self._splits.values() for u in split if u.segments]
+        for path in track(paths, "Collecting phones", len(paths)):
             phones = _read(config, path, config.sample_rate).phones
             names |= dict.fromkeys(set(phones) - names.keys() - {""}, path)
+            # A tier of words instead of phones would otherwise only be noticed much later.
             if len(names) > MAX_CLASSES:
                 rule = f"a corpus must have at most {MAX_CLASSES:,} phones"
-                raise DataError(path, rule, found=phones[0], fix="See data.tier, data.format.")
+                fix = "Check data.tier and data.format."
+                raise DataError(path, rule, found=phones[0], fix=fix)
         listed = None if config.phones is None else read_phones(Path(config.phones))
-        return make_labelling(names, listed, config.gap_phone, config.fold)
+        return build_labelling(names, listed, config.gap_phone, config.fold)
 
 
 def feature_options(config: SegmentsConfig) -> FeatureOptions:
@@ -142,65 +149,74 @@ def feature_options(config: SegmentsConfig) -> FeatureOptions:
 
 
 def analyse(
-    source: Source, config: SegmentsConfig, ids: Mapping[str, int]
+    files: UtteranceFiles, config: SegmentsConfig, ids: Mapping[str, int]
 ) -> tuple[Array, Array | None]:
-    """Features (T, D) float32 and labels (T,) int16, or None, of one utterance.
+    """Return the (T, D) float32 features and (T,) int16 labels, or None, of one utterance.
 
     Raises:
-        DataError: a file cannot be read, the sound is shorter than a window, or the segments
-            end after it.
+        DataError: a file is unreadable, the audio is shorter than one analysis window, or the
+            segments do not fit the audio.
     """
-    samples, own_rate = read_audio(source.sound, config.sample_rate)
+    samples, own_rate = read_audio(files.audio, config.sample_rate)
     options = feature_options(config)
     features = mel_features(samples, config.sample_rate, options)
     if len(features) == 0:
-        rule = f"must be at least one window, {config.window_ms} ms, long"
-        raise DataError(source.sound, rule, fix="Leave it out with data.exclude.")
-    if source.segments is None:
+        rule = f"must be at least as long as one analysis window, {config.window_ms} ms"
+        raise DataError(files.audio, rule, fix="Exclude it with data.exclude.")
+    if files.segments is None:
         return features, None
-    segments = _read(config, source.segments, own_rate)
-    seconds = len(samples) / config.sample_rate
-    if segments.ends[-1] > seconds + OVERRUN:
-        raise DataError(
-            source.segments,
-            f"must end with its sound, at {seconds:.3f} s",
-            found=f"{segments.ends[-1]:.3f} s",
-        )
-    if segments.ends[-1] < SHORTEST * seconds:
-        raise DataError(
-            source.segments,
-            f"must reach beyond the first {SHORTEST:.1%} of its sound, {seconds:.3f} s",
-            found=f"{segments.ends[-1]:.6f} s",
-            fix="Times are in another unit: set data.format.",
-        )
+    # A .phn file counts samples of the original audio, before it was resampled.
+    segments = _read(config, files.segments, own_rate)
+    _require_fit(segments, len(samples) / config.sample_rate, files.segments)
     centres = frame_centres(len(features), config.sample_rate, options) / config.sample_rate
-    named = np.array([ids[name] for name in (*segments.phones, "")], dtype=np.int16)
-    return features, named[segments.at(centres)]
+    # The label of gaps comes last, where the index -1 finds it.
+    labels = np.array([ids[name] for name in (*segments.phones, "")], dtype=np.int16)
+    return features, labels[segments.at(centres)]
+
+
+def _require_fit(segments: Segments, seconds: float, path: Path) -> None:
+    """Raise DataError if the segments in `path` do not fit audio of this duration."""
+    end = segments.ends[-1]
+    if end > seconds + MAX_OVERRUN:
+        raise DataError(
+            path, f"must end with its audio, at {seconds:.3f} s", found=f"{end:.3f} s"
+        )
+    if end < MIN_COVERAGE * seconds:
+        raise DataError(
+            path,
+            f"must extend beyond the first {MIN_COVERAGE:.1%} of its audio, {seconds:.3f} s",
+            found=f"{end:.6f} s",
+            fix="The times are in another unit: set data.format.",
+        )
 
 
 def _read(config: SegmentsConfig, path: Path, sample_rate: int) -> Segments:
     return read_segments(path, config.format, config.tier, sample_rate)
 
 
-def _with_segments(config: SegmentsConfig, split: str, sources: list[Source]) -> list[Source]:
-    """The sources that have segments; all of test where none has."""
-    lacking = [source.id for source in sources if source.segments is None]
-    if not lacking or (split == "test" and len(lacking) == len(sources)):
-        return sources
-    message = f"{split}: {len(lacking)} of {len(sources)} sound files have no segments"
-    named = ", ".join(lacking[:NAMED])
-    if len(lacking) > config.max_missing * len(sources):
-        rule = f"at most {config.max_missing:.0%} may lack segments; {message}: {named}"
-        raise DataError("data.max_missing", rule)
-    log.warning("%s and are left out: %s", message, named)
-    return [source for source in sources if source.segments is not None]
+def _skip_unsegmented(
+    config: SegmentsConfig, split: str, utterances: list[UtteranceFiles]
+) -> list[UtteranceFiles]:
+    """Return the utterances that have segments; or all of test if none has."""
+    unsegmented = [files.id for files in utterances if files.segments is None]
+    if not unsegmented or (split == "test" and len(unsegmented) == len(utterances)):
+        return utterances
+    counts = f"{len(unsegmented)} of {len(utterances)}"
+    examples = ", ".join(unsegmented[:MAX_EXAMPLES])
+    if len(unsegmented) > config.max_missing * len(utterances):
+        rule = (
+            f"at most {config.max_missing:.0%} of the audio files in {split} may lack segments"
+        )
+        raise DataError("data.max_missing", rule, found=f"{counts}: {examples}")
+    log.warning("%s: skipping %s audio files without segments: %s", split, counts, examples)
+    return [files for files in utterances if files.segments is not None]
 
 
-def _mismatch(segments: Segments, seconds: float) -> str:
-    """In words, where segments and sound disagree by more than a rounding; "" if nowhere."""
+def _describe_mismatch(segments: Segments, seconds: float) -> str:
+    """Describe a disagreement between segments and audio; "" if there is none."""
     end = segments.ends[-1]
-    if end > seconds + OVERRUN:
-        return f"segments end at {end:.2f} s, the sound at {seconds:.2f} s"
+    if end > seconds + MAX_OVERRUN:
+        return f"segments end at {end:.2f} s, the audio at {seconds:.2f} s"
     covered = float((segments.ends - segments.starts).sum())
     if covered < seconds / 2:
         return f"segments cover {covered:.2f} s of {seconds:.2f} s"

@@ -1,4 +1,4 @@
-"""Which utterances folders of sound and segments hold."""
+"""Finds the audio file and the segment file of each utterance."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 from framesweep.config import SegmentsConfig
 from framesweep.data.formats import audio
 from framesweep.data.formats.segments import SUFFIXES
-from framesweep.data.readers.source_files import inside
+from framesweep.data.readers.source_files import resolve_inside
 from framesweep.errors import ConfigError, DataError
 
 SUFFIXES_OF_FORMAT = {
@@ -22,115 +22,131 @@ SUFFIXES_OF_FORMAT = {
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """The files of one utterance; its id is the sound's path under data.audio, bare of suffix.
+class UtteranceFiles:
+    """The files of one utterance.
 
-    Where data.audio has wildcards the id is what they stood for and the path under them.
-    `segments` is None where the sound has none; `speaker` is empty where none is asked for,
-    or found.
+    Attributes:
+        id: the path of the audio file under data.audio, without its suffix. If data.audio has
+            wildcards, what they matched comes first.
+        audio: the audio file.
+        segments: the segment file, or None.
+        speaker: what data.speaker finds in the id; "" if it finds nothing or is not set.
     """
 
     id: str
-    sound: Path
+    audio: Path
     segments: Path | None
     speaker: str
 
 
-def list_sources(config: SegmentsConfig, root: Path) -> list[Source]:
-    """All utterances under `root`, sorted by id.
+def list_utterances(config: SegmentsConfig, root: Path) -> list[UtteranceFiles]:
+    """Return all utterances under `root`, sorted by id.
 
     Raises:
         ConfigError: a key breaks its rule.
-        DataError: files are missing or ambiguous, or no sound has segments.
+        DataError: files are missing or ambiguous, or no audio file has segments.
     """
-    exclude = _pattern("data.exclude", config.exclude)
-    speaker = _pattern("data.speaker", config.speaker)
-    sounds = _sounds(_by_id(root, "audio", config.audio, audio.SUFFIXES, exclude))
+    exclude = _compile("data.exclude", config.exclude)
+    speaker = _compile("data.speaker", config.speaker)
+    audio_files = _prefer_originals(
+        _list_by_id(root, "audio", config.audio, audio.SUFFIXES, exclude)
+    )
     suffixes = SUFFIXES_OF_FORMAT.get(config.format, SUFFIXES)
-    segments = _by_id(root, "segments", config.segments, suffixes, exclude)
-    if not sounds:
-        rule = f"must hold sound: {', '.join(audio.SUFFIXES)}"
-        fix = "data.exclude may leave out too much." if exclude else ""
+    segments = _list_by_id(root, "segments", config.segments, suffixes, exclude)
+    if not audio_files:
+        rule = f"must contain audio files: {', '.join(audio.SUFFIXES)}"
+        fix = "data.exclude may exclude too much." if exclude else ""
         raise DataError(root / config.audio, rule, fix=fix)
-    if segments and not sounds.keys() & segments.keys():
+    if segments and not audio_files.keys() & segments.keys():
         raise DataError(
             "data.segments",
-            f"must have the folders and names of data.audio, as {min(sounds)!r}",
+            f"must have the same folders and names as data.audio, such as {min(audio_files)!r}",
             found=min(segments),
-            fix="data.audio and data.segments may be folders with wildcards, as '*/wav'.",
+            fix="data.audio and data.segments may be folders with wildcards, such as '*/wav'.",
         )
     return [
-        Source(id, path, segments.get(id), _speaker(speaker, id))
-        for id, path in sorted(sounds.items())
+        UtteranceFiles(id, path, segments.get(id), _find_speaker(speaker, id))
+        for id, path in sorted(audio_files.items())
     ]
 
 
-def _by_id(
+def _list_by_id(
     root: Path,
     key: str,
     name: str,
     suffixes: tuple[str, ...],
     exclude: re.Pattern[str] | None,
 ) -> dict[str, Path]:
-    """The files with these suffixes in the folders that `data.<key>` names."""
+    """Return the files with these suffixes in the folders that `data.<key>` names, by id."""
     found: dict[str, Path] = {}
-    for prefix, folder in _folders(root, name, f"data.{key}"):
+    for prefix, folder in _match_folders(root, name, f"data.{key}"):
         for path in _walk(folder):
-            place = prefix / path.relative_to(folder)
-            left_out = exclude and exclude.search(place.as_posix())
-            if path.suffix.lower() not in suffixes or left_out:
+            relative = prefix / path.relative_to(folder)
+            excluded = exclude and exclude.search(relative.as_posix())
+            if path.suffix.lower() not in suffixes or excluded:
                 continue
-            _check_name(path)
-            id = place.as_posix().removesuffix(path.suffix)
+            _validate_encoding(path)
+            id = relative.as_posix().removesuffix(path.suffix)
             if id in found:
-                rule = f"must not stand beside {found[id].name}, of the same utterance"
+                rule = f"must be the only file of its utterance; {found[id].name} is another"
                 raise DataError(path, rule, fix="Set data.format or data.exclude.")
             found[id] = path
     return found
 
 
-def _folders(root: Path, name: str, key: str) -> list[tuple[Path, Path]]:
-    """The folders that `name` matches, each after what its wildcards stand for."""
-    pattern = inside(root, name, key) if name else root
-    if pattern.is_dir():
+def _match_folders(root: Path, name: str, key: str) -> list[tuple[Path, Path]]:
+    """Return the folders that match the pattern `name`, each after what its wildcards matched.
+
+    The matched parts become the start of the ids. data.audio='*/wav' and
+    data.segments='*/textgrid' thus give one id to both files of an utterance.
+    """
+    pattern = resolve_inside(root, name, key) if name else root
+    if pattern.is_dir():  # also a folder whose name contains a wildcard's character
         return [(Path(), pattern)]
     parts = pattern.relative_to(root).parts
+    # ** matches any number of folders, so that it would be unclear which ones to compare.
     if "**" in parts:
-        raise ConfigError(key, "must have a wildcard for each folder", found=name)
-    wild = [i for i, part in enumerate(parts) if set(part) & set("*?[")]
-    folders = [f for f in sorted(root.glob("/".join(parts))) if f.is_dir()] if wild else []
+        raise ConfigError(key, "must have one wildcard per folder, not **", found=name)
+    wildcards = [i for i, part in enumerate(parts) if set(part) & set("*?[")]
+    folders = [f for f in sorted(root.glob("/".join(parts))) if f.is_dir()] if wildcards else []
     if not folders:
-        raise DataError(key, "must be a folder that exists", found=str(pattern))
-    return [(Path(*(f.relative_to(root).parts[i] for i in wild)), f) for f in folders]
+        raise DataError(key, "must be an existing folder", found=str(pattern))
+    return [(Path(*(f.relative_to(root).parts[i] for i in wildcards)), f) for f in folders]
 
 
 def _walk(folder: Path) -> Iterator[Path]:
+    # Path.rglob does not follow links, and corpora are often assembled of links.
     for directory, _, names in os.walk(folder, followlinks=True):
         yield from (Path(directory, name) for name in names if not name.startswith("."))
 
 
-def _check_name(path: Path) -> None:
+def _validate_encoding(path: Path) -> None:
+    """Raise DataError if a file name is not UTF-8: its id could not be stored as JSON."""
     try:
         str(path).encode()
     except UnicodeEncodeError:
-        rule = "names of files must be UTF-8"
-        raise DataError(ascii(str(path)), rule, fix="Rename it, as convmv does.") from None
+        rule = "file names must be UTF-8"
+        raise DataError(
+            ascii(str(path)), rule, fix="Rename it, for instance with convmv."
+        ) from None
 
 
-def _sounds(found: dict[str, Path]) -> dict[str, Path]:
-    """Without the second suffix of sound that has been converted, as `SX1.WAV.wav`.
+def _prefer_originals(files: dict[str, Path]) -> dict[str, Path]:
+    """Return audio files by the id of the file that they were converted from.
 
-    Where the sound that it was made from is there too, that one stays.
+    Copies of TIMIT often have converted files, `SX1.WAV.wav`, next to the originals, `SX1.WAV`.
+    The original is used where both exist.
     """
-    sounds: dict[str, Path] = {}
-    for id, path in sorted(found.items()):
-        bare, dot, suffix = id.rpartition(".")
-        converted = dot + suffix.lower() in audio.SUFFIXES
-        sounds.setdefault(bare if converted else id, path)
-    return sounds
+    originals: dict[str, Path] = {}
+    # Sorted, the shorter id of the original comes first.
+    for id, path in sorted(files.items()):
+        stem, dot, suffix = id.rpartition(".")
+        is_converted = dot + suffix.lower() in audio.SUFFIXES
+        originals.setdefault(stem if is_converted else id, path)
+    return originals
 
 
-def _pattern(key: str, pattern: str | None) -> re.Pattern[str] | None:
+def _compile(key: str, pattern: str | None) -> re.Pattern[str] | None:
     try:
         return None if pattern is None else re.compile(pattern)
     except re.error as error:
@@ -138,7 +154,8 @@ def _pattern(key: str, pattern: str | None) -> re.Pattern[str] | None:
         raise ConfigError(key, rule, found=pattern) from None
 
 
-def _speaker(pattern: re.Pattern[str] | None, id: str) -> str:
+def _find_speaker(pattern: re.Pattern[str] | None, id: str) -> str:
+    """Return what `pattern` matches in `id`: its first group, or all if it has no groups."""
     match = None if pattern is None else pattern.search(id)
     if match is None:
         return ""

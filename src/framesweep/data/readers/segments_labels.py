@@ -1,4 +1,4 @@
-"""From the names in segment files to the labels of frames."""
+"""Maps the phone names in segment files to the labels of frames."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,66 +7,83 @@ from framesweep.data.phones import FOLDINGS, PhoneSet, plain
 from framesweep.errors import ConfigError, DataError
 
 GAP_NAMES = ("sil", "silence", "h#", "pau", "sp", "#", "_", "pause")
-"""Silences that may label what no segment covers, the likeliest first, lower case."""
+"""Silence phones that may label the gaps between segments, in order of preference; as `plain`
+spells them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Labelling:
-    """The phones to train on, and the label of each name in the segments.
+    """The phones to train on, and the label of each name that occurs in segments.
 
-    `ids` maps "" to the label of what no segment names.
+    Attributes:
+        phones: the phones after folding.
+        ids: the label of each name; `ids[""]` is the label of gaps and of unnamed segments.
     """
 
     phones: PhoneSet
     ids: Mapping[str, int]
 
 
-def make_labelling(
+def build_labelling(
     names: Mapping[str, object], listed: PhoneSet | None, gap: str | None, fold: str | None
 ) -> Labelling:
-    """Numbers the names found in a corpus.
+    """Number the phone names that occur in a corpus.
 
     Args:
-        names: each name found, with a file that has it.
-        listed: the phones that are allowed, in order; None for those found, sorted.
-        gap: name for what no segment covers; None for the phones' own silence, or sil.
-        fold: name of a folding; a phone that it leaves out is labelled as a gap.
+        names: each name, with a file in which it occurs, for error messages.
+        listed: the allowed phones in order; None for those that occur, sorted.
+        gap: the phone that labels gaps; None for a silence among the phones, else `sil`.
+        fold: the name of a folding. A phone that the folding drops is labelled as a gap.
 
     Raises:
         DataError: a name is not listed.
         ConfigError: `gap` is not listed, or the folding does not know a phone.
     """
     if listed is not None:
-        if unknown := sorted(name for name in names if name not in listed):
-            rule = f"must list every phone of the corpus; {names[unknown[0]]} has {unknown[0]}"
-            raise DataError("data.phones", rule, found=unknown)
-        if gap is not None and gap not in listed:
-            raise ConfigError("data.gap_phone", "must be in data.phones", found=gap)
+        _require_listed(names, listed, gap)
     known = listed or PhoneSet(tuple(sorted(names)))
-    gap = gap or _own_silence(known)
+    gap = gap or _find_silence(known)
     if gap not in known:
         if listed is not None:
-            raise ConfigError("data.gap_phone", "must be given: data.phones has no silence")
+            raise ConfigError(
+                "data.gap_phone", "must be set, because data.phones lists no silence"
+            )
         known = PhoneSet(tuple(sorted({*known.names, gap})))
-    phones, classes = _folded(known, fold)
+    phones, classes = _fold(known, fold)
     ids = dict(zip(known.names, classes, strict=True))
     if ids[gap] < 0:
-        raise ConfigError("data.gap_phone", f"must not be left out by fold={fold}", found=gap)
+        raise ConfigError(
+            "data.gap_phone", f"must be a phone that data.fold={fold} keeps", found=gap
+        )
     labels = {name: ids[gap] if label < 0 else label for name, label in ids.items()}
     return Labelling(phones, labels | {"": labels[gap]})
 
 
-def _own_silence(phones: PhoneSet) -> str:
-    by_plain = {plain(name): name for name in reversed(phones.names)}
-    return next((by_plain[name] for name in GAP_NAMES if name in by_plain), GAP_NAMES[0])
+def _require_listed(names: Mapping[str, object], listed: PhoneSet, gap: str | None) -> None:
+    if unknown := sorted(name for name in names if name not in listed):
+        rule = f"must list every phone of the corpus; {names[unknown[0]]} contains {unknown[0]}"
+        raise DataError("data.phones", rule, found=unknown)
+    if gap is not None and gap not in listed:
+        raise ConfigError("data.gap_phone", "must be listed in data.phones", found=gap)
 
 
-def _folded(phones: PhoneSet, fold: str | None) -> tuple[PhoneSet, tuple[int, ...]]:
+def _find_silence(phones: PhoneSet) -> str:
+    # Reversed, so that of several phones with one plain name the first in the set is kept:
+    # SIL before SIL_B, of which Kaldi makes both.
+    by_plain_name = {plain(name): name for name in reversed(phones.names)}
+    return next(
+        (by_plain_name[name] for name in GAP_NAMES if name in by_plain_name), GAP_NAMES[0]
+    )
+
+
+def _fold(phones: PhoneSet, fold: str | None) -> tuple[PhoneSet, tuple[int, ...]]:
+    """Return the folded set and the class of each phone, -1 for a phone that is dropped."""
     if fold is None:
         return phones, tuple(range(len(phones)))
     folding = next(folding for folding in FOLDINGS if folding.name == fold)
     if unknown := [name for name in phones.names if name not in folding.groups]:
-        rule = f"{fold} must know every phone"
-        raise ConfigError("data.fold", rule, found=unknown, fix="data.fold=null keeps all.")
+        rule = f"the folding {fold} must know every phone of the corpus"
+        fix = "data.fold=null keeps all phones."
+        raise ConfigError("data.fold", rule, found=unknown, fix=fix)
     classes, folded = folding.classes(phones)
     return folded, classes

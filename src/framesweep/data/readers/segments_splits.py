@@ -1,4 +1,4 @@
-"""In which split each utterance of sound and segments is."""
+"""Assigns each utterance of audio and segments to a split."""
 
 import hashlib
 import math
@@ -10,122 +10,130 @@ from pathlib import Path
 from framesweep.config import SegmentsConfig
 from framesweep.data.corpus import SPLITS
 from framesweep.data.formats import audio
-from framesweep.data.readers.segments_files import Source, list_sources
-from framesweep.data.readers.source_files import inside, open_root
+from framesweep.data.readers.segments_files import UtteranceFiles, list_utterances
+from framesweep.data.readers.source_files import resolve_inside, resolve_root
 from framesweep.errors import ConfigError, DataError
 
-WITHOUT_FOLDERS = "data.split=utterances needs no folders."
+Splits = dict[str, list[UtteranceFiles]]
 
 
-def list_splits(config: SegmentsConfig) -> dict[str, list[Source]]:
-    """The utterances of each split, sorted by id, with those that have no segments.
+def list_splits(config: SegmentsConfig) -> Splits:
+    """Return the utterances of each split, sorted by id, including those without segments.
 
     Raises:
         ConfigError: a key breaks its rule.
-        DataError: files are missing or ambiguous, a split is empty, or two share a speaker.
+        DataError: files are missing or ambiguous, a split is empty, or splits share a speaker.
     """
-    root = open_root(config.root)
-    sources = list_sources(config, root)
+    root = resolve_root(config.root)
+    utterances = list_utterances(config, root)
     if config.split == "folders":
-        splits = _by_folder(config, sources)
+        splits = _split_by_folder(config, utterances)
     elif config.split == "lists":
-        splits = _by_list(config, root, sources)
+        splits = _split_by_list(config, root, utterances)
     else:
-        splits = _by_share(config, sources, ("train", "dev", "test"))
+        splits = _split_by_share(config, utterances, ("train", "dev", "test"))
     for members in splits.values():
-        _check_speakers(config, members)
+        _require_speakers(config, members)
     for name, members in splits.items():
         if not members:
-            raise DataError(f"data.split={config.split}", f"{name} must hold an utterance")
-    _check_disjoint(splits)
+            rule = f"{name} must contain at least one utterance"
+            raise DataError(f"data.split={config.split}", rule)
+    _require_disjoint(splits)
     return {name: splits[name] for name in SPLITS if name in splits}
 
 
-def _by_folder(config: SegmentsConfig, sources: list[Source]) -> dict[str, list[Source]]:
-    splits = {"train": _under(sources, config.train)}
+def _split_by_folder(config: SegmentsConfig, utterances: list[UtteranceFiles]) -> Splits:
+    splits = {"train": _select_under(utterances, config.train)}
     if not splits["train"]:
-        raise _no_folder(config, "train", WITHOUT_FOLDERS)
+        raise _missing_folder(config, "train", "data.split=utterances needs no folders.")
     if config.dev is None:
-        splits |= _by_share(config, splits["train"], ("train", "dev"))
+        splits |= _split_by_share(config, splits["train"], ("train", "dev"))
     else:
-        splits["dev"] = _in_folder(config, sources, "dev", config.dev_speakers)
+        splits["dev"] = _select(config, utterances, "dev", config.dev_speakers)
         if not splits["dev"]:
-            raise _no_folder(config, "dev", "data.dev=null takes a share of train.")
+            raise _missing_folder(config, "dev", "data.dev=null takes a share of train.")
     if config.test is not None:
-        test = _in_folder(config, sources, "test", config.test_speakers)
-        asked = config.test != _default("test") or config.test_speakers is not None
-        if asked and not test:
-            raise _no_folder(config, "test", "data.test=null is for none.")
+        test = _select(config, utterances, "test", config.test_speakers)
+        # A corpus may lack a test folder, but not one that somebody asked for.
+        requested = config.test != _default("test") or config.test_speakers is not None
+        if requested and not test:
+            raise _missing_folder(config, "test", "data.test=null means no test split.")
         splits |= {"test": test} if test else {}
     return splits
 
 
-def _in_folder(
-    config: SegmentsConfig, sources: list[Source], split: str, speakers: list[str] | None
-) -> list[Source]:
-    """The utterances in the folder of dev or test, of certain speakers where they are named."""
-    members = _under(sources, getattr(config, split))
+def _select(
+    config: SegmentsConfig,
+    utterances: list[UtteranceFiles],
+    split: str,
+    speakers: list[str] | None,
+) -> list[UtteranceFiles]:
+    """Return the utterances in the folder of dev or test, only those of `speakers` if given."""
+    members = _select_under(utterances, getattr(config, split))
     if speakers is None:
         return members
     if config.speaker is None:
-        raise ConfigError("data.speaker", f"must be given with data.{split}_speakers")
+        raise ConfigError("data.speaker", f"must be set together with data.{split}_speakers")
+    # Copies of TIMIT spell its folders in upper or in lower case.
     wanted = {speaker.lower() for speaker in speakers}
-    chosen = [source for source in members if source.speaker.lower() in wanted]
-    if members and not chosen:
+    selected = [utterance for utterance in members if utterance.speaker.lower() in wanted]
+    if members and not selected:
         raise DataError(
             f"data.{split}_speakers",
-            f"must be speakers of data.{split}, as {members[0].speaker!r}",
+            f"must be speakers in data.{split}, such as {members[0].speaker!r}",
             found=speakers[:5],
         )
-    return chosen
+    return selected
 
 
-def _under(sources: list[Source], folder: str) -> list[Source]:
+def _select_under(utterances: list[UtteranceFiles], folder: str) -> list[UtteranceFiles]:
     if folder.strip("/") in ("", "."):
-        return sources
+        return utterances
     prefix = folder.strip("/").lower() + "/"
-    return [source for source in sources if source.id.lower().startswith(prefix)]
+    return [utterance for utterance in utterances if utterance.id.lower().startswith(prefix)]
 
 
-def _no_folder(config: SegmentsConfig, split: str, fix: str) -> DataError:
+def _missing_folder(config: SegmentsConfig, split: str, fix: str) -> DataError:
     return DataError(
         f"data.{split}",
-        f"must be a folder under {config.audio or 'data.root'} that holds sound",
+        f"must be a folder with audio files in {config.audio or 'data.root'}",
         found=getattr(config, split),
         fix=fix,
     )
 
 
 def _default(key: str) -> object:
-    """What `key` is where nobody has set it."""
+    """Return the default of a key."""
     return next(field.default for field in fields(SegmentsConfig) if field.name == key)
 
 
-def _by_list(
-    config: SegmentsConfig, root: Path, sources: list[Source]
-) -> dict[str, list[Source]]:
-    by_name = {source.id: [source] for source in sources}
-    for source in sources:
-        for parent in list(Path(source.id).parents)[:-1]:
-            by_name.setdefault(parent.as_posix(), []).append(source)
-    splits: dict[str, list[Source]] = {}
+def _split_by_list(
+    config: SegmentsConfig, root: Path, utterances: list[UtteranceFiles]
+) -> Splits:
+    # A list may name utterances and folders of utterances.
+    by_name = {utterance.id: [utterance] for utterance in utterances}
+    for utterance in utterances:
+        for parent in list(Path(utterance.id).parents)[:-1]:
+            by_name.setdefault(parent.as_posix(), []).append(utterance)
+    splits: Splits = {}
     for name, file in (("train", config.train), ("dev", config.dev), ("test", config.test)):
         if file is None:
             continue
-        path = inside(root, file, f"data.{name}")
-        fix = "" if name == "train" else f"data.{name}=null is for none."
-        members: dict[str, Source] = {}
-        for entry in _entries(path, fix):
+        path = resolve_inside(root, file, f"data.{name}")
+        fix = "" if name == "train" else f"data.{name}=null means no list."
+        members: dict[str, UtteranceFiles] = {}
+        for entry in _read_list(path, fix):
             if entry not in by_name:
-                raise DataError(path, "must list utterances under data.audio", found=entry)
-            members |= {source.id: source for source in by_name[entry]}
-        splits[name] = sorted(members.values(), key=lambda source: source.id)
+                raise DataError(path, "must list utterances in data.audio", found=entry)
+            members |= {utterance.id: utterance for utterance in by_name[entry]}
+        splits[name] = sorted(members.values(), key=lambda utterance: utterance.id)
     if "dev" not in splits:
-        splits |= _by_share(config, splits["train"], ("train", "dev"))
+        splits |= _split_by_share(config, splits["train"], ("train", "dev"))
     return splits
 
 
-def _entries(path: Path, fix: str) -> Iterator[str]:
+def _read_list(path: Path, fix: str) -> Iterator[str]:
+    """Yield the entries of a list, one per line, without comments, suffixes and slashes."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -139,45 +147,57 @@ def _entries(path: Path, fix: str) -> Iterator[str]:
             yield entry.removesuffix(suffix) if suffix.lower() in audio.SUFFIXES else entry
 
 
-def _by_share(
-    config: SegmentsConfig, sources: list[Source], names: tuple[str, ...]
-) -> dict[str, list[Source]]:
-    """Splits by shares: whole speakers where they are known or asked for, else utterances."""
+def _split_by_share(
+    config: SegmentsConfig, utterances: list[UtteranceFiles], names: tuple[str, ...]
+) -> Splits:
+    """Split by data.dev_share and data.test_share: by speaker if they are known, else evenly.
+
+    Args:
+        names: the splits to make; without test, train and dev share everything.
+    """
     dev, test = config.dev_share, config.test_share if "test" in names else 0.0
     for key, share in (("dev_share", dev), ("test_share", test)):
         if not 0 <= share < 1:
             raise ConfigError(f"data.{key}", "must be at least 0 and below 1", found=share)
     if config.split == "speakers" and config.speaker is None:
-        raise ConfigError("data.speaker", "must be given with data.split=speakers")
+        raise ConfigError("data.speaker", "must be set for data.split=speakers")
     if config.speaker is not None and config.split != "utterances":
-        chosen = _speakers_apart([source.speaker for source in sources], dev, test)
-        keys = [chosen[source.speaker] for source in sources]
+        speakers = [utterance.speaker for utterance in utterances]
+        split_of_speaker = _assign_speakers(speakers, dev, test)
+        assigned = [split_of_speaker[speaker] for speaker in speakers]
     else:
-        keys = [_place(i, dev, test) for i in range(len(sources))]
+        assigned = [_assign_index(i, dev, test) for i in range(len(utterances))]
     wanted = [name for name in names if name != "test" or test > 0]
     return {
-        name: [source for source, key in zip(sources, keys, strict=True) if key == name]
+        name: [u for u, split in zip(utterances, assigned, strict=True) if split == name]
         for name in wanted
     }
 
 
-def _place(index: int, dev: float, test: float) -> str:
-    """The split of an utterance: test and dev are spread evenly, dev one before test.
+def _assign_index(index: int, dev: float, test: float) -> str:
+    """Return the split of the utterance at `index`; dev and test are spread evenly.
 
-    With shares of 0.1, dev is every tenth from the ninth and test every tenth from the tenth.
+    With shares of 0.1, dev gets the 9th, 19th, ... utterance and test the 10th, 20th, ... In
+    general test gets an utterance whenever the running total of its share reaches another
+    integer, and dev likewise, one utterance earlier.
     """
 
-    def reached(share: float, ahead: int) -> bool:
+    def reaches_integer(share: float, ahead: int) -> bool:
+        # As floats, ten shares of 0.1 add up to less than 1.
         exact = Fraction(share).limit_denominator(10_000)
         return math.floor((index + ahead) * exact) > math.floor((index + ahead - 1) * exact)
 
-    if reached(test, 1):
+    if reaches_integer(test, 1):
         return "test"
-    return "dev" if reached(dev, 2 if test > 0 else 1) else "train"
+    return "dev" if reaches_integer(dev, 2 if test > 0 else 1) else "train"
 
 
-def _speakers_apart(speakers: list[str], dev: float, test: float) -> dict[str, str]:
-    """The split of each speaker: at least one in each, in an order that looks random."""
+def _assign_speakers(speakers: list[str], dev: float, test: float) -> dict[str, str]:
+    """Return the split of each speaker; dev and test get at least one each.
+
+    Speakers are ordered by a hash of their names: the order looks random, but depends neither
+    on a seed nor on the order of the files.
+    """
     names = sorted(set(speakers), key=lambda name: hashlib.blake2b(name.encode()).digest())
     num_test = max(1, round(len(names) * test)) if test > 0 else 0
     num_dev = max(1, round(len(names) * dev))
@@ -187,22 +207,22 @@ def _speakers_apart(speakers: list[str], dev: float, test: float) -> dict[str, s
     return splits
 
 
-def _check_speakers(config: SegmentsConfig, members: list[Source]) -> None:
-    """Raises DataError where data.speaker finds nobody in an utterance of a split."""
-    nobody = [source.id for source in members if not source.speaker]
-    if config.speaker is not None and nobody:
+def _require_speakers(config: SegmentsConfig, members: list[UtteranceFiles]) -> None:
+    """Raise DataError if data.speaker is set and finds no speaker in one of the utterances."""
+    unknown = [utterance.id for utterance in members if not utterance.speaker]
+    if config.speaker is not None and unknown:
         raise DataError(
             "data.speaker",
-            f"must find a speaker in {nobody[0]!r}",
+            f"must find a speaker in {unknown[0]!r}",
             found=config.speaker,
-            fix="Or leave it out with data.exclude.",
+            fix="Or exclude the utterance with data.exclude.",
         )
 
 
-def _check_disjoint(splits: dict[str, list[Source]]) -> None:
-    """Raises DataError where an utterance or a known speaker is in two splits."""
+def _require_disjoint(splits: Splits) -> None:
+    """Raise DataError if an utterance or a known speaker is in two splits."""
     seen: dict[str, str] = {}
     for name, members in splits.items():
-        for key in {source.speaker or source.id for source in members}:
+        for key in {utterance.speaker or utterance.id for utterance in members}:
             if seen.setdefault(key, name) != name:
                 raise DataError(f"data.{name}", f"must not share {key!r} with {seen[key]}")

@@ -1,4 +1,4 @@
-"""The files a corpus is read from: its root, their stamps, and its list of phones."""
+"""Locates and identifies the files of a corpus: its root, file stamps, and its phone list."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,53 +7,78 @@ from framesweep.data.phones import PhoneSet
 from framesweep.errors import ConfigError, DataError
 
 
-def open_root(root: str | None) -> Path:
-    """The folder that data.root names; raises ConfigError or DataError where it is none."""
+def resolve_root(root: str | None) -> Path:
+    """Return the absolute path of the folder that data.root names; `~` is expanded.
+
+    Raises:
+        ConfigError: data.root is not set.
+        DataError: it is not a folder.
+    """
     if not root:
-        raise ConfigError("data.root", "must name the corpus's folder", fix="data.root=FOLDER")
+        raise ConfigError(
+            "data.root", "must name the folder of the corpus", fix="Set data.root=FOLDER."
+        )
     folder = Path(root).expanduser().absolute()
     if not folder.is_dir():
-        raise DataError("data.root", "must be a folder that exists", found=str(folder))
+        raise DataError("data.root", "must be an existing folder", found=str(folder))
     return folder
 
 
-def inside(root: Path, name: str, key: str) -> Path:
-    """`name` under `root`; raises ConfigError where the config key `key` leads out of it."""
+def resolve_inside(root: Path, name: str, key: str) -> Path:
+    """Return the path of `name` under `root`.
+
+    Raises:
+        ConfigError: `name`, the value of the config key `key`, is empty or leads out of `root`.
+    """
     path = Path(name)
     if not name or path.is_absolute() or ".." in path.parts:
-        raise ConfigError(key, "must be a name inside data.root", found=name)
+        raise ConfigError(key, "must be a relative path inside data.root", found=name)
     return root / path
 
 
-def stamps(files: Iterable[Path | None]) -> dict[str, tuple[int, int]]:
-    """Size in bytes and modification time in ns of each file, by its path."""
-    found = {}
+def stamp_files(files: Iterable[Path | None]) -> dict[str, tuple[int, int]]:
+    """Return the size in bytes and the modification time in ns of each file, by its path.
+
+    A prepared corpus is identified by these stamps. Hashing the content would be exact, but
+    would read tens of gigabytes before each run.
+    """
+    stamps = {}
     for file in files:
         if file is not None:
             status = file.stat()
-            found[str(file)] = (status.st_size, status.st_mtime_ns)
-    return found
+            stamps[str(file)] = (status.st_size, status.st_mtime_ns)
+    return stamps
 
 
-def check_share(key: str, share: float) -> None:
-    """Raises ConfigError where the share that `key` sets is not from 0 to 1."""
+def validate_share(key: str, share: float) -> None:
+    """Raise ConfigError unless the share that the config key `key` sets is from 0 to 1."""
     if not 0 <= share <= 1:
         raise ConfigError(key, "must be from 0 to 1", found=share)
 
 
 def find_phones(root: Path, phones: str | None) -> Path | None:
-    """The file that data.phones names, else phonemes.txt under `root`, else None."""
+    """Return the file that data.phones names, else phonemes.txt in `root`, else None.
+
+    Raises:
+        DataError: data.phones is set and is not a file.
+    """
     path = Path(phones).expanduser() if phones is not None else root / "phonemes.txt"
     if path.is_file():
         return path
     if phones is not None:
-        raise DataError("data.phones", "must be a file that exists", found=phones)
+        raise DataError("data.phones", "must be an existing file", found=phones)
     return None
 
 
 def read_phones(path: Path) -> PhoneSet:
-    """The phones in a file of `PHONE id` lines in any order, ids running 0, 1, 2, ..., or of
-    one phone a line in order."""
+    """Return the phones that a text file lists.
+
+    Lines are either `PHONE ID` in any order, with ids 0, 1, 2, ... (as in Kaldi's phones.txt),
+    or one phone each, in the order of their ids.
+
+    Raises:
+        DataError: the file is unreadable, a line is malformed, or an id is missing or repeated.
+    """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -65,11 +90,12 @@ def read_phones(path: Path) -> PhoneSet:
         fields = line.split()
         if not fields:
             continue
+        # str.isdigit alone accepts digits of other scripts, and superscripts that int rejects.
         if len(fields) != 2 or not (fields[1].isascii() and fields[1].isdigit()):
-            raise DataError(f"{path}, line {number}", "must be `PHONE id`", found=line[:80])
+            raise DataError(f"{path}, line {number}", "must be `PHONE ID`", found=line[:80])
         pairs.append((fields[0], int(fields[1])))
     ids = [i for _, i in pairs]
     if not pairs or len(set(ids)) != len(ids):
-        twice = sorted({i for i in ids if ids.count(i) > 1})[:5]
-        raise DataError(path, "must list each id once", found=twice)
+        repeated = sorted({i for i in ids if ids.count(i) > 1})[:5]
+        raise DataError(path, "must list each id exactly once", found=repeated)
     return PhoneSet.from_pairs(pairs, path)

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from framesweep.data.corpus import Array, Corpus, InParts
+from framesweep.data.corpus import Array, Corpus, Resumable
 from framesweep.data.phones import PhoneSet
 from framesweep.data.store.writer import fill
 from framesweep.errors import DataError
@@ -79,8 +79,8 @@ def prepare(corpus: Corpus, cache: Path) -> PreparedCorpus:
     folder = cache / f"{corpus.name}-{_key(corpus)}"
     if not (folder / "meta.json").exists():
         parts = folder.with_name(f".{folder.name}.parts")
-        if isinstance(corpus, InParts):
-            corpus.parts = parts
+        if isinstance(corpus, Resumable):
+            corpus.parts_folder = parts
         with atomic_folder(folder) as temporary:
             meta = {"format": FORMAT, **fill(corpus, temporary)}
             text = json.dumps(meta, indent=1)

@@ -49,7 +49,7 @@ def zip_up(path: Path) -> None:
     path.unlink()
 
 
-def check(corpus: Hw1p2Corpus, split: str, label_dtype: str = "i8") -> None:
+def assert_read(corpus: Hw1p2Corpus, split: str, label_dtype: str = "i8") -> None:
     lengths = LENGTHS[split]
     read = list(corpus.utterances(split))
     assert [u.id for u in read] == [f"{split}-{i:05d}" for i in range(len(lengths))]
@@ -71,21 +71,21 @@ def test_utterances_come_in_order_with_their_labels(root: Path) -> None:
     assert corpus.splits() == ("train", "dev", "test")
     for split in corpus.splits():
         assert corpus.num_utterances(split) == len(LENGTHS[split])
-        check(corpus, split)
+        assert_read(corpus, split)
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f4"])
-def test_every_float_is_read(root: Path, dtype: str) -> None:
+def test_features_of_any_float_type_are_read(root: Path, dtype: str) -> None:
     np.save(root / "train.npy", object_array(features_of(LENGTHS["train"], dtype)))
-    check(corpus_of(root), "train")
+    assert_read(corpus_of(root), "train")
     first = next(corpus_of(root).utterances("train"))
     assert first.features.dtype == np.dtype(dtype).newbyteorder("=")
 
 
 @pytest.mark.parametrize("dtype", ["i1", "u1", ">i2", "u2", "i4", ">u4", "i8", "u8"])
-def test_every_integer_is_read(root: Path, dtype: str) -> None:
+def test_labels_of_any_integer_type_are_read(root: Path, dtype: str) -> None:
     np.save(root / "train_labels.npy", object_array(labels_of(LENGTHS["train"], dtype)))
-    check(corpus_of(root), "train", dtype)
+    assert_read(corpus_of(root), "train", dtype)
 
 
 def test_zipped_arrays_are_read(root: Path) -> None:
@@ -94,10 +94,10 @@ def test_zipped_arrays_are_read(root: Path) -> None:
     corpus = corpus_of(root)
     for split in corpus.splits():
         assert corpus.num_utterances(split) is None
-        check(corpus, split)
+        assert_read(corpus, split)
 
 
-def test_labels_of_test_are_read_where_present(root: Path) -> None:
+def test_labels_of_test_are_read_if_present(root: Path) -> None:
     np.save(root / "test_labels.npy", object_array(labels_of(LENGTHS["test"])))
     read = next(corpus_of(root).utterances("test"))
     assert read.labels is not None
@@ -125,13 +125,13 @@ def test_utterances_of_one_length_are_read(root: Path, as_objects: bool) -> None
         assert u.labels.dtype.kind == "i"
 
 
-def test_limit_takes_the_first_of_each_split(root: Path) -> None:
+def test_limit_keeps_the_first_utterances_of_each_split(root: Path) -> None:
     corpus = corpus_of(root, max_utterances=2)
     assert [u.id for u in corpus.utterances("train")] == ["train-00000", "train-00001"]
     assert [corpus.num_utterances(split) for split in corpus.splits()] == [2, 2, 1]
 
 
-def test_source_key_tells_files_and_limit(root: Path) -> None:
+def test_source_key_depends_on_files_and_limit(root: Path) -> None:
     key = corpus_of(root).source_key()
     assert {Path(path).name for path in key["files"]} == {p.name for p in root.iterdir()}
     assert corpus_of(root).source_key() == key
@@ -141,16 +141,18 @@ def test_source_key_tells_files_and_limit(root: Path) -> None:
 
 
 class TestPhones:
-    def test_named_by_file(self, root: Path) -> None:
+    def test_are_named_by_a_file(self, root: Path) -> None:
         (root / "phonemes.txt").write_text("B 1\nAA 0\nCH 2\n")
         assert corpus_of(root).phone_set(3).names == ("AA", "B", "CH")
         assert corpus_of(root).phone_set(2).names == ("AA", "B", "CH")
 
-    def test_arpabet_for_71_classes(self, root: Path) -> None:
+    def test_are_arpabet_for_71_classes(self, root: Path) -> None:
         assert corpus_of(root).phone_set(71) is ARPABET_71
 
     @pytest.mark.parametrize("num_classes", [40, 70, 72, 138, 346])
-    def test_numbered_for_any_others(self, root: Path, num_classes: int) -> None:
+    def test_are_numbers_for_any_other_number_of_classes(
+        self, root: Path, num_classes: int
+    ) -> None:
         names = corpus_of(root).phone_set(num_classes).names
         assert names == tuple(str(i) for i in range(num_classes))
 
@@ -161,17 +163,17 @@ class TestPhones:
 
 
 class TestBadInput:
-    def test_no_root(self) -> None:
+    def test_missing_root_is_refused(self) -> None:
         with pytest.raises(ConfigError, match=r"data\.root"):
             Hw1p2Corpus(Hw1p2Config())
 
     @pytest.mark.parametrize("name", ["train", "train_labels", "dev", "dev_labels"])
     def test_missing_file_is_named(self, root: Path, name: str) -> None:
         (root / f"{name}.npy").unlink()
-        with pytest.raises(DataError, match=rf"must hold {name}\.npy or {name}\.npy\.zip"):
+        with pytest.raises(DataError, match=rf"must contain {name}\.npy or {name}\.npy\.zip"):
             corpus_of(root)
 
-    def test_differing_numbers_of_utterances(self, root: Path) -> None:
+    def test_differing_numbers_of_utterances_are_refused(self, root: Path) -> None:
         np.save(root / "train_labels.npy", object_array(labels_of((5, 3))))
         with pytest.raises(DataError, match=r"as many utterances as train\.npy, 3; found 2"):
             list(corpus_of(root).utterances("train"))
@@ -181,24 +183,26 @@ class TestBadInput:
         [
             ("AA", "must be an array; found 'str'"),
             (None, "must be an array; found 'NoneType'"),
-            (object_array([1, "AA"]), "must hold numbers; found 'str'"),
+            (object_array([1, "AA"]), "must contain only numbers; found 'str'"),
             (object_array([np.zeros(2), np.zeros(3)]), "must be one array of numbers"),
         ],
     )
-    def test_utterance_that_is_no_array(self, root: Path, utterance: Any, rule: str) -> None:
+    def test_utterance_that_is_not_an_array_of_numbers_is_refused(
+        self, root: Path, utterance: Any, rule: str
+    ) -> None:
         items = [*features_of((2,)), utterance, *features_of((4,))]
         np.save(root / "train.npy", object_array(items))
         with pytest.raises(DataError, match=rf"train\.npy, utterance 1: {rule}"):
             list(corpus_of(root).utterances("train"))
 
-    def test_single_value_for_a_split(self, root: Path) -> None:
+    def test_single_value_instead_of_a_split_is_refused(self, root: Path) -> None:
         np.save(root / "train.npy", np.float32(1))
-        with pytest.raises(DataError, match="must hold one array an utterance"):
+        with pytest.raises(DataError, match="must contain one array per utterance"):
             list(corpus_of(root).utterances("train"))
         assert corpus_of(root).num_utterances("train") == 0
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the corpus is not here")
+@pytest.mark.skipif(not REAL.is_dir(), reason="the corpus is not on this machine")
 def test_real_corpus_has_its_known_size() -> None:
     corpus = corpus_of(REAL)
     counts = {}
@@ -213,8 +217,8 @@ def test_real_corpus_has_its_known_size() -> None:
     assert corpus.phone_set(40).silence_ids == (0,)
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the corpus is not here")
-def test_real_corpus_reads_as_numpy_reads_it() -> None:
+@pytest.mark.skipif(not REAL.is_dir(), reason="the corpus is not on this machine")
+def test_real_corpus_equals_what_numpy_reads() -> None:
     there = np.load(REAL / "dev.npy", allow_pickle=True)
     for u, features in zip(corpus_of(REAL).utterances("dev"), there, strict=True):
         assert u.features.dtype == features.dtype

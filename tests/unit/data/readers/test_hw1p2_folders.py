@@ -46,7 +46,7 @@ def ids(corpus: FoldersCorpus, split: str) -> list[str]:
     return [u.id for u in corpus.utterances(split)]
 
 
-def test_utterances_come_sorted_with_labels_by_sorted_phones(root: Path) -> None:
+def test_utterances_and_phones_are_sorted(root: Path) -> None:
     corpus = corpus_of(root)
     assert corpus.splits() == ("train", "dev", "test")
     assert corpus.phone_set(4).names == ("AA", "B", "CH", "[SIL]")
@@ -57,13 +57,13 @@ def test_utterances_come_sorted_with_labels_by_sorted_phones(root: Path) -> None
     assert [u.features[0, 0] for u in read] == [ord("1"), ord("a"), ord("b")]
 
 
-def test_speaker_is_told_by_librispeech_names_alone(root: Path) -> None:
+def test_speaker_is_known_only_from_librispeech_names(root: Path) -> None:
     save_utterance(root / "train-clean-100", "0026-000260075", ["AA"])
     speakers = {u.id: u.speaker for u in corpus_of(root).utterances("train")}
     assert speakers == {"0026-000260075": "", "19-198-0000": "19", "a": "", "b": ""}
 
 
-def test_test_may_lack_transcripts_or_have_them_or_be_absent(root: Path) -> None:
+def test_test_partition_may_lack_transcripts_or_be_absent(root: Path) -> None:
     test = root / "test-clean"
     assert all(u.labels is None for u in corpus_of(root).utterances("test"))
     (test / "transcript").mkdir()
@@ -85,7 +85,7 @@ def test_test_may_lack_transcripts_or_have_them_or_be_absent(root: Path) -> None
         "names\nz\nx\ny\n",
     ],
 )
-def test_order_file_orders_test_alone(root: Path, order: str) -> None:
+def test_order_file_changes_the_order_of_test_only(root: Path, order: str) -> None:
     (root / "test_order.csv").write_text(order, newline="")
     assert ids(corpus_of(root), "test") == ["z", "x", "y"]
     assert ids(corpus_of(root, max_utterances=2), "test") == ["z", "x"]
@@ -95,18 +95,21 @@ def test_order_file_orders_test_alone(root: Path, order: str) -> None:
 @pytest.mark.parametrize(
     ("order", "rule"),
     [
-        ("file\nz.npy\nx.npy\nnone.npy\n", "must list files of the test partition"),
-        ("file\nz.npy\nx.npy\n../mfcc/y.npy\n", "must list files of the test partition"),
-        ("file\nz.npy\nx.npy\n/etc/passwd\n", "must list files of the test partition"),
-        ("file,n\nz.npy,1\nx.npy\n\n,1\n", "must list files of the test partition"),
-        ("file\nz.npy\nx.npy\n", "must list every test file; lacks y.npy"),
+        ("file\nz.npy\nx.npy\nnone.npy\n", "must list files of the test partition only"),
+        ("file\nz.npy\nx.npy\n../mfcc/y.npy\n", "must list files of the test partition only"),
+        ("file\nz.npy\nx.npy\n/etc/passwd\n", "must list files of the test partition only"),
+        ("file,n\nz.npy,1\nx.npy\n\n,1\n", "must list files of the test partition only"),
+        (
+            "file\nz.npy\nx.npy\n",
+            "must list every file of the test partition; found '1 missing: y.npy'",
+        ),
         ("file\nz.npy\nx.npy\ny.npy\ny.npy\n", "must list each file once"),
         ("a,b\nz.npy,1\n", "must have a column `file`"),
-        ("", "must have a column `file`|must list every test file"),
+        ("", "must have a column `file`|must list every file of the test"),
         ("file\n\0\n", "must be a readable CSV file|must list files"),
     ],
 )
-def test_bad_order_file_is_refused(root: Path, order: str, rule: str) -> None:
+def test_malformed_order_file_is_refused(root: Path, order: str, rule: str) -> None:
     (root / "test_order.csv").write_text(order)
     with pytest.raises(DataError, match=rule) as raised:
         corpus_of(root)
@@ -114,14 +117,16 @@ def test_bad_order_file_is_refused(root: Path, order: str, rule: str) -> None:
     assert "\n" not in str(raised.value)
 
 
-def test_order_file_of_another_name(root: Path) -> None:
-    with pytest.raises(DataError, match=r"data\.test_order: must be a file under data\.root"):
+def test_order_file_of_another_name_must_exist(root: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"data\.test_order: must be an existing file in data\.root"
+    ):
         corpus_of(root, test_order="order.csv")
     (root / "order.csv").write_text("file\nz.npy\nx.npy\ny.npy\n")
     assert ids(corpus_of(root, test_order="order.csv"), "test") == ["z", "x", "y"]
 
 
-def test_phones_of_a_file_number_the_labels(root: Path) -> None:
+def test_labels_are_numbered_by_the_phone_file(root: Path) -> None:
     (root / "phonemes.txt").write_text("[SIL] 0\nCH 1\nB 2\nAA 3\nZ 4\n")
     corpus = corpus_of(root)
     read = [u.labels.tolist() for u in corpus.utterances("train") if u.labels is not None]
@@ -129,19 +134,21 @@ def test_phones_of_a_file_number_the_labels(root: Path) -> None:
     assert len(corpus.phone_set(4)) == 5
 
 
-def test_phone_that_is_not_listed_is_named_with_its_file(root: Path) -> None:
+def test_phone_that_is_not_listed_is_refused_with_its_file(root: Path) -> None:
     (root / "phonemes.txt").write_text("[SIL] 0\nCH 1\nAA 2\n")
-    with pytest.raises(DataError, match=r"transcript/a\.npy: phone must be in .*found 'B'"):
+    with pytest.raises(
+        DataError, match=r"transcript/a\.npy: all phones must occur in .*found 'B'"
+    ):
         list(corpus_of(root).utterances("train"))
 
 
-def test_limit_does_not_change_the_ids_of_phones(root: Path) -> None:
+def test_limit_does_not_change_the_phones(root: Path) -> None:
     corpus = corpus_of(root, max_utterances=1)
     assert [corpus.num_utterances(split) for split in corpus.splits()] == [1, 1, 1]
     assert corpus.phone_set(2).names == ("AA", "B", "CH", "[SIL]")
 
 
-def test_source_key_tells_files_and_limit(root: Path) -> None:
+def test_source_key_depends_on_files_and_limit(root: Path) -> None:
     key = corpus_of(root).source_key()
     assert len(key["files"]) == 2 * 3 + 2 * 1 + 3
     assert corpus_of(root).source_key() == key
@@ -161,7 +168,7 @@ def test_source_key_tells_files_and_limit(root: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("dtype", [None, object, "S5", ">U5"])
-def test_marks_are_taken_off_a_transcript(
+def test_sentence_marks_are_removed_from_a_transcript(
     tmp_path: Path, framed: list[str], names: list[str], dtype: Any
 ) -> None:
     save_transcript(tmp_path / "a.npy", framed, dtype)
@@ -174,26 +181,26 @@ def test_empty_transcript_has_no_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [[1, 2], [["AA"], ["B"]], 3.5, "AA", [1.5, None]])
-def test_transcript_of_anything_but_names_is_refused(tmp_path: Path, content: Any) -> None:
+def test_transcript_with_anything_but_names_is_refused(tmp_path: Path, content: Any) -> None:
     np.save(tmp_path / "a.npy", np.array(content))
-    with pytest.raises(DataError, match="must hold a list of phone names"):
+    with pytest.raises(DataError, match="must contain a list of phone names"):
         read_transcript(tmp_path / "a.npy")
 
 
 class TestBadInput:
     @pytest.mark.parametrize("split", ["train", "dev"])
-    def test_missing_partition(self, root: Path, split: str) -> None:
+    def test_missing_partition_is_refused(self, root: Path, split: str) -> None:
         with pytest.raises(DataError, match="none/mfcc: must be a folder"):
             corpus_of(root, **{f"{split}_partition": "none"})
 
     @pytest.mark.parametrize("split", ["train", "dev", "test"])
-    def test_partition_outside_the_root(self, root: Path, split: str) -> None:
+    def test_partition_outside_the_root_is_refused(self, root: Path, split: str) -> None:
         with pytest.raises(
-            ConfigError, match=rf"data\.{split}_partition: must be a name inside"
+            ConfigError, match=rf"data\.{split}_partition: must be a relative path inside"
         ):
             corpus_of(root, **{f"{split}_partition": "../dev-clean"})
 
-    def test_train_without_transcripts(self, root: Path) -> None:
+    def test_train_without_transcripts_is_refused(self, root: Path) -> None:
         for path in (root / "train-clean-100" / "transcript").iterdir():
             path.unlink()
         (root / "train-clean-100" / "transcript").rmdir()
@@ -201,17 +208,22 @@ class TestBadInput:
             corpus_of(root)
 
     @pytest.mark.parametrize("lacking", ["mfcc", "transcript"])
-    def test_file_missing_on_either_side(self, root: Path, lacking: str) -> None:
+    def test_features_or_transcript_missing_for_an_utterance_is_refused(
+        self, root: Path, lacking: str
+    ) -> None:
         (root / "train-clean-100" / lacking / "b.npy").unlink()
-        with pytest.raises(DataError, match=rf"{lacking}: must have a file .*lacks b\.npy"):
+        with pytest.raises(
+            DataError,
+            match=rf"{lacking}: must contain a file .*such as b\.npy; found '1 missing'",
+        ):
             corpus_of(root)
 
-    def test_files_that_the_finder_leaves_are_passed_over(self, root: Path) -> None:
+    def test_hidden_files_of_macos_are_ignored(self, root: Path) -> None:
         (root / "train-clean-100" / "mfcc" / "._a.npy").write_bytes(b"finder")
         assert ids(corpus_of(root), "train") == ["19-198-0000", "a", "b"]
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the corpus is not here")
+@pytest.mark.skipif(not REAL.is_dir(), reason="the corpus is not on this machine")
 def test_real_corpus_has_a_label_for_every_frame() -> None:
     corpus = corpus_of(REAL)
     assert [corpus.num_utterances(split) for split in corpus.splits()] == [80, 20, 20]

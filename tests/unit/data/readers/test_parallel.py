@@ -1,3 +1,5 @@
+"""Parallel work is ordered, resumable, and ends with its parent process."""
+
 import os
 import subprocess
 import sys
@@ -9,18 +11,20 @@ import pytest
 
 from countable import frames
 from framesweep.data.readers import parallel
-from framesweep.data.readers.parallel import computed
+from framesweep.data.readers.parallel import compute_in_parallel
 from framesweep.errors import DataError
 
 
 def run(items, folder, workers=1, **keys):
     function = partial(frames, **keys)
-    return list(computed(function, items, folder=folder, name="train", workers=workers))
+    return list(
+        compute_in_parallel(function, items, folder=folder, name="train", workers=workers)
+    )
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("labelled", [True, False])
-def test_gives_every_item_in_order(tmp_path, workers, labelled):
+def test_results_come_in_the_order_of_the_items(tmp_path, workers, labelled):
     items = [3, 1, 2, *range(1, 80)]
     found = run(items, tmp_path / "parts", workers, labelled=labelled)
     assert [len(features) for features, _ in found] == items
@@ -29,21 +33,21 @@ def test_gives_every_item_in_order(tmp_path, workers, labelled):
         assert labels is None if not labelled else labels.tolist() == [item] * item
 
 
-def test_works_in_other_processes(tmp_path):
+def test_items_are_computed_in_other_processes(tmp_path):
     run(list(range(1, 80)), None, workers=2, log=tmp_path)
     processes = {path.name.split("-")[1] for path in tmp_path.iterdir()}
     assert str(os.getpid()) not in processes
 
 
-def test_goes_on_after_it_was_cut_short(tmp_path):
+def test_interrupted_work_continues_with_what_is_missing(tmp_path):
     items, log = list(range(1, 80)), tmp_path / "log"
     log.mkdir()
-    whole = computed(
+    everything = compute_in_parallel(
         partial(frames, log=log), items, folder=tmp_path / "p", name="train", workers=1
     )
     for _ in range(40):  # into the second part
-        next(whole)
-    whole.close()
+        next(everything)
+    everything.close()
     done = {path.name.split("-")[0] for path in log.iterdir()}
     assert len(done) == 2 * parallel.GROUP
     for path in log.iterdir():
@@ -54,7 +58,7 @@ def test_goes_on_after_it_was_cut_short(tmp_path):
     assert again == {str(item) for item in items} - done
 
 
-def test_a_damaged_part_is_made_again(tmp_path):
+def test_damaged_part_is_computed_again(tmp_path):
     run([1, 2, 3], tmp_path)
     (part,) = tmp_path.iterdir()
     for damaged in (b"", b"PK\x03\x04", part.read_bytes()[:-40]):
@@ -63,7 +67,7 @@ def test_a_damaged_part_is_made_again(tmp_path):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_errors_come_whole_and_leave_no_broken_part(tmp_path, workers):
+def test_error_is_passed_on_and_leaves_no_broken_part(tmp_path, workers):
     with pytest.raises(DataError, match=r"item 70: must not be this one; found 70\. Leave it"):
         run(list(range(1, 80)), tmp_path, workers, fail_at=70)
     assert {path.name for path in tmp_path.iterdir()} == {
@@ -72,16 +76,17 @@ def test_errors_come_whole_and_leave_no_broken_part(tmp_path, workers):
     }
 
 
-def test_workers_end_when_their_parent_is_killed(tmp_path):
+def test_workers_exit_when_their_parent_is_killed(tmp_path):
     code = (
         "import sys; sys.path[:0] = [sys.argv[2]]\n"
         "from functools import partial\n"
         "from pathlib import Path\n"
         "from countable import frames\n"
-        "from framesweep.data.readers.parallel import computed\n"
+        "from framesweep.data.readers.parallel import compute_in_parallel\n"
         "if __name__ == '__main__':\n"
         "    work = partial(frames, log=sys.argv[1])\n"
-        "    for _ in computed(work, [1] * 9999, folder=None, name='x', workers=2):\n"
+        "    items = [1] * 9999\n"
+        "    for _ in compute_in_parallel(work, items, folder=None, name='x', workers=2):\n"
         "        print(flush=True)\n"
         "        sys.stdin.read()\n"
     )

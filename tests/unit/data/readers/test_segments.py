@@ -44,12 +44,12 @@ def read(root, part="train", **keys):
     return list(SegmentsCorpus(config(root, **keys)).utterances(part))
 
 
-def test_a_frame_is_labelled_by_the_centre_of_its_window(root):
+def test_frame_is_labelled_by_the_centre_of_its_window(root):
     first, second = read(root)
     assert (first.id, second.id) == ("train/a", "train/b")
     phones = SegmentsCorpus(config(root)).phone_set(0)
     assert phones.names == ("aa", "h#", "iy", "t")
-    # Frame n is centred at 12.5 ms + n * 10 ms; so 19 frames lie before 0.2 s, and so on.
+    # The centre of frame n is at 12.5 ms + n * 10 ms, so 19 centres are before 0.2 s.
     names = [phones.names[label] for label in first.labels]
     assert names == ["h#"] * 19 + ["aa"] * 25 + ["t"] * 5 + ["iy"] * 30 + ["h#"] * 19
     assert first.features.shape == (98, 40)
@@ -57,7 +57,7 @@ def test_a_frame_is_labelled_by_the_centre_of_its_window(root):
 
 
 @pytest.mark.parametrize("rate", [8_000, 44_100])
-def test_labels_do_not_hang_on_the_rate(tmp_path, rate):
+def test_labels_do_not_depend_on_the_sample_rate(tmp_path, rate):
     for split in ("train", "dev"):
         make_utterance(tmp_path / split, "a", rate=rate)
     (utterance,) = read(tmp_path)
@@ -84,7 +84,7 @@ def test_features_follow_the_config(root, keys, dim):
         assert len(utterance.labels) == 49
 
 
-def test_workers_give_what_one_process_gives(tmp_path):
+def test_workers_compute_what_one_process_computes(tmp_path):
     for number in range(70):
         make_utterance(tmp_path / "train", f"u{number:02}", seed=number, seconds=0.9)
     make_utterance(tmp_path / "dev", "a")
@@ -96,23 +96,22 @@ def test_workers_give_what_one_process_gives(tmp_path):
         assert np.array_equal(one.labels, other.labels)
 
 
-def test_preparation_goes_on_where_it_was_cut_short(tmp_path, monkeypatch):
+def test_interrupted_preparation_continues_with_what_is_missing(tmp_path, monkeypatch):
     root, cache = tmp_path / "corpus", tmp_path / "cache"
     for number in range(40):
         make_utterance(root / "train", f"u{number:02}")
     make_utterance(root / "dev", "a")
     analysed = []
 
-    def analyse(source, **keys):
-        if source.id == "dev/a" and len(analysed) == 40:
-            analysed.append(source.id)
-            raise DataError(source.sound, "is cut short")
-        analysed.append(source.id)
-        return real(source, **keys)
+    def analyse(files, **keys):
+        analysed.append(files.id)
+        if analysed[40:] == ["dev/a"]:
+            raise DataError(files.audio, "must be complete")
+        return real(files, **keys)
 
     real = segments.analyse
     monkeypatch.setattr(segments, "analyse", analyse)
-    with pytest.raises(DataError, match="is cut short"):
+    with pytest.raises(DataError, match="must be complete"):
         prepare(SegmentsCorpus(config(root)), cache)
     assert [path.suffix for path in cache.iterdir()] == [".parts"]
     prepared = prepare(SegmentsCorpus(config(root)), cache)
@@ -129,7 +128,7 @@ def test_speakers_folding_and_limit(root):
     assert "sil" in corpus.phone_set(0)
 
 
-def test_the_key_follows_files_and_settings_but_not_workers(root):
+def test_source_key_depends_on_files_and_settings_but_not_on_workers(root):
     def key(**keys):
         return SegmentsCorpus(config(root, **keys)).source_key()
 
@@ -141,29 +140,31 @@ def test_the_key_follows_files_and_settings_but_not_workers(root):
     assert before != key()
 
 
-def test_a_few_sounds_without_segments_are_left_out_and_told(tmp_path, caplog):
+def test_few_audio_files_without_segments_are_skipped_with_a_warning(tmp_path, caplog):
     for number in range(20):
         make_utterance(tmp_path / "train", f"u{number:02}")
     make_utterance(tmp_path / "dev", "a")
     (tmp_path / "train" / "u07.phn").unlink()
     assert "train/u07" not in [u.id for u in read(tmp_path)]
-    assert (
-        "train: 1 of 20 sound files have no segments and are left out: train/u07" in caplog.text
-    )
+    warning = "train: skipping 1 of 20 audio files without segments: train/u07"
+    assert warning in caplog.text
     (tmp_path / "train" / "u08.phn").unlink()
-    with pytest.raises(DataError, match=r"at most 5% may lack segments; train: 2 of 20"):
+    rule = (
+        r"at most 5% of the audio files in train may lack segments; found '2 of 20: train/u07"
+    )
+    with pytest.raises(DataError, match=rule):
         read(tmp_path)
     assert len(read(tmp_path, max_missing=0.1)) == 18
 
 
-def test_a_test_split_may_lack_all_segments(root):
+def test_test_split_may_lack_all_segments(root):
     make_utterance(root / "test", "a")
     (root / "test" / "a.phn").unlink()
     (utterance,) = read(root, "test")
     assert utterance.labels is None
 
 
-def test_phones_from_a_file(root, tmp_path):
+def test_phones_are_numbered_by_a_file(root, tmp_path):
     phones = tmp_path / "phones.txt"
     phones.write_text("\n".join(PHONES))
     corpus = SegmentsCorpus(config(root, phones=str(phones)))
@@ -174,44 +175,46 @@ def test_phones_from_a_file(root, tmp_path):
         read(root, phones=str(phones))
 
 
-def test_segments_past_the_end_are_refused_and_noted(root):
+def test_segments_that_outlast_the_audio_are_refused_and_found(root):
     (root / "train" / "a.phn").write_text("0 20000 aa\n")
-    with pytest.raises(DataError, match=r"a\.phn: must end with its sound, at 1\.000 s"):
+    with pytest.raises(DataError, match=r"a\.phn: must end with its audio, at 1\.000 s"):
         read(root)
-    assert SegmentsCorpus(config(root)).notes() == [
-        "train train/a: segments end at 1.25 s, the sound at 1.00 s"
+    assert SegmentsCorpus(config(root)).find_problems() == [
+        "train train/a: segments end at 1.25 s, the audio at 1.00 s"
     ]
     (root / "train" / "a.phn").write_text("0 4000 aa\n")
-    assert "segments cover 0.25 s of 1.00 s" in SegmentsCorpus(config(root)).notes()[0]
+    assert "segments cover 0.25 s of 1.00 s" in SegmentsCorpus(config(root)).find_problems()[0]
     assert "h#" in SegmentsCorpus(config(root)).phone_set(0)
 
 
 def test_times_in_another_unit_are_refused(root):
     (root / "train" / "a.phn").unlink()
     (root / "train" / "a.lab").write_text("0 4000 aa\n4000 16000 t\n")
-    with pytest.raises(DataError, match=r"a\.lab: must reach beyond .*; found '0\.001600 s'.*"):
+    with pytest.raises(
+        DataError, match=r"a\.lab: must extend beyond .*; found '0\.001600 s'.*"
+    ):
         read(root)
     (root / "train" / "a.lab").write_text("0 0.25 aa\n0.25 1.0 t\n")
     assert len(read(root)) == 2
 
 
-def test_more_phones_than_classes_are_refused_by_name(root, monkeypatch):
+def test_more_phones_than_allowed_are_refused_with_an_example(root, monkeypatch):
     monkeypatch.setattr(segments, "MAX_CLASSES", 3)
-    with pytest.raises(DataError, match=r"at most 3 phones; found 'h#'. See data\.tier"):
+    with pytest.raises(DataError, match=r"at most 3 phones; found 'h#'. Check data\.tier"):
         read(root)
 
 
 @pytest.mark.parametrize("keys", [{"max_missing": 1.1}, {"workers": 0}, {"sample_rate": 0}])
-def test_refuses_options_out_of_range(root, keys):
+def test_option_out_of_range_is_refused(root, keys):
     (key,) = keys
     with pytest.raises(ConfigError, match=rf"data\.{key}: must be .*found {keys[key]}"):
         SegmentsCorpus(config(root, **keys))
 
 
-def test_refuses_bad_options_and_sounds_too_short(root):
+def test_invalid_features_and_too_short_audio_are_refused(root):
     with pytest.raises(ConfigError, match=r"data\.deltas: must be 0, 1 or 2; found 3"):
         SegmentsCorpus(config(root, deltas=3))
     make_utterance(root / "train", "a", seconds=0.81)
     soundfile.write(root / "train" / "a.wav", np.zeros(100), 16_000)
-    with pytest.raises(DataError, match="must be at least one window"):
+    with pytest.raises(DataError, match="must be at least as long as one analysis window"):
         read(root)

@@ -7,7 +7,7 @@ from framesweep.errors import ConfigError, DataError
 
 @pytest.fixture
 def corpus(tmp_path):
-    """TIMIT's tree in small: 2 x 4 speakers with 3 sentences each."""
+    """A small copy of TIMIT's folders: 2 x 4 speakers with 3 sentences each."""
     for part in ("TRAIN", "TEST"):
         for speaker in ("FAKS0", "MDAB0", "MWBT0", "FELC0"):
             for sentence in ("SA1", "SI2", "SX3"):
@@ -21,20 +21,20 @@ def corpus(tmp_path):
 
 def splits(root, **keys):
     found = list_splits(SegmentsConfig(root=str(root), **keys))
-    return {name: [source.id for source in sources] for name, sources in found.items()}
+    return {name: [files.id for files in utterances] for name, utterances in found.items()}
 
 
 SPEAKER = r"/([FM]\w+)/\w+$"
 
 
-def test_folders_match_whatever_their_case(corpus):
+def test_folders_match_in_upper_or_lower_case(corpus):
     found = splits(corpus, train="train", dev="test", test=None)
     assert (len(found["train"]), len(found["dev"])) == (12, 12)
     assert found["train"][0] == "TRAIN/DR1/FAKS1/SA1"
     assert found["train"] == sorted(found["train"])
 
 
-def test_timit_with_its_lists_of_speakers(corpus):
+def test_timit_is_split_by_its_lists_of_speakers(corpus):
     config = SegmentsConfig(
         root=str(corpus),
         dev="TEST",
@@ -44,45 +44,45 @@ def test_timit_with_its_lists_of_speakers(corpus):
         test_speakers=["mdab0", "mwbt0"],
     )
     found = list_splits(config)
-    assert {name: len(sources) for name, sources in found.items()} == {
+    assert {name: len(utterances) for name, utterances in found.items()} == {
         "train": 8,
         "dev": 2,
         "test": 4,
     }
-    assert {source.speaker for source in found["test"]} == {"MDAB0", "MWBT0"}
-    assert all(source.segments.suffix == ".PHN" for source in found["train"])
+    assert {files.speaker for files in found["test"]} == {"MDAB0", "MWBT0"}
+    assert all(files.segments.suffix == ".PHN" for files in found["train"])
 
 
-def test_a_missing_dev_takes_whole_speakers_of_train(corpus):
+def test_dev_without_a_folder_takes_whole_speakers_of_train(corpus):
     found = splits(corpus, dev=None, speaker=SPEAKER, dev_share=0.25)
     assert len(found["dev"]) == 3
     assert len({id.rsplit("/", 1)[0] for id in found["dev"]}) == 1
     assert not set(found["dev"]) & set(found["train"])
 
 
-def test_speakers_are_never_shared(corpus):
+def test_splits_by_speaker_are_speaker_disjoint(corpus):
     found = list_splits(
         SegmentsConfig(root=str(corpus), split="speakers", speaker=SPEAKER, dev_share=0.25)
     )
-    speakers = [{source.speaker for source in found[name]} for name in found]
+    speakers = [{files.speaker for files in found[name]} for name in found]
     assert list(found) == ["train", "dev", "test"]
     assert sum(map(len, speakers)) == len(set.union(*speakers)) == 8
     assert len(speakers[1]) == 2
 
 
-def test_splitting_by_speaker_does_not_hang_on_the_order_of_files(corpus):
+def test_split_of_a_speaker_does_not_depend_on_the_files(corpus):
     before = splits(corpus, split="speakers", speaker=SPEAKER)["dev"]
     (corpus / "TRAIN" / "DR1" / "FAKS1" / "AA0.WAV").touch()
     after = splits(corpus, split="speakers", speaker=SPEAKER)["dev"]
     assert {id.split("/")[2] for id in before} == {id.split("/")[2] for id in after}
 
 
-def test_shared_speakers_are_an_error(corpus):
+def test_speaker_in_two_splits_is_refused(corpus):
     with pytest.raises(DataError, match=r"data\.dev: must not share 'SI2' with train"):
         splits(corpus, dev="TEST", test=None, speaker=r"\w+$", exclude="SA|SX")
 
 
-def test_every_tenth_utterance_from_the_ninth(tmp_path):
+def test_dev_and_test_are_spread_evenly(tmp_path):
     for i in range(1, 41):
         (tmp_path / f"u{i:02}.wav").touch()
     found = splits(tmp_path, split="utterances")
@@ -94,7 +94,7 @@ def test_every_tenth_utterance_from_the_ninth(tmp_path):
     assert "test" not in found
 
 
-def test_lists_name_utterances_or_folders(corpus):
+def test_lists_may_name_utterances_and_folders(corpus):
     (corpus / "train.txt").write_text("TRAIN/DR1/FAKS1/  # a folder\nTRAIN/DR1/MDAB1/SI2.WAV\n")
     (corpus / "dev.txt").write_text("\ufeffTEST/DR1/FELC0/SX3\n")
     keys = {"split": "lists", "train": "train.txt", "dev": "dev.txt", "test": None}
@@ -114,7 +114,7 @@ def test_lists_name_utterances_or_folders(corpus):
         splits(corpus, **keys)
 
 
-def test_what_is_in_no_split_needs_no_speaker(corpus):
+def test_utterance_outside_all_splits_needs_no_speaker(corpus):
     touched = corpus / "sphere" / "sample.wav"
     touched.parent.mkdir()
     touched.touch()
@@ -123,19 +123,19 @@ def test_what_is_in_no_split_needs_no_speaker(corpus):
         splits(corpus, split="speakers", speaker=SPEAKER)
 
 
-def test_a_point_is_all_there_is(corpus):
+def test_dot_means_all_utterances(corpus):
     found = splits(corpus, train=".", dev=None, test=None, dev_share=0.25)
     assert len(found["train"] + found["dev"]) == 24
 
 
-def test_the_test_split_may_lack_where_nobody_asked_for_it(tmp_path):
+def test_test_split_may_be_missing_unless_it_was_asked_for(tmp_path):
     for name in ("train/a.wav", "dev/b.wav"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).touch()
     assert list(splits(tmp_path)) == ["train", "dev"]
     with pytest.raises(DataError, match=r"data\.test: .*found 'tset'. data\.test=null"):
         splits(tmp_path, test="tset")
-    with pytest.raises(DataError, match=r"data\.test: must be a folder"):
+    with pytest.raises(DataError, match=r"data\.test: must be a folder with audio files"):
         splits(tmp_path, speaker=r"\w+$", test_speakers=["x"])
 
 
@@ -148,21 +148,33 @@ def test_the_test_split_may_lack_where_nobody_asked_for_it(tmp_path):
             DataError,
             "data.speaker: must find a speaker in 'TRAIN",
         ),
-        ({"train": "none"}, DataError, "must be a folder under .*split=utterances needs no"),
-        ({"dev_speakers": ["a"]}, ConfigError, "must be given with data.dev_speakers"),
+        (
+            {"train": "none"},
+            DataError,
+            "must be a folder with audio files in .*split=utterances needs no",
+        ),
+        ({"dev_speakers": ["a"]}, ConfigError, "must be set together with data.dev_speakers"),
         (
             {"dev": "TEST", "test": "TEST", "speaker": SPEAKER, "test_speakers": ["zzz0"]},
             DataError,
-            r"data.test_speakers: must be speakers of data.test, as '\w+'; found \['zzz0'\]",
+            r"test_speakers: must be speakers in data.test, such as '\w+'; found \['zzz0'\]",
         ),
         ({"dev": "none"}, DataError, "data.dev=null takes a share"),
-        ({"split": "speakers"}, ConfigError, "data.speaker: must be given"),
+        (
+            {"split": "speakers"},
+            ConfigError,
+            "data.speaker: must be set for data.split=speakers",
+        ),
         ({"split": "utterances", "dev_share": 1.5}, ConfigError, "below 1; found 1.5"),
-        ({"split": "utterances", "dev_share": 0.001}, DataError, "dev must hold"),
+        (
+            {"split": "utterances", "dev_share": 0.001},
+            DataError,
+            "dev must contain at least one utterance",
+        ),
         ({"split": "lists"}, DataError, r"must be a readable list of utterances \(No such"),
         ({"split": "lists", "train": "TRAIN"}, DataError, r"readable list .*\(Is a dir"),
     ],
 )
-def test_refuses(corpus, keys, error, message):
+def test_invalid_key_is_refused(corpus, keys, error, message):
     with pytest.raises(error, match=message):
         list_splits(SegmentsConfig(**{"root": str(corpus), **keys}))

@@ -5,61 +5,78 @@ import pytest
 
 from framesweep.data.readers.source_files import (
     find_phones,
-    inside,
-    open_root,
     read_phones,
-    stamps,
+    resolve_inside,
+    resolve_root,
+    stamp_files,
+    validate_share,
 )
 from framesweep.errors import ConfigError, DataError
 
 
 def test_root_must_be_given_and_exist(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"data\.root: must name the corpus's folder"):
-        open_root(None)
+    with pytest.raises(ConfigError, match=r"data\.root: must name the folder of the corpus"):
+        resolve_root(None)
     (tmp_path / "file").touch()
     for missing in (tmp_path / "none", tmp_path / "file"):
-        with pytest.raises(DataError, match=r"data\.root: must be a folder that exists"):
-            open_root(str(missing))
-    assert open_root(str(tmp_path)) == tmp_path
+        with pytest.raises(DataError, match=r"data\.root: must be an existing folder"):
+            resolve_root(str(missing))
+    assert resolve_root(str(tmp_path)) == tmp_path
 
 
-def test_root_is_made_absolute_and_may_start_at_home(
+def test_root_becomes_absolute_and_may_start_with_a_tilde(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "corpus").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert open_root("corpus") == open_root("~/corpus") == tmp_path / "corpus"
+    assert resolve_root("corpus") == resolve_root("~/corpus") == tmp_path / "corpus"
 
 
 @pytest.mark.parametrize("name", ["", "..", "../other", "a/../../b", "/etc"])
-def test_name_that_leads_out_of_the_root_is_refused(tmp_path: Path, name: str) -> None:
+def test_path_that_leads_out_of_the_root_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(
-        ConfigError, match=r"data\.test_order: must be a name inside data\.root"
+        ConfigError, match=r"data\.test_order: must be a relative path inside data\.root"
     ):
-        inside(tmp_path, name, "data.test_order")
+        resolve_inside(tmp_path, name, "data.test_order")
 
 
-def test_name_inside_the_root(tmp_path: Path) -> None:
-    assert inside(tmp_path, "a/b", "data.test_order") == tmp_path / "a" / "b"
+def test_path_inside_the_root_is_accepted(tmp_path: Path) -> None:
+    assert resolve_inside(tmp_path, "a/b", "data.test_order") == tmp_path / "a" / "b"
 
 
-def test_stamps_change_with_size_and_time(tmp_path: Path) -> None:
+def test_stamps_are_size_and_modification_time(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"12")
     os.utime(path, ns=(5, 7))
-    assert stamps([path, None]) == {str(path): (2, 7)}
+    assert stamp_files([path, None]) == {str(path): (2, 7)}
 
 
-def test_phones_are_found_where_named_else_in_the_root(tmp_path: Path) -> None:
+def test_phones_are_found_in_the_named_file_else_in_the_root(tmp_path: Path) -> None:
     assert find_phones(tmp_path, None) is None
     default, other = tmp_path / "phonemes.txt", tmp_path / "other.txt"
     default.touch()
     assert find_phones(tmp_path, None) == default
-    with pytest.raises(DataError, match=r"data\.phones: must be a file that exists"):
+    with pytest.raises(DataError, match=r"data\.phones: must be an existing file"):
         find_phones(tmp_path, str(other))
     other.touch()
     assert find_phones(tmp_path, str(other)) == other
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_share_from_0_to_1_is_accepted(share: float) -> None:
+    validate_share("data.max_missing", share)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_share_beyond_0_to_1_is_refused(share: float) -> None:
+    with pytest.raises(ConfigError, match=r"data\.max_missing: must be from 0 to 1; found"):
+        validate_share("data.max_missing", share)
+
+
+def test_plain_list_of_phones_is_read_in_its_order(tmp_path: Path) -> None:
+    (tmp_path / "phones.txt").write_text("[SIL]\n\nAA \nB\n")
+    assert read_phones(tmp_path / "phones.txt").names == ("[SIL]", "AA", "B")
 
 
 def test_phones_are_read_in_the_order_of_their_ids(tmp_path: Path) -> None:
@@ -71,18 +88,18 @@ def test_phones_are_read_in_the_order_of_their_ids(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "rule"),
     [
-        (b"", "must list each id once"),
-        (b"AA 0\nAE 0\n", "must list each id once"),
+        (b"", "must list each id exactly once"),
+        (b"AA 0\nAE 0\n", "must list each id exactly once"),
         (b"AA 0\nAE 2\n", "ids must run 0, 1, 2"),
         (b"AA 0\nAA 1\n", "names must differ"),
-        (b"AA 0\nAE\n", "line 2: must be `PHONE id`"),
-        (b"0 AA\n", "line 1: must be `PHONE id`"),
-        (b"AA -1\n", "line 1: must be `PHONE id`"),
-        ("AA \u0663\n".encode(), "line 1: must be `PHONE id`"),
+        (b"AA 0\nAE\n", "line 2: must be `PHONE ID`"),
+        (b"0 AA\n", "line 1: must be `PHONE ID`"),
+        (b"AA -1\n", "line 1: must be `PHONE ID`"),
+        ("AA \u0663\n".encode(), "line 1: must be `PHONE ID`"),
         (b"\xff\xfe 0\n", "must be a readable text file"),
     ],
 )
-def test_bad_phone_list_is_refused(tmp_path: Path, content: bytes, rule: str) -> None:
+def test_malformed_phone_list_is_refused(tmp_path: Path, content: bytes, rule: str) -> None:
     path = tmp_path / "phonemes.txt"
     path.write_bytes(content)
     with pytest.raises(DataError, match=rule) as raised:
