@@ -5,7 +5,8 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from framesweep.config.composition import find_conf, register
+from framesweep.config.composition import register
+from framesweep.config.groups import find_conf
 
 CONF = find_conf()
 register()

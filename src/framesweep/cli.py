@@ -22,8 +22,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from framesweep import __version__
 from framesweep.config import SCHEMAS
-from framesweep.config.composition import compose, find_conf, flatten, register, to_run_config
+from framesweep.config.composition import compose, flatten, register, to_run_config
 from framesweep.config.error_messages import missing_extra, not_an_option, one_line
+from framesweep.config.groups import find_conf, option_groups, rename_warnings
 from framesweep.errors import ConfigError, FramesweepError, Interrupted
 
 COMMANDS = {
@@ -88,6 +89,8 @@ def train() -> None:
         rule = "cannot go with torchrun, each of whose processes would start the sweep"
         fix = "Use hardware.processes=N for trials of several processes."
         sys.exit(_complain(ConfigError("-m", rule, fix=fix)))
+    for line in rename_warnings(sys.argv[1:]):
+        print(f"warning: {line}", file=sys.stderr)
     # Hydra then raises what it would print with a traceback; `_guarded` words it.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     if any(argument.startswith("resume=") for argument in sys.argv[1:]):
@@ -132,7 +135,7 @@ def _guarded(function: Callable[[], Any]) -> int:
         print(f"error: {one_line(error, keys)}", file=sys.stderr)
         return 2
     except (RuntimeError, ValueError) as error:
-        line = missing_extra(error) or not_an_option(error, sys.argv[1:], _groups())
+        line = missing_extra(error) or not_an_option(error, sys.argv[1:], option_groups())
         if line is None:
             raise
         print(f"error: {line}", file=sys.stderr)
@@ -145,11 +148,6 @@ def _guarded(function: Callable[[], Any]) -> int:
     except KeyboardInterrupt as error:
         return error.__cause__.exit_code if isinstance(error.__cause__, Interrupted) else 130
     return 0
-
-
-def _groups() -> set[str]:
-    """The config groups that train.py's arguments choose from."""
-    return {path.name for path in find_conf().iterdir() if path.is_dir()}
 
 
 def _complain(error: FramesweepError) -> int:

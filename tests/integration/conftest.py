@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from framesweep.config import RunConfig
-from framesweep.config.composition import find_conf, register, to_run_config
+from framesweep.config.composition import register, to_run_config
+from framesweep.config.groups import find_conf
 from toy import NAMES, ToyCorpus, write_hw1p2
 
 TINY = [

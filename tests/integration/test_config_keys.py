@@ -14,7 +14,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 import framesweep.cli
 from framesweep.config import SCHEMAS
-from framesweep.config.composition import find_conf, flatten, register, to_run_config
+from framesweep.config.composition import flatten, register, to_run_config
+from framesweep.config.groups import find_conf
 from framesweep.runs.run import run
 from integration.conftest import TINY
 from schema import beyond_measure, extremes, keys, of_other_types

@@ -1,16 +1,17 @@
-"""Every recipe and every lever makes a config that passes its checks."""
+"""Every recipe and every ablation makes a valid config."""
 
 from pathlib import Path
 
 import pytest
 import yaml
 
-from framesweep.config.composition import compose, find_conf, flatten, register
+from framesweep.config.composition import compose, flatten, register
+from framesweep.config.groups import find_conf
 from framesweep.runs.validation import check
 
 register()
 RECIPES = sorted(path.stem for path in (find_conf() / "recipe").glob("*.yaml"))
-LEVERS = sorted(path.stem for path in (find_conf() / "lever").glob("*.yaml"))
+ABLATIONS = sorted(path.stem for path in (find_conf() / "ablation").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -18,14 +19,14 @@ def test_recipes_compose(recipe):
     check(compose([f"recipe={recipe}"]))
 
 
-@pytest.mark.parametrize("lever", [name for name in LEVERS if name != "none"])
-def test_levers_change_what_they_say_and_no_more(lever):
-    path: Path = find_conf() / "lever" / f"{lever}.yaml"
+@pytest.mark.parametrize("ablation", [name for name in ABLATIONS if name != "none"])
+def test_ablations_change_what_they_say_and_no_more(ablation):
+    path: Path = find_conf() / "ablation" / f"{ablation}.yaml"
     said = yaml.safe_load(path.read_text())
     said.pop("defaults", None)
     before, config = (
         flatten(compose(["recipe=quick"])),
-        compose(["recipe=quick", f"lever={lever}"]),
+        compose(["recipe=quick", f"ablation={ablation}"]),
     )
     check(config)
     after = flatten(config)
@@ -35,13 +36,20 @@ def test_levers_change_what_they_say_and_no_more(lever):
     }
     assert all(after[key] == value for key, value in named.items())
     assert changed
-    if lever != "muon":  # another optimizer brings keys of its own
+    if ablation != "muon":  # another optimizer brings keys of its own
         assert changed <= set(named)
 
 
-def test_the_ablation_tries_every_lever():
+def test_the_ablation_tries_every_ablation():
     sweep = yaml.safe_load((find_conf() / "sweep" / "ablation.yaml").read_text())
     params = sweep["hydra"]["sweeper"]
-    levers = params["params"]["lever"].removeprefix("choice(").removesuffix(")").split(",")
-    assert sorted(lever.strip() for lever in levers) == LEVERS
-    assert params["n_trials"] == 3 * len(LEVERS)
+    ablations = (
+        params["params"]["ablation"].removeprefix("choice(").removesuffix(")").split(",")
+    )
+    assert sorted(ablation.strip() for ablation in ablations) == ABLATIONS
+    assert params["n_trials"] == 3 * len(ABLATIONS)
+
+
+@pytest.mark.parametrize("ablation", ABLATIONS)
+def test_the_earlier_name_of_the_group_still_works(ablation):
+    assert compose([f"lever={ablation}"]) == compose([f"ablation={ablation}"])

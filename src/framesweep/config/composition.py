@@ -1,9 +1,7 @@
 """Between Hydra's or YAML's untyped configs and the typed RunConfig."""
 
 import pkgutil
-import re
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +13,12 @@ from yaml import YAMLError
 
 from framesweep.config import SCHEMAS, RunConfig
 from framesweep.config.effects import free_overrides
+from framesweep.config.groups import (
+    describe_groups,
+    find_conf,
+    options_without_file,
+    register_renamed_groups,
+)
 from framesweep.credentials import scrub
 from framesweep.errors import ConfigError
 
@@ -42,20 +46,11 @@ def register() -> None:
             store.store(group=f"schema/{group}", name=name, node=schema, replace=True)
     for group, name in options_without_file():
         store.store(group=group, name=name, node=SCHEMAS[group][name], replace=True)
+    register_renamed_groups()
+    OmegaConf.register_resolver("framesweep.groups", describe_groups, replace=True)
     OmegaConf.register_resolver("framesweep.id", lambda: PROCESS_ID, replace=True)
     OmegaConf.register_resolver("framesweep.directions", directions, replace=True)
     OmegaConf.register_resolver("framesweep.free_overrides", free_overrides, replace=True)
-
-
-def options_without_file() -> Iterator[tuple[str, str]]:
-    """Yield the group and name of each schema that no YAML file of its group includes.
-
-    Such a schema is an option by itself, with its defaults as values.
-    """
-    for group, schemas in SCHEMAS.items():
-        files = [path.read_text("utf-8") for path in (find_conf() / group).glob("*.yaml")]
-        included = set(re.findall(rf"/schema/{group}@_here_: (\w+)", "\n".join(files)))
-        yield from ((group, name) for name in schemas if name not in included)
 
 
 def directions(objective: str, further: ListConfig) -> list[str]:
@@ -69,13 +64,6 @@ def directions(objective: str, further: ListConfig) -> list[str]:
         "maximize" if name not in metrics or metrics[name].maximize else "minimize"
         for name in (objective, *further)
     ]
-
-
-def find_conf() -> Path:
-    """The conf folder: the checkout's where there is one, else the installed package's."""
-    package = Path(__file__).resolve().parents[1]
-    checkout = package.parents[1] / "conf"
-    return checkout if (checkout / "config.yaml").exists() else package / "conf"
 
 
 def to_run_config(config: DictConfig, cwd: Path | None = None) -> RunConfig:

@@ -1,4 +1,4 @@
-"""What each lever gains alone: a table and a picture of a study over `lever` and `seed`."""
+"""The gain of each ablation: a table and a figure of a study over `ablation` and `seed`."""
 
 import csv
 from dataclasses import dataclass
@@ -11,17 +11,19 @@ from optuna.study import Study
 from framesweep.sweeps.tables import get_objective_names, rank_trials
 from framesweep.system.atomic_files import atomic_file
 
-LEVER, BASELINE = "lever", "none"
+NAMES = ("ablation", "lever")
+"""The searched group, and its name in studies of version 0.1."""
+BASELINE = "none"
 
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """A lever's objective over its seeds, and its gain over the baseline's mean.
+    """The objective of one ablation over its seeds, and its gain over the baseline's mean.
 
     `error` is the standard error of the gain, NaN where either has a single seed.
     """
 
-    lever: str
+    ablation: str
     values: tuple[float, ...]
     gain: float
     error: float
@@ -48,22 +50,23 @@ def write_ablation(study: Study, directory: Path) -> list[Path]:
 
 
 def measure_gains(study: Study) -> list[Gain]:
-    """Each lever's gain, the largest first; none without trials of the baseline."""
+    """Return each ablation's gain, the largest first; [] without trials of the baseline."""
     values: dict[str, list[float]] = {}
     for trial in rank_trials(study):
-        if LEVER in trial.params:
-            values.setdefault(str(trial.params[LEVER]), []).append(trial.values[0])
+        for name in NAMES:
+            if name in trial.params:
+                values.setdefault(str(trial.params[name]), []).append(trial.values[0])
     if BASELINE not in values:
         return []
     base = values[BASELINE]
     gains = [
         Gain(
-            lever=lever,
+            ablation=ablation,
             values=tuple(found),
             gain=float(np.mean(found) - np.mean(base)),
             error=_error(found, base),
         )
-        for lever, found in values.items()
+        for ablation, found in values.items()
     ]
     return sorted(gains, key=lambda gain: -gain.gain)
 
@@ -83,10 +86,10 @@ def _error(values: list[float], base: list[float]) -> float:
 def _write_table(gains: list[Gain], objective: str, path: Path) -> None:
     with atomic_file(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["lever", "seeds", objective, "deviation", "gain", "standard error"])
+        writer.writerow(["ablation", "seeds", objective, "deviation", "gain", "standard error"])
         for gain in gains:
             figures = (gain.mean, gain.deviation, gain.gain, gain.error)
-            writer.writerow([gain.lever, len(gain.values), *(f"{x:.5f}" for x in figures)])
+            writer.writerow([gain.ablation, len(gain.values), *(f"{x:.5f}" for x in figures)])
 
 
 def _write_picture(gains: list[Gain], objective: str, path: Path) -> None:
@@ -100,9 +103,9 @@ def _write_picture(gains: list[Gain], objective: str, path: Path) -> None:
         color=["tab:green" if gain.gain > 0 else "tab:red" for gain in gains],
         error_kw={"linewidth": 1},
     )
-    axes.set_yticks(places, [gain.lever for gain in gains])
+    axes.set_yticks(places, [gain.ablation for gain in gains])
     axes.axvline(0, color="black", linewidth=0.8)
-    base = next(gain for gain in gains if gain.lever == BASELINE)
+    base = next(gain for gain in gains if gain.ablation == BASELINE)
     axes.set_xlabel(f"gain in {objective} over {base.mean:.4f}, with its standard error")
     axes.grid(axis="x", alpha=0.3)
     with atomic_file(path) as temporary:

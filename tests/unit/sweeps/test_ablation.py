@@ -7,17 +7,17 @@ import pytest
 from framesweep.sweeps.ablation import measure_gains, write_ablation
 
 
-def make_study(**values):
+def make_study(group="ablation", **values):
     study = optuna.create_study(direction="maximize")
     distribution = optuna.distributions.CategoricalDistribution(list(values))
-    for lever, found in values.items():
+    for ablation, found in values.items():
         for value in found:
             study.add_trial(
                 optuna.trial.create_trial(
-                    params={"lever": lever}, distributions={"lever": distribution}, value=value
+                    params={group: ablation}, distributions={group: distribution}, value=value
                 )
             )
-    repeated = {"params": {"lever": "none"}, "distributions": {"lever": distribution}}
+    repeated = {"params": {group: "none"}, "distributions": {group: distribution}}
     if values.get("none"):
         study.add_trial(
             optuna.trial.create_trial(
@@ -29,7 +29,7 @@ def make_study(**values):
 
 def test_gains_over_the_baseline_with_their_errors():
     gains = measure_gains(make_study(none=[0.5, 0.6], worse=[0.4, 0.4], better=[0.7, 0.9]))
-    assert [gain.lever for gain in gains] == ["better", "none", "worse"]
+    assert [gain.ablation for gain in gains] == ["better", "none", "worse"]
     assert [gain.gain for gain in gains] == pytest.approx([0.25, 0, -0.15])
     # Variances 0.02 and 0.005 over two seeds each.
     assert gains[0].error == pytest.approx(math.sqrt(0.02 / 2 + 0.005 / 2))
@@ -37,12 +37,17 @@ def test_gains_over_the_baseline_with_their_errors():
     assert gains[0].deviation == pytest.approx(math.sqrt(0.02))
 
 
+def test_studies_of_the_earlier_name_are_read():
+    values = {"none": [0.5, 0.6], "better": [0.7, 0.9]}
+    assert measure_gains(make_study("lever", **values)) == measure_gains(make_study(**values))
+
+
 def test_table_and_picture(tmp_path):
     paths = write_ablation(make_study(none=[0.5], ema=[0.52]), tmp_path)
     assert [path.name for path in paths] == ["ablation.csv", "ablation.png"]
     with paths[0].open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["lever"], row["value"], row["gain"]) for row in rows] == [
+    assert [(row["ablation"], row["value"], row["gain"]) for row in rows] == [
         ("ema", "0.52000", "0.02000"),
         ("none", "0.50000", "0.00000"),
     ]

@@ -7,7 +7,8 @@ import optuna
 import pytest
 from optuna.trial import create_trial
 
-from framesweep.config.composition import find_conf, register
+from framesweep.config.composition import register
+from framesweep.config.groups import find_conf
 from framesweep.errors import ConfigError
 from framesweep.sweeps.context import PARENT_ATTR
 from framesweep.sweeps.search_parent import SearchParent, claim_folder

@@ -1,0 +1,69 @@
+"""The groups and options in conf/, and groups that have been renamed."""
+
+import re
+import textwrap
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from hydra.core.config_store import ConfigStore
+
+from framesweep.config import SCHEMAS
+
+RENAMED_GROUPS = {"lever": "ablation"}
+"""Earlier and present name of groups; the earlier one works until the next version."""
+
+LINE_LENGTH = 80
+
+
+def find_conf() -> Path:
+    """Return the conf folder: that of the checkout if there is one, else the package's."""
+    package = Path(__file__).resolve().parents[1]
+    checkout = package.parents[1] / "conf"
+    return checkout if (checkout / "config.yaml").exists() else package / "conf"
+
+
+def option_groups() -> dict[str, list[str]]:
+    """Return the names of the options of each group, as `model: [base, conv, ...]`."""
+    groups: dict[str, list[str]] = {}
+    files = ((path.parent.name, path.stem) for path in find_conf().glob("*/*.yaml"))
+    for group, name in sorted([*files, *options_without_file()]):
+        groups.setdefault(group, []).append(name)
+    return groups
+
+
+def options_without_file() -> Iterator[tuple[str, str]]:
+    """Yield the group and name of each schema that no YAML file of its group includes.
+
+    Such a schema is an option by itself, with its defaults as values.
+    """
+    for group, schemas in SCHEMAS.items():
+        files = [path.read_text("utf-8") for path in (find_conf() / group).glob("*.yaml")]
+        included = set(re.findall(rf"/schema/{group}@_here_: (\w+)", "\n".join(files)))
+        yield from ((group, name) for name in schemas if name not in included)
+
+
+def describe_groups() -> str:
+    """Return one paragraph for each group and its options, for `python train.py --help`."""
+    return "\n".join(
+        textwrap.fill(f"{group}: {', '.join(options)}", LINE_LENGTH, subsequent_indent="  ")
+        for group, options in option_groups().items()
+    )
+
+
+def register_renamed_groups() -> None:
+    """Let Hydra accept the earlier name of a group: each option chooses the present one."""
+    store, options = ConfigStore.instance(), option_groups()
+    for earlier, present in RENAMED_GROUPS.items():
+        for name in options[present]:
+            alias = {"defaults": [{f"override /{present}": name}]}
+            store.store(group=earlier, name=name, node=alias, package="_global_", replace=True)
+
+
+def rename_warnings(overrides: Iterable[str]) -> Iterator[str]:
+    """Yield a line for each override of a renamed group that says what to type instead."""
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        group = key.lstrip("+").removeprefix("hydra.sweeper.params.")
+        if equals and group in RENAMED_GROUPS:
+            present = key.replace(group, RENAMED_GROUPS[group])
+            yield f"{key}: has been renamed. Type {present}={value}"
