@@ -1,1 +1,1 @@
-"""The demo corpus: sentences spoken by eSpeak NG."""
+"""The demo corpus: sentences spoken by a speech synthesizer, with noise added."""

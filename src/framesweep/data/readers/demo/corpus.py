@@ -1,7 +1,7 @@
-"""The demo corpus: sentences of our own, spoken by eSpeak NG with noise added.
+"""Synthesizes the demo corpus: sentences spoken by eSpeak NG, with noise added.
 
-It needs no download, is the same for the same config, and takes seconds to make. Each voice
-is an accent and a variant of the synthesiser; no variant is heard in two splits.
+It needs no download, is identical for identical configs, and takes seconds to make. A voice is
+an accent with a variant of the synthesizer; no variant occurs in two splits.
 """
 
 import hashlib
@@ -21,41 +21,46 @@ from framesweep.data.formats.audio import resample
 from framesweep.data.phones import ARPABET_71, PhoneSet
 from framesweep.data.readers.demo.arpabet import NOISE, SILENCE
 from framesweep.data.readers.demo.espeak import Espeak
-from framesweep.data.readers.demo.speech import Spoken, joined, spoken, whole
+from framesweep.data.readers.demo.speech import (
+    LabelledAudio,
+    concatenate,
+    label_speech,
+    label_whole,
+)
 from framesweep.errors import ConfigError
 
 RECIPE = 1
-"""To be raised whenever the same config comes to make other utterances."""
+"""Version of the synthesis; increase it if the utterances of any config change."""
 SAMPLE_RATE = 16000
-SECONDS_AN_UTTERANCE = 3.7
-"""Mean over the sentences, voices and rates below; tested."""
+SECONDS_PER_UTTERANCE = 3.7
+"""Mean over the sentences, voices and rates below; a test verifies it."""
 
 ACCENTS = "en-us en en-gb-x-rp en-gb-scotland"
-"""Languages of eSpeak's voices; `en` is the one of Great Britain."""
+"""Languages of eSpeak's voices; `en` is British English."""
 VARIANTS = {
     "train": "m1 m3 m4 m5 m6 m7 f1 Alex Andy Annie boris Denis ed Gene grandma gustave iven2 "
     "Jacky Lee linda marcelo Mario max Michael Mike Nguyen paul rob shelby steph steph2",
     "dev": "belinda iven4 john m8",
     "test": "aunty norbert quincy travis",
 }
-"""Variants of eSpeak's voices without echo, breath or another engine."""
+"""Variants of eSpeak's voices, except those with echo, breath or another synthesis engine."""
 
 LEVELS = (-35.0, -20.0)
-"""Root mean square of speech, in dB below full scale."""
+"""Range of the root mean square of speech, in dB relative to full scale."""
 RATES = (130, 220)
-"""Words a minute."""
+"""Range of the speaking rate in words per minute."""
 PITCHES = (35, 66)
-"""Of eSpeak's 0 to 99."""
+"""Range of the pitch, of eSpeak's 0 to 99."""
 EDGES = (0.1, 0.5)
-"""Seconds of silence before and after the speech."""
+"""Range of the silence before and after the speech, in seconds."""
 BABBLE_SHARE = 0.1
-"""Share of utterances with a stretch of speech-like noise, labelled SPN."""
+"""Share of utterances with a stretch of unintelligible speech, which is labelled SPN."""
 BABBLE = (0.3, 0.8)
-"""Its length in seconds."""
+"""Range of its length in seconds."""
 
 
 class DemoCorpus:
-    """Reader of the demo corpus; it makes what it reads.
+    """Synthesizes the utterances of the demo corpus when they are read.
 
     Raises:
         ConfigError: a key of the config breaks its rule.
@@ -64,12 +69,12 @@ class DemoCorpus:
     name = "demo"
 
     def __init__(self, config: DemoConfig) -> None:
-        _check(config)
+        _validate(config)
         self._config = config
         self._options = FeatureOptions(num_mel_bins=config.num_mel_bins)
 
     def source_key(self) -> dict[str, Any]:
-        """All that the content depends on; the minutes come in as numbers of utterances."""
+        """Return all that the content depends on; minutes count as numbers of utterances."""
         config = self._config
         return {
             "recipe": RECIPE,
@@ -77,45 +82,51 @@ class DemoCorpus:
             "num_mel_bins": config.num_mel_bins,
             "snr": [config.min_snr, config.max_snr],
             "seed": config.seed,
-            "sentences": hashlib.blake2b("\n".join(sentences()).encode()).hexdigest()[:16],
+            "sentences": hashlib.blake2b("\n".join(read_sentences()).encode()).hexdigest()[:16],
             "espeakng-loader": version("espeakng-loader"),
             "kaldi-native-fbank": version("kaldi-native-fbank"),
         }
 
     def splits(self) -> tuple[str, ...]:
+        """Return train, dev and test."""
         return SPLITS
 
     def num_utterances(self, split: str) -> int:
-        """As many as fill the minutes asked for at the mean length, one at least."""
+        """Return how many utterances of mean length fill the configured minutes, at least 1."""
         minutes: float = getattr(self._config, f"{split}_minutes")
-        count = max(1, round(minutes * 60 / SECONDS_AN_UTTERANCE))
+        count = max(1, round(minutes * 60 / SECONDS_PER_UTTERANCE))
         return min(count, self._config.max_utterances or count)
 
     def phone_set(self, num_classes: int) -> PhoneSet:
+        """Return the 71 ARPAbet labels, whether or not all of them occur."""
         return ARPABET_71
 
     def utterances(self, split: str) -> Iterator[Utterance]:
-        """The utterances of a split, each drawn from its own random numbers.
+        """Yield the utterances of a split.
 
         Raises:
-            DataError: eSpeak NG cannot be loaded or lacks a voice.
+            DataError: eSpeak NG cannot be loaded, or a voice does not exist.
         """
         order = np.random.default_rng([self._config.seed, SPLITS.index(split)])
-        texts = order.permutation(sentences())
-        voices = order.permutation(voices_of(split))
+        texts = order.permutation(read_sentences())
+        voices = order.permutation(list_voices(split))
         with Espeak() as espeak:
             for index in range(self.num_utterances(split)):
                 text = str(texts[index % len(texts)])
                 voice = str(voices[index % len(voices)])
+                # One generator per utterance: a small corpus is the start of a large one.
                 random = np.random.default_rng([self._config.seed, SPLITS.index(split), index])
-                clip = _record(espeak, text, voice, random)
+                clip = _synthesize(espeak, text, voice, random)
                 yield self._utterance(f"{split}-{index:05d}", voice, clip, random)
 
     def _utterance(
-        self, name: str, voice: str, clip: Spoken, random: np.random.Generator
+        self, name: str, voice: str, clip: LabelledAudio, random: np.random.Generator
     ) -> Utterance:
+        # The speech in `clip` has a root mean square of 1, silence left out, and so has the
+        # noise. Scaling the noise by -snr dB thus sets the ratio for the speech itself, however
+        # long the silence around it is. Both are then scaled to the recording level together.
         snr = random.uniform(self._config.min_snr, self._config.max_snr)
-        noise = coloured_noise(len(clip.samples), random) * 10 ** (-snr / 20)
+        noise = make_coloured_noise(len(clip.samples), random) * 10 ** (-snr / 20)
         level = 10 ** (random.uniform(*LEVELS) / 20)
         samples = (clip.samples + noise) * level
         features = mel_features(samples, SAMPLE_RATE, self._options)
@@ -123,14 +134,14 @@ class DemoCorpus:
         return Utterance(name, features, clip.labels_at(centres), voice)
 
 
-def sentences() -> list[str]:
-    """What is spoken, one sentence a line."""
+def read_sentences() -> list[str]:
+    """Return the sentences of the corpus; the file has one per line."""
     text = resources.files("framesweep.data.readers.demo").joinpath("sentences.txt")
     return text.read_text(encoding="utf-8").splitlines()
 
 
-def voices_of(split: str) -> list[str]:
-    """The voices of a split, as `en-us+f1`."""
+def list_voices(split: str) -> list[str]:
+    """Return the voices of a split, such as `en-us+f1`."""
     return [
         f"{accent}+{variant}"
         for variant in VARIANTS[split].split()
@@ -138,68 +149,83 @@ def voices_of(split: str) -> list[str]:
     ]
 
 
-def coloured_noise(num_samples: int, random: np.random.Generator) -> Array:
-    """(N,) noise of root mean square 1, its power falling by 0 to 6 dB an octave."""
+def make_coloured_noise(num_samples: int, random: np.random.Generator) -> Array:
+    """Return (N,) noise with root mean square 1 and a power that falls by 0 to 6 dB per octave.
+
+    White Gaussian noise is filtered in the frequency domain: its amplitude is divided by the
+    frequency to a power drawn from 0 (white) to 1 (Brownian, -6 dB per octave).
+    """
     from scipy.fft import next_fast_len  # slow to import, and a prepared corpus needs none
 
+    # An FFT of a length with large prime factors would be many times slower.
     size = next_fast_len(num_samples, real=True)
     spectrum = np.fft.rfft(random.standard_normal(size))
     spectrum *= np.maximum(np.arange(len(spectrum)), 1.0) ** -random.uniform(0.0, 1.0)
     noise = np.fft.irfft(spectrum, size)[:num_samples]
-    return _unit(noise)
+    return _normalize(noise)
 
 
-def _record(espeak: Espeak, text: str, voice: str, random: np.random.Generator) -> Spoken:
-    """One sentence at SAMPLE_RATE, its speech of root mean square 1, with quiet around it."""
+def _synthesize(
+    espeak: Espeak, text: str, voice: str, random: np.random.Generator
+) -> LabelledAudio:
+    """Return a sentence at SAMPLE_RATE, with silence around it and perhaps babble.
+
+    The root mean square of the speech and of the babble is 1.
+    """
     rate, pitch = (int(random.integers(*bounds)) for bounds in (RATES, PITCHES))
     speech = espeak.speak(text, voice, rate=rate, pitch=pitch)
-    native = spoken(speech, voice.partition("+")[0])
-    sentence = _resampled(native, espeak.sample_rate)
-    parts = [_quiet(random), sentence, _quiet(random)]
+    labelled = label_speech(speech, voice.partition("+")[0])
+    sentence = _resample(labelled, espeak.sample_rate)
+    parts = [_make_silence(random), sentence, _make_silence(random)]
     if random.random() < BABBLE_SHARE:
-        place = int(random.integers(2)) * 2
-        parts[place:place] = [_quiet(random), whole(_babble(sentence, random), NOISE)]
-    return joined(parts)
+        # Before the first silence or before the last one.
+        index = int(random.integers(2)) * 2
+        parts[index:index] = [
+            _make_silence(random),
+            label_whole(_make_babble(sentence, random), NOISE),
+        ]
+    return concatenate(parts)
 
 
-def _resampled(clip: Spoken, own_rate: int) -> Spoken:
+def _resample(clip: LabelledAudio, own_rate: int) -> LabelledAudio:
+    """Return the audio at SAMPLE_RATE, with a root mean square of 1 in its speech."""
     samples = resample(clip.samples.astype(np.float64), own_rate, SAMPLE_RATE)
     starts = np.round(clip.starts * (SAMPLE_RATE / own_rate)).astype(np.int64)
-    changed = Spoken(samples, starts, clip.labels)
-    return replace(changed, samples=samples / _rms(changed.speech))
+    changed = LabelledAudio(samples, starts, clip.labels)
+    return replace(changed, samples=samples / _root_mean_square(changed.speech))
 
 
-def _quiet(random: np.random.Generator) -> Spoken:
-    return whole(np.zeros(round(random.uniform(*EDGES) * SAMPLE_RATE)), SILENCE)
+def _make_silence(random: np.random.Generator) -> LabelledAudio:
+    return label_whole(np.zeros(round(random.uniform(*EDGES) * SAMPLE_RATE)), SILENCE)
 
 
-def _babble(clip: Spoken, random: np.random.Generator) -> Array:
-    """Speech that no one understands: three stretches of it, backwards and at once."""
+def _make_babble(clip: LabelledAudio, random: np.random.Generator) -> Array:
+    """Return unintelligible speech: three stretches of the sentence, reversed and added up."""
     length = round(random.uniform(*BABBLE) * SAMPLE_RATE)
     speech = np.resize(clip.speech, max(length, len(clip.speech)))[::-1]
     starts = random.integers(0, len(speech) - length + 1, size=3)
     babble = np.sum([speech[start : start + length] for start in starts], axis=0)
-    return _unit(babble)
+    return _normalize(babble)
 
 
-def _unit(samples: Array) -> Array:
-    """The samples at root mean square 1."""
-    unit: Array = samples / _rms(samples)
-    return unit
+def _normalize(samples: Array) -> Array:
+    """Return the samples scaled to a root mean square of 1."""
+    normalized: Array = samples / _root_mean_square(samples)
+    return normalized
 
 
-def _rms(samples: Array) -> float:
+def _root_mean_square(samples: Array) -> float:
     return float(np.sqrt(np.mean(np.square(samples))))
 
 
-def _check(config: DemoConfig) -> None:
+def _validate(config: DemoConfig) -> None:
     for name in ("train_minutes", "dev_minutes", "test_minutes"):
         minutes: float = getattr(config, name)
         if not 0 < minutes < math.inf:
             raise ConfigError(f"data.{name}", "must be above 0 minutes", found=minutes)
     FeatureOptions(num_mel_bins=config.num_mel_bins).check()
     if config.seed < 0:
-        raise ConfigError("data.seed", "must be 0 or more", found=config.seed)
+        raise ConfigError("data.seed", "must be at least 0", found=config.seed)
     for name in ("min_snr", "max_snr"):
         decibels: float = getattr(config, name)
         if not math.isfinite(decibels):

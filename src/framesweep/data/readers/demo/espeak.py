@@ -1,7 +1,7 @@
-"""The eSpeak NG synthesiser: text in, samples and the phonemes' exact times out.
+"""Binds the eSpeak NG speech synthesizer: it turns text into samples and timed phonemes.
 
-A binding by ctypes to the C API of eSpeak NG 1.52 (its header speak_lib.h), whose library and
-voices come with the package espeakng-loader.
+A ctypes binding to the C API of eSpeak NG 1.52, as its header `speak_lib.h` declares it. The
+package espeakng-loader contains the library and the voices.
 """
 
 import ctypes
@@ -21,6 +21,7 @@ import numpy as np
 from framesweep.data.corpus import Array
 from framesweep.errors import DataError
 
+# Constants of speak_lib.h, under its names without the prefix.
 _SYNCHRONOUS = 2
 _PHONEME_EVENTS, _DONT_EXIT = 0x0001, 0x8000
 _EVENT_LIST_TERMINATED, _EVENT_PHONEME = 0, 7
@@ -30,6 +31,7 @@ _RATE, _PITCH = 1, 3
 _BUFFER_MS = 1000
 
 
+# The layouts of the union and the struct espeak_EVENT. Their fields must keep this order.
 class _Id(ctypes.Union):
     _fields_ = [
         ("number", ctypes.c_int),
@@ -58,13 +60,12 @@ _Callback = ctypes.CFUNCTYPE(
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """What was said.
+    """A synthesized utterance.
 
     Attributes:
         samples: (N,) int16.
-        phonemes: (mnemonic, first sample) of each phoneme in order. Mnemonics are eSpeak's
-            own, `'` or `,` before them for primary and secondary stress; pauses begin
-            with `_`.
+        phonemes: (mnemonic, first sample) of each phoneme in order. Mnemonics are eSpeak's,
+            preceded by `'` for primary and `,` for secondary stress; pauses start with `_`.
     """
 
     samples: Array
@@ -72,11 +73,11 @@ class Speech:
 
 
 class Espeak(AbstractContextManager["Espeak"]):
-    """One synthesiser, to be used in a with statement by one thread at a time.
+    """A synthesizer. Use it in a `with` statement, in one thread at a time.
 
-    The library keeps its state in global variables, and where it stands in the flutter of
-    its pitch outlives even a new initialisation. Each instance therefore loads a copy of
-    its own, so that what it says depends on what it was asked to say and on nothing else.
+    The library keeps its state in global variables, and the phase of its pitch flutter survives
+    even a new initialization. Each instance therefore loads its own copy of the library, so
+    that its output depends only on the calls of this instance: a corpus must be reproducible.
 
     Raises:
         DataError: the library or its data cannot be loaded.
@@ -85,7 +86,7 @@ class Espeak(AbstractContextManager["Espeak"]):
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="framesweep-espeak-")
         try:
-            self._library = _load(Path(self._folder.name))
+            self._library = _load_library(Path(self._folder.name))
         except BaseException:
             self._folder.cleanup()
             raise
@@ -101,41 +102,43 @@ class Espeak(AbstractContextManager["Espeak"]):
         self._folder.cleanup()
 
     def speak(self, text: str, voice: str, *, rate: int = 175, pitch: int = 50) -> Speech:
-        """Says `text`.
+        """Synthesize `text`.
 
         Args:
-            voice: a language, or a language and a variant of the voice, as `en-us+f1`.
-            rate: words a minute, 80 to 450.
-            pitch: 0 to 99; 50 is the voice's own.
+            text: what to say.
+            voice: a language, optionally with a variant of the voice, such as `en-us+f1`.
+            rate: words per minute, 80 to 450.
+            pitch: 0 to 99; 50 is the voice's own pitch.
 
         Raises:
-            DataError: there is no such voice.
+            DataError: the voice does not exist.
         """
         self._set_voice(voice)
         self._library.espeak_SetParameter(_RATE, rate, 0)
         self._library.espeak_SetParameter(_PITCH, pitch, 0)
-        listener = _Listener()
-        callback = _Callback(listener)
+        collector = _Collector()
+        # Kept in a variable: the library holds a pointer that does not keep the object alive.
+        callback = _Callback(collector)
         self._library.espeak_SetSynthCallback(callback)
         encoded = text.encode()
         self._library.espeak_Synth(
             encoded, len(encoded) + 1, 0, _POS_CHARACTER, 0, _CHARS_UTF8, None, None
         )
-        return listener.speech()
+        return collector.speech()
 
     def _set_voice(self, voice: str) -> None:
-        # An unknown variant is no error to the library, which then speaks without one.
+        # The library ignores an unknown variant and speaks without one.
         _, _, variant = voice.partition("+")
         unknown = variant and not (_data_folder() / "voices" / "!v" / variant).is_file()
         if unknown or self._library.espeak_SetVoiceByName(voice.encode()) != 0:
-            raise DataError("eSpeak NG", "must have the voice", found=voice)
+            raise DataError("eSpeak NG", "the voice must exist", found=voice)
 
 
-class _Listener:
-    """Gathers the chunks of one utterance as the library hands them over.
+class _Collector:
+    """Collects the chunks of one utterance as the library calls back with them.
 
-    An exception, Ctrl-C among them, cannot pass through C: it ends the speech and is
-    raised again afterwards.
+    ctypes would print and ignore an exception in a callback, KeyboardInterrupt included. It is
+    kept instead, the library is told to stop, and `speech` raises it.
     """
 
     def __init__(self) -> None:
@@ -146,14 +149,15 @@ class _Listener:
     def __call__(self, samples: Any, num_samples: int, events: Any) -> int:
         try:
             if samples and num_samples > 0:
+                # A copy: the library reuses its buffer for the next chunk.
                 self.chunks.append(np.ctypeslib.as_array(samples, (num_samples,)).copy())
-            self._read(events)
+            self._add_phonemes(events)
         except BaseException as error:
             self.error = error
-            return 1
+            return 1  # stops the synthesis
         return 0
 
-    def _read(self, events: Any) -> None:
+    def _add_phonemes(self, events: Any) -> None:
         index = 0
         while events[index].type != _EVENT_LIST_TERMINATED:
             if events[index].type == _EVENT_PHONEME:
@@ -172,11 +176,11 @@ def _data_folder() -> Path:
     return Path(espeakng_loader.get_data_path())
 
 
-def _load(folder: Path) -> Any:
-    """A copy of the library in `folder`, initialised; its `sample_rate` is in Hz.
+def _load_library(folder: Path) -> Any:
+    """Copy the library into `folder`, load and initialize it, and return it.
 
-    The data is reached through a link there, as the library cuts off paths longer than
-    160 bytes.
+    Its attribute `sample_rate` is in Hz. The voice data is reached through a link in `folder`,
+    because the library truncates paths longer than 160 bytes (`N_PATH_HOME`).
     """
     try:
         (folder / "espeak-ng-data").symlink_to(_data_folder(), target_is_directory=True)
@@ -185,23 +189,24 @@ def _load(folder: Path) -> Any:
     except (OSError, RuntimeError) as error:
         raise DataError(
             "eSpeak NG",
-            f"its library must load ({error})",
-            fix="Install espeakng-loader anew, or choose another data=...",
+            f"its library must be loadable ({error})",
+            fix="Reinstall espeakng-loader, or choose another data=...",
         ) from None
-    _declare(library)
+    _declare_arguments(library)
     options = _PHONEME_EVENTS | _DONT_EXIT
     path = os.fsencode(folder / "espeak-ng-data")
     library.sample_rate = library.espeak_Initialize(_SYNCHRONOUS, _BUFFER_MS, path, options)
     if library.sample_rate <= 0:
         raise DataError(
             _data_folder(),
-            "must hold the data of eSpeak NG",
-            fix="Install espeakng-loader anew, or set TMPDIR to a short path.",
+            "must contain the data of eSpeak NG",
+            fix="Reinstall espeakng-loader, or set TMPDIR to a short path.",
         )
     return library
 
 
-def _declare(library: Any) -> None:
+def _declare_arguments(library: Any) -> None:
+    # Without declarations ctypes would pass every integer as a C int, size_t included.
     c_int, c_uint, c_char_p = ctypes.c_int, ctypes.c_uint, ctypes.c_char_p
     arguments: dict[str, list[Any]] = {
         "espeak_Initialize": [c_int, c_int, c_char_p, c_int],

@@ -9,7 +9,12 @@ import pytest
 from framesweep.config import DemoConfig
 from framesweep.data.corpus import SPLITS
 from framesweep.data.phones import ARPABET_71
-from framesweep.data.readers.demo.corpus import DemoCorpus, coloured_noise, sentences, voices_of
+from framesweep.data.readers.demo.corpus import (
+    DemoCorpus,
+    list_voices,
+    make_coloured_noise,
+    read_sentences,
+)
 from framesweep.data.store.prepared import prepare
 from framesweep.errors import ConfigError
 
@@ -35,18 +40,18 @@ def small(**keys):
 
 @pytest.fixture(scope="module")
 def clean():
-    """Utterances with next to no noise, four a voice's variant or so."""
+    """Utterances with almost no noise, about four per variant of a voice."""
     corpus = small(train_minutes=6.0, min_snr=60.0, max_snr=60.0)
     return list(corpus.utterances("train"))
 
 
 def loudness(utterance):
-    """(T,) mean log energy of a frame, over the utterance's quietest frames' level."""
+    """(T,) mean log energy of each frame relative to the quietest frames of the utterance."""
     energy = utterance.features.mean(axis=1)
     return energy - np.quantile(energy, 0.02)
 
 
-def test_two_processes_make_the_same_utterances():
+def test_utterances_are_the_same_in_every_process():
     printed = [
         subprocess.run(
             [sys.executable, "-c", DIGEST], check=True, capture_output=True, text=True
@@ -63,23 +68,23 @@ def test_two_processes_make_the_same_utterances():
     assert printed == [digest.hexdigest() + "\n"] * 2
 
 
-def test_another_seed_makes_other_utterances():
+def test_other_seed_makes_other_utterances():
     first, other = (next(small(seed=seed).utterances("dev")) for seed in (0, 1))
     assert first.features.shape != other.features.shape or not np.array_equal(
         first.features, other.features
     )
 
 
-def test_no_variant_is_heard_in_two_splits():
-    variants = [{voice.partition("+")[2] for voice in voices_of(split)} for split in SPLITS]
+def test_splits_share_no_variant_of_a_voice():
+    variants = [{voice.partition("+")[2] for voice in list_voices(split)} for split in SPLITS]
     assert len(set.union(*variants)) == sum(map(len, variants))
     corpus = small()
     for split in SPLITS:
         heard = {utterance.speaker for utterance in corpus.utterances(split)}
-        assert heard <= set(voices_of(split))
+        assert heard <= set(list_voices(split))
 
 
-def test_frames_labels_and_ids(clean):
+def test_every_frame_has_features_and_a_label(clean):
     for utterance in clean:
         assert utterance.features.dtype == np.float32
         assert utterance.features.shape == (len(utterance.labels), 40)
@@ -88,20 +93,20 @@ def test_frames_labels_and_ids(clean):
     assert len({utterance.id for utterance in clean}) == len(clean)
 
 
-def test_silence_is_silent_and_vowels_are_loud(clean):
+def test_silence_is_quiet_and_vowels_are_loud(clean):
     vowels = [i for i, name in enumerate(ARPABET_71.names) if name[-1].isdigit()]
     for utterance in clean:
         level = loudness(utterance)
         assert np.median(level[np.isin(utterance.labels, vowels)]) > 4.0
-        # Windows reach 12.5 ms beyond a frame's centre: leave out the silence at a border.
+        # Windows extend 12.5 ms beyond a frame's centre: ignore silence next to speech.
         silent = utterance.labels == SIL
         inner = silent[1:-1] & silent[:-2] & silent[2:]
         assert np.median(level[1:-1][inner]) < 1.0
         assert (level[1:-1][inner] > 4.0).mean() < 0.05
 
 
-def test_labels_fit_the_sound_better_than_labels_moved_aside(clean):
-    """Sibilants are bright, so that brightness tells where they are to a frame or so."""
+def test_labels_fit_the_audio_better_than_shifted_labels(clean):
+    """Sibilants have much energy at high frequencies, which locates them to about a frame."""
     sibilants = [ARPABET_71.id(name) for name in ("S", "SH", "CH", "Z")]
     contrast = {}
     for shift in (-4, -2, 0, 2, 4):
@@ -117,8 +122,8 @@ def test_labels_fit_the_sound_better_than_labels_moved_aside(clean):
     assert max(contrast, key=contrast.get) == 0
 
 
-def test_a_labelled_stop_begins_with_its_closure(clean):
-    """The quietest frame of a voiceless stop within a word is deep below its neighbours."""
+def test_stop_starts_with_its_closure(clean):
+    """The quietest frame of a voiceless stop in a word is much quieter than its neighbours."""
     stops = [ARPABET_71.id(name) for name in "PTK"]
     drops = []
     for utterance in clean:
@@ -132,7 +137,7 @@ def test_a_labelled_stop_begins_with_its_closure(clean):
     assert np.median(drops) > 3.0
 
 
-def test_all_labels_occur():
+def test_all_71_labels_occur():
     corpus = DemoCorpus(DemoConfig())
     seen = np.zeros(len(ARPABET_71), dtype=int)
     for utterance in corpus.utterances("train"):
@@ -143,8 +148,8 @@ def test_all_labels_occur():
     assert corpus.phone_set(int(np.flatnonzero(seen)[-1]) + 1) is ARPABET_71
 
 
-def test_noise_is_as_loud_as_the_ratio_says():
-    """The same utterance at two ratios 20 dB apart: its silence differs by 20 dB."""
+def test_noise_has_the_configured_ratio_to_speech():
+    """In the same utterance at two ratios 20 dB apart, silence differs by 20 dB."""
     levels = []
     for snr in (10.0, 30.0):
         utterance = next(small(min_snr=snr, max_snr=snr).utterances("dev"))
@@ -153,16 +158,16 @@ def test_noise_is_as_loud_as_the_ratio_says():
     assert levels[0] - levels[1] == pytest.approx(20 / 10 * np.log(10), abs=0.05)
 
 
-def test_coloured_noise_has_unit_power_and_falls():
+def test_coloured_noise_has_unit_power_which_falls_with_frequency():
     for seed in range(5):
-        noise = coloured_noise(16_001, np.random.default_rng(seed))
+        noise = make_coloured_noise(16_001, np.random.default_rng(seed))
         assert noise.shape == (16_001,)
         assert np.sqrt(np.mean(noise**2)) == pytest.approx(1.0)
         power = np.abs(np.fft.rfft(noise)) ** 2
         assert power[100:1000].mean() > 0.9 * power[4000:8000].mean()
 
 
-def test_counts_follow_the_minutes_and_max_utterances():
+def test_number_of_utterances_depends_on_minutes_and_limit():
     corpus = small()
     assert [corpus.num_utterances(split) for split in SPLITS] == [8, 2, 2]
     for split in SPLITS:
@@ -175,7 +180,7 @@ def test_counts_follow_the_minutes_and_max_utterances():
     assert small(dev_minutes=1e-6).num_utterances("dev") == 1
 
 
-def test_num_mel_bins_is_the_feature_size():
+def test_num_mel_bins_sets_the_feature_dimension():
     utterance = next(small(num_mel_bins=23).utterances("dev"))
     assert utterance.features.shape[1] == 23
 
@@ -191,14 +196,14 @@ def test_num_mel_bins_is_the_feature_size():
         {"max_utterances": 1},
     ],
 )
-def test_the_key_tells_one_corpus_from_another(change):
+def test_source_key_differs_if_the_content_does(change):
     key = small().source_key()
     assert json.loads(json.dumps(key)) == key
     assert small().source_key() == key
     assert small(**change).source_key() != key
 
 
-def test_the_key_is_the_same_where_the_content_is():
+def test_source_key_is_equal_if_the_content_is():
     assert small(context=5, normalize="utterance").source_key() == small().source_key()
 
 
@@ -216,28 +221,28 @@ def test_the_key_is_the_same_where_the_content_is():
         ({"seed": -1}, "data.seed"),
     ],
 )
-def test_keys_out_of_range_are_refused(keys, where):
+def test_key_out_of_range_is_refused(keys, where):
     with pytest.raises(ConfigError) as refused:
         next(small(**keys).utterances("train"))
     assert refused.value.where == where
 
 
-def test_it_fills_a_store(tmp_path):
+def test_corpus_can_be_prepared(tmp_path):
     prepared = prepare(small(), tmp_path)
     assert prepared.feature_dim == 40
     assert prepared.phones == ARPABET_71
     assert set(prepared.splits) == set(SPLITS)
-    assert prepared.splits["dev"].speakers[0] in voices_of("dev")
+    assert prepared.splits["dev"].speakers[0] in list_voices("dev")
 
 
-def test_sentences_are_many_plain_and_different():
-    texts = sentences()
+def test_sentences_are_many_and_distinct():
+    texts = read_sentences()
     assert len(texts) >= 300
     assert len(set(texts)) == len(texts)
     assert all(text == text.strip() and text for text in texts)
 
 
-def test_babble_is_heard_and_labelled(clean):
+def test_babble_is_audible_and_labelled(clean):
     noisy = [utterance for utterance in clean if (utterance.labels == SPN).any()]
     assert 0 < len(noisy) < len(clean) / 3
     for utterance in noisy:

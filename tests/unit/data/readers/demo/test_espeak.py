@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from framesweep.data.readers.demo import espeak as binding
-from framesweep.data.readers.demo.corpus import VARIANTS, voices_of
+from framesweep.data.readers.demo.corpus import VARIANTS, list_voices
 from framesweep.data.readers.demo.espeak import Espeak
 from framesweep.errors import DataError
 
@@ -14,11 +14,11 @@ TEXT = "Please speak up: a proud dog barked!"
 
 @pytest.fixture(scope="module")
 def espeak():
-    with Espeak() as synthesiser:
-        yield synthesiser
+    with Espeak() as synthesizer:
+        yield synthesizer
 
 
-def test_speech_and_its_phonemes(espeak):
+def test_speech_has_samples_and_timed_phonemes(espeak):
     speech = espeak.speak(TEXT, "en-us")
     assert espeak.sample_rate == 22_050
     assert speech.samples.dtype == np.int16
@@ -30,8 +30,8 @@ def test_speech_and_its_phonemes(espeak):
     assert starts[-1] <= len(speech.samples)
 
 
-def test_phonemes_begin_where_their_sound_does(espeak):
-    """An s is noise of high frequency, a vowel is not: the change is at the event."""
+def test_phoneme_starts_where_it_becomes_audible(espeak):
+    """An s is noise of high frequency and a vowel is not: the change must be at the event."""
     speech = espeak.speak("Pass a sea. Miss us. Face it.", "en-us")
     samples = speech.samples.astype(float)
     brightness = np.abs(np.diff(samples)) / (np.abs(samples[1:]) + np.abs(samples[:-1]) + 1)
@@ -46,7 +46,7 @@ def test_phonemes_begin_where_their_sound_does(espeak):
     assert changes >= 3
 
 
-def test_slower_is_longer_and_higher_is_higher(espeak):
+def test_rate_changes_the_length_and_pitch_the_frequency(espeak):
     slow = espeak.speak(TEXT, "en-us", rate=120).samples
     fast = espeak.speak(TEXT, "en-us", rate=240).samples
     assert len(slow) > 1.4 * len(fast)
@@ -63,7 +63,7 @@ def test_slower_is_longer_and_higher_is_higher(espeak):
     assert pitch(high) > 1.3 * pitch(low)
 
 
-def test_what_was_said_before_in_another_instance_does_not_matter():
+def test_output_does_not_depend_on_earlier_instances():
     def say():
         with Espeak() as fresh:
             return [fresh.speak(TEXT, voice).samples for voice in ("en-us+m1", "en+f1")]
@@ -73,47 +73,47 @@ def test_what_was_said_before_in_another_instance_does_not_matter():
 
 
 @pytest.mark.parametrize("voice", ["xx-nowhere", "en-us+nobody"])
-def test_an_unknown_voice_is_refused(espeak, voice):
-    with pytest.raises(DataError, match="must have the voice"):
+def test_unknown_voice_is_refused(espeak, voice):
+    with pytest.raises(DataError, match="the voice must exist"):
         espeak.speak(TEXT, voice)
 
 
-def test_every_voice_of_the_demo_corpus_exists_and_differs(espeak):
+def test_every_voice_of_the_demo_corpus_exists_and_sounds_different(espeak):
     lengths = {}
     for split in VARIANTS:
-        for voice in voices_of(split):
+        for voice in list_voices(split):
             lengths[voice] = espeak.speak("Hello there.", voice).samples.tobytes()
     assert len(set(lengths.values())) == len(lengths)
 
 
-def test_an_interrupt_while_speaking_ends_the_speech_and_is_raised(espeak, monkeypatch):
-    read = binding._Listener._read
+def test_interrupt_stops_the_synthesis_and_is_raised(espeak, monkeypatch):
+    add_phonemes = binding._Collector._add_phonemes
 
-    def interrupted(listener, events):
-        read(listener, events)
+    def interrupted(collector, events):
+        add_phonemes(collector, events)
         signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(binding._Listener, "_read", interrupted)
+        patch.setattr(binding._Collector, "_add_phonemes", interrupted)
         with pytest.raises(KeyboardInterrupt):
             espeak.speak(TEXT * 3, "en-us")
     assert len(espeak.speak(TEXT, "en-us").samples) > 0
 
 
-def test_data_that_is_not_there_is_told(monkeypatch, tmp_path, capfd):
+def test_missing_voice_data_is_reported(monkeypatch, tmp_path, capfd):
     monkeypatch.setattr(binding.espeakng_loader, "get_data_path", lambda: str(tmp_path))
-    with pytest.raises(DataError, match="must hold the data of eSpeak NG"):
+    with pytest.raises(DataError, match="must contain the data of eSpeak NG"):
         Espeak()
 
 
-def test_a_library_that_is_not_there_is_told(monkeypatch, tmp_path):
+def test_missing_library_is_reported(monkeypatch, tmp_path):
     missing = str(tmp_path / "libespeak-ng.so")
     monkeypatch.setattr(binding.espeakng_loader, "get_library_path", lambda: missing)
-    with pytest.raises(DataError, match="its library must load"):
+    with pytest.raises(DataError, match="its library must be loadable"):
         Espeak()
 
 
-def test_its_folder_is_gone_afterwards(monkeypatch, tmp_path):
+def test_temporary_folder_is_removed(monkeypatch, tmp_path):
     monkeypatch.setattr(binding.tempfile, "tempdir", str(tmp_path))
     with Espeak() as fresh:
         fresh.speak("Hello.", "en-us")

@@ -3,7 +3,12 @@ import pytest
 
 from framesweep.data.phones import ARPABET_71
 from framesweep.data.readers.demo.espeak import Speech
-from framesweep.data.readers.demo.speech import Spoken, joined, spoken, whole
+from framesweep.data.readers.demo.speech import (
+    LabelledAudio,
+    concatenate,
+    label_speech,
+    label_whole,
+)
 
 
 def speech(phonemes, sounding, length):
@@ -19,37 +24,37 @@ def segments(clip):
     return list(zip(clip.starts.tolist(), names, strict=True))
 
 
-def test_a_closure_belongs_to_its_stop():
-    clip = spoken(
+def test_closure_belongs_to_its_stop():
+    clip = label_speech(
         speech([("a", 10), ("t", 60), ("_:", 80)], [(10, 40), (60, 80)], length=100), "en"
     )
     assert segments(clip) == [(0, "SIL"), (10, "AE0"), (40, "T"), (80, "SIL")]
 
 
 def test_silence_after_a_pause_stays_silence():
-    clip = spoken(
+    clip = label_speech(
         speech([("_:", 10), ("t", 60), ("'i:", 70)], [(0, 10), (60, 100)], length=100), "en"
     )
     assert segments(clip) == [(0, "SIL"), (10, "SIL"), (60, "T"), (70, "IY1")]
 
 
-def test_a_phoneme_without_sound_has_no_segment():
-    clip = spoken(
+def test_silent_phoneme_has_no_segment():
+    clip = label_speech(
         speech([("A@", 0), ("r", 50), ("k", 70)], [(0, 50), (70, 90)], length=90),
         "en-gb-scotland",
     )
     assert segments(clip) == [(0, "SIL"), (0, "AA0"), (50, "K")]
 
 
-def test_a_glottal_stop_is_its_silence():
-    clip = spoken(
+def test_glottal_stop_consists_of_its_silence():
+    clip = label_speech(
         speech([("I", 0), ("?", 30), ("n-", 50)], [(0, 30), (50, 90)], length=90), "en-us"
     )
     assert segments(clip) == [(0, "SIL"), (0, "IH0"), (30, "T"), (50, "N")]
 
 
 def test_two_phones_share_a_phoneme_and_a_glide_lengthens_the_vowel():
-    clip = spoken(
+    clip = label_speech(
         speech([("'A@", 0), ("I2", 40), (";", 50), ("oU", 60)], [(0, 80)], length=80), "en-us"
     )
     assert segments(clip) == [
@@ -57,17 +62,19 @@ def test_two_phones_share_a_phoneme_and_a_glide_lengthens_the_vowel():
     ]  # fmt: skip
 
 
-def test_labels_at_positions():
-    clip = Spoken(np.zeros(10), np.array([0, 0, 4, 7]), np.array([0, 3, 5, 0]))
+def test_position_is_labelled_by_the_segment_that_contains_it():
+    clip = LabelledAudio(np.zeros(10), np.array([0, 0, 4, 7]), np.array([0, 3, 5, 0]))
     assert clip.labels_at(np.array([0.0, 3.5, 4.0, 6.9, 7.0, 50.0])).tolist() == [
         3, 3, 5, 5, 0, 0,
     ]  # fmt: skip
 
 
-def test_joined_parts_keep_their_labels():
+def test_concatenated_parts_keep_their_labels():
     sil, spn = ARPABET_71.id("SIL"), ARPABET_71.id("SPN")
-    tone = Spoken(np.ones(6), np.array([0, 2]), np.array([7, 8]))
-    clip = joined([whole(np.zeros(5), "SIL"), tone, whole(np.full(3, 2.0), "SPN")])
+    tone = LabelledAudio(np.ones(6), np.array([0, 2]), np.array([7, 8]))
+    clip = concatenate(
+        [label_whole(np.zeros(5), "SIL"), tone, label_whole(np.full(3, 2.0), "SPN")]
+    )
     assert clip.starts.tolist() == [0, 5, 7, 11]
     assert clip.labels.tolist() == [sil, 7, 8, spn]
     assert clip.samples.tolist() == [0.0] * 5 + [1.0] * 6 + [2.0] * 3
@@ -76,4 +83,4 @@ def test_joined_parts_keep_their_labels():
 
 @pytest.mark.parametrize("length", [0, 50])
 def test_speech_without_phonemes_is_silence(length):
-    assert segments(spoken(speech([], [], length), "en")) == [(0, "SIL")]
+    assert segments(label_speech(speech([], [], length), "en")) == [(0, "SIL")]
