@@ -85,7 +85,7 @@ def metrics(database: Path) -> Counter:
         return Counter(connection.execute("select key, step from metrics").fetchall())
 
 
-def test_no_room_for_a_prepared_corpus(shell, disk, tmp_path):
+def test_a_disk_too_small_for_the_prepared_corpus_is_a_one_line_error(shell, disk, tmp_path):
     """Then there is room, and the same command goes through."""
     lengths = {"train": (3000, 3000), "dev": (500,), "test": (200,)}
     root = write_hw1p2(tmp_path / "larger", ToyCorpus(lengths))
@@ -100,7 +100,7 @@ def test_no_room_for_a_prepared_corpus(shell, disk, tmp_path):
     shell.train(*arguments)
 
 
-def test_a_disk_that_fills_up_while_training(shell, disk):
+def test_a_run_on_a_disk_that_fills_up_ends_cleanly_and_is_resumed(shell, disk):
     """The run ends with one line, its last checkpoint kept; with room again it is resumed."""
     small = disk("16m")
     process = shell.start(*shell.small, "train.epochs=100000", f"outputs={small.folder}")
@@ -123,7 +123,7 @@ def test_a_disk_that_fills_up_while_training(shell, disk):
     assert set(counted.values()) == {1}
 
 
-def test_a_database_on_a_full_disk_costs_no_metric(shell, disk):
+def test_a_database_on_a_full_disk_loses_no_metric(shell, disk):
     """Training goes on meanwhile; with room again everything arrives, in order, once."""
     small = disk("4m")
     database = small.folder / "mlflow.db"
@@ -149,7 +149,7 @@ def test_a_database_on_a_full_disk_costs_no_metric(shell, disk):
     assert (shell.runs[0] / "tracking" / "outbox.jsonl").read_bytes() == b""
 
 
-def test_outputs_on_a_read_only_disk(shell, disk):
+def test_outputs_on_a_read_only_disk_are_a_one_line_error(shell, disk):
     small = disk("4m")
     small.remount("ro")
     line = only_error(shell.train(*shell.small, f"outputs={small.folder}/outputs", code=2))
@@ -158,7 +158,7 @@ def test_outputs_on_a_read_only_disk(shell, disk):
 
 
 @pytest.mark.parametrize("forbidden", ["outputs", "corpus"])
-def test_no_permission(shell, corpus, tmp_path, forbidden):
+def test_missing_permissions_are_a_one_line_error(shell, corpus, tmp_path, forbidden):
     root = shutil.copytree(corpus, tmp_path / "copy")
     place = tmp_path / "place"
     place.mkdir()

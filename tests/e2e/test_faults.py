@@ -28,7 +28,7 @@ def wait_for(process, text: str) -> str:
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("kind", [Run, Sweep])
-def test_killed_at_random_moments(kind, corpus, tmp_path):
+def test_kills_at_random_moments_change_no_result(kind, corpus, tmp_path):
     """`make faults` does so fifty times."""
     outcome = run_kills(kind, corpus, tmp_path, count=3, seed=random.randrange(1000))
     assert outcome.failures == []
@@ -37,7 +37,7 @@ def test_killed_at_random_moments(kind, corpus, tmp_path):
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("away", ["start", "middle", "end"])
-def test_the_tracking_server_is_away(shell, tmp_path, away):
+def test_training_continues_while_the_tracking_server_is_unreachable(shell, tmp_path, away):
     """Training goes on; every metric arrives when the server is back, in order, once."""
     port = free_port()
     backend = f"sqlite:///{tmp_path}/served.db"
@@ -81,7 +81,7 @@ def test_the_tracking_server_is_away(shell, tmp_path, away):
 
 
 @pytest.mark.heavy
-def test_a_clock_that_steps_back(shell):
+def test_a_clock_that_is_set_back_loses_and_repeats_nothing(shell):
     """Killed, the clock put back a day, and resumed: nothing is lost or counted twice."""
     command = [*shell.small, "train.epochs=4", "train.checkpoint_minutes=1e-6"]
     process = shell.start(*command)
@@ -101,7 +101,7 @@ def test_a_clock_that_steps_back(shell):
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_lost_loss_ends_the_run_with_its_cause(shell, precision):
+def test_a_non_finite_loss_ends_the_run_with_its_cause(shell, precision):
     """One line, and a tag that tells the run apart from those that broke."""
     lost = ["optim.lr=1e30", "train.epochs=3", f"hardware.precision={precision}"]
     result = shell.train(*shell.small, *lost, code=1)
@@ -115,7 +115,7 @@ def test_a_lost_loss_ends_the_run_with_its_cause(shell, precision):
         assert tags == [("non-finite loss",)]
 
 
-def test_a_process_of_its_own_ends_in_the_same_bits(shell, tmp_path):
+def test_two_processes_compute_bit_identical_weights(shell, tmp_path):
     """Two processes, other folders, other hash seeds: the same weights."""
     found = []
     for number in ("1", "2"):
@@ -128,14 +128,14 @@ def test_a_process_of_its_own_ends_in_the_same_bits(shell, tmp_path):
 
 
 @pytest.mark.heavy
-def test_sixteen_runs_log_to_sqlite_at_once(tmp_path):
+def test_sixteen_concurrent_runs_log_to_sqlite(tmp_path):
     outcome = run_load("SQLite", f"sqlite:///{tmp_path}/mlflow.db", tmp_path, 16, 4)
     assert outcome.failures == []
     assert outcome.survived == outcome.tried
 
 
 @pytest.mark.heavy
-def test_sixty_four_runs_log_to_postgresql_at_once(tmp_path):
+def test_sixty_four_concurrent_runs_log_to_postgresql(tmp_path):
     with postgres(max_connections=500) as server:
         outcome = run_load("PostgreSQL", server.create("mlflow"), tmp_path, 64, 8)
     assert outcome.failures == []

@@ -109,7 +109,7 @@ def team(tmp_path_factory, make_shell, postgres_server):
                 process.kill()
 
 
-def test_the_total_is_met_and_the_survivors_say_so(team):
+def test_all_trials_complete_and_the_surviving_sweepers_report_it(team):
     codes = sorted(process.returncode for process in team.processes)
     assert codes == [-signal.SIGKILL] * KILLED + [0] * (SWEEPERS - KILLED), team.logs()
     assert [trial.state for trial in team.trials()] == [TrialState.COMPLETE] * TRIALS
@@ -118,7 +118,7 @@ def test_the_total_is_met_and_the_survivors_say_so(team):
     assert not any("Traceback" in log for log in team.logs().values())
 
 
-def test_no_trial_is_lost_or_doubled(team):
+def test_no_trial_is_lost_or_run_twice(team):
     trials = team.trials()
     assert len({trial.params["model.dropout"] for trial in trials}) == TRIALS
     for trial in trials:
@@ -127,7 +127,7 @@ def test_no_trial_is_lost_or_doubled(team):
     assert sorted(map(int, folders)) == list(range(TRIALS))
 
 
-def test_trials_of_the_dead_go_on_from_their_checkpoints(team):
+def test_trials_of_killed_sweepers_resume_from_their_checkpoints(team):
     assert len(set(team.taken)) == KILLED
     for trial in team.trials():
         claims = _trial_attrs.read(trial).claims
@@ -136,7 +136,7 @@ def test_trials_of_the_dead_go_on_from_their_checkpoints(team):
         assert ("going on after epoch" in console) == (trial.number in team.taken)
 
 
-def test_one_parent_run_holds_a_child_a_trial_each_epoch_once(team):
+def test_one_parent_run_has_one_child_per_trial_with_each_epoch_once(team):
     experiment = team.client.get_experiment_by_name("framesweep")
     runs = team.client.search_runs([experiment.experiment_id], f"tags.study = '{STUDY}'")
     (parent,) = [run for run in runs if "trial" not in run.data.tags]
@@ -155,7 +155,7 @@ def test_one_parent_run_holds_a_child_a_trial_each_epoch_once(team):
     assert {"trials.csv", "best.yaml", "plots"} <= names
 
 
-def test_the_password_is_told_nowhere(team):
+def test_the_password_appears_nowhere(team):
     assert not any(PASSWORD in log for log in team.logs().values())
     for path in team.shell.folder.rglob("*"):
         if path.is_file() and ".hydra" not in path.parts:

@@ -124,7 +124,7 @@ def _open_image(page, folder: str, name: str) -> int:
     return image.evaluate("image => image.naturalWidth")
 
 
-def test_the_link_opens_training_runs_nested_with_their_metrics(page, site):
+def test_the_link_opens_the_nested_training_runs_with_their_metrics(page, site):
     page.get_by_role("heading", name="Runs", exact=True).wait_for()
     assert site.parent.info.run_name == STUDY
     assert len(site.children) == 2
@@ -164,5 +164,5 @@ def test_a_run_shows_its_confusion_matrix_and_the_sweep_its_plots(page, site):
     assert _open_image(page, "plots", "history.png") > 300
 
 
-def test_nothing_is_asked_of_other_machines(page, asked):
+def test_the_browser_contacts_no_other_machine(page, asked):
     assert {url.hostname for url in asked if url.scheme.startswith("http")} == {"127.0.0.1"}

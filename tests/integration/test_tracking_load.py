@@ -57,7 +57,7 @@ def _client(outputs: Path):
 
 
 @pytest.mark.heavy
-def test_eight_runs_at_once_on_a_fresh_folder_lose_nothing(tmp_path):
+def test_eight_concurrent_runs_in_a_new_folder_lose_nothing(tmp_path):
     """The database's tables are made once, and no metric is lost to a lock."""
     outputs = tmp_path / "outputs"
     processes = [_start(outputs, str(number)) for number in range(NUM_RUNS)]
@@ -95,7 +95,7 @@ def killed_run(tracked_outputs) -> tuple[Path, int]:
     return tracked_outputs / "runs" / "today" / "0", last
 
 
-def test_a_killed_run_goes_on_without_loss_or_repetition(tracked_outputs, killed_run):
+def test_a_killed_run_is_resumed_without_lost_or_repeated_metrics(tracked_outputs, killed_run):
     directory, last = killed_run
     with open_tracker(TrackingConfig(), tracked_outputs, directory) as tracker:
         for epoch in range(1, NUM_EPOCHS + 1):
@@ -108,7 +108,7 @@ def test_a_killed_run_goes_on_without_loss_or_repetition(tracked_outputs, killed
     assert kept == [epoch / NUM_EPOCHS for epoch in range(1, last + 1)]
 
 
-def test_what_a_dead_run_left_can_be_sent_later(tracked_outputs, tmp_path):
+def test_records_of_a_dead_run_can_be_sent_later(tracked_outputs, tmp_path):
     """As if the run had begun and ended while its server was away."""
     directory = tracked_outputs / "runs" / "today" / "0"
     (directory / "tracking").mkdir(parents=True)
@@ -131,7 +131,7 @@ def test_what_a_dead_run_left_can_be_sent_later(tracked_outputs, tmp_path):
 
 
 @pytest.mark.heavy
-def test_a_database_that_is_locked_for_a_minute_costs_time_alone(tracked_outputs):
+def test_a_database_that_is_locked_for_a_minute_loses_nothing(tracked_outputs):
     """A minute is longer than MLflow itself waits for a lock, which is 20 seconds."""
     directory = tracked_outputs / "runs" / "today" / "0"
     with open_tracker(TrackingConfig(), tracked_outputs, directory) as tracker:

@@ -64,7 +64,7 @@ def _same_run(trained, directory=None):
     return open_tracker(TrackingConfig(), ran_in.parents[2], directory or ran_in, run_id=run_id)
 
 
-def test_it_predicts_as_the_predictor_does_from_floats_of_every_width(trained, utterance):
+def test_the_model_predicts_like_the_predictor_from_floats_of_any_width(trained, utterance):
     directory, run_id, _ = trained
     model = mlflow.pyfunc.load_model(f"runs:/{run_id}/model")
     predictor = Predictor.load(directory / "model")
@@ -80,7 +80,7 @@ def test_it_predicts_as_the_predictor_does_from_floats_of_every_width(trained, u
         model.predict(np.zeros((4, 5), dtype=np.float32))
 
 
-def test_it_carries_its_code_and_no_pickle(trained, utterance, tmp_path):
+def test_the_model_contains_its_code_and_no_pickle(trained, utterance, tmp_path):
     directory, run_id, _ = trained
     np.save(tmp_path / "utterance.npy", utterance)
     uri = mlflow_store.resolve_tracking_uri(None, directory.parents[2])
@@ -100,7 +100,7 @@ def test_it_carries_its_code_and_no_pickle(trained, utterance, tmp_path):
     assert [p for p in artifacts.rglob("*") if p.suffix in (".pkl", ".pickle", ".pt")] == []
 
 
-def test_a_run_has_one_model_of_its_latest_weights(trained):
+def test_a_run_has_exactly_one_model_with_its_latest_weights(trained):
     directory, run_id, client = trained
 
     def models():
@@ -119,7 +119,7 @@ def test_a_run_has_one_model_of_its_latest_weights(trained):
     mlflow.pyfunc.load_model(f"runs:/{run_id}/model")
 
 
-def test_a_model_left_half_written_is_replaced(trained):
+def test_an_incomplete_model_is_replaced(trained):
     directory, _, client = trained
     (ready,) = client.search_logged_models(["1"])
     client.delete_logged_model(ready.model_id)

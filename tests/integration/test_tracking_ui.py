@@ -11,13 +11,11 @@ from pathlib import Path
 import pytest
 
 from framesweep.config import TrackingConfig
-from framesweep.errors import TrackingError
 from framesweep.tracking import (
     find_unsent_runs,
     load_metric_history,
     load_run,
     open_tracker,
-    serve_ui,
     sync,
 )
 
@@ -82,24 +80,9 @@ def _get(url: str, **body: object) -> bytes:
         return bytes(answer.read())
 
 
-def test_a_port_that_is_taken_is_an_error(tracked_outputs):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(TrackingError, match=rf"--port: must be free .*--port {port + 1}"):
-            serve_ui(None, tracked_outputs, "127.0.0.1", port, print)
-
-
-def test_a_server_has_its_own_ui(tmp_path):
-    seen: list[str] = []
-    serve_ui("http://ann:s3cret@host:5000", tmp_path, "127.0.0.1", 5000, seen.append)
-    assert seen == ["http://***@host:5000"]
-
-
 @pytest.mark.heavy
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-def test_the_ui_shows_runs_and_artifacts_and_ends_with_its_children(tracked_outputs, signum):
+def test_the_ui_shows_runs_and_artifacts_and_ends_all_its_processes(tracked_outputs, signum):
     directory = tracked_outputs / "runs" / "today" / "now"
     directory.mkdir(parents=True)
     (directory / "note.txt").write_text("hello")
@@ -124,7 +107,9 @@ def test_the_ui_shows_runs_and_artifacts_and_ends_with_its_children(tracked_outp
 
 
 @pytest.mark.heavy
-def test_a_run_outlives_its_server_and_all_arrives_in_order_once(tmp_path, monkeypatch):
+def test_a_run_survives_a_stopped_server_and_everything_arrives_once_in_order(
+    tmp_path, monkeypatch
+):
     """The server is there at first, gone in the middle, and back after the end."""
     monkeypatch.setattr("framesweep.tracking.mlflow_tracker.SERVER_SECONDS", 1.0)
     served, outputs = tmp_path / "served", tmp_path / "outputs"
@@ -153,7 +138,7 @@ def test_a_run_outlives_its_server_and_all_arrives_in_order_once(tmp_path, monke
 
 
 @pytest.mark.heavy
-def test_a_run_that_never_saw_its_server_is_sent_whole(tmp_path, monkeypatch):
+def test_a_run_that_never_reached_its_server_is_sent_completely(tmp_path, monkeypatch):
     monkeypatch.setattr("framesweep.tracking.mlflow_tracker.SERVER_SECONDS", 1.0)
     served, outputs = tmp_path / "served", tmp_path / "outputs"
     port = free_port()

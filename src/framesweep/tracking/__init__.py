@@ -1,7 +1,7 @@
-"""Tracking of runs: the only place that knows MLflow.
+"""Tracking of runs with MLflow, which no other package imports.
 
-What a run logs goes into an outbox on disk and from there, in a thread, to MLflow; training
-neither waits for it nor fails with it.
+Whatever a run logs goes into an outbox on disk first, and a thread sends it from there to
+MLflow. Training therefore neither waits for a tracking server nor fails with it.
 """
 
 import logging
@@ -55,24 +55,25 @@ def open_tracker(
     tags: Mapping[str, str] | None = None,
     replace_lost: bool = False,
 ) -> Tracker:
-    """Tracks the run in `directory`: the one that was begun there, or else a new one.
+    """Track the run in `directory`: the one that was started there, or else a new one.
 
-    Returns once the run is open. Where tracking cannot be reached the run goes on without, and
-    what it logs waits on disk.
+    Return once the run is open. If tracking cannot be reached, the run proceeds without it, and
+    its records wait on disk.
 
-    A new run is tagged with where it comes from: commit, command line, host, user, version,
-    and its directory.
+    A new run is tagged with its provenance: commit, command line, host, user, version and
+    directory.
 
     Args:
-        outputs: folder of the SQLite database and the artifacts, where no server has them.
-        run_id: goes on with this run, wherever it was begun.
-        parent_run_id: run that the new one is nested under.
-        tags: further tags, beside those of the config.
-        replace_lost: begins a new run where the one that was begun is gone.
+        outputs: folder with the SQLite database and the artifacts, unless a server has them.
+        run_id: continues this run, in whatever directory it was started.
+        parent_run_id: run that a new one is nested under.
+        tags: tags in addition to those of the config.
+        replace_lost: starts a new run if the one to continue no longer exists. A search needs
+            this for its parent run, which somebody may delete between two calls.
 
     Raises:
-        ConfigError: MLflow keeps no runs behind `tracking.uri`.
-        LostRunError: the run that was begun is gone.
+        ConfigError: `tracking.uri` is none that MLflow can keep runs in.
+        LostRunError: the run to continue no longer exists.
         TrackingError: the run cannot be opened, now or later.
     """
     if config.backend == "none":
@@ -83,7 +84,8 @@ def open_tracker(
     except LostRunError as error:
         if not replace_lost:
             raise
-        log.warning("%s: %s; a new one takes its place", error.where, error.rule)
+        log.warning("%s: %s; starting a new run instead", error.where, error.rule)
+    # The folder says which run to continue, and holds the lost run's unsent records.
     shutil.rmtree(directory / TRACKING_FOLDER)
     return _open(config, outputs, directory, None, parent_run_id, all_tags)
 

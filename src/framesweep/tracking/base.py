@@ -1,4 +1,4 @@
-"""What a run says about itself, and to whom."""
+"""The interface through which a run reports to an experiment tracker."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,27 +6,33 @@ from types import TracebackType
 from typing import Literal, Self
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
+"""MLflow's names for how a run can end."""
 
 
 class Tracker:
-    """Takes what a run logs; this one drops it.
+    """A tracker that discards everything, and the interface of those that do not.
 
-    Calls return at once, and tracking that fails harms no caller.
+    Every call returns immediately, and none raises because tracking has failed: training must
+    neither wait for a tracking server nor end with it.
     """
 
     @property
     def run_id(self) -> str | None:
-        """MLflow's id of the run; None without tracking, or until it is first reached."""
+        """Return MLflow's id of the run; None without tracking or before it was created."""
         return None
 
     def log_params(self, params: Mapping[str, object]) -> None:
-        """Logs the flat config, and its hash as a tag."""
+        """Log the flat config as params, and its hash as a tag."""
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
-        """Sets tags."""
+        """Set tags of the run."""
 
     def log_epoch(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Logs an epoch's metrics; those that the run already has stay as they are."""
+        """Log the metrics of an epoch, counted from 1.
+
+        A metric that the run already has for this epoch keeps its first value, so that a
+        resumed run may report the epochs before its checkpoint once more.
+        """
 
     def log_dataset(
         self,
@@ -37,16 +43,22 @@ class Tracker:
         feature_dim: int,
         splits: Mapping[str, Mapping[str, int]],
     ) -> None:
-        """Logs what the run trains on, with the counts of each split, as `num_frames`."""
+        """Log the dataset that the run trains on.
+
+        Args:
+            fingerprint: hash of the prepared data.
+            root: directory of the corpus; None for a corpus that is generated.
+            splits: counts of each split, such as `num_frames`.
+        """
 
     def log_artifact(self, path: Path, folder: str = "") -> None:
-        """Logs a file or a folder, which must stay until the end of the run."""
+        """Upload a file or a folder, which must not change until the run has ended."""
 
     def log_model(self, directory: Path, feature_dim: int) -> None:
-        """Logs the predictor in `directory` as an MLflow model, once a run."""
+        """Log the predictor in `directory` as the run's MLflow model, once per run."""
 
     def finish(self, status: Status = "FINISHED") -> None:
-        """Ends the run and waits for what is on its way; further calls do nothing."""
+        """End the run and wait until its records have been sent; later calls do nothing."""
 
     def __enter__(self) -> Self:
         return self
@@ -57,4 +69,4 @@ class Tracker:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Finishes the run: KILLED after Interrupted or Ctrl-C, FAILED after other errors."""
+        """End the run: KILLED after Interrupted or Ctrl-C, FAILED after any other error."""

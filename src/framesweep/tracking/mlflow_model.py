@@ -1,4 +1,4 @@
-"""A trained network as an MLflow model that carries its code, and no pickle."""
+"""Logs a trained network as an MLflow model that contains its code and no pickle."""
 
 import hashlib
 import re
@@ -11,44 +11,49 @@ if TYPE_CHECKING:
     from mlflow.models import ModelSignature
     from mlflow.tracking import MlflowClient
 
-NAME = "model"
-DIGEST = "framesweep.digest"
+MODEL_NAME = "model"
+DIGEST_TAG = "framesweep.digest"
+"""Tag of a logged model with the hash of the predictor's files."""
+
 PREDICTOR = "framesweep.evaluation.predictor:Predictor"
-"""What the model loads and asks: `load(directory)` gives it, `predict(features)` answers."""
+"""Class of the predictor in the model; it has `load(directory)` and `predict(features)`."""
 
 REQUIREMENTS = ("mlflow", "torch", "numpy", "safetensors", "omegaconf", "hydra-core")
+"""Packages that the code in the model imports when it predicts."""
 
 
 def log_model(client: "MlflowClient", run_id: str, directory: Path, feature_dim: int) -> None:
-    """Logs the predictor in `directory` as `runs:/<run_id>/model`.
+    """Log the predictor in `directory` as `runs:/<run_id>/model`.
 
-    A run has one such model: nothing happens where it is there already, and one of other
-    weights, or that was left half-written, is replaced.
+    A run has one such model. If it already has one of the same files, nothing happens; one of
+    other weights, or one that a killed process left incomplete, is replaced.
     """
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
     from mlflow.models import Model
 
     experiment_id = client.get_run(run_id).info.experiment_id
-    digest = _digest(directory)
+    digest = _hash_files(directory)
     found = client.search_logged_models([experiment_id], f"source_run_id = '{run_id}'")
-    former = [model for model in found if model.name == NAME]
+    previous = [model for model in found if model.name == MODEL_NAME]
     if any(
-        m.status == LoggedModelStatus.READY and m.tags.get(DIGEST) == digest for m in former
+        m.status == LoggedModelStatus.READY and m.tags.get(DIGEST_TAG) == digest
+        for m in previous
     ):
         return
-    logged = client.create_logged_model(experiment_id, NAME, run_id, {DIGEST: digest})
+    logged = client.create_logged_model(experiment_id, MODEL_NAME, run_id, {DIGEST_TAG: digest})
     description = Model(run_id=run_id, model_id=logged.model_id)
     with tempfile.TemporaryDirectory() as folder:
-        save_model(Path(folder) / NAME, directory, feature_dim, description)
-        client.log_model_artifacts(logged.model_id, str(Path(folder) / NAME))
+        save_model(Path(folder) / MODEL_NAME, directory, feature_dim, description)
+        client.log_model_artifacts(logged.model_id, str(Path(folder) / MODEL_NAME))
     client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
-    for model in former:
+    # Last, so that the run has a complete model at every moment.
+    for model in previous:
         client.delete_logged_model(model.model_id)
 
 
-def _digest(directory: Path) -> str:
-    """SHA-256 of all files in the folder."""
+def _hash_files(directory: Path) -> str:
+    """Return the SHA-256 of the contents of all files in the folder, in order of names."""
     total = hashlib.sha256()
     for path in sorted(directory.rglob("*")):
         if path.is_file():
@@ -60,10 +65,15 @@ def _digest(directory: Path) -> str:
 def save_model(
     path: Path, directory: Path, feature_dim: int, description: object = None
 ) -> None:
-    """Writes the MLflow model of the predictor in `directory` to `path`.
+    """Write the predictor in `directory` as an MLflow model to `path`.
 
-    The model holds a copy of this package, so it can be loaded where framesweep is not
-    installed.
+    The model contains a copy of this package, so it can be loaded where framesweep is not
+    installed. It is defined by a source file ("models from code") instead of a pickled object,
+    because loading a pickle runs whatever code is in it:
+    https://mlflow.org/docs/latest/ml/model/models-from-code/
+
+    Args:
+        description: the `mlflow.models.Model` to fill in; None for a new one.
     """
     from mlflow import pyfunc
 
@@ -74,13 +84,14 @@ def save_model(
         python_model=str(Path(__file__).with_name("pyfunc_model.py")),
         artifacts={"predictor": str(directory)},
         model_config={"predictor": PREDICTOR},
-        signature=_signature(feature_dim),
+        signature=_build_signature(feature_dim),
         code_paths=[str(package)],
-        pip_requirements=_requirements(),
+        pip_requirements=_pin_requirements(),
     )
 
 
-def _signature(feature_dim: int) -> "ModelSignature":
+def _build_signature(feature_dim: int) -> "ModelSignature":
+    """Return the signature: (T, feature_dim) float32 features to (T,) int64 phone ids."""
     import numpy as np
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
@@ -89,13 +100,17 @@ def _signature(feature_dim: int) -> "ModelSignature":
         inputs=Schema([TensorSpec(np.dtype(np.float32), (-1, feature_dim))]),
         outputs=Schema([TensorSpec(np.dtype(np.int64), (-1,))]),
     )
-    # MLflow then leaves checking to the model, which takes floats of every width.
+    # Otherwise MLflow rejects float16 and float64, which the model converts. With this flag it
+    # leaves the check of inputs to the model.
     signature._is_signature_from_type_hint = True
     return signature
 
 
-def _requirements() -> list[str]:
-    """What loading needs, pinned to what is installed; a local build's mark is left off."""
+def _pin_requirements() -> list[str]:
+    """Return REQUIREMENTS pinned to the installed versions.
+
+    The suffix of a local build, such as `+cpu`, is dropped: package indexes do not have it.
+    """
     pinned = []
     for name in REQUIREMENTS:
         try:

@@ -1,4 +1,4 @@
-"""Where runs are kept: the tracking URI, its database, its experiment."""
+"""Where MLflow keeps runs: the tracking URI, its database and the experiment."""
 
 import contextlib
 import hashlib
@@ -7,7 +7,6 @@ import os
 import re
 import sqlite3
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +18,12 @@ from framesweep.system.atomic_files import atomic_file
 from framesweep.tracking.ui_view import EXPERIMENT_TAGS
 
 if TYPE_CHECKING:
-    from mlflow.exceptions import MlflowException
     from mlflow.tracking import MlflowClient
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 SERVERS = ("http", "https")
 URI_VARIABLE = "FRAMESWEEP_TRACKING_URI"
-"""Variable of the environment with the tracking URI where `tracking.uri` does not say."""
+"""Environment variable with the tracking URI, used where `tracking.uri` is not set."""
 
 ENVIRONMENT_DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -34,28 +32,22 @@ ENVIRONMENT_DEFAULTS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-"""What MLflow reads from the environment: no reports home, and retries left to the sender."""
+"""Environment variables that MLflow reads: no telemetry, and no retries of its own.
 
-TEMPORARY_ERROR_CODES = {
-    "TEMPORARILY_UNAVAILABLE",
-    "INTERNAL_ERROR",
-    "REQUEST_LIMIT_EXCEEDED",
-    "RESOURCE_EXHAUSTED",
-    "DEADLINE_EXCEEDED",
-    "ABORTED",
-    "CANCELLED",
-}
-"""MLflow's codes of errors that may be over at the next attempt."""
+`Sender` retries, and it can be interrupted while it waits, which MLflow cannot.
+"""
 
 
 def resolve_tracking_uri(uri: str | None, outputs: Path) -> str:
-    """The absolute URI that `tracking.uri` stands for.
+    """Return the absolute URI that `tracking.uri` stands for.
 
-    Where it is null, or comes from a file, which keeps no password, URI_VARIABLE of the
-    environment goes before it.
+    A URI that is None, or whose password was removed when it was written to a file, is replaced
+    by the environment variable FRAMESWEEP_TRACKING_URI. Without that, runs go to SQLite in
+    `outputs`. The path of a SQLite file becomes absolute, because Hydra's jobs change their
+    working directory.
 
     Raises:
-        ConfigError: MLflow keeps no runs behind such a URI, or it lacks its password.
+        ConfigError: the URI is none that MLflow can keep runs in, or its password is missing.
     """
     if uri is None or HIDDEN in uri:
         uri = os.environ.get(URI_VARIABLE, uri)
@@ -67,12 +59,12 @@ def resolve_tracking_uri(uri: str | None, outputs: Path) -> str:
             "tracking.uri",
             f"must begin with one of {', '.join(DATABASES + SERVERS)}",
             found=scrub(uri),
-            fix="Leave it out for SQLite in the outputs folder.",
+            fix="Omit it to use SQLite in the outputs folder.",
         )
     if HIDDEN in uri:
         raise ConfigError(
             "tracking.uri",
-            "must be given again, as passwords are kept in no file",
+            "must be given again, because passwords are never written to a file",
             found=uri,
             fix=f"Set {URI_VARIABLE}, or add tracking.uri=...",
         )
@@ -81,38 +73,39 @@ def resolve_tracking_uri(uri: str | None, outputs: Path) -> str:
 
 
 def get_sqlite_path(uri: str) -> Path | None:
-    """The absolute path of a SQLite database's file; None for other URIs."""
+    """Return the absolute path of a SQLite database; None for any other URI."""
     return (
         Path(uri.removeprefix("sqlite:///")).absolute() if uri.startswith("sqlite:") else None
     )
 
 
 def is_server(uri: str) -> bool:
-    """Whether the URI is of an MLflow server rather than of a database."""
+    """Return whether the URI belongs to an MLflow server rather than to a database."""
     return uri.split(":", maxsplit=1)[0] in SERVERS
 
 
 def import_mlflow() -> None:
-    """Imports MLflow, which takes a second or more, with its chatter turned down."""
+    """Import MLflow, which takes a second or more, and silence what it prints."""
     for name, value in ENVIRONMENT_DEFAULTS.items():
         os.environ.setdefault(name, value)
     import mlflow  # noqa: F401
 
-    # Its advice to run the model once while it is logged, which would cost seconds.
+    # MLflow advises to run a model on an example while it is logged, which takes seconds.
     warnings.filterwarnings("ignore", ".*input example was not provided", UserWarning)
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     logging.getLogger("mlflow.store.db").setLevel(logging.CRITICAL)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    # The sender says when a server is away, once; urllib3 would with every attempt.
+    # `Sender` warns once that a server cannot be reached; urllib3 would at every attempt.
     logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 
 def connect(uri: str, outputs: Path) -> "MlflowClient":
-    """A client for `uri`; a database that has no tables yet gets them, once.
+    """Return a client for `uri`, after creating the tables of a database that has none.
 
     Raises:
-        TrackingError: the database is of another MLflow version, or lacks its driver.
-        MlflowException: the server cannot be reached, or says no.
+        TrackingError: the database was created by another version of MLflow, or its driver is
+            not installed.
+        MlflowException: the server cannot be reached, or refuses.
     """
     import_mlflow()
     from mlflow.tracking import MlflowClient
@@ -132,17 +125,22 @@ def connect(uri: str, outputs: Path) -> "MlflowClient":
             fix='Install it, for PostgreSQL with pip install "framesweep[postgres]".',
         ) from None
     except Exception as error:
+        # MLflow has no error class of its own for this case.
         if "out-of-date database schema" not in str(error):
             raise
         raise TrackingError(
             scrub(uri),
-            "must have the tables of the installed MLflow",
+            "must have the tables of the installed version of MLflow",
             fix=f"Back it up, then run `mlflow db upgrade {scrub(uri)}`.",
         ) from None
 
 
 def _create_sqlite_database(path: Path, outputs: Path) -> None:
-    """Makes the database beside its place and renames it, so that nobody meets half of it."""
+    """Create the database, unless it exists, under a temporary name and then rename it.
+
+    Without the lock, runs that start together would create tables in the same file. Without the
+    renaming, a process that finds the file could take a half-made database for a complete one.
+    """
     if path.exists():
         return
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
@@ -152,19 +150,25 @@ def _create_sqlite_database(path: Path, outputs: Path) -> None:
         if path.exists():
             return
         with atomic_file(path) as temporary:
-            make: Any = SqlAlchemyStore
-            make(f"sqlite:///{temporary}", get_artifact_root(outputs)).engine.dispose()
+            create: Any = SqlAlchemyStore
+            create(f"sqlite:///{temporary}", get_artifact_root(outputs)).engine.dispose()
             with contextlib.closing(sqlite3.connect(temporary)) as connection:
-                # Readers then never wait for a writer, nor a writer for readers.
+                # With a write-ahead log, readers and the writer never wait for each other:
+                # https://sqlite.org/wal.html
                 connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _create_tables(uri: str, outputs: Path) -> None:
+    """Create MLflow's tables in a database server, unless they exist.
+
+    The lock is a file, so it only protects processes that share `outputs`; those are the ones
+    that a sweep starts at the same moment.
+    """
     import sqlalchemy
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     def has_tables() -> bool:
-        # Written last, in the same transaction as all migrations.
+        # Alembic writes this table last, in the same transaction as all migrations.
         return sqlalchemy.inspect(engine).has_table("alembic_version")
 
     engine = sqlalchemy.create_engine(uri)
@@ -174,19 +178,19 @@ def _create_tables(uri: str, outputs: Path) -> None:
             outputs.mkdir(parents=True, exist_ok=True)
             with FileLock(outputs / f".mlflow-{name}.lock"):
                 if not has_tables():
-                    make: Any = SqlAlchemyStore
-                    make(uri, get_artifact_root(outputs))
+                    create: Any = SqlAlchemyStore
+                    create(uri, get_artifact_root(outputs))
     finally:
         engine.dispose()
 
 
 def get_artifact_root(outputs: Path) -> str:
-    """URI of the folder for artifacts of runs that are kept in a database."""
+    """Return the URI of the folder with the artifacts of runs that a database tracks."""
     return (outputs.absolute() / "artifacts").as_uri()
 
 
 def get_or_create_experiment(client: "MlflowClient", name: str, uri: str, outputs: Path) -> str:
-    """Id of the experiment, made where it is not there yet.
+    """Return the id of the experiment `name`, with the tags that the UI's view needs.
 
     Raises:
         TrackingError: the experiment has been deleted.
@@ -195,10 +199,12 @@ def get_or_create_experiment(client: "MlflowClient", name: str, uri: str, output
 
     experiment: Any = client.get_experiment_by_name(name)
     if experiment is None:
+        # A server decides itself where artifacts go.
         location = None if is_server(uri) else get_artifact_root(outputs)
         try:
             return client.create_experiment(name, location, EXPERIMENT_TAGS)
         except MlflowException as error:
+            # Another process has created it since.
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
         experiment = client.get_experiment_by_name(name)
@@ -214,28 +220,3 @@ def get_or_create_experiment(client: "MlflowClient", name: str, uri: str, output
         if key not in experiment.tags:
             client.set_experiment_tag(experiment.experiment_id, key, value)
     return str(experiment.experiment_id)
-
-
-def is_temporary(error: "MlflowException") -> bool:
-    """Whether the next attempt may go through."""
-    from sqlalchemy.exc import InterfaceError, TimeoutError
-
-    # MLflow calls a lost connection, and all connections in use, a bad request.
-    busy = isinstance(error.__cause__, (InterfaceError, TimeoutError))
-    return busy or error.error_code in TEMPORARY_ERROR_CODES
-
-
-@contextlib.contextmanager
-def translate_temporary_errors() -> Iterator[None]:
-    """Lets ConnectionError out for whatever may be over at the next attempt."""
-    import sqlalchemy.exc
-    from mlflow.exceptions import MlflowException
-
-    try:
-        yield
-    except MlflowException as error:
-        if is_temporary(error):
-            raise ConnectionError(str(error)) from error
-        raise
-    except sqlalchemy.exc.OperationalError as error:
-        raise ConnectionError(str(error)) from error

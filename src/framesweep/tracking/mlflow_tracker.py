@@ -1,4 +1,4 @@
-"""A tracker that logs to MLflow from a thread."""
+"""A tracker that logs to MLflow through an outbox on disk and a thread that sends it."""
 
 import json
 import logging
@@ -29,21 +29,26 @@ from framesweep.tracking.sender import (
 log = logging.getLogger(__name__)
 
 TRACKING_FOLDER = "tracking"
-"""Folder in a run's directory where its id lies, and what has not arrived yet."""
+"""Folder in a run's directory with the run's MLflow id and its unsent records."""
+
 RUN_DIRECTORY_PATTERNS = ("runs/*/*", "sweeps/*", "sweeps/*/*")
-"""Where in the outputs folder runs have their directories."""
+"""Glob patterns, relative to the outputs folder, of directories in which runs are tracked."""
 
 FIRST_SECONDS = 60.0
 """How long a run waits at its start for a busy database or a slow server."""
-SERVER_SECONDS, DATABASE_SECONDS = 20.0, 120.0
-"""How long a run waits at its end for what is on its way to arrive."""
 
-NOT_IN_NAMES = re.compile(r"[^\w\-. :/]")
-"""What a param's name may not have: MLflow refuses all that come with it."""
+SERVER_SECONDS, DATABASE_SECONDS = 20.0, 120.0
+"""How long a run waits at its end for its last records to be sent.
+
+A server that does not answer within seconds is down; a database may be locked by other runs.
+"""
+
+FORBIDDEN_CHARACTERS = re.compile(r"[^\w\-. :/]")
+"""Characters that MLflow forbids in a param's name. One such name makes it refuse the batch."""
 
 
 class MlflowTracker(Tracker):
-    """Logs to MLflow from a thread, by way of an outbox on disk."""
+    """Logs to MLflow from a thread, by way of an outbox in the run's directory."""
 
     def __init__(self, config: TrackingConfig, outputs: Path, directory: Path) -> None:
         self._uri = mlflow_store.resolve_tracking_uri(config.uri, outputs)
@@ -51,7 +56,7 @@ class MlflowTracker(Tracker):
         mlflow_store.import_mlflow()
         folder = directory / TRACKING_FOLDER
         self._outbox = Outbox(folder / OUTBOX_FILE)
-        self._target = {
+        self._destination = {
             "uri": scrub(self._uri),
             "experiment": config.experiment,
             "outputs": str(outputs.absolute()),
@@ -59,15 +64,16 @@ class MlflowTracker(Tracker):
         self._writer = MlflowWriter(self._uri, config.experiment, outputs, folder)
         self._sender = Sender(self._outbox, self._writer)
         self._key: str | None = None
-        self._resumed: str | None = None
-        self._finished = False
+        self._resumed_run_id: str | None = None
+        self._is_finished = False
 
     def start(
         self, name: str | None, tags: Mapping[str, str], parent_run_id: str | None
     ) -> None:
-        """Starts a new run, nested under the parent where one is given.
+        """Start a new run, nested under `parent_run_id` unless that is None.
 
-        Where it shall go is kept with it: it may be sent when its config is no more at hand.
+        The record names the run's destination, because `framesweep sync` may have to send it
+        when the config that the run was started with no longer exists.
         """
         self._key = uuid.uuid4().hex
         all_tags = {**collect_provenance(self._directory), "framesweep.key": self._key}
@@ -75,54 +81,60 @@ class MlflowTracker(Tracker):
         if parent_run_id is not None:
             all_tags["mlflow.parentRunId"] = parent_run_id
         fields = {"key": self._key, "name": name, "tags": all_tags, "time": _now()}
-        self._append("start", **fields, **self._target)
+        self._append("start", **fields, **self._destination)
 
     def resume(self, run_id: str | None) -> bool:
-        """Goes on with the run `run_id`, or the one that was begun in this directory.
+        """Continue the run `run_id`, or else the one that was started in this directory.
 
-        Gives False, and does nothing, where there is neither.
+        Return False, and do nothing, if there is neither.
         """
-        begun = self._outbox.last("start")
-        self._key = begun["key"] if begun is not None else self._writer.key
-        self._resumed = run_id or self._writer.run_id
-        if self._resumed is None and begun is None:
+        # The start of the earlier run may itself still wait in the outbox.
+        unsent_start = self._outbox.last("start")
+        self._key = unsent_start["key"] if unsent_start is not None else self._writer.key
+        self._resumed_run_id = run_id or self._writer.run_id
+        if self._resumed_run_id is None and unsent_start is None:
             return False
-        self._append("resume", run_id=self._resumed)
+        self._append("resume", run_id=self._resumed_run_id)
         return True
 
     @property
     def run_id(self) -> str | None:
-        if self._resumed or self._writer.key == self._key:
-            return self._resumed or self._writer.run_id
+        # Until the start of this run was sent, the writer may know an earlier run's id.
+        if self._resumed_run_id or self._writer.key == self._key:
+            return self._resumed_run_id or self._writer.run_id
         return None
 
     def wait_open(self) -> None:
-        """Waits until the run is open, or tracking turns out to be away.
+        """Wait until the run is open, or it turns out that tracking cannot be reached.
 
         Raises:
-            LostRunError: the run that was begun is gone; the tracker is closed.
-            TrackingError: the run cannot be opened, now or later; the tracker is closed.
+            LostRunError: the run to continue no longer exists; the tracker has been closed.
+            TrackingError: the run cannot be opened, now or later; the tracker has been closed.
         """
-        self._sender.attempted.wait(FIRST_SECONDS)
+        self._sender.open_attempted.wait(FIRST_SECONDS)
         error = self._sender.run_error
         if error is None:
-            self._sender.attempted.set()  # nobody waits any more
+            # Nobody waits for it any more, so the sender must log an error that comes later.
+            self._sender.open_attempted.set()
             return
-        self._finished = True
+        self._is_finished = True
         first = self._outbox.first()
         if first is not None and first["kind"] in OPENING_KINDS:
-            self._outbox.remove_first()  # of a run that does not go on nothing shall be sent
+            # The run ends here; `framesweep sync` must not open it later.
+            self._outbox.remove_first()
         self._sender.close(0)
         if isinstance(error, LostRunError):
-            fix = f"To begin it anew, delete {self._directory / TRACKING_FOLDER}."
+            fix = f"To start a new run, delete {self._directory / TRACKING_FOLDER}."
             raise LostRunError(error.where, error.rule, fix=fix)
         if isinstance(error, TrackingError):
             raise error
-        raise TrackingError(scrub(self._uri), f"must take the run ({summarize_error(error)})")
+        raise TrackingError(scrub(self._uri), f"must accept the run ({summarize_error(error)})")
 
     def log_params(self, params: Mapping[str, object]) -> None:
-        named = {NOT_IN_NAMES.sub("_", key): _text(value) for key, value in params.items()}
-        self._append("params", params=named)
+        values = {
+            FORBIDDEN_CHARACTERS.sub("_", key): _to_text(value) for key, value in params.items()
+        }
+        self._append("params", params=values)
         self.log_tags({"framesweep.config_hash": hash_config(params)})
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
@@ -145,7 +157,7 @@ class MlflowTracker(Tracker):
         schema = json.dumps([{"type": "tensor", "tensor-spec": features}])
         dataset = {
             "name": name,
-            "digest": fingerprint[:36],
+            "digest": fingerprint[:36],  # the longest digest that MLflow stores
             "source_type": "code" if root is None else "local",
             "source": json.dumps({"tags": {}} if root is None else {"uri": scrub(root)}),
             "schema": json.dumps({"mlflow_tensorspec": {"features": schema}}),
@@ -161,22 +173,23 @@ class MlflowTracker(Tracker):
         self._append("model", path=str(directory.absolute()), feature_dim=feature_dim)
 
     def finish(self, status: Status = "FINISHED") -> None:
-        if self._finished:
+        if self._is_finished:
             return
-        self._finished = True
+        self._is_finished = True
         self._append("status", status=status, time=_now())
         server = mlflow_store.is_server(self._uri)
-        left = self._sender.close(SERVER_SECONDS if server else DATABASE_SECONDS)
-        if left:
+        num_unsent = self._sender.close(SERVER_SECONDS if server else DATABASE_SECONDS)
+        if num_unsent:
             log.warning(
-                "%d records could not be sent and wait in %s; `framesweep sync %s` sends them",
-                left,
+                "%d records could not be sent and are kept in %s; "
+                "send them with `framesweep sync %s`",
+                num_unsent,
                 self._outbox.path,
                 shlex.quote(str(self._directory)),
             )
         if self._sender.num_refused:
             log.warning(
-                "%d records were refused and lie in %s",
+                "%d records were refused and moved to %s",
                 self._sender.num_refused,
                 self._outbox.path.with_name(REFUSED_FILE),
             )
@@ -199,9 +212,10 @@ class MlflowTracker(Tracker):
 
 
 def _now() -> int:
+    """Return the time in MLflow's unit, milliseconds since 1970."""
     return int(time.time() * 1000)
 
 
-def _text(value: object) -> str:
-    """A param as YAML would have it, credentials taken out."""
+def _to_text(value: object) -> str:
+    """Return a param as YAML would write it, without credentials."""
     return scrub(value if isinstance(value, str) else json.dumps(value, default=str))

@@ -1,9 +1,20 @@
-"""What each kind of record does to an MLflow run. A record may come twice and counts once."""
+"""Sends the records of an outbox to an MLflow run, so that sending one twice has no effect.
 
-import contextlib
+A record arrives twice if its process was killed after MLflow had received it and before the
+outbox forgot it, or if a server's answer got lost. What makes the second time harmless differs
+from kind to kind:
+
+- `start` creates a run, which MLflow would simply do again. The record therefore carries a
+  random key, which becomes a tag of the run. If the record may have been sent before, the run
+  with that key is looked for first.
+- `metrics` carry the time at which they were logged. MLflow stores a row for each distinct
+  (metric, time, step, value), so the same record adds nothing. A resumed run logs its earlier
+  epochs at other times; `resume` therefore asks MLflow which epochs it has, to skip those.
+- `params` cannot change once they are set; those that the run has are skipped.
+- `tags`, `dataset`, `artifact` and `status` overwrite themselves; `model` compares a hash.
+"""
+
 import json
-import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import islice
@@ -13,26 +24,31 @@ from typing import TYPE_CHECKING, TypeVar
 from framesweep.credentials import scrub
 from framesweep.system.atomic_files import write_text
 from framesweep.tracking import mlflow_store
+from framesweep.tracking.mlflow_errors import translate_temporary_errors
 from framesweep.tracking.outbox import OutboxRecord
+from framesweep.tracking.scrubbed_files import without_credentials
 from framesweep.tracking.sender import LostRunError
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
 RUN_FILE = "run.json"
-PARAMS_PER_CALL, METRICS_PER_CALL = 100, 1000
-PARAM_LENGTH, TAG_LENGTH = 6000, 8000
-"""MLflow's limits: entities a call, characters a value."""
+"""Name of the file in a run's tracking folder with its MLflow id, key and tracking URI."""
 
-TEXT_SUFFIXES = {".yaml", ".yml", ".json", ".csv", ".txt", ".log", ".md"}
-MAX_TEXT_BYTES = 10_000_000
+PARAMS_PER_CALL, METRICS_PER_CALL = 100, 1000
+"""The most params or tags, and the most metrics, that MLflow accepts in one request."""
+
+MAX_PARAM_LENGTH, MAX_TAG_LENGTH = 6000, 8000
+"""The longest values that MLflow stores, in characters."""
+
 Item = TypeVar("Item")
 
 
 class MlflowWriter:
-    """Brings records to the run whose tracking files lie in `directory`.
+    """Sends records to the run whose tracking folder is `directory`.
 
-    `run.json` there says which run that is; it is written when MLflow has made the run.
+    The folder's `run.json` says which run that is. It is written once MLflow has created the
+    run, atomically and synced to disk: a restart must find either all of it or nothing.
     """
 
     def __init__(self, uri: str, experiment: str, outputs: Path, directory: Path) -> None:
@@ -40,31 +56,32 @@ class MlflowWriter:
         self._experiment = experiment
         self._outputs = outputs
         self._file = directory / RUN_FILE
-        self._known = read_run_file(directory)
-        self._params: set[str] = set()
-        self._metrics: set[tuple[str, int]] = set()
-        self.run_id = self._known.get("run_id")
+        self._run_info = read_run_file(directory)
+        self._logged_params: set[str] = set()
+        self._logged_metrics: set[tuple[str, int]] = set()
+        self.run_id = self._run_info.get("run_id")
 
     def write(self, record: OutboxRecord) -> None:
-        """Sends one record.
+        """Send one record.
 
         Raises:
-            OSError: tracking cannot be reached right now.
-            LostRunError: it does not have the run.
-            MlflowException, TrackingError: it will not have this record.
+            OSError: tracking cannot be reached at the moment, or a file to upload is missing.
+            LostRunError: tracking does not have the run.
+            MlflowException, TrackingError: tracking refuses the record.
         """
         from mlflow.exceptions import MlflowException
 
-        with mlflow_store.translate_temporary_errors():
+        with translate_temporary_errors():
             try:
                 getattr(self, f"_write_{record['kind']}")(record)
             except MlflowException:
+                # Was it the record that MLflow refused, or is the run gone?
                 if self.run_id is not None:
-                    self._check_run(self.run_id)
+                    self._require_run(self.run_id)
                 raise
 
-    def _check_run(self, run_id: str) -> None:
-        """Raises LostRunError where tracking has no such run."""
+    def _require_run(self, run_id: str) -> None:
+        """Raise LostRunError if tracking does not have the run, or it has been deleted."""
         from mlflow.exceptions import MlflowException
 
         try:
@@ -74,7 +91,8 @@ class MlflowWriter:
                 raise
             raise LostRunError(scrub(self._uri), f"must have the run {run_id}") from None
         if run.info.lifecycle_stage != "active":
-            raise LostRunError(scrub(self._uri), f"must have the run {run_id} undeleted")
+            rule = f"must have the run {run_id}, which has been deleted"
+            raise LostRunError(scrub(self._uri), rule)
 
     @cached_property
     def _client(self) -> "MlflowClient":
@@ -88,146 +106,121 @@ class MlflowWriter:
 
     @property
     def key(self) -> str | None:
-        """The key that the run was started with."""
-        return self._known.get("key")
+        """Return the key of the `start` record that created the run."""
+        return self._run_info.get("key")
 
     @property
-    def _run(self) -> str:
+    def _required_run_id(self) -> str:
         if self.run_id is None:
             raise LostRunError(self._file, "must name the run")
         return self.run_id
 
     def _write_start(self, record: OutboxRecord) -> None:
         if self.key != record["key"]:
-            self.run_id = self._find(record) if "again" in record else None
+            self.run_id = self._find_run(record) if "again" in record else None
             if self.run_id is None:
                 run = self._client.create_run(
                     self._experiment_id, record["time"], record["tags"], record["name"]
                 )
                 self.run_id = run.info.run_id
-            self._remember(record["key"])
-        self._params, self._metrics = set(), set()
+            self._write_run_file(record["key"])
+        self._logged_params, self._logged_metrics = set(), set()
 
-    def _find(self, record: OutboxRecord) -> str | None:
-        """The run that a process made and did not live to remember."""
+    def _find_run(self, record: OutboxRecord) -> str | None:
+        """Return the run that an earlier attempt created but could not write to `run.json`."""
         found = self._client.search_runs(
             [self._experiment_id], f"tags.`framesweep.key` = '{record['key']}'", max_results=1
         )
         return str(found[0].info.run_id) if found else None
 
     def _write_resume(self, record: OutboxRecord) -> None:
-        self.run_id = record["run_id"] or self._run
-        self._client.update_run(self._run, "RUNNING")
-        data = self._client.get_run(self._run).data
-        self._params = set(data.params)
-        self._metrics = {
+        self.run_id = record["run_id"] or self._required_run_id
+        self._client.update_run(self._required_run_id, "RUNNING")
+        data = self._client.get_run(self._required_run_id).data
+        self._logged_params = set(data.params)
+        self._logged_metrics = {
             (name, metric.step)
             for name in data.metrics
-            for metric in self._client.get_metric_history(self._run, name)
+            for metric in self._client.get_metric_history(self._required_run_id, name)
         }
-        self._remember(self.key or "")
+        self._write_run_file(self.key or "")
 
-    def _remember(self, key: str) -> None:
-        self._known = {"key": key, "run_id": self._run, "uri": scrub(self._uri)}
-        write_text(self._file, json.dumps(self._known))
+    def _write_run_file(self, key: str) -> None:
+        self._run_info = {
+            "key": key,
+            "run_id": self._required_run_id,
+            "uri": scrub(self._uri),
+        }
+        write_text(self._file, json.dumps(self._run_info))
 
     def _write_params(self, record: OutboxRecord) -> None:
         from mlflow.entities import Param
 
-        new = {k: v for k, v in record["params"].items() if k not in self._params}
-        for part in _parts(new.items(), PARAMS_PER_CALL):
-            self._client.log_batch(
-                self._run, params=[Param(k, _short(v, PARAM_LENGTH)) for k, v in part]
-            )
-        self._params |= set(new)
+        new = {k: v for k, v in record["params"].items() if k not in self._logged_params}
+        for batch in _split(new.items(), PARAMS_PER_CALL):
+            params = [Param(k, _truncate(v, MAX_PARAM_LENGTH)) for k, v in batch]
+            self._client.log_batch(self._required_run_id, params=params)
+        self._logged_params |= set(new)
 
     def _write_tags(self, record: OutboxRecord) -> None:
         from mlflow.entities import RunTag
 
-        for part in _parts(record["tags"].items(), PARAMS_PER_CALL):
-            self._client.log_batch(
-                self._run, tags=[RunTag(k, _short(v, TAG_LENGTH)) for k, v in part]
-            )
+        for batch in _split(record["tags"].items(), PARAMS_PER_CALL):
+            tags = [RunTag(k, _truncate(v, MAX_TAG_LENGTH)) for k, v in batch]
+            self._client.log_batch(self._required_run_id, tags=tags)
 
     def _write_metrics(self, record: OutboxRecord) -> None:
         from mlflow.entities import Metric
 
         step, time = record["step"], record["time"]
-        new = [k for k in record["metrics"] if (k, step) not in self._metrics]
-        for part in _parts(new, METRICS_PER_CALL):
-            self._client.log_batch(
-                self._run, [Metric(k, record["metrics"][k], time, step) for k in part]
-            )
-        self._metrics |= {(k, step) for k in new}
+        new = [k for k in record["metrics"] if (k, step) not in self._logged_metrics]
+        for batch in _split(new, METRICS_PER_CALL):
+            metrics = [Metric(k, record["metrics"][k], time, step) for k in batch]
+            self._client.log_batch(self._required_run_id, metrics)
+        self._logged_metrics |= {(k, step) for k in new}
 
     def _write_dataset(self, record: OutboxRecord) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
         context = InputTag("mlflow.data.context", "training")
         dataset = Dataset(**record["dataset"])
-        self._client.log_inputs(self._run, [DatasetInput(dataset, [context])])
+        self._client.log_inputs(self._required_run_id, [DatasetInput(dataset, [context])])
 
     def _write_artifact(self, record: OutboxRecord) -> None:
-        with _scrubbed(Path(record["path"])) as path:
-            self._client.log_artifact(self._run, str(path), record["folder"] or None)
+        with without_credentials(Path(record["path"])) as path:
+            self._client.log_artifact(
+                self._required_run_id, str(path), record["folder"] or None
+            )
 
     def _write_model(self, record: OutboxRecord) -> None:
         from framesweep.tracking.mlflow_model import log_model
 
-        with _scrubbed(Path(record["path"])) as path:
-            log_model(self._client, self._run, path, record["feature_dim"])
+        with without_credentials(Path(record["path"])) as path:
+            log_model(self._client, self._required_run_id, path, record["feature_dim"])
 
     def _write_status(self, record: OutboxRecord) -> None:
-        self._client.set_terminated(self._run, record["status"], record["time"])
+        self._client.set_terminated(self._required_run_id, record["status"], record["time"])
 
 
 def read_run_file(directory: Path) -> dict[str, str]:
-    """What `run.json` in the run's tracking folder says; empty where there is none."""
+    """Return the content of `run.json` in a tracking folder; an empty dict without one."""
     try:
-        known: dict[str, str] = json.loads((directory / RUN_FILE).read_text(encoding="utf-8"))
+        content: dict[str, str] = json.loads((directory / RUN_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return known
+    return content
 
 
-def _parts(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    rest = iter(items)
-    while part := list(islice(rest, size)):
-        yield part
+def _split(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Yield the items in lists of at most `size`."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
 
 
-def _short(value: str, length: int) -> str:
+def _truncate(value: str, length: int) -> str:
+    """Return at most `length` characters, the last of which say that some were cut off."""
     if len(value) <= length:
         return value
     tail = f"... ({len(value)} characters)"
     return value[: length - len(tail)] + tail
-
-
-@contextlib.contextmanager
-def _scrubbed(path: Path) -> Iterator[Path]:
-    """Gives `path`, or a copy where a text in it, or it itself, names credentials."""
-    texts = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
-    clean = {p: text for p in texts if (text := _clean_text(p)) is not None}
-    if not clean:
-        yield path
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / path.name
-        if path.is_dir():
-            shutil.copytree(path, copy)
-        for original, text in clean.items():
-            target = copy / original.relative_to(path) if path.is_dir() else copy
-            target.write_text(text, encoding="utf-8")
-        yield copy
-
-
-def _clean_text(path: Path) -> str | None:
-    """The scrubbed text of a file that needs it; None for all others."""
-    if path.suffix not in TEXT_SUFFIXES or path.stat().st_size > MAX_TEXT_BYTES:
-        return None
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        return None
-    clean = scrub(text)
-    return clean if clean != text else None

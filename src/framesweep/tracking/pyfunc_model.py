@@ -1,4 +1,4 @@
-"""The MLflow model of a predictor. MLflow runs this file when it saves and loads one."""
+"""The MLflow model of a predictor; MLflow runs this file when it saves or loads the model."""
 
 import pkgutil
 from typing import Any
@@ -10,12 +10,13 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 
 class PhoneClassifier(PythonModel):
-    """Maps the features of one utterance to phone ids."""
+    """Predicts the phone of each frame of one utterance."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Loads weights, config and statistics."""
-        kind = pkgutil.resolve_name(context.model_config["predictor"])
-        self.predictor = kind.load(context.artifacts["predictor"])
+        """Load weights, config and normalization statistics."""
+        # By name, as a lower layer may not import the predictor.
+        predictor_class = pkgutil.resolve_name(context.model_config["predictor"])
+        self.predictor = predictor_class.load(context.artifacts["predictor"])
 
     def predict(
         self,
@@ -23,10 +24,13 @@ class PhoneClassifier(PythonModel):
         model_input: np.ndarray,
         params: dict[str, Any] | None = None,
     ) -> npt.NDArray[np.int64]:
-        """(T, D) features, an array or a data frame of floats, to (T,) phone ids.
+        """Return the (T,) phone ids of an utterance.
+
+        Args:
+            model_input: (T, D) features, an array or a data frame of floats of any width.
 
         Raises:
-            DataError: another shape, or values that are not finite.
+            DataError: the features have another shape, or are not finite.
         """
         features = np.asarray(model_input)
         if features.dtype.kind != "f":

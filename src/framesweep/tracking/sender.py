@@ -1,10 +1,30 @@
-"""A thread that takes records to the tracking server, in order, until they arrive."""
+"""The thread that sends an outbox to the tracking server.
+
+Sending happens in a thread of its own so that an epoch never waits for the network: `append`
+costs one write to a local file, whatever the server does. One thread, not several, because a
+run must exist before its metrics and end after them: records are sent strictly in order, and a
+record that cannot be sent now holds up those behind it.
+
+How a run ends: `close` announces that no more records follow, waits a limited time until the
+thread has emptied the outbox, and then returns. The thread is a daemon, so a server that never
+answers cannot keep the process alive. What is left stays in the outbox for `framesweep sync` or
+for the run's next start.
+"""
 
 import contextlib
 import json
 import logging
 import threading
+from functools import partial
 from typing import Protocol
+
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    sleep_using_event,
+    wait_exponential,
+)
 
 from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
@@ -13,51 +33,56 @@ from framesweep.tracking.outbox import Outbox, OutboxRecord
 log = logging.getLogger(__name__)
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
-"""Seconds between two attempts: the first pause, doubled each time up to the longest."""
+"""Seconds between two attempts: the first wait, which doubles up to the longest."""
 
 REFUSED_FILE = "refused.jsonl"
-"""Where refused records lie, beside the outbox."""
+"""Name of the file next to the outbox that receives the records that tracking refused."""
 
 OPENING_KINDS = ("start", "resume")
-"""Kinds of the records that say which run the following ones are of."""
+"""Kinds of the records that decide which run the records after them belong to."""
 
 
 class LostRunError(TrackingError):
-    """Tracking does not have the run, or no more."""
+    """The tracking server does not have the run, or no longer has it."""
 
 
 class RecordWriter(Protocol):
-    """Sends one record to the tracking server."""
+    """What the sender needs of the code that talks to the tracking server."""
 
-    def write(self, record: OutboxRecord) -> None: ...
+    def write(self, record: OutboxRecord) -> None:
+        """Send one record; sending it twice must have the effect of sending it once.
+
+        Raises:
+            OSError: the server cannot be reached at the moment; the sender tries again.
+            FileNotFoundError: a file to upload is missing; the record is refused.
+            LostRunError: the run does not exist.
+            Exception: the server refuses the record.
+        """
 
 
 class Sender:
-    """Delivers an outbox from a thread of its own; no error of it ever reaches training.
+    """Sends the records of an outbox from a thread; none of its errors reaches training.
 
-    `attempted` is set when a run has been opened, or could not be; `run_error` is what was said
-    where the run cannot be had, now or later: all records then stay in the outbox.
-    `num_refused` records were put aside in `refused.jsonl`, each with its reason.
-
-    Args:
-        writer: sends one record. An OSError other than a missing file means that it should
-            be tried again; LostRunError, or any other error of an opening record, that the run
-            cannot be had; any other error that the record is refused.
+    Attributes:
+        open_attempted: is set once the run was opened, or it is known that it could not be.
+        run_error: why the run cannot be opened or continued. All records then stay in the
+            outbox, as they belong to a run that may come back.
+        num_refused: number of records that were moved to `refused.jsonl`, with the reason.
     """
 
     def __init__(self, outbox: Outbox, writer: RecordWriter) -> None:
         self._outbox = outbox
         self._writer = writer
         self._stop = threading.Event()
-        self._away = False
+        self._is_unreachable = False
         self.num_refused = 0
         self.run_error: Exception | None = None
-        self.attempted = threading.Event()
+        self.open_attempted = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tracking", daemon=True)
         self._thread.start()
 
     def close(self, seconds: float) -> int:
-        """Waits for all to arrive; gives the number of records that have not."""
+        """Wait up to `seconds` for the outbox to empty; return the number of records left."""
         self._outbox.close()
         try:
             self._thread.join(seconds)
@@ -66,67 +91,92 @@ class Sender:
         return len(self._outbox)
 
     def _run(self) -> None:
-        wait = FIRST_WAIT
         while (record := self._outbox.first()) is not None and not self._stop.is_set():
             try:
-                self._writer.write(record)
+                if not self._send(record):
+                    break
             except Exception as error:
-                if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
-                    self._complain(error)
-                    record["again"] = True
-                    self._stop.wait(wait)
-                    wait = min(2 * wait, LONGEST_WAIT)
-                    continue
                 if record["kind"] in OPENING_KINDS or isinstance(error, LostRunError):
                     self._give_up(error)
                     break
-                self._refuse(record, error)
+                # One bad record must not hold up all others: it is put aside.
+                self._put_aside(record, error)
             else:
-                self._recover()
-            wait = FIRST_WAIT
+                self._note_reachable()
+            # Only now: a process that is killed before this line sends the record again.
             self._outbox.remove_first()
             if record["kind"] in OPENING_KINDS:
-                self.attempted.set()
+                self.open_attempted.set()
         self._outbox.release()
 
-    def _complain(self, error: OSError) -> None:
-        if not self._away:
-            log.warning(
-                "Tracking cannot be reached; what is logged waits in %s (%s)",
-                self._outbox.path,
-                summarize_error(error),
-            )
-        self._away = True
-        self.attempted.set()
+    def _send(self, record: OutboxRecord) -> bool:
+        """Send one record, again and again while tracking is unreachable.
 
-    def _recover(self) -> None:
-        if self._away:
-            log.info("Tracking is back; what waited arrives now")
-        self._away = False
+        Return False if `close` stopped waiting before the record was sent.
+        """
+        attempts = Retrying(
+            retry=retry_if_exception(_is_temporary),
+            wait=wait_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT),
+            sleep=sleep_using_event(self._stop),
+            before_sleep=partial(self._note_unreachable, record),
+            reraise=True,
+        )
+        for attempt in attempts:
+            if self._stop.is_set():
+                return False
+            with attempt:
+                self._writer.write(record)
+        return True
+
+    def _note_unreachable(self, record: OutboxRecord, state: RetryCallState) -> None:
+        # The server may have received the record although its answer did not arrive.
+        record["again"] = True
+        if not self._is_unreachable:
+            assert state.outcome is not None
+            log.warning(
+                "Tracking cannot be reached; records are kept in %s (%s)",
+                self._outbox.path,
+                summarize_error(state.outcome.exception()),
+            )
+        self._is_unreachable = True
+        self.open_attempted.set()
+
+    def _note_reachable(self) -> None:
+        if self._is_unreachable:
+            log.info("Tracking is back; sending the records that were kept")
+        self._is_unreachable = False
 
     def _give_up(self, error: Exception) -> None:
-        """Keeps what is logged for when the run can be had again."""
+        """Stop sending, but keep the outbox open for what the run still logs."""
         self.run_error = error
-        if self.attempted.is_set():  # else whoever waits for it is told
+        # Before that, `MlflowTracker.wait_open` waits and raises the error itself.
+        if self.open_attempted.is_set():
             log.warning(
-                "Tracking does not take the run; what is logged waits in %s (%s)",
+                "Tracking does not accept the run; its records are kept in %s (%s)",
                 self._outbox.path,
                 summarize_error(error),
             )
-        self.attempted.set()
+        self.open_attempted.set()
         self._outbox.wait_closed()
 
-    def _refuse(self, record: OutboxRecord, error: Exception) -> None:
-        refused = self._outbox.path.with_name(REFUSED_FILE)
+    def _put_aside(self, record: OutboxRecord, error: Exception) -> None:
+        path = self._outbox.path.with_name(REFUSED_FILE)
+        reason = summarize_error(error)
         if self.num_refused == 0:
-            log.warning(
-                "Tracking refused a record, put in %s (%s)", refused, summarize_error(error)
-            )
+            log.warning("Tracking refused a record, which was moved to %s (%s)", path, reason)
         self.num_refused += 1
-        with contextlib.suppress(OSError), refused.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"reason": summarize_error(error), **record}) + "\n")
+        with contextlib.suppress(OSError), path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"reason": reason, **record}) + "\n")
 
 
-def summarize_error(error: Exception) -> str:
-    """The first line of an error's text, credentials taken out."""
+def _is_temporary(error: BaseException) -> bool:
+    """Return whether the same record may be accepted later.
+
+    A file that is missing is an OSError too, but it does not come back.
+    """
+    return isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
+
+
+def summarize_error(error: BaseException | None) -> str:
+    """Return the first line of an error's text, without credentials."""
     return scrub(str(error).strip().split("\n", maxsplit=1)[0])[:300]

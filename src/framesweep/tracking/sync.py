@@ -1,4 +1,4 @@
-"""Sends what could not be sent while its run was alive."""
+"""Sends the records that a run could not send itself while it was running."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,8 @@ from framesweep.tracking.tracked_runs import UnreachableError
 
 
 @dataclass(frozen=True, slots=True)
-class _Target:
-    """Where a run goes; `uri` is None where it does not say."""
+class _Destination:
+    """Where a run is tracked; `uri` is None if nothing in its directory says so."""
 
     uri: str | None
     outputs: Path
@@ -25,13 +25,13 @@ class _Target:
 
 
 def find_unsent_runs(outputs: Path) -> list[Path]:
-    """Directories of the runs in `outputs` with records that have not arrived."""
-    boxes = [
-        box
-        for d in RUN_DIRECTORY_PATTERNS
-        for box in outputs.glob(f"{d}/{TRACKING_FOLDER}/{OUTBOX_FILE}")
+    """Return the directories of the runs in `outputs` that have unsent records."""
+    outboxes = [
+        outbox
+        for pattern in RUN_DIRECTORY_PATTERNS
+        for outbox in outputs.glob(f"{pattern}/{TRACKING_FOLDER}/{OUTBOX_FILE}")
     ]
-    return sorted(box.parents[1] for box in boxes if box.stat().st_size > 0)
+    return sorted(outbox.parents[1] for outbox in outboxes if outbox.stat().st_size > 0)
 
 
 def sync(
@@ -42,19 +42,21 @@ def sync(
     uri: str | None = None,
     experiment: str | None = None,
 ) -> None:
-    """Sends the records of the run in `directory` to where the run says that it goes.
+    """Send the unsent records of the run in `directory` to the run's own destination.
 
-    The run must not be running: it sends its records itself.
+    The run must have ended: a running one sends its records itself, and emptying the file here
+    would delete what it appends there.
 
     Args:
-        outputs: of a run that does not say.
-        uri, experiment: instead of what the run says, as long as it is not there yet.
+        outputs: outputs folder of a run that does not name its own.
+        seconds: how long to try.
+        uri, experiment: destination of a run that has not been created at its own yet.
 
     Raises:
-        ConfigError: MLflow keeps no runs behind the URI, or it lacks its password.
-        UnreachableError: records still wait after `seconds`.
-        TrackingError: no run was tracked in `directory`, it is kept behind another URI, or
-            tracking does not take it, whose records then still wait, or some of them.
+        ConfigError: the URI is none that MLflow can keep runs in, or its password is missing.
+        UnreachableError: some records are still unsent after `seconds`.
+        TrackingError: no run was tracked in `directory`; it is tracked at another URI; tracking
+            does not accept the run, whose records are then kept; or it refused some records.
     """
     path = directory / TRACKING_FOLDER / OUTBOX_FILE
     if not path.exists():
@@ -62,60 +64,75 @@ def sync(
     if path.stat().st_size == 0:
         return
     outbox = Outbox(path)
-    target = _target(directory, outputs, outbox)
-    full = _choose_uri(uri, target, directory)
+    destination = _find_destination(directory, outputs, outbox)
+    full_uri = _choose_uri(uri, destination, directory)
     mlflow_store.import_mlflow()
-    name = experiment or target.experiment
-    writer = MlflowWriter(full, name, target.outputs, path.parent)
+    name = experiment or destination.experiment
+    writer = MlflowWriter(full_uri, name, destination.outputs, path.parent)
     sender = Sender(outbox, writer)
-    left = sender.close(seconds)
-    _check_sent(sender, left, directory)
+    num_unsent = sender.close(seconds)
+    _require_all_sent(sender, num_unsent, directory)
 
 
-def _target(directory: Path, outputs: Path, outbox: Outbox) -> _Target:
-    """What `run.json` says, or else the run's start, or else its config."""
+def _find_destination(directory: Path, outputs: Path, outbox: Outbox) -> _Destination:
+    """Return where the run is tracked.
+
+    The best evidence comes first: `run.json` says where the run was created, its `start` record
+    where it was to be created, its config what the user asked for.
+    """
     if known := read_run_file(directory / TRACKING_FOLDER).get("uri"):
-        return _Target(known, outputs)
+        return _Destination(known, outputs)
     start = outbox.last("start")
     if start is not None and "uri" in start:
-        return _Target(start["uri"], Path(start["outputs"]), start["experiment"])
+        return _Destination(start["uri"], Path(start["outputs"]), start["experiment"])
     path = directory / CONFIG
     if path.exists():
         config = load(path.read_text(encoding="utf-8"), [], path)
-        own = Path(config.outputs)
-        uri = config.tracking.uri or mlflow_store.resolve_tracking_uri(None, own)
-        return _Target(uri, own, config.tracking.experiment)
-    return _Target(None, outputs)
+        own_outputs = Path(config.outputs)
+        uri = config.tracking.uri or mlflow_store.resolve_tracking_uri(None, own_outputs)
+        return _Destination(uri, own_outputs, config.tracking.experiment)
+    return _Destination(None, outputs)
 
 
-def _choose_uri(given: str | None, target: _Target, directory: Path) -> str:
-    """The URI in use, which is not to be another than that of a run that is there already."""
-    told = given or target.uri
-    if told is None:
+def _choose_uri(given: str | None, destination: _Destination, directory: Path) -> str:
+    """Return the URI to send to, which must be the run's own once the run was created there.
+
+    Anything else would split one run between two servers. A stored URI lacks its password
+    (`***`), so the one given in its place must agree in everything else.
+
+    Raises:
+        ConfigError: the URI is none that MLflow can keep runs in, or its password is missing.
+        TrackingError: no URI is known, or the given one belongs to another server.
+    """
+    wanted = given or destination.uri
+    if wanted is None:
         rule = "must say where its run is tracked"
         raise TrackingError(
-            directory / TRACKING_FOLDER, rule, fix="Give --uri and --experiment."
+            directory / TRACKING_FOLDER, rule, fix="Pass --uri and --experiment."
         )
-    uri = mlflow_store.resolve_tracking_uri(told, target.outputs)
+    uri = mlflow_store.resolve_tracking_uri(wanted, destination.outputs)
     run_file = directory / TRACKING_FOLDER / RUN_FILE
-    if scrub(uri) != target.uri and (HIDDEN in told or run_file.exists()):
+    if scrub(uri) != destination.uri and (HIDDEN in wanted or run_file.exists()):
         raise TrackingError(
             "--uri" if given else mlflow_store.URI_VARIABLE,
-            f"must be {target.uri}, where the run of {directory} is tracked",
+            f"must be {destination.uri}, where the run of {directory} is tracked",
             found=scrub(uri),
-            fix=f"If all has moved, change {run_file}." if run_file.exists() else "Give --uri.",
+            fix=f"If the server has moved, change {run_file}."
+            if run_file.exists()
+            else "Pass --uri.",
         )
     return uri
 
 
-def _check_sent(sender: Sender, left: int, directory: Path) -> None:
+def _require_all_sent(sender: Sender, num_unsent: int, directory: Path) -> None:
     refused = directory / TRACKING_FOLDER / REFUSED_FILE
     if sender.run_error is not None:
         reason = summarize_error(sender.run_error)
-        raise TrackingError(directory, f"{left} records still wait ({reason})")
-    if left:
-        raise UnreachableError(directory, f"{left} records still wait", fix="Try again later.")
+        raise TrackingError(directory, f"{num_unsent} records are still unsent ({reason})")
+    if num_unsent:
+        rule = f"{num_unsent} records are still unsent"
+        raise UnreachableError(directory, rule, fix="Try again later.")
     if sender.num_refused:
         raise TrackingError(
-            directory, f"{sender.num_refused} records were refused and lie in {refused}"
+            directory, f"{sender.num_refused} records were refused and moved to {refused}"
         )

@@ -1,4 +1,4 @@
-"""Finds runs that were tracked before."""
+"""Finds runs that have been tracked, and reads what they logged."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,6 +10,7 @@ from framesweep.config.composition import CONFIG
 from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
 from framesweep.tracking import mlflow_store
+from framesweep.tracking.mlflow_errors import is_temporary, translate_temporary_errors
 from framesweep.tracking.mlflow_tracker import RUN_DIRECTORY_PATTERNS, TRACKING_FOLDER
 from framesweep.tracking.mlflow_writer import read_run_file
 from framesweep.tracking.ui_view import VIEW_TAG
@@ -24,9 +25,9 @@ class RunInfo:
     """A tracked run.
 
     Attributes:
-        status: RUNNING, FINISHED, FAILED or KILLED.
-        directory: where it ran and its checkpoints lie.
-        metrics: the last value of each.
+        status: RUNNING, FINISHED, FAILED or KILLED; UNKNOWN while tracking is unreachable.
+        directory: the run's directory, with its config and checkpoints.
+        metrics: the last value of each metric.
     """
 
     run_id: str
@@ -39,35 +40,39 @@ class RunInfo:
 
 
 def load_run(run_id: str, uri: str | None, outputs: Path) -> RunInfo:
-    """The run with this MLflow id, or the one in this directory.
+    """Return the run with this MLflow id or in this directory.
 
-    While a server is away, a run that lies in `outputs` is still found, its status UNKNOWN.
+    While the tracking server cannot be reached, a run whose directory is in `outputs` is found
+    all the same, with status UNKNOWN and without params and metrics: its checkpoint is enough
+    to evaluate it.
 
     Args:
         run_id: an MLflow run id, or a run's directory.
         uri: `tracking.uri`; None for SQLite in `outputs`.
 
     Raises:
-        TrackingError: there is no such run, it was not made by framesweep, or tracking cannot
-            be reached.
+        TrackingError: there is no such run, it was not created by framesweep, or tracking
+            cannot be reached.
     """
-    directory = _as_directory(run_id)
+    directory = _parse_run_directory(run_id)
     if directory is not None:
         run_id = read_run_file(directory / TRACKING_FOLDER).get("run_id", "")
         if not run_id:
-            return _unknown(run_id, directory)
+            return _build_unknown_info(run_id, directory)
     try:
-        with _client(uri, outputs) as client:
-            return _info(_get_run(client, run_id))
+        with _connect(uri, outputs) as client:
+            return _build_info(_get_run(client, run_id))
     except UnreachableError:
-        directory = directory or _find_directory(run_id, outputs)
+        directory = directory or _search_directory(run_id, outputs)
         if directory is None:
             raise
-        return _unknown(run_id, directory)
+        return _build_unknown_info(run_id, directory)
 
 
 def find_run_directory(run_id: str, uri: str | None, outputs: Path) -> Path:
-    """Where the run lies; of one given by its directory tracking is not asked.
+    """Return the directory of the run with this MLflow id or in this directory.
+
+    If `run_id` is a run's directory, it is returned without connecting to tracking.
 
     Raises:
         TrackingError: as `load_run`.
@@ -79,8 +84,12 @@ def find_run_directory(run_id: str, uri: str | None, outputs: Path) -> Path:
 
 
 def list_child_runs(run_id: str, uri: str | None, outputs: Path) -> list[RunInfo]:
-    """The runs nested under a run, first started first; raises TrackingError as `load_run`."""
-    with _client(uri, outputs) as client:
+    """Return the runs nested under a run, in the order in which they started.
+
+    Raises:
+        TrackingError: as `load_run`.
+    """
+    with _connect(uri, outputs) as client:
         parent = _get_run(client, run_id)
         query = f"tags.`mlflow.parentRunId` = '{run_id}'"
         found: list[Run] = []
@@ -95,16 +104,16 @@ def list_child_runs(run_id: str, uri: str | None, outputs: Path) -> list[RunInfo
             found += page
             token = page.token
             if not token:
-                return [_info(run) for run in found]
+                return [_build_info(run) for run in found]
 
 
 def find_latest_experiment(uri: str | None, outputs: Path) -> str | None:
-    """Id of the experiment of ours whose run began last; None where no run has begun.
+    """Return the id of framesweep's experiment with the latest run; None without any run.
 
     Raises:
-        TrackingError: tracking cannot be reached, or its tables are of another MLflow.
+        TrackingError: tracking cannot be reached, or its tables are of another MLflow version.
     """
-    with _client(uri, outputs) as client:
+    with _connect(uri, outputs) as client:
         ours = [e.experiment_id for e in client.search_experiments() if VIEW_TAG in e.tags]
         if not ours:
             return None
@@ -116,34 +125,35 @@ def find_latest_experiment(uri: str | None, outputs: Path) -> str | None:
 def load_metric_history(
     run_id: str, metric: str, uri: str | None, outputs: Path
 ) -> dict[int, float]:
-    """A metric's value at each epoch; empty where it was never logged.
+    """Return a metric's value at each epoch, in order; empty if it was never logged.
 
     Raises:
         TrackingError: as `load_run`.
     """
-    with _client(uri, outputs) as client:
+    with _connect(uri, outputs) as client:
         _get_run(client, run_id)
         history = client.get_metric_history(run_id, metric)
-    return {one.step: one.value for one in sorted(history, key=lambda m: m.step)}
+    return {entry.step: entry.value for entry in sorted(history, key=lambda m: m.step)}
 
 
 class UnreachableError(TrackingError):
-    """Tracking cannot be reached right now."""
+    """Tracking cannot be reached at the moment."""
 
 
 @contextmanager
-def _client(uri: str | None, outputs: Path) -> "Iterator[MlflowClient]":
-    full = mlflow_store.resolve_tracking_uri(uri, outputs)
-    path = mlflow_store.get_sqlite_path(full)
+def _connect(uri: str | None, outputs: Path) -> "Iterator[MlflowClient]":
+    full_uri = mlflow_store.resolve_tracking_uri(uri, outputs)
+    path = mlflow_store.get_sqlite_path(full_uri)
+    # Connecting would create the database, and looking for a run must not create anything.
     if path is not None and not path.exists():
         raise TrackingError(path, "must exist", fix="Has any run been tracked there yet?")
     mlflow_store.import_mlflow()
     try:
-        with mlflow_store.translate_temporary_errors():
-            yield mlflow_store.connect(full, outputs)
+        with translate_temporary_errors():
+            yield mlflow_store.connect(full_uri, outputs)
     except OSError as error:
         reason = scrub(str(error).split("\n", maxsplit=1)[0])
-        raise UnreachableError(scrub(full), f"must be within reach ({reason})") from None
+        raise UnreachableError(scrub(full_uri), f"must be reachable ({reason})") from None
 
 
 def _get_run(client: "MlflowClient", run_id: str) -> "Run":
@@ -152,7 +162,7 @@ def _get_run(client: "MlflowClient", run_id: str) -> "Run":
     try:
         return client.get_run(run_id)
     except MlflowException as error:
-        if mlflow_store.is_temporary(error):
+        if is_temporary(error):
             raise
         raise TrackingError(
             "run",
@@ -162,10 +172,11 @@ def _get_run(client: "MlflowClient", run_id: str) -> "Run":
         ) from None
 
 
-def _info(run: "Run") -> RunInfo:
+def _build_info(run: "Run") -> RunInfo:
     directory = run.data.tags.get("framesweep.run_dir")
     if directory is None:
-        raise TrackingError("run", "must have been made by framesweep", found=run.info.run_id)
+        rule = "must have been created by framesweep"
+        raise TrackingError("run", rule, found=run.info.run_id)
     return RunInfo(
         run_id=run.info.run_id,
         name=run.info.run_name or "",
@@ -177,19 +188,20 @@ def _info(run: "Run") -> RunInfo:
     )
 
 
-def _as_directory(text: str) -> Path | None:
-    """The run's directory that `text` names; None where it names none."""
-    try:
-        return Path(text) if text and (Path(text) / TRACKING_FOLDER).is_dir() else None
-    except (OSError, ValueError):
-        return None
-
-
-def _unknown(run_id: str, directory: Path) -> RunInfo:
+def _build_unknown_info(run_id: str, directory: Path) -> RunInfo:
     return RunInfo(run_id, "", "UNKNOWN", directory, {}, {}, {})
 
 
-def _find_directory(run_id: str, outputs: Path) -> Path | None:
+def _parse_run_directory(text: str) -> Path | None:
+    """Return the run's directory that `text` names; None if it names none."""
+    try:
+        return Path(text) if text and (Path(text) / TRACKING_FOLDER).is_dir() else None
+    except (OSError, ValueError):
+        # Whatever a user types may be too long for a path, or contain a null character.
+        return None
+
+
+def _search_directory(run_id: str, outputs: Path) -> Path | None:
     for pattern in RUN_DIRECTORY_PATTERNS:
         for folder in outputs.glob(f"{pattern}/{TRACKING_FOLDER}"):
             if read_run_file(folder).get("run_id") == run_id:

@@ -1,4 +1,4 @@
-"""MLflow's UI over the runs of an outputs folder."""
+"""MLflow's UI for the runs of an outputs folder, as a child process."""
 
 import contextlib
 import os
@@ -21,16 +21,21 @@ from framesweep.tracking.tracked_runs import find_latest_experiment
 from framesweep.tracking.ui_view import build_experiment_link
 
 START_SECONDS, STOP_SECONDS = 120.0, 2.0
+"""How long the server may take to start, and to stop before it is killed."""
 
 
 def build_ui_command(host: str, port: int) -> list[str]:
-    """The command of the UI's server; where runs are kept comes by its environment."""
+    """Return the command that starts the UI's server; its environment says where runs are."""
     options = ["--host", host, "--port", str(port), "--workers", "1"]
     return [sys.executable, "-m", "mlflow", "server", *options]
 
 
 def build_ui_environment(uri: str, outputs: Path) -> dict[str, str]:
-    """Variables for the UI's server: a URI's password is not for the list of processes."""
+    """Return the environment of the UI's server.
+
+    The URI is passed here rather than as an argument, because every user of the machine can
+    read the arguments of a process, and the URI may contain a password.
+    """
     return {
         **os.environ,
         **mlflow_store.ENVIRONMENT_DEFAULTS,
@@ -44,31 +49,34 @@ def build_ui_environment(uri: str, outputs: Path) -> dict[str, str]:
 def serve_ui(
     uri: str | None, outputs: Path, host: str, port: int, on_ready: Callable[[str], None]
 ) -> None:
-    """Runs the UI until SIGINT or SIGTERM, and ends it with all its children.
+    """Run the UI until SIGINT, SIGTERM or SIGHUP, and then end it with all its children.
 
     Args:
-        uri: `tracking.uri`; None for SQLite in `outputs`, made where it is not there yet.
-        on_ready: is given the URL of the latest experiment's runs once the UI answers, or a
-            server's own.
+        uri: `tracking.uri`; None for SQLite in `outputs`, which is created if necessary. An
+            MLflow server has a UI of its own, so nothing is started for one.
+        on_ready: is called with the URL of the latest experiment once the UI answers, or with
+            the server's URL.
 
     Raises:
-        TrackingError: the port is taken, or the server does not come up.
+        TrackingError: the port is taken, or the UI does not start.
     """
-    full = mlflow_store.resolve_tracking_uri(uri, outputs)
-    if mlflow_store.is_server(full):
-        on_ready(scrub(full))
+    full_uri = mlflow_store.resolve_tracking_uri(uri, outputs)
+    if mlflow_store.is_server(full_uri):
+        on_ready(scrub(full_uri))
         return
-    _check_port(host, port)
-    path = mlflow_store.get_sqlite_path(full)
+    _require_free_port(host, port)
+    path = mlflow_store.get_sqlite_path(full_uri)
     if path is not None and not path.exists():
-        mlflow_store.connect(full, outputs)
-    experiment = find_latest_experiment(full, outputs)
-    with tempfile.TemporaryFile("w+") as output, _stoppable():
+        mlflow_store.connect(full_uri, outputs)
+    experiment = find_latest_experiment(full_uri, outputs)
+    with tempfile.TemporaryFile("w+") as output, _signals_as_interrupts():
         server = subprocess.Popen(
             build_ui_command(host, port),
-            env=build_ui_environment(full, outputs),
+            env=build_ui_environment(full_uri, outputs),
             stdout=output,
             stderr=subprocess.STDOUT,
+            # The server starts workers. In a session of their own they form one process group,
+            # which can be ended as a whole, and Ctrl-C does not reach them before that.
             start_new_session=True,
         )
         try:
@@ -83,9 +91,11 @@ def serve_ui(
             _end_group(server)
 
 
-def _check_port(host: str, port: int) -> None:
+def _require_free_port(host: str, port: int) -> None:
+    """Raise TrackingError if the port is taken; the server itself would only log it."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
+        # The server sets this option too: a port that was closed a moment ago counts as free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -99,6 +109,7 @@ def _check_port(host: str, port: int) -> None:
 
 
 def _wait_until_up(server: "subprocess.Popen[bytes]", url: str) -> bool:
+    """Return whether the server answers, after waiting for it while it is alive."""
     end = time.monotonic() + START_SECONDS
     while server.poll() is None and time.monotonic() < end:
         try:
@@ -113,12 +124,12 @@ def _wait_until_up(server: "subprocess.Popen[bytes]", url: str) -> bool:
 def _last_line(output: IO[str]) -> str:
     output.seek(0)
     lines = output.read().strip().splitlines()
-    return scrub(lines[-1]) if lines else "it said nothing"
+    return scrub(lines[-1]) if lines else "it printed nothing"
 
 
 @contextlib.contextmanager
-def _stoppable() -> Iterator[None]:
-    """Makes SIGTERM and SIGHUP end what is inside as Ctrl-C does."""
+def _signals_as_interrupts() -> Iterator[None]:
+    """Make SIGTERM and SIGHUP raise KeyboardInterrupt, as Ctrl-C does."""
 
     def stop(signum: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -132,7 +143,7 @@ def _stoppable() -> Iterator[None]:
 
 
 def _end_group(server: "subprocess.Popen[bytes]") -> None:
-    """Ends the server and all that it started: asked first, forced after STOP_SECONDS."""
+    """End the server's process group: by SIGTERM, and by SIGKILL after STOP_SECONDS."""
     for signum in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, signum)

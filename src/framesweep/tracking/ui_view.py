@@ -1,4 +1,4 @@
-"""How MLflow's UI first shows an experiment: training runs, with the columns that matter."""
+"""The view in which MLflow's UI first shows an experiment."""
 
 import json
 
@@ -11,33 +11,35 @@ COLUMNS = (
     "params.`derived.num_params`",
     "params.`model.dropout`",
 )
-"""Of the table of runs, beside name, time and duration."""
+"""Columns of the table of runs, in addition to name, time and duration."""
 
-VIEW = "framesweep"
-"""The view's name among the UI's saved views, and its key in a link."""
+VIEW_NAME = "framesweep"
+"""Name of the view among the UI's saved views, and its key in a link."""
 
-VIEW_TAG = f"mlflow.sharedViewState.{VIEW}"
+VIEW_TAG = f"mlflow.sharedViewState.{VIEW_NAME}"
 
 
-def _saved_view() -> str:
-    """The view in the form in which the UI saves views: a string in an object in a tag."""
+def _serialize_view() -> str:
+    """Return the view as the UI stores one: an object whose `state` is itself a JSON string."""
     state = json.dumps({"selectedColumns": COLUMNS})
-    return json.dumps({"name": VIEW, "createdAt": 0, "updatedAt": 0, "state": state})
+    return json.dumps({"name": VIEW_NAME, "createdAt": 0, "updatedAt": 0, "state": state})
 
 
 EXPERIMENT_TAGS = {
+    # The kind decides which pages the UI offers for the experiment.
     "mlflow.experimentKind": "custom_model_development",
-    VIEW_TAG: _saved_view(),
+    VIEW_TAG: _serialize_view(),
 }
-"""Tags of an experiment that MLflow's UI shows in its model-training view."""
+"""Tags that make MLflow's UI show an experiment in its view for model training."""
 
 
 def build_experiment_link(experiment_id: str | None) -> str:
-    """The part of a URL that opens the experiment in this view; None for the list of all.
+    """Return the part of a URL that opens the experiment in this view.
 
-    Without it the UI shows a browser that is new to it the pages for language models.
+    The query is needed: a browser that opens the UI for the first time otherwise sees the pages
+    for language models. Without an experiment, return the link to the list of all of them.
     """
     if experiment_id is None:
         return "/#/experiments"
-    query = f"viewStateShareKey={VIEW}&workflowType=machine_learning"
+    query = f"viewStateShareKey={VIEW_NAME}&workflowType=machine_learning"
     return f"/#/experiments/{experiment_id}/runs?{query}"

@@ -9,7 +9,7 @@ from framesweep.config.composition import register
 from framesweep.models.build import build_model
 
 
-def test_plain_modules_share_weights_and_give_the_same() -> None:
+def test_plain_modules_share_weights_and_compute_the_same() -> None:
     torch.manual_seed(0)
     model = build_model(MlpConfig(widths=[16, 8], dropout=0.0), 12, 5)
     plain = plain_modules(model)
@@ -19,7 +19,7 @@ def test_plain_modules_share_weights_and_give_the_same() -> None:
     torch.testing.assert_close(plain.eval()(x), model.eval()(x))
 
 
-def test_every_seed_is_trained(tmp_path) -> None:
+def test_each_seed_is_trained(tmp_path) -> None:
     register()
     root = write_corpus(tmp_path, 2500, feature_dim=8)
     overrides = ["data=hw1p2", f"data.root={root}", "data.context=1", f"outputs={tmp_path}"]

@@ -21,7 +21,7 @@ def hardware() -> Hardware:
 
 
 @pytest.mark.parametrize("train", [True, False])
-def test_products_alone_are_those_of_a_pass(train: bool) -> None:
+def test_the_upper_bound_multiplies_exactly_what_a_pass_does(train: bool) -> None:
     operations = []
 
     def product(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
@@ -37,13 +37,13 @@ def test_products_alone_are_those_of_a_pass(train: bool) -> None:
     assert sum(operations) == expected
 
 
-def test_all_kinds_of_product_agree() -> None:
+def test_all_implementations_of_matmul_agree() -> None:
     a, b = torch.randn(7, 5), torch.randn(3, 5)
     for product in baselines.product_kinds(CPU).values():
         torch.testing.assert_close(product(a, b), a @ b.t())
 
 
-def test_a_plain_step_trains() -> None:
+def test_a_plain_step_reduces_the_loss() -> None:
     torch.manual_seed(0)
     network = baselines.plain_network(SIZES, dropout=0.0)
     step = baselines.plain_step(network, hardware())
@@ -54,7 +54,7 @@ def test_a_plain_step_trains() -> None:
     assert torch.nn.functional.cross_entropy(logits, labels) < 0.8 * first
 
 
-def test_loops_count_their_frames() -> None:
+def test_the_python_loop_counts_its_frames() -> None:
     dataset = baselines.FrameDataset(context=1, feature_dim=4, num_classes=5)
     window, label = dataset[10]
     assert torch.equal(window, dataset.rows[10:13].flatten())
@@ -63,7 +63,7 @@ def test_loops_count_their_frames() -> None:
     assert loop() == 24
 
 
-def test_the_corpus_can_be_read(tmp_path) -> None:
+def test_the_random_corpus_can_be_read(tmp_path) -> None:
     root = write_corpus(tmp_path, 2500, feature_dim=4)
     assert write_corpus(tmp_path, 2500, feature_dim=4) == root
     corpus = Hw1p2Corpus(Hw1p2Config(root=str(root)))

@@ -68,14 +68,14 @@ def searches(monkeypatch) -> list[list[str]]:
     return asked
 
 
-def test_trials_an_hour_and_the_pause_between_two(searches, tmp_path) -> None:
+def test_trials_per_hour_and_the_pause_between_trials(searches, tmp_path) -> None:
     result = measure_workers(tmp_path, num_jobs=2, threads=1, num_trials=4)
     assert result["trials per hour"] == 4 / 24 * 3600
     assert result["pause seconds"] == pytest.approx(0.5)
     assert {"hydra.sweeper.n_jobs=2", "hardware.threads=1"} < set(searches[0])
 
 
-def test_searches_side_by_side(searches, tmp_path) -> None:
+def test_two_searches_are_compared(searches, tmp_path) -> None:
     result = compare_searches(tmp_path, 4, 2, ["model.dropout=interval(0,0.5)"])
     assert result["ratio"] == 30 / 25
     assert result["stock"]["best objective"] == 0.7
@@ -90,7 +90,7 @@ def test_searches_side_by_side(searches, tmp_path) -> None:
     assert set(ours) - set(stock) == {"sweep=bare"}
 
 
-def test_the_command_prints_all_of_it(searches, tmp_path, monkeypatch) -> None:
+def test_the_command_prints_every_result(searches, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(bench, "SWEEP_FRAMES", 3000)
     arguments = ["--sweep", "--trials", "4", "--folder", str(tmp_path / "bench")]
     json_path = tmp_path / "results.json"
@@ -103,7 +103,7 @@ def test_the_command_prints_all_of_it(searches, tmp_path, monkeypatch) -> None:
 
 
 @pytest.mark.heavy
-def test_a_real_sweep_of_two_workers(tmp_path) -> None:
+def test_a_real_sweep_of_two_workers_is_measured(tmp_path) -> None:
     result = measure_workers(write_corpus(tmp_path, 3000), num_jobs=2, threads=1, num_trials=3)
     assert result["trials"] == 3
     assert result["trials per hour"] > 0

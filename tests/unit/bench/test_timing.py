@@ -23,7 +23,7 @@ class Clock:
         return run
 
 
-def test_speed_is_the_median_round_s() -> None:
+def test_the_speed_is_that_of_the_median_round() -> None:
     clock = Clock()
     speeds = Speeds(clock)
     contender = clock.takes([1.0, 2.0, 10.0], 100)
@@ -33,7 +33,7 @@ def test_speed_is_the_median_round_s() -> None:
     assert speeds.to_dict() == {"a": 50.0}
 
 
-def test_ratios_are_taken_within_a_round() -> None:
+def test_ratios_are_computed_within_a_round() -> None:
     clock = Clock()
     speeds = Speeds(clock)
     # The second round is ten times as slow for both: nothing to do with either.

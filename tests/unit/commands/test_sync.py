@@ -35,15 +35,15 @@ def test_each_run_is_told(run, tmp_path):
 
 
 def test_one_that_is_refused_is_an_error_and_the_others_are_sent(run, tmp_path):
-    run.answers["b"] = TrackingError("b", "2 records still wait")
+    run.answers["b"] = TrackingError("b", "2 records are still unsent")
     result, _ = run("--uri", "http://h", "--experiment", "mine")
     assert result.exit_code == 2
     assert result.stdout.splitlines() == [f"{tmp_path / name}: sent" for name in "ac"]
-    assert result.stderr == "error: b: 2 records still wait\n"
+    assert result.stderr == "error: b: 2 records are still unsent\n"
 
 
 def test_a_server_that_is_away_is_waited_for_once(run):
-    run.answers["a"] = tracking.UnreachableError("a", "3 records still wait")
+    run.answers["a"] = tracking.UnreachableError("a", "3 records are still unsent")
     result, calls = run("--uri", "http://h", "--experiment", "mine")
     assert isinstance(result.exception, tracking.UnreachableError)
     assert calls == [("a", "http://h", "mine")]

@@ -27,7 +27,7 @@ def make_study(group="ablation", **values):
     return study
 
 
-def test_gains_over_the_baseline_with_their_errors():
+def test_gains_and_standard_errors_relative_to_the_baseline():
     gains = measure_gains(make_study(none=[0.5, 0.6], worse=[0.4, 0.4], better=[0.7, 0.9]))
     assert [gain.ablation for gain in gains] == ["better", "none", "worse"]
     assert [gain.gain for gain in gains] == pytest.approx([0.25, 0, -0.15])
@@ -42,7 +42,7 @@ def test_studies_of_the_earlier_name_are_read():
     assert measure_gains(make_study("lever", **values)) == measure_gains(make_study(**values))
 
 
-def test_table_and_picture(tmp_path):
+def test_the_table_and_the_plot_are_written(tmp_path):
     paths = write_ablation(make_study(none=[0.5], ema=[0.52]), tmp_path)
     assert [path.name for path in paths] == ["ablation.csv", "ablation.png"]
     with paths[0].open(newline="") as file:
@@ -54,7 +54,7 @@ def test_table_and_picture(tmp_path):
     assert paths[1].read_bytes().startswith(b"\x89PNG")
 
 
-def test_other_studies_have_none(tmp_path):
+def test_other_studies_have_no_ablation(tmp_path):
     assert write_ablation(make_study(ema=[0.5]), tmp_path) == []
     assert write_ablation(optuna.create_study(), tmp_path) == []
     assert list(tmp_path.iterdir()) == []

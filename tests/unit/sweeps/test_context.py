@@ -9,11 +9,11 @@ from framesweep.sweeps.context import SweepContext, find_sweep_context
 from framesweep.sweeps.grid_parent import swept_overrides
 
 
-def test_outside_of_a_sweep():
+def test_there_is_no_context_outside_of_a_sweep():
     assert find_sweep_context() == SweepContext()
 
 
-def test_of_a_trial(monkeypatch):
+def test_the_context_of_a_trial_names_its_study_and_params(monkeypatch):
     trial = SimpleNamespace(
         study_name="s",
         number=7,
@@ -39,14 +39,14 @@ def grid_job(monkeypatch):
     monkeypatch.setattr(HydraConfig.instance(), "cfg", hydra)
 
 
-def test_of_a_grid(grid_job):
+def test_the_context_of_a_grid_job_contains_its_swept_overrides(grid_job):
     found = find_sweep_context()
     assert found.parent_run_id == "abc"
     assert found.swept == {"model": "small", "data.context": "5"}
     assert found.name == "model=small context=5"
 
 
-def test_keys_are_bare(monkeypatch):
+def test_keys_of_a_trial_lose_their_override_syntax(monkeypatch):
     trial = SimpleNamespace(
         study_name="s",
         number=0,
@@ -60,7 +60,7 @@ def test_keys_are_bare(monkeypatch):
     assert found.name == "trial 0: lr=0.5 model=small"
 
 
-def test_bare_keys_of_a_grid_are_found_in_its_jobs(monkeypatch):
+def test_swept_keys_of_a_grid_are_recognized_in_its_jobs(monkeypatch):
     command = ["++optim.lr=1,2", "model@net=small,wide", "~augment.noise"]
     swept = swept_overrides(command)
     assert swept == {"optim.lr": "1,2", "model": "small,wide"}
@@ -72,7 +72,7 @@ def test_bare_keys_of_a_grid_are_found_in_its_jobs(monkeypatch):
     assert find_sweep_context().swept == {"optim.lr": "1", "model": "small"}
 
 
-def test_what_a_grid_sweeps():
+def test_sweep_overrides_are_told_from_fixed_ones():
     overrides = ["data.context=5,15", "model=choice(small,wide)", "seed=range(1,4)", "a=1"]
     assert swept_overrides(overrides) == {
         "data.context": "5,15",

@@ -56,7 +56,7 @@ def end_trial(listener, study):
     listener.on_trial_end(study, study.trials[-1])
 
 
-def test_the_parent_has_the_search_by_bare_keys(config, client):
+def test_the_parent_logs_the_search_space_under_bare_keys(config, client):
     params = client.get_run(follow(new_study(), config)).data.params
     assert params == {
         "objective": "dev/accuracy",
@@ -66,13 +66,13 @@ def test_the_parent_has_the_search_by_bare_keys(config, client):
     }
 
 
-def test_a_study_goes_on_in_its_folder_with_its_parent(config, client):
+def test_a_resumed_study_keeps_its_folder_and_its_parent(config, client):
     study = new_study()
     assert follow(study, config, "KILLED") == follow(study, config)
     assert client.get_run(study.user_attrs[PARENT_ATTR]).info.status == "FINISHED"
 
 
-def test_a_new_study_of_the_same_name_does_not_run_in_the_old_ones_folder(config, outputs):
+def test_a_new_study_of_the_same_name_is_refused_the_folder_of_the_old_one(config, outputs):
     folder = outputs / "sweeps" / "s"
     old = new_study()
     follow(old, config)
@@ -92,7 +92,7 @@ def test_a_new_study_of_the_same_name_does_not_run_in_the_old_ones_folder(config
         SearchParent().on_start(old, config)
 
 
-def test_a_folder_without_a_mark_is_of_the_study_that_has_trials(tmp_path):
+def test_an_unmarked_folder_belongs_to_the_study_that_has_trials(tmp_path):
     (tmp_path / "0").mkdir()
     study = new_study()
     with pytest.raises(ConfigError):
@@ -106,7 +106,7 @@ def test_a_folder_without_a_mark_is_of_the_study_that_has_trials(tmp_path):
         claim_folder(other, tmp_path)
 
 
-def test_locks_and_a_mark_that_was_not_written_hinder_nobody(tmp_path):
+def test_lock_files_and_an_unwritten_mark_do_not_prevent_claiming_a_folder(tmp_path):
     (tmp_path / ".parent.lock").touch()
     study = new_study()
     study.set_user_attr("uid", "abc")
@@ -114,18 +114,18 @@ def test_locks_and_a_mark_that_was_not_written_hinder_nobody(tmp_path):
     assert (tmp_path / ".study").read_text() == "abc"
 
 
-def test_a_parent_that_was_deleted_is_begun_anew(config, client, caplog):
+def test_a_deleted_parent_is_replaced(config, client, caplog):
     study = new_study()
     old = follow(study, config)
     client.delete_run(old)
     new = follow(study, config)
-    assert "a new one takes its place" in caplog.text
+    assert "starting a new run instead" in caplog.text
     assert new != old
     assert client.get_run(new).data.params["search/optim.lr"] == "interval(0, 1)"
     assert follow(study, config) == new
 
 
-def test_trials_are_nested_as_soon_as_tracking_is_back(config, client, monkeypatch):
+def test_the_parent_becomes_known_once_tracking_is_back(config, client, monkeypatch):
     back = []
     send = MlflowWriter.write
 

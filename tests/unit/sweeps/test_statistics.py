@@ -6,7 +6,7 @@ from scipy import stats
 from framesweep.sweeps.statistics import estimate_mean, estimate_paired_difference
 
 
-def test_interval_agrees_with_scipy():
+def test_the_interval_agrees_with_scipy():
     values = [0.61, 0.64, 0.58, 0.63, 0.60]
     low, high = stats.t.interval(
         0.95, len(values) - 1, loc=sum(values) / 5, scale=stats.sem(values)
@@ -17,12 +17,12 @@ def test_interval_agrees_with_scipy():
     )
 
 
-def test_one_value_tells_nothing():
+def test_the_interval_of_a_single_value_is_infinite():
     assert estimate_mean([0.5]).half_width == math.inf
     assert not estimate_mean([0.5]).excludes_zero
 
 
-def test_pairs_are_compared_seed_by_seed():
+def test_differences_are_taken_within_pairs():
     first, second = [0.60, 0.70, 0.80], [0.59, 0.69, 0.785]
     assert estimate_paired_difference(first, second).excludes_zero
     assert not estimate_paired_difference(first, list(reversed(second))).excludes_zero

@@ -11,14 +11,14 @@ def outputs(tmp_path):
     return tmp_path
 
 
-def test_a_study_by_its_name(outputs):
+def test_a_study_is_loaded_by_its_name(outputs):
     assert load_study("one", None, outputs).study_name == "one"
     with pytest.raises(TrackingError, match=r"found 'two'. There are: one\."):
         load_study("two", None, outputs)
 
 
 @pytest.mark.parametrize("storage", ["{}/studies.db", "nothing://x", "{}/text", "sqlite:///{}"])
-def test_what_is_no_storage_is_refused_in_one_line(outputs, storage):
+def test_an_invalid_storage_is_a_one_line_error(outputs, storage):
     (outputs / "text").write_text("no database")
     with pytest.raises(TrackingError) as caught:
         load_study("one", storage.format(outputs), outputs)
@@ -26,12 +26,12 @@ def test_what_is_no_storage_is_refused_in_one_line(outputs, storage):
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_no_database_is_refused(outputs):
+def test_a_file_that_is_not_a_database_is_refused(outputs):
     (outputs / "studies.db").write_text("no database " * 100)
     with pytest.raises(TrackingError, match="must be a storage of studies"):
         load_study("one", None, outputs)
 
 
-def test_a_missing_storage_is_told(tmp_path):
+def test_a_missing_storage_is_an_error(tmp_path):
     with pytest.raises(TrackingError, match=r"studies\.db: must exist. Has any search"):
         load_study("one", None, tmp_path)

@@ -59,7 +59,7 @@ def front():
     return study
 
 
-def test_table_has_a_line_a_trial(study, tmp_path):
+def test_the_table_has_one_row_per_trial(study, tmp_path):
     write_table(study, tmp_path / "trials.csv")
     with (tmp_path / "trials.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -70,23 +70,23 @@ def test_table_has_a_line_a_trial(study, tmp_path):
     assert [row["m"] for row in rows] == ["x", "x", "y", "x", "y", "y"]
 
 
-def test_ranking_leaves_repeated_points_out(study):
+def test_ranking_omits_repeated_points(study):
     assert [t.number for t in rank_trials(study)] == [2, 5, 0]
     assert [t.number for t in select_best_trials(study, 2)] == [2, 5]
 
 
-def test_front_leaves_repeated_points_out(front):
+def test_the_pareto_front_omits_repeated_points(front):
     assert [t.number for t in find_pareto_front(front)] == [0, 1]
 
 
-def test_best_value_grows(study):
+def test_the_best_value_never_gets_worse(study):
     assert track_best_value(study) == [0.4, 0.9, 0.9, 0.9]
     losses = optuna.create_study(direction="minimize")
     losses.add_trials(TRIALS)
     assert track_best_value(losses) == [0.4, 0.4, 0.4, 0.4]
 
 
-def test_best_yaml_tells_how_to_train_it_again(study, front, tmp_path):
+def test_best_yaml_contains_the_command_that_trains_the_trial_again(study, front, tmp_path):
     write_best(study, tmp_path, tmp_path / "best.yaml")
     best = yaml.safe_load((tmp_path / "best.yaml").read_text())["best"]
     assert [(b["trial"], b["value"], b["params"]) for b in best] == [
@@ -103,7 +103,7 @@ def test_best_yaml_tells_how_to_train_it_again(study, front, tmp_path):
     ]
 
 
-def test_plots_of_one_objective(study, tmp_path):
+def test_a_study_of_one_objective_has_all_its_plots(study, tmp_path):
     names = {path.name for path in write_plots(study, tmp_path)}
     assert names == {
         f"{name}.png"
@@ -120,7 +120,7 @@ def test_plots_of_one_objective(study, tmp_path):
     assert all(path.stat().st_size > 5000 for path in tmp_path.glob("*.png"))
 
 
-def test_plots_of_two_objectives_and_of_no_trial(front, tmp_path):
+def test_a_study_of_two_objectives_and_an_empty_one_have_theirs(front, tmp_path):
     names = {path.name for path in write_plots(front, tmp_path / "two")}
     assert {"pareto_front.png", "history_1.png", "history_2.png", "slice_2.png"} <= names
     assert "intermediate_values.png" not in names
@@ -129,7 +129,7 @@ def test_plots_of_two_objectives_and_of_no_trial(front, tmp_path):
         assert path.stat().st_size > 0
 
 
-def test_studies_are_found_by_name(study, tmp_path):
+def test_studies_and_trial_directories_are_found(study, tmp_path):
     found = load_study("s", None, tmp_path)
     assert len(found.trials) == len(TRIALS)
     assert (

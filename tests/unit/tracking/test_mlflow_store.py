@@ -1,11 +1,8 @@
-"""Where runs are kept."""
+"""The tracking URI, its database and the experiment."""
 
 import sqlite3
 
 import pytest
-import sqlalchemy
-from sqlalchemy.orm import sessionmaker
-from sqlalchemy.pool import QueuePool
 
 from framesweep.errors import ConfigError, TrackingError
 from framesweep.tracking import mlflow_store
@@ -30,7 +27,7 @@ def test_a_relative_sqlite_file_is_made_absolute(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "uri", ["http://host:5000", "https://u:p@host", "postgresql+psycopg2://u:p@h/d"]
 )
-def test_servers_and_other_databases_stay_as_they_are(tmp_path, uri):
+def test_uris_of_servers_and_other_databases_are_unchanged(tmp_path, uri):
     assert mlflow_store.resolve_tracking_uri(uri, tmp_path) == uri
     assert mlflow_store.get_sqlite_path(uri) is None
     assert mlflow_store.is_server(uri) == uri.startswith("http")
@@ -45,7 +42,7 @@ def test_other_uris_are_refused_without_showing_credentials(tmp_path, uri):
     assert "s3cret" not in str(caught.value)
 
 
-def test_the_database_is_made_whole_with_a_write_ahead_log(mlflow_database):
+def test_a_new_database_has_all_tables_and_a_write_ahead_log(mlflow_database):
     with sqlite3.connect(mlflow_database) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
@@ -54,7 +51,7 @@ def test_the_database_is_made_whole_with_a_write_ahead_log(mlflow_database):
     assert left == []
 
 
-def test_a_database_of_another_mlflow_is_refused_with_the_way_out(tracked_outputs):
+def test_a_database_of_another_mlflow_version_is_refused_with_the_fix(tracked_outputs):
     with sqlite3.connect(tracked_outputs / "mlflow.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '0584bdc529eb'")
     with pytest.raises(TrackingError, match="mlflow db upgrade sqlite:///"):
@@ -82,7 +79,9 @@ def _experiment_id(client, outputs, name="speech"):
     )
 
 
-def test_an_experiment_is_made_once_for_the_training_view(client, tracked_outputs):
+def test_an_experiment_is_created_once_with_the_tags_of_the_training_view(
+    client, tracked_outputs
+):
     first = _experiment_id(client, tracked_outputs)
     assert _experiment_id(client, tracked_outputs) == first
     experiment = client.get_experiment(first)
@@ -90,7 +89,7 @@ def test_an_experiment_is_made_once_for_the_training_view(client, tracked_output
     assert experiment.artifact_location == (tracked_outputs / "artifacts").as_uri()
 
 
-def test_an_older_experiment_gets_the_tag_and_keeps_its_own(client, tracked_outputs):
+def test_an_existing_experiment_gets_missing_tags_and_keeps_its_own(client, tracked_outputs):
     made = client.create_experiment("speech")
     _experiment_id(client, tracked_outputs)
     assert "mlflow.experimentKind" in client.get_experiment(made).tags
@@ -105,9 +104,9 @@ def test_a_deleted_experiment_is_refused(client, tracked_outputs):
         _experiment_id(client, tracked_outputs)
 
 
-def test_an_experiment_that_another_process_makes_first_is_taken(client, tracked_outputs):
-    class Raced:
-        """Sees no experiment at first, as it was made just after."""
+def test_an_experiment_that_another_process_creates_first_is_used(client, tracked_outputs):
+    class OutdatedClient:
+        """Sees no experiment at first, as it was created just after."""
 
         def __init__(self):
             self.looked = False
@@ -122,45 +121,13 @@ def test_an_experiment_that_another_process_makes_first_is_taken(client, tracked
             return client.get_experiment_by_name(name)
 
     made = _experiment_id(client, tracked_outputs)
-    assert _experiment_id(Raced(), tracked_outputs) == made
+    assert _experiment_id(OutdatedClient(), tracked_outputs) == made
 
 
-def test_tables_of_a_database_server_are_made_once(tmp_path):
-    """By the way that PostgreSQL and MySQL take, here on SQLite."""
+def test_tables_of_a_database_server_are_created_once(tmp_path):
+    """PostgreSQL and MySQL go through the same code, which runs on SQLite here."""
     uri = f"sqlite:///{tmp_path}/served.db"
     for _ in range(2):
         mlflow_store._create_tables(uri, tmp_path)
     with sqlite3.connect(tmp_path / "served.db") as connection:
         assert connection.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
-
-
-def test_a_database_whose_connections_are_all_in_use_is_asked_again():
-    from mlflow.store.db.utils import _get_managed_session_maker
-
-    engine = sqlalchemy.create_engine(
-        "sqlite://", poolclass=QueuePool, pool_size=1, max_overflow=0, pool_timeout=0.01
-    )
-    make_session = _get_managed_session_maker(sessionmaker(engine), "postgresql")
-    with (
-        engine.connect(),
-        pytest.raises(ConnectionError, match="QueuePool limit"),
-        mlflow_store.translate_temporary_errors(),
-        make_session() as session,
-    ):
-        session.execute(sqlalchemy.text("select 1"))
-
-
-def test_a_row_that_breaks_a_rule_is_not_sent_again():
-    from mlflow.exceptions import MlflowException
-    from mlflow.store.db.utils import _get_managed_session_maker
-
-    engine = sqlalchemy.create_engine("sqlite://")
-    with engine.begin() as connection:
-        connection.execute(sqlalchemy.text("create table one (a integer not null)"))
-    make_session = _get_managed_session_maker(sessionmaker(engine), "postgresql")
-    with (
-        pytest.raises(MlflowException),
-        mlflow_store.translate_temporary_errors(),
-        make_session() as session,
-    ):
-        session.execute(sqlalchemy.text("insert into one values (null)"))

@@ -1,4 +1,4 @@
-"""A run as MLflow has it in the end."""
+"""What MLflow has of a run in the end."""
 
 import json
 import logging
@@ -41,7 +41,7 @@ def _open(outputs, directory, **options):
     return open_tracker(TrackingConfig(), outputs, directory, **options)
 
 
-def test_what_is_logged_arrives(outputs, directory, client):
+def test_everything_that_is_logged_reaches_mlflow(outputs, directory, client):
     config = TrackingConfig(run_name="first", tags={"note": "x"})
     with open_tracker(config, outputs, directory, tags={"study": "s"}) as tracker:
         tracker.log_params({"data.context": 5, "model.widths": [8, 8], "optim.clip": None})
@@ -66,7 +66,7 @@ def test_what_is_logged_arrives(outputs, directory, client):
     assert (directory / "tracking" / "outbox.jsonl").read_bytes() == b""
 
 
-def test_a_failure_of_the_body_decides_the_status(outputs, tmp_path):
+def test_the_error_that_ends_the_run_decides_its_status(outputs, tmp_path):
     for error, status in (
         (Interrupted(15), "KILLED"),
         (KeyboardInterrupt(), "KILLED"),
@@ -78,7 +78,7 @@ def test_a_failure_of_the_body_decides_the_status(outputs, tmp_path):
         assert load_run(tracker.run_id, None, outputs).status == status
 
 
-def test_a_finish_of_its_own_stays(outputs, directory):
+def test_the_status_of_an_explicit_finish_is_kept(outputs, directory):
     with _open(outputs, directory) as tracker:
         tracker.log_tags({"pruned": "true"})
         tracker.finish("FINISHED")
@@ -88,7 +88,9 @@ def test_a_finish_of_its_own_stays(outputs, directory):
     assert (run.status, run.tags["pruned"]) == ("FINISHED", "true")
 
 
-def test_the_same_directory_goes_on_with_its_run(outputs, directory, client):
+def test_the_run_of_a_directory_is_continued_without_repeated_metrics(
+    outputs, directory, client
+):
     first = _open(outputs, directory)
     first.log_params({"train.epochs": 2, "seed": 1})
     first.log_epoch(1, {"dev/loss": 1.0})
@@ -116,8 +118,10 @@ def test_a_run_can_be_continued_from_another_directory(outputs, directory, tmp_p
     assert load_metric_history(first.run_id, "dev/loss", None, outputs) == {1: 1.0, 2: 0.5}
 
 
-def test_records_that_a_killed_process_left_are_sent_once_and_first(outputs, directory, client):
-    """As if the process had died after sending epoch 1, before it could forget it."""
+def test_records_of_a_killed_process_are_sent_first_and_counted_once(
+    outputs, directory, client
+):
+    """As if the process had been killed after epoch 1 was sent and before it was removed."""
     with _open(outputs, directory) as first:
         first.log_epoch(1, {"dev/loss": 1.0})
     time = client.get_metric_history(first.run_id, "dev/loss")[0].timestamp
@@ -133,8 +137,10 @@ def test_records_that_a_killed_process_left_are_sent_once_and_first(outputs, dir
     assert [(m.step, m.value) for m in history] == [(1, 1.0), (2, 0.5)]
 
 
-def test_a_run_that_was_made_but_not_remembered_is_found_again(outputs, directory, client):
-    """As if the process had died between MLflow's answer and run.json."""
+def test_a_run_created_just_before_a_kill_is_found_instead_of_created_again(
+    outputs, directory, client
+):
+    """As if the process had been killed between MLflow's answer and writing run.json."""
     first = _open(outputs, directory)
     run_id = first.run_id
     key = client.get_run(run_id).data.tags["framesweep.key"]
@@ -160,7 +166,7 @@ def test_children_are_nested_under_their_parent(outputs, tmp_path):
     assert [run.run_id for run in list_child_runs(parent.run_id, None, outputs)] == ids
 
 
-def test_long_values_and_many_params_are_taken(outputs, directory):
+def test_long_values_are_truncated_and_many_params_are_split_into_requests(outputs, directory):
     with _open(outputs, directory) as tracker:
         tracker.log_params({f"key.{i}": i for i in range(250)} | {"long": "x" * 10_000})
         tracker.log_tags({"long": "y" * 20_000})
@@ -181,7 +187,7 @@ def test_values_that_are_not_finite_are_kept(outputs, directory):
     assert run.metrics["dev/accuracy"] > 1e300
 
 
-def test_names_that_mlflow_refuses_cost_no_param(outputs, directory):
+def test_characters_that_mlflow_forbids_in_names_are_replaced(outputs, directory):
     with _open(outputs, directory) as tracker:
         tracker.log_params({"++optim.lr": 1, "model@net": 2, "a b-c/d:e_f.g": 3})
     params = load_run(tracker.run_id, None, outputs).params
@@ -189,7 +195,7 @@ def test_names_that_mlflow_refuses_cost_no_param(outputs, directory):
     assert not (directory / "tracking" / "refused.jsonl").exists()
 
 
-def test_the_dataset_is_an_input_that_mlflow_understands(outputs, directory, client):
+def test_the_dataset_is_logged_as_an_mlflow_input(outputs, directory, client):
     from mlflow.data import get_source
 
     splits = {"train": {"num_utterances": 3, "num_frames": 900}}
@@ -206,7 +212,7 @@ def test_the_dataset_is_an_input_that_mlflow_understands(outputs, directory, cli
     )
 
 
-def test_artifacts_arrive_without_credentials(outputs, directory, client, tmp_path):
+def test_artifacts_are_uploaded_without_credentials(outputs, directory, client, tmp_path):
     config = directory / "config.yaml"
     config.write_text("uri: postgresql://ann:s3cret@host/db\n")
     report = directory / "report"
@@ -245,14 +251,14 @@ def test_nothing_is_tracked_with_backend_none(outputs, directory):
     assert list(directory.iterdir()) == []
 
 
-def test_a_run_that_cannot_be_had_is_an_error_at_its_start(outputs, directory, client):
+def test_a_run_that_cannot_be_opened_is_an_error_at_its_start(outputs, directory, client):
     made = client.create_experiment("framesweep")
     client.delete_experiment(made)
     with pytest.raises(TrackingError, match="must not be deleted"):
         _open(outputs, directory)
 
 
-def test_a_run_whose_database_was_deleted_is_an_error_with_the_way_out(
+def test_a_run_whose_database_was_deleted_is_an_error_with_the_fix(
     outputs, directory, mlflow_database, tmp_path
 ):
     with _open(outputs, directory):
@@ -260,18 +266,18 @@ def test_a_run_whose_database_was_deleted_is_an_error_with_the_way_out(
     fresh = tmp_path / "fresh"
     fresh.mkdir()
     shutil.copy(mlflow_database, fresh)
-    with pytest.raises(TrackingError, match=f"begin it anew, delete {directory}/tracking"):
+    with pytest.raises(TrackingError, match=f"start a new run, delete {directory}/tracking"):
         _open(fresh, directory)
     shutil.rmtree(directory / "tracking")
     with _open(fresh, directory) as tracker:
         assert tracker.run_id is not None
 
 
-def test_a_run_that_was_deleted_is_lost_with_the_way_out(outputs, directory, client):
+def test_a_deleted_run_is_an_error_with_the_fix(outputs, directory, client):
     with _open(outputs, directory) as tracker:
         pass
     client.delete_run(tracker.run_id)
-    with pytest.raises(LostRunError, match=f"undeleted.*delete {directory}/tracking"):
+    with pytest.raises(LostRunError, match=f"has been deleted.*delete {directory}/tracking"):
         _open(outputs, directory)
     assert (directory / "tracking" / "outbox.jsonl").read_bytes() == b""
     client.restore_run(tracker.run_id)
@@ -279,32 +285,32 @@ def test_a_run_that_was_deleted_is_lost_with_the_way_out(outputs, directory, cli
         assert again.run_id == tracker.run_id
 
 
-def test_a_lost_run_can_be_replaced(outputs, directory, client, caplog):
+def test_a_lost_run_is_replaced_on_request(outputs, directory, client, caplog):
     with _open(outputs, directory) as old:
         pass
     client.delete_run(old.run_id)
     with _open(outputs, directory, run_id=old.run_id, replace_lost=True) as new:
         new.log_epoch(1, {"dev/loss": 1.0})
-    assert f"{old.run_id} undeleted; a new one takes its place" in caplog.text
+    assert f"{old.run_id}, which has been deleted; starting a new run instead" in caplog.text
     assert new.run_id != old.run_id
     assert load_metric_history(new.run_id, "dev/loss", None, outputs) == {1: 1.0}
     assert client.get_run(old.run_id).info.lifecycle_stage == "deleted"
 
 
-def test_a_run_that_is_deleted_while_it_goes_on_is_kept_on_disk(
+def test_records_of_a_run_that_is_deleted_while_it_is_running_stay_on_disk(
     outputs, directory, client, caplog
 ):
     with _open(outputs, directory) as tracker:
         client.delete_run(tracker.run_id)
         for epoch in (1, 2):
             tracker.log_epoch(epoch, {"dev/loss": 1.0})
-    assert "does not take the run" in caplog.text
+    assert "does not accept the run" in caplog.text
     assert f"framesweep sync {directory}" in caplog.text
     records = (directory / "tracking" / "outbox.jsonl").read_text().splitlines()
     assert [json.loads(r)["kind"] for r in records] == ["metrics", "metrics", "status"]
 
 
-def test_an_experiment_that_is_gone_when_tracking_comes_back_costs_nothing(
+def test_records_are_kept_if_the_experiment_is_deleted_when_tracking_is_back(
     outputs, directory, client, monkeypatch, caplog
 ):
     client.delete_experiment(client.create_experiment("framesweep"))
@@ -326,17 +332,17 @@ def test_an_experiment_that_is_gone_when_tracking_comes_back_costs_nothing(
     assert [json.loads(r)["kind"] for r in records] == ["start", "metrics", "status"]
 
 
-def test_how_many_records_were_refused_is_said_at_the_end(outputs, directory, caplog):
+def test_the_number_of_refused_records_is_logged_at_the_end(outputs, directory, caplog):
     with caplog.at_level(logging.WARNING), _open(outputs, directory) as tracker:
         tracker.log_tags({"a+b": "x"})
         tracker.log_tags({"c+d": "x"})
         tracker.log_tags({"e": "x"})
-    assert f"2 records were refused and lie in {directory}/tracking/refused" in caplog.text
+    assert f"2 records were refused and moved to {directory}/tracking/refused" in caplog.text
     assert "could not be sent" not in caplog.text
     assert load_run(tracker.run_id, None, outputs).tags["e"] == "x"
 
 
-def test_training_goes_on_while_tracking_is_away_and_all_arrives_once(
+def test_everything_arrives_once_after_tracking_was_unreachable(
     outputs, directory, client, monkeypatch
 ):
     away = {"start": 2, "metrics": 3, "params": 1, "status": 2}
@@ -348,7 +354,7 @@ def test_training_goes_on_while_tracking_is_away_and_all_arrives_once(
         if away.get(kind, 0):
             away[kind] -= 1
             if kind in ("metrics", "start"):
-                send(self, record)  # it arrived, but the answer was lost
+                send(self, record)  # MLflow received it, but the answer was lost
             raise ConnectionError("away")
         send(self, record)
         seen.append(kind)

@@ -1,4 +1,4 @@
-"""The outbox keeps records, in order, through restarts and full disks."""
+"""The outbox keeps records in order, through restarts and on full disks."""
 
 import json
 import threading
@@ -12,7 +12,7 @@ def _lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_a_record_is_on_disk_when_append_returns(tmp_path):
+def test_a_record_is_in_the_file_when_append_returns(tmp_path):
     box = Outbox(tmp_path / "folder" / "box.jsonl")
     box.append({"kind": "a", "value": float("nan")})
     box.append({"kind": "b", "text": "line\nbreak, ü"})
@@ -20,7 +20,7 @@ def test_a_record_is_on_disk_when_append_returns(tmp_path):
     assert _lines(box.path)[1]["text"] == "line\nbreak, ü"
 
 
-def test_records_leave_in_order_and_the_file_empties(tmp_path):
+def test_records_are_removed_in_order_and_the_file_is_emptied_at_the_end(tmp_path):
     box = Outbox(tmp_path / "box.jsonl")
     for kind in "abc":
         box.append({"kind": kind})
@@ -32,7 +32,7 @@ def test_records_leave_in_order_and_the_file_empties(tmp_path):
     assert box.path.read_bytes() == b""
 
 
-def test_what_was_left_behind_comes_first_and_is_marked(tmp_path):
+def test_records_of_an_earlier_process_come_first_and_are_marked(tmp_path):
     Outbox(tmp_path / "box.jsonl").append({"kind": "old"})
     box = Outbox(tmp_path / "box.jsonl")
     box.append({"kind": "new"})
@@ -51,7 +51,7 @@ def test_a_torn_last_line_is_dropped(tmp_path, torn):
     assert len(box) == 2
 
 
-def test_last_finds_the_latest_of_a_kind(tmp_path):
+def test_last_returns_the_latest_record_of_a_kind(tmp_path):
     box = Outbox(tmp_path / "box.jsonl")
     box.append({"kind": "start", "key": "1"})
     box.append({"kind": "start", "key": "2"})
@@ -60,7 +60,7 @@ def test_last_finds_the_latest_of_a_kind(tmp_path):
     assert box.last("status") is None
 
 
-def test_first_waits_for_a_record_and_ends_with_close(tmp_path):
+def test_first_waits_for_a_record_and_returns_none_after_close(tmp_path):
     box = Outbox(tmp_path / "box.jsonl")
     seen = []
 
@@ -80,7 +80,7 @@ def test_first_waits_for_a_record_and_ends_with_close(tmp_path):
 
 
 class _FullDisk:
-    """A file that takes half of what is written, and counts how it was cut."""
+    """A file that writes only half of what it is given, as a nearly full disk does."""
 
     def __init__(self, file):
         self._file = file
@@ -92,7 +92,7 @@ class _FullDisk:
         return self._file.truncate(size)
 
 
-def test_a_full_disk_costs_neither_the_record_nor_the_file(tmp_path, caplog):
+def test_a_full_disk_loses_no_record_and_does_not_damage_the_file(tmp_path, caplog):
     box = Outbox(tmp_path / "box.jsonl")
     box.append({"kind": "a"})
     disk, box._file = box._file, _FullDisk(box._file)

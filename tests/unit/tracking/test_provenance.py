@@ -1,4 +1,4 @@
-"""Where a run came from."""
+"""Tags and hashes that describe what a run came from."""
 
 import subprocess
 import sys
@@ -12,13 +12,13 @@ from framesweep.tracking.provenance import collect_provenance, hash_config
 
 
 @pytest.fixture(autouse=True)
-def forget_git():
+def clear_git_cache():
     module._git_tags.cache_clear()
     yield
     module._git_tags.cache_clear()
 
 
-def test_tags_tell_command_and_directory_without_credentials(monkeypatch, tmp_path):
+def test_tags_contain_command_line_and_directory_without_credentials(monkeypatch, tmp_path):
     arguments = ["train.py", "tracking.uri=http://ann:s3cret@host", "note=two words"]
     monkeypatch.setattr(sys, "argv", arguments)
     tags = collect_provenance(tmp_path / "run")
@@ -37,7 +37,7 @@ def _git(folder: Path, *arguments: str) -> str:
     ).stdout.strip()
 
 
-def test_commit_and_changes(monkeypatch, tmp_path):
+def test_tags_contain_the_commit_and_whether_files_were_changed(monkeypatch, tmp_path):
     _git(tmp_path, "init", "-q")
     code = tmp_path / "code.py"
     code.write_text("1")
@@ -54,14 +54,14 @@ def test_commit_and_changes(monkeypatch, tmp_path):
     assert module._git_tags()["mlflow.source.git.dirty"] == "true"
 
 
-def test_outside_of_git_there_are_no_tags(monkeypatch, tmp_path):
+def test_there_are_no_git_tags_outside_of_a_repository(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "__file__", str(tmp_path / "code.py"))
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     monkeypatch.chdir(tmp_path)
     assert module._git_tags() == {}
 
 
-def test_config_hash_follows_what_changes_a_result():
+def test_config_hash_depends_only_on_params_that_can_change_a_result():
     params = {"data.context": 5, "data.root": "/a", "tracking.uri": None, "optim.lr": 1e-3}
     same = {**params, "data.root": "/b", "tracking.uri": "http://host", "outputs": "/c"}
     assert hash_config(params) == hash_config(dict(reversed(same.items())))

@@ -1,4 +1,4 @@
-"""The sender: everything arrives, in order, whatever happens on the way."""
+"""The sender delivers every record in order, through errors of every kind."""
 
 import json
 import threading
@@ -12,7 +12,7 @@ from framesweep.tracking.sender import LostRunError, Sender
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch):
+def short_waits(monkeypatch):
     monkeypatch.setattr(module, "FIRST_WAIT", 0.001)
     monkeypatch.setattr(module, "LONGEST_WAIT", 0.005)
 
@@ -30,7 +30,7 @@ def _metrics(step):
     return {"kind": "metrics", "step": step}
 
 
-def test_records_arrive_in_order(box):
+def test_records_are_sent_in_order(box):
     arrived = []
     sender = start_sender(box, lambda record: arrived.append(record["step"]))
     for step in range(50):
@@ -39,7 +39,7 @@ def test_records_arrive_in_order(box):
     assert arrived == list(range(50))
 
 
-def test_what_fails_for_now_is_sent_again_before_what_follows(box, caplog):
+def test_a_record_is_retried_before_later_records_while_tracking_is_unreachable(box, caplog):
     arrived, attempts = [], []
 
     def write(record):
@@ -57,7 +57,61 @@ def test_what_fails_for_now_is_sent_again_before_what_follows(box, caplog):
     assert "s3cret" not in caplog.text
 
 
-def test_what_is_refused_is_put_aside_and_the_rest_arrives(box):
+def test_waits_between_attempts_double_up_to_the_longest(box, monkeypatch):
+    waits: list[float] = []
+    monkeypatch.setattr(module, "FIRST_WAIT", 1.0)
+    monkeypatch.setattr(module, "LONGEST_WAIT", 3.0)
+    monkeypatch.setattr(module, "sleep_using_event", lambda event: waits.append)
+    errors = [ConnectionError("away")] * 4
+
+    def write(record):
+        if errors:
+            raise errors.pop()
+
+    sender = start_sender(box, write)
+    box.append(_metrics(0))
+    assert sender.close(10) == 0
+    assert waits == [1.0, 2.0, 3.0, 3.0]
+
+
+def test_waits_start_small_again_for_each_record(box, monkeypatch):
+    waits: list[float] = []
+    attempts = []
+    monkeypatch.setattr(module, "FIRST_WAIT", 1.0)
+    monkeypatch.setattr(module, "LONGEST_WAIT", 3.0)
+    monkeypatch.setattr(module, "sleep_using_event", lambda event: waits.append)
+
+    def write(record):
+        attempts.append(record["step"])
+        if attempts.count(record["step"]) == 1:
+            raise ConnectionError("away")
+
+    sender = start_sender(box, write)
+    box.append(_metrics(0))
+    box.append(_metrics(1))
+    assert sender.close(10) == 0
+    assert waits == [1.0, 1.0]
+
+
+def test_close_ends_a_long_wait_without_another_attempt(box, monkeypatch):
+    monkeypatch.setattr(module, "FIRST_WAIT", 60.0)
+    monkeypatch.setattr(module, "LONGEST_WAIT", 60.0)
+    attempts = []
+
+    def write(record):
+        attempts.append(record)
+        raise ConnectionError("away")
+
+    sender = start_sender(box, write)
+    box.append({"kind": "start"})
+    assert sender.open_attempted.wait(10)
+    assert sender.close(0.01) == 1
+    sender._thread.join(10)
+    assert not sender._thread.is_alive()
+    assert len(attempts) == 1
+
+
+def test_a_refused_record_is_put_aside_and_the_rest_is_sent(box):
     arrived = []
 
     def write(record):
@@ -79,7 +133,7 @@ def test_what_is_refused_is_put_aside_and_the_rest_arrives(box):
     assert (sender.num_refused, sender.run_error) == (1, None)
 
 
-def test_a_missing_file_does_not_hold_up_the_rest(box):
+def test_a_missing_file_does_not_block_later_records(box):
     arrived = []
 
     def write(record):
@@ -94,7 +148,7 @@ def test_a_missing_file_does_not_hold_up_the_rest(box):
     assert arrived == [1]
 
 
-def test_close_gives_up_in_time_and_leaves_all_on_disk(box):
+def test_close_stops_waiting_in_time_and_leaves_unsent_records_on_disk(box):
     def write(record):
         raise TimeoutError
 
@@ -105,30 +159,30 @@ def test_close_gives_up_in_time_and_leaves_all_on_disk(box):
     assert len(box.path.read_text().splitlines()) == 2
 
 
-def test_attempted_tells_when_a_run_is_open_or_cannot_be(box):
+def test_open_attempted_is_set_once_the_run_is_open(box):
     gate = threading.Event()
     sender = start_sender(box, lambda record: gate.wait(10))
     box.append({"kind": "start"})
-    assert not sender.attempted.is_set()
+    assert not sender.open_attempted.is_set()
     gate.set()
-    assert sender.attempted.wait(10)
+    assert sender.open_attempted.wait(10)
     sender.close(10)
 
 
-def test_a_run_that_is_refused_is_told_as_such(box, caplog):
+def test_an_error_of_the_start_record_becomes_the_run_error(box, caplog):
     def write(record):
         raise ValueError("no such experiment")
 
     sender = start_sender(box, write)
     box.append({"kind": "start"})
-    assert sender.attempted.wait(10)
+    assert sender.open_attempted.wait(10)
     assert str(sender.run_error) == "no such experiment"
     assert caplog.text == ""
     sender.close(10)
 
 
-def test_a_run_that_is_refused_once_it_goes_on_is_warned_of_and_kept(box, caplog):
-    """Tracking was away at the start; when it is back, it will not have the run."""
+def test_a_run_that_is_refused_after_tracking_is_back_keeps_its_records(box, caplog):
+    """Tracking is unreachable at the start, and refuses the run once it is back."""
     errors = [ConnectionError("away"), ValueError("no such experiment")]
 
     def write(record):
@@ -136,23 +190,23 @@ def test_a_run_that_is_refused_once_it_goes_on_is_warned_of_and_kept(box, caplog
 
     sender = start_sender(box, write)
     box.append({"kind": "start"})
-    assert sender.attempted.wait(10)
+    assert sender.open_attempted.wait(10)
     box.append(_metrics(1))
     assert sender.close(10) == 2
-    assert caplog.text.count("does not take the run") == 1
+    assert caplog.text.count("does not accept the run") == 1
     assert "no such experiment" in caplog.text
     kinds = [json.loads(line)["kind"] for line in box.path.read_text().splitlines()]
     assert kinds == ["start", "metrics"]
     assert not box.path.with_name("refused.jsonl").exists()
 
 
-def test_what_is_logged_to_a_lost_run_is_kept(box, caplog):
+def test_records_of_a_lost_run_are_kept(box, caplog):
     def write(record):
         if record["step"] == 1:
             raise LostRunError("http://host", "must have the run abc")
 
     sender = start_sender(box, write)
-    sender.attempted.set()
+    sender.open_attempted.set()
     for step in range(4):
         box.append(_metrics(step))
     assert sender.close(10) == 3
@@ -160,7 +214,7 @@ def test_what_is_logged_to_a_lost_run_is_kept(box, caplog):
     assert sender.num_refused == 0
 
 
-def test_records_are_taken_on_after_the_run_was_lost(box):
+def test_records_logged_after_the_run_was_lost_are_kept_too(box):
     lost = threading.Event()
 
     def write(record):
@@ -175,7 +229,7 @@ def test_records_are_taken_on_after_the_run_was_lost(box):
     assert len(box.path.read_text().splitlines()) == 2
 
 
-def test_the_file_is_let_go_of_at_the_end(tmp_path):
+def test_the_file_is_closed_when_everything_was_sent(tmp_path):
     outbox = Outbox(tmp_path / "outbox.jsonl")
     sender = start_sender(outbox, lambda record: None)
     outbox.append({"kind": "start"})

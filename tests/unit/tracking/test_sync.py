@@ -1,4 +1,4 @@
-"""What waits goes to where its run belongs, or stays."""
+"""Unsent records are sent to the destination of their run, or kept."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ from framesweep.tracking.mlflow_writer import MlflowWriter
 
 
 @pytest.fixture(autouse=True)
-def hurry(monkeypatch):
+def short_waits(monkeypatch):
     monkeypatch.setattr("framesweep.tracking.mlflow_tracker.DATABASE_SECONDS", 0.2)
     monkeypatch.delenv(mlflow_store.URI_VARIABLE, raising=False)
 
@@ -33,7 +33,7 @@ def outputs(tracked_outputs):
 
 @pytest.fixture
 def served(tmp_path, mlflow_database):
-    """The URI of another database than the outputs folder's."""
+    """Returns the URI of a database other than that of the outputs folder."""
     folder = tmp_path / "served"
     folder.mkdir()
     shutil.copy(mlflow_database, folder)
@@ -51,7 +51,7 @@ def directory(outputs):
 
 
 @contextlib.contextmanager
-def away():
+def unreachable():
     def refuse(self, record):
         raise ConnectionError("no route")
 
@@ -61,19 +61,19 @@ def away():
 
 
 @pytest.fixture
-def never_begun(outputs, directory, served):
-    """The outbox of a run whose server was away from its start to its end."""
+def unsent_outbox(outputs, directory, served):
+    """Returns the outbox of a run whose server was unreachable from its start to its end."""
     config = TrackingConfig(uri=served, experiment="mine")
-    with away(), open_tracker(config, outputs, directory) as tracker:
+    with unreachable(), open_tracker(config, outputs, directory) as tracker:
         tracker.log_epoch(1, {"dev/loss": 1.0})
     return directory / "tracking" / "outbox.jsonl"
 
 
 @pytest.fixture
-def begun(outputs, directory, served):
-    """The id of a run whose server went away after its start."""
+def created_run_id(outputs, directory, served):
+    """Returns the id of a run whose server became unreachable after its start."""
     tracker = open_tracker(TrackingConfig(uri=served, experiment="mine"), outputs, directory)
-    with away():
+    with unreachable():
         tracker.log_epoch(1, {"dev/loss": 1.0})
         tracker.finish()
     return tracker.run_id
@@ -91,7 +91,9 @@ def local_runs(outputs):
     )
 
 
-def test_a_run_goes_where_it_was_to_go(outputs, directory, never_begun, client):
+def test_a_run_is_sent_to_the_destination_it_was_started_for(
+    outputs, directory, unsent_outbox, client
+):
     sync(directory, outputs, 60)
     (run,) = runs_of(client, "mine")
     assert (run.info.status, run.data.metrics) == ("FINISHED", {"dev/loss": 1.0})
@@ -101,14 +103,14 @@ def test_a_run_goes_where_it_was_to_go(outputs, directory, never_begun, client):
     assert len(runs_of(client, "mine")) == 1
 
 
-def test_the_config_says_where_a_run_goes_whose_start_does_not(
-    outputs, directory, never_begun, served, client
+def test_the_config_decides_if_the_start_record_names_no_destination(
+    outputs, directory, unsent_outbox, served, client
 ):
-    records = [json.loads(line) for line in never_begun.read_text().splitlines()]
+    records = [json.loads(line) for line in unsent_outbox.read_text().splitlines()]
     for key in ("uri", "experiment", "outputs"):
         del records[0][key]
-    never_begun.write_text("".join(json.dumps(record) + "\n" for record in records))
-    with pytest.raises(TrackingError, match=r"must say where its run is tracked. Give --uri"):
+    unsent_outbox.write_text("".join(json.dumps(record) + "\n" for record in records))
+    with pytest.raises(TrackingError, match=r"must say where its run is tracked. Pass --uri"):
         sync(directory, outputs, 60)
     register()
     tracked = [f"tracking.uri={served}", "tracking.experiment=mine"]
@@ -119,29 +121,33 @@ def test_the_config_says_where_a_run_goes_whose_start_does_not(
     assert local_runs(outputs) == []
 
 
-def test_a_run_that_is_nowhere_yet_can_be_sent_elsewhere(outputs, directory, never_begun):
+def test_a_run_that_was_not_created_yet_can_be_sent_elsewhere(
+    outputs, directory, unsent_outbox
+):
     uri = mlflow_store.resolve_tracking_uri(None, outputs)
     sync(directory, outputs, 60, uri=uri, experiment="framesweep")
     assert len(local_runs(outputs)) == 1
 
 
-def test_a_run_that_is_somewhere_is_sent_nowhere_else(outputs, directory, begun, served):
+def test_a_run_that_was_created_is_sent_to_no_other_server(
+    outputs, directory, created_run_id, served
+):
     uri = mlflow_store.resolve_tracking_uri(None, outputs)
     with pytest.raises(TrackingError, match=f"^--uri: must be {served}, where the run of"):
         sync(directory, outputs, 60, uri=uri)
     assert find_unsent_runs(outputs) == [directory]
     sync(directory, outputs, 60)
-    assert load_metric_history(begun, "dev/loss", served, outputs) == {1: 1.0}
+    assert load_metric_history(created_run_id, "dev/loss", served, outputs) == {1: 1.0}
     assert find_unsent_runs(outputs) == []
 
 
 @pytest.mark.parametrize("other", ["http://ann:s3cret@elsewhere", None])
-def test_a_password_is_to_be_given_again_for_the_same_server(
-    outputs, directory, never_begun, monkeypatch, other
+def test_a_removed_password_must_be_given_for_the_same_server(
+    outputs, directory, unsent_outbox, monkeypatch, other
 ):
-    start, *others = never_begun.read_text().splitlines(keepends=True)
+    start, *others = unsent_outbox.read_text().splitlines(keepends=True)
     start = json.dumps({**json.loads(start), "uri": "http://***@host"})
-    never_begun.write_text("".join([start, "\n", *others]))
+    unsent_outbox.write_text("".join([start, "\n", *others]))
     if other is not None:
         monkeypatch.setenv(mlflow_store.URI_VARIABLE, other)
     with pytest.raises((TrackingError, ConfigError)) as caught:
@@ -151,33 +157,42 @@ def test_a_password_is_to_be_given_again_for_the_same_server(
     assert find_unsent_runs(outputs) == [directory]
 
 
-def test_a_run_that_is_gone_keeps_its_records(outputs, directory, begun, client, served):
-    client.delete_run(begun)
-    with pytest.raises(TrackingError, match=f"2 records still wait .*{begun} undeleted"):
+def test_a_deleted_run_keeps_its_unsent_records(
+    outputs, directory, created_run_id, client, served
+):
+    client.delete_run(created_run_id)
+    with pytest.raises(
+        TrackingError,
+        match=f"2 records are still unsent .*{created_run_id}, which has been deleted",
+    ):
         sync(directory, outputs, 60)
     assert find_unsent_runs(outputs) == [directory]
-    client.restore_run(begun)
+    client.restore_run(created_run_id)
     sync(directory, outputs, 60)
-    assert load_metric_history(begun, "dev/loss", served, outputs) == {1: 1.0}
+    assert load_metric_history(created_run_id, "dev/loss", served, outputs) == {1: 1.0}
 
 
-def test_a_run_that_its_server_never_had_keeps_its_records(outputs, directory, begun):
+def test_a_run_unknown_to_the_server_keeps_its_unsent_records(
+    outputs, directory, created_run_id
+):
     run_file = directory / "tracking" / "run.json"
     uri = mlflow_store.resolve_tracking_uri(None, outputs)
     run_file.write_text(json.dumps({**json.loads(run_file.read_text()), "uri": uri}))
     with pytest.raises(
-        TrackingError, match=f"2 records still wait .*must have the run {begun}"
+        TrackingError, match=f"2 records are still unsent .*must have the run {created_run_id}"
     ):
         sync(directory, outputs, 60)
     assert find_unsent_runs(outputs) == [directory]
     assert not (directory / "tracking" / "refused.jsonl").exists()
 
 
-def test_an_experiment_that_is_gone_keeps_its_records(outputs, directory, never_begun, client):
+def test_a_run_of_a_deleted_experiment_keeps_its_unsent_records(
+    outputs, directory, unsent_outbox, client
+):
     made = client.create_experiment("mine")
     client.delete_experiment(made)
     with pytest.raises(
-        TrackingError, match=r"3 records still wait \(tracking.experiment: must"
+        TrackingError, match=r"3 records are still unsent \(tracking.experiment: must"
     ):
         sync(directory, outputs, 60)
     client.restore_experiment(made)
@@ -185,28 +200,28 @@ def test_an_experiment_that_is_gone_keeps_its_records(outputs, directory, never_
     assert len(runs_of(client, "mine")) == 1
 
 
-def test_refused_records_are_told(outputs, directory, begun, served):
+def test_refused_records_are_an_error(outputs, directory, created_run_id, served):
     box = directory / "tracking" / "outbox.jsonl"
     bad = {"kind": "tags", "tags": {"a+b": "x"}}
     box.write_text(json.dumps(bad) + "\n" + box.read_text())
     with pytest.raises(
-        TrackingError, match=r"1 records were refused and lie in .*refused.jsonl"
+        TrackingError, match=r"1 records were refused and moved to .*refused.jsonl"
     ):
         sync(directory, outputs, 60)
     assert "a+b" in (directory / "tracking" / "refused.jsonl").read_text()
-    assert load_metric_history(begun, "dev/loss", served, outputs) == {1: 1.0}
+    assert load_metric_history(created_run_id, "dev/loss", served, outputs) == {1: 1.0}
 
 
-def test_a_server_that_is_still_away_is_told(outputs, directory, never_begun):
+def test_a_server_that_is_still_unreachable_is_an_error(outputs, directory, unsent_outbox):
     with (
-        away(),
-        pytest.raises(UnreachableError, match=r"3 records still wait. Try again later"),
+        unreachable(),
+        pytest.raises(UnreachableError, match=r"3 records are still unsent. Try again later"),
     ):
         sync(directory, outputs, 0.1)
     assert find_unsent_runs(outputs) == [directory]
 
 
-def test_what_is_no_run_is_left_as_it_is(outputs, tmp_path):
+def test_a_folder_without_a_run_is_left_unchanged(outputs, tmp_path):
     folder = tmp_path / "some"
     folder.mkdir()
     with pytest.raises(TrackingError, match=r"outbox.jsonl: must exist"):

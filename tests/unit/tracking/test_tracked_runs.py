@@ -1,4 +1,4 @@
-"""Runs that were tracked before."""
+"""Runs that have been tracked are found by id and by directory."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from framesweep.tracking import load_metric_history, load_run, mlflow_store, ope
 from framesweep.tracking.tracked_runs import find_latest_experiment
 
 
-def test_an_unknown_id_is_one_clear_line(tracked_outputs):
+def test_an_unknown_id_is_a_one_line_error(tracked_outputs):
     with pytest.raises(TrackingError) as caught:
         load_run("0123", None, tracked_outputs)
     expected = "run: must be the id of a tracked run; found '0123'. `framesweep ui` lists them."
@@ -16,23 +16,23 @@ def test_an_unknown_id_is_one_clear_line(tracked_outputs):
 
 
 @pytest.mark.parametrize("run_id", ["", "../x", "a'b", "x" * 300, "\0"])
-def test_what_cannot_be_an_id_is_unknown_too(tracked_outputs, run_id):
+def test_text_that_cannot_be_an_id_is_an_unknown_run(tracked_outputs, run_id):
     with pytest.raises(TrackingError):
         load_run(run_id, None, tracked_outputs)
 
 
-def test_looking_does_not_make_a_database(tmp_path):
+def test_looking_for_a_run_does_not_create_a_database(tmp_path):
     with pytest.raises(TrackingError, match=r"mlflow.db: must exist"):
         load_run("0123", None, tmp_path / "outputs")
     assert not (tmp_path / "outputs").exists()
 
 
-def test_a_run_that_framesweep_did_not_make_is_refused(tracked_outputs):
+def test_a_run_that_framesweep_did_not_create_is_refused(tracked_outputs):
     client = mlflow_store.connect(
         mlflow_store.resolve_tracking_uri(None, tracked_outputs), tracked_outputs
     )
     run_id = client.create_run("0").info.run_id
-    with pytest.raises(TrackingError, match="must have been made by framesweep"):
+    with pytest.raises(TrackingError, match="must have been created by framesweep"):
         load_run(run_id, None, tracked_outputs)
 
 
@@ -44,14 +44,14 @@ def test_a_run_is_found_by_its_directory(tracked_outputs):
     assert load_run(str(directory), None, tracked_outputs) == by_id
 
 
-def test_a_run_is_found_in_outputs_while_its_server_is_away(tracked_outputs):
+def test_a_run_is_found_in_outputs_while_its_server_is_unreachable(tracked_outputs):
     directory = tracked_outputs / "runs" / "a" / "b"
     with open_tracker(TrackingConfig(), tracked_outputs, directory) as tracker:
         run_id = tracker.run_id
     gone = "http://127.0.0.1:9"
     run = load_run(run_id, gone, tracked_outputs)
     assert (run.directory, run.status) == (directory, "UNKNOWN")
-    with pytest.raises(TrackingError, match=r"127.0.0.1:9: must be within reach"):
+    with pytest.raises(TrackingError, match=r"127.0.0.1:9: must be reachable"):
         load_run("0123", gone, tracked_outputs)
 
 
@@ -61,7 +61,7 @@ def test_a_metric_that_was_never_logged_has_no_history(tracked_outputs):
     assert load_metric_history(tracker.run_id, "dev/loss", None, tracked_outputs) == {}
 
 
-def test_the_latest_experiment_is_ours_whose_run_began_last(tracked_outputs):
+def test_the_latest_experiment_is_the_one_of_framesweep_with_the_latest_run(tracked_outputs):
     client = mlflow_store.connect(
         mlflow_store.resolve_tracking_uri(None, tracked_outputs), tracked_outputs
     )

@@ -1,0 +1,104 @@
+"""The logged model of a run: what it contains, and when it is replaced.
+
+tests/integration/test_tracking_model.py loads one and predicts with it.
+"""
+
+from importlib.metadata import version
+
+import mlflow
+import numpy as np
+import pytest
+
+from framesweep.tracking import mlflow_model, mlflow_store
+
+FEATURE_DIM = 4
+
+
+@pytest.fixture
+def predictor(tmp_path):
+    """Files in place of a predictor's, which logging copies without reading them."""
+    folder = tmp_path / "predictor"
+    folder.mkdir()
+    (folder / "model.safetensors").write_bytes(b"weights")
+    return folder
+
+
+@pytest.fixture
+def client(tracked_outputs):
+    uri = mlflow_store.resolve_tracking_uri(None, tracked_outputs)
+    return mlflow_store.connect(uri, tracked_outputs)
+
+
+@pytest.fixture
+def run_id(client, tracked_outputs):
+    return client.create_run(client.create_experiment("speech")).info.run_id
+
+
+@pytest.fixture
+def log_model(client, run_id, predictor, monkeypatch):
+    """Logs the predictor, without copying this package into it; returns all models' ids."""
+    monkeypatch.setattr(
+        mlflow_model,
+        "save_model",
+        lambda path, directory, *_: path.joinpath("x").mkdir(parents=True),
+    )
+
+    def log():
+        mlflow_model.log_model(client, run_id, predictor, FEATURE_DIM)
+        experiment_id = client.get_run(run_id).info.experiment_id
+        return [model.model_id for model in client.search_logged_models([experiment_id])]
+
+    return log
+
+
+def test_the_model_has_a_signature_and_no_pickle(predictor, tmp_path):
+    path = tmp_path / "model"
+    mlflow_model.save_model(path, predictor, FEATURE_DIM)
+    signature = mlflow.models.get_model_info(str(path)).signature
+    (features,) = signature.inputs.inputs
+    assert (features.type, features.shape) == (np.dtype(np.float32), (-1, FEATURE_DIM))
+    (phones,) = signature.outputs.inputs
+    assert (phones.type, phones.shape) == (np.dtype(np.int64), (-1,))
+    assert (path / "artifacts" / "predictor" / "model.safetensors").read_bytes() == b"weights"
+    assert (path / "code" / "framesweep" / "tracking" / "pyfunc_model.py").exists()
+    assert not [p for p in path.rglob("*") if p.suffix in (".pkl", ".pickle", ".pt")]
+    assert f"mlflow=={version('mlflow')}" in (path / "requirements.txt").read_text()
+
+
+def test_the_suffix_of_a_local_build_is_not_pinned(monkeypatch):
+    monkeypatch.setattr(mlflow_model, "version", lambda name: "2.13.0+cpu")
+    assert "torch==2.13.0" in mlflow_model._pin_requirements()
+
+
+def test_the_same_files_are_logged_once(log_model):
+    first = log_model()
+    assert len(first) == 1
+    assert log_model() == first
+
+
+def test_other_weights_replace_the_model(log_model, predictor):
+    (first,) = log_model()
+    (predictor / "model.safetensors").write_bytes(b"better weights")
+    (second,) = log_model()
+    assert second != first
+
+
+def test_an_incomplete_model_is_replaced(log_model, client, run_id):
+    experiment_id = client.get_run(run_id).info.experiment_id
+    incomplete = client.create_logged_model(experiment_id, "model", run_id)
+    (model,) = log_model()
+    assert model != incomplete.model_id
+
+
+def test_models_of_other_names_are_kept(log_model, client, run_id):
+    experiment_id = client.get_run(run_id).info.experiment_id
+    other = client.create_logged_model(experiment_id, "of a user", run_id)
+    assert other.model_id in log_model()
+
+
+def test_the_hash_depends_on_contents_only(predictor):
+    before = mlflow_model._hash_files(predictor)
+    (predictor / "model.safetensors").touch()
+    assert mlflow_model._hash_files(predictor) == before
+    (predictor / "model.safetensors").write_bytes(b"others")
+    assert mlflow_model._hash_files(predictor) != before

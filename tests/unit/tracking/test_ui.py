@@ -1,0 +1,66 @@
+"""How the UI's server is started; its pages are tested in tests/integration and tests/e2e."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from framesweep.errors import TrackingError
+from framesweep.tracking import serve_ui, ui
+
+SECRET_URI = "postgresql://ann:s3cret@host/mlflow"
+
+
+def test_the_uri_is_passed_by_the_environment_and_not_in_the_command(tmp_path):
+    assert (
+        ui.build_ui_environment(SECRET_URI, tmp_path)["MLFLOW_BACKEND_STORE_URI"] == SECRET_URI
+    )
+    assert not any("s3cret" in argument for argument in ui.build_ui_command("127.0.0.1", 5000))
+
+
+def test_a_port_that_is_in_use_is_an_error(tracked_outputs):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(TrackingError, match=rf"--port: must be free .*--port {port + 1}"):
+            serve_ui(None, tracked_outputs, "127.0.0.1", port, print)
+
+
+def test_the_ui_of_a_server_is_its_own(tmp_path):
+    seen: list[str] = []
+    serve_ui("http://ann:s3cret@host:5000", tmp_path, "127.0.0.1", 5000, seen.append)
+    assert seen == ["http://***@host:5000"]
+
+
+def test_a_ui_that_does_not_start_is_an_error_with_its_last_line(tracked_outputs, monkeypatch):
+    failing = [sys.executable, "-c", "print('first'); print('http://a:b@host is broken')"]
+    monkeypatch.setattr(ui, "build_ui_command", lambda host, port: failing)
+    with pytest.raises(TrackingError, match=r"must start \(http://\*\*\*@host is broken\)"):
+        serve_ui(None, tracked_outputs, "127.0.0.1", 0, print)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGHUP])
+def test_other_signals_interrupt_like_ctrl_c_and_are_restored(signum):
+    before = signal.getsignal(signum)
+    with pytest.raises(KeyboardInterrupt), ui._signals_as_interrupts():
+        os.kill(os.getpid(), signum)
+    assert signal.getsignal(signum) == before
+
+
+def test_a_server_that_ignores_sigterm_is_killed_with_its_children(monkeypatch):
+    monkeypatch.setattr(ui, "STOP_SECONDS", 0.2)
+    script = "trap '' TERM; sleep 60 & echo $!; wait"
+    server = subprocess.Popen(
+        ["sh", "-c", script], stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert server.stdout is not None
+    server.stdout.readline()
+    ui._end_group(server)
+    assert server.returncode == -signal.SIGKILL
+    # The pipe reaches its end once no process of the group holds it any more.
+    assert server.stdout.read() == b""
+    server.stdout.close()
