@@ -1,4 +1,4 @@
-"""Schemas of the corpora."""
+"""What the schemas of all corpora have in common."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,27 +6,30 @@ from typing import Literal
 from framesweep.config.setting import setting
 
 MAX_CONTEXT = 50
-"""Largest context a frame store is prepared for, in frames a side."""
+"""Largest context, in frames per side, that a frame store is prepared for."""
 
 
 @dataclass(kw_only=True, slots=True)
 class DataConfig:
-    """What every corpus has in common."""
+    """The keys of every corpus: its location, the context window and the normalization."""
 
     root: str | None = setting(None, affects="nothing")
-    """Folder of the corpus; the demo corpus needs none."""
-    context: int = 25
-    """Frames to each side of the centre frame, 0 to 50; the window has 2*context+1."""
+    """Directory of the corpus. The demo corpus needs none."""
+    context: int = setting(25, unit="frames")
+    """Context on each side of the center frame, from 0 to 50. A window has 2*context+1
+    frames."""
     padding: Literal["zero", "replicate", "cross"] = "zero"
-    """Beyond an utterance's edge: zeros, its edge frame, or the neighbouring utterance."""
+    """What a window contains beyond the edge of its utterance: zeros, copies of the edge frame,
+    or frames of the neighboring utterance."""
     normalize: Literal["none", "utterance", "speaker", "sliding", "global"] = "none"
-    """Mean and variance per bin: not at all, over each utterance, over all utterances of its
-    speaker in the split, over a window around each frame, or over all of train."""
-    normalize_frames: int = 300
-    """With normalize=sliding: frames in the window."""
+    """Frames whose mean and variance normalize each feature: those of the utterance, of all
+    utterances of the same speaker in the split, of a sliding window around the frame, or of the
+    train split. none leaves the features unchanged."""
+    normalize_frames: int = setting(300, unit="frames")
+    """Length of the sliding window of normalize=sliding."""
     dtype: Literal["float32", "float16"] = "float32"
-    """Precision in which prepared features are stored."""
-    max_utterances: int | None = None
-    """Read only this many utterances of each split, from its start; null for all."""
+    """Data type of the features in the prepared store. float16 halves its size."""
+    max_utterances: int | None = setting(None, unit="utterances")
+    """Read only the first utterances of each split, at most this many. null reads all."""
     cache: str | None = setting(None, affects="nothing")
-    """Folder for prepared stores; null for outputs/cache."""
+    """Directory of prepared stores. null is the directory cache in outputs."""

@@ -1,4 +1,4 @@
-"""Schemas of what is trained: the network, its optimizer, and where they compute."""
+"""What networks and optimizers have in common, augmentation, and the hardware."""
 
 import math
 from dataclasses import dataclass
@@ -12,44 +12,49 @@ from framesweep.errors import ConfigError
 
 @dataclass(kw_only=True, slots=True)
 class ModelConfig:
-    """What every network over context windows has in common."""
+    """The keys of every network."""
 
-    dropout: float | int | list[float | int] = 0.2
-    """Share of units dropped, below 1: one number, or a list with one a hidden layer."""
+    dropout: float | int | list[float | int] = setting(0.2, unit="share")
+    """Dropout probability, at least 0 and below 1: one number for all hidden layers, or a list
+    with one number per hidden layer."""
     activation: Literal["relu", "gelu", "silu", "leaky_relu"] = "relu"
-    """Non-linearity after each hidden layer."""
+    """Activation function of the hidden layers."""
     norm: Literal["batch", "layer", "none"] = "batch"
-    """Normalisation between linear layer and activation."""
+    """Normalization between the linear layer and the activation."""
     init: Literal["default", "kaiming", "xavier", "orthogonal"] = "default"
-    """Initial weights; default is torch's own."""
+    """Distribution of the initial weights. default is that of torch."""
 
 
 @dataclass(kw_only=True, slots=True)
 class OptimConfig:
-    """What every optimizer has in common, its schedule, and the loss's details."""
+    """The keys of every optimizer: the learning rate and its schedule, and the loss."""
 
     lr: float = 1e-3
-    """Learning rate; for onecycle and cosine, its peak."""
+    """Learning rate; with schedule=onecycle or cosine, its peak."""
     weight_decay: float = 0.0
-    """Weight decay of weight matrices, not of biases and norms; decoupled for adamw, muon."""
+    """Weight decay of weight matrices. Biases and normalization layers have none. It is
+    decoupled from the gradient with adamw and muon."""
     schedule: Literal["constant", "onecycle", "cosine", "plateau", "step"] = "constant"
-    """How the learning rate moves."""
-    warmup: float = 0.1
-    """Share of all steps in which onecycle and cosine rise to the peak."""
-    final_lr: float = 0.01
-    """Learning rate at the end of cosine, as a share of the peak."""
-    step_epochs: int = 5
-    """With schedule=step: epochs between two drops."""
-    patience: int = 1
-    """With schedule=plateau: epochs in a row without a better objective before a drop."""
+    """Schedule of the learning rate."""
+    warmup: float = setting(0.1, unit="share of steps")
+    """With schedule=onecycle or cosine, duration of the rise to the peak."""
+    final_lr: float = setting(0.01, unit="share of lr")
+    """With schedule=cosine, learning rate of the last step."""
+    step_epochs: int = setting(5, unit="epochs")
+    """With schedule=step, epochs between two reductions of the learning rate."""
+    patience: int = setting(1, unit="epochs")
+    """With schedule=plateau, number of consecutive epochs without improvement of the objective
+    after which the learning rate is reduced."""
     gamma: float = 0.5
-    """With schedule=step or plateau: factor of a drop."""
+    """With schedule=step or plateau, factor of each reduction."""
     clip_norm: float | None = None
-    """Largest 2-norm of the whole gradient; null for no clipping."""
-    label_smoothing: float = 0.0
-    """Share of the target spread evenly over all classes, 0 to 1."""
+    """Scale the gradient down to this 2-norm if its norm is larger. null never clips."""
+    label_smoothing: float = setting(0.0, unit="share")
+    """Share of the target distribution that is uniform over all phones, at least 0 and below
+    1."""
     class_weights: Literal["none", "sqrt", "inverse"] = "none"
-    """Weigh a frame's loss by 1 over its phone's frames in train, or over their root."""
+    """Weight of a frame's loss: 1, or proportional to 1 / sqrt(n) or to 1 / n, where n is the
+    number of frames of its phone in train."""
 
     def validate(self) -> None:
         """Check the rules of the `optim` group that its types cannot express.
@@ -81,43 +86,46 @@ class OptimConfig:
 @option("augment", "augment")
 @dataclass(kw_only=True, slots=True)
 class AugmentConfig:
-    """Masks on training windows; the centre frame is always kept."""
+    """Random changes of training windows. Masks never cover the center frame."""
 
-    time_masks: int = 0
-    """Masks along time a window."""
-    time_width: int = 5
-    """Widest time mask, in frames; no wider than the window."""
-    freq_masks: int = 0
-    """Masks along frequency a window."""
-    freq_width: int = 6
-    """Widest frequency mask, in bins."""
-    shift: int = 0
-    """Most bins by which a window's spectrum is moved up or down, as by another vocal tract."""
-    tempo: float = 0.0
-    """Largest change, as a share, of a window's tempo about its centre, as by another rate of
-    speech."""
-    gain: float = 0.0
-    """Standard deviation of an offset a bin, drawn once a window, as by another channel."""
-    noise: float = 0.0
-    """Standard deviation of noise on every value of a window, in units of the features."""
+    time_masks: int = setting(0, unit="masks per window")
+    """Number of time masks, which set consecutive frames to zero."""
+    time_width: int = setting(5, unit="frames")
+    """Largest width of a time mask. It is limited to the width of the window."""
+    freq_masks: int = setting(0, unit="masks per window")
+    """Number of frequency masks, which set neighboring mel bins to zero."""
+    freq_width: int = setting(6, unit="mel bins")
+    """Largest width of a frequency mask."""
+    shift: int = setting(0, unit="mel bins")
+    """Largest shift of the spectrum of a window, up or down, which imitates the length of
+    another vocal tract."""
+    tempo: float = setting(0.0, unit="share")
+    """Largest relative change of the tempo of a window, at least 0 and below 1, which imitates
+    another rate of speech."""
+    gain: float = setting(0.0, unit="feature units")
+    """Standard deviation of a random offset per mel bin, drawn once per window, which imitates
+    another channel."""
+    noise: float = setting(0.0, unit="feature units")
+    """Standard deviation of Gaussian noise added to each value of a window."""
 
 
 @option("hardware", "hardware")
 @dataclass(kw_only=True, slots=True)
 class HardwareConfig:
-    """Where and in which precision to compute."""
+    """The device, the precision and the processes that train."""
 
     device: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", affects="rounding")
-    """Device; auto takes cuda, then mps, then cpu."""
+    """Device to train on. auto takes the first available of cuda, mps and cpu."""
     precision: Literal["auto", "fp32", "bf16", "fp16"] = setting("auto", affects="rounding")
-    """Precision of matrix products; auto takes bf16 where the processor is faster in it."""
-    threads: int | None = setting(None, affects="rounding")
-    """Threads on the processor; null for OMP_NUM_THREADS where set, else all usable cores, or
-    with several processes each its share of them."""
-    processes: int = setting(1, affects="rounding")
-    """Processes on this machine that train together; the result is the same up to rounding.
-    Under torchrun, which starts processes itself and on many machines, its number counts."""
-    timeout_minutes: float = setting(10.0, affects="nothing")
-    """How long processes that train together wait for one that does not answer."""
+    """Precision of matrix multiplications. auto takes the fastest that the device has hardware
+    for. Weights are always stored in fp32."""
+    threads: int | None = setting(None, affects="rounding", unit="threads")
+    """CPU threads per process. null takes OMP_NUM_THREADS if it is set, otherwise all cores
+    divided by the number of processes."""
+    processes: int = setting(1, affects="rounding", unit="processes")
+    """Processes on this machine that train together. The result is the same up to rounding.
+    Ignored under torchrun, which starts the processes itself."""
+    timeout_minutes: float = setting(10.0, affects="nothing", unit="minutes")
+    """Time after which a process that does not respond is considered lost."""
     compile: bool = setting(False, affects="rounding")
-    """Compile the network with torch.compile; it takes a C++ compiler."""
+    """Compile the network with torch.compile, which requires a C++ compiler."""

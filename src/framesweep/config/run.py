@@ -1,4 +1,4 @@
-"""Schemas of a run, and the run as a whole."""
+"""The schema of a complete run, and those of training, tracking and sweeps."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -14,70 +14,74 @@ from framesweep.config.setting import setting
 @option("tracking", "tracking")
 @dataclass(kw_only=True, slots=True)
 class TrackingConfig:
-    """Where runs are logged."""
+    """The tracking server, and what is logged there."""
 
     backend: Literal["mlflow", "none"] = setting("mlflow", affects="nothing")
-    """Log to MLflow, or nowhere."""
+    """Log runs to MLflow, or not at all."""
     uri: str | None = setting(None, affects="nothing")
-    """Tracking URI; null for FRAMESWEEP_TRACKING_URI where set, else outputs/mlflow.db."""
+    """Tracking URI. null takes FRAMESWEEP_TRACKING_URI if it is set, otherwise
+    outputs/mlflow.db."""
     experiment: str = setting("framesweep", affects="nothing")
-    """Name of the experiment."""
+    """Name of the MLflow experiment."""
     run_name: str | None = setting(None, affects="nothing")
-    """Name of the run; null lets MLflow choose one."""
+    """Name of the run. null lets MLflow choose one."""
     log_model: bool | None = setting(None, affects="nothing")
-    """Log the pyfunc model of the best epoch; null for yes in a run, no in a sweep."""
+    """Log the network of the best epoch as an MLflow model. null logs it unless the run is part
+    of a sweep."""
     tags: dict[str, str] = setting({}, affects="nothing")
-    """Further tags of the run."""
+    """Additional tags of the run."""
 
 
 @dataclass(kw_only=True, slots=True)
 class TrainConfig:
-    """The training loop."""
+    """The training loop: its length, its batches and its checkpoints."""
 
-    epochs: int = setting(5, affects="end")
-    """Passes over the train split."""
-    batch_size: int = 2048
-    """Frames a step."""
-    final_batch_size: int | None = None
-    """Frames a step in the last epoch, reached by equal factors; null for batch_size."""
+    epochs: int = setting(5, affects="end", unit="epochs")
+    """Number of passes over the train split."""
+    batch_size: int = setting(2048, unit="frames")
+    """Number of frames per step."""
+    final_batch_size: int | None = setting(None, unit="frames")
+    """Number of frames per step in the last epoch. The batch size grows geometrically from
+    epoch to epoch. null keeps batch_size."""
     average: Literal["none", "ema", "swa"] = "none"
-    """Evaluate and keep averaged weights: with exponential decay, or equally from
-    average_from on."""
+    """Evaluate and save averaged weights: an exponential moving average of all steps, or the
+    mean of the steps after average_from."""
     ema_decay: float = 0.999
-    """With average=ema: share of the average that a step keeps."""
-    average_from: float = 0.75
-    """With average=swa: share of all steps before the first that counts."""
+    """With average=ema, decay of the average per step. It is smaller in the first steps."""
+    average_from: float = setting(0.75, unit="share of steps")
+    """With average=swa, point of the training at which averaging starts."""
     order: Literal["shuffle", "windows"] = "shuffle"
-    """Order of the frames in an epoch: all shuffled, or, for a store that is larger than
-    memory, runs of neighbouring frames shuffled and all frames in a window of runs. What is
-    random: which runs share a window, and the order in it; frames of two windows never share
-    a batch in that epoch."""
-    window_frames: int = 262_144
-    """With order=windows: frames to a window; two windows should fit in memory."""
-    patience: int | None = setting(None, affects="end")
-    """Stop after so many epochs without a better objective; null for never."""
-    max_minutes: float | None = setting(None, affects="end")
-    """Stop after so many minutes of training; null for never."""
+    """Order of the frames in an epoch. shuffle draws a random permutation of all frames.
+    windows is for stores larger than memory: it shuffles chunks of consecutive frames, and then
+    the frames within blocks of several chunks, so that the disk is read in large pieces."""
+    window_frames: int = setting(262_144, unit="frames")
+    """With order=windows, size of a block. Two blocks should fit in memory."""
+    patience: int | None = setting(None, affects="end", unit="epochs")
+    """Stop after this many consecutive epochs without improvement of the objective. null never
+    stops early."""
+    max_minutes: float | None = setting(None, affects="end", unit="minutes")
+    """Stop after this duration of training. null has no limit."""
     smooth: bool = setting(True, affects="end")
-    """At the end, report dev/smoothed_accuracy: the best epoch's posteriors smoothed by a chain
-    of phones counted on train, its strength tuned on dev."""
-    checkpoint_minutes: float = setting(10.0, affects="nothing")
-    """Checkpoint also within an epoch, so many minutes after the last one."""
+    """After training, report dev/smoothed_accuracy: the accuracy of the best epoch after
+    Viterbi smoothing with a phone bigram, which is counted on train and weighted to suit
+    dev."""
+    checkpoint_minutes: float = setting(10.0, affects="nothing", unit="minutes")
+    """Save a checkpoint at this interval, in addition to the one after each epoch."""
 
 
 @dataclass(kw_only=True, slots=True)
 class SweepConfig:
-    """What a sweep does beside its sampler's work."""
+    """How a sweep continues its study and treats failed trials."""
 
     new: bool = setting(False, affects="nothing")
-    """Start the study afresh under a new name instead of continuing it."""
-    retries: int = setting(1, affects="nothing")
-    """Attempts after the first before a failed trial is left."""
+    """Start a new study under a new name instead of continuing the existing one."""
+    retries: int = setting(1, affects="nothing", unit="attempts")
+    """Number of times that a failed trial is run again."""
 
 
 @dataclass(kw_only=True, slots=True)
 class RunConfig:
-    """One training run, whole."""
+    """The complete config of one training run."""
 
     data: DataConfig = MISSING
     model: ModelConfig = MISSING
@@ -88,12 +92,13 @@ class RunConfig:
     train: TrainConfig = field(default_factory=TrainConfig)
     sweep: SweepConfig = field(default_factory=SweepConfig)
     seed: int = 0
-    """Seed of weights, frame order, dropout and masks."""
+    """Seed of the initial weights, the order of the frames, dropout and augmentation."""
     objective: str = "dev/accuracy"
-    """Metric that chooses the best epoch and is returned; a loss is minimised."""
+    """Metric that selects the best epoch and is the value of a trial. Losses are minimized, all
+    other metrics are maximized."""
     further_objectives: list[str] = setting([], affects="end")
-    """Further metrics of the best epoch to return, for searches with several objectives."""
+    """Additional metrics of the best epoch, for a search with several objectives."""
     outputs: str = setting("outputs", affects="nothing")
-    """Folder of everything runs write."""
+    """Directory of everything that runs write. Its default can be set by FRAMESWEEP_OUTPUTS."""
     resume: str | None = setting(None, affects="nothing")
-    """Continue the run with this MLflow id, or in this directory, from its last checkpoint."""
+    """Resume the run with this MLflow id, or in this directory, from its last checkpoint."""

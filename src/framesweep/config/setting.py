@@ -1,4 +1,4 @@
-"""Declares a config key together with what a change of it affects."""
+"""Declares a config key together with its unit and with what a change of it affects."""
 
 from copy import copy
 from dataclasses import field
@@ -20,20 +20,22 @@ part of a checkpoint's identity (result), of a study's (result and end), and of 
 that is tracked (all but nothing).
 """
 
-AFFECTS = "affects"
+AFFECTS, UNIT = "affects", "unit"
+"""Keys of a field's metadata."""
 
 
-def setting(default: T, *, affects: Effect) -> T:
-    """Declare a field whose change does not affect the whole result.
+def setting(default: T, *, affects: Effect = "result", unit: str = "") -> T:
+    """Declare a field of a schema with its default, its unit and what it affects.
 
-    A field that is declared without it affects the result, which is the safe assumption: such
-    a key can't change when a run is resumed, and a study can't be continued with another value.
+    A field affects the result unless it is declared otherwise, which is the safe assumption:
+    such a key can't change when a run is resumed or a study is continued.
 
     Args:
-        default: the field's value if nobody sets it; each config gets a copy of a list or dict.
-        affects: what a change of the value affects; see `Effect`.
+        default: The field's value if nobody sets it; each config gets a copy of a list or dict.
+        affects: What a change of the value affects; see `Effect`.
+        unit: What a number counts or measures, for the documentation; "" for no unit.
     """
-    metadata = {AFFECTS: affects}
+    metadata = {AFFECTS: affects, UNIT: unit}
     # Type checkers see the value that the field will hold, as they do for `dataclasses.field`.
     if isinstance(default, list | dict):
         return field(default_factory=partial(copy, default), metadata=metadata)

@@ -1,34 +1,38 @@
 """Options of the multi-layer perceptron."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from framesweep.config.network import ModelConfig
 from framesweep.config.registry import option
+from framesweep.config.setting import setting
 
 
 @option("model", "mlp")
 @dataclass(kw_only=True, slots=True)
 class MlpConfig(ModelConfig):
-    """A multi-layer perceptron, which sees a window whole."""
+    """A multi-layer perceptron on the whole window, with optional convolutions before it."""
 
-    widths: list[int] | None = None
-    """Units of each hidden layer, [] for none; or null, and shape, width and depth say."""
+    widths: list[int] | None = setting(None, unit="units")
+    """Width of each hidden layer; [] means no hidden layer. null takes the widths from shape,
+    depth, and width or max_params."""
     shape: Literal["cylinder", "pyramid", "inverse", "diamond"] = "cylinder"
-    """Widths from input to output: equal, falling to a quarter, rising, or widest amid."""
-    width: int | None = None
-    """Units of the widest layer."""
-    depth: int | None = None
+    """Widths from input to output: equal, decreasing to a quarter, increasing from a quarter,
+    or widest in the middle."""
+    width: int | None = setting(None, unit="units")
+    """Width of the widest hidden layer."""
+    depth: int | None = setting(None, unit="layers")
     """Number of hidden layers."""
-    max_params: float | None = None
-    """With shape and depth and no width: the widest network with at most so many parameters."""
+    max_params: float | None = setting(None, unit="parameters")
+    """Choose the widest network of this shape and depth with at most this many parameters,
+    instead of setting width."""
     residual: bool = False
-    """Add a layer's input to its output where their widths are equal."""
-    conv_channels: list[int] = field(default_factory=list)
-    """Channels of convolutions over time before the hidden layers; [] for none."""
-    conv_kernel: int = 5
-    """Frames that a convolution sees at once; after the first, steps of the one before it."""
-    conv_stride: int = 2
-    """Frames, or steps, from one place where a convolution looks to the next."""
-    conv_dropout: float = 0.0
-    """Share of the convolutions' outputs dropped, below 1."""
+    """Add the input of a hidden layer to its output if both have the same width."""
+    conv_channels: list[int] = setting([], unit="channels")
+    """Output channels of each convolution over time before the hidden layers; [] means none."""
+    conv_kernel: int = setting(5, unit="frames")
+    """Kernel size of the convolutions, in frames or in positions of the convolution before."""
+    conv_stride: int = setting(2, unit="frames")
+    """Stride of the convolutions, in frames or in positions of the convolution before."""
+    conv_dropout: float = setting(0.0, unit="share")
+    """Dropout probability after each convolution, at least 0 and below 1."""

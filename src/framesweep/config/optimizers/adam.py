@@ -13,11 +13,11 @@ class AdamConfig(OptimConfig):
     """Adam (Kingma and Ba, 2015)."""
 
     beta1: float = 0.9
-    """Decay of the running mean of gradients."""
+    """Decay of the running mean of the gradients."""
     beta2: float = 0.999
-    """Decay of the running mean of squared gradients."""
+    """Decay of the running mean of the squared gradients."""
     eps: float = 1e-8
-    """Added to the denominator."""
+    """Number added to the denominator for numerical stability."""
 
     def validate_own_keys(self) -> None:
         require_share("optim.beta1", self.beta1)

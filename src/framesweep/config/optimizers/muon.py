@@ -10,12 +10,13 @@ from framesweep.config.registry import option
 @option("optim", "muon", built_by="framesweep.training.optimizers.muon:build_muon")
 @dataclass(kw_only=True, slots=True)
 class MuonConfig(OptimConfig):
-    """Muon on hidden weight matrices, AdamW on all else (Jordan et al., 2024)."""
+    """Muon for hidden weight matrices, AdamW for all other parameters (Jordan et al., 2024)."""
 
     momentum: float = 0.95
-    """Share of the last update that is kept."""
+    """Factor by which the previous update is carried over to the next, at least 0 and below
+    1."""
     adam_lr: float = 1e-3
-    """Peak learning rate of what AdamW updates."""
+    """Learning rate of the parameters that AdamW updates; its peak, as for lr."""
 
     def validate_own_keys(self) -> None:
         require_share("optim.momentum", self.momentum)

@@ -11,12 +11,13 @@ from framesweep.errors import ConfigError
 @option("optim", "sgd", built_by="framesweep.training.optimizers.sgd:build_sgd")
 @dataclass(kw_only=True, slots=True)
 class SgdConfig(OptimConfig):
-    """Stochastic gradient descent."""
+    """Stochastic gradient descent with momentum."""
 
     momentum: float = 0.9
-    """Share of the last update that is kept."""
+    """Factor by which the previous update is carried over to the next, at least 0 and below
+    1."""
     nesterov: bool = True
-    """Look ahead by the momentum."""
+    """Use Nesterov momentum, which evaluates the gradient ahead of the weights."""
 
     def validate_own_keys(self) -> None:
         require_share("optim.momentum", self.momentum)

@@ -1,27 +1,28 @@
-"""The demo corpus's options."""
+"""Options of the demo corpus."""
 
 from dataclasses import dataclass
 
 from framesweep.config.data import DataConfig
 from framesweep.config.registry import option
+from framesweep.config.setting import setting
 
 
 @option("data", "demo")
 @dataclass(kw_only=True, slots=True)
 class DemoConfig(DataConfig):
-    """Sentences spoken by eSpeak NG: no download, exact boundaries."""
+    """Sentences synthesized by eSpeak NG: nothing to download, exact phone boundaries."""
 
-    train_minutes: float = 20.0
-    """Speech to make for train, in minutes."""
-    dev_minutes: float = 3.0
-    """Speech to make for dev, in minutes."""
-    test_minutes: float = 3.0
-    """Speech to make for test, in minutes."""
-    num_mel_bins: int = 40
-    """Log-mel bins a frame."""
-    min_snr: float = 10.0
-    """Loudest noise added, as signal-to-noise ratio in dB."""
-    max_snr: float = 30.0
-    """Softest noise added, as signal-to-noise ratio in dB."""
+    train_minutes: float = setting(20.0, unit="minutes")
+    """Duration of the train split."""
+    dev_minutes: float = setting(3.0, unit="minutes")
+    """Duration of the dev split."""
+    test_minutes: float = setting(3.0, unit="minutes")
+    """Duration of the test split."""
+    num_mel_bins: int = setting(40, unit="mel bins")
+    """Size of a frame: its log-mel bins."""
+    min_snr: float = setting(10.0, unit="dB")
+    """Lowest signal-to-noise ratio, that is, the loudest noise added to the speech."""
+    max_snr: float = setting(30.0, unit="dB")
+    """Highest signal-to-noise ratio, that is, the softest noise added to the speech."""
     seed: int = 0
-    """Chooses sentences, voices and noise; not the training seed."""
+    """Seed that chooses sentences, voices and noise. It is independent of the training seed."""

@@ -1,4 +1,4 @@
-"""Options of HW1P2's object arrays."""
+"""Options of HW1P2 until Fall 2021: object arrays."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from framesweep.config.registry import option
 @option("data", "hw1p2")
 @dataclass(kw_only=True, slots=True)
 class Hw1p2Config(DataConfig):
-    """CMU 11-785 HW1P2 until F21: one object array a split."""
+    """CMU 11-785 HW1P2 until Fall 2021: one object array per split."""
 
     phones: str | None = None
-    """File of `PHONE id` lines; null for root/phonemes.txt where it exists."""
+    """File of `PHONE id` lines. null takes phonemes.txt in root, if it exists."""

@@ -1,4 +1,4 @@
-"""Options of HW1P2's folders."""
+"""Options of HW1P2 since Spring 2022: folders of arrays."""
 
 from dataclasses import dataclass
 
@@ -9,15 +9,16 @@ from framesweep.config.registry import option
 @option("data", "hw1p2_folders")
 @dataclass(kw_only=True, slots=True)
 class Hw1p2FoldersConfig(DataConfig):
-    """CMU 11-785 HW1P2 since S22: one folder a partition, one file an utterance."""
+    """CMU 11-785 HW1P2 since Spring 2022: one folder per partition, one file per utterance."""
 
     train_partition: str = "train-clean-100"
-    """Folder of the train split, under root."""
+    """Folder of the train split in root."""
     dev_partition: str = "dev-clean"
-    """Folder of the dev split, under root."""
+    """Folder of the dev split in root."""
     test_partition: str = "test-clean"
-    """Folder of the test split, under root; it may lack transcripts or be absent."""
+    """Folder of the test split in root. It may lack transcripts or be absent."""
     test_order: str = "test_order.csv"
-    """File under root that orders the test utterances, where present."""
+    """File in root that lists the test utterances in order, if it exists."""
     phones: str | None = None
-    """File of `PHONE id` lines; null for root/phonemes.txt, else the phones seen, sorted."""
+    """File of `PHONE id` lines. null takes phonemes.txt in root or, if there is none, all
+    phones of the transcripts in alphabetical order."""

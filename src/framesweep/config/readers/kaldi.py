@@ -10,20 +10,21 @@ from framesweep.config.setting import setting
 @option("data", "kaldi")
 @dataclass(kw_only=True, slots=True)
 class KaldiConfig(DataConfig):
-    """Kaldi feature archives and frame alignments, a folder a split."""
+    """Kaldi feature archives and frame alignments, one folder per split."""
 
     train: str = "train"
-    """Folder of the train split, under root."""
+    """Folder of the train split in root."""
     dev: str = "dev"
-    """Folder of the dev split, under root."""
+    """Folder of the dev split in root."""
     test: str | None = "test"
-    """Folder of the test split, under root; it may lack alignments, or be absent."""
+    """Folder of the test split in root. It may lack alignments or be absent."""
     features: str = "feats.scp"
-    """Index of the features, in each split's folder."""
+    """Index of the features in the folder of each split."""
     alignments: str = "ali.scp"
-    """Frame labels in each split's folder: an index, or a text of `UTTERANCE id id ...`."""
+    """Frame labels in the folder of each split: an index, or a text file of lines `UTTERANCE id
+    id ...`."""
     phones: str | None = None
-    """File of `NAME id` lines under root, as phones.txt; null numbers the classes."""
-    max_missing: float = setting(0.05, affects="nothing")
-    """Largest share of utterances, 0 to 1, that may lack features or alignments, or differ in
-    their numbers of frames; they are left out."""
+    """File of `NAME id` lines in root, as phones.txt. null numbers the classes."""
+    max_missing: float = setting(0.05, affects="nothing", unit="share")
+    """Largest share of utterances, from 0 to 1, that may lack features or alignments, or have
+    different numbers of frames in the two. They are left out; a larger share is an error."""

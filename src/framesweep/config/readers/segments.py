@@ -14,65 +14,70 @@ class SegmentsConfig(DataConfig):
     """Sound files with files of phone segments: TIMIT, Festival, HTK, Praat and MFA."""
 
     audio: str = ""
-    """Folder of the sound files, under root, or folders with wildcards as */wav; empty for
-    root itself."""
+    """Folder of the sound files in root. It may contain wildcards, as */wav. Empty is root."""
     segments: str = ""
-    """Folder or folders of the segment files, with the same names and folders as audio."""
+    """Folder of the segment files in root, named and arranged like the sound files. It may
+    contain wildcards. Empty is root."""
     format: Literal["auto", "phn", "xlabel", "htk", "seconds", "textgrid"] = "auto"
-    """Format of the segments; auto goes by their suffix, and among .lab by their content."""
+    """Format of the segment files. auto chooses by their suffix, for .lab by their content."""
     tier: str = "phones"
-    """Tier of a TextGrid that holds the phones."""
+    """Tier of a TextGrid that contains the phones."""
     exclude: str | None = None
-    """Regular expression; utterances whose path under audio it finds are left out."""
-    max_missing: float = setting(0.05, affects="nothing")
-    """Largest share of sound files that may lack segments, 0 to 1; they are left out."""
+    """Regular expression. Utterances with a match in their path below audio are left out."""
+    max_missing: float = setting(0.05, affects="nothing", unit="share")
+    """Largest share of sound files, from 0 to 1, that may lack segments. They are left out; a
+    larger share is an error."""
     phones: str | None = None
-    """File of phones, one a line or `PHONE id`; null for all phones of the corpus, sorted."""
+    """File of phones, each line `PHONE` or `PHONE id`. null takes all phones of the corpus in
+    alphabetical order."""
     fold: Literal["48", "39", "unstressed"] | None = None
-    """Merge phones before training: TIMIT's 61 to 48 or 39, or 71 stress-marked to 41."""
+    """Merge phones before training: the 61 phones of TIMIT to 48 or 39, or 71 phones with
+    stress marks to 41 without."""
     gap_phone: str | None = None
-    """Label of frames that no segment covers and of segments with an empty name; null for the
-    phones' own silence, or sil."""
+    """Label of frames outside all segments, and of segments without a name. null is the silence
+    of the phones, or sil."""
     split: Literal["folders", "lists", "speakers", "utterances"] = "folders"
-    """What tells splits apart: folders, list files, a share of speakers, or of utterances."""
+    """What defines the splits: folders, files that list utterances, or a random share of the
+    speakers or of the utterances."""
     train: str = "train"
-    """With split=folders a folder under audio, whatever its case; with lists a file under root
-    with an utterance or a folder a line. With speakers or utterances not used."""
+    """With split=folders, a folder in audio (upper and lower case are the same). With
+    split=lists, a file in root with one utterance or folder per line. Otherwise unused."""
     dev: str | None = "dev"
-    """As train; null takes dev_share of train's speakers, or, without speaker, utterances."""
+    """As train. null takes dev_share of the speakers of train or, if speaker is null, of its
+    utterances."""
     test: str | None = "test"
-    """As train; null for no test split."""
+    """As train. null means that there is no test split."""
     speaker: str | None = None
-    """Regular expression on the path under audio; its first group is the speaker."""
+    """Regular expression for the path below audio. Its first group is the speaker."""
     dev_speakers: list[str] | None = None
-    """With split=folders, keep only these speakers in dev; null for all."""
+    """With split=folders, keep only these speakers in dev. null keeps all."""
     test_speakers: list[str] | None = None
-    """With split=folders, keep only these speakers in test; null for all."""
-    dev_share: float = 0.1
-    """Share of speakers, or of utterances, that become dev, 0 to 1."""
-    test_share: float = 0.1
-    """Share of speakers, or of utterances, that become test, 0 to 1."""
-    sample_rate: int = 16_000
-    """Rate in Hz to which all sound is brought."""
+    """With split=folders, keep only these speakers in test. null keeps all."""
+    dev_share: float = setting(0.1, unit="share")
+    """Share of speakers or utterances that form dev, from 0 to 1."""
+    test_share: float = setting(0.1, unit="share")
+    """Share of speakers or utterances that form test, from 0 to 1."""
+    sample_rate: int = setting(16_000, unit="Hz")
+    """Sample rate to which all sound is resampled."""
     features: Literal["fbank", "mfcc"] = "fbank"
-    """Log-mel bins or mel-frequency cepstral coefficients."""
-    num_mel_bins: int = 40
-    """Mel bins a frame; with mfcc, of the spectrum they are made from."""
-    num_ceps: int = 13
-    """With mfcc: coefficients a frame."""
-    window_ms: float = 25.0
-    """Length of a frame's window in ms."""
-    shift_ms: float = 10.0
-    """Time from one frame to the next in ms."""
+    """Log-mel filter bank, or mel-frequency cepstral coefficients."""
+    num_mel_bins: int = setting(40, unit="mel bins")
+    """Number of mel filters. With features=mfcc the coefficients are computed from them."""
+    num_ceps: int = setting(13, unit="coefficients")
+    """With features=mfcc, number of cepstral coefficients."""
+    window_ms: float = setting(25.0, unit="ms")
+    """Duration of the analysis window of a frame."""
+    shift_ms: float = setting(10.0, unit="ms")
+    """Frame shift: time between the starts of consecutive frames."""
     window_type: Literal["povey", "hamming", "hanning", "rectangular"] = "povey"
-    """Window function."""
-    low_freq: float = 20.0
-    """Lower edge of the first mel filter in Hz."""
-    high_freq: float = 0.0
-    """Upper edge of the last mel filter in Hz; 0 or less counts from half the sample rate."""
+    """Window function of the analysis."""
+    low_freq: float = setting(20.0, unit="Hz")
+    """Lower edge of the first mel filter."""
+    high_freq: float = setting(0.0, unit="Hz")
+    """Upper edge of the last mel filter. 0 or less is relative to half the sample rate."""
     use_energy: bool = False
-    """Log energy of the frame, before the mel bins or in place of cepstrum 0."""
-    deltas: int = 0
-    """Append time derivatives up to this order, 0 to 2."""
-    workers: int | None = setting(None, affects="nothing")
-    """Processes that read and analyse sound; null for all cores."""
+    """Add the log energy of the frame: before the mel bins, or instead of cepstrum 0."""
+    deltas: int = setting(0, unit="order")
+    """Append time derivatives up to this order, from 0 to 2."""
+    workers: int | None = setting(None, affects="nothing", unit="processes")
+    """Processes that read sound and compute features. null is one per core."""
