@@ -66,7 +66,7 @@ def test_the_total_is_met_by_processes_of_ray(sweep):
 
 def test_the_killed_trial_goes_on_in_its_second_attempt(sweep):
     killed, output, trials = sweep
-    assert f"trial {killed} goes on, attempt 2" in output
+    assert f"trial {killed} resumed, attempt 2" in output
     for trial in trials:
         record = _trial_attrs.read(trial)
         assert record.claims == (2 if trial.number == killed else 1)

@@ -80,7 +80,7 @@ def test_total_is_met_after_the_kill(search):
     states = [trial.state for trial in trials]
     assert len(trials) == TRIALS
     assert set(states) <= {TrialState.COMPLETE, TrialState.PRUNED}
-    assert "goes on" in search.result.stdout
+    assert "resumed" in search.result.stdout
     assert "Traceback" not in search.result.stdout + search.result.stderr
 
 

@@ -140,7 +140,7 @@ def test_ctrl_c_checkpoints_and_the_same_command_goes_on(app):
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == 130, output
-    assert "the same command goes on" in output
+    assert "run the same command again to resume it" in output
     assert app.states() == {"WAITING": 2}
     done = app.count("epochs.log")
     assert done < 40

@@ -12,14 +12,18 @@ from omegaconf import MISSING
 
 @dataclass
 class PrunerConf:
-    """Decides from a trial's reported values whether to stop it."""
+    """A pruner decides from a trial's reported values whether to stop it.
+
+    The fields below are the arguments of the Optuna class of the same name; see
+    https://optuna.readthedocs.io/en/stable/reference/pruners.html.
+    """
 
     _target_: str = MISSING
 
 
 @dataclass
 class MedianPrunerConf(PrunerConf):
-    """Stops a trial whose best value so far is worse than the median of others at the step."""
+    """Stop a trial whose best value so far is worse than the median of others at this step."""
 
     _target_: str = "optuna.pruners.MedianPruner"
     n_startup_trials: int = 5
@@ -30,7 +34,7 @@ class MedianPrunerConf(PrunerConf):
 
 @dataclass
 class PercentilePrunerConf(PrunerConf):
-    """Keeps a trial while it is in the best `percentile` percent at the step."""
+    """Stop a trial that is not among the best `percentile` percent at this step."""
 
     _target_: str = "optuna.pruners.PercentilePruner"
     percentile: float = 25.0
@@ -42,7 +46,7 @@ class PercentilePrunerConf(PrunerConf):
 
 @dataclass
 class HyperbandPrunerConf(PrunerConf):
-    """Successive halving in several brackets (Li et al., 2018)."""
+    """Run successive halving in several brackets (Li et al., 2018, arXiv:1603.06560)."""
 
     _target_: str = "optuna.pruners.HyperbandPruner"
     min_resource: int = 1
@@ -53,7 +57,7 @@ class HyperbandPrunerConf(PrunerConf):
 
 @dataclass
 class SuccessiveHalvingPrunerConf(PrunerConf):
-    """Asynchronous successive halving (Li et al., 2020)."""
+    """Run asynchronous successive halving (Li et al., 2020, arXiv:1810.05934)."""
 
     _target_: str = "optuna.pruners.SuccessiveHalvingPruner"
     min_resource: Any = "auto"
@@ -64,8 +68,10 @@ class SuccessiveHalvingPrunerConf(PrunerConf):
 
 @dataclass
 class PatientPrunerConf(PrunerConf):
-    """Lets `wrapped_pruner` (or, with none, itself) stop a trial after `patience` steps
-    without a gain of `min_delta`."""
+    """Consult `wrapped_pruner` only after `patience` steps without a gain of `min_delta`.
+
+    Without a wrapped pruner the trial is stopped after those steps.
+    """
 
     _target_: str = "optuna.pruners.PatientPruner"
     wrapped_pruner: Any = None
@@ -75,7 +81,7 @@ class PatientPrunerConf(PrunerConf):
 
 @dataclass
 class ThresholdPrunerConf(PrunerConf):
-    """Stops a trial whose value leaves [lower, upper]; one of the two must be given."""
+    """Stop a trial whose value leaves [`lower`, `upper`]; at least one bound is required."""
 
     _target_: str = "optuna.pruners.ThresholdPruner"
     lower: float | None = None
@@ -86,8 +92,11 @@ class ThresholdPrunerConf(PrunerConf):
 
 @dataclass
 class WilcoxonPrunerConf(PrunerConf):
-    """Signed-rank test against the best trial, for steps that are independent problem
-    instances, such as folds; it does not fit a learning curve."""
+    """Compare a trial with the best one by a signed-rank test over the steps.
+
+    It suits steps that are independent problem instances, such as the folds of a
+    cross-validation, but not the epochs of a learning curve.
+    """
 
     _target_: str = "optuna.pruners.WilcoxonPruner"
     p_threshold: float = 0.1
@@ -96,14 +105,14 @@ class WilcoxonPrunerConf(PrunerConf):
 
 @dataclass
 class NopPrunerConf(PrunerConf):
-    """Never stops a trial."""
+    """Never stop a trial."""
 
     _target_: str = "optuna.pruners.NopPruner"
 
 
 @dataclass
 class FramesweepSweeperConf:
-    """Settings under `hydra.sweeper`; those of hydra-optuna-sweeper keep their names."""
+    """Settings under `hydra.sweeper`; those of hydra-optuna-sweeper have the same names."""
 
     _target_: str = "hydra_plugins.framesweep_sweeper.sweeper.FramesweepSweeper"
     defaults: list[Any] = field(
@@ -111,39 +120,40 @@ class FramesweepSweeperConf:
     )
 
     sampler: Any = MISSING
-    """How points are chosen; `hydra/sweeper/sampler=...` picks one."""
+    """How points are chosen; select one with `hydra/sweeper/sampler=...`."""
     pruner: PrunerConf = MISSING
-    """How trials are stopped; `hydra/sweeper/pruner=...` picks one."""
+    """How trials are stopped early; select one with `hydra/sweeper/pruner=...`."""
     direction: Any = "minimize"
-    """minimize or maximize; a list for several objectives."""
+    """`minimize` or `maximize`, or a list of these for several objectives."""
     storage: str = "sqlite:///${hydra.runtime.cwd}/outputs/studies.db"
-    """Where studies live: a database URL, or the path of a `*.journal` file."""
+    """Where studies are kept: the URL of a database, or the path of a `*.journal` file."""
     study_name: str | None = None
-    """Name of the study; null makes it from what is searched."""
+    """Name of the study; null derives it from the keys that are searched."""
     new: bool = False
-    """Start the study afresh under a new name."""
+    """Whether to start a new study, with a number added to the name."""
     n_trials: int = 20
-    """Total of completed and pruned trials that the study shall have."""
+    """Number of completed and pruned trials that the study shall have in total."""
     n_jobs: int = 1
-    """Trials to run at once."""
+    """Number of trials to run in parallel."""
     retries: int = 1
-    """Attempts after the first before a failed trial is left."""
+    """Number of further attempts after which a trial that keeps failing is given up."""
     max_failure_rate: float = 0.5
-    """Share of failed trials above which the sweep stops, once the sample is fair."""
+    """Share of failed trials, 0 to 1, above which the sweep stops, beyond statistical doubt."""
     repeat_duplicates: bool = False
-    """Run a point again that was already measured, instead of taking over its value."""
+    """Whether to run a point that was already measured again, or to copy its result."""
     heartbeat: int = 60
-    """Seconds between a trial's signs of life; after twice as many it is taken for dead."""
+    """Seconds between a running trial's heartbeats; without two of them it counts as dead."""
     stop_seconds: float = 60.0
-    """Seconds that jobs have, after Ctrl-C, to write their checkpoints."""
+    """Seconds that jobs are given after Ctrl-C to write their checkpoints."""
     params: dict[str, Any] | None = None
     """Search space: key -> sweep, or key -> {when: "key=value[,value]", space: sweep}."""
     custom_search_space: str | None = None
-    """Dotted path of a function (config, trial) that suggests further parameters."""
+    """Dotted path of a function `(config, trial)` that suggests further parameters."""
     free_overrides: list[str] = field(default_factory=list)
-    """Groups and keys whose overrides may differ from call to call of one study."""
+    """Groups and keys whose overrides may change when a study is resumed."""
     listener: Any = None
-    """Target config of an object that follows the sweep; see `_settings.Listener`."""
+    """Config, with a `_target_`, of an object that is notified of the sweep's progress:
+    `on_start(study, config)`, `on_trial_end(study, trial)`, `on_end(study, status)`."""
 
 
 PRUNERS: dict[str, type[PrunerConf]] = {

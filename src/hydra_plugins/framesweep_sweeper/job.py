@@ -1,4 +1,8 @@
-"""What a job that is swept can do: report, and know its trial. Cheap to import."""
+"""What a job that is swept over can do: report its progress, and ask about its trial.
+
+This module is imported by every application that reports, swept over or not, so it imports
+Optuna only once a trial is running.
+"""
 
 import copy
 from collections.abc import Mapping
@@ -11,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class TrialPruned(Exception):  # noqa: N818 - Optuna's name for it
-    """The trial is not worth going on with; to be let through, for the sweeper to see."""
+    """The trial is unpromising. A job must let this pass, so that the sweeper sees it."""
 
     exit_code = 0
 
@@ -21,10 +25,11 @@ class CurrentTrial:
     """The trial that runs in this process.
 
     Attributes:
-        study_name: its study.
-        number: from 0 in the study; also the name of the trial's directory.
-        attempt: 1, and one more for each attempt that failed.
-        is_resumed: whether an earlier attempt has begun in the same directory.
+        study_name: the name of its study.
+        number: its number in the study, from 0; also the name of its directory.
+        attempt: 1, plus one for each attempt that failed.
+        is_resumed: whether an earlier job of the trial was started in the same directory, where
+            it may have left a checkpoint.
     """
 
     study_name: str
@@ -37,20 +42,25 @@ class CurrentTrial:
     _storage: "BaseStorage" = field(repr=False)
 
     def set_user_attr(self, key: str, value: Any) -> None:
-        """Keeps a JSON-able `value` with the trial."""
+        """Store a `value` that JSON can represent with the trial, for tables and dashboards."""
         self._storage.set_trial_user_attr(self._trial_id, key, value)
 
     def study_attr(self, key: str) -> Any:
-        """A value kept with the study under `key`; None where there is none."""
+        """Return the value that is stored with the study under `key`, or None."""
         return self._study.user_attrs.get(key)
 
     @property
     def params(self) -> dict[str, Any]:
-        """What was searched: key -> the value chosen."""
+        """The searched keys, each with the value chosen for this trial."""
         return self._storage.get_trial(self._trial_id).params
 
     def report(self, value: float, step: int) -> None:
-        """See `report` of this module."""
+        """Report the objective after `step`; see the function `report` of this module.
+
+        Raises:
+            SupersededError: another worker has taken over the trial.
+            TrialPruned: the study's pruner considers the trial unpromising.
+        """
         from hydra_plugins.framesweep_sweeper._errors import SupersededError
         from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
 
@@ -59,8 +69,9 @@ class CurrentTrial:
             raise SupersededError(f"trial {self.number} was taken over by another worker")
         self._storage.set_trial_intermediate_value(self._trial_id, step, float(value))
         if len(self._study.directions) > 1:
-            return
-        # An earlier attempt may have come further: judge by the steps up to this one.
+            return  # Optuna prunes studies with a single objective only
+        # An earlier attempt may have reported later steps than this one. The pruner compares
+        # trials at the last step, so it is shown only the steps up to the current one.
         trial = copy.copy(trial)
         earlier = {s: v for s, v in trial.intermediate_values.items() if s < step}
         trial.intermediate_values = {**earlier, step: float(value)}
@@ -68,7 +79,7 @@ class CurrentTrial:
             raise TrialPruned(f"trial {self.number} pruned at step {step}")
 
     def restore(self, values: Mapping[int, float]) -> None:
-        """See `restore` of this module."""
+        """Report the steps that are missing; see the function `restore` of this module."""
         known = self._storage.get_trial(self._trial_id).intermediate_values
         for step, value in values.items():
             if step not in known:
@@ -79,31 +90,38 @@ _current: CurrentTrial | None = None
 
 
 def current_trial() -> CurrentTrial | None:
-    """The trial that runs in this process; None outside of a sweep."""
+    """Return the trial that runs in this process, or None outside of a sweep."""
     return _current
 
 
 def report(value: float, step: int) -> None:
-    """Reports the objective after `step`; outside of a sweep it does nothing.
+    """Report the objective after `step`. Outside of a sweep this has no effect.
+
+    Args:
+        value: the objective, which the sweeper maximizes or minimizes.
+        step: the number of the epoch, or of any other step at which trials are compared.
 
     Raises:
-        TrialPruned: the sweep's pruner has seen enough of this trial.
+        TrialPruned: the study's pruner considers the trial unpromising.
     """
     if _current is not None:
         _current.report(value, step)
 
 
 def restore(values: Mapping[int, float]) -> None:
-    """Makes good what was not reported when an earlier attempt died: step -> objective.
+    """Report the steps of a checkpoint that an earlier attempt could not report before it died.
 
-    For a job that goes on from a checkpoint; it never prunes. Outside of a sweep it does
-    nothing.
+    A job that resumes from a checkpoint calls this once, before it reports further steps. It
+    never prunes. Outside of a sweep it has no effect.
+
+    Args:
+        values: the objective after each step that the checkpoint includes.
     """
     if _current is not None:
         _current.restore(values)
 
 
 def set_current_trial(trial: CurrentTrial | None) -> None:
-    """Called by the sweeper's own task around each job."""
+    """Set the trial that runs in this process. The sweeper calls this around each job."""
     global _current  # noqa: PLW0603
     _current = trial

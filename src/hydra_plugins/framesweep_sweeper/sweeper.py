@@ -1,4 +1,4 @@
-"""The sweeper as Hydra sees it: `hydra/sweeper=framesweep`."""
+"""The class that Hydra instantiates for `hydra/sweeper=framesweep`."""
 
 import sys
 from typing import Any
@@ -9,7 +9,11 @@ from omegaconf import DictConfig
 
 
 class FramesweepSweeper(Sweeper):
-    """Optuna without a barrier, with pruning and resume; settings in `config`."""
+    """Search with Optuna: prune trials, run them asynchronously, and resume their study.
+
+    Args:
+        settings: the keys of `config.FramesweepSweeperConf`.
+    """
 
     def __init__(self, **settings: Any) -> None:
         self._settings = settings
@@ -17,11 +21,20 @@ class FramesweepSweeper(Sweeper):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
+        """Take what Hydra hands over before it calls `sweep`."""
         self.hydra_context = hydra_context
         self.config = config
         self._task_function = task_function
 
     def sweep(self, arguments: list[str]) -> None:
+        """Run the sweep that the overrides in `arguments` describe.
+
+        Raises:
+            SystemExit: with code 2 for a wrong setting, 1 if too many trials failed, and
+                128 + signal if the sweep was interrupted.
+        """
+        # Hydra imports this module at every start of every application that has the plugin
+        # installed, so Optuna and SQLAlchemy are imported only once a sweep begins.
         from hydra_plugins.framesweep_sweeper._errors import SweepError
         from hydra_plugins.framesweep_sweeper.sweep._run import run_sweep
 

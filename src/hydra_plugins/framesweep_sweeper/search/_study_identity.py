@@ -1,4 +1,4 @@
-"""Which study a command means: its name, and whether it searches the same thing."""
+"""Which study a command belongs to: its name, and whether it searches the same thing."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,19 +13,25 @@ from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 
 SEARCH_SPACE = "search_space"
 FIXED = "fixed_overrides"
+"""User attributes of a study that keep its identity."""
+
 LONGEST_NAME = 80
 ABSENT = "-"
 
 
 @dataclass(frozen=True)
 class StudyIdentity:
-    """What must stay as it is in the life of a study.
+    """What must stay the same as long as a study is resumed.
+
+    Results of different search spaces, fixed values or directions cannot be compared, and a
+    sampler that learned from one would mislead the other.
 
     Attributes:
         space: each searched key with its sweep and conditions.
-        fixed: each override that all trials share.
-        directions: minimize or maximize, one an objective.
-        free: groups and keys whose overrides may differ from call to call.
+        fixed: each override that all trials share, except the free ones.
+        directions: minimize or maximize, one per objective.
+        free: groups and keys whose overrides may change when the study is resumed. They are not
+            stored with the study: what is free is for the application's current version to say.
     """
 
     space: dict[str, str]
@@ -33,10 +39,10 @@ class StudyIdentity:
     directions: tuple[str, ...]
     free: tuple[str, ...] = ()
 
-    def differences(self, study: "StudyIdentity") -> list[tuple[str, str, str]]:
-        """(key, in the study, now) of everything in which `self` contradicts `study`.
+    def list_differences(self, study: "StudyIdentity") -> list[tuple[str, str, str]]:
+        """Return (key, value in the study, value now) for each difference to `study`.
 
-        A study may have stored an override that has become free since; it does not count.
+        An override that the study stored but that has become free since does not count.
         """
         fixed = {k: v for k, v in study.fixed.items() if not _is_free(k, self.free)}
         theirs = {**study.space, **fixed}
@@ -52,7 +58,13 @@ class StudyIdentity:
 
 
 def build_identity(space: SearchSpace, directions: list[str], free: list[str]) -> StudyIdentity:
-    """The identity of a command; overrides of the groups and keys in `free` are left out."""
+    """Return the identity of a command.
+
+    Args:
+        space: the search space of the command.
+        directions: minimize or maximize, one per objective.
+        free: groups and keys whose overrides are left out, because they change no result.
+    """
     described = space.describe()
     fixed = {key: value for key, value in space.fixed.items() if not _is_free(key, free)}
     fixed |= {line: "deleted" for line in space.deletions if not _is_free(line, free)}
@@ -65,7 +77,7 @@ def _is_free(key: str, free: Sequence[str]) -> bool:
 
 
 def derive_name(space: SearchSpace) -> str:
-    """A name from what is searched, as `context-dropout-width`."""
+    """Return a name made of the searched keys, such as `context-dropout-width`."""
     keys = sorted(d.key.lstrip("+").partition("@")[0] for d in space.searched)
     short = [key.rpartition(".")[2].rpartition("/")[2] for key in keys]
     parts = short if len(set(short)) == len(short) else [k.replace("/", ".") for k in keys]
@@ -79,43 +91,51 @@ def derive_name(space: SearchSpace) -> str:
 def choose_name(
     storage: BaseStorage, identity: StudyIdentity, given: str | None, derived: str, new: bool
 ) -> str:
-    """The name of the study that a command continues or begins.
+    """Return the name of the study that a command resumes or creates.
 
-    A derived name belongs to the family name, name-2, name-3, ...: the latest one that
-    searches the same is continued.
+    A derived name stands for the studies name, name-2, name-3 and so on. The latest of them
+    that searches the same thing is resumed. A given name stands for one study only.
+
+    Args:
+        storage: the storage of the studies.
+        identity: the identity of the command.
+        given: `hydra.sweeper.study_name`, or None.
+        derived: the name to use if none is given.
+        new: whether to create a study even if there is one that could be resumed.
 
     Raises:
-        SweepError: there are such studies, but all search something else.
+        SweepError: there are studies of that name, but they search something else.
     """
-    family = _family(storage, given or derived)
+    numbered = _list_numbered_names(storage, given or derived)
     if new:
-        return _next_name(given or derived, family)
-    candidates = [given] if given else list(reversed(family))
-    existing = [name for name in candidates if name in family]
+        return _choose_next_name(given or derived, numbered)
+    candidates = [given] if given else list(reversed(numbered))
+    existing = [name for name in candidates if name in numbered]
     for name in existing:
-        if not identity.differences(read_identity(storage, name) or identity):
+        # Without a stored identity, for example in a study that Optuna made, nothing differs.
+        if not identity.list_differences(read_identity(storage, name) or identity):
             return name
     if existing:
-        stored = read_identity(storage, existing[0])
-        raise SweepError(_contradiction(existing[0], identity.differences(stored or identity)))
+        stored = read_identity(storage, existing[0]) or identity
+        raise SweepError(_describe_differences(existing[0], identity.list_differences(stored)))
     return given or derived
 
 
-def _family(storage: BaseStorage, base: str) -> list[str]:
-    """Existing studies called base, base-2, base-3, ... in that order."""
+def _list_numbered_names(storage: BaseStorage, base: str) -> list[str]:
+    """Return the existing studies called base, base-2, base-3 and so on, in that order."""
     names = set(optuna.get_all_study_names(storage))
-    family = [base] if base in names else []
+    plain = [base] if base in names else []
     numbered = [n for n in names if n.startswith(f"{base}-") and n[len(base) + 1 :].isdigit()]
-    return family + sorted(numbered, key=lambda n: int(n[len(base) + 1 :]))
+    return plain + sorted(numbered, key=lambda n: int(n[len(base) + 1 :]))
 
 
-def _next_name(base: str, family: list[str]) -> str:
-    taken = [int(name[len(base) + 1 :] or 1) for name in family]
+def _choose_next_name(base: str, numbered: list[str]) -> str:
+    taken = [int(name[len(base) + 1 :] or 1) for name in numbered]
     return f"{base}-{max(taken) + 1}" if taken else base
 
 
 def read_identity(storage: BaseStorage, name: str) -> StudyIdentity | None:
-    """The identity a study was begun with; None where nothing has been kept."""
+    """Return the identity that a study was created with, or None if none was stored."""
     study_id = storage.get_study_id_from_name(name)
     attrs = storage.get_study_user_attrs(study_id)
     if SEARCH_SPACE not in attrs:
@@ -125,7 +145,7 @@ def read_identity(storage: BaseStorage, name: str) -> StudyIdentity | None:
 
 
 def create_study_if_missing(storage: BaseStorage, name: str, identity: StudyIdentity) -> int:
-    """The id of the study `name`, made with `identity` where it does not exist."""
+    """Create the study `name` with `identity` unless it exists, and return its id."""
     directions = [StudyDirection[d.upper()] for d in identity.directions]
     study = optuna.create_study(
         storage=storage, study_name=name, directions=directions, load_if_exists=True
@@ -136,9 +156,9 @@ def create_study_if_missing(storage: BaseStorage, name: str, identity: StudyIden
     return storage.get_study_id_from_name(name)
 
 
-def _contradiction(name: str, rows: list[tuple[str, str, str]]) -> str:
-    wide = [max(len(row[i]) for row in [*rows, ("", "in the study", "")]) for i in (0, 1)]
-    lines = [f"study {name}: was begun with another search; nothing was changed"]
-    lines.append(f"  {'':{wide[0]}}  {'in the study':{wide[1]}}  now")
-    lines += [f"  {key:{wide[0]}}  {old:{wide[1]}}  {new}" for key, old, new in rows]
+def _describe_differences(name: str, rows: list[tuple[str, str, str]]) -> str:
+    widths = [max(len(row[i]) for row in [*rows, ("", "in the study", "")]) for i in (0, 1)]
+    lines = [f"study {name}: must search what it was created with; nothing was changed. Found:"]
+    lines.append(f"  {'':{widths[0]}}  {'in the study':{widths[1]}}  now")
+    lines += [f"  {key:{widths[0]}}  {old:{widths[1]}}  {new}" for key, old, new in rows]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""One lock a storage, held by one process at a time, on whichever machine it runs."""
+"""A lock per storage that one process holds at a time, on whichever machine it runs."""
 
 import contextlib
 import hashlib
@@ -15,15 +15,23 @@ from hydra_plugins.framesweep_sweeper.storage._retrying_storage import retry_whi
 from hydra_plugins.framesweep_sweeper.storage._storage import SQLITE_PREFIX
 
 LOCK_SECONDS = 120
+"""Seconds to wait for the lock, and seconds after which a stalled holder loses it."""
+
 POSTGRESQL_KEY = 0x6672616D65737765
-"""One number for all: PostgreSQL's advisory locks are of the database they are taken in."""
+"""The key of the advisory lock. One for all studies, since PostgreSQL keeps the advisory locks
+of each database apart. It spells "framesweep" in ASCII as far as 64 bits go."""
 
 
 class StorageLock:
-    """A lock that ends with its holder, also when the holder is killed or stalls.
+    """A lock that is released when its holder ends, also if the holder is killed or stalls.
 
-    Files are locked through a file beside them, PostgreSQL and MySQL through their own
-    advisory locks; sweepers on another kind of server are kept apart on one machine only.
+    SQLite and journal files are locked through a file next to them. PostgreSQL and MySQL are
+    locked through their own advisory locks, which the server releases together with the
+    connection. For any other server a file in the temporary directory keeps the sweepers of one
+    machine apart, but not those of several machines.
+
+    Args:
+        url: the absolute URL or path of the storage.
     """
 
     def __init__(self, url: str) -> None:
@@ -31,7 +39,7 @@ class StorageLock:
         parsed = make_url(url) if "://" in url else None
         backend = parsed.get_backend_name() if parsed is not None else "file"
         if parsed is not None and backend in ("postgresql", "mysql", "mariadb"):
-            # A connection of its own while it is held, and none in between.
+            # A separate connection while the lock is held, and none in between.
             self._engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
             self._name = f"framesweep {_digest(parsed.database or '')}"
             return
@@ -44,9 +52,11 @@ class StorageLock:
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[Callable[[], bool]]:
-        """Holds the lock inside; gives a function that tells whether it is held still.
+        """Hold the lock within the context; yield a function that checks whether it still does.
 
-        A server that restarts, or a holder that stalls for LOCK_SECONDS, loses it.
+        The server takes the lock away when it restarts, or when the holder stalls for
+        `LOCK_SECONDS`. A holder therefore has to check after its writes that no other process
+        can have held the lock meanwhile, and undo them otherwise.
         """
         if self._engine is None:
             with self._file:
@@ -56,7 +66,8 @@ class StorageLock:
         try:
             yield lambda: _is_alive(connection)
         finally:
-            # With the connection ends the lock, also if the server has gone away meanwhile.
+            # Closing the connection releases the lock. Invalidating it first skips the
+            # ROLLBACK, which would raise an error if the server has gone away meanwhile.
             connection.invalidate()
             connection.close()
 
@@ -75,14 +86,20 @@ class StorageLock:
         return connection
 
     def _acquire_mysql(self, connection: sqlalchemy.Connection) -> None:
-        take = sqlalchemy.text("SELECT GET_LOCK(:name, :seconds)")
-        taken = connection.scalar(take, {"name": self._name, "seconds": LOCK_SECONDS})
-        if taken != 1:
+        acquire = sqlalchemy.text("SELECT GET_LOCK(:name, :seconds)")
+        acquired = connection.scalar(acquire, {"name": self._name, "seconds": LOCK_SECONDS})
+        if acquired != 1:
+            # Optuna's error for a storage that does not answer, so that the wait is repeated.
             raise StorageInternalError("the study's lock is held by another sweeper")
 
 
 def _acquire_postgresql(connection: sqlalchemy.Connection) -> None:
-    """Takes the lock for a transaction, which a pooler between here and there keeps whole."""
+    """Take the lock for the length of a transaction.
+
+    A transaction-level lock, because a connection pooler such as PgBouncer may serve two
+    transactions of one client by different connections of the server, but never splits one
+    (https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS).
+    """
     limits = ("lock_timeout", "idle_in_transaction_session_timeout")
     settings = ", ".join(f"set_config('{name}', '{LOCK_SECONDS}s', true)" for name in limits)
     connection.execute(sqlalchemy.text(f"SELECT {settings}"))

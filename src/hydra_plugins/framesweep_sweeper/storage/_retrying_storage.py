@@ -1,4 +1,8 @@
-"""A storage that waits while its database is away or locked, instead of failing."""
+"""A storage that waits while its database is unreachable or locked, instead of failing.
+
+A sweep lasts for hours or days; a database server that restarts meanwhile, or a SQLite file
+that another process holds for a moment, must not end it.
+"""
 
 import logging
 import math
@@ -9,41 +13,66 @@ from typing import Any, cast
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage
 from sqlalchemy.exc import InterfaceError, OperationalError
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    stop_before_delay,
+    wait_exponential,
+)
 
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
-"""Seconds before the second attempt, doubled after each up to the longest."""
+"""Seconds before the second attempt, doubled after each further one up to the longest."""
 
 GIVE_UP_SECONDS = 180.0
-"""Seconds after which an error is let through."""
+"""Seconds after which the error is raised."""
 
 TRANSIENT_ERRORS = (StorageInternalError, OperationalError, InterfaceError)
+"""What Optuna and SQLAlchemy raise for a lost connection, a restarting server or a lock."""
 
-
+# Of the process rather than of one storage: whichever connection notices that the server is
+# away, no other process can have written a heartbeat in that time either.
 _last_outage = -math.inf
 
 
 def seconds_since_outage() -> float:
-    """Since this process last met a database that did not answer."""
+    """Return the seconds since this process last failed to reach a database."""
     return time.monotonic() - _last_outage
 
 
 def retry_while_unavailable(call: Callable[[], Any]) -> Any:
-    """The result of `call`, tried again while the database cannot be reached."""
+    """Return the result of `call`, which is repeated while the database cannot be reached.
+
+    Raises:
+        StorageInternalError, OperationalError, InterfaceError: the database stayed away for
+            `GIVE_UP_SECONDS`.
+    """
+    return _RETRYING(call)
+
+
+def _note_outage(state: RetryCallState) -> None:
     global _last_outage  # noqa: PLW0603
-    end, pause = time.monotonic() + GIVE_UP_SECONDS, FIRST_PAUSE
-    while True:
-        try:
-            return call()
-        except TRANSIENT_ERRORS as error:
-            _last_outage = time.monotonic()
-            if time.monotonic() + pause > end:
-                raise
-            if pause == FIRST_PAUSE:
-                log.warning("the study's storage is away; waiting (%s)", type(error).__name__)
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+    _last_outage = time.monotonic()
+
+
+def _log_first_failure(state: RetryCallState) -> None:
+    if state.attempt_number == 1 and state.outcome is not None:
+        name = type(state.outcome.exception()).__name__
+        log.warning("the study's storage cannot be reached; retrying (%s)", name)
+
+
+# One object for all calls and threads: tenacity keeps the state of a call thread-local, and
+# building the object would cost more than most calls of a storage.
+_RETRYING = Retrying(
+    retry=retry_if_exception_type(TRANSIENT_ERRORS),
+    wait=wait_exponential(multiplier=FIRST_PAUSE, max=LONGEST_PAUSE),
+    stop=stop_before_delay(GIVE_UP_SECONDS),
+    after=_note_outage,
+    before_sleep=_log_first_failure,
+    reraise=True,
+)
 
 
 def _make_retrying_method(name: str) -> Callable[..., Any]:
@@ -53,7 +82,7 @@ def _make_retrying_method(name: str) -> Callable[..., Any]:
     return method
 
 
-def _public_methods() -> list[str]:
+def _list_public_methods() -> list[str]:
     return [
         name
         for name, value in vars(BaseStorage).items()
@@ -61,18 +90,20 @@ def _public_methods() -> list[str]:
     ]
 
 
+# Made from BaseStorage's own list of methods: a method that a later Optuna adds is retried too.
 _RetryingStorage = type(
     "RetryingStorage",
     (BaseStorage,),
-    {name: _make_retrying_method(name) for name in _public_methods()},
+    {name: _make_retrying_method(name) for name in _list_public_methods()},
 )
 
 
 def add_retries(inner: BaseStorage) -> BaseStorage:
-    """`inner`, of which each method is tried again while the database is away.
+    """Return a storage that calls `inner` and repeats each call while the database is away.
 
-    What was written although the answer was lost may be written twice: values stay as they
-    are, and a trial created twice is taken up like any that nobody has claimed.
+    If the server commits a write but its answer is lost, the write is repeated. That does no
+    harm: setting a value twice leaves it as it is, and a trial that was created twice is taken
+    over like any trial whose sweeper died before claiming it.
     """
     storage = cast(Any, _RetryingStorage)()
     storage.inner = inner

@@ -1,4 +1,4 @@
-"""Opens a study's storage so that many processes can write to it."""
+"""Opening a study's storage so that many processes can write to it at the same time."""
 
 import contextlib
 import logging
@@ -19,13 +19,18 @@ from hydra_plugins.framesweep_sweeper.storage._retrying_storage import add_retri
 SQLITE_PREFIX = "sqlite:///"
 JOURNAL_SUFFIX = ".journal"
 BUSY_SECONDS = 60
+"""Seconds that SQLite waits for another process's transaction before it raises an error."""
 
-# Of each statement that a server did not answer it would print the SQL; we say it in a line.
+# Optuna logs the SQL of each statement that a server did not answer; the retrying storage says
+# the same in one line.
 logging.getLogger("optuna.storages._rdb.storage").setLevel(logging.ERROR)
 
 
 def make_absolute(url: str, directory: str | Path) -> str:
-    """`url` with a relative path of a SQLite or journal file taken from `directory`."""
+    """Return `url` with the relative path of a SQLite or journal file resolved in `directory`.
+
+    Workers run in directories of their own, so a relative path would mean another file there.
+    """
     if url.endswith(JOURNAL_SUFFIX) and "://" not in url:
         return str(Path(directory, url).absolute())
     if url.startswith(SQLITE_PREFIX):
@@ -34,63 +39,83 @@ def make_absolute(url: str, directory: str | Path) -> str:
 
 
 def hide_password(url: str) -> str:
-    """`url` as it may be printed: without password."""
+    """Return `url` with its password replaced by asterisks, for printing."""
     return make_url(url).render_as_string(hide_password=True) if "://" in url else url
 
 
 def check_driver(url: str) -> None:
-    """Raises SweepError for a URL of no known database, or where its driver is missing."""
+    """Check that SQLAlchemy knows the kind of database and that its driver is installed.
+
+    Raises:
+        SweepError: it does not, or the driver is missing.
+    """
     if "://" not in url:
         return
     try:
         make_url(url).get_dialect().import_dbapi()
     except ArgumentError as error:
-        raise SweepError(f"hydra.sweeper.storage: {hide_password(url)} ({error})") from None
-    except ImportError as error:
-        extra = '"framesweep[postgres]"' if url.startswith("postgresql") else error.name
         raise SweepError(
-            f"hydra.sweeper.storage: {hide_password(url)} needs {error.name}. "
-            f"Run: pip install {extra}"
+            f"hydra.sweeper.storage: must be a database URL that SQLAlchemy knows, or the path "
+            f"of a *{JOURNAL_SUFFIX} file; found {hide_password(url)} ({error})"
+        ) from None
+    except ImportError as error:
+        package = "psycopg[binary]" if error.name == "psycopg" else error.name
+        raise SweepError(
+            f"hydra.sweeper.storage: needs the driver {error.name}, which is not installed; "
+            f'found {hide_password(url)}. Run: pip install "{package}"'
         ) from None
 
 
 def open_storage(url: str, heartbeat: int) -> BaseStorage:
-    """The storage at an absolute `url`; a file is made where it is missing.
+    """Open the storage at an absolute `url`, creating a file that does not exist.
+
+    Args:
+        url: a database URL, or the path of a `*.journal` file.
+        heartbeat: seconds between the heartbeats of a running trial.
 
     Raises:
-        SweepError: it cannot be had.
+        SweepError: it cannot be opened.
     """
     try:
         if url.endswith(JOURNAL_SUFFIX) and "://" not in url:
             Path(url).parent.mkdir(parents=True, exist_ok=True)
             return JournalStorage(JournalFileBackend(url))
         with warnings.catch_warnings():
+            # Optuna marks heartbeats as experimental.
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             return add_retries(optuna.storages.get_storage(_open_database(url, heartbeat)))
     except Exception as error:
         reason = str(error).strip().split("\n")[0].replace(url, hide_password(url))
         raise SweepError(
-            f"hydra.sweeper.storage: {hide_password(url)} cannot be opened ({reason})"
+            f"hydra.sweeper.storage: must be a storage that can be opened ({reason}); "
+            f"found {hide_password(url)}"
         ) from error
 
 
 def _open_database(url: str, heartbeat: int) -> RDBStorage:
     if not url.startswith(SQLITE_PREFIX):
-        # One connection a process stays open: a thousand workers are a thousand of them.
+        # Each process keeps a single connection open: with a thousand workers, SQLAlchemy's
+        # default of five would exhaust the server's connections.
         options = {"pool_pre_ping": True, "pool_size": 1, "max_overflow": 10}
         return RDBStorage(url, engine_kwargs=options, heartbeat_interval=heartbeat)
     path = Path(url.removeprefix(SQLITE_PREFIX))
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Write-ahead logging lets readers and one writer work at once; the file remembers it.
+    # Write-ahead logging lets processes read while one writes (https://sqlite.org/wal.html).
+    # It is a property of the file, so setting it once is enough.
     with contextlib.closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
     options_sqlite = {"connect_args": {"timeout": BUSY_SECONDS}}
     storage = RDBStorage(url, engine_kwargs=options_sqlite, heartbeat_interval=heartbeat)
-    event.listen(storage.engine, "connect", _need_no_sync)
-    storage.engine.dispose()
+    event.listen(storage.engine, "connect", _relax_synchronization)
+    storage.engine.dispose()  # so that connections opened until now are opened anew
     return storage
 
 
-def _need_no_sync(connection: sqlite3.Connection, record: object) -> None:
-    """With a write-ahead log, what a killed process has committed stays without a sync."""
+def _relax_synchronization(connection: sqlite3.Connection, record: object) -> None:
+    """Let SQLite sync to the disk at checkpoints only, not at each commit.
+
+    With write-ahead logging a commit then still survives `kill -9` of every process; only a
+    power failure can lose the last ones, and never corrupts the file
+    (https://sqlite.org/pragma.html#pragma_synchronous).
+    """
     connection.execute("PRAGMA synchronous=NORMAL")

@@ -1,4 +1,4 @@
-"""The application's listener, which follows a sweep."""
+"""The object of `hydra.sweeper.listener`, through which an application follows a sweep."""
 
 import logging
 from collections.abc import Callable
@@ -14,42 +14,55 @@ from hydra_plugins.framesweep_sweeper.sweep._settings import read_directions
 
 log = logging.getLogger(__name__)
 
-Status = Literal["FINISHED", "KILLED", "FAILED"]
+SweepStatus = Literal["FINISHED", "KILLED", "FAILED"]
+"""How a sweep ended, in the words of MLflow's run states."""
 
 
 class Listener(Protocol):
-    """Follows a sweep from the sweeper's process; built from `hydra.sweeper.listener`.
+    """Is notified of a sweep's progress, in the process of the sweeper.
 
-    One that knows the objectives' names may also have `objectives(config)`, which gives them.
+    A listener that knows the names of the objectives may have a method `objectives(config)`
+    that returns them.
     """
 
     def on_start(self, study: Study, config: Any) -> None:
-        """Before the first trial; what it raises ends the sweep."""
+        """Handle the start of the sweep, before its first trial. An error ends the sweep."""
         ...
 
-    def on_trial_end(self, study: Study, trial: FrozenTrial) -> None: ...
+    def on_trial_end(self, study: Study, trial: FrozenTrial) -> None:
+        """Handle the end of a trial: complete, pruned or failed after its last attempt."""
+        ...
 
-    def on_end(self, study: Study, status: Status) -> None: ...
+    def on_end(self, study: Study, status: SweepStatus) -> None:
+        """Handle the end of the sweep. KILLED means that a signal interrupted it."""
+        ...
 
 
-class _NoOpListener:
-    """The listener of a sweep that has none."""
+class NoOpListener:
+    """A listener that does nothing, for a sweep that has none."""
 
     def on_start(self, study: Study, config: Any) -> None: ...
     def on_trial_end(self, study: Study, trial: FrozenTrial) -> None: ...
-    def on_end(self, study: Study, status: Status) -> None: ...
+    def on_end(self, study: Study, status: SweepStatus) -> None: ...
 
 
 def build_listener(config: DictConfig | None) -> Listener:
-    """The application's listener; its config names the only target that may be built."""
+    """Return the application's listener; without a config, one that does nothing.
+
+    Only the config's own `_target_` may be instantiated, and nothing nested in it.
+    """
     if config is None:
-        return _NoOpListener()
+        return NoOpListener()
     listener: Listener = instantiate(config, _execution_whitelist_=config._target_)
     return listener
 
 
 def check_objectives(listener: Listener, direction: Any, config: DictConfig) -> None:
-    """Raises SweepError where the listener names more objectives than directions, or fewer."""
+    """Check that there is one direction for each objective that the listener names.
+
+    Raises:
+        SweepError: there are more directions than objectives, or fewer.
+    """
     name_objectives = getattr(listener, "objectives", None)
     if name_objectives is None:
         return
@@ -62,7 +75,10 @@ def check_objectives(listener: Listener, direction: Any, config: DictConfig) -> 
 
 
 def notify_safely(notify: Callable[..., None], *args: Any) -> None:
-    """Calls a listener once trials run: whatever becomes of it, the sweep goes on."""
+    """Call a listener's method; an error is logged, and the sweep continues.
+
+    Once trials are running, a tracking server that is away must not cost their results.
+    """
     try:
         notify(*args)
     except Exception as error:

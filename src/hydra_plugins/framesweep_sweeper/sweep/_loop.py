@@ -1,4 +1,9 @@
-"""The loop of a sweep: keeps every slot busy until the study has its total."""
+"""The loop of a sweep, which keeps every slot busy until the study has its total.
+
+The loop runs in a single thread. What happens elsewhere (jobs, other sweepers) is found in the
+study's storage, so that nothing is lost when the sweeper is killed: the next one reads the same
+storage and continues. Trials start as soon as a slot is free, and never wait for each other.
+"""
 
 import time
 from collections.abc import Callable
@@ -6,8 +11,8 @@ from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial, TrialState
 
-from hydra_plugins.framesweep_sweeper._errors import FailedSweepError
 from hydra_plugins.framesweep_sweeper.storage._heartbeats import HeartbeatThread
+from hydra_plugins.framesweep_sweeper.sweep._failure_limit import FailureLimit
 from hydra_plugins.framesweep_sweeper.sweep._progress import (
     ProgressDisplay,
     RunningTrial,
@@ -21,16 +26,23 @@ from hydra_plugins.framesweep_sweeper.workers._pool import FinishedJob, Job, Poo
 from hydra_plugins.framesweep_sweeper.workers._signals import StopSignal
 
 POLL_SECONDS = 0.5
+"""How long to wait for a job to end before looking at signals and the display again."""
+
 CLAIM_SECONDS = 2.0
-CLAIMS_A_SECOND = 20
-"""About how often all sweepers that wait for a trial together ask for one."""
-REST = 20.0
-"""The study is looked at again only after so many times the time that a look took."""
+"""Least time between two requests for a trial while there is none."""
+
+CLAIMS_PER_SECOND = 20
+"""How many such requests all sweepers of a study make together, each of which reads all trials:
+a thousand workers that ask every two seconds would overload the server."""
+
+DISPLAY_REST = 20.0
+"""The study is read for the display again only after this multiple of the time it took, so that
+the display costs at most a twentieth of the sweeper's time however large the study is."""
 
 
 @dataclass(frozen=True)
 class LoopSettings:
-    """Settings of `hydra.sweeper` that the loop goes by."""
+    """The settings of `hydra.sweeper` that the loop follows; see `FramesweepSweeperConf`."""
 
     n_trials: int
     n_jobs: int
@@ -44,10 +56,12 @@ class SweepLoop:
 
     Args:
         queue: hands out trials.
-        pool: runs jobs, in slots from 0.
-        heartbeats: keeps claimed trials alive.
-        prepare: makes a claimed trial's job, its parameters suggested.
-        on_trial_end: called for each trial that ends.
+        pool: runs jobs, in slots numbered from 0.
+        heartbeats: keeps claimed trials from being taken over.
+        progress: shows what happens.
+        settings: the settings that the loop follows.
+        prepare: returns the job of a claimed trial, and suggests its parameters.
+        on_trial_end: is called with each trial that ends.
     """
 
     def __init__(
@@ -56,7 +70,7 @@ class SweepLoop:
         pool: Pool,
         heartbeats: HeartbeatThread,
         progress: ProgressDisplay,
-        rules: LoopSettings,
+        settings: LoopSettings,
         prepare: Callable[[Claim], Job],
         on_trial_end: Callable[[FrozenTrial], None],
     ) -> None:
@@ -64,55 +78,55 @@ class SweepLoop:
         self._pool = pool
         self._heartbeats = heartbeats
         self._progress = progress
-        self._rules = rules
+        self._settings = settings
         self._prepare = prepare
         self._on_trial_end = on_trial_end
-        self._slots: list[tuple[Claim, RunningTrial] | None] = [None] * rules.n_jobs
-        self._ready: list[Claim] = []
-        self._parked: list[Claim] = []
-        self._seconds: list[float] = []
-        self._failed = 0
-        self._next_claim = self._next_look = 0.0
+        self._slots: list[tuple[Claim, RunningTrial] | None] = [None] * settings.n_jobs
+        self._duplicates: list[Claim] = []  # wait for the trial that they repeat
+        self._ready: list[Claim] = []  # duplicates whose original failed, so they must run
+        self._seconds: list[float] = []  # of the jobs that ended with a result
+        self._failures = FailureLimit(settings.max_failure_rate, settings.n_trials)
+        self._next_claim = self._next_display = 0.0
         self._is_done = False
 
     def run(self, stop: StopSignal) -> None:
-        """Runs until the total is met, or `stop` is set.
+        """Run trials until the study has its total, or until `stop` has received a signal.
 
         Raises:
             FailedSweepError: too many trials failed.
         """
         try:
-            while not stop.signum and self._fill():
+            while not stop.signum and self._fill_slots():
                 self._collect(POLL_SECONDS, stopping=False)
-                self._show()
+                self._update_display()
         finally:
             self._finish(stop)
 
-    def _fill(self) -> bool:
-        """Starts a trial in every free slot; False once nothing is left to do."""
+    def _fill_slots(self) -> bool:
+        """Start a trial in every free slot; return False once nothing is left to do."""
         self._settle_duplicates()
         for slot, busy in enumerate(self._slots):
-            if busy is None and not self._start_in(slot):
+            if busy is None and not self._start_trial(slot):
                 break
-        return any(self._slots) or bool(self._parked or self._ready) or not self._is_done
+        return any(self._slots) or bool(self._duplicates or self._ready) or not self._is_done
 
-    def _start_in(self, slot: int) -> bool:
-        """Starts the next trial in `slot`; False where there is none for now."""
+    def _start_trial(self, slot: int) -> bool:
+        """Start the next trial in `slot`; return False if there is none for now."""
         while True:
             claim = self._ready.pop(0) if self._ready else self._claim()
             if claim is None:
                 return False
-            job = self._job(claim)
+            job = self._prepare_job(claim)
             if job is None:
                 continue
-            if self._rules.repeat_duplicates or not self._queue.is_duplicate(claim):
+            if self._settings.repeat_duplicates or self._queue.find_original(claim) is None:
                 break
-            self._parked.append(claim)
+            self._duplicates.append(claim)
             self._settle_duplicates()
         params = " ".join(f"{k}={v}" for k, v in claim.trial.params.items())
         self._slots[slot] = claim, RunningTrial(claim.number, claim.attempt, params)
         self._pool.start(slot, job)
-        verb = "goes on" if claim.is_resumed else "started"
+        verb = "resumed" if claim.is_resumed else "started"
         attempt = f", attempt {claim.attempt}" if claim.attempt > 1 else ""
         self._progress.log(f"trial {claim.number} {verb}{attempt}: {params}")
         return True
@@ -120,133 +134,114 @@ class SweepLoop:
     def _claim(self) -> Claim | None:
         if time.monotonic() < self._next_claim:
             return None
-        claim = self._queue.claim(self._rules.n_trials)
-        if claim is None:
-            # Other sweepers may hold the rest: ask again, but not at every turn.
-            counts = self._queue.counts()
-            pause = max(CLAIM_SECONDS, counts[TrialState.RUNNING] / CLAIMS_A_SECOND)
-            self._next_claim = time.monotonic() + pause
-            self._is_done = sum(counts[state] for state in ENDED) >= self._rules.n_trials
-        else:
+        claim = self._queue.claim(self._settings.n_trials)
+        if claim is not None:
             self._heartbeats.add(claim.trial_id)
-        return claim
+            return claim
+        # Other sweepers run the remaining trials. If one of them fails or its sweeper dies,
+        # there is something to do again.
+        counts = self._queue.count_states()
+        pause = max(CLAIM_SECONDS, counts[TrialState.RUNNING] / CLAIMS_PER_SECOND)
+        self._next_claim = time.monotonic() + pause
+        self._is_done = sum(counts[state] for state in ENDED) >= self._settings.n_trials
+        return None
 
-    def _job(self, claim: Claim) -> Job | None:
-        """The job of `claim`; None where its config cannot be composed, though others can.
+    def _prepare_job(self, claim: Claim) -> Job | None:
+        """Return the job of `claim`, or None if its config cannot be composed.
 
-        What cannot be composed counts as failed, so that it is not claimed first for ever.
+        Such a trial counts as failed. If it were given back instead, it would be the next to be
+        claimed, for ever. But if no trial of the study can be composed, the command is wrong,
+        and its error is raised.
         """
         try:
             return self._prepare(claim)
         except Exception as error:
             reason, message = _failures.CONFIG, _failures.summarize_error(error)
-            self._close(
-                claim, JobOutcome(_trial_attrs.FAILED, reason=reason, message=message), 0.0
-            )
-            if not any(self._slots) and not self._has_ended():
+            outcome = JobOutcome(_trial_attrs.FAILED, reason=reason, message=message)
+            self._close_trial(claim, outcome, 0.0)
+            if not any(self._slots) and not self._queue.get_trials(*ENDED):
                 raise
             return None
 
-    def _has_ended(self) -> bool:
-        """Whether any trial of the study has come to a result."""
-        counts = self._queue.counts()
-        return any(counts[state] for state in ENDED)
-
     def _settle_duplicates(self) -> None:
-        """Gives parked trials the result of the trial they repeat, once that has ended."""
-        for claim in tuple(self._parked):
-            original = self._queue.original_of(claim)
+        """Give duplicates the result of the trial they repeat, once that has ended."""
+        for claim in tuple(self._duplicates):
+            original = self._queue.find_original(claim)
             if original is not None and original.state is TrialState.RUNNING:
                 continue
-            self._parked.remove(claim)
+            self._duplicates.remove(claim)
             if original is None:
                 self._ready.append(claim)
             else:
                 self._queue.copy_result(claim, original)
                 self._progress.log(f"trial {claim.number} repeats trial {original.number}")
-                self._end(claim, self._queue.frozen(claim))
+                self._release(claim, self._queue.get_trial(claim))
 
     def _collect(self, seconds: float, *, stopping: bool) -> None:
-        """Closes the trials whose jobs end within `seconds`."""
+        """Close the trials whose jobs end within `seconds`."""
         if not any(self._slots):
             time.sleep(seconds)
             return
-        for ended in self._pool.wait(seconds):
-            busy = self._slots[ended.slot]
+        for finished in self._pool.wait(seconds):
+            busy = self._slots[finished.slot]
             if busy is None:
                 continue
             claim, running = busy
-            self._slots[ended.slot] = None
-            outcome = self._queue.outcome_of(claim) or _unexplained(ended, stopping)
-            self._close(claim, outcome, time.monotonic() - running.began)
+            self._slots[finished.slot] = None
+            outcome = self._queue.read_outcome(claim) or _explain(finished, stopping)
+            self._close_trial(claim, outcome, time.monotonic() - running.began)
 
-    def _close(self, claim: Claim, outcome: JobOutcome, seconds: float) -> None:
+    def _close_trial(self, claim: Claim, outcome: JobOutcome, seconds: float) -> None:
         trial = self._queue.settle(claim, outcome)
         self._progress.log(describe_end(trial, seconds))
         if trial.state in ENDED:
             self._seconds.append(seconds)
-        self._end(claim, trial)
-        # A claim may be had at once: this trial's next attempt, or a new one in its place.
-        self._next_claim = self._next_look = 0.0
+            self._failures.count_success()
+        self._release(claim, trial)
+        # The next trial is there immediately: another attempt of this one, or its replacement.
+        self._next_claim = self._next_display = 0.0
 
-    def _end(self, claim: Claim, trial: FrozenTrial) -> None:
+    def _release(self, claim: Claim, trial: FrozenTrial) -> None:
         self._heartbeats.remove(claim.trial_id)
         if not trial.state.is_finished():
             return
         self._on_trial_end(trial)
         if trial.state is TrialState.FAIL:
-            self._failed += 1
-            self._check_failures()
+            self._failures.count_failure(self._queue.describe_last_failure())
 
-    def _check_failures(self) -> None:
-        """Raises FailedSweepError once the failure rate is above its bound beyond chance."""
-        ended = self._failed + len(self._seconds)
-        rate, most = (
-            _failures.wilson_lower_bound(self._failed, ended),
-            self._rules.max_failure_rate,
-        )
-        if rate > most or self._failed >= self._rules.n_trials:
-            raise FailedSweepError(
-                f"{self._failed} of {ended} trials failed, which is more than "
-                f"hydra.sweeper.max_failure_rate={most:g} allows; last: "
-                f"{self._queue.last_failure()}"
-            )
-
-    def _show(self) -> None:
+    def _update_display(self) -> None:
         began = time.monotonic()
-        if began < self._next_look:
+        if began < self._next_display:
             return
         mean = sum(self._seconds) / len(self._seconds) if self._seconds else None
         slots = [busy[1] if busy else None for busy in self._slots]
-        trials = self._queue.trials()
+        trials = self._queue.get_trials()
         latest = {t.number: t for t in trials if t.state is TrialState.RUNNING}
         for running in filter(None, slots):
             running.update(latest.get(running.number))
-        rules = self._rules
-        self._progress.update(
-            summarize_study(self._queue.study, trials, rules.n_trials, rules.n_jobs, mean),
-            slots,
-        )
+        total, n_jobs = self._settings.n_trials, self._settings.n_jobs
+        summary = summarize_study(self._queue.study, trials, total, n_jobs, mean)
+        self._progress.update(summary, slots)
         now = time.monotonic()
-        self._next_look = now + max(self._progress.seconds, REST * (now - began))
+        self._next_display = now + max(self._progress.seconds, DISPLAY_REST * (now - began))
 
     def _finish(self, stop: StopSignal) -> None:
-        """Lets running jobs write their checkpoints, ends them, and gives their trials back."""
+        """Let running jobs write their checkpoints, end them, and give their trials back."""
         if any(self._slots) and not self._pool.outlives_sweeper:
             self._progress.log("stopping: jobs write their checkpoints; Ctrl-C ends them now")
             self._pool.signal(stop.signum)
-            deadline = time.monotonic() + self._rules.stop_seconds
+            deadline = time.monotonic() + self._settings.stop_seconds
             while any(self._slots) and not stop.urgent and time.monotonic() < deadline:
                 self._collect(POLL_SECONDS, stopping=True)
         self._pool.close()
         held = [busy[0] for busy in self._slots if busy and not self._pool.outlives_sweeper]
-        for claim in [*held, *self._parked, *self._ready]:
-            outcome = self._queue.outcome_of(claim) or JobOutcome(_trial_attrs.INTERRUPTED)
+        for claim in [*held, *self._duplicates, *self._ready]:
+            outcome = self._queue.read_outcome(claim) or JobOutcome(_trial_attrs.INTERRUPTED)
             self._queue.settle(claim, outcome)
 
 
-def _unexplained(ended: FinishedJob, stopping: bool) -> JobOutcome:
-    """The outcome of a job that could not note one."""
+def _explain(finished: FinishedJob, stopping: bool) -> JobOutcome:
+    """Return the outcome of a job that could not record one."""
     if stopping:
         return JobOutcome(_trial_attrs.INTERRUPTED)
-    return JobOutcome(_trial_attrs.FAILED, reason=ended.reason, message=ended.message)
+    return JobOutcome(_trial_attrs.FAILED, reason=finished.reason, message=finished.message)

@@ -1,4 +1,4 @@
-"""What the user sees of a sweep: live lines on a terminal, plain lines in a log."""
+"""What a user sees of a sweep: a live display in a terminal, plain lines in a log."""
 
 import logging
 import sys
@@ -11,12 +11,20 @@ from optuna.trial import FrozenTrial, TrialState
 from hydra_plugins.framesweep_sweeper.sweep._results import StudySummary, format_values
 from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
 
-log = logging.getLogger("framesweep.sweep")
+log = logging.getLogger(__name__)
 
 
 @dataclass
 class RunningTrial:
-    """A job under way in one slot."""
+    """A trial that runs in a slot.
+
+    Attributes:
+        number: the trial's number.
+        attempt: the number of the attempt, from 1.
+        params: the trial's parameters as text.
+        began: when the job was started, in seconds of the monotonic clock.
+        last: the value that the job reported last, as text.
+    """
 
     number: int
     attempt: int
@@ -25,28 +33,39 @@ class RunningTrial:
     last: str = ""
 
     def update(self, trial: FrozenTrial | None) -> None:
-        """Takes over the value that the job reported last."""
+        """Take over the value that the job reported last."""
         if trial is not None and trial.last_step is not None:
             value = trial.intermediate_values[trial.last_step]
             self.last = f"step {trial.last_step}: {value:.4g}"
 
-    def line(self) -> str:
+    def format_line(self) -> str:
+        """Return the trial in a line."""
         again = f" (attempt {self.attempt})" if self.attempt > 1 else ""
         seconds = format_duration(time.monotonic() - self.began)
         return f"trial {self.number}{again}  {seconds}  {self.last:14}  {self.params}"
 
 
 class ProgressDisplay(Protocol):
-    seconds: float
-    """How old what is shown may be, where nothing of one's own has ended."""
+    """Shows the progress of a sweep."""
 
-    def log(self, line: str) -> None: ...
-    def update(self, summary: StudySummary, slots: list[RunningTrial | None]) -> None: ...
-    def close(self) -> None: ...
+    seconds: float
+    """How often the state of the study should be read, if none of one's own trials ends."""
+
+    def log(self, line: str) -> None:
+        """Show an event, in a line that stays."""
+        ...
+
+    def update(self, summary: StudySummary, slots: list[RunningTrial | None]) -> None:
+        """Show the state of the study, and the trial in each slot."""
+        ...
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        ...
 
 
 class PlainProgress:
-    """One log line an event, and one for the study whenever it has changed."""
+    """Writes a log line for each event, and one for the study whenever its counts change."""
 
     seconds = 30.0
 
@@ -57,17 +76,18 @@ class PlainProgress:
         log.info(line)
 
     def update(self, summary: StudySummary, slots: list[RunningTrial | None]) -> None:
-        if summary.counts_text() != self._last:
+        if summary.format_counts() != self._last:
+            # The first summary only repeats the line with which the sweep starts.
             if self._last:
-                log.info(summary.line())
-            self._last = summary.counts_text()
+                log.info(summary.format_line())
+            self._last = summary.format_counts()
 
     def close(self) -> None:
         pass
 
 
 class LiveProgress:
-    """A line for each worker and one for the study, redrawn in place; events pass above."""
+    """Redraws a line for each slot and one for the study in place; events scroll by above."""
 
     seconds = 0.5
 
@@ -85,22 +105,28 @@ class LiveProgress:
         from rich.text import Text
 
         lines = [
-            f"worker {i}: {slot.line() if slot else 'idle'}"
+            f"worker {i}: {slot.format_line() if slot else 'idle'}"
             for i, slot in enumerate(slots, start=1)
         ]
-        text = Text("\n".join([*lines, summary.line()]), no_wrap=True, overflow="ellipsis")
-        self._live.update(text, refresh=True)
+        text = "\n".join([*lines, summary.format_line()])
+        self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
 
     def close(self) -> None:
         self._live.stop()
 
 
 def open_progress_display() -> ProgressDisplay:
+    """Return a live display if stderr is a terminal, else one that writes log lines."""
     return LiveProgress() if sys.stderr.isatty() else PlainProgress()
 
 
 def describe_end(trial: FrozenTrial, seconds: float) -> str:
-    """How one trial came out, as `trial 7 complete: 0.512 in 0:12`."""
+    """Return how a job of a trial ended, such as `trial 7 complete: 0.512 in 0:12`.
+
+    Args:
+        trial: the trial after the job has ended.
+        seconds: how long the job took.
+    """
     head = f"trial {trial.number}"
     reason = trial.user_attrs.get(_trial_attrs.REASON, "")
     why = f"{reason}: {trial.user_attrs.get(_trial_attrs.MESSAGE, '')}"
@@ -115,11 +141,11 @@ def describe_end(trial: FrozenTrial, seconds: float) -> str:
             attempt = _trial_attrs.read(trial).attempt
             return f"{head} failed: {why}; attempt {attempt} follows"
         case _:
-            return f"{head} interrupted; it can go on"
+            return f"{head} interrupted; it can be resumed"
 
 
 def format_duration(seconds: float) -> str:
-    """Seconds as h:mm:ss or m:ss."""
+    """Return seconds as h:mm:ss, or as m:ss below an hour."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,4 +1,4 @@
-"""Where a study stands, and what came out of it."""
+"""The state of a study in numbers, and its results."""
 
 import os
 from dataclasses import dataclass
@@ -16,7 +16,16 @@ RESULTS = "optimization_results.yaml"
 
 @dataclass(frozen=True)
 class StudySummary:
-    """Counts of a study's trials, and its best."""
+    """The state of a study.
+
+    Attributes:
+        total: the number of completed and pruned trials to reach.
+        complete: the number of completed trials.
+        pruned: the number of pruned trials.
+        failed: the number of failed trials.
+        best: the best value and its trial as text; empty if no trial was completed.
+        seconds_left: the expected time to the total; None before the first trial has ended.
+    """
 
     total: int
     complete: int
@@ -25,18 +34,20 @@ class StudySummary:
     best: str
     seconds_left: float | None
 
-    def counts_text(self) -> str:
+    def format_counts(self) -> str:
+        """Return the counts, such as `3/10 done, 1 pruned, 0 failed`."""
         return (
             f"{self.complete + self.pruned}/{self.total} done, {self.pruned} pruned, "
             f"{self.failed} failed"
         )
 
-    def line(self) -> str:
+    def format_line(self) -> str:
+        """Return the summary in a line."""
         left = ""
         if self.seconds_left is not None:
             minutes = max(1, round(self.seconds_left / 60))
             left = f", about {minutes} min left" if self.seconds_left > 0 else ""
-        return f"study: {self.counts_text()}, best {self.best or '-'}{left}"
+        return f"study: {self.format_counts()}, best {self.best or '-'}{left}"
 
 
 def summarize_study(
@@ -46,21 +57,33 @@ def summarize_study(
     n_jobs: int,
     mean_seconds: float | None,
 ) -> StudySummary:
-    """Where `study` stands with its `trials`; one has taken `mean_seconds` so far."""
+    """Return the state of a study.
+
+    Args:
+        study: the study.
+        trials: its trials, which have been read already.
+        total: the number of completed and pruned trials to reach.
+        n_jobs: the number of trials that run in parallel.
+        mean_seconds: the mean time of a trial; None before the first one has ended.
+    """
     count = {state: sum(t.state is state for t in trials) for state in TrialState}
-    open_ = total - count[TrialState.COMPLETE] - count[TrialState.PRUNED]
+    missing = total - count[TrialState.COMPLETE] - count[TrialState.PRUNED]
+    seconds_left = None if mean_seconds is None else mean_seconds * max(0, missing) / n_jobs
     return StudySummary(
         total=total,
         complete=count[TrialState.COMPLETE],
         pruned=count[TrialState.PRUNED],
         failed=count[TrialState.FAIL],
-        best=_best_text(study, trials),
-        seconds_left=None if mean_seconds is None else mean_seconds * max(0, open_) / n_jobs,
+        best=_format_best(study, trials),
+        seconds_left=seconds_left,
     )
 
 
 def find_best_trials(study: Study, trials: list[FrozenTrial]) -> list[FrozenTrial]:
-    """The best completed trial of `trials`; with several objectives the Pareto front."""
+    """Return the best of the completed `trials`; with several objectives, the Pareto front.
+
+    A duplicate has the result of its original, so it is left out of the front.
+    """
     done = [t for t in trials if t.state is TrialState.COMPLETE]
     if not done:
         return []
@@ -71,10 +94,11 @@ def find_best_trials(study: Study, trials: list[FrozenTrial]) -> list[FrozenTria
 
 
 def format_values(trial: FrozenTrial) -> str:
+    """Return the objectives of a trial, separated by slashes."""
     return " / ".join(f"{value:.6g}" for value in trial.values or [])
 
 
-def _best_text(study: Study, trials: list[FrozenTrial]) -> str:
+def _format_best(study: Study, trials: list[FrozenTrial]) -> str:
     best = find_best_trials(study, trials)
     if len(study.directions) > 1:
         return f"{len(best)} on the Pareto front" if best else ""
@@ -82,9 +106,12 @@ def _best_text(study: Study, trials: list[FrozenTrial]) -> str:
 
 
 def write_results(study: Study, path: Path) -> list[FrozenTrial]:
-    """Writes optimization_results.yaml as the stock sweeper does; gives the find_best_trials.
+    """Write the best trials to a file that has the format of hydra-optuna-sweeper's.
 
-    With no completed trial nothing is written.
+    Without a completed trial nothing is written.
+
+    Returns:
+        The best trials.
     """
     best = find_best_trials(study, study.get_trials(deepcopy=False))
     if not best:
@@ -95,6 +122,7 @@ def write_results(study: Study, path: Path) -> list[FrozenTrial]:
     else:
         results["solutions"] = [{"params": t.params, "values": t.values} for t in best]
     path.parent.mkdir(parents=True, exist_ok=True)
+    # Replaced in one step, since another sweeper of the study may write at the same moment.
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     OmegaConf.save(OmegaConf.create(results), temporary)
     temporary.replace(path)

@@ -1,6 +1,5 @@
-"""The settings of `hydra.sweeper`: checked, and made into objects."""
+"""The settings of `hydra.sweeper`: validating them, and turning them into objects."""
 
-import logging
 import re
 from collections.abc import Callable
 from typing import Any, cast
@@ -11,14 +10,15 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 
-log = logging.getLogger(__name__)
-
-
-NAME = re.compile(r"[\w.-]+")
+STUDY_NAME = re.compile(r"[\w.-]+")
 
 
 def check_settings(settings: dict[str, Any]) -> None:
-    """Raises SweepError for a number or a name that cannot be."""
+    """Check the numbers and the name of the study.
+
+    Raises:
+        SweepError: a number is out of bounds, or the name cannot be a directory's.
+    """
     least = {"n_trials": 1, "n_jobs": 1, "retries": 0, "heartbeat": 1, "stop_seconds": 0}
     for key, bound in least.items():
         if settings[key] < bound:
@@ -30,15 +30,19 @@ def check_settings(settings: dict[str, Any]) -> None:
         raise SweepError(
             f"hydra.sweeper.max_failure_rate: must be between 0 and 1; found {rate}"
         )
-    if name is not None and not NAME.fullmatch(name):
+    if name is not None and not STUDY_NAME.fullmatch(name):
         raise SweepError(
-            "hydra.sweeper.study_name: names a directory, so letters, digits and . _ - only; "
-            f"found {name!r}"
+            "hydra.sweeper.study_name: must consist of letters, digits and . _ - only, because "
+            f"it names a directory; found {name!r}"
         )
 
 
 def read_directions(direction: Any) -> list[str]:
-    """The directions of `hydra.sweeper.direction`: one name, or a list of names."""
+    """Return the directions in `hydra.sweeper.direction`, which is one name or a list.
+
+    Raises:
+        SweepError: a name is neither minimize nor maximize.
+    """
     given = direction if isinstance(direction, list | ListConfig) else [direction]
     names = [getattr(d, "name", str(d)) for d in given]
     if not names or any(name not in ("minimize", "maximize") for name in names):
@@ -49,6 +53,7 @@ def read_directions(direction: Any) -> list[str]:
 
 
 def to_plain_dict(config: DictConfig | None) -> dict[str, Any]:
+    """Return a config as a dict of plain values, with interpolations resolved."""
     plain = OmegaConf.to_container(config, resolve=True) if config else {}
     return cast(dict[str, Any], plain)
 
@@ -56,7 +61,13 @@ def to_plain_dict(config: DictConfig | None) -> dict[str, Any]:
 def load_custom_search_space(
     settings: dict[str, Any],
 ) -> Callable[[DictConfig, Any], Any] | None:
-    """The function of `hydra.sweeper.custom_search_space`, as the stock sweeper has it."""
+    """Return the function that `hydra.sweeper.custom_search_space` names, or None.
+
+    It is called with the config and the trial, as in hydra-optuna-sweeper.
+
+    Raises:
+        SweepError: there is no such function.
+    """
     target = settings["custom_search_space"]
     if not target:
         return None

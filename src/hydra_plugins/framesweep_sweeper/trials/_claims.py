@@ -1,9 +1,22 @@
-"""Who runs which trial: claims under one lock, take-over of the dead, and the total."""
+"""Which sweeper runs which trial, and how a trial's jobs decide its state.
+
+Several sweepers may work on one study at the same time, on one machine or on many. Three
+invariants hold, whichever of them is killed and whenever:
+
+1. A trial is run by at most one sweeper at a time. Trials are claimed under a lock that all
+   sweepers of a storage share, and each claim has a number; see `_trial_attrs`.
+2. Complete, pruned and running trials together never exceed the total. Failed trials do not
+   count, so each of them is replaced.
+3. No trial stays running for ever. Before a sweeper claims a trial, it takes over those of dead
+   sweepers: a trial whose job recorded its outcome gets that outcome, and any other one is set
+   to WAITING. Optuna's `Study.ask` hands out waiting trials before it creates new ones, with
+   the parameters that they have, so the interrupted trial is the next to run.
+"""
 
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import optuna
 from optuna.samplers import BaseSampler
@@ -11,26 +24,27 @@ from optuna.storages import BaseStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from hydra_plugins.framesweep_sweeper.storage._heartbeats import find_stale_trials
 from hydra_plugins.framesweep_sweeper.storage._lock import StorageLock
 from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
 from hydra_plugins.framesweep_sweeper.trials._process import Process
+from hydra_plugins.framesweep_sweeper.trials._takeover import find_abandoned_trials
 from hydra_plugins.framesweep_sweeper.trials._trial_attrs import JobOutcome
 
-UNCLAIMED_SECONDS = 10
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
-HELD = (*ENDED, TrialState.RUNNING)
-"""States that count towards the total."""
+"""States of trials that have a result."""
+
+COUNTED = (*ENDED, TrialState.RUNNING)
+"""States of trials that count towards the total."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to run a trial, held until it is settled.
+    """The right to run a trial, until it is settled or taken over.
 
     Attributes:
-        trial: of which the sampler's suggestions are asked.
-        serial: how often the trial has now been claimed.
-        attempt: 1, and one more for each failure.
+        trial: the trial, which suggests its parameters.
+        serial: the number of the claim: how many times the trial has been claimed by now.
+        attempt: 1, plus one for each attempt that failed.
     """
 
     trial: optuna.Trial
@@ -39,19 +53,32 @@ class Claim:
 
     @property
     def number(self) -> int:
+        """The trial's number in the study, from 0."""
         return self.trial.number
 
     @property
     def trial_id(self) -> int:
+        """The trial's id in the storage."""
         return self.trial._trial_id
 
     @property
     def is_resumed(self) -> bool:
+        """Whether an earlier job of the trial may have left a checkpoint."""
         return self.serial > 1
 
 
 class TrialQueue:
-    """The trials of one study, as this sweeper and any others share them."""
+    """The trials of one study, which this sweeper shares with any others.
+
+    Args:
+        study: the study, which already exists.
+        storage: the study's storage.
+        lock: the lock of the storage.
+        make_sampler: a function that returns the study's sampler, given the number of trials
+            that have begun.
+        retries: the number of attempts after the first.
+        heartbeat: seconds between the heartbeats of a running trial.
+    """
 
     def __init__(
         self,
@@ -72,145 +99,145 @@ class TrialQueue:
         self._me = Process.current()
         self._mine: set[int] = set()
 
-    def trials(self, *states: TrialState) -> list[FrozenTrial]:
+    def get_trials(self, *states: TrialState) -> list[FrozenTrial]:
+        """Return the study's trials, or only those in one of the `states`."""
         return self.study.get_trials(deepcopy=False, states=states or None)
 
-    def counts(self) -> Counter[TrialState]:
-        return Counter(trial.state for trial in self.trials())
+    def get_trial(self, claim: Claim) -> FrozenTrial:
+        """Return the claimed trial as it is in the storage now."""
+        return self._storage.get_trial(claim.trial_id)
+
+    def count_states(self) -> Counter[TrialState]:
+        """Return the number of trials in each state."""
+        return Counter(trial.state for trial in self.get_trials())
 
     def claim(self, total: int) -> Claim | None:
-        """The next trial to run: one waiting to go on, else a new one.
+        """Claim the next trial: an interrupted one if there is any, else a new one.
 
-        None where the trials that have ended and those that run make up `total`.
+        Returns:
+            The claim, or None if the trials that have a result and those that are running
+            already make up the `total`.
         """
         while self._has_work(total):
             with self._lock.hold() as is_held:
-                claim = self._claim(total)
-                if claim is None or is_held():
-                    break
-                # Another sweeper may have claimed the last trial meanwhile: this one is left
-                # to wait, and to be claimed again where there still is room.
+                claim = self._claim_locked(total)
+                if claim is None:
+                    return None
+                if is_held():
+                    self._mine.add(claim.number)
+                    return claim
+                # The lock may have been lost before the claim was written, and another sweeper
+                # may have claimed the last trial. Give this one back, and start over.
                 self._storage.set_trial_state_values(claim.trial_id, TrialState.WAITING)
-        else:
-            return None
-        if claim is not None:
-            self._mine.add(claim.number)
-        return claim
+        return None
 
     def _has_work(self, total: int) -> bool:
-        """Whether a claim is worth taking the lock for."""
-        counts = self.counts()
-        return sum(counts[s] for s in HELD) < total or bool(self._dead())
+        """Return whether taking the lock is worthwhile.
 
-    def _claim(self, total: int) -> Claim | None:
-        for left, outcome in self._dead():
-            self._apply(left, outcome)
-        counts = self.counts()
-        if sum(counts[s] for s in HELD) >= total:
+        Waiting sweepers ask for a trial again and again; without this check they would keep the
+        lock from those that have something to do.
+        """
+        counts = self.count_states()
+        return sum(counts[s] for s in COUNTED) < total or bool(self._find_abandoned())
+
+    def _claim_locked(self, total: int) -> Claim | None:
+        for abandoned, outcome in self._find_abandoned():
+            self._apply(abandoned, outcome)
+        counts = self.count_states()
+        if sum(counts[s] for s in COUNTED) >= total:
             return None
         if self._make_sampler is not None:
+            # Made under the lock, so that no two sweepers start from the same number of trials.
             self.study.sampler = self._make_sampler(counts.total())
             self._make_sampler = None
         trial = self.study.ask()
-        record = _trial_attrs.read(self._frozen(trial._trial_id))
-        _trial_attrs.write_claim(self._storage, trial._trial_id, record.claims + 1, self._me)
-        return Claim(trial, record.claims + 1, record.attempt)
+        attrs = _trial_attrs.read(self._storage.get_trial(trial._trial_id))
+        _trial_attrs.write_claim(self._storage, trial._trial_id, attrs.claims + 1, self._me)
+        return Claim(trial, attrs.claims + 1, attrs.attempt)
 
-    def outcome_of(self, claim: Claim) -> JobOutcome | None:
-        """What the job of `claim` noted at its end; None where it could not."""
-        record = _trial_attrs.read(self._frozen(claim.trial_id))
-        return record.outcome if record.claims == claim.serial else None
+    def _find_abandoned(self) -> list[tuple[FrozenTrial, JobOutcome]]:
+        running = [
+            trial
+            for trial in self.get_trials(TrialState.RUNNING)
+            if trial.number not in self._mine
+        ]
+        return find_abandoned_trials(self._storage, self._study_id, running, self._heartbeat)
+
+    def read_outcome(self, claim: Claim) -> JobOutcome | None:
+        """Return the outcome that the job of `claim` recorded, or None if it recorded none."""
+        attrs = _trial_attrs.read(self.get_trial(claim))
+        return attrs.outcome if attrs.claims == claim.serial else None
 
     def settle(self, claim: Claim, outcome: JobOutcome) -> FrozenTrial:
-        """Closes a claim: the trial ends, waits for its next attempt, or waits to go on."""
+        """Give the claim up: the trial ends, or waits for another attempt or to be resumed.
+
+        If another sweeper has taken the trial over meanwhile, nothing changes.
+
+        Returns:
+            The trial as it is afterwards.
+        """
         self._mine.discard(claim.number)
-        trial = self._frozen(claim.trial_id)
+        trial = self.get_trial(claim)
         if _trial_attrs.read(trial).claims == claim.serial and not trial.state.is_finished():
             self._apply(trial, outcome)
-        return self._frozen(claim.trial_id)
+        return self.get_trial(claim)
 
-    def original_of(self, claim: Claim) -> FrozenTrial | None:
-        """The first trial before `claim` with its parameters that has been measured or runs."""
+    def find_original(self, claim: Claim) -> FrozenTrial | None:
+        """Return the first trial before this one that has the same parameters, or None.
+
+        Only trials that have a result or are running are considered.
+        """
         params = claim.trial.params
-        for trial in self.trials(*ENDED, TrialState.RUNNING):
+        for trial in self.get_trials(*COUNTED):
             if trial.number < claim.number and trial.params == params:
                 return trial
         return None
 
-    def is_duplicate(self, claim: Claim) -> bool:
-        return self.original_of(claim) is not None
-
     def copy_result(self, claim: Claim, original: FrozenTrial) -> None:
-        """Ends `claim` as `original` has ended, without a run."""
+        """End the claimed trial with the result of `original`, without running it."""
         claim.trial.set_user_attr(_trial_attrs.DUPLICATE_OF, original.number)
         for step, value in original.intermediate_values.items():
             self._storage.set_trial_intermediate_value(claim.trial_id, step, value)
         values = tuple(original.values or ()) if original.state is TrialState.COMPLETE else ()
         self.settle(claim, JobOutcome(original.state.name, values))
 
-    def last_failure(self) -> str:
-        """Reason and message of the trial that failed last."""
-        failed = self.trials(TrialState.FAIL)
+    def describe_last_failure(self) -> str:
+        """Return the reason and the message of the trial that failed last, or `-`."""
+        failed = self.get_trials(TrialState.FAIL)
         if not failed:
             return "-"
         attrs = max(failed, key=lambda t: t.datetime_complete or datetime.min).user_attrs
         return f"{attrs.get(_trial_attrs.REASON)}: {attrs.get(_trial_attrs.MESSAGE)}"
 
-    def frozen(self, claim: Claim) -> FrozenTrial:
-        return self._frozen(claim.trial_id)
-
     def _apply(self, trial: FrozenTrial, outcome: JobOutcome) -> None:
         match outcome.state:
             case _trial_attrs.COMPLETE:
-                self._tell(trial, TrialState.COMPLETE, list(outcome.values))
+                self._finish(trial, TrialState.COMPLETE, list(outcome.values))
             case _trial_attrs.PRUNED:
-                self._tell(trial, TrialState.PRUNED, None)
+                self._finish(trial, TrialState.PRUNED, None)
             case _trial_attrs.FAILED:
-                record = _trial_attrs.read(trial)
-                _trial_attrs.write_failure(self._storage, trial._trial_id, record, outcome)
-                if record.attempt > self._retries:
-                    self._tell(trial, TrialState.FAIL, None)
+                attrs = _trial_attrs.read(trial)
+                _trial_attrs.write_failure(self._storage, trial._trial_id, attrs, outcome)
+                if attrs.attempt > self._retries:
+                    self._finish(trial, TrialState.FAIL, None)
                 else:
-                    self._wait(trial)
+                    self._requeue(trial)
             case _:
-                self._wait(trial)
+                self._requeue(trial)
 
-    def _tell(self, trial: FrozenTrial, state: TrialState, values: list[float] | None) -> None:
-        attempts = _trial_attrs.read(self._frozen(trial._trial_id)).attempt
-        attempts -= state is TrialState.FAIL
+    def _finish(
+        self, trial: FrozenTrial, state: TrialState, values: list[float] | None
+    ) -> None:
+        attempts = _trial_attrs.read(self._storage.get_trial(trial._trial_id)).attempt
+        attempts -= state is TrialState.FAIL  # the failure just recorded was the last attempt
         self._storage.set_trial_user_attr(trial._trial_id, _trial_attrs.ATTEMPTS, attempts)
         try:
             self.study.tell(trial.number, values, state)
         except RuntimeError as error:
-            # A finished grid stops the study, which Optuna allows in its own loop only.
+            # GridSampler calls Study.stop once the grid is exhausted, and Optuna allows that in
+            # Study.optimize only. By then the trial's state has been written.
             if "Study.stop" not in str(error):
                 raise
 
-    def _wait(self, trial: FrozenTrial) -> None:
+    def _requeue(self, trial: FrozenTrial) -> None:
         self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
-
-    def _dead(self) -> list[tuple[FrozenTrial, JobOutcome]]:
-        """What dead sweepers left: ended trials with their outcome, others that can go on."""
-        running = [t for t in self.trials(TrialState.RUNNING) if t.number not in self._mine]
-        if not running:
-            return []
-        stale = find_stale_trials(self._storage, self._study_id, running, self._heartbeat)
-        return [
-            (trial, _trial_attrs.read(trial).outcome or JobOutcome(_trial_attrs.INTERRUPTED))
-            for trial in running
-            if trial.number in stale or _is_dead(trial)
-        ]
-
-    def _frozen(self, trial_id: int) -> FrozenTrial:
-        return self._storage.get_trial(trial_id)
-
-
-def _is_dead(trial: FrozenTrial) -> bool:
-    """Whether nobody on this host answers any more for a running trial."""
-    record = _trial_attrs.read(trial)
-    if record.sweeper is None:
-        age = datetime.now() - (trial.datetime_start or datetime.min)
-        return age > timedelta(seconds=UNCLAIMED_SECONDS)
-    return record.is_abandoned() or (
-        record.outcome is not None and record.sweeper.is_known_dead()
-    )

@@ -1,4 +1,4 @@
-"""What went wrong in a job, in one word and one line."""
+"""Why a job failed, as a word that can be counted and a line that can be read."""
 
 import signal
 
@@ -11,15 +11,19 @@ KILLED = "killed"
 TIME_LIMIT = "time_limit"
 CONFIG = "config"
 
-LOST_WORKER = {"WorkerCrashedError", "NodeDiedError", "TerminatedWorkerError"}
-"""Errors of Ray and joblib for a process that ended without a word."""
+LOST_WORKER_ERRORS = {"WorkerCrashedError", "NodeDiedError", "TerminatedWorkerError"}
+"""What Ray and joblib raise for a worker process that was killed."""
 
 FIRST_SIGNAL_EXIT = 128
-Z_95 = 1.96
+"""A shell reports the exit code 128 + n for a process that signal n ended."""
 
 
 def classify_error(error: BaseException) -> str:
-    """One of the reasons above; an error may bring its own as `failure_reason`."""
+    """Return an error's own `failure_reason`, or the one of the above that it stands for.
+
+    Errors are recognized by the names of their classes, so that neither torch nor a launcher
+    need be installed, let alone imported.
+    """
     own = getattr(error, "failure_reason", None)
     if isinstance(own, str):
         return own
@@ -30,7 +34,7 @@ def classify_error(error: BaseException) -> str:
         OUT_OF_MEMORY: bool(names & {"OutOfMemoryError", "MemoryError"})
         or (isinstance(error, RuntimeError) and allocates),
         TIME_LIMIT: "UncompletedJobError" in names and "timed-out" in text,
-        KILLED: bool(names & LOST_WORKER),
+        KILLED: bool(names & LOST_WORKER_ERRORS),
         NAN_LOSS: isinstance(error, FloatingPointError)
         or any("NonFinite" in name for name in names),
     }
@@ -38,17 +42,17 @@ def classify_error(error: BaseException) -> str:
 
 
 def summarize_error(error: BaseException) -> str:
-    """Type and first line of an error."""
+    """Return the type and the first line of an error, such as `ValueError: no such key`."""
     lines = str(error).strip().splitlines()
     name = type(error).__name__
     return f"{name}: {lines[0]}" if lines else name
 
 
 def get_stop_signal(error: BaseException) -> int:
-    """The signal that stopped a job so that it can go on later; 0 for any other end.
+    """Return the signal that interrupted a job so that it can be resumed, or 0 if none did.
 
-    Such are KeyboardInterrupt, and any error or SystemExit that brings the exit code
-    128 + signal.
+    A job says so by KeyboardInterrupt, by SystemExit with the code 128 + signal, or by any
+    error whose attribute `exit_code` has such a value.
     """
     if isinstance(error, KeyboardInterrupt):
         return int(signal.SIGINT)
@@ -57,23 +61,19 @@ def get_stop_signal(error: BaseException) -> int:
 
 
 def is_interruption(error: BaseException) -> bool:
-    """Whether a job stopped because a signal asked it to, so that it can go on later."""
+    """Return whether a job stopped because a signal asked it to, so that it can be resumed."""
     return get_stop_signal(error) > 0
 
 
 def describe_exit(returncode: int) -> str:
-    """How a worker process ended, as `killed by SIGKILL`."""
+    """Return how a worker process ended, such as `worker killed by SIGKILL`.
+
+    Args:
+        returncode: as `subprocess.Popen.returncode` has it: negative for a signal.
+    """
     if returncode >= 0:
         return f"worker exited with code {returncode}"
     try:
         return f"worker killed by {signal.Signals(-returncode).name}"
     except ValueError:
         return f"worker killed by signal {-returncode}"
-
-
-def wilson_lower_bound(hits: int, total: int) -> float:
-    """Lower end of the 95 % interval of a share (Wilson, 1927, JASA 22:209)."""
-    share, z2 = hits / total, Z_95**2
-    centre = share + z2 / (2 * total)
-    spread = Z_95 * (share * (1 - share) / total + z2 / (4 * total**2)) ** 0.5
-    return float((centre - spread) / (1 + z2 / total))

@@ -1,8 +1,14 @@
-"""What sweeper and job write on a trial, beside what Optuna itself keeps.
+"""What the sweeper and its jobs record about a trial in addition to what Optuna keeps.
 
-A trial is *claimed* by a sweeper, which counts its claims. The job that then runs notes itself
-as the *worker* of that claim and, at its end, the *outcome*. Whoever holds an older claim has
-been superseded. So an outcome is never lost with the sweeper that waited for it.
+Before a job runs, its sweeper *claims* the trial: it adds one to the trial's claim number and
+signs with its own process. The job then signs as the *worker* of that claim, and at its end it
+records the *outcome*. Each record carries the number of its claim. Whoever holds an older
+number has been superseded, and its records no longer count. (Such a number is known as a
+fencing token: https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html.)
+
+The outcome is written by the job itself, because the sweeper that started it may be dead by
+then; the next sweeper finds the outcome in the storage. The keys and the form of the values
+must not change, since studies outlive versions.
 """
 
 from dataclasses import asdict, dataclass
@@ -17,21 +23,31 @@ CLAIM = "framesweep:claim"
 WORKER = "framesweep:worker"
 OUTCOME = "framesweep:outcome"
 FAILURES = "framesweep:failures"
+"""System attributes of a trial, which Optuna does not show to users."""
 
 REASON = "failure_reason"
 MESSAGE = "failure_message"
 ATTEMPTS = "attempts"
 DUPLICATE_OF = "duplicate_of"
+"""User attributes of a trial, for tables and dashboards."""
 
 COMPLETE = TrialState.COMPLETE.name
 PRUNED = TrialState.PRUNED.name
 FAILED = TrialState.FAIL.name
 INTERRUPTED = "INTERRUPTED"
+"""States of a job's outcome. Optuna has none for an interrupted trial that can be resumed."""
 
 
 @dataclass(frozen=True)
 class JobOutcome:
-    """How a job ended: `state` is COMPLETE, PRUNED, FAIL or INTERRUPTED."""
+    """How a job ended.
+
+    Attributes:
+        state: COMPLETE, PRUNED, FAIL or INTERRUPTED.
+        values: the objectives of a complete job.
+        reason: of a failed job, one of the words in `_failures`.
+        message: of a failed job, one line.
+    """
 
     state: str
     values: tuple[float, ...] = ()
@@ -41,14 +57,14 @@ class JobOutcome:
 
 @dataclass(frozen=True)
 class TrialAttrs:
-    """The notes on one trial.
+    """The records of one trial.
 
     Attributes:
-        claims: how often it has been claimed.
-        sweeper: who claimed it last; None if nobody.
-        worker: who runs the last claim; None before it has begun.
-        outcome: how the last claim ended; None while it has not.
-        failures: (reason, message) of each failed attempt.
+        claims: the number of times that the trial has been claimed.
+        sweeper: the process that claimed it last; None if it was never claimed.
+        worker: the process that runs the last claim; None before the job has started.
+        outcome: how the job of the last claim ended; None while it has not.
+        failures: the reason and the message of each failed attempt.
     """
 
     claims: int
@@ -59,20 +75,26 @@ class TrialAttrs:
 
     @property
     def attempt(self) -> int:
+        """The number of the current attempt, from 1. Interruptions do not count."""
         return len(self.failures) + 1
 
     def is_abandoned(self) -> bool:
-        """Whether everybody known to answer for the trial has died on this host."""
+        """Return whether the sweeper and the worker were on this machine and have both ended.
+
+        A worker may outlive its sweeper, and the other way round: with a launcher for clusters
+        they run on different machines.
+        """
         holders = [p for p in (self.sweeper, self.worker) if p is not None]
         return bool(holders) and all(p.is_known_dead() for p in holders)
 
 
 def read(trial: FrozenTrial) -> TrialAttrs:
+    """Return the records of a trial; those of earlier claims are left out."""
     attrs = trial.system_attrs
     claim = attrs.get(CLAIM, {"serial": 0, "sweeper": None})
     serial = claim["serial"]
-    worker = _of_claim(attrs.get(WORKER), serial)
-    outcome = _of_claim(attrs.get(OUTCOME), serial)
+    worker = _select_claim(attrs.get(WORKER), serial)
+    outcome = _select_claim(attrs.get(OUTCOME), serial)
     if outcome is not None:
         outcome["values"] = tuple(outcome["values"])
     return TrialAttrs(
@@ -85,32 +107,37 @@ def read(trial: FrozenTrial) -> TrialAttrs:
 
 
 def write_claim(storage: BaseStorage, trial_id: int, serial: int, sweeper: Process) -> None:
-    note: Any = {"serial": serial, "sweeper": sweeper.dump()}
-    storage.set_trial_system_attr(trial_id, CLAIM, note)
+    """Record that `sweeper` claims the trial, for the time number `serial`."""
+    record: Any = {"serial": serial, "sweeper": sweeper.dump()}
+    storage.set_trial_system_attr(trial_id, CLAIM, record)
 
 
 def write_worker(storage: BaseStorage, trial_id: int, serial: int, worker: Process) -> None:
-    note = {"serial": serial, **worker.dump()}
-    storage.set_trial_system_attr(trial_id, WORKER, note)
+    """Record that `worker` runs the job of claim number `serial`."""
+    record = {"serial": serial, **worker.dump()}
+    storage.set_trial_system_attr(trial_id, WORKER, record)
 
 
 def write_outcome(
     storage: BaseStorage, trial_id: int, serial: int, outcome: JobOutcome
 ) -> None:
-    note = {"serial": serial, **asdict(outcome), "values": list(outcome.values)}
-    storage.set_trial_system_attr(trial_id, OUTCOME, note)
+    """Record how the job of claim number `serial` ended."""
+    record = {"serial": serial, **asdict(outcome), "values": list(outcome.values)}
+    storage.set_trial_system_attr(trial_id, OUTCOME, record)
 
 
 def write_failure(
-    storage: BaseStorage, trial_id: int, record: TrialAttrs, bad: JobOutcome
+    storage: BaseStorage, trial_id: int, attrs: TrialAttrs, outcome: JobOutcome
 ) -> None:
-    failures = [*record.failures, (bad.reason, bad.message)]
+    """Add a failed attempt to those in `attrs`."""
+    failures = [*attrs.failures, (outcome.reason, outcome.message)]
     storage.set_trial_system_attr(trial_id, FAILURES, failures)
-    storage.set_trial_user_attr(trial_id, REASON, bad.reason)
-    storage.set_trial_user_attr(trial_id, MESSAGE, bad.message)
+    storage.set_trial_user_attr(trial_id, REASON, outcome.reason)
+    storage.set_trial_user_attr(trial_id, MESSAGE, outcome.message)
 
 
-def _of_claim(note: dict[str, Any] | None, serial: int) -> dict[str, Any] | None:
-    if note is None or note["serial"] != serial:
+def _select_claim(record: dict[str, Any] | None, serial: int) -> dict[str, Any] | None:
+    """Return the record without its claim number, or None if it belongs to another claim."""
+    if record is None or record["serial"] != serial:
         return None
-    return {key: value for key, value in note.items() if key != "serial"}
+    return {key: value for key, value in record.items() if key != "serial"}

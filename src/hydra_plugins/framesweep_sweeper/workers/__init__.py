@@ -1,1 +1,1 @@
-"""Where jobs run: local worker processes or any Hydra launcher."""
+"""Where jobs run: in local worker processes, or wherever another Hydra launcher puts them."""

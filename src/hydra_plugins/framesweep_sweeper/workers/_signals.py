@@ -1,4 +1,4 @@
-"""Signals noted: SIGINT and SIGTERM for the loop to see, SIGUSR2 where a scheduler sends it."""
+"""Signals that stop a sweep or a job: SIGINT and SIGTERM, and SIGUSR2 from a scheduler."""
 
 import signal
 import threading
@@ -8,15 +8,16 @@ from types import FrameType
 from typing import Any
 
 REQUEUE = getattr(signal, "SIGUSR2", None)
-"""Sent ahead of preemption and of a time limit; a launcher handles it."""
+"""The signal that Slurm sends before it preempts a job or its time limit is reached. Hydra's
+submitit launcher handles it by requeueing the job."""
 
 
 class StopSignal:
     """The signal that asked the sweep to stop.
 
     Attributes:
-        signum: the first signal, 0 until one came.
-        urgent: whether a second one has come.
+        signum: the first signal that arrived; 0 before that.
+        urgent: whether a second one has arrived.
     """
 
     def __init__(self) -> None:
@@ -24,13 +25,18 @@ class StopSignal:
         self.urgent = False
 
     def note(self, signum: int, frame: FrameType | None) -> None:
+        """Take note of a signal; the arguments are those of a signal handler."""
         self.urgent = bool(self.signum)
         self.signum = self.signum or signum
 
 
 @contextmanager
 def catch_stop_signals() -> Iterator[StopSignal]:
-    """Notes SIGINT and SIGTERM inside; beside the main thread nothing can be noted."""
+    """Catch SIGINT and SIGTERM within the context, and yield an object that takes note of them.
+
+    Python allows signal handlers in the main thread only; in any other thread no signal is
+    caught.
+    """
     stop = StopSignal()
     if threading.current_thread() is not threading.main_thread():
         yield stop
@@ -46,7 +52,11 @@ def catch_stop_signals() -> Iterator[StopSignal]:
 
 @contextmanager
 def watch_requeue_signal() -> Iterator[list[int]]:
-    """Notes SIGUSR2 inside a job whose launcher handles it: by having it start again later."""
+    """Take note of SIGUSR2 within the context, and pass it on to the launcher's handler.
+
+    Yields:
+        A list to which the signal is appended. It stays empty if nothing handles SIGUSR2.
+    """
     seen: list[int] = []
     handler = get_requeue_handler()
     if REQUEUE is None or handler is None:
@@ -65,7 +75,10 @@ def watch_requeue_signal() -> Iterator[list[int]]:
 
 
 def get_requeue_handler() -> Callable[[int, FrameType | None], Any] | None:
-    """What handles SIGUSR2 in this process; None where nothing does, or not in this thread."""
+    """Return the function that handles SIGUSR2, or None.
+
+    None also stands for a system without the signal, and for a thread other than the main one.
+    """
     if REQUEUE is None or threading.current_thread() is not threading.main_thread():
         return None
     handler = signal.getsignal(REQUEUE)

@@ -1,4 +1,4 @@
-"""The job of one trial, wherever a launcher runs it: finds its trial and notes its outcome."""
+"""The task that a launcher runs for a trial, in whichever process and on whichever machine."""
 
 import functools
 import math
@@ -27,18 +27,23 @@ from hydra_plugins.framesweep_sweeper.workers._signals import (
 )
 
 SERIAL_VARIABLE = "FRAMESWEEP_CLAIM"
+"""Environment variable that tells a job the number of its claim. Hydra sets it from the job's
+config, so that it reaches the job through any launcher."""
+
 LONGEST_MESSAGE = 500
 
 
 class TrialTask:
-    """Wraps the application's task; pickled, it takes with it how to reach the study.
+    """The application's task function, wrapped so that a job records how it ended.
+
+    It is pickled and sent to the process that runs the job, where it opens the study itself.
 
     Args:
-        task: the function that Hydra was given.
-        url: of the study's storage.
-        study_name: of the study, which must exist.
-        pruner: config of the pruner, as a plain dict.
-        heartbeat: seconds between signs of life.
+        task: the function that the application gave to Hydra.
+        url: the absolute URL of the study's storage.
+        study_name: the name of the study, which must exist.
+        pruner: the config of the pruner, as a plain dict.
+        heartbeat: seconds between heartbeats.
     """
 
     def __init__(
@@ -52,7 +57,12 @@ class TrialTask:
         self.heartbeat = heartbeat
 
     def __call__(self, config: Any) -> Any:
-        storage = _storage_of(self.url, self.heartbeat)
+        """Run the task with the config of the trial, and return what the task returns.
+
+        Raises:
+            SupersededError: the trial now belongs to another worker.
+        """
+        storage = _connect(self.url, self.heartbeat)
         trial = self._find_trial(storage)
         _trial_attrs.write_worker(storage, trial._trial_id, trial._serial, Process.current())
         heartbeats = HeartbeatThread(storage, self.heartbeat)
@@ -72,17 +82,19 @@ class TrialTask:
         )
         study_id = storage.get_study_id_from_name(self.study_name)
         trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, number)
-        record = _trial_attrs.read(storage.get_trial(trial_id))
-        if record.claims != int(os.environ[SERIAL_VARIABLE]) or record.outcome is not None:
+        attrs = _trial_attrs.read(storage.get_trial(trial_id))
+        # A job may wait in a cluster's queue until its trial has been taken over, or may be
+        # started twice. An outcome is never replaced.
+        if attrs.claims != int(os.environ[SERIAL_VARIABLE]) or attrs.outcome is not None:
             raise SupersededError(f"trial {number} was taken over by another worker")
         return job.CurrentTrial(
             study_name=self.study_name,
             number=number,
-            attempt=record.attempt,
-            # A job that a scheduler has requeued has the claim it had.
-            is_resumed=record.claims > 1 or record.worker is not None,
+            attempt=attrs.attempt,
+            # A scheduler that requeues a job starts it again under the same claim.
+            is_resumed=attrs.claims > 1 or attrs.worker is not None,
             _trial_id=trial_id,
-            _serial=record.claims,
+            _serial=attrs.claims,
             _study=study,
             _storage=storage,
         )
@@ -107,7 +119,12 @@ class TrialTask:
 
 
 def judge_return_value(value: Any, num_objectives: int) -> JobOutcome:
-    """COMPLETE with the value or values a job returned, or FAIL where they are no such."""
+    """Return COMPLETE with the objectives that a job returned, or FAIL if they are unusable.
+
+    Args:
+        value: what the job returned: a number, or several for several objectives.
+        num_objectives: the number of objectives of the study.
+    """
     several = isinstance(value, Iterable) and not isinstance(value, str | bytes)
     try:
         values = tuple(float(v) for v in (value if several else [value]))
@@ -118,13 +135,14 @@ def judge_return_value(value: Any, num_objectives: int) -> JobOutcome:
         message = f"the job must return {wanted}; found {value!r}"[:LONGEST_MESSAGE]
         return JobOutcome(_trial_attrs.FAILED, reason=_failures.BAD_OBJECTIVE, message=message)
     if any(math.isnan(v) for v in values):
-        message = f"the job returned {value!r}"[:LONGEST_MESSAGE]
+        # Optuna accepts no NaN, and no number can be compared with it.
+        message = f"the job must return no NaN; found {value!r}"[:LONGEST_MESSAGE]
         return JobOutcome(_trial_attrs.FAILED, reason=_failures.NAN_OBJECTIVE, message=message)
     return JobOutcome(_trial_attrs.COMPLETE, values)
 
 
 def judge_error(error: BaseException) -> JobOutcome:
-    """INTERRUPTED for a job that a signal stopped, else FAIL with its reason."""
+    """Return INTERRUPTED for a job that a signal stopped, else FAIL with the reason."""
     message = _failures.summarize_error(error)[:LONGEST_MESSAGE]
     if _failures.is_interruption(error):
         return JobOutcome(_trial_attrs.INTERRUPTED, message=message)
@@ -134,10 +152,12 @@ def judge_error(error: BaseException) -> JobOutcome:
 
 
 def _leave_to_scheduler(error: BaseException, requeued: list[int]) -> None:
-    """Lets a job that will start again later, under the same claim, end without an outcome.
+    """End a job without an outcome if the scheduler will start it again under the same claim.
 
-    Who stopped for SIGUSR2 is left to the launcher, which requeues the job and exits, or raises
-    why it may not. Its handler has done so already in a job that does not catch the signal.
+    There are two cases. If the application does not catch SIGUSR2, the launcher's handler has
+    already requeued the job and raised SystemExit. If the application does catch it, writes a
+    checkpoint and stops, the signal is raised again here for the launcher's handler, which
+    requeues the job and exits, or raises why the job may not be requeued.
     """
     if isinstance(error, SystemExit) and requeued:
         raise error
@@ -146,6 +166,6 @@ def _leave_to_scheduler(error: BaseException, requeued: list[int]) -> None:
 
 
 @functools.cache
-def _storage_of(url: str, heartbeat: int) -> BaseStorage:
-    """One connection a process, however many trials it runs."""
+def _connect(url: str, heartbeat: int) -> BaseStorage:
+    """Return the storage; a process opens it once, however many trials it runs."""
     return open_storage(url, heartbeat)

@@ -1,8 +1,8 @@
-"""A local worker process: imports once, then runs one job after another.
+"""The main program of a local worker process: import once, then run one job after another.
 
-Started as `python -m hydra_plugins.framesweep_sweeper.workers._worker JOBS LIFELINE PARENT`:
-two inherited file descriptors and the id of the sweeper's process. It ends when the sweeper
-closes either descriptor, or dies.
+The sweeper starts it with `python -m` and three arguments: two file descriptors that it
+inherits, and the process id of the sweeper. It ends when the sweeper closes either descriptor
+or dies.
 """
 
 import ctypes
@@ -21,13 +21,25 @@ from typing import Any
 import cloudpickle
 
 CONSOLE = "console.log"
+"""File in the job's directory that takes what the job prints."""
+
 PR_SET_PDEATHSIG = 1
+"""From <sys/prctl.h>: the signal that the kernel sends when the parent dies."""
+
 DONE = b"done"
 
 
 def main(jobs: int, lifeline: int, parent: int) -> None:
-    _die_with(parent, lifeline)
+    """Run the jobs that arrive on the descriptor `jobs`, until it is closed.
+
+    Args:
+        jobs: the descriptor of a connection that brings the setup and then jobs.
+        lifeline: the descriptor of a pipe that is closed when the sweeper dies.
+        parent: the process id of the sweeper.
+    """
+    _end_with_parent(parent, lifeline)
     connection = Connection(jobs)
+    # These bytes come from the parent process; no file and no other user can write to the pipe.
     sys.path[:], sys.argv[:] = pickle.loads(connection.recv_bytes())
     hydra_context, task, singletons = cloudpickle.loads(connection.recv_bytes())
     from hydra.core.singleton import Singleton
@@ -45,11 +57,11 @@ def main(jobs: int, lifeline: int, parent: int) -> None:
 
 
 def _run(hydra_context: Any, task: Any, config: Any) -> None:
-    """Runs one job; its outcome goes to the study's storage, what it prints to a file."""
+    """Run one job. The task records its outcome in the study's storage."""
     from hydra.core.utils import run_job
 
     directory = Path(config.hydra.sweep.dir, str(config.hydra.sweep.subdir))
-    with _output_to(directory / CONSOLE):
+    with _redirect_output(directory / CONSOLE):
         try:
             run_job(
                 hydra_context=hydra_context,
@@ -64,8 +76,11 @@ def _run(hydra_context: Any, task: Any, config: Any) -> None:
 
 
 @contextmanager
-def _output_to(path: Path) -> Iterator[None]:
-    """Sends what is printed, also by libraries in C, to the end of a file."""
+def _redirect_output(path: Path) -> Iterator[None]:
+    """Append everything that is printed to a file, including the output of C libraries.
+
+    Replacing `sys.stdout` would miss the latter, so the descriptors 1 and 2 are replaced.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     saved = [(fd, os.dup(fd)) for fd in (1, 2)]
     with path.open("ab") as file:
@@ -81,15 +96,21 @@ def _output_to(path: Path) -> Iterator[None]:
             os.close(copy)
 
 
-def _die_with(parent: int, lifeline: int) -> None:
-    """Lets this process not outlive the sweeper, whatever it is doing."""
+def _end_with_parent(parent: int, lifeline: int) -> None:
+    """Make this process end when the sweeper does, even if that is killed.
+
+    A worker that survived would keep the accelerator, and would keep writing into the
+    directory of a trial that the next sweeper resumes. On Linux the kernel kills the worker;
+    elsewhere, and in addition, a thread waits for the end of the lifeline.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        # The parent may have died before the call above.
         if os.getppid() != parent:
             os._exit(1)
 
     def watch() -> None:
-        os.read(lifeline, 1)
+        os.read(lifeline, 1)  # returns when the sweeper's end of the pipe is closed
         os._exit(1)
 
     threading.Thread(target=watch, name="lifeline", daemon=True).start()

@@ -14,7 +14,7 @@ from hydra_plugins.framesweep_sweeper.trials._process import Process
 
 @pytest.fixture(autouse=True)
 def no_outage_so_far(monkeypatch):
-    """Makes each test start in a process that has always reached its storage."""
+    """Make each test start in a process that has always reached its storage."""
     monkeypatch.setattr(_retrying_storage, "_last_outage", -math.inf)
 
 
@@ -25,6 +25,7 @@ def url(tmp_path):
 
 @pytest.fixture
 def storage(url):
+    """A storage with the study "s"."""
     storage = open_storage(url, 60)
     optuna.create_study(study_name="s", storage=storage, direction="maximize")
     return storage
@@ -32,7 +33,7 @@ def storage(url):
 
 @pytest.fixture
 def make_queue(url, storage):
-    """Gives one sweeper's view of the study after another."""
+    """Return a function that makes a queue of the study's trials, as each sweeper has one."""
 
     def make(retries=1, heartbeat=60):
         study = optuna.load_study(study_name="s", storage=storage)
@@ -44,7 +45,7 @@ def make_queue(url, storage):
 
 @pytest.fixture(scope="session")
 def dead():
-    """A process of this host that has ended."""
+    """A process of this machine that has ended."""
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     process = Process.of(child.pid)
     child.communicate(b"\n")

@@ -15,41 +15,47 @@ from hydra_plugins.framesweep_sweeper.search._space import read_space
 FIELDS = {"threshold": {"lower": 0.1}}
 
 
-def config(name, **fields):
+def make_config(name, **fields):
     return OmegaConf.create({"_target_": f"optuna.samplers.{name}", **fields})
 
 
-def first_draw(sampler):
+def draw(sampler):
     study = optuna.create_study(sampler=sampler)
     return study.ask().suggest_float("x", 0, 1)
 
 
 @pytest.mark.parametrize("name", PRUNERS)
-def test_every_pruner_is_built(name):
+def test_every_pruner_can_be_built(name):
     pruner = build_pruner(OmegaConf.structured(PRUNERS[name](**FIELDS.get(name, {}))))
     assert isinstance(pruner, optuna.pruners.BasePruner)
 
 
-def test_patient_wraps_another():
+def test_the_patient_pruner_wraps_another_one():
     inner = {"_target_": "optuna.pruners.MedianPruner"}
     node = {"_target_": "optuna.pruners.PatientPruner", "wrapped_pruner": inner, "patience": 1}
     assert isinstance(build_pruner(node)._wrapped_pruner, optuna.pruners.MedianPruner)
 
 
-def test_seeded_samplers_draw_anew_in_every_sweeper_that_joins():
+def test_each_sweeper_that_joins_draws_other_points_from_the_same_seed():
     space = read_space({}, ["x=interval(0.0,1.0)"])
-    node = config("TPESampler", seed=7)
-    plain = first_draw(optuna.samplers.TPESampler(seed=7))
-    draws = [first_draw(build_sampler(node, space, begun)) for begun in (0, 3, 4)]
+    node = make_config("TPESampler", seed=7)
+    plain = draw(optuna.samplers.TPESampler(seed=7))
+    draws = [draw(build_sampler(node, space, num_begun)) for num_begun in (0, 3, 4)]
     assert draws[0] == plain
     assert len(set(draws)) == 3
-    assert draws[1] == first_draw(build_sampler(node, space, 3))
+    assert draws[1] == draw(build_sampler(node, space, 3))
+
+
+def test_a_quasi_random_sequence_keeps_its_seed_when_a_sweeper_joins():
+    space = read_space({}, ["x=interval(0.0,1.0)"])
+    node = make_config("QMCSampler", seed=7)
+    assert build_sampler(node, space, 3)._seed == build_sampler(node, space, 0)._seed == 7
 
 
 def test_a_grid_has_every_value():
     space = read_space({}, ["a=choice(x,y)", "b=range(1,8,3)", "c=range(0.0,1.0,0.5)", "d=1"])
     assert list_grid_values(space) == {"a": ["x", "y"], "b": [1, 4, 7], "c": [0.0, 0.5]}
-    node = config("GridSampler", _partial_=True, seed=1)
+    node = make_config("GridSampler", _partial_=True, seed=1)
     assert count_grid_points(build_sampler(node, space, 0), space) == 12
     assert count_grid_points(optuna.samplers.RandomSampler(), space) == float("inf")
 
@@ -57,16 +63,33 @@ def test_a_grid_has_every_value():
 @pytest.mark.parametrize(
     "arguments", [["a=interval(0.0,1.0)"], ["a=int(tag(log,interval(1,9)))"]]
 )
-def test_a_grid_of_what_is_not_discrete_is_refused(arguments):
+def test_a_grid_over_continuous_keys_is_refused(arguments):
     with pytest.raises(SweepError, match="a grid needs"):
         list_grid_values(read_space({}, arguments))
 
 
-def test_wrong_fields_and_targets_are_named():
+def test_a_grid_over_conditional_keys_is_refused():
+    space = read_space({"a": {"when": "b=1", "space": "choice(1,2)"}}, [])
+    with pytest.raises(SweepError) as error:
+        list_grid_values(space)
+    assert str(error.value) == (
+        "a: a key of a grid must have no conditions; found choice(1, 2) when b=1. "
+        "Choose another hydra/sweeper/sampler"
+    )
+
+
+def test_wrong_fields_and_targets_are_refused_with_their_key():
     space = read_space({}, ["x=interval(0.0,1.0)"])
     with pytest.raises(SweepError, match=r"hydra\.sweeper\.sampler"):
-        build_sampler(config("TPESampler", no_such=1), space, 0)
+        build_sampler(make_config("TPESampler", no_such=1), space, 0)
     with pytest.raises(SweepError, match=r"hydra\.sweeper\.pruner"):
         build_pruner({"_target_": "os.system", "command": "true"})
     with pytest.raises(SweepError, match="Percentile must be between"):
         build_pruner({"_target_": "optuna.pruners.PercentilePruner", "percentile": 400.0})
+
+
+def test_a_class_that_is_no_sampler_is_refused_by_name():
+    space = read_space({}, ["x=interval(0.0,1.0)"])
+    config = OmegaConf.create({"_target_": "optuna.samplers.nsgaii.UniformCrossover"})
+    with pytest.raises(SweepError, match=r"must be a sampler of Optuna; found .*Crossover"):
+        build_sampler(config, space, 0)

@@ -1,55 +1,59 @@
+import optuna
 import pytest
 from optuna.storages import InMemoryStorage
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.search._space import read_space
 from hydra_plugins.framesweep_sweeper.search._study_identity import (
+    StudyIdentity,
     build_identity,
     choose_name,
     create_study_if_missing,
     derive_name,
+    read_identity,
 )
 
 
-def identity(*arguments, directions=("maximize",), free=("tracking", "data.root")):
+def make_identity(*arguments, directions=("maximize",), free=("tracking", "data.root")):
     return build_identity(read_space({}, list(arguments)), list(directions), list(free))
 
 
-def test_name_comes_from_what_is_searched():
-    assert (
-        derive_name(read_space({}, ["model.width=choice(1,2)", "a.b=range(1,3)"])) == "b-width"
-    )
-    twins = ["model.lr=choice(1,2)", "optim.lr=choice(1,2)"]
-    assert derive_name(read_space({}, twins)) == "model.lr-optim.lr"
+def test_a_name_is_derived_from_the_searched_keys():
+    space = read_space({}, ["model.width=choice(1,2)", "a.b=range(1,3)"])
+    assert derive_name(space) == "b-width"
+    same_ends = ["model.lr=choice(1,2)", "optim.lr=choice(1,2)"]
+    assert derive_name(read_space({}, same_ends)) == "model.lr-optim.lr"
     many = [f"some.rather_long_key_{i}=choice(1,2)" for i in range(20)]
     assert len(derive_name(read_space({}, many))) <= 80
 
 
-def test_free_overrides_do_not_count():
-    one = identity("a=choice(1,2)", "b=1", "tracking.uri=x", "tracking=none", "data.root=/x")
+def test_free_overrides_are_no_part_of_the_identity():
+    one = make_identity(
+        "a=choice(1,2)", "b=1", "tracking.uri=x", "tracking=none", "data.root=/x"
+    )
     assert one.fixed == {"b": "1"}
-    assert identity("a=choice(1,2)", "b=1", "data.rooted=1").fixed["data.rooted"] == "1"
+    other = make_identity("a=choice(1,2)", "b=1", "data.rooted=1")
+    assert other.fixed["data.rooted"] == "1"
 
 
-def test_differences_name_key_old_and_new():
-    old = identity("a=choice(1,2)", "b=1")
-    new = identity("a=choice(1,3)", "c=2", directions=["minimize"])
-    assert new.differences(old) == [
+def test_differences_name_the_key_and_both_values():
+    old = make_identity("a=choice(1,2)", "b=1")
+    new = make_identity("a=choice(1,3)", "c=2", directions=["minimize"])
+    assert new.list_differences(old) == [
         ("a", "choice(1, 2)", "choice(1, 3)"),
         ("b", "1", "-"),
         ("c", "-", "2"),
         ("direction", "maximize", "minimize"),
     ]
-    assert old.differences(old) == []
+    assert old.list_differences(old) == []
 
 
 def test_an_override_that_became_free_since_the_study_began_does_not_count():
-    study = identity("a=choice(1,2)", "b=1", "data.workers=4", free=())
-    now = identity("a=choice(1,2)", "b=1", "data.workers=8", free=("data.workers",))
-    assert now.differences(study) == []
-    assert identity("a=choice(1,2)", "b=1", free=("b",)).differences(study) == [
-        ("data.workers", "4", "-")
-    ]
+    study = make_identity("a=choice(1,2)", "b=1", "data.workers=4", free=())
+    now = make_identity("a=choice(1,2)", "b=1", "data.workers=8", free=("data.workers",))
+    assert now.list_differences(study) == []
+    later = make_identity("a=choice(1,2)", "b=1", free=("b",))
+    assert later.list_differences(study) == [("data.workers", "4", "-")]
 
 
 @pytest.fixture
@@ -57,8 +61,8 @@ def storage():
     return InMemoryStorage()
 
 
-def test_the_same_search_finds_its_study_among_the_family(storage):
-    first, second = identity("a=choice(1,2)"), identity("a=choice(1,3)")
+def test_the_same_search_finds_its_study_among_those_of_its_name(storage):
+    first, second = make_identity("a=choice(1,2)"), make_identity("a=choice(1,3)")
     create_study_if_missing(storage, choose_name(storage, first, None, "a", False), first)
     name = choose_name(storage, second, None, "a", True)
     assert name == "a-2"
@@ -68,14 +72,36 @@ def test_the_same_search_finds_its_study_among_the_family(storage):
     assert choose_name(storage, second, None, "a", True) == "a-3"
 
 
-def test_another_search_is_refused_with_the_difference(storage):
-    create_study_if_missing(storage, "a", identity("a=choice(1,2)"))
+def test_another_search_is_refused_with_the_differences(storage):
+    create_study_if_missing(storage, "a", make_identity("a=choice(1,2)"))
     with pytest.raises(SweepError) as error:
-        choose_name(storage, identity("a=choice(1,3)"), None, "a", False)
-    assert "choice(1, 2)" in str(error.value)
-    assert "choice(1, 3)" in str(error.value)
+        choose_name(storage, make_identity("a=choice(1,3)"), None, "a", False)
+    assert str(error.value).splitlines() == [
+        "study a: must search what it was created with; nothing was changed. Found:",
+        "     in the study  now",
+        "  a  choice(1, 2)  choice(1, 3)",
+    ]
 
 
-def test_a_given_name_is_not_looked_for_in_a_family(storage):
-    create_study_if_missing(storage, "a-2", identity("a=choice(1,2)"))
-    assert choose_name(storage, identity("a=choice(1,3)"), "a", "x", False) == "a"
+def test_a_given_name_stands_for_that_study_only(storage):
+    create_study_if_missing(storage, "a-2", make_identity("a=choice(1,2)"))
+    assert choose_name(storage, make_identity("a=choice(1,3)"), "a", "x", False) == "a"
+
+
+def test_a_study_that_optuna_made_can_be_resumed_and_gets_an_identity(storage):
+    optuna.create_study(storage=storage, study_name="a", direction="maximize")
+    identity = make_identity("a=choice(1,2)", free=())
+    assert read_identity(storage, "a") is None
+    assert choose_name(storage, identity, "a", "x", False) == "a"
+    create_study_if_missing(storage, "a", identity)
+    assert read_identity(storage, "a") == identity
+
+
+def test_the_stored_identity_keeps_the_form_of_version_0_1(storage):
+    study_id = create_study_if_missing(storage, "a", make_identity("a=choice(1,2)", "b=1"))
+    assert storage.get_study_user_attrs(study_id) == {
+        "search_space": {"a": "choice(1, 2)"},
+        "fixed_overrides": {"b": "1"},
+    }
+    stored = StudyIdentity({"a": "choice(1, 2)"}, {"b": "1"}, ("maximize",))
+    assert read_identity(storage, "a") == stored

@@ -1,10 +1,52 @@
-"""The lock of a database server, in a real PostgreSQL."""
+"""The lock of a storage: on files here, and on a real PostgreSQL server."""
 
+import subprocess
+import sys
 import threading
 
 import pytest
 
 from hydra_plugins.framesweep_sweeper.storage._lock import StorageLock
+
+HOLD = """
+import sys, time
+from hydra_plugins.framesweep_sweeper.storage._lock import StorageLock
+with StorageLock(sys.argv[1]).hold():
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture
+def file_url(tmp_path):
+    return f"sqlite:///{tmp_path}/studies.db"
+
+
+def test_a_file_is_locked_by_one_process_at_a_time_and_released_by_kill_9(file_url, tmp_path):
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, file_url], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout.readline() == "held\n"
+    held = threading.Event()
+
+    def wait_for_it():
+        with StorageLock(file_url).hold() as is_held:
+            assert is_held()
+            held.set()
+
+    waiter = threading.Thread(target=wait_for_it)
+    waiter.start()
+    assert not held.wait(0.3)
+    holder.kill()
+    holder.communicate()
+    waiter.join(30)
+    assert held.is_set()
+
+
+def test_the_lock_files_name_stays_that_of_version_0_1(file_url, tmp_path):
+    with StorageLock(file_url).hold(), StorageLock(f"{tmp_path}/s.journal").hold():
+        names = {path.name for path in tmp_path.iterdir()}
+    assert {"studies.db.claims", "s.journal.claims"} <= names
 
 
 @pytest.fixture(scope="module")
@@ -13,7 +55,7 @@ def url(postgres_server):
 
 
 @pytest.mark.heavy
-def test_one_holds_it_at_a_time_however_the_database_is_spelt(url, postgres_server):
+def test_a_server_is_locked_by_one_process_however_its_url_is_spelled(url, postgres_server):
     first, second = StorageLock(url), StorageLock(url.replace("127.0.0.1", "localhost"))
     asked, held = threading.Event(), threading.Event()
 
@@ -36,7 +78,7 @@ def test_one_holds_it_at_a_time_however_the_database_is_spelt(url, postgres_serv
 
 
 @pytest.mark.heavy
-def test_a_restart_takes_it_away_and_the_holder_can_know(url, postgres_server):
+def test_a_restart_of_the_server_releases_the_lock_and_the_holder_notices(url, postgres_server):
     lock = StorageLock(url)
     with lock.hold() as is_held:
         assert is_held()
@@ -50,6 +92,6 @@ def test_a_restart_takes_it_away_and_the_holder_can_know(url, postgres_server):
 
 
 @pytest.mark.heavy
-def test_other_databases_have_locks_of_their_own(url, postgres_server):
+def test_each_database_of_a_server_has_its_own_lock(url, postgres_server):
     with StorageLock(url).hold(), StorageLock(postgres_server.url()).hold() as is_held:
         assert is_held()

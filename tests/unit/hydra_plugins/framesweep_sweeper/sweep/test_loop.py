@@ -1,8 +1,10 @@
-"""The loop of a sweep, with jobs that end at once."""
+"""The loop of a sweep, with jobs that end as soon as they are started."""
 
 import pytest
 from omegaconf import OmegaConf
+from optuna.samplers import RandomSampler
 
+from hydra_plugins.framesweep_sweeper._errors import FailedSweepError
 from hydra_plugins.framesweep_sweeper.storage._heartbeats import HeartbeatThread
 from hydra_plugins.framesweep_sweeper.sweep._loop import LoopSettings, SweepLoop
 from hydra_plugins.framesweep_sweeper.sweep._progress import PlainProgress
@@ -11,63 +13,141 @@ from hydra_plugins.framesweep_sweeper.trials._trial_attrs import JobOutcome
 from hydra_plugins.framesweep_sweeper.workers._pool import FinishedJob, Job
 from hydra_plugins.framesweep_sweeper.workers._signals import StopSignal
 
+COMPLETE = JobOutcome(_trial_attrs.COMPLETE, (0.5,))
+
 
 class InstantPool:
-    """Completes each job as soon as it is started."""
+    """Ends each job with the outcome for its number; None stands for a killed worker."""
 
     outlives_sweeper = False
 
-    def __init__(self, storage):
+    def __init__(self, storage, outcomes):
         self.storage = storage
+        self.outcomes = outcomes
         self.claims = {}
         self.ended = []
+        self.started = []
+        self.is_closed = False
 
     def start(self, slot, job):
+        self.started.append(job.number)
         claim = self.claims[job.number]
-        outcome = JobOutcome(_trial_attrs.COMPLETE, (0.5,))
-        _trial_attrs.write_outcome(self.storage, claim.trial_id, claim.serial, outcome)
-        self.ended.append(FinishedJob(slot))
+        outcome = self.outcomes.get(job.number, COMPLETE)
+        if outcome is not None:
+            _trial_attrs.write_outcome(self.storage, claim.trial_id, claim.serial, outcome)
+        self.ended.append(FinishedJob(slot, "killed", "worker killed by SIGKILL"))
 
     def wait(self, seconds):
         ended, self.ended = self.ended, []
         return ended
 
-    def close(self):
+    def signal(self, signum):
         pass
+
+    def close(self):
+        self.is_closed = True
+
+
+class NumberSampler(RandomSampler):
+    """Chooses the value of a parameter from the number of the trial."""
+
+    def __init__(self, value):
+        super().__init__()
+        self.value = value
+
+    def sample_independent(self, study, trial, name, distribution):
+        return self.value(trial.number)
 
 
 @pytest.fixture
-def sweep(storage, make_queue):
-    """Runs a call of the sweeper in which trials of these numbers cannot be composed."""
+def run(storage, make_queue):
+    """Return a function that runs the loop until the study has `n_trials`.
 
-    def run(n_trials, unfit):
-        pool = InstantPool(storage)
+    Args:
+        unfit: numbers of trials whose config cannot be composed.
+        outcomes: the outcome of jobs by number.
+        value: the value of the searched key of each trial.
+        settings: settings of the loop.
+
+    It returns the states of all trials and the numbers of the jobs that were started.
+    """
+
+    def run(n_trials, unfit=(), outcomes=None, value=lambda number: number, **settings):
+        pool = InstantPool(storage, outcomes or {})
 
         def prepare(claim):
             if claim.number in unfit:
                 raise ValueError(f"no config for trial {claim.number}")
+            claim.trial.suggest_int("a", 0, 99)
             pool.claims[claim.number] = claim
             return Job(claim.number, [], OmegaConf.create())
 
-        rules = LoopSettings(n_trials, 1, 0.9, repeat_duplicates=True, stop_seconds=1.0)
+        chosen = {"n_jobs": 1, "max_failure_rate": 0.9, "repeat_duplicates": False}
+        loop_settings = LoopSettings(n_trials, stop_seconds=1.0, **{**chosen, **settings})
         queue, heartbeats = make_queue(retries=1), HeartbeatThread(storage, 60)
-        sweep = SweepLoop(
-            queue, pool, heartbeats, PlainProgress(), rules, prepare, lambda trial: None
+        queue._make_sampler = lambda num_begun: NumberSampler(value)
+        ended = []
+        loop = SweepLoop(
+            queue, pool, heartbeats, PlainProgress(), loop_settings, prepare, ended.append
         )
-        sweep.run(StopSignal())
-        return [trial.state.name for trial in queue.trials()]
+        try:
+            loop.run(StopSignal())
+        finally:
+            heartbeats.stop()
+            assert pool.is_closed
+        states = [trial.state.name for trial in queue.get_trials()]
+        finished = {n for n, state in enumerate(states) if state not in ("WAITING", "RUNNING")}
+        assert {trial.number for trial in ended} <= finished
+        return states, pool.started
 
     return run
 
 
-def test_a_trial_that_cannot_be_composed_counts_as_failed(sweep):
-    assert sweep(1, unfit={1}) == ["COMPLETE"]
-    assert sweep(3, unfit={1}) == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+def test_every_slot_is_filled_until_the_total_is_reached(run):
+    assert run(5, n_jobs=3) == (["COMPLETE"] * 5, [0, 1, 2, 3, 4])
+    assert run(5, n_jobs=3) == (["COMPLETE"] * 5, [])
 
 
-def test_a_command_that_nothing_came_of_shows_why_and_blocks_nothing(sweep, make_queue):
+def test_a_killed_worker_costs_an_attempt_and_the_trial_is_retried(run, make_queue):
+    states, started = run(2, outcomes={0: None})
+    assert states == ["FAIL", "COMPLETE", "COMPLETE"]
+    assert started == [0, 0, 1, 2]
+    assert make_queue().describe_last_failure() == "killed: worker killed by SIGKILL"
+
+
+def test_a_trial_that_cannot_be_composed_counts_as_failed(run):
+    assert run(1, unfit={1})[0] == ["COMPLETE"]
+    assert run(3, unfit={1})[0] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+
+
+def test_a_command_of_which_no_trial_can_be_composed_shows_the_error(run, make_queue):
     for _ in range(2):
         with pytest.raises(ValueError, match="no config for trial 0"):
-            sweep(2, unfit={0})
-    assert sweep(2, unfit={0}) == ["FAIL", "COMPLETE", "COMPLETE"]
-    assert make_queue().last_failure() == "config: ValueError: no config for trial 0"
+            run(2, unfit={0})
+    assert run(2, unfit={0})[0] == ["FAIL", "COMPLETE", "COMPLETE"]
+    assert make_queue().describe_last_failure() == "config: ValueError: no config for trial 0"
+
+
+def test_a_duplicate_gets_the_result_without_running(run, make_queue):
+    states, started = run(4, value=lambda number: number % 2)
+    assert states == ["COMPLETE"] * 4
+    assert started == [0, 1]
+    duplicates = [t.user_attrs.get("duplicate_of") for t in make_queue().get_trials()]
+    assert duplicates == [None, None, 0, 1]
+
+
+def test_a_duplicate_runs_if_its_original_fails(run):
+    states, started = run(2, value=lambda number: 7, outcomes={0: None}, n_jobs=2)
+    assert states == ["FAIL", "COMPLETE", "COMPLETE"]
+    # Trial 1 waits for trial 0, and runs once that has failed; trial 2 then repeats trial 1.
+    assert started == [0, 1, 0]
+
+
+def test_duplicates_run_again_if_the_settings_say_so(run):
+    assert run(3, value=lambda number: 7, repeat_duplicates=True)[1] == [0, 1, 2]
+
+
+def test_a_sweep_whose_trials_all_fail_is_stopped(run):
+    failed = JobOutcome(_trial_attrs.FAILED, reason="exception", message="ValueError: no")
+    with pytest.raises(FailedSweepError, match=r"2 of 2 trials failed.*; last: exception:"):
+        run(2, outcomes=dict.fromkeys(range(9), failed))

@@ -1,30 +1,26 @@
-"""What a sweep does before its first trial, and what it leaves where it cannot begin."""
+"""What a sweep checks before its first trial, and what a wrong command leaves behind."""
 
 import pytest
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
-from optuna.storages import InMemoryStorage
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
-from hydra_plugins.framesweep_sweeper.config import FramesweepSweeperConf, NopPrunerConf
-from hydra_plugins.framesweep_sweeper.search._space import read_space
 from hydra_plugins.framesweep_sweeper.sweep import _run
 
 
-class Listener:
-    """Notes what it is told; its application has one objective."""
+class RecordingListener:
+    """Records its calls. Its application has one objective."""
 
     def __init__(self):
-        self.told = []
+        self.calls = []
 
     def objectives(self, config):
         return ["accuracy"]
 
     def on_start(self, study, config):
-        self.told.append("start")
+        self.calls.append("start")
 
     def on_end(self, study, status):
-        self.told.append(status)
+        self.calls.append(status)
 
 
 @pytest.fixture
@@ -43,49 +39,40 @@ def config(tmp_path):
     return OmegaConf.create({"hydra": hydra})
 
 
-def settings_with(database, **settings):
-    conf = OmegaConf.structured(FramesweepSweeperConf)
-    conf.storage = f"sqlite:///{database}"
-    conf.sampler = {"_target_": "optuna.samplers.RandomSampler"}
-    conf.pruner = NopPrunerConf()
-    conf.merge_with(settings)
-    return {key: conf[key] for key in conf}
-
-
 @pytest.fixture
-def begin(database, config, monkeypatch):
-    """Begins a sweep that `listener` follows."""
+def start(make_settings, config, monkeypatch):
+    """Return a function that starts a sweep with a listener and these settings."""
 
-    def begin(listener, **settings):
+    def start(listener, **changes):
+        settings = make_settings(**changes)
         monkeypatch.setattr(_run, "build_listener", lambda _: listener)
-        given = settings_with(database, **settings)
-        return _run.run_sweep(given, None, lambda _: 0.5, config, ["x=interval(0.0,1.0)"])
+        return _run.run_sweep(settings, None, lambda _: 0.5, config, ["x=interval(0.0,1.0)"])
 
-    return begin
+    return start
 
 
-def test_no_listener_is_left_without_an_end(begin, monkeypatch):
+def test_a_listener_is_not_started_if_the_sweep_cannot_start(start, monkeypatch):
     def fail(*args):
         raise RuntimeError("no workers")
 
     monkeypatch.setattr(_run, "open_pool", fail)
-    listener = Listener()
+    listener = RecordingListener()
     with pytest.raises(RuntimeError, match="no workers"):
-        begin(listener)
-    assert listener.told == []
+        start(listener)
+    assert listener.calls == []
 
 
-def test_a_search_space_that_is_not_there_leaves_nothing_behind(begin, database):
-    listener = Listener()
+def test_a_missing_custom_search_space_leaves_nothing_behind(start, database):
+    listener = RecordingListener()
     with pytest.raises(SweepError, match=r"custom_search_space: must be .*; found no\.such$"):
-        begin(listener, custom_search_space="no.such")
-    assert listener.told == []
+        start(listener, custom_search_space="no.such")
+    assert listener.calls == []
     assert not database.exists()
 
 
-def test_directions_are_as_many_as_objectives(begin, database):
+def test_too_many_directions_are_refused_and_leave_nothing_behind(start, database):
     with pytest.raises(SweepError) as error:
-        begin(Listener(), direction=["maximize", "minimize"])
+        start(RecordingListener(), direction=["maximize", "minimize"])
     assert str(error.value) == (
         "hydra.sweeper.direction: must be one for each objective (accuracy); "
         "found maximize, minimize. Give 1"
@@ -93,11 +80,14 @@ def test_directions_are_as_many_as_objectives(begin, database):
     assert not database.exists()
 
 
-@pytest.mark.parametrize("name", ["plain", "тест", "1.10", "null", "0x1f"])
-def test_jobs_are_told_the_name_as_it_is(config, database, name):
-    settings = settings_with(database, study_name=name)
-    space = read_space({}, ["x=interval(0.0,1.0)"])
-    study = _run.open_study(settings, InMemoryStorage(), space, config)
-    (override,) = OverridesParser.create().parse_overrides(list(config.hydra.overrides.hydra))
-    assert override.key_or_group == "hydra.sweeper.study_name"
-    assert override.value() == name == study.study_name
+def test_an_error_in_the_loop_ends_the_listener_as_failed(start, monkeypatch):
+    def fail(self, stop):
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr(_run, "open_pool", lambda *args: None)
+    monkeypatch.setattr(_run.SweepLoop, "run", fail)
+    listener = RecordingListener()
+    listener.on_trial_end = None
+    with pytest.raises(RuntimeError, match="broken"):
+        start(listener)
+    assert listener.calls == ["start", "FAILED"]

@@ -9,17 +9,15 @@ from hydra_plugins.framesweep_sweeper.trials._process import Process
 from hydra_plugins.framesweep_sweeper.trials._trial_attrs import JobOutcome
 
 ELSEWHERE = Process("elsewhere", 1, "")
+FAILED = JobOutcome(_trial_attrs.FAILED, reason="exception", message="ValueError: no")
 
 
-def states(queue):
-    return [trial.state.name for trial in queue.trials()]
+def list_states(queue):
+    return [trial.state.name for trial in queue.get_trials()]
 
 
 def complete(value):
     return JobOutcome(_trial_attrs.COMPLETE, (value,))
-
-
-FAILED = JobOutcome(_trial_attrs.FAILED, reason="exception", message="ValueError: no")
 
 
 def test_running_trials_count_towards_the_total(make_queue):
@@ -34,7 +32,7 @@ def test_running_trials_count_towards_the_total(make_queue):
     assert one.claim(4).number == 3
 
 
-def test_failed_trials_are_retried_then_left_and_do_not_count(make_queue):
+def test_a_failed_trial_is_retried_then_given_up_and_replaced(make_queue):
     queue = make_queue(retries=1)
     claim = queue.claim(1)
     assert queue.settle(claim, FAILED).state is TrialState.WAITING
@@ -48,9 +46,10 @@ def test_failed_trials_are_retried_then_left_and_do_not_count(make_queue):
         "failure_message": "ValueError: no",
     }
     assert queue.claim(1).number == 1
+    assert queue.describe_last_failure() == "exception: ValueError: no"
 
 
-def test_an_interrupted_trial_goes_on_without_having_lost_an_attempt(make_queue):
+def test_an_interrupted_trial_is_resumed_with_its_parameters_and_its_attempts(make_queue):
     queue = make_queue()
     claim = queue.claim(1)
     x = claim.trial.suggest_float("x", 0, 1)
@@ -60,7 +59,7 @@ def test_an_interrupted_trial_goes_on_without_having_lost_an_attempt(make_queue)
     assert again.trial.suggest_float("x", 0, 1) == x
 
 
-def test_what_a_dead_sweeper_left_is_taken_over(make_queue, storage, dead):
+def test_the_trials_of_a_dead_sweeper_are_taken_over(make_queue, storage, dead):
     claims = [make_queue().claim(3) for _ in range(3)]
     for claim in claims:
         _trial_attrs.write_claim(storage, claim.trial_id, 1, dead)
@@ -69,14 +68,16 @@ def test_what_a_dead_sweeper_left_is_taken_over(make_queue, storage, dead):
     _trial_attrs.write_worker(storage, claims[2].trial_id, 1, ELSEWHERE)
     queue = make_queue()
     again = queue.claim(3)
-    # The first goes on; the second had ended; the third still runs on another host.
+    # The first is resumed; the second had ended; the third still runs on another machine.
     assert (again.number, again.serial) == (0, 2)
-    assert states(queue) == ["RUNNING", "COMPLETE", "RUNNING"]
-    assert queue.trials()[1].value == 0.7
+    assert list_states(queue) == ["RUNNING", "COMPLETE", "RUNNING"]
+    assert queue.get_trials()[1].value == 0.7
     assert queue.claim(3) is None
 
 
-def test_a_silent_heartbeat_is_death_on_any_host(make_queue, storage, monkeypatch):
+def test_a_trial_without_heartbeats_is_taken_over_from_any_machine(
+    make_queue, storage, monkeypatch
+):
     claim = make_queue().claim(1)
     _trial_attrs.write_claim(storage, claim.trial_id, 1, ELSEWHERE)
     storage.inner.record_heartbeat(claim.trial_id)
@@ -89,83 +90,93 @@ def test_a_silent_heartbeat_is_death_on_any_host(make_queue, storage, monkeypatc
     assert make_queue().claim(1).serial == 2
 
 
-def test_who_was_superseded_settles_nothing(make_queue, storage, dead):
+def test_a_superseded_sweeper_settles_nothing(make_queue, storage, dead):
     late, quick = make_queue(), make_queue()
     old = late.claim(1)
     _trial_attrs.write_claim(storage, old.trial_id, 1, dead)
     new = quick.claim(1)
     assert new.number == old.number
     late.settle(old, complete(0.1))
-    assert states(quick) == ["RUNNING"]
-    assert late.outcome_of(old) is None
+    assert list_states(quick) == ["RUNNING"]
+    assert late.read_outcome(old) is None
     assert quick.settle(new, complete(0.2)).value == 0.2
     late.settle(old, complete(0.1))
-    assert quick.trials()[0].value == 0.2
+    assert quick.get_trials()[0].value == 0.2
 
 
-def test_duplicates_take_over_result_and_steps(make_queue, storage):
+def test_a_duplicate_gets_the_result_and_the_steps_of_its_original(make_queue, storage):
     queue = make_queue()
     first, second, third = (queue.claim(3) for _ in range(3))
     for claim in (first, second):
         claim.trial.suggest_categorical("a", [1])
     third.trial.suggest_categorical("a", [1])
     third.trial.suggest_categorical("b", [1])
-    assert queue.original_of(first) is None
-    assert queue.original_of(second).number == first.number
-    assert not queue.is_duplicate(third)
+    assert queue.find_original(first) is None
+    assert queue.find_original(second).number == first.number
+    assert queue.find_original(third) is None
     storage.set_trial_intermediate_value(first.trial_id, 1, 0.25)
     original = queue.settle(first, JobOutcome(_trial_attrs.PRUNED))
     queue.copy_result(second, original)
-    copied = queue.frozen(second)
+    copied = queue.get_trial(second)
     assert copied.state is TrialState.PRUNED
     assert copied.intermediate_values == {1: 0.25}
     assert copied.user_attrs["duplicate_of"] == first.number
 
 
 @pytest.mark.parametrize("seconds", [0, 11])
-def test_a_trial_whose_claimer_died_before_it_could_sign(make_queue, storage, seconds):
+def test_a_trial_whose_sweeper_died_before_claiming_it_is_claimed(make_queue, seconds):
     queue = make_queue()
     trial = queue.study.ask()
     start = datetime.datetime.now() - datetime.timedelta(seconds=seconds)
-    real = queue.trials
+    real = queue.get_trials
 
-    def aged(*wanted):
+    def get_aged_trials(*wanted):
         found = real(*wanted)
         for one in found:
             one.datetime_start = start
         return found
 
-    queue.trials = aged
+    queue.get_trials = get_aged_trials
     claim = queue.claim(1)
     assert (claim is None) == (seconds == 0)
     assert claim is None or claim.number == trial.number
 
 
-def test_a_claim_whose_lock_was_lost_is_given_back(make_queue, monkeypatch):
+def test_a_claim_is_given_back_if_the_lock_was_lost(make_queue, monkeypatch):
     queue, other = make_queue(), make_queue()
     real = queue._lock.hold
     answers = [False, True]
 
     @contextlib.contextmanager
-    def losing():
+    def hold_and_lose():
         with real():
             yield lambda: answers.pop(0)
 
-    monkeypatch.setattr(queue._lock, "hold", losing)
+    monkeypatch.setattr(queue._lock, "hold", hold_and_lose)
     claim = queue.claim(1)
     assert (claim.number, claim.serial) == (0, 2)
-    assert states(queue) == ["RUNNING"]
+    assert list_states(queue) == ["RUNNING"]
     assert other.claim(1) is None
 
     answers[:] = [False]
-    real_room = queue._has_work
+    real_has_work = queue._has_work
     asked = []
 
-    def has_work(total):
+    def has_work_once(total):
         asked.append(total)
-        return real_room(total) if len(asked) == 1 else False
+        return real_has_work(total) if len(asked) == 1 else False
 
-    monkeypatch.setattr(queue, "_has_work", has_work)
+    monkeypatch.setattr(queue, "_has_work", has_work_once)
     assert queue.claim(2) is None
-    assert states(queue) == ["RUNNING", "WAITING"]
+    assert list_states(queue) == ["RUNNING", "WAITING"]
     assert other.claim(2).number == 1
+
+
+def test_the_sampler_is_made_once_from_the_number_of_trials_that_have_begun(make_queue):
+    make_queue().claim(3)
+    queue, asked = make_queue(), []
+    sampler = queue.study.sampler
+    queue._make_sampler = lambda num_begun: asked.append(num_begun) or sampler
+    queue.claim(3)
+    queue.claim(3)
+    assert asked == [1]

@@ -6,6 +6,7 @@ from hydra_plugins.framesweep_sweeper.trials import _failures
 from hydra_plugins.framesweep_sweeper.trials._failures import (
     classify_error,
     describe_exit,
+    get_stop_signal,
     is_interruption,
     summarize_error,
 )
@@ -17,7 +18,7 @@ class NonFiniteLossError(Exception): ...
 class UncompletedJobError(Exception): ...
 
 
-class Brings(Exception):  # noqa: N818
+class WithReason(Exception):  # noqa: N818
     failure_reason = "its_own"
 
 
@@ -39,23 +40,29 @@ class Stopped(Exception):  # noqa: N818
         (type("WorkerCrashedError", (Exception,), {})("ray"), _failures.KILLED),
         (UncompletedJobError("not requeued: timed-out too many times"), _failures.TIME_LIMIT),
         (UncompletedJobError("no output"), _failures.EXCEPTION),
-        (Brings(), "its_own"),
+        (WithReason(), "its_own"),
     ],
 )
-def test_reasons(error, reason):
+def test_errors_are_classified_by_what_went_wrong(error, reason):
     assert classify_error(error) == reason
 
 
-def test_interruptions():
+def test_a_job_that_a_signal_stopped_is_interrupted_rather_than_failed():
     assert is_interruption(KeyboardInterrupt())
     assert is_interruption(SystemExit(130))
     assert is_interruption(Stopped())
     assert not is_interruption(SystemExit(1))
+    assert not is_interruption(SystemExit("message"))
     assert not is_interruption(ValueError())
+    assert get_stop_signal(Stopped()) == signal.SIGTERM
 
 
-def test_words():
+def test_an_error_is_summarized_in_one_line():
     assert summarize_error(ValueError("one\ntwo")) == "ValueError: one"
     assert summarize_error(ValueError()) == "ValueError"
+
+
+def test_the_end_of_a_worker_is_described_by_its_signal_or_exit_code():
     assert describe_exit(-signal.SIGKILL) == "worker killed by SIGKILL"
+    assert describe_exit(-99) == "worker killed by signal 99"
     assert describe_exit(3) == "worker exited with code 3"

@@ -1,0 +1,68 @@
+"""Optuna's distributions in terms of Hydra's override grammar."""
+
+from typing import Any
+
+from hydra.core.override_parser.types import FloatRange
+from optuna import Trial
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from hydra_plugins.framesweep_sweeper._errors import SweepError
+
+
+def format_distribution(distribution: BaseDistribution) -> str:
+    """Return a distribution as a user would type it; equal distributions give equal text.
+
+    Hydra's `range(a, b)` excludes `b` while Optuna's bounds are inclusive, hence the addition.
+    """
+    match distribution:
+        case CategoricalDistribution(choices=choices):
+            return f"choice({', '.join(map(str, choices))})"
+        case IntDistribution(log=True) as d:
+            return f"int(tag(log, interval({d.low}, {d.high})))"
+        case FloatDistribution(log=True) as d:
+            return f"tag(log, interval({d.low}, {d.high}))"
+        case FloatDistribution(step=None) as d:
+            return f"interval({d.low}, {d.high})"
+        case IntDistribution() | FloatDistribution() as d:
+            step = f", {d.step}" if d.step != 1 else ""
+            return f"range({d.low}, {d.high + (d.step or 0)}{step})"
+        case _:
+            return str(distribution)
+
+
+def suggest_value(trial: Trial, key: str, distribution: BaseDistribution) -> Any:
+    """Return the value that the trial's sampler chooses for `key`."""
+    match distribution:
+        case CategoricalDistribution(choices=choices):
+            return trial.suggest_categorical(key, choices)
+        case IntDistribution() as d:
+            return trial.suggest_int(key, d.low, d.high, step=d.step, log=d.log)
+        case FloatDistribution() as d:
+            return trial.suggest_float(key, d.low, d.high, step=d.step, log=d.log)
+        case _:
+            raise TypeError(f"{key}: {distribution} is not a distribution of Optuna")
+
+
+def list_values(key: str, distribution: BaseDistribution) -> list[Any]:
+    """Return every value of a discrete distribution.
+
+    Raises:
+        SweepError: the distribution is continuous.
+    """
+    match distribution:
+        case CategoricalDistribution(choices=choices):
+            return list(choices)
+        case IntDistribution() as d if not d.log:
+            return list(range(d.low, d.high + 1, d.step))
+        case FloatDistribution(step=float() as step) as d:
+            return [*FloatRange(d.low, d.high, step), d.high]
+        case _:
+            raise SweepError(
+                f"{key}: a grid needs choice(...) or range(...); "
+                f"found {format_distribution(distribution)}"
+            )

@@ -1,0 +1,56 @@
+"""From a claimed trial to a job: its parameters, its overrides and its config."""
+
+from collections.abc import Callable
+from typing import Any
+
+from hydra.types import HydraContext
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
+from hydra_plugins.framesweep_sweeper.trials._claims import Claim
+from hydra_plugins.framesweep_sweeper.workers._pool import Job
+from hydra_plugins.framesweep_sweeper.workers._task import SERIAL_VARIABLE
+
+OVERRIDES = "overrides"
+"""User attribute of a trial: the application's overrides that make its config."""
+
+
+def prepare_job(
+    space: SearchSpace,
+    hydra_context: HydraContext,
+    config: DictConfig,
+    custom: Callable[[DictConfig, Any], Any] | None,
+    claim: Claim,
+) -> Job:
+    """Suggest the parameters of a claimed trial, and compose the config of its job.
+
+    Args:
+        space: the search space.
+        hydra_context: the context that Hydra hands to a sweeper; it composes configs.
+        config: the config of the sweep.
+        custom: the function of `hydra.sweeper.custom_search_space`, or None.
+        claim: the claimed trial.
+
+    Raises:
+        Exception: whatever Hydra raises for overrides that do not fit together.
+    """
+    choices = config.hydra.runtime.choices
+
+    def default_of(key: str) -> Any:
+        return choices[key] if key in choices else OmegaConf.select(config, key)
+
+    overrides = space.suggest(claim.trial, default_of)
+    if custom is not None:
+        before = set(claim.trial.params)
+        custom(config, claim.trial)
+        added = claim.trial.params.items()
+        overrides += [f"{key}={value}" for key, value in added if key not in before]
+    claim.trial.set_user_attr(OVERRIDES, overrides)
+    # The number of the claim travels with the config; a job without it could not tell that its
+    # trial has been taken over.
+    overrides = [*overrides, f"++hydra.job.env_set.{SERIAL_VARIABLE}='{claim.serial}'"]
+    job_config = hydra_context.config_loader.load_sweep_config(config, overrides)
+    with open_dict(job_config):
+        job_config.hydra.job.id = str(claim.number)
+        job_config.hydra.job.num = claim.number
+    return Job(claim.number, overrides, job_config)

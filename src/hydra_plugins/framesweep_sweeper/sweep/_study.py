@@ -1,0 +1,62 @@
+"""Opening the study of a command, or creating it."""
+
+import re
+from typing import Any
+
+import optuna
+from hydra.core.override_parser.types import Quote, QuotedString
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from optuna.storages import BaseStorage
+from optuna.study import Study
+
+from hydra_plugins.framesweep_sweeper._errors import SweepError
+from hydra_plugins.framesweep_sweeper.search._samplers import build_pruner
+from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
+from hydra_plugins.framesweep_sweeper.search._study_identity import (
+    build_identity,
+    choose_name,
+    create_study_if_missing,
+    derive_name,
+)
+from hydra_plugins.framesweep_sweeper.sweep._settings import read_directions, to_plain_dict
+
+
+def open_study(
+    settings: dict[str, Any], storage: BaseStorage, space: SearchSpace, config: DictConfig
+) -> Study:
+    """Return the study that a command resumes or creates.
+
+    Its name is written into `config`, since the directories of the jobs follow from it.
+
+    Args:
+        settings: the settings of `hydra.sweeper`.
+        storage: the storage of the studies.
+        space: the search space of the command.
+        config: the config that Hydra composed for the sweep; it is changed.
+
+    Raises:
+        SweepError: the command contradicts the study of that name.
+    """
+    pruner = build_pruner(to_plain_dict(settings["pruner"]))
+    directions = read_directions(settings["direction"])
+    identity = build_identity(space, directions, list(settings["free_overrides"]))
+    given = settings["study_name"]
+    try:
+        name = choose_name(storage, identity, given, derive_name(space), settings["new"])
+    except SweepError as error:
+        fix = f"Give {_find_key_of_new(config)}=true or another hydra.sweeper.study_name"
+        raise SweepError(f"{error}\n{fix} to start a new study") from None
+    create_study_if_missing(storage, name, identity)
+    # Quoted, because a name such as 1.10 or null is otherwise parsed as a number or as null.
+    quoted = QuotedString(name, Quote.single).with_quotes()
+    with read_write(config.hydra), open_dict(config.hydra):
+        config.hydra.sweeper.study_name = name
+        config.hydra.overrides.hydra.append(f"hydra.sweeper.study_name={quoted}")
+    return optuna.load_study(study_name=name, storage=storage, pruner=pruner)
+
+
+def _find_key_of_new(config: DictConfig) -> str:
+    """Return the key that sets `hydra.sweeper.new`; an application may have an alias for it."""
+    raw = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
+    match = re.fullmatch(r"\$\{([\w.]+)\}", str(raw["new"]))  # type: ignore[index, call-overload]
+    return match.group(1) if match else "hydra.sweeper.new"

@@ -1,0 +1,84 @@
+import pytest
+from optuna.exceptions import StorageInternalError
+from optuna.storages import BaseStorage, InMemoryStorage
+from tenacity import wait_none
+from tenacity.stop import stop_before_delay
+
+from hydra_plugins.framesweep_sweeper.storage import _retrying_storage
+from hydra_plugins.framesweep_sweeper.storage._retrying_storage import (
+    add_retries,
+    retry_while_unavailable,
+    seconds_since_outage,
+)
+
+
+@pytest.fixture
+def change_policy(monkeypatch):
+    """Return a function that changes how retries wait and stop."""
+
+    def change(**policy):
+        changed = _retrying_storage._RETRYING.copy(**policy)
+        monkeypatch.setattr(_retrying_storage, "_RETRYING", changed)
+
+    return change
+
+
+def fail_times(number, error):
+    """Return a function that raises `error` so many times and then returns its call count."""
+    calls = []
+
+    def call():
+        calls.append(1)
+        if len(calls) <= number:
+            raise error
+        return len(calls)
+
+    return call
+
+
+def test_a_call_is_repeated_until_the_database_answers(change_policy, caplog):
+    change_policy(wait=wait_none())
+    assert retry_while_unavailable(fail_times(3, StorageInternalError("away"))) == 4
+    warnings = [r.getMessage() for r in caplog.records if r.name == _retrying_storage.__name__]
+    assert warnings == [
+        "the study's storage cannot be reached; retrying (StorageInternalError)"
+    ]
+
+
+def test_an_outage_is_remembered(change_policy):
+    assert seconds_since_outage() == float("inf")
+    change_policy(wait=wait_none())
+    retry_while_unavailable(fail_times(1, StorageInternalError("away")))
+    assert seconds_since_outage() < 60
+
+
+def test_the_error_is_raised_once_the_time_is_over(change_policy):
+    change_policy(stop=stop_before_delay(0.01))
+    with pytest.raises(StorageInternalError, match="away"):
+        retry_while_unavailable(fail_times(99, StorageInternalError("away")))
+    assert seconds_since_outage() < 60
+
+
+def test_pauses_double_up_to_the_longest(monkeypatch):
+    pauses = []
+    monkeypatch.setattr(_retrying_storage._RETRYING, "sleep", pauses.append)
+    retry_while_unavailable(fail_times(8, StorageInternalError("away")))
+    assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]
+
+
+def test_other_errors_are_raised_immediately():
+    call = fail_times(1, KeyError("x"))
+    with pytest.raises(KeyError):
+        retry_while_unavailable(call)
+    assert call() == 2
+
+
+def test_every_public_method_of_a_storage_is_retried(change_policy, monkeypatch):
+    change_policy(wait=wait_none())
+    inner = InMemoryStorage()
+    storage = add_retries(inner)
+    names = [n for n, v in vars(BaseStorage).items() if callable(v) and n[0] != "_"]
+    assert len(names) > 20
+    for name in names:
+        monkeypatch.setattr(inner, name, fail_times(1, StorageInternalError(name)))
+        assert getattr(storage, name)() == 2

@@ -1,0 +1,69 @@
+import os.path
+
+import pytest
+from omegaconf import OmegaConf
+
+from hydra_plugins.framesweep_sweeper._errors import SweepError
+from hydra_plugins.framesweep_sweeper.sweep._settings import (
+    check_settings,
+    load_custom_search_space,
+    read_directions,
+    to_plain_dict,
+)
+
+
+def test_the_defaults_are_valid(make_settings):
+    check_settings(make_settings())
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"n_trials": 0}, "n_trials: must be 1 or more; found 0"),
+        ({"n_jobs": 0}, "n_jobs: must be 1 or more; found 0"),
+        ({"retries": -1}, "retries: must be 0 or more; found -1"),
+        ({"heartbeat": 0}, "heartbeat: must be 1 or more; found 0"),
+        ({"stop_seconds": -1.0}, "stop_seconds: must be 0 or more; found -1.0"),
+        ({"max_failure_rate": 1.5}, "max_failure_rate: must be between 0 and 1; found 1.5"),
+        (
+            {"study_name": "a/b"},
+            "study_name: must consist of letters, digits and . _ - only, because it names a "
+            "directory; found 'a/b'",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_its_key_the_rule_and_the_value(
+    make_settings, change, says
+):
+    with pytest.raises(SweepError) as error:
+        check_settings(make_settings(**change))
+    assert str(error.value) == f"hydra.sweeper.{says}"
+
+
+def test_directions_are_one_name_or_a_list():
+    assert read_directions("maximize") == ["maximize"]
+    both = ["maximize", "minimize"]
+    assert read_directions(OmegaConf.create(both)) == both
+
+
+@pytest.mark.parametrize("direction", ["up", [], ["maximize", "up"]])
+def test_other_directions_are_refused(direction):
+    with pytest.raises(SweepError, match=r"direction: must be minimize or maximize, or a list"):
+        read_directions(direction)
+
+
+def test_a_plain_dict_has_its_interpolations_resolved():
+    config = OmegaConf.create({"a": 1, "b": "${a}"})
+    assert to_plain_dict(config) == {"a": 1, "b": 1}
+    assert to_plain_dict(None) == {}
+
+
+def test_a_custom_search_space_is_loaded_by_its_path(make_settings):
+    assert load_custom_search_space(make_settings()) is None
+    function = load_custom_search_space(make_settings(custom_search_space="os.path.join"))
+    assert function("a", "b") == os.path.join("a", "b")  # noqa: PTH118 - the function given
+
+
+def test_a_missing_custom_search_space_is_refused(make_settings):
+    with pytest.raises(SweepError, match=r"custom_search_space: must be .*; found no\.such$"):
+        load_custom_search_space(make_settings(custom_search_space="no.such"))

@@ -1,0 +1,59 @@
+import os
+import signal
+import threading
+
+import pytest
+
+from hydra_plugins.framesweep_sweeper.workers._signals import (
+    catch_stop_signals,
+    get_requeue_handler,
+    watch_requeue_signal,
+)
+
+
+@pytest.fixture
+def handled():
+    """The signals that a launcher's handler of SIGUSR2 has received."""
+    received = []
+    before = signal.signal(signal.SIGUSR2, lambda signum, frame: received.append(signum))
+    yield received
+    signal.signal(signal.SIGUSR2, before)
+
+
+def test_the_first_signal_is_noted_and_a_second_one_is_urgent():
+    handlers = [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)]
+    with catch_stop_signals() as stop:
+        assert (stop.signum, stop.urgent) == (0, False)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert (stop.signum, stop.urgent) == (signal.SIGTERM, False)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert (stop.signum, stop.urgent) == (signal.SIGTERM, True)
+    assert [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)] == handlers
+
+
+def test_outside_of_the_main_thread_no_signal_is_caught():
+    seen = []
+
+    def run():
+        with catch_stop_signals() as stop, watch_requeue_signal() as requeued:
+            seen.append((stop.signum, requeued, get_requeue_handler()))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert seen == [(0, [], None)]
+
+
+def test_the_requeue_signal_is_noted_and_passed_on_to_the_launcher(handled):
+    handler = get_requeue_handler()
+    with watch_requeue_signal() as requeued:
+        os.kill(os.getpid(), signal.SIGUSR2)
+        assert requeued == handled == [signal.SIGUSR2]
+    assert get_requeue_handler() is handler
+
+
+def test_without_a_handler_the_requeue_signal_is_left_alone():
+    assert get_requeue_handler() is None
+    with watch_requeue_signal() as requeued:
+        assert signal.getsignal(signal.SIGUSR2) is signal.SIG_DFL
+    assert requeued == []
