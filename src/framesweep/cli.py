@@ -30,6 +30,7 @@ from framesweep.errors import ConfigError, FramesweepError, Interrupted
 COMMANDS = {
     "train": "Train, or sweep with -m: the same as train.py.",
     "ui": "Compare runs in the MLflow UI.",
+    "keys": "Explain config keys: type, unit, default and meaning.",
     "predict": "Write predictions of a run, or of an ensemble, as CSV.",
     "evaluate": "Measure a run on a split that has labels.",
     "prepare": "Read a corpus into its store ahead of training.",

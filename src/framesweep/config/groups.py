@@ -3,8 +3,12 @@
 import re
 import textwrap
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from inspect import cleandoc
 from pathlib import Path
+from typing import Any
 
+import yaml
 from hydra.core.config_store import ConfigStore
 
 from framesweep.config import SCHEMAS
@@ -20,6 +24,45 @@ def find_conf() -> Path:
     package = Path(__file__).resolve().parents[1]
     checkout = package.parents[1] / "conf"
     return checkout if (checkout / "config.yaml").exists() else package / "conf"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a group, as `model=wide`.
+
+    Attributes:
+        group: The name of its group.
+        name: Its name.
+        summary: The comment at the top of its file, or the docstring of its schema.
+        schema: The name of the schema that it includes; "" if it sets keys of several groups.
+        values: The keys that it sets and their values, without those of the schema.
+    """
+
+    group: str
+    name: str
+    summary: str
+    schema: str
+    values: dict[str, Any]
+
+
+def read_options(group: str) -> list[Option]:
+    """Return the options of a group, in alphabetical order."""
+    return [_read_option(group, name) for name in option_groups()[group]]
+
+
+def _read_option(group: str, name: str) -> Option:
+    path = find_conf() / group / f"{name}.yaml"
+    if not path.exists():
+        return Option(group, name, cleandoc(SCHEMAS[group][name].__doc__ or ""), name, {})
+    text = path.read_text("utf-8")
+    comments = re.match(r"((?:#.*\n)*)", text)
+    assert comments is not None
+    lines = [line.lstrip("# ") for line in comments.group(1).splitlines()]
+    summary = " ".join(line for line in lines if not line.startswith("@package"))
+    schema = re.search(rf"/schema/{group}@_here_: (\w+)", text)
+    values = yaml.safe_load(text) or {}
+    values.pop("defaults", None)
+    return Option(group, name, summary, schema.group(1) if schema else "", values)
 
 
 def option_groups() -> dict[str, list[str]]:
