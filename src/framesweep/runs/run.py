@@ -71,7 +71,7 @@ def _run(
     with stop_request() as stop, tracker:
         write_text(directory / CONFIG, dump(config))
         try:
-            tracker.log_params(sweep.params())
+            tracker.log_params(sweep.to_params())
             log_config(tracker, experiment, directory)
             progress = _fit(experiment, directory, tracker, stop)
             evaluation = _evaluate_best(experiment, directory, progress, tracker)

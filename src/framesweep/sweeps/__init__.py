@@ -1,1 +1,1 @@
-"""Sweeps as framesweep sees them: runs nested under one parent, tables, plots, leaders."""
+"""Sweeps: the MLflow parent that their runs are nested under, and their tables and plots."""

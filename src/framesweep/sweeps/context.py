@@ -1,4 +1,4 @@
-"""What a run knows of the sweep that it is part of."""
+"""What a run knows about the sweep that it belongs to."""
 
 import os
 from collections.abc import Mapping
@@ -7,27 +7,27 @@ from dataclasses import dataclass, field
 from hydra_plugins.framesweep_sweeper import CurrentTrial, current_trial
 
 PARENT_ATTR = "mlflow_parent_run"
-"""Attribute of a study: the MLflow run that its trials are nested under."""
+"""Attribute of a study with the id of the MLflow run that its trials are nested under."""
 
 PARENT_VARIABLE, SWEPT_VARIABLE = "FRAMESWEEP_PARENT_RUN", "FRAMESWEEP_SWEPT"
-"""Variables of a grid's jobs: the run they are nested under, the keys that are swept."""
+"""Environment variables of a grid's jobs: the id of their parent, and the keys it sweeps."""
 
 SWEPT_PREFIX = "_swept/"
-"""Prefix with which swept params come before all others, whose names begin in lower case."""
+"""Prefix of swept params; an underscore sorts before the lower-case names of all others."""
 
 
 def to_bare_key(key: str) -> str:
-    """A key as the config has it: without an override's `+`, `~`, `@package` and value."""
+    """Return an override's key as the config has it: without `+`, `~`, `@package` and value."""
     return key.lstrip("+~").partition("=")[0].partition("@")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class SweepContext:
-    """A run's place in a sweep; empty outside of one.
+    """A run's place in a sweep; empty for a run outside of one.
 
     Attributes:
-        name: for the run, telling what was swept.
-        swept: key -> value.
+        name: name for the run, made of the swept values; None for MLflow's random one.
+        swept: key -> value of what the sweep varies.
     """
 
     parent_run_id: str | None = None
@@ -35,47 +35,49 @@ class SweepContext:
     tags: Mapping[str, str] = field(default_factory=dict)
     swept: Mapping[str, object] = field(default_factory=dict)
 
-    def params(self) -> dict[str, object]:
-        """The swept values as params that head the list."""
+    def to_params(self) -> dict[str, object]:
+        """Return the swept values as params that MLflow's UI lists first."""
         return {f"{SWEPT_PREFIX}{key}": value for key, value in self.swept.items()}
 
 
 def find_sweep_context() -> SweepContext:
-    """Of the job in this process."""
+    """Return the sweep context of the job that this process runs."""
     trial = current_trial()
     if trial is not None:
-        return _of_trial(trial)
+        return _build_trial_context(trial)
     parent = os.environ.get(PARENT_VARIABLE)
     if not parent:
         return SweepContext()
     keys = os.environ.get(SWEPT_VARIABLE, "").split()
-    overrides = _task_overrides() if keys else {}
+    overrides = _read_task_overrides() if keys else {}
     swept = {key: value for key, value in overrides.items() if key in keys}
-    return SweepContext(parent, _name("", swept) or None, {}, swept)
+    return SweepContext(parent, _build_name("", swept) or None, {}, swept)
 
 
-def _of_trial(trial: CurrentTrial) -> SweepContext:
+def _build_trial_context(trial: CurrentTrial) -> SweepContext:
     tags = {
         "study": trial.study_name,
         "trial": str(trial.number),
         "attempt": str(trial.attempt),
     }
     swept = {to_bare_key(key): value for key, value in trial.params.items()}
-    name = _name(f"trial {trial.number}: ", swept)
+    name = _build_name(f"trial {trial.number}: ", swept)
     return SweepContext(trial.study_attr(PARENT_ATTR), name, tags, swept)
 
 
-def _name(head: str, swept: Mapping[str, object]) -> str:
+def _build_name(prefix: str, swept: Mapping[str, object]) -> str:
+    """Return `prefix` and each value after the last part of its key, as in `context=15`."""
     values = (
         f"{key.rpartition('.')[2]}={value:.4g}"
         if isinstance(value, float)
         else f"{key.rpartition('.')[2]}={value}"
         for key, value in swept.items()
     )
-    return head + " ".join(values)
+    return prefix + " ".join(values)
 
 
-def _task_overrides() -> dict[str, str]:
+def _read_task_overrides() -> dict[str, str]:
+    """Return the overrides of the running Hydra job: bare key -> value."""
     from hydra.core.hydra_config import HydraConfig
 
     pairs = (override.partition("=") for override in HydraConfig.get().overrides.task)

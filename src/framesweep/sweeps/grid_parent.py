@@ -1,4 +1,4 @@
-"""One MLflow parent for the runs of a plain grid, `-m` without a search."""
+"""The MLflow parent of a plain grid, which is `-m` without a search."""
 
 import sys
 from pathlib import Path
@@ -15,22 +15,30 @@ from framesweep.sweeps.context import PARENT_VARIABLE, SWEPT_VARIABLE, to_bare_k
 from framesweep.system.atomic_files import write_text
 from framesweep.tracking import Tracker, open_tracker
 
-SEARCHES = ("framesweep",)
-"""Sweepers with a parent of their own."""
+SEARCH_SWEEPERS = ("framesweep",)
+"""Names of the sweepers whose searches have a parent already."""
 
 
 class GridParent(Callback):
-    """Opens the parent before the first job, hands its id to every job, and closes it."""
+    """Opens the parent before the first job, passes its id to every job, and ends it."""
 
     def __init__(self) -> None:
         self._tracker: Tracker | None = None
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        if config.hydra.runtime.choices["hydra/sweeper"] in SEARCHES:
+        """Open the parent.
+
+        Its id reaches the jobs as an environment variable that Hydra sets in each of them. This
+        works with every launcher: a job may run in another process or on another machine.
+
+        Raises:
+            TrackingError: the parent cannot be opened.
+        """
+        if config.hydra.runtime.choices["hydra/sweeper"] in SEARCH_SWEEPERS:
             return
-        run_config = to_run_config(without_hydra(config))
+        run_config = to_run_config(remove_hydra(config))
         directory = Path(config.hydra.sweep.dir).absolute()
-        swept = swept_overrides(list(config.hydra.overrides.task))
+        swept = select_sweep_overrides(list(config.hydra.overrides.task))
         self._tracker = open_tracker(
             run_config.tracking, Path(run_config.outputs), directory, tags={"sweep": "grid"}
         )
@@ -44,10 +52,11 @@ class GridParent(Callback):
                 config.hydra.overrides.hydra.append(f"++hydra.job.env_set.{name}='{value}'")
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """End the parent with the status that the sweep ended with."""
         _scrub_file(Path(config.hydra.sweep.dir) / "multirun.yaml")
         if self._tracker is None:
             return
-        # Hydra calls this while an error of the sweep, if any, is on its way out.
+        # Hydra does not pass the error, but calls this from a `finally` clause.
         error = sys.exception()
         if error is None:
             self._tracker.finish("FINISHED")
@@ -57,23 +66,23 @@ class GridParent(Callback):
 
 
 def _scrub_file(path: Path) -> None:
-    """Takes credentials out of what Hydra's own sweeper has written."""
+    """Remove the credentials from a file that Hydra's own sweeper has written."""
     if path.exists():
         write_text(path, scrub(path.read_text(encoding="utf-8")))
 
 
-def swept_overrides(overrides: list[str]) -> dict[str, str]:
-    """Those of a command line's overrides that are swept: bare key -> what it is swept over."""
+def select_sweep_overrides(overrides: list[str]) -> dict[str, str]:
+    """Return those overrides of a command line that are swept: bare key -> what it sweeps."""
     parsed = OverridesParser.create().parse_overrides(overrides)
     return {
-        to_bare_key(o.get_key_element()): str(o.input_line).partition("=")[2]
-        for o in parsed
-        if o.is_sweep_override()
+        to_bare_key(override.get_key_element()): str(override.input_line).partition("=")[2]
+        for override in parsed
+        if override.is_sweep_override()
     }
 
 
-def without_hydra(config: DictConfig) -> DictConfig:
-    """The application's part of a composed config."""
+def remove_hydra(config: DictConfig) -> DictConfig:
+    """Return a copy of a composed config with only the application's part."""
     config = config.copy()
     with read_write(config), open_dict(config):
         del config["hydra"]

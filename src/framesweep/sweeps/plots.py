@@ -1,4 +1,4 @@
-"""Optuna's plots of a study, as images."""
+"""Writes Optuna's plots of a study as PNG files."""
 
 import logging
 import warnings
@@ -17,26 +17,27 @@ from optuna.visualization import matplotlib as visualization
 from framesweep.sweeps.tables import get_objective_names
 from framesweep.system.atomic_files import atomic_file
 
-MOST_PARAMS = 4
-"""Params that the contour plot pairs with each other: the most important ones."""
+MAX_CONTOUR_PARAMS = 4
+"""Number of params, the most important ones, that the contour plot pairs with each other."""
 
 Draw = Callable[[], Any]
+"""Draws a plot and returns its axes, one or an array of them."""
 
 
 def write_plots(study: Study, folder: Path) -> list[Path]:
-    """Writes every plot that the study has the trials for, and gives their paths."""
-    mpl.use("Agg")
+    """Write every plot for which the study has enough trials, and return their paths."""
+    mpl.use("Agg")  # draws into files; other backends need a display and the main thread
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     logging.getLogger("matplotlib").setLevel(logging.WARNING)
     paths = []
-    for name, draw in _plots(study).items():
+    for name, draw in _list_plots(study).items():
         path = folder / f"{name}.png"
-        if _write(draw, path):
+        if _write_plot(draw, path):
             paths.append(path)
     return paths
 
 
-def _plots(study: Study) -> dict[str, Draw]:
+def _list_plots(study: Study) -> dict[str, Draw]:
     plots: dict[str, Draw] = {
         "timeline": lambda: visualization.plot_timeline(study),
     }
@@ -48,15 +49,15 @@ def _plots(study: Study) -> dict[str, Draw]:
         )
     for index, name in enumerate(get_objective_names(study)):
         suffix = "" if len(study.directions) == 1 else f"_{index + 1}"
-        plots |= _objective_plots(study, index, name, suffix)
+        plots |= _list_objective_plots(study, index, name, suffix)
     return plots
 
 
-def _objective_plots(study: Study, index: int, name: str, suffix: str) -> dict[str, Draw]:
+def _list_objective_plots(study: Study, index: int, name: str, suffix: str) -> dict[str, Draw]:
     def value(trial: FrozenTrial) -> float:
         return float(trial.values[index])
 
-    # With one objective Optuna finds the values itself, and marks the best.
+    # With a single objective, Optuna reads the values itself and also marks the best ones.
     target: Any = value if suffix else None
     options = {"target": target, "target_name": name if suffix else "Objective Value"}
     return {
@@ -65,23 +66,24 @@ def _objective_plots(study: Study, index: int, name: str, suffix: str) -> dict[s
         f"parallel{suffix}": lambda: visualization.plot_parallel_coordinate(study, **options),
         f"slice{suffix}": lambda: visualization.plot_slice(study, **options),
         f"contour{suffix}": lambda: visualization.plot_contour(
-            study, params=_important(study, target), **options
+            study, params=_select_important_params(study, target), **options
         ),
     }
 
 
-def _important(study: Study, target: Any) -> list[str]:
+def _select_important_params(study: Study, target: Any) -> list[str]:
     importances = optuna.importance.get_param_importances(study, target=target)
-    return list(importances)[:MOST_PARAMS]
+    return list(importances)[:MAX_CONTOUR_PARAMS]
 
 
-def _write(draw: Draw, path: Path) -> bool:
-    """Draws and writes one plot; False where the study has too few trials for it."""
+def _write_plot(draw: Draw, path: Path) -> bool:
+    """Draw and write one plot; return False if the study has too few trials for it."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        warnings.simplefilter("ignore")  # that these plots are experimental
         try:
             axes = np.ravel(np.asarray(draw(), dtype=object))
         except (ValueError, RuntimeError, ZeroDivisionError):
+            # What Optuna raises without completed trials, with one value, or without variance.
             plt.close("all")
             return False
         figure = axes[0].figure

@@ -1,4 +1,4 @@
-"""Finds studies and their leading trials after a search."""
+"""Finds studies and their best trials after a search."""
 
 from pathlib import Path
 
@@ -18,39 +18,43 @@ JOURNAL_SUFFIX = ".journal"
 
 
 def load_study(name: str, storage: str | None, outputs: Path) -> Study:
-    """The study `name`.
+    """Return the study `name`.
 
     Args:
-        storage: `hydra.sweeper.storage` of the search; None for outputs/studies.db.
+        storage: `hydra.sweeper.storage` of the search, a URL or the path of a journal; None for
+            `studies.db` in `outputs`.
 
     Raises:
-        TrackingError: there is no such storage or study.
+        TrackingError: the storage does not exist, cannot be read, or has no such study.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     url = storage or f"sqlite:///{outputs.absolute() / 'studies.db'}"
     path = Path(url.removeprefix("sqlite:///"))
+    # Optuna would create the file.
     if ("://" not in url or url.startswith("sqlite:")) and not path.exists():
-        raise TrackingError(path, "must exist", fix="Has any search been made there yet?")
+        raise TrackingError(path, "must exist", fix="Has any search been run there yet?")
     try:
-        opened = (
+        backend = (
             JournalStorage(JournalFileBackend(url)) if url.endswith(JOURNAL_SUFFIX) else url
         )
-        names = optuna.get_all_study_names(opened)
+        names = optuna.get_all_study_names(backend)
         if name not in names:
             raise TrackingError(
                 "study",
                 f"must be in {scrub(url)}",
                 found=name,
-                fix=f"There are: {', '.join(sorted(names)) or 'none'}.",
+                fix=f"Its studies are: {', '.join(sorted(names)) or 'none'}.",
             )
-        return optuna.load_study(study_name=name, storage=opened)
+        return optuna.load_study(study_name=name, storage=backend)
     except (OptunaError, SQLAlchemyError, ImportError, ValueError, OSError) as error:
         reason = str(error).strip().split("\n")[0]
-        raise TrackingError(scrub(url), f"must be a storage of studies ({reason})") from None
+        raise TrackingError(
+            scrub(url), f"must be a storage of Optuna studies ({reason})"
+        ) from None
 
 
 def select_best_trials(study: Study, top: int) -> list[FrozenTrial]:
-    """The `top` trials that did best.
+    """Return the `top` best trials, the best first.
 
     Raises:
         TrackingError: no trial has completed.
@@ -62,5 +66,5 @@ def select_best_trials(study: Study, top: int) -> list[FrozenTrial]:
 
 
 def get_trial_directory(study: Study, trial: FrozenTrial, outputs: Path) -> Path:
-    """Where the trial ran and its files lie."""
+    """Return the directory in which the trial ran, with its config and checkpoints."""
     return outputs.absolute() / "sweeps" / study.study_name / str(trial.number)

@@ -1,4 +1,4 @@
-"""A study as files: the table of its trials, and its best."""
+"""Writes the table of a study's trials and its best trials, and ranks trials."""
 
 import csv
 import shlex
@@ -13,10 +13,11 @@ from optuna.trial import FrozenTrial, TrialState
 from framesweep.system.atomic_files import atomic_file, write_text
 
 NOTES = ("attempts", "failure_reason", "failure_message", "duplicate_of")
+"""Attributes of trials that get a column in the table; the sweeper sets them."""
 
 
 def write_table(study: Study, path: Path) -> None:
-    """Writes one line a trial: number, state, values, seconds, notes, params."""
+    """Write a CSV with one row per trial: number, state, values, seconds, notes and params."""
     trials = study.get_trials(deepcopy=False)
     keys = sorted({key for trial in trials for key in trial.params})
     values = get_objective_names(study)
@@ -37,7 +38,7 @@ def write_table(study: Study, path: Path) -> None:
 
 
 def write_best(study: Study, directory: Path, path: Path) -> None:
-    """Writes the best trial, or the Pareto front, with the command that trains it again."""
+    """Write the best trial, or the Pareto front, with the command that trains it again."""
     best = rank_trials(study)[:1] if len(study.directions) == 1 else find_pareto_front(study)
     entries = [
         {
@@ -53,23 +54,29 @@ def write_best(study: Study, directory: Path, path: Path) -> None:
 
 
 def rank_trials(study: Study) -> list[FrozenTrial]:
-    """Completed trials that were run, not repeated, the best first (by the first objective)."""
+    """Return the completed trials, the best by the first objective first.
+
+    A trial that repeats the point of another is left out: it was not trained but has the
+    other's value. Equal trials are ordered by number.
+    """
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     sign = -1 if study.directions[0] is StudyDirection.MAXIMIZE else 1
-    return sorted(_trained(done), key=lambda trial: (sign * trial.values[0], trial.number))
+    return sorted(
+        _remove_duplicates(done), key=lambda trial: (sign * trial.values[0], trial.number)
+    )
 
 
 def find_pareto_front(study: Study) -> list[FrozenTrial]:
-    """Completed trials that were run, not repeated, and that no other beats in everything."""
-    return _trained(study.best_trials)
+    """Return the completed trials that no other dominates, without repeated points."""
+    return _remove_duplicates(study.best_trials)
 
 
-def _trained(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+def _remove_duplicates(trials: list[FrozenTrial]) -> list[FrozenTrial]:
     return [trial for trial in trials if "duplicate_of" not in trial.user_attrs]
 
 
 def track_best_value(study: Study) -> list[float]:
-    """The first objective's best value after each completed trial, in order of their ends."""
+    """Return the first objective's best value after each trial, in the order they completed."""
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     done.sort(key=lambda trial: (trial.datetime_complete, trial.number))
     better = max if study.directions[0] is StudyDirection.MAXIMIZE else min
@@ -80,12 +87,12 @@ def track_best_value(study: Study) -> list[float]:
 
 
 def get_objective_names(study: Study) -> list[str]:
-    """Column names of the objectives."""
+    """Return the objectives' names; `value`, `value_2` and so on for a study without names."""
     names = study.metric_names or ["value", *(f"value_{i}" for i in range(2, 10))]
     return list(names[: len(study.directions)])
 
 
 def build_train_command(trial: FrozenTrial) -> str:
-    """What to type to train a trial again, outside of its sweep."""
+    """Return the command that trains a trial again, outside of its sweep."""
     overrides: Sequence[Any] = trial.user_attrs.get("overrides", [])
     return shlex.join(["python", "train.py", *map(str, overrides)])

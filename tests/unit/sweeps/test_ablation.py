@@ -1,3 +1,5 @@
+"""The gains of an ablation study, as numbers, table and plot."""
+
 import csv
 import math
 

@@ -1,3 +1,5 @@
+"""What a run learns about its sweep, from the trial or from the environment."""
+
 from types import SimpleNamespace
 
 import pytest
@@ -6,7 +8,7 @@ from omegaconf import OmegaConf
 
 from framesweep.sweeps import context
 from framesweep.sweeps.context import SweepContext, find_sweep_context
-from framesweep.sweeps.grid_parent import swept_overrides
+from framesweep.sweeps.grid_parent import select_sweep_overrides
 
 
 def test_there_is_no_context_outside_of_a_sweep():
@@ -26,8 +28,8 @@ def test_the_context_of_a_trial_names_its_study_and_params(monkeypatch):
     assert found.parent_run_id == "abc"
     assert found.name == "trial 7: context=5 dropout=0.1235"
     assert found.tags == {"study": "s", "trial": "7", "attempt": "2"}
-    assert found.params() == {"_swept/data.context": 5, "_swept/model.dropout": 0.123456}
-    assert sorted([*found.params(), "augment.x", "data.context"])[0].startswith("_swept/")
+    assert found.to_params() == {"_swept/data.context": 5, "_swept/model.dropout": 0.123456}
+    assert sorted([*found.to_params(), "augment.x", "data.context"])[0].startswith("_swept/")
 
 
 @pytest.fixture
@@ -56,13 +58,13 @@ def test_keys_of_a_trial_lose_their_override_syntax(monkeypatch):
     )
     monkeypatch.setattr(context, "current_trial", lambda: trial)
     found = find_sweep_context()
-    assert found.params() == {"_swept/optim.lr": 0.5, "_swept/model": "small"}
+    assert found.to_params() == {"_swept/optim.lr": 0.5, "_swept/model": "small"}
     assert found.name == "trial 0: lr=0.5 model=small"
 
 
 def test_swept_keys_of_a_grid_are_recognized_in_its_jobs(monkeypatch):
     command = ["++optim.lr=1,2", "model@net=small,wide", "~augment.noise"]
-    swept = swept_overrides(command)
+    swept = select_sweep_overrides(command)
     assert swept == {"optim.lr": "1,2", "model": "small,wide"}
     monkeypatch.setenv(context.PARENT_VARIABLE, "abc")
     monkeypatch.setenv(context.SWEPT_VARIABLE, " ".join(swept))
@@ -70,12 +72,3 @@ def test_swept_keys_of_a_grid_are_recognized_in_its_jobs(monkeypatch):
     hydra = OmegaConf.create({"hydra": {"overrides": {"task": overrides}}})
     monkeypatch.setattr(HydraConfig.instance(), "cfg", hydra)
     assert find_sweep_context().swept == {"optim.lr": "1", "model": "small"}
-
-
-def test_sweep_overrides_are_told_from_fixed_ones():
-    overrides = ["data.context=5,15", "model=choice(small,wide)", "seed=range(1,4)", "a=1"]
-    assert swept_overrides(overrides) == {
-        "data.context": "5,15",
-        "model": "choice(small,wide)",
-        "seed": "range(1,4)",
-    }

@@ -1,3 +1,5 @@
+"""Confidence intervals agree with SciPy, and pairs are compared seed by seed."""
+
 import math
 
 import pytest

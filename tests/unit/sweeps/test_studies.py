@@ -1,8 +1,12 @@
+"""Studies are found by name, and what is not a study is a one-line error."""
+
 import optuna
 import pytest
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
 
 from framesweep.errors import TrackingError
-from framesweep.sweeps.studies import load_study
+from framesweep.sweeps.studies import get_trial_directory, load_study, select_best_trials
 
 
 @pytest.fixture
@@ -13,7 +17,7 @@ def outputs(tmp_path):
 
 def test_a_study_is_loaded_by_its_name(outputs):
     assert load_study("one", None, outputs).study_name == "one"
-    with pytest.raises(TrackingError, match=r"found 'two'. There are: one\."):
+    with pytest.raises(TrackingError, match=r"found 'two'. Its studies are: one\."):
         load_study("two", None, outputs)
 
 
@@ -22,16 +26,40 @@ def test_an_invalid_storage_is_a_one_line_error(outputs, storage):
     (outputs / "text").write_text("no database")
     with pytest.raises(TrackingError) as caught:
         load_study("one", storage.format(outputs), outputs)
-    assert "must be a storage of studies (" in str(caught.value)
+    assert "must be a storage of Optuna studies (" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_file_that_is_not_a_database_is_refused(outputs):
     (outputs / "studies.db").write_text("no database " * 100)
-    with pytest.raises(TrackingError, match="must be a storage of studies"):
+    with pytest.raises(TrackingError, match="must be a storage of Optuna studies"):
         load_study("one", None, outputs)
 
 
 def test_a_missing_storage_is_an_error(tmp_path):
     with pytest.raises(TrackingError, match=r"studies\.db: must exist. Has any search"):
         load_study("one", None, tmp_path)
+
+
+def test_the_best_trials_come_first(study):
+    assert [trial.number for trial in select_best_trials(study, 2)] == [2, 5]
+    with pytest.raises(TrackingError, match="must have a completed trial"):
+        select_best_trials(optuna.create_study(), 1)
+
+
+def test_the_directory_of_a_trial_is_below_its_study(study, tmp_path):
+    directory = get_trial_directory(study, study.trials[2], tmp_path)
+    assert directory == tmp_path / "sweeps" / "s" / "2"
+
+
+def test_a_study_in_a_journal_is_loaded(tmp_path):
+    path = str(tmp_path / "studies.journal")
+    storage = JournalStorage(JournalFileBackend(path))
+    optuna.create_study(study_name="one", storage=storage)
+    assert load_study("one", path, tmp_path).study_name == "one"
+
+
+def test_looking_for_a_study_does_not_create_a_storage(tmp_path):
+    with pytest.raises(TrackingError, match="must exist"):
+        load_study("one", None, tmp_path / "elsewhere")
+    assert not (tmp_path / "elsewhere").exists()

@@ -1,0 +1,85 @@
+"""Keeps a study's tables and plots up to date while its trials run."""
+
+import logging
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from framesweep.tracking import Tracker
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+
+log = logging.getLogger(__name__)
+
+PAUSE_FACTOR = 10.0
+"""Length of the pause after writing the files, as a multiple of the time that it took.
+
+The time grows with the number of trials; with this factor, the thread needs less than a tenth
+of a core.
+"""
+
+
+class StudyFilesThread:
+    """Writes a study's files and logs them to its parent run, from a thread.
+
+    In the sweeper's own thread, workers that have ended their trial would wait for the plots
+    before they get the next one.
+    """
+
+    def __init__(self, study: "Study", directory: Path, tracker: Tracker) -> None:
+        self._study = study
+        self._directory = directory
+        self._tracker = tracker
+        self._closing = False
+        self._num_logged = 0
+        self._requested = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="study files", daemon=True)
+        self._thread.start()
+
+    def request(self) -> None:
+        """Ask for new files; requests during a pause are answered together after it."""
+        self._requested.set()
+
+    def close(self) -> None:
+        """Stop the thread, and write all files a last time."""
+        self._closing = True
+        self._requested.set()
+        self._thread.join()
+        self._write_and_log()
+
+    def _run(self) -> None:
+        while self._requested.wait() and not self._closing:
+            # Cleared before writing: a trial that ends meanwhile asks for another round.
+            self._requested.clear()
+            started = time.monotonic()
+            self._write_and_log()
+            pause = PAUSE_FACTOR * (time.monotonic() - started)
+            end = time.monotonic() + pause
+            while not self._closing and time.monotonic() < end:
+                time.sleep(min(0.2, pause))
+
+    def _write_and_log(self) -> None:
+        # Matplotlib takes a second to import, which would delay the first trial.
+        from framesweep.sweeps.ablation import write_ablation
+        from framesweep.sweeps.plots import write_plots
+        from framesweep.sweeps.tables import track_best_value, write_best, write_table
+
+        try:
+            best_values = track_best_value(self._study)
+            for index in range(self._num_logged, len(best_values)):
+                self._tracker.log_epoch(index + 1, {"best_value": best_values[index]})
+            self._num_logged = len(best_values)
+            table, best = self._directory / "trials.csv", self._directory / "best.yaml"
+            write_table(self._study, table)
+            write_best(self._study, self._directory, best)
+            self._tracker.log_artifact(table)
+            self._tracker.log_artifact(best)
+            for path in write_ablation(self._study, self._directory):
+                self._tracker.log_artifact(path)
+            for path in write_plots(self._study, self._directory / "plots"):
+                self._tracker.log_artifact(path, "plots")
+        except Exception as error:
+            # Neither a lost connection to the storage nor a plot may end the sweep.
+            log.warning("The study's tables and plots could not be updated (%s)", error)

@@ -1,0 +1,57 @@
+"""Ensures that each study has its folder to itself."""
+
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from framesweep.errors import ConfigError
+from framesweep.system.atomic_files import write_text
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+
+UID_ATTR, UID_FILE = "uid", ".study"
+"""Attribute of a study, and file in its folder, that hold the same random id.
+
+The name does not identify a study: it is free again once the study has been deleted.
+"""
+
+
+def claim_folder(study: "Study", folder: Path) -> None:
+    """Mark `folder` as the study's, unless it is already marked so.
+
+    Trials are resumed from the checkpoints in their numbered folders. In the folder of a
+    deleted study of the same name, a new study would resume trials that have other params.
+
+    Only one process may call this at a time.
+
+    Raises:
+        ConfigError: the folder belongs to another study, such as one that was deleted or is
+            kept in another storage.
+    """
+    path = folder / UID_FILE
+    uid = study.user_attrs.get(UID_ATTR)
+    if path.exists():
+        is_own = path.read_text(encoding="utf-8") == uid
+    else:
+        # Earlier versions wrote no mark. A study that has trials has created this folder.
+        is_own = bool(study.get_trials(deepcopy=False)) or not _is_used(folder)
+    if not is_own:
+        raise ConfigError(
+            "hydra.sweep.dir",
+            f"must not be the folder of another study named {study.study_name}",
+            found=str(folder),
+            fix="Move that folder away, or choose another hydra.sweeper.study_name.",
+        )
+    if not path.exists():
+        # The study is marked before the folder. If the process is killed in between, the next
+        # call writes the same id; the other way round, the folder would be a stranger's.
+        if uid is None:
+            uid = uuid.uuid4().hex
+            study.set_user_attr(UID_ATTR, uid)
+        write_text(path, uid)
+
+
+def _is_used(folder: Path) -> bool:
+    """Return whether the folder contains anything but lock files."""
+    return any(not path.name.startswith(".") for path in folder.iterdir())

@@ -1,0 +1,42 @@
+"""A study never runs in the folder of another one."""
+
+import optuna
+import pytest
+from optuna.trial import create_trial
+
+from framesweep.errors import ConfigError
+from framesweep.sweeps.study_folder import claim_folder
+
+
+def test_a_claimed_folder_belongs_to_one_study(tmp_path):
+    study = optuna.create_study()
+    claim_folder(study, tmp_path)
+    (tmp_path / "0").mkdir()
+    claim_folder(study, tmp_path)
+    assert (tmp_path / ".study").read_text() == study.user_attrs["uid"]
+    with pytest.raises(
+        ConfigError, match=r"hydra.sweep.dir: must not be the folder of another"
+    ):
+        claim_folder(optuna.create_study(), tmp_path)
+
+
+def test_an_unmarked_folder_belongs_to_the_study_that_has_trials(tmp_path):
+    (tmp_path / "0").mkdir()
+    study = optuna.create_study()
+    with pytest.raises(ConfigError):
+        claim_folder(study, tmp_path)
+    study.add_trial(create_trial(value=1.0))
+    claim_folder(study, tmp_path)
+    claim_folder(study, tmp_path)
+    other = optuna.create_study()
+    other.add_trial(create_trial(value=1.0))
+    with pytest.raises(ConfigError):
+        claim_folder(other, tmp_path)
+
+
+def test_lock_files_and_an_unwritten_mark_do_not_prevent_claiming_a_folder(tmp_path):
+    (tmp_path / ".parent.lock").touch()
+    study = optuna.create_study()
+    study.set_user_attr("uid", "abc")
+    claim_folder(study, tmp_path)
+    assert (tmp_path / ".study").read_text() == "abc"
