@@ -1,9 +1,14 @@
 import inspect
+import re
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
+import yaml
 from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
 
+import hydra_plugins.framesweep_sweeper
 from hydra_plugins.framesweep_sweeper.config import PRUNERS, FramesweepSweeperConf
 from hydra_plugins.framesweep_sweeper.sweeper import FramesweepSweeper
 from hydra_plugins.hydra_optuna_sweeper.config import OptunaSweeperConf
@@ -40,3 +45,13 @@ def test_settings_that_the_stock_sweeper_has_keep_their_names():
     ours = {field.name for field in fields(FramesweepSweeperConf)}
     theirs = {field.name for field in fields(OptunaSweeperConf)}
     assert theirs <= ours
+
+
+def test_the_readme_lists_every_setting_with_its_default():
+    readme = Path(hydra_plugins.framesweep_sweeper.__file__).parents[1] / "README.md"
+    rows = re.findall(r"^\| `(\w+)` \| `(.*?)` \|", readme.read_text(), re.MULTILINE)
+    listed = {key: yaml.safe_load(default) for key, default in rows}
+    conf = OmegaConf.structured(FramesweepSweeperConf)
+    defaults = OmegaConf.to_container(conf, resolve=False)
+    chosen_by_group = {"_target_", "defaults", "sampler", "pruner"}
+    assert listed == {k: v for k, v in defaults.items() if k not in chosen_by_group}
