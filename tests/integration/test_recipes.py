@@ -7,7 +7,7 @@ import yaml
 
 from framesweep.config.composition import compose, flatten, register
 from framesweep.config.groups import find_conf
-from framesweep.runs.validation import check
+from framesweep.runs.validation import validate_across_groups
 
 register()
 RECIPES = sorted(path.stem for path in (find_conf() / "recipe").glob("*.yaml"))
@@ -16,7 +16,7 @@ ABLATIONS = sorted(path.stem for path in (find_conf() / "ablation").glob("*.yaml
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_recipes_compose(recipe):
-    check(compose([f"recipe={recipe}"]))
+    validate_across_groups(compose([f"recipe={recipe}"]))
 
 
 @pytest.mark.parametrize("ablation", [name for name in ABLATIONS if name != "none"])
@@ -28,7 +28,7 @@ def test_ablations_change_what_they_say_and_no_more(ablation):
         flatten(compose(["recipe=quick"])),
         compose(["recipe=quick", f"ablation={ablation}"]),
     )
-    check(config)
+    validate_across_groups(config)
     after = flatten(config)
     changed = {key for key in after if before.get(key) != after[key]}
     named = {

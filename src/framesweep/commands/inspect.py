@@ -23,13 +23,11 @@ def command(overrides: tuple[str, ...], out: Path | None) -> None:
     from framesweep.data.inspection.findings import findings, summarize
     from framesweep.data.inspection.report import text_report, write_picture
     from framesweep.data.readers.registry import build_corpus
-    from framesweep.data.store import frame_store
     from framesweep.data.store.prepared import prepare
     from framesweep.runs.experiment import cache_folder
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     config = compose(list(overrides))
-    frame_store.check(config.data)
     corpus = build_corpus(config.data)
     problems = corpus.find_problems() if isinstance(corpus, SelfChecking) else []
     prepared = prepare(corpus, cache_folder(config))

@@ -126,14 +126,14 @@ def load(text: str, overrides: list[str], where: object) -> RunConfig:
         for group, name in saved.schemas.items():
             config[group] = OmegaConf.structured(SCHEMAS[str(group)][name])
         config = OmegaConf.merge(config, saved.config)
-        OmegaConf.to_object(config)
+        OmegaConf.to_container(config, throw_on_missing=True)
     except _BAD_YAML as error:
         rule = f"must be a run's config ({_first_line(error)})"
         raise ConfigError(where, rule) from None
     for override in overrides:
         try:
             config = OmegaConf.merge(config, OmegaConf.from_dotlist([override]))
-            OmegaConf.to_object(config)
+            OmegaConf.to_container(config, resolve=True)
         except _BAD_YAML as error:
             rule = f"must be a key and a value of it ({_first_line(error)})"
             raise ConfigError(override.partition("=")[0], rule, found=override) from None

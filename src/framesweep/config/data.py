@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from framesweep.config.ranges import require_at_least, require_between
 from framesweep.config.setting import setting
 
 MAX_CONTEXT = 50
@@ -33,3 +34,15 @@ class DataConfig:
     """Read only the first utterances of each split, at most this many. null reads all."""
     cache: str | None = setting(None, affects="nothing")
     """Directory of prepared stores. null is the directory cache in outputs."""
+
+    def __post_init__(self) -> None:
+        """Check the rules of the keys above.
+
+        Raises:
+            ConfigError: naming the key, its rule, the value found and the fix.
+        """
+        require_between("data.context", self.context, 0, MAX_CONTEXT)
+        require_at_least("data.normalize_frames", self.normalize_frames, 2)
+        if self.max_utterances is not None:
+            fix = "Use null for all utterances."
+            require_at_least("data.max_utterances", self.max_utterances, 1, fix)

@@ -1,13 +1,26 @@
 """What networks and optimizers have in common, augmentation, and the hardware."""
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
-from framesweep.config.ranges import require_between, require_positive, require_share
+from framesweep.config.ranges import (
+    require_at_least,
+    require_between,
+    require_positive,
+    require_share,
+)
 from framesweep.config.registry import option
 from framesweep.config.setting import setting
 from framesweep.errors import ConfigError
+
+MAX_MASKS = 100
+"""Largest number of masks per window along one axis."""
+MAX_SHIFT = 1000
+"""Largest shift of a spectrum, in mel bins."""
+MAX_THREADS = 1024
+"""Largest number of CPU threads per process."""
+MAX_PROCESSES = 256
+"""Largest number of processes of a run on one machine."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -56,24 +69,21 @@ class OptimConfig:
     """Weight of a frame's loss: 1, or proportional to 1 / sqrt(n) or to 1 / n, where n is the
     number of frames of its phone in train."""
 
-    def validate(self) -> None:
+    def __post_init__(self) -> None:
         """Check the rules of the `optim` group that its types cannot express.
 
         Raises:
             ConfigError: naming the key, its rule, the value found and the fix.
         """
         require_positive("optim.lr", self.lr)
-        if not 0 <= self.weight_decay < math.inf:
-            rule = "must be 0 or more"
-            raise ConfigError("optim.weight_decay", rule, found=self.weight_decay)
+        require_at_least("optim.weight_decay", self.weight_decay, 0)
         require_share("optim.warmup", self.warmup)
         require_share("optim.label_smoothing", self.label_smoothing)
         require_between("optim.final_lr", self.final_lr, 0, 1)
         if not 0 < self.gamma <= 1:
             raise ConfigError("optim.gamma", "must be above 0 and at most 1", found=self.gamma)
         for key in ("step_epochs", "patience"):
-            if (epochs := getattr(self, key)) < 1:
-                raise ConfigError(f"optim.{key}", "must be 1 epoch or more", found=epochs)
+            require_at_least(f"optim.{key}", getattr(self, key), 1)
         if self.clip_norm is not None:
             fix = "Use null for no clipping."
             require_positive("optim.clip_norm", self.clip_norm, fix)
@@ -108,6 +118,19 @@ class AugmentConfig:
     noise: float = setting(0.0, unit="feature units")
     """Standard deviation of Gaussian noise added to each value of a window."""
 
+    def __post_init__(self) -> None:
+        """Check the ranges of the `augment` group.
+
+        Raises:
+            ConfigError: naming the key, its rule and the value found.
+        """
+        require_between("augment.time_masks", self.time_masks, 0, MAX_MASKS)
+        require_between("augment.freq_masks", self.freq_masks, 0, MAX_MASKS)
+        require_between("augment.shift", self.shift, 0, MAX_SHIFT)
+        for key in ("time_width", "freq_width", "gain", "noise"):
+            require_at_least(f"augment.{key}", getattr(self, key), 0)
+        require_share("augment.tempo", self.tempo)
+
 
 @option("hardware", "hardware")
 @dataclass(kw_only=True, slots=True)
@@ -129,3 +152,15 @@ class HardwareConfig:
     """Time after which a process that does not respond is considered lost."""
     compile: bool = setting(False, affects="rounding")
     """Compile the network with torch.compile, which requires a C++ compiler."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges of the `hardware` group.
+
+        Raises:
+            ConfigError: naming the key, its rule, the value found and the fix.
+        """
+        if self.threads is not None:
+            fix = "Use null for all cores."
+            require_between("hardware.threads", self.threads, 1, MAX_THREADS, fix)
+        require_between("hardware.processes", self.processes, 1, MAX_PROCESSES)
+        require_positive("hardware.timeout_minutes", self.timeout_minutes)

@@ -5,10 +5,16 @@ import math
 from framesweep.errors import ConfigError
 
 
-def require_between(key: str, value: float, low: float, high: float) -> None:
+def require_between(key: str, value: float, low: float, high: float, fix: str = "") -> None:
     """Raise ConfigError unless `low <= value <= high`."""
     if not low <= value <= high:
-        raise ConfigError(key, f"must be between {low:,} and {high:,}", found=value)
+        raise ConfigError(key, f"must be between {low:,} and {high:,}", found=value, fix=fix)
+
+
+def require_at_least(key: str, value: float, low: float, fix: str = "") -> None:
+    """Raise ConfigError unless `low <= value` and `value` is finite."""
+    if not low <= value < math.inf:
+        raise ConfigError(key, f"must be at least {low:,}", found=value, fix=fix)
 
 
 def require_share(key: str, value: float) -> None:

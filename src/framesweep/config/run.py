@@ -7,8 +7,17 @@ from omegaconf import MISSING
 
 from framesweep.config.data import DataConfig
 from framesweep.config.network import AugmentConfig, HardwareConfig, ModelConfig, OptimConfig
+from framesweep.config.ranges import (
+    require_at_least,
+    require_between,
+    require_positive,
+    require_share,
+)
 from framesweep.config.registry import option
 from framesweep.config.setting import setting
+
+MAX_EPOCHS = 1_000_000
+"""Largest number of epochs; a typing error could otherwise ask for years."""
 
 
 @option("tracking", "tracking")
@@ -67,6 +76,22 @@ class TrainConfig:
     dev."""
     checkpoint_minutes: float = setting(10.0, affects="nothing", unit="minutes")
     """Save a checkpoint at this interval, in addition to the one after each epoch."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges of the `train` group.
+
+        Raises:
+            ConfigError: naming the key, its rule and the value found.
+        """
+        require_between("train.epochs", self.epochs, 1, MAX_EPOCHS)
+        for key in ("batch_size", "final_batch_size", "window_frames", "patience"):
+            if (value := getattr(self, key)) is not None:
+                require_at_least(f"train.{key}", value, 1)
+        for key in ("max_minutes", "checkpoint_minutes"):
+            if (value := getattr(self, key)) is not None:
+                require_positive(f"train.{key}", value)
+        require_share("train.ema_decay", self.ema_decay)
+        require_share("train.average_from", self.average_from)
 
 
 @dataclass(kw_only=True, slots=True)

@@ -23,7 +23,7 @@ from framesweep.evaluation.predictor import build_network
 from framesweep.evaluation.viterbi import MAX_CLASSES, tuned_smoother
 from framesweep.models.build import Network
 from framesweep.runs.identity import identities
-from framesweep.runs.validation import check, check_phones
+from framesweep.runs.validation import validate_phones
 from framesweep.system import hardware
 from framesweep.training import (
     augmentation,
@@ -121,10 +121,9 @@ def build_experiment(
         ConfigError: a key breaks its rule.
         DataError: the corpus does.
     """
-    check(config)
     resources = hardware.resolve(config.hardware)
     store = open_frame_store(config)
-    check_phones(config, store.phones)
+    validate_phones(config, store.phones)
     hardware.seed_everything(config.seed)
     train = _train_inputs(config, store, resources)
     dev = Windows(

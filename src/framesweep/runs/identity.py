@@ -8,7 +8,6 @@ from framesweep.config import RunConfig
 from framesweep.config.composition import flatten
 from framesweep.config.effects import effect_of
 from framesweep.config.setting import Effect
-from framesweep.runs.validation import is_of_fixed_length
 
 COUNTED_IN_0_1 = ("data.max_missing", "data.workers", "train.smooth")
 """Keys that version 0.1 counted as part of the identity although they affect no weight."""
@@ -20,9 +19,18 @@ def effect_in(config: RunConfig, key: str) -> Effect:
     It differs from `effect_of(key)` for the number of epochs: if, for example, the learning
     rate falls until the last epoch, the number of epochs affects every step before it.
     """
-    if key == "train.epochs" and is_of_fixed_length(config):
+    if key == "train.epochs" and depends_on_length(config):
         return "result"
     return effect_of(key)
+
+
+def depends_on_length(config: RunConfig) -> bool:
+    """Return whether the number of epochs affects every step, and not only the last one."""
+    return (
+        config.optim.schedule in ("onecycle", "cosine")
+        or config.train.final_batch_size is not None
+        or config.train.average == "swa"
+    )
 
 
 def identities(config: RunConfig, data_digest: str) -> tuple[str, str]:

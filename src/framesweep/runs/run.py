@@ -26,7 +26,7 @@ from framesweep.runs.run_log import (
     log_summary,
     write_results,
 )
-from framesweep.runs.validation import check
+from framesweep.runs.validation import validate_across_groups
 from framesweep.sweeps.context import find_sweep_context
 from framesweep.system.atomic_files import write_text
 from framesweep.system.console import EpochBar, log_epoch
@@ -50,7 +50,7 @@ def run(config: RunConfig, directory: Path, *, in_sweep: bool = False) -> float 
         NonFiniteLossError, Interrupted, RankLostError, TrialPruned: the run ended early.
     """
     config = replace(config, hardware=resolve_processes(config.hardware))
-    check(config)
+    validate_across_groups(config)
     with open_process_group(config.hardware) as process_group:
         return _run(config, directory, process_group, in_sweep=in_sweep)
 

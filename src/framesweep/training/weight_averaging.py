@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from framesweep.config import TrainConfig
-from framesweep.errors import ConfigError
 
 
 class WeightAverage:
@@ -70,10 +69,3 @@ def build_average(
 ) -> WeightAverage | None:
     """The average that the `train` group asks for, or None."""
     return None if config.average == "none" else WeightAverage(config, model, total_steps)
-
-
-def check(config: TrainConfig) -> None:
-    """Raises ConfigError where a key of averaging is out of range."""
-    for key in ("ema_decay", "average_from"):
-        if not 0 <= (value := getattr(config, key)) < 1:
-            raise ConfigError(f"train.{key}", "must be at least 0 and below 1", found=value)

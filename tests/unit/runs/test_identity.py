@@ -3,7 +3,7 @@
 import pytest
 
 from framesweep.config.composition import compose, register
-from framesweep.runs.identity import effect_in, identities
+from framesweep.runs.identity import depends_on_length, effect_in, identities
 
 register()
 
@@ -63,3 +63,17 @@ def test_the_number_of_epochs_counts_where_it_shapes_every_step(override: str):
 def test_checkpoints_of_version_0_1_are_recognized(overrides: str, expected: str):
     """The digests were computed by that version; a new key must not change them."""
     assert expected in identities(compose(overrides.split()), "abc")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "depends"),
+    [
+        (["optim.schedule=constant"], False),
+        (["optim.schedule=plateau", "train.average=ema"], False),
+        (["optim.schedule=onecycle"], True),
+        (["optim.schedule=constant", "train.average=swa"], True),
+        (["optim.schedule=constant", "train.final_batch_size=512"], True),
+    ],
+)
+def test_what_depends_on_the_number_of_epochs(overrides: list[str], depends: bool) -> None:
+    assert depends_on_length(compose(overrides)) is depends

@@ -278,12 +278,6 @@ def test_compiling_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
         resolve(HardwareConfig(device="cpu", compile=True))
 
 
-@pytest.mark.parametrize("threads", [0, -1, 2000])
-def test_threads_out_of_range(threads: int) -> None:
-    with pytest.raises(ConfigError, match=f"hardware.threads: .* found {threads}. Use null"):
-        resolve(HardwareConfig(threads=threads))
-
-
 def test_the_options(machine: Machine) -> None:
     assert options.names("hardware") == ["auto", "cpu", "cuda", "mps"]
     for option in options.names("hardware"):

@@ -1,7 +1,5 @@
 """Properties of masks on windows."""
 
-from typing import Any
-
 import pytest
 import torch
 from torch import Tensor
@@ -119,23 +117,10 @@ def test_the_options() -> None:
         assert 0.05 < masked_share < 0.6
 
 
-@pytest.mark.parametrize(
-    ("keys", "line"),
-    [
-        ({"time_masks": -1}, "augment.time_masks: must be between 0 and 100; found -1"),
-        ({"freq_masks": 101}, "augment.freq_masks: must be between 0 and 100; found 101"),
-        ({"time_width": -1}, "augment.time_width: must be 0 or more; found -1"),
-        ({"freq_width": -1}, "augment.freq_width: must be 0 or more; found -1"),
-        (
-            {"freq_masks": 1, "freq_width": 11},
-            "augment.freq_width: must be at most the 10 bins of a frame; found 11",
-        ),
-    ],
-)
-def test_rules(keys: dict[str, Any], line: str) -> None:
-    with pytest.raises(ConfigError) as raised:
-        build_augment(AugmentConfig(**keys), CONTEXT, BINS)
-    assert str(raised.value).startswith(line)
+def test_a_frequency_mask_is_no_wider_than_a_frame() -> None:
+    config = AugmentConfig(freq_masks=1, freq_width=11)
+    with pytest.raises(ConfigError, match=r"^augment.freq_width: must be at most the 10 bins"):
+        build_augment(config, CONTEXT, BINS)
 
 
 def disturbed(**keys):
@@ -171,12 +156,6 @@ def test_tempo_scales_time_about_the_centre():
     assert torch.equal(after[:, CONTEXT], before[:, CONTEXT])
 
 
-def test_tempo_is_below_one():
-    for value in (-0.1, 1.0, float("nan")):
-        with pytest.raises(ConfigError, match=r"augment.tempo: must be at least 0 and below 1"):
-            build_augment(AugmentConfig(tempo=value), CONTEXT, BINS)
-
-
 def test_gain_is_one_offset_a_bin_and_window():
     before, after = disturbed(gain=0.5)
     offsets = after - before
@@ -190,12 +169,3 @@ def test_noise_is_of_each_value_alone():
     noise = (after - before).view(-1)
     assert noise.std().item() == pytest.approx(0.3, rel=0.1)
     assert abs(torch.corrcoef(torch.stack((noise[:-1], noise[1:])))[0, 1].item()) < 0.05
-
-
-@pytest.mark.parametrize(
-    ("key", "rule"),
-    [("shift", "from 0 to 1000 bins"), ("gain", "0 or more"), ("noise", "0 or more")],
-)
-def test_disturbances_are_not_negative(key, rule):
-    with pytest.raises(ConfigError, match=f"augment.{key}: must be {rule}; found -1"):
-        build_augment(AugmentConfig(**{key: -1}), context=1, feature_dim=8)

@@ -69,29 +69,12 @@ def open_store(config: DataConfig, corpus: Corpus, cache: Path) -> FrameStore:
         ConfigError: a key of `data` breaks its rule.
         DataError: the corpus does.
     """
-    check(config)
     prepared = prepare(corpus, cache)
     folder = prepared.folder / _view_name(config)
     if not (folder / "meta.json").exists():
         with atomic_folder(folder) as temporary:
             _fill_view(config, prepared, temporary)
     return _open_view(config, prepared, folder)
-
-
-def check(config: DataConfig) -> None:
-    """Raises ConfigError where a key that all corpora share breaks its rule."""
-    if not 0 <= config.context <= MAX_CONTEXT:
-        raise ConfigError(
-            "data.context", f"must be from 0 to {MAX_CONTEXT} frames", found=config.context
-        )
-    if config.normalize_frames < 2:
-        raise ConfigError(
-            "data.normalize_frames", "must be at least 2", found=config.normalize_frames
-        )
-    if config.max_utterances is not None and config.max_utterances < 1:
-        raise ConfigError(
-            "data.max_utterances", "must be at least 1, or null", found=config.max_utterances
-        )
 
 
 def padded(features: Array, before: int, after: int, padding: str) -> Array:

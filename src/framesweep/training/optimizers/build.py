@@ -16,7 +16,6 @@ def build_optimizer(config: OptimConfig, model: nn.Module) -> Optimizer:
     Raises:
         ConfigError: if a value is out of range, or the network does not suit the optimizer.
     """
-    config.validate()
     optimizer: Optimizer = builder_of(config)(config, model)
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]

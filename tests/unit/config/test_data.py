@@ -1,0 +1,27 @@
+"""Rules of the keys that all corpora share."""
+
+import pytest
+
+from framesweep.config import MAX_CONTEXT, DataConfig
+from framesweep.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("context", 51),
+        ("context", -1),
+        ("normalize_frames", 1),
+        ("max_utterances", 0),
+    ],
+)
+def test_a_value_out_of_range_is_refused(key: str, value: int):
+    with pytest.raises(ConfigError) as caught:
+        DataConfig(**{key: value})
+    assert str(caught.value).startswith(f"data.{key}: must be ")
+    assert f"found {value!r}" in str(caught.value)
+
+
+def test_the_limits_are_valid():
+    assert DataConfig(context=MAX_CONTEXT, normalize_frames=2, max_utterances=1)
+    assert DataConfig(context=0)

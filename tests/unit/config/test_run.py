@@ -1,0 +1,32 @@
+"""Rules of the group train."""
+
+import math
+
+import pytest
+
+from framesweep.config import TrainConfig
+from framesweep.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("epochs", 0),
+        ("epochs", 1_000_001),
+        ("batch_size", 0),
+        ("final_batch_size", 0),
+        ("window_frames", 0),
+        ("patience", 0),
+        ("max_minutes", 0.0),
+        ("max_minutes", math.nan),
+        ("checkpoint_minutes", -1.0),
+        ("ema_decay", 1.0),
+        ("average_from", 1.0),
+        ("average_from", -0.1),
+    ],
+)
+def test_a_value_out_of_range_is_refused(key: str, value: float):
+    with pytest.raises(ConfigError) as caught:
+        TrainConfig(**{key: value})
+    assert str(caught.value).startswith(f"train.{key}: must be ")
+    assert f"found {value!r}" in str(caught.value)
