@@ -56,7 +56,7 @@ VARIANTS = {
 
 
 class Stop:
-    """A listener that gives a signal after so many steps, and notes the epochs' metrics."""
+    """A callback that asks to stop after some steps and records the epochs' metrics."""
 
     def __init__(self, steps):
         self.steps, self.epochs = steps, []
@@ -80,13 +80,13 @@ def trained(process_group, config, folder, steps):
     process_group.init(torch.device("cpu"))
     first = process_group.rank == 0
     checkpoints = Checkpoints(Path(folder), "x") if first else NoCheckpoints()
-    listener = Stop(steps if first else -1)
-    parts, dev = experiment.parts, experiment.dev_metrics
+    callback = Stop(steps if first else -1)
+    components, dev = experiment.components, experiment.dev_metrics
     with suppress(Interrupted):
-        fit(parts, experiment.train, dev, experiment.plan, checkpoints, listener)
+        fit(components, experiment.train, dev, experiment.plan, checkpoints, callback)
     process_group.barrier()
     process_group.destroy()
-    return listener.epochs
+    return callback.epochs
 
 
 def same(folder, other):

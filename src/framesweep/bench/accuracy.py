@@ -38,9 +38,9 @@ def measure_accuracy(
         baselines.check(config.model)
         experiment = build_experiment(config)
         if modules == "plain":
-            assert isinstance(experiment.parts.model, MLP)
-            network = plain_modules(experiment.parts.model)
-            experiment.parts = replace(experiment.parts, model=network)
+            assert isinstance(experiment.components.model, MLP)
+            network = plain_modules(experiment.components.model)
+            experiment.components = replace(experiment.components, model=network)
         accuracies.append(_train(experiment)["dev/accuracy"])
     return {
         "what": "accuracy",

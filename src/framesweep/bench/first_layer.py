@@ -21,7 +21,7 @@ def measure_first_layer(case: Case, rounds: int) -> dict[str, Any]:
     windows have in common, but can only serve neighbouring frames of whole utterances.
     """
     experiment = case.experiment()
-    hardware, train = experiment.parts.hardware, experiment.train
+    hardware, train = experiment.components.hardware, experiment.train
     assert isinstance(train, Windows)
     batch_size, width = experiment.plan.batch_size, experiment.widths[0]
     rows = torch.from_numpy(experiment.store.splits["train"].rows).to(hardware.device)

@@ -105,26 +105,26 @@ def measure_epoch_overhead(case: Case, num_epochs: int = 2) -> dict[str, Any]:
         folder = Path(name)
         tracker = open_tracker(TrackingConfig(), folder, folder / "run")
         with tracker:
-            listener = _EpochTimes(tracker)
+            callback = _EpochTimes(tracker)
             fit(
-                experiment.parts,
+                experiment.components,
                 experiment.train,
                 evaluate,
                 replace(experiment.plan, epochs=num_epochs),
                 experiment.checkpoints(folder / "checkpoints"),
-                listener,
+                callback,
             )
     training = sum(
         experiment.train.num_frames / metrics["train/frames_per_second"]
-        for metrics in listener.metrics
+        for metrics in callback.metrics
     )
-    other = listener.seconds - training - sum(evaluating)
+    other = callback.seconds - training - sum(evaluating)
     return {
         "what": "epoch",
         **case.labels(),
         "frames": experiment.train.num_frames,
-        "share of evaluation": sum(evaluating) / listener.seconds,
-        "share of all else": other / listener.seconds,
+        "share of evaluation": sum(evaluating) / callback.seconds,
+        "share of all else": other / callback.seconds,
         "seconds of all else": other / num_epochs,
     }
 

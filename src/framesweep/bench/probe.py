@@ -80,7 +80,7 @@ def _train(experiment: Any, num_steps: int, clock: Callable[[], float]) -> dict[
 
     times: list[float] = []
 
-    class Listener(NoOpCallback):
+    class Callback(NoOpCallback):
         def on_step(self, epoch: int, step: int, num_steps: int) -> None:
             times.append(clock())
 
@@ -90,7 +90,7 @@ def _train(experiment: Any, num_steps: int, clock: Callable[[], float]) -> dict[
     with tempfile.TemporaryDirectory() as folder:
         checkpoints = experiment.checkpoints(Path(folder))
         with suppress(Interrupted):
-            experiment.fit(checkpoints, Listener())
+            experiment.fit(checkpoints, Callback())
     return {"first step": times[0], "last step": times[-1]}
 
 

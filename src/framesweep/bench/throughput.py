@@ -81,7 +81,7 @@ def measure_training(case: Case, rounds: int, steps: int) -> dict[str, Any]:
         rounds: turns; in each `fit` takes `steps` steps and every baseline runs once.
     """
     experiment = case.experiment()
-    hardware, batch_size = experiment.parts.hardware, experiment.plan.batch_size
+    hardware, batch_size = experiment.components.hardware, experiment.plan.batch_size
     sizes = (experiment.train.window_dim, *experiment.widths, NUM_CLASSES)
     plain = Hardware(hardware.device, "fp32", hardware.threads, compile=False)
     dataset = baselines.FrameDataset(case.context, experiment.train.feature_dim, NUM_CLASSES)
@@ -106,7 +106,7 @@ def measure_training(case: Case, rounds: int, steps: int) -> dict[str, Any]:
 def measure_evaluation(case: Case, rounds: int) -> list[dict[str, Any]]:
     """Frames/s of evaluation and of prediction on dev, against their products alone."""
     experiment = case.experiment()
-    hardware, model = experiment.parts.hardware, experiment.parts.model
+    hardware, model = experiment.components.hardware, experiment.components.model
     sizes = (experiment.train.window_dim, *experiment.widths, NUM_CLASSES)
     dev = experiment.dev
 

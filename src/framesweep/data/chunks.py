@@ -1,6 +1,7 @@
-"""Runs of neighbouring frames, for networks that share their work between them."""
+"""Chunks of neighbouring frames, for networks that share computation between them."""
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -9,31 +10,32 @@ from framesweep.data.store.frame_store import Split
 from framesweep.distributed.collectives import Shard
 
 UNLABELLED = -1
-"""Label of a padding row; no loss counts it."""
+"""Label of a padding row, which no loss counts."""
 
 
-class Runs:
-    """The runs of one split: `run_frames` neighbouring rows of it, and the context around them.
+class FrameChunks:
+    """The chunks of one split: `chunk_frames` neighbouring rows each, and their context.
 
-    A run may hold the end of one utterance and the beginning of the next, and the padding
-    between them, which no frame's window passes.
+    A chunk may hold the end of one utterance, the padding, and the beginning of the next. The
+    padding is as wide as the largest context, so no frame's window crosses it.
 
     Args:
-        split: rows and labels, as the store gives them.
-        context: frames to each side of a run.
-        run_frames: rows to a run; no more than there are.
-        stride: rows from one that is trained on to the next.
-        device: where batches are wanted.
-        dtype: in which batches are wanted.
-        tempo: a run is read slower or quicker about its middle, each frame the nearest one, by
-            a rate uniform within this of 1, and no more than keeps windows in their utterance.
+        split: Rows and labels of the frame store.
+        context: Frames on each side of a chunk.
+        chunk_frames: Rows per chunk; reduced to those of the split where it has fewer.
+        stride: Distance, in rows, between the frames of a chunk that are trained on.
+        device: Where batches are wanted.
+        dtype: The type in which batches are wanted.
+        tempo: Each chunk is read at a rate drawn uniformly from 1 - tempo to 1 + tempo about
+            its middle, taking the nearest frames; the rate is limited so that windows stay
+            within their utterances.
     """
 
     def __init__(
         self,
         split: Split,
         context: int,
-        run_frames: int,
+        chunk_frames: int,
         stride: int,
         device: torch.device,
         dtype: torch.dtype = torch.float32,
@@ -44,9 +46,9 @@ class Runs:
         self.dtype = dtype
         self.num_frames = split.num_frames
         self.num_rows = split.num_frames + split.gap * (len(split.lengths) - 1)
-        self.run_frames = min(run_frames, self.num_rows)
-        self.item_frames = -(-self.run_frames // stride)
-        self.num_items = -(-(self.num_rows - 1) // self.run_frames) + 1
+        self.chunk_frames = min(chunk_frames, self.num_rows)
+        self.item_frames = -(-self.chunk_frames // stride)
+        self.num_items = -(-(self.num_rows - 1) // self.chunk_frames) + 1
         self._stride = stride
         self.feature_dim = split.rows.shape[1]
         self.window_dim = (2 * context + 1) * self.feature_dim
@@ -54,38 +56,42 @@ class Runs:
         self._rows = torch.from_numpy(split.rows).to(device)
         self._labels = torch.from_numpy(_row_labels(split)).to(device)
         self._tempo = tempo
-        # A row less than the padding, as places are rounded; at a rate of 1 none is.
+        # At a rate above 1 a window spans more rows, of which the padding must still be able
+        # to separate two utterances; one row less than its width, as positions are rounded.
         self._fastest = max(1.0, (MAX_CONTEXT - 1) / max(context, 1)) if split.gap else 2.0
 
     def batch(self, starts: Tensor, shard: Shard | None = None) -> tuple[Tensor, Tensor]:
-        """(N,) int64 first rows, counted from the split's first frame, to runs and labels.
+        """Return the chunks that begin at given rows, and their labels.
 
-        `shard` says which runs of the batch these are; None stands for a whole batch.
+        Args:
+            starts: (N,) int64 first rows, counted from the first frame of the split.
+            shard: Which chunks of the batch these are; None for a whole batch.
 
         Returns:
-            (N, (run_frames + 2*context) * feature_dim) of `dtype`, and (N * item_frames,) int64
-            labels of every stride-th frame, UNLABELLED where a row is padding.
+            Inputs (N, (chunk_frames + 2*context) * feature_dim) of `dtype`, and labels
+            (N * item_frames,) int64 of every stride-th frame, UNLABELLED for padding.
         """
-        middle = self.run_frames // 2
-        places = torch.arange(
-            -self.context - middle, self.run_frames - middle + self.context, device=self.device
+        middle = self.chunk_frames // 2
+        offsets = torch.arange(
+            -self.context - middle,
+            self.chunk_frames - middle + self.context,
+            device=self.device,
         )
-        rows = places + (starts + (self._lead + middle)).unsqueeze(1)
+        rows = offsets + (starts + (self._lead + middle)).unsqueeze(1)
         if self._tempo:
             shard = shard or Shard.whole(len(starts))
             uniform = shard.select(torch.rand(shard.total_rows, 1, device=self.device))
             rates = (1 + self._tempo * (2 * uniform - 1)).clamp_(max=self._fastest)
-            rows += (places * (rates - 1)).round_().long()
+            rows += (offsets * (rates - 1)).round_().long()
             rows.clamp_(0, len(self._rows) - 1)
-        runs = self._rows.index_select(0, rows.flatten()).to(self.dtype)
-        own = rows[:, self.context : self.context + self.run_frames : self._stride]
-        return runs.view(len(starts), len(places) * self.feature_dim), self._labels[
-            own.flatten()
-        ].long()
+        inputs = self._rows.index_select(0, rows.flatten()).to(self.dtype)
+        own = rows[:, self.context : self.context + self.chunk_frames : self._stride]
+        labels = self._labels[own.flatten()].long()
+        return inputs.view(len(starts), len(offsets) * self.feature_dim), labels
 
 
-def _row_labels(split: Split) -> np.ndarray:
-    """(R,) int16 labels of all rows."""
+def _row_labels(split: Split) -> npt.NDArray[np.int16]:
+    """Return the (R,) int16 labels of all rows, UNLABELLED for padding."""
     assert split.labels is not None
     utterances = np.repeat(np.arange(len(split.lengths)), split.lengths)
     labels = np.full(len(split.rows), UNLABELLED, dtype=np.int16)

@@ -82,7 +82,7 @@ class Windows:
     def batch(self, frames: Tensor, shard: Shard | None = None) -> tuple[Tensor, Tensor]:
         """(B,) int64 frame numbers to their windows and labels, as the two below give them.
 
-        No shard changes them, unlike those of `chunks.Runs`.
+        No shard changes them, unlike those of `chunks.FrameChunks`.
         """
         return self.gather(frames), self.labels(frames)
 

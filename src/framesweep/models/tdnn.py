@@ -22,7 +22,7 @@ from framesweep.models.layers import Block
 from framesweep.models.sizes import MAX_DEPTH, check_dropouts, check_range, layer_dropouts
 from framesweep.models.widths import MAX_WIDTH
 
-MAX_RUN = 10_000
+MAX_CHUNK_FRAMES = 10_000
 """Neighbouring frames that may be trained on together."""
 
 
@@ -151,7 +151,7 @@ def check(config: TdnnConfig) -> None:
         ConfigError: naming the key, its value and what to do.
     """
     check_range("model.channels", config.channels, 1, MAX_WIDTH)
-    check_range("model.run_frames", config.run_frames, 1, MAX_RUN)
+    check_range("model.run_frames", config.run_frames, 1, MAX_CHUNK_FRAMES)
     check_range("model.stride", config.stride, 1, config.run_frames)
     check_range("model.dilations, its length,", len(config.dilations), 1, MAX_DEPTH)
     for dilation in config.dilations:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from framesweep.config import RunConfig, TdnnConfig
-from framesweep.data.chunks import Runs
+from framesweep.data.chunks import FrameChunks
 from framesweep.data.readers.registry import build_corpus
 from framesweep.data.store import frame_store as stores
 from framesweep.data.store.frame_store import FrameStore
@@ -31,12 +31,14 @@ from framesweep.training import (
     lr_schedules,
     weight_averaging,
 )
+from framesweep.training.callbacks import Callback
 from framesweep.training.checkpoints import Checkpoints
+from framesweep.training.components import TrainingComponents
 from framesweep.training.gradient_clipping import clip_gradients
-from framesweep.training.loop import Listener, TrainingComponents, fit
+from framesweep.training.loop import TrainingData, fit
 from framesweep.training.optimizers.build import build_optimizer
 from framesweep.training.plan import Plan, steps_per_epoch
-from framesweep.training.state import Progress
+from framesweep.training.state import TrainingState
 
 
 @dataclass(slots=True)
@@ -45,9 +47,9 @@ class Experiment:
 
     config: RunConfig
     store: FrameStore
-    train: Windows | Runs
+    train: TrainingData
     dev: Windows
-    parts: TrainingComponents
+    components: TrainingComponents
     plan: Plan
     identities: tuple[str, str]
 
@@ -58,16 +60,18 @@ class Experiment:
     @property
     def widths(self) -> tuple[int, ...]:
         """Units of each hidden layer."""
-        return cast(Network, self.parts.model).widths
+        return cast(Network, self.components.model).widths
 
     @property
     def num_params(self) -> int:
         """Parameters of the network."""
-        return sum(parameter.numel() for parameter in self.parts.model.parameters())
+        return sum(parameter.numel() for parameter in self.components.model.parameters())
 
-    def fit(self, checkpoints: Checkpoints, listener: Listener) -> Progress:
+    def fit(self, checkpoints: Checkpoints, callback: Callback) -> TrainingState:
         """Trains as `training.fit` does, on train, to the plan, measured on dev."""
-        return fit(self.parts, self.train, self.dev_metrics, self.plan, checkpoints, listener)
+        return fit(
+            self.components, self.train, self.dev_metrics, self.plan, checkpoints, callback
+        )
 
     def evaluate(
         self,
@@ -76,9 +80,9 @@ class Experiment:
         posteriors: Tensor | None = None,
     ) -> Evaluation:
         """Measures the network as it is on labelled windows, as `evaluation.evaluate` does."""
-        network, phones = self.parts.evaluated, self.store.phones
+        network, phones = self.components.evaluated, self.store.phones
         return evaluate(
-            network, windows, self.parts.hardware, phones, process_group, posteriors
+            network, windows, self.components.hardware, phones, process_group, posteriors
         )
 
     def evaluate_smoothed(self) -> tuple[Evaluation, float | None]:
@@ -104,7 +108,7 @@ class Experiment:
         Raises:
             ConfigError: if an objective is a metric that is not defined for this corpus.
         """
-        metrics = self.evaluate(self.dev, self.parts.process_group).metrics()
+        metrics = self.evaluate(self.dev, self.components.process_group).metrics()
         for name in (self.config.objective, *self.config.further_objectives):
             if name.startswith("dev/") and name not in metrics:
                 rule = "must be a metric that is defined for this corpus"
@@ -133,42 +137,46 @@ def build_experiment(
     optimizer = build_optimizer(config.optim, network)
     plan = _plan(config)
     total_steps = plan.total_steps(train.num_items, train.item_frames)
-    parts = TrainingComponents(
+    components = TrainingComponents(
         model=network,
         optimizer=optimizer,
         schedule=lr_schedules.build_schedule(
             config.optim,
             optimizer,
             total_steps,
-            steps_per_epoch(train.num_items, plan.items_in(1, train.item_frames)),
+            steps_per_epoch(train.num_items, plan.batch_items(1, train.item_frames)),
             maximize=plan.maximize,
         ),
         loss=_loss(config, _class_weights(config, store, resources), process_group),
         clip=partial(clip_gradients, config.optim),
         augment=augmentation.build_augment(
-            config.augment, config.data.context, store.feature_dim, _run_frames(train)
+            config.augment, config.data.context, store.feature_dim, _chunk_frames(train)
         ),
         hardware=resources,
         average=weight_averaging.build_average(config.train, network, total_steps),
         process_group=process_group,
     )
-    return Experiment(config, store, train, dev, parts, plan, identities(config, store.digest))
+    return Experiment(
+        config, store, train, dev, components, plan, identities(config, store.digest)
+    )
 
 
 def _train_inputs(
     config: RunConfig, store: FrameStore, resources: hardware.Hardware
-) -> Windows | Runs:
+) -> TrainingData:
     """What the config's network is trained on: windows, or runs of frames."""
     split, context = store.splits["train"], config.data.context
     device, dtype = resources.device, resources.input_dtype
     if not isinstance(config.model, TdnnConfig):
         return Windows(split, context, device, dtype)
-    run_frames, stride = config.model.run_frames, config.model.stride
-    return Runs(split, context, run_frames, stride, device, dtype, config.augment.tempo)
+    chunk_frames, stride = config.model.run_frames, config.model.stride
+    return FrameChunks(
+        split, context, chunk_frames, stride, device, dtype, config.augment.tempo
+    )
 
 
-def _run_frames(train: Windows | Runs) -> int | None:
-    return train.run_frames if isinstance(train, Runs) else None
+def _chunk_frames(train: TrainingData) -> int | None:
+    return train.chunk_frames if isinstance(train, FrameChunks) else None
 
 
 def _loss(
@@ -213,5 +221,5 @@ def _plan(config: RunConfig) -> Plan:
         patience=config.train.patience,
         max_minutes=config.train.max_minutes,
         checkpoint_minutes=config.train.checkpoint_minutes,
-        window_frames=config.train.window_frames if config.train.order == "windows" else None,
+        buffer_frames=config.train.window_frames if config.train.order == "windows" else None,
     )

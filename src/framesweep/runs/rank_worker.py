@@ -30,17 +30,17 @@ def run_worker() -> None:
     experiment = build_experiment(config, process_group)
     with stop_request() as stop:
         store.set(f"{READY_KEY}/{rank}", "")
-        process_group.init(experiment.parts.hardware.device)
+        process_group.init(experiment.components.hardware.device)
         try:
-            experiment.fit(NoCheckpoints(), _Silent(stop))
+            experiment.fit(NoCheckpoints(), _SignalsOnly(stop))
         except (Interrupted, NonFiniteLossError) as error:
             sys.exit(error.exit_code)  # the first process says it
         process_group.barrier()
         process_group.destroy()
 
 
-class _Silent(NoOpCallback):
-    """A listener that only knows of signals."""
+class _SignalsOnly(NoOpCallback):
+    """Ignores all reports and asks to stop when a signal arrives."""
 
     def __init__(self, stop: StopRequest) -> None:
         self._stop = stop

@@ -33,7 +33,7 @@ from framesweep.system.console import EpochBar, log_epoch
 from framesweep.system.signals import StopRequest, stop_request
 from framesweep.tracking import Tracker, find_run_directory, open_tracker
 from framesweep.training.checkpoints import BEST, FOLDER, load_weights
-from framesweep.training.state import Progress
+from framesweep.training.state import TrainingState
 from hydra_plugins.framesweep_sweeper import TrialPruned, report, restore
 
 log = logging.getLogger(__name__)
@@ -73,10 +73,10 @@ def _run(
         try:
             tracker.log_params(sweep.to_params())
             log_config(tracker, experiment, directory)
-            progress = _fit(experiment, directory, tracker, stop)
-            evaluation = _evaluate_best(experiment, directory, progress, tracker)
-            write_results(experiment, progress, evaluation, directory)
-            log_results(tracker, experiment, progress, directory, in_sweep=in_sweep)
+            state = _fit(experiment, directory, tracker, stop)
+            evaluation = _evaluate_best(experiment, directory, state, tracker)
+            write_results(experiment, state, evaluation, directory)
+            log_results(tracker, experiment, state, directory, in_sweep=in_sweep)
         except (Interrupted, RankLostError):
             log_resume_hint(tracker)
             raise
@@ -88,9 +88,9 @@ def _run(
             tracker.finish("FINISHED")
             raise
         run_id = tracker.run_id
-    log_summary(experiment, progress, directory, run_id)
+    log_summary(experiment, state, directory, run_id)
     values = [
-        _value(name, experiment, progress)
+        _value(name, experiment, state)
         for name in (config.objective, *config.further_objectives)
     ]
     return values if config.further_objectives else values[0]
@@ -128,7 +128,7 @@ def resume(
     return run(config, directory)
 
 
-class _RunListener:
+class _RunCallback:
     """Passes on what training reports: to the console, to tracking and to the sweep."""
 
     def __init__(self, experiment: Experiment, tracker: Tracker, stop: StopRequest) -> None:
@@ -160,33 +160,33 @@ class _RunListener:
 
 def _fit(
     experiment: Experiment, directory: Path, tracker: Tracker, stop: StopRequest
-) -> Progress:
-    listener = _RunListener(experiment, tracker, stop)
-    process_group = experiment.parts.process_group
-    process_group.start(dump(experiment.config), experiment.parts.hardware.device)
+) -> TrainingState:
+    callback = _RunCallback(experiment, tracker, stop)
+    process_group = experiment.components.process_group
+    process_group.start(dump(experiment.config), experiment.components.hardware.device)
     try:
         checkpoints = experiment.checkpoints(directory / FOLDER)
-        progress = experiment.fit(checkpoints, listener)
+        state = experiment.fit(checkpoints, callback)
         process_group.barrier()
         process_group.destroy()
-        return progress
+        return state
     finally:
-        listener.close()
+        callback.close()
 
 
 def _evaluate_best(
-    experiment: Experiment, directory: Path, progress: Progress, tracker: Tracker
+    experiment: Experiment, directory: Path, state: TrainingState, tracker: Tracker
 ) -> Evaluation:
-    load_weights(experiment.parts.evaluated, directory / FOLDER / BEST)
+    load_weights(experiment.components.evaluated, directory / FOLDER / BEST)
     evaluation, smoothed_accuracy = experiment.evaluate_smoothed()
     if smoothed_accuracy is not None:
         metrics = {"dev/smoothed_accuracy": smoothed_accuracy}
-        progress.history[progress.best_epoch - 1] |= metrics
-        tracker.log_epoch(progress.best_epoch, metrics)
+        state.history[state.best_epoch - 1] |= metrics
+        tracker.log_epoch(state.best_epoch, metrics)
     return evaluation
 
 
-def _value(name: str, experiment: Experiment, progress: Progress) -> float:
+def _value(name: str, experiment: Experiment, state: TrainingState) -> float:
     if name == "model/params":
         return float(experiment.num_params)
-    return progress.best(name)
+    return state.best(name)

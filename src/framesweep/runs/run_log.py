@@ -12,7 +12,7 @@ from framesweep.system.atomic_files import write_text
 from framesweep.system.cgroups import allowed_bytes
 from framesweep.tracking import Tracker
 from framesweep.training.checkpoints import BEST, FOLDER
-from framesweep.training.state import Progress
+from framesweep.training.state import TrainingState
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,11 @@ FRAMES_PER_MINUTE = 6000
 
 def log_start(experiment: Experiment) -> None:
     """Says what is trained on what."""
-    store, config, resources = experiment.store, experiment.config, experiment.parts.hardware
+    store, config, resources = (
+        experiment.store,
+        experiment.config,
+        experiment.components.hardware,
+    )
     sizes = ", ".join(
         f"{name} {split.num_frames:,} frames ({split.num_frames / FRAMES_PER_MINUTE:.1f} min)"
         for name, split in store.splits.items()
@@ -38,7 +42,7 @@ def log_start(experiment: Experiment) -> None:
         resources.precision,
         resources.device,
         f"{num_ranks} processes of "
-        if (num_ranks := experiment.parts.process_group.size) > 1
+        if (num_ranks := experiment.components.process_group.size) > 1
         else "",
         resources.threads,
     )
@@ -48,7 +52,7 @@ def log_start(experiment: Experiment) -> None:
 def _warn_of_memory(experiment: Experiment) -> None:
     """Warns where steps will wait for rows that memory can't hold."""
     config, rows = experiment.config, experiment.store.splits["train"].rows
-    on_cpu = experiment.parts.hardware.device.type == "cpu"
+    on_cpu = experiment.components.hardware.device.type == "cpu"
     if not on_cpu or config.train.order == "windows":
         return
     if rows.nbytes <= (allowed := allowed_bytes()):
@@ -67,7 +71,7 @@ def _warn_of_memory(experiment: Experiment) -> None:
 def log_config(tracker: Tracker, experiment: Experiment, directory: Path) -> None:
     """Tracks the config, what was derived from it, and the dataset."""
     config, store = experiment.config, experiment.store
-    resources = experiment.parts.hardware
+    resources = experiment.components.hardware
     tracker.log_params(
         {
             **flatten(config),
@@ -75,7 +79,7 @@ def log_config(tracker: Tracker, experiment: Experiment, directory: Path) -> Non
             "derived.num_params": experiment.num_params,
             "derived.device": str(resources.device),
             "derived.precision": resources.precision,
-            "derived.processes": experiment.parts.process_group.size,
+            "derived.processes": experiment.components.process_group.size,
         }
     )
     tracker.log_artifact(directory / CONFIG)
@@ -92,7 +96,7 @@ def log_config(tracker: Tracker, experiment: Experiment, directory: Path) -> Non
 
 
 def write_results(
-    experiment: Experiment, progress: Progress, evaluation: Evaluation, directory: Path
+    experiment: Experiment, state: TrainingState, evaluation: Evaluation, directory: Path
 ) -> None:
     """Writes the report, and the best network with all that predicting with it needs."""
     from framesweep.evaluation.report import (
@@ -101,10 +105,10 @@ def write_results(
 
     write_report(
         directory / REPORT,
-        progress.history,
+        state.history,
         evaluation.confusion,
         experiment.store.phones,
-        best_epoch=progress.best_epoch,
+        best_epoch=state.best_epoch,
     )
     folder = directory / MODEL
     folder.mkdir(exist_ok=True)
@@ -117,22 +121,22 @@ def write_results(
 def log_results(
     tracker: Tracker,
     experiment: Experiment,
-    progress: Progress,
+    state: TrainingState,
     directory: Path,
     *,
     in_sweep: bool,
 ) -> None:
     """Tracks the best epoch, its weights and report, and the model where it is wanted."""
-    best = progress.history[progress.best_epoch - 1]
+    best = state.history[state.best_epoch - 1]
     tracker.log_epoch(
-        progress.best_epoch,
+        state.best_epoch,
         {
             f"best/{name.partition('/')[2]}": value
             for name, value in best.items()
             if name.startswith("dev/")
         },
     )
-    tracker.log_tags({"best_epoch": str(progress.best_epoch)})
+    tracker.log_tags({"best_epoch": str(state.best_epoch)})
     for path in sorted((directory / REPORT).iterdir()):
         tracker.log_artifact(path, REPORT)
     tracker.log_artifact(directory / MODEL / WEIGHTS)
@@ -148,24 +152,24 @@ def log_resume_hint(tracker: Tracker) -> None:
 
 
 def log_summary(
-    experiment: Experiment, progress: Progress, directory: Path, run_id: str | None
+    experiment: Experiment, state: TrainingState, directory: Path, run_id: str | None
 ) -> None:
     """Says what came out, where it lies, and how to look at it."""
     objective = experiment.config.objective
-    speed = sum(m["train/frames_per_second"] for m in progress.history) / len(progress.history)
+    speed = sum(m["train/frames_per_second"] for m in state.history) / len(state.history)
     log.info(
         "best %s %.4f (epoch %d), final dev accuracy %.4f, %s frames/s",
         objective,
-        progress.best(objective),
-        progress.best_epoch,
-        progress.history[-1]["dev/accuracy"],
+        state.best(objective),
+        state.best_epoch,
+        state.history[-1]["dev/accuracy"],
         f"{speed:,.0f}",
     )
-    best = progress.history[progress.best_epoch - 1]
+    best = state.history[state.best_epoch - 1]
     if "dev/smoothed_accuracy" in best:
         log.info("smoothed by Viterbi: dev accuracy %.4f", best["dev/smoothed_accuracy"])
     log.info("files: %s", directory)
-    average = experiment.parts.average
+    average = experiment.components.average
     if average is not None and average.model is None:
         log.warning("train.average=swa never began: training ended before its first step")
     if run_id is not None:

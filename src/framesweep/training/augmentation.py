@@ -92,7 +92,7 @@ class SpecAugment:
 
 
 def build_augment(
-    config: AugmentConfig, context: int, feature_dim: int, run_frames: int | None = None
+    config: AugmentConfig, context: int, feature_dim: int, chunk_frames: int | None = None
 ) -> SpecAugment | None:
     """Build what `config` asks for, or None where it changes nothing.
 
@@ -102,7 +102,7 @@ def build_augment(
         config: the `augment` group.
         context: frames to each side of the centre frame.
         feature_dim: mel bins a frame.
-        run_frames: for runs of so many neighbouring frames with their context, which get as
+        chunk_frames: for runs of so many neighbouring frames with their context, which get as
             many masks as in the mean leaves a window its number, no frame that is kept, and
             their tempo where they are read.
 
@@ -117,9 +117,9 @@ def build_augment(
         )
     time_masks = config.time_masks if config.time_width and context else 0
     freq_masks = config.freq_masks if config.freq_width and context else 0
-    tempo = config.tempo if context and run_frames is None else 0.0
-    if run_frames is not None:
-        time_masks = round(time_masks * (1 + (run_frames - 1) / (2 * context + 1)))
+    tempo = config.tempo if context and chunk_frames is None else 0.0
+    if chunk_frames is not None:
+        time_masks = round(time_masks * (1 + (chunk_frames - 1) / (2 * context + 1)))
     disturbs = bool(config.shift or config.gain or config.noise or tempo)
     if not (time_masks or freq_masks or disturbs):
         return None
@@ -134,7 +134,7 @@ def build_augment(
         gain=config.gain,
         noise=config.noise,
         tempo=tempo,
-        keep_centre=run_frames is None,
+        keep_centre=chunk_frames is None,
     )
 
 

@@ -1,8 +1,31 @@
-"""A listener to training that does nothing, for others to be made from."""
+"""What the training loop reports its progress to."""
+
+from typing import Protocol
+
+
+class Callback(Protocol):
+    """Hears of training's progress and may ask it to stop.
+
+    The loop knows nothing else of the outside: console, tracking and sweeps all take part
+    through a callback.
+    """
+
+    def on_restore(self, history: list[dict[str, float]]) -> None:
+        """Called once before the first step, with the metrics of each epoch trained before."""
+
+    def on_step(self, epoch: int, step: int, num_steps: int) -> None:
+        """Called after step number `step` of the epoch's `num_steps`, both counted from 1."""
+
+    def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+        """Called after an epoch, counted from 1, was evaluated and its checkpoint written."""
+
+    def stop_signal(self) -> int:
+        """Return the number of the signal that asks training to stop, or 0."""
+        ...
 
 
 class NoOpCallback:
-    """Hears all that training reports, and never asks it to stop."""
+    """Ignores all reports and never asks to stop; a base class for callbacks."""
 
     def on_restore(self, history: list[dict[str, float]]) -> None:
         pass

@@ -1,223 +1,193 @@
-"""The training loop. It knows windows, a network and a listener; nothing of who listens."""
+"""The training loop.
+
+It knows data, a network and what trains it, and reports to one callback. A checkpoint holds
+everything that changes while it runs, so that training that was stopped and resumed computes
+the same bits as training that was never stopped.
+"""
 
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
 
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
-from framesweep.data.chunks import Runs
+from framesweep.data.chunks import FrameChunks
 from framesweep.data.windows import Windows
-from framesweep.distributed.collectives import SINGLE_PROCESS, ProcessGroup, Shard
 from framesweep.errors import Interrupted
-from framesweep.system.hardware import Hardware, get_rng_state, set_rng_state
+from framesweep.training.callbacks import Callback
 from framesweep.training.checkpoints import Checkpoints
-from framesweep.training.losses import Loss
-from framesweep.training.lr_schedules import Schedule
+from framesweep.training.components import TrainingComponents
 from framesweep.training.plan import Plan, improves, steps_per_epoch
 from framesweep.training.samplers import (
     BlockShuffleSampler,
     ChunkSampler,
-    Order,
+    FrameSampler,
     ShuffleSampler,
 )
-from framesweep.training.state import Progress, RunningMetrics, check_loss
-from framesweep.training.weight_averaging import WeightAverage
+from framesweep.training.state import RunningMetrics, TrainingState, check_loss_is_finite
 
 CHECK_STEPS = 50
-"""Steps between two looks at the loss; each look waits for an accelerator."""
+"""Steps between checks of the loss and the time, each of which waits for an accelerator."""
 
-
-class Listener(Protocol):
-    """Who is told how training goes."""
-
-    def on_restore(self, history: list[dict[str, float]]) -> None:
-        """Training goes on after these epochs' metrics, from the first epoch on."""
-
-    def on_step(self, epoch: int, step: int, num_steps: int) -> None:
-        """`step` of the epoch's `num_steps` steps are done."""
-
-    def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
-        """An epoch, counted from 1, has been trained, evaluated and saved."""
-
-    def stop_signal(self) -> int:
-        """Number of the signal that asks to stop, else 0."""
-        ...
-
-
-@dataclass(slots=True)
-class TrainingComponents:
-    """What is trained, and by what."""
-
-    model: nn.Module
-    optimizer: Optimizer
-    schedule: Schedule
-    loss: Loss
-    clip: Callable[[Iterable[Tensor]], Tensor | None]
-    augment: Callable[[Tensor, Shard | None], Tensor] | None
-    hardware: Hardware
-    average: WeightAverage | None = None
-    process_group: ProcessGroup = SINGLE_PROCESS
-
-    @property
-    def evaluated(self) -> nn.Module:
-        """The network to evaluate and to keep: the averaged one where there is one."""
-        average = None if self.average is None else self.average.model
-        return self.model if average is None else average
+TrainingData = Windows | FrameChunks
+"""The training split, in batches of windows or of chunks of neighbouring frames."""
 
 
 def fit(
-    parts: TrainingComponents,
-    train: Windows | Runs,
+    components: TrainingComponents,
+    train: TrainingData,
     evaluate: Callable[[], dict[str, float]],
     plan: Plan,
     checkpoints: Checkpoints,
-    listener: Listener,
-) -> Progress:
-    """Trains until the plan is done, from the last checkpoint where there is one.
+    callback: Callback,
+) -> TrainingState:
+    """Train to the end of the plan, from the last checkpoint if there is one.
 
-    `evaluate` gives the dev metrics of the network as it is, the objective among them.
+    Args:
+        components: The network and what trains it.
+        train: The training data.
+        evaluate: Returns the dev metrics of the network as it is, the objective among them.
+        plan: How long to train.
+        checkpoints: Where the state is saved after each epoch and at intervals.
+        callback: Hears of each step and epoch.
+
+    Returns:
+        The final state, with the metrics of all epochs.
 
     Raises:
-        Interrupted: the listener gave a signal; a checkpoint has been written.
-        NonFiniteLossError: the loss on train or dev became NaN or infinite.
-        RankLostError: another of the processes that train is gone.
-        CheckpointError: the last checkpoint is damaged or of another run.
+        Interrupted: The callback returned a signal; a checkpoint has been written.
+        NonFiniteLossError: The training or dev loss became NaN or infinite.
+        RankLostError: Another rank has ended.
+        CheckpointError: The last checkpoint is damaged or belongs to another run.
     """
-    progress = _restore(checkpoints, parts)
-    parts.process_group.replicate(parts.model)
-    listener.on_restore(progress.history)
-    while not _finished(progress, plan):
-        _train_epoch(parts, train, plan, progress, checkpoints, listener)
-        metrics = {**progress.train_metrics(), **evaluate()}
-        check_loss("dev", metrics.get("dev/loss", 0.0), f"epoch {progress.epoch}")
-        metrics["train/lr"] = parts.schedule.lr
-        best = progress.best(plan.objective) if progress.history else None
-        progress.history.append(metrics)
+    state = _restore(checkpoints, components)
+    components.process_group.replicate(components.model)
+    callback.on_restore(state.history)
+    while not _is_finished(state, plan):
+        _train_epoch(components, train, plan, state, checkpoints, callback)
+        metrics = {**state.train_metrics(), **evaluate()}
+        check_loss_is_finite("dev", metrics.get("dev/loss", 0.0), f"epoch {state.epoch}")
+        metrics["train/lr"] = components.schedule.lr
+        best = state.best(plan.objective) if state.history else None
+        state.history.append(metrics)
         if improves(metrics[plan.objective], best, maximize=plan.maximize):
-            progress.best_epoch = progress.epoch
-            checkpoints.save_best(parts.evaluated)
-        parts.schedule.epoch_end(metrics[plan.objective])
-        progress.begin_epoch()
-        checkpoints.save(_state(parts, progress))
-        listener.on_epoch(progress.epoch - 1, metrics)
-    return progress
+            state.best_epoch = state.epoch
+            checkpoints.save_best(components.evaluated)
+        components.schedule.epoch_end(metrics[plan.objective])
+        state.begin_epoch()
+        checkpoints.save(_checkpoint(components, state))
+        callback.on_epoch(state.epoch - 1, metrics)
+    return state
 
 
-def _finished(progress: Progress, plan: Plan) -> bool:
-    done = progress.epoch - 1
-    stale = plan.patience is not None and done - progress.best_epoch >= plan.patience
-    return done >= plan.epochs or (done > 0 and (stale or _out_of_time(progress, plan)))
+def _is_finished(state: TrainingState, plan: Plan) -> bool:
+    """Return whether the plan is done, its patience spent or its time up.
+
+    The two limits end training after one epoch at the earliest, so that there is a result.
+    """
+    done = state.epoch - 1
+    is_stale = plan.patience is not None and done - state.best_epoch >= plan.patience
+    return done >= plan.epochs or (done > 0 and (is_stale or _is_out_of_time(state, plan)))
 
 
-def _out_of_time(progress: Progress, plan: Plan) -> bool:
-    return plan.max_minutes is not None and progress.total_seconds >= 60 * plan.max_minutes
+def _is_out_of_time(state: TrainingState, plan: Plan) -> bool:
+    return plan.max_minutes is not None and state.total_seconds >= 60 * plan.max_minutes
 
 
 def _train_epoch(
-    parts: TrainingComponents,
-    train: Windows | Runs,
+    components: TrainingComponents,
+    train: TrainingData,
     plan: Plan,
-    progress: Progress,
+    state: TrainingState,
     checkpoints: Checkpoints,
-    listener: Listener,
+    callback: Callback,
 ) -> None:
-    parts.model.train()
-    order = _order(plan, progress.epoch, train)
-    sums = RunningMetrics(progress, parts.hardware, parts.process_group)
-    num_items = plan.items_in(progress.epoch, train.item_frames)
-    num_steps = steps_per_epoch(train.num_items, num_items)
+    """Train from the state's step to the end of its epoch, or until the time is up."""
+    components.model.train()
+    process_group = components.process_group
+    sampler = _build_sampler(plan, state.epoch, train)
+    sums = RunningMetrics(state, components.hardware, process_group)
+    batch_items = plan.batch_items(state.epoch, train.item_frames)
+    num_steps = steps_per_epoch(train.num_items, batch_items)
     saved = time.monotonic()
-    while progress.step < num_steps:
-        items = order.take(progress.step * num_items, num_items)
-        sums.add(*_train_step(parts, train, items))
-        progress.step += 1
-        listener.on_step(progress.epoch, progress.step, num_steps)
-        signum, late = parts.process_group.all_reduce_max(
-            listener.stop_signal(), time.monotonic() - saved >= 60 * plan.checkpoint_minutes
+    while state.step < num_steps:
+        items = sampler.indices(state.step * batch_items, batch_items)
+        sums.add(*_train_step(components, train, items))
+        state.step += 1
+        callback.on_step(state.epoch, state.step, num_steps)
+        # All ranks must stop or save after the same step, whichever of them has a reason to.
+        signum, save_due = process_group.all_reduce_max(
+            callback.stop_signal(), time.monotonic() - saved >= 60 * plan.checkpoint_minutes
         )
-        last = progress.step == num_steps
-        if signum or late or last or progress.step % CHECK_STEPS == 0:
-            sums.write(progress)
-            if _out_of_time(progress, plan):
-                _leave_out(parts, num_steps - progress.step)
+        is_last = state.step == num_steps
+        if signum or save_due or is_last or state.step % CHECK_STEPS == 0:
+            sums.write(state)
+            if _is_out_of_time(state, plan):
+                components.skip(num_steps - state.step)
                 break
-        if (signum or late) and not last:
-            checkpoints.save(_state(parts, progress))
+        if (signum or save_due) and not is_last:
+            checkpoints.save(_checkpoint(components, state))
             saved = time.monotonic()
-        if signum and not last:
+        if signum and not is_last:
             raise Interrupted(int(signum))
 
 
-def _leave_out(parts: TrainingComponents, num_steps: int) -> None:
-    """Counts steps as taken, so that a continuation ends its course with its last step."""
-    parts.schedule.skip(num_steps)
-    if parts.average is not None:
-        parts.average.skip(num_steps)
-
-
-def _order(plan: Plan, epoch: int, train: Windows | Runs) -> Order:
-    if isinstance(train, Runs):
-        return ChunkSampler(plan.seed, epoch, train.num_rows, train.run_frames, train.device)
-    if plan.window_frames is None:
+def _build_sampler(plan: Plan, epoch: int, train: TrainingData) -> FrameSampler:
+    """Return the order of an epoch's items."""
+    if isinstance(train, FrameChunks):
+        return ChunkSampler(plan.seed, epoch, train.num_rows, train.chunk_frames, train.device)
+    if plan.buffer_frames is None:
         return ShuffleSampler(plan.seed, epoch, train.num_frames, train.device)
     return BlockShuffleSampler(
-        plan.seed, epoch, train.num_frames, plan.window_frames, train.device, train.fetch
+        plan.seed, epoch, train.num_frames, plan.buffer_frames, train.device, train.fetch
     )
 
 
 def _train_step(
-    parts: TrainingComponents, train: Windows | Runs, items: Tensor
+    components: TrainingComponents, train: TrainingData, items: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Takes a step on a batch, and gives this rank's sums of losses, hits and frames in it."""
-    items, shard = parts.process_group.shard(items)
+    """Take one optimizer step on the batch of `items`, without waiting for the device.
+
+    Returns:
+        This rank's sum of losses, correct predictions and labelled frames, as scalars on the
+        device; added up over the ranks, they are those of the batch.
+    """
+    items, shard = components.process_group.shard(items)
     inputs, labels = train.batch(items, shard)
-    if parts.augment is not None:
-        inputs = parts.augment(inputs, shard)
-    with parts.hardware.autocast():
+    if components.augment is not None:
+        inputs = components.augment(inputs, shard)
+    with components.hardware.autocast():
         # Without a shard the network may be any module, such as torch's own Sequential.
-        outputs = parts.model(inputs) if shard is None else parts.model(inputs, shard)
+        outputs = components.model(inputs) if shard is None else components.model(inputs, shard)
         logits = outputs.float()
-    loss = parts.loss(logits, labels)
-    parts.optimizer.zero_grad()
-    parts.hardware.backward(loss)
-    parts.process_group.all_reduce_gradients(parts.model)
-    parts.hardware.unscale(parts.optimizer)
-    parts.clip(parts.model.parameters())
-    parts.hardware.step(parts.optimizer)
-    parts.schedule.step()
-    if parts.average is not None:
-        parts.average.step(parts.model)
+    loss = components.loss(logits, labels)
+    components.optimizer.zero_grad()
+    components.hardware.backward(loss)
+    components.process_group.all_reduce_gradients(components.model)
+    components.hardware.unscale(components.optimizer)
+    components.clip(components.model.parameters())
+    components.hardware.step(components.optimizer)
+    components.schedule.step()
+    if components.average is not None:
+        components.average.step(components.model)
     correct = (logits.detach().argmax(dim=1) == labels).sum()
     num_frames = (labels >= 0).sum()
-    total = num_frames.clone()
-    parts.process_group.all_reduce_sum(total)
-    return loss.detach() * total, correct, num_frames
+    # The loss is this rank's part of a mean over the whole batch: back to a sum.
+    batch_frames = num_frames.clone()
+    components.process_group.all_reduce_sum(batch_frames)
+    return loss.detach() * batch_frames, correct, num_frames
 
 
-def _state(parts: TrainingComponents, progress: Progress) -> dict[str, Any]:
-    return {
-        "model": parts.model.state_dict(),
-        "optimizer": parts.optimizer.state_dict(),
-        "schedule": parts.schedule.state_dict(),
-        "average": None if parts.average is None else parts.average.state_dict(),
-        "scaler": parts.hardware.scaler_state(),
-        "rng": get_rng_state(),
-        "progress": asdict(progress),
-    }
+def _checkpoint(components: TrainingComponents, state: TrainingState) -> dict[str, Any]:
+    """Return everything that changes in training; its keys are the checkpoint's format."""
+    return {**components.state_dict(), "progress": asdict(state)}
 
 
-def _restore(checkpoints: Checkpoints, parts: TrainingComponents) -> Progress:
-    state = parts.process_group.broadcast(checkpoints.load())
-    if state is None:
-        return Progress()
-    parts.model.load_state_dict(state["model"])
-    parts.optimizer.load_state_dict(state["optimizer"])
-    parts.schedule.load_state_dict(state["schedule"])
-    if parts.average is not None:
-        parts.average.load_state_dict(state["average"])
-    parts.hardware.load_scaler_state(state["scaler"])
-    set_rng_state(state["rng"])
-    return Progress(**state["progress"])
+def _restore(checkpoints: Checkpoints, components: TrainingComponents) -> TrainingState:
+    """Load the last checkpoint, which rank 0 sends to all ranks, into the components."""
+    saved = components.process_group.broadcast(checkpoints.load())
+    if saved is None:
+        return TrainingState()
+    components.load_state_dict(saved)
+    return TrainingState(**saved["progress"])

@@ -1,4 +1,4 @@
-"""How long to train, and what counts as better."""
+"""The plan of a training: its epochs, batch sizes and limits, and its objective."""
 
 import math
 from dataclasses import dataclass
@@ -6,7 +6,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long to train, on which seed, and which epoch counts as best."""
+    """How long to train, in which batches and order, and which epoch counts as best.
+
+    An item is what the network is trained on: a window, which is one frame, or a chunk of
+    several neighbouring frames.
+
+    Attributes:
+        epochs: Most epochs to train.
+        batch_size: Frames per step.
+        seed: Seed of the order of frames.
+        objective: Name of the metric that decides which epoch is best.
+        maximize: Whether a larger objective is better.
+        final_batch_size: Frames per step in the last epoch; None for `batch_size`.
+        patience: Epochs without a better objective after which training ends; None for none.
+        max_minutes: Minutes of training steps after which it ends; None for no limit.
+        checkpoint_minutes: Minutes between checkpoints within an epoch.
+        buffer_frames: Size of the shuffle buffer of a BlockShuffleSampler; None shuffles all
+            frames together.
+    """
 
     epochs: int
     batch_size: int
@@ -17,25 +34,30 @@ class Plan:
     patience: int | None = None
     max_minutes: float | None = None
     checkpoint_minutes: float = 10.0
-    window_frames: int | None = None
+    buffer_frames: int | None = None
 
-    def batch_size_in(self, epoch: int) -> int:
-        """Frames a step in this epoch: from batch_size to final_batch_size by equal factors."""
+    def batch_frames(self, epoch: int) -> int:
+        """Return the frames per step of an epoch.
+
+        They grow by the same factor from epoch to epoch, from `batch_size` in the first to
+        `final_batch_size` in the last.
+        """
         if self.final_batch_size is None or self.epochs == 1:
             return self.batch_size
         share = min((epoch - 1) / (self.epochs - 1), 1.0)
         growth: float = (self.final_batch_size / self.batch_size) ** share
         return round(self.batch_size * growth)
 
-    def items_in(self, epoch: int, item_frames: int = 1) -> int:
-        """Items of so many frames that a step of this epoch takes."""
-        return max(1, round(self.batch_size_in(epoch) / item_frames))
+    def batch_items(self, epoch: int, item_frames: int = 1) -> int:
+        """Return the items, of `item_frames` frames each, per step of an epoch; at least 1."""
+        return max(1, round(self.batch_frames(epoch) / item_frames))
 
     def total_steps(self, num_items: int, item_frames: int = 1) -> int:
-        """Steps of all epochs over so many items of so many frames."""
-        if self.final_batch_size is None:  # epochs may be a million, and all are alike
-            return self.epochs * steps_per_epoch(num_items, self.items_in(1, item_frames))
-        sizes = (self.items_in(epoch, item_frames) for epoch in range(1, self.epochs + 1))
+        """Return the steps of all epochs over `num_items` items of `item_frames` frames."""
+        if self.final_batch_size is None:
+            # Without a sum over the epochs, of which there may be a million.
+            return self.epochs * steps_per_epoch(num_items, self.batch_items(1, item_frames))
+        sizes = (self.batch_items(epoch, item_frames) for epoch in range(1, self.epochs + 1))
         return sum(steps_per_epoch(num_items, size) for size in sizes)
 
 
@@ -47,5 +69,5 @@ def improves(value: float, best: float | None, *, maximize: bool) -> bool:
 
 
 def steps_per_epoch(num_items: int, batch_items: int) -> int:
-    """Steps of an epoch, the last and perhaps smaller batch counted."""
+    """Return the steps of an epoch, the last of which may have a smaller batch."""
     return -(-num_items // batch_items)

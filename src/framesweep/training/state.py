@@ -1,4 +1,4 @@
-"""Where training stands, and the sums of the epoch so far."""
+"""How far training has come, and the running metrics of the current epoch."""
 
 import math
 import time
@@ -13,8 +13,20 @@ from framesweep.system.hardware import Hardware
 
 
 @dataclass(slots=True)
-class Progress:
-    """Where training stands: the next step to take, and what came before it."""
+class TrainingState:
+    """How far training has come; part of each checkpoint.
+
+    Attributes:
+        epoch: The epoch of the next step, from 1.
+        step: Steps taken in that epoch.
+        loss_sum: Sum of the losses of the epoch's labelled frames so far.
+        num_correct: Frames of the epoch that were classified correctly.
+        num_seen: Labelled frames of the epoch so far.
+        epoch_seconds: Seconds spent on the epoch's steps.
+        total_seconds: Seconds spent on the steps of all epochs.
+        best_epoch: The epoch with the best objective, 0 before the first.
+        history: The metrics of each finished epoch.
+    """
 
     epoch: int = 1
     step: int = 0
@@ -27,11 +39,11 @@ class Progress:
     history: list[dict[str, float]] = field(default_factory=list)
 
     def best(self, name: str) -> float:
-        """The metric's value in the best epoch."""
+        """Return the value of a metric in the best epoch."""
         return self.history[self.best_epoch - 1][name]
 
     def train_metrics(self) -> dict[str, float]:
-        """The epoch's own metrics, by name."""
+        """Return the `train/` metrics of the current epoch by name."""
         return {
             "train/loss": self.loss_sum / self.num_seen,
             "train/accuracy": self.num_correct / self.num_seen,
@@ -39,54 +51,62 @@ class Progress:
         }
 
     def begin_epoch(self) -> None:
-        """Goes to the next epoch's first step."""
+        """Advance to the first step of the next epoch."""
         self.epoch += 1
         self.step = self.num_correct = self.num_seen = 0
         self.loss_sum = self.epoch_seconds = 0.0
 
 
-def check_loss(name: str, loss: float, when: str) -> None:
-    """Raises NonFiniteLossError for a loss that is none."""
+def check_loss_is_finite(split: str, loss: float, when: str) -> None:
+    """Raise NonFiniteLossError where the loss of a split is NaN or infinite."""
     if not math.isfinite(loss):
         raise NonFiniteLossError(
-            f"the {name} loss became {loss} in {when}; the last good checkpoint is kept. A "
+            f"the {split} loss became {loss} in {when}; the last good checkpoint is kept. A "
             "smaller optim.lr, optim.clip_norm=1 or hardware.precision=fp32 may help"
         )
 
 
 class RunningMetrics:
-    """Loss and hits of the epoch so far, on the device: no step waits for them.
+    """Sums of loss and correct predictions over the current epoch, kept on the device.
 
-    Each rank sums its own rows; what was summed before a checkpoint is with the first.
+    No step reads them on the host, which would make it wait for the accelerator; `write` does
+    so once every few steps. Each rank sums its own rows. The sums that a checkpoint holds are
+    those of all ranks, so rank 0 continues them and the others begin at zero.
     """
 
     def __init__(
-        self, progress: Progress, hardware: Hardware, process_group: ProcessGroup
+        self, state: TrainingState, hardware: Hardware, process_group: ProcessGroup
     ) -> None:
         device, dtype = hardware.device, hardware.sum_dtype
-        first = process_group.rank == 0
-        self.loss = torch.tensor(progress.loss_sum * first, dtype=dtype, device=device)
-        self.correct = torch.tensor(progress.num_correct * first, device=device)
-        self.seen = torch.tensor(progress.num_seen * first, device=device)
+        is_main = process_group.rank == 0
+        self.loss = torch.tensor(state.loss_sum * is_main, dtype=dtype, device=device)
+        self.correct = torch.tensor(state.num_correct * is_main, device=device)
+        self.seen = torch.tensor(state.num_seen * is_main, device=device)
         self.process_group = process_group
         self.started = time.monotonic()
 
     def add(self, loss: Tensor, correct: Tensor, seen: Tensor) -> None:
+        """Add one step's sums, scalars on the device."""
         self.loss += loss
         self.correct += correct
         self.seen += seen
 
-    def write(self, progress: Progress) -> None:
-        """Brings `progress` up to date; raises NonFiniteLossError for a lost loss."""
+    def write(self, state: TrainingState) -> None:
+        """Write the sums over all ranks, and the time since the last call, into `state`.
+
+        Raises:
+            NonFiniteLossError: The loss of one of the steps was NaN or infinite.
+            RankLostError: Another rank has ended.
+        """
         loss, correct, seen = self.loss.clone(), self.correct.clone(), self.seen.clone()
         self.process_group.all_reduce_sum(loss, correct, seen)
-        progress.loss_sum = float(loss)
-        check_loss(
-            "training", progress.loss_sum, f"epoch {progress.epoch}, by step {progress.step}"
-        )
-        progress.num_correct, progress.num_seen = int(correct), int(seen)
+        state.loss_sum = float(loss)
+        when = f"epoch {state.epoch}, by step {state.step}"
+        check_loss_is_finite("training", state.loss_sum, when)
+        state.num_correct, state.num_seen = int(correct), int(seen)
         now = time.monotonic()
+        # The slowest rank decides, so that all agree when the time is up.
         (seconds,) = self.process_group.all_reduce_max(now - self.started)
-        progress.epoch_seconds += seconds
-        progress.total_seconds += seconds
+        state.epoch_seconds += seconds
+        state.total_seconds += seconds
         self.started = now

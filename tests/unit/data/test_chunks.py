@@ -1,11 +1,11 @@
-"""Runs of neighbouring frames hold the very windows of their frames."""
+"""Chunks of neighbouring frames hold the windows of their frames."""
 
 import numpy as np
 import pytest
 import torch
 
 from framesweep.config import MAX_CONTEXT, DataConfig
-from framesweep.data.chunks import UNLABELLED, Runs
+from framesweep.data.chunks import UNLABELLED, FrameChunks
 from framesweep.data.store.frame_store import Split, open_store
 from framesweep.data.windows import Windows
 from framesweep.training.samplers import ChunkSampler
@@ -20,16 +20,18 @@ def opened(tmp_path, **keys):
 
 
 @pytest.mark.parametrize("padding", ["zero", "replicate", "cross"])
-@pytest.mark.parametrize(("context", "run_frames"), [(0, 1), (7, 16), (MAX_CONTEXT, 100)])
-def test_an_epoch_holds_every_frame_s_window_and_label(tmp_path, padding, context, run_frames):
+@pytest.mark.parametrize(("context", "chunk_frames"), [(0, 1), (7, 16), (MAX_CONTEXT, 100)])
+def test_an_epoch_holds_every_frame_s_window_and_label(
+    tmp_path, padding, context, chunk_frames
+):
     split = opened(tmp_path, padding=padding)
     windows = Windows(split, context, CPU)
-    runs = Runs(split, context, run_frames, 1, CPU)
-    order = ChunkSampler(0, 1, runs.num_rows, runs.run_frames)
-    assert len(order) == runs.num_items
-    inputs, labels = runs.batch(order.take(0, runs.num_items))
-    assert labels.shape == (runs.num_items * run_frames,)
-    seen = inputs.view(len(inputs), -1, runs.feature_dim).unfold(1, 2 * context + 1, 1)
+    chunks = FrameChunks(split, context, chunk_frames, 1, CPU)
+    order = ChunkSampler(0, 1, chunks.num_rows, chunks.chunk_frames)
+    assert len(order) == chunks.num_items
+    inputs, labels = chunks.batch(order.indices(0, chunks.num_items))
+    assert labels.shape == (chunks.num_items * chunk_frames,)
+    seen = inputs.view(len(inputs), -1, chunks.feature_dim).unfold(1, 2 * context + 1, 1)
     seen = seen.transpose(2, 3).flatten(2).flatten(0, 1)[labels != UNLABELLED]
     expected = windows.gather(torch.arange(windows.num_frames))
     found = (seen.unsqueeze(1) == expected).all(dim=2)
@@ -41,15 +43,18 @@ def test_an_epoch_holds_every_frame_s_window_and_label(tmp_path, padding, contex
 
 def test_runs_are_no_longer_than_the_split(tmp_path):
     split = opened(tmp_path)
-    runs = Runs(split, 3, 10_000, 1, CPU)
-    assert runs.run_frames == runs.num_rows == split.num_frames + 4 * split.gap
-    _, labels = runs.batch(torch.zeros(1, dtype=torch.int64))
+    chunks = FrameChunks(split, 3, 10_000, 1, CPU)
+    assert chunks.chunk_frames == chunks.num_rows == split.num_frames + 4 * split.gap
+    _, labels = chunks.batch(torch.zeros(1, dtype=torch.int64))
     assert (labels != UNLABELLED).sum() == split.num_frames
 
 
 def test_tempo_reads_nearer_or_farther_frames_and_their_labels(tmp_path):
     split = opened(tmp_path)
-    plain, moved = Runs(split, 5, 40, 1, CPU), Runs(split, 5, 40, 1, CPU, tempo=0.5)
+    plain, moved = (
+        FrameChunks(split, 5, 40, 1, CPU),
+        FrameChunks(split, 5, 40, 1, CPU, tempo=0.5),
+    )
     starts = torch.zeros(200, dtype=torch.int64)
     torch.manual_seed(0)
     inputs, labels = moved.batch(starts)
@@ -74,10 +79,10 @@ def test_quick_tempo_keeps_windows_in_their_utterance(context):
     rows = np.zeros((sum(lengths) + 3 * gap + 2 * gap, 1), dtype=np.float32)
     rows[gap + np.arange(sum(lengths)) + gap * utterances, 0] = utterances + 1
     split = Split("train", rows, utterances.astype(np.int16), lengths, ("",) * 4, gap, gap)
-    runs = Runs(split, context, 20, 1, CPU, tempo=0.9)
+    chunks = FrameChunks(split, context, 20, 1, CPU, tempo=0.9)
     torch.manual_seed(0)
-    starts = torch.arange(runs.num_rows - 20).repeat(10)
-    inputs, labels = runs.batch(starts)
+    starts = torch.arange(chunks.num_rows - 20).repeat(10)
+    inputs, labels = chunks.batch(starts)
     windows = inputs.unfold(1, 2 * context + 1, 1).flatten(0, 1)
     own = (labels + 1).unsqueeze(1)
     inside = (windows == 0) | (windows == own)
@@ -97,7 +102,7 @@ def test_a_stretch_holds_the_windows_of_its_frames(tmp_path):
 def test_labels_are_those_of_every_stride_th_frame(tmp_path):
     split = opened(tmp_path)
     starts = torch.tensor([0, 5])
-    every, some = (Runs(split, 3, 30, stride, CPU).batch(starts) for stride in (1, 4))
+    every, some = (FrameChunks(split, 3, 30, stride, CPU).batch(starts) for stride in (1, 4))
     assert torch.equal(every[0], some[0])
     assert torch.equal(every[1].view(2, 30)[:, ::4].flatten(), some[1])
-    assert Runs(split, 3, 30, 4, CPU).item_frames == 8
+    assert FrameChunks(split, 3, 30, 4, CPU).item_frames == 8

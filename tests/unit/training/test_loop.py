@@ -19,7 +19,7 @@ from framesweep.config import (
     TdnnConfig,
     TrainConfig,
 )
-from framesweep.data.chunks import Runs
+from framesweep.data.chunks import FrameChunks
 from framesweep.data.phones import PhoneSet
 from framesweep.data.store.frame_store import open_store
 from framesweep.data.windows import Windows
@@ -32,13 +32,14 @@ from framesweep.system.hardware import Hardware, resolve, seed_everything
 from framesweep.training import loop
 from framesweep.training.augmentation import build_augment
 from framesweep.training.checkpoints import Checkpoints
+from framesweep.training.components import TrainingComponents
 from framesweep.training.gradient_clipping import clip_gradients
-from framesweep.training.loop import TrainingComponents, _order, _train_step, fit
+from framesweep.training.loop import _build_sampler, _train_step, fit
 from framesweep.training.losses import average_over_batch, build_loss
 from framesweep.training.lr_schedules import build_schedule
 from framesweep.training.optimizers.build import build_optimizer
 from framesweep.training.plan import Plan, steps_per_epoch
-from framesweep.training.state import Progress, RunningMetrics
+from framesweep.training.state import RunningMetrics, TrainingState
 from framesweep.training.weight_averaging import build_average
 from toy import NAMES, ToyCorpus
 
@@ -47,7 +48,7 @@ TDNN = TdnnConfig(channels=12, dilations=[1, 1], run_frames=16, stride=2)
 
 
 class Recorder:
-    """A listener that notes what it hears, and gives a signal at a chosen step."""
+    """A callback that records its reports and asks to stop after a chosen step."""
 
     def __init__(self, stop_at=None):
         self.epochs, self.restored, self.now = [], [], None
@@ -66,8 +67,8 @@ class Recorder:
         return signal.SIGTERM if self.now == self.stop_at else 0
 
 
-def tdnn_runs(store, device):
-    return Runs(store.splits["train"], CONTEXT, 16, 2, device, tempo=0.3)
+def tdnn_chunks(store, device):
+    return FrameChunks(store.splits["train"], CONTEXT, 16, 2, device, tempo=0.3)
 
 
 class Job:
@@ -95,7 +96,7 @@ class Job:
         config = MlpConfig(widths=[16, 16])
         if network == "tdnn":
             config = TDNN
-            self.train = tdnn_runs(store, hardware.device)
+            self.train = tdnn_chunks(store, hardware.device)
         num_frames = 2 * CONTEXT + 1
         model = build_model(config, self.train.window_dim, len(NAMES), num_frames)
         optim = AdamConfig(lr=lr, schedule=schedule)
@@ -103,9 +104,9 @@ class Job:
         settings = {"objective": "dev/accuracy", **plan}
         maximize = METRICS[settings["objective"]].maximize
         self.plan = Plan(epochs=epochs, batch_size=BATCH, seed=5, maximize=maximize, **settings)
-        num_items = self.plan.items_in(1, self.train.item_frames)
+        num_items = self.plan.batch_items(1, self.train.item_frames)
         steps = steps_per_epoch(self.train.num_items, num_items)
-        self.parts = TrainingComponents(
+        self.components = TrainingComponents(
             model=model,
             optimizer=optimizer,
             schedule=build_schedule(optim, optimizer, steps * epochs, steps),
@@ -115,19 +116,21 @@ class Job:
             hardware=hardware,
         )
         averaging = TrainConfig(average=average, ema_decay=0.9, average_from=0.5)
-        self.parts.average = build_average(averaging, model, steps * epochs)
+        self.components.average = build_average(averaging, model, steps * epochs)
         self.checkpoints = Checkpoints(folder / "checkpoints", identity)
 
     def evaluate(self):
         return evaluate(
-            self.parts.evaluated, self.dev, self.parts.hardware, PhoneSet(NAMES)
+            self.components.evaluated, self.dev, self.components.hardware, PhoneSet(NAMES)
         ).metrics()
 
-    def fit(self, listener):
-        return fit(self.parts, self.train, self.evaluate, self.plan, self.checkpoints, listener)
+    def fit(self, callback):
+        return fit(
+            self.components, self.train, self.evaluate, self.plan, self.checkpoints, callback
+        )
 
     def weights(self):
-        return {k: v.clone() for k, v in self.parts.model.state_dict().items()}
+        return {k: v.clone() for k, v in self.components.model.state_dict().items()}
 
 
 def timeless(history):
@@ -135,18 +138,18 @@ def timeless(history):
 
 
 def test_it_learns_and_reports_each_epoch_once(tmp_path):
-    listener = Recorder()
-    progress = Job(tmp_path, epochs=12, schedule="constant").fit(listener)
-    assert [epoch for epoch, _ in listener.epochs] == list(range(1, 13))
-    assert [metrics for _, metrics in listener.epochs] == progress.history
-    assert progress.best("dev/accuracy") > 0.7
-    assert progress.best("dev/accuracy") == max(m["dev/accuracy"] for m in progress.history)
+    callback = Recorder()
+    state = Job(tmp_path, epochs=12, schedule="constant").fit(callback)
+    assert [epoch for epoch, _ in callback.epochs] == list(range(1, 13))
+    assert [metrics for _, metrics in callback.epochs] == state.history
+    assert state.best("dev/accuracy") > 0.7
+    assert state.best("dev/accuracy") == max(m["dev/accuracy"] for m in state.history)
 
 
 def test_posteriors_come_with_an_evaluation(tmp_path):
     job = Job(tmp_path)
     posteriors = torch.empty(job.dev.num_frames, len(NAMES))
-    model, hardware = job.parts.model, job.parts.hardware
+    model, hardware = job.components.model, job.components.hardware
     found = evaluate(model, job.dev, hardware, PhoneSet(NAMES), posteriors=posteriors)
     assert torch.equal(posteriors, log_posteriors(model, job.dev, hardware, len(NAMES)))
     labels = job.dev.labels(torch.arange(job.dev.num_frames))
@@ -157,7 +160,7 @@ def test_posteriors_come_with_an_evaluation(tmp_path):
 def test_metrics_are_exact_over_frames(tmp_path):
     job = Job(tmp_path)
     job.fit(Recorder())
-    model = job.parts.model.eval()
+    model = job.components.model.eval()
     frames = torch.arange(job.dev.num_frames)
     with torch.no_grad():
         logits = model(job.dev.gather(frames).clone()).double()
@@ -185,7 +188,7 @@ def test_a_step_stays_on_its_device_and_waits_for_nothing(
     meta = torch.device("meta")
     job = Job(tmp_path, average=average, network=network)
     monkeypatch.setattr(adam, "_device_dtype_check_for_fused", lambda p: None)
-    model = job.parts.model.to(meta)
+    model = job.components.model.to(meta)
     optim = AdamConfig(clip_norm=1.0, label_smoothing=0.1, class_weights="inverse")
     optimizer = build_optimizer(optim, model)
     hardware = Hardware(meta, "fp32", 1, compile=False)
@@ -202,8 +205,8 @@ def test_a_step_stays_on_its_device_and_waits_for_nothing(
     )
     store = open_store(DataConfig(context=CONTEXT), ToyCorpus(), tmp_path / "cache")
     split = store.splits["train"]
-    parts = replace(
-        job.parts,
+    components = replace(
+        job.components,
         optimizer=optimizer,
         schedule=build_schedule(optim, optimizer, 30, 10),
         loss=build_loss(optim, torch.ones(len(NAMES), device=meta)),
@@ -214,14 +217,14 @@ def test_a_step_stays_on_its_device_and_waits_for_nothing(
         hardware=hardware,
         average=build_average(TrainConfig(average=average, average_from=0.0), model, 30),
     )
-    train = Windows(split, CONTEXT, meta) if network == "mlp" else tdnn_runs(store, meta)
-    sums = RunningMetrics(Progress(), hardware, parts.process_group)
-    order = _order(job.plan, 1, train)
+    train = Windows(split, CONTEXT, meta) if network == "mlp" else tdnn_chunks(store, meta)
+    sums = RunningMetrics(TrainingState(), hardware, components.process_group)
+    sampler = _build_sampler(job.plan, 1, train)
     for step in range(3):
-        sums.add(*_train_step(parts, train, order.take(step, 1)))
+        sums.add(*_train_step(components, train, sampler.indices(step, 1)))
     assert sums.loss.device == sums.correct.device == meta
     with pytest.raises(RuntimeError, match="meta"):
-        sums.write(Progress())
+        sums.write(TrainingState())
 
 
 def test_same_seed_same_bits(tmp_path):
@@ -253,10 +256,10 @@ def test_stopped_and_continued_equals_never_stopped(tmp_path, keys, stop_at):
         Job(tmp_path / "cut", **keys).fit(Recorder(stop_at=stop_at))
     assert stopped.value.exit_code == 128 + signal.SIGTERM
     torch.rand(17)  # what a process did meanwhile must not matter
-    rest, listener = Job(tmp_path / "cut", **keys), Recorder()
-    progress = rest.fit(listener)
-    assert len(listener.restored) == stop_at[0] - 1
-    assert timeless(progress.history) == timeless(history)
+    rest, callback = Job(tmp_path / "cut", **keys), Recorder()
+    state = rest.fit(callback)
+    assert len(callback.restored) == stop_at[0] - 1
+    assert timeless(state.history) == timeless(history)
     for name, tensor in whole.weights().items():
         assert torch.equal(tensor, rest.weights()[name]), name
     for name in ("last.pt", "best.safetensors"):
@@ -267,35 +270,35 @@ def test_stopped_and_continued_equals_never_stopped(tmp_path, keys, stop_at):
 
 def test_averaged_weights_are_evaluated_and_kept(tmp_path):
     job = Job(tmp_path, average="ema", objective="dev/loss")
-    progress = job.fit(Recorder())
-    averaged = {k: v.clone() for k, v in job.parts.average.model.state_dict().items()}
+    state = job.fit(Recorder())
+    averaged = {k: v.clone() for k, v in job.components.average.model.state_dict().items()}
     last = job.weights()
     assert not any(
         torch.equal(averaged[name], last[name]) for name in averaged if "weight" in name
     )
-    assert job.evaluate()["dev/loss"] == progress.history[-1]["dev/loss"]
-    assert progress.best_epoch == 3
+    assert job.evaluate()["dev/loss"] == state.history[-1]["dev/loss"]
+    assert state.best_epoch == 3
     kept = load_file(job.checkpoints.best)
     assert all(torch.equal(averaged[name], kept[name]) for name in averaged)
 
 
 def test_each_epoch_takes_every_frame_in_its_batch_size(tmp_path):
-    job, listener = Job(tmp_path, final_batch_size=128), Recorder(stop_at="never")
+    job, callback = Job(tmp_path, final_batch_size=128), Recorder(stop_at="never")
     steps = []
-    listener.on_step = lambda epoch, step, num_steps: steps.append((epoch, num_steps))
-    job.fit(listener)
+    callback.on_step = lambda epoch, step, num_steps: steps.append((epoch, num_steps))
+    job.fit(callback)
     frames = job.train.num_frames
     expected = [-(-frames // size) for size in (32, 64, 128)]
     assert [steps.count((epoch, n)) for epoch, n in enumerate(expected, 1)] == expected
 
 
 def test_patience_stops_after_epochs_without_gain(tmp_path):
-    listener = Recorder()
+    callback = Recorder()
     job = Job(tmp_path, epochs=50, lr=1e-12, schedule="constant", patience=2)
     job.evaluate = lambda: {"dev/accuracy": 0.5}
-    progress = job.fit(listener)
-    assert progress.best_epoch == 1
-    assert len(progress.history) == 3
+    state = job.fit(callback)
+    assert state.best_epoch == 1
+    assert len(state.history) == 3
 
 
 def test_a_loss_as_objective_is_minimised(tmp_path):
@@ -328,12 +331,12 @@ def test_a_lost_loss_on_dev_is_no_result(tmp_path):
 def test_max_minutes_ends_within_an_epoch(tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "CHECK_STEPS", 2)
     job = Job(tmp_path, epochs=1000, max_minutes=1e-9)
-    progress = job.fit(Recorder())
-    assert len(progress.history) == 1
-    assert progress.history[0]["train/loss"] > 0
+    state = job.fit(Recorder())
+    assert len(state.history) == 1
+    assert state.history[0]["train/loss"] > 0
     per_epoch = steps_per_epoch(job.train.num_frames, BATCH)
     assert per_epoch > 2
-    assert job.parts.schedule.state_dict()["step"] == per_epoch
+    assert job.components.schedule.state_dict()["step"] == per_epoch
 
 
 def test_a_run_cut_short_ends_its_course_when_it_gets_more_time(tmp_path, monkeypatch):
@@ -342,7 +345,7 @@ def test_a_run_cut_short_ends_its_course_when_it_gets_more_time(tmp_path, monkey
     whole, again = Job(tmp_path / "whole"), Job(tmp_path)
     whole.fit(Recorder())
     assert len(again.fit(Recorder()).history) == 3
-    assert again.parts.schedule.lr == whole.parts.schedule.lr
+    assert again.components.schedule.lr == whole.components.schedule.lr
 
 
 def test_a_lost_loss_stops_with_the_last_good_checkpoint(tmp_path):
@@ -350,7 +353,7 @@ def test_a_lost_loss_stops_with_the_last_good_checkpoint(tmp_path):
     job.fit(Recorder())
     good = job.checkpoints.last.read_bytes()
     again = Job(tmp_path, epochs=3)
-    again.parts.loss = lambda logits, labels: logits.sum() * math.nan
+    again.components.loss = lambda logits, labels: logits.sum() * math.nan
     with pytest.raises(NonFiniteLossError, match="became nan in epoch 2"):
         again.fit(Recorder())
     assert job.checkpoints.last.read_bytes() == good
@@ -392,8 +395,8 @@ def test_every_frame_is_trained_on_once_an_epoch(tmp_path):
 
 
 def test_windows_of_frames_stopped_and_continued(tmp_path, monkeypatch):
-    monkeypatch.setattr("framesweep.training.samplers.RUN_FRAMES", 16)
-    keys = {"schedule": "onecycle", "window_frames": 48}
+    monkeypatch.setattr("framesweep.training.samplers.BLOCK_FRAMES", 16)
+    keys = {"schedule": "onecycle", "buffer_frames": 48}
     test_stopped_and_continued_equals_never_stopped(tmp_path, keys, (2, 3))
     shuffled = Job(tmp_path / "shuffled")
     shuffled.fit(Recorder())

@@ -19,23 +19,23 @@ def test_the_last_batch_may_be_smaller(num_frames: int, steps: int) -> None:
 def test_all_steps_are_those_of_the_epochs(final_batch_size: int | None) -> None:
     plan = replace(PLAN, final_batch_size=final_batch_size)
     counted = sum(
-        len(range(0, 95, plan.batch_size_in(epoch))) for epoch in range(1, plan.epochs + 1)
+        len(range(0, 95, plan.batch_frames(epoch))) for epoch in range(1, plan.epochs + 1)
     )
     assert plan.total_steps(95) == counted
 
 
 def test_items_of_many_frames_make_as_many_frames_a_step() -> None:
     plan = replace(PLAN, batch_size=100, epochs=2, final_batch_size=300)
-    assert [plan.items_in(epoch, 30) for epoch in (1, 2)] == [3, 10]
-    assert plan.items_in(1, 1000) == 1
+    assert [plan.batch_items(epoch, 30) for epoch in (1, 2)] == [3, 10]
+    assert plan.batch_items(1, 1000) == 1
     assert plan.total_steps(20, 30) == 7 + 2
 
 
 def test_batches_grow_by_equal_factors() -> None:
     plan = replace(PLAN, final_batch_size=80)
-    assert [plan.batch_size_in(epoch) for epoch in (1, 2, 3, 4, 9)] == [10, 20, 40, 80, 80]
+    assert [plan.batch_frames(epoch) for epoch in (1, 2, 3, 4, 9)] == [10, 20, 40, 80, 80]
     plan = replace(PLAN, epochs=3, batch_size=100, final_batch_size=400)
-    assert [plan.batch_size_in(epoch) for epoch in (1, 2, 3)] == [100, 200, 400]
+    assert [plan.batch_frames(epoch) for epoch in (1, 2, 3)] == [100, 200, 400]
     assert plan.total_steps(1000) == 10 + 5 + 3
     constant = replace(plan, final_batch_size=None)
     assert constant.total_steps(1001) == 33
