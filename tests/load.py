@@ -1,10 +1,10 @@
-"""How a search loads PostgreSQL: real sweepers and workers whose trials train nothing.
+"""Measure how a search loads PostgreSQL, with real sweepers and workers that train nothing.
 
     python tests/load.py --workers 2 8 32 64
     python tests/load.py --workers --crowd 10 100 1000
 
-The first prints what one trial costs the database, the second what one claim and one report
-cost while so many trials run: both read all that are not over.
+The first command prints what one trial costs the database. The second prints what one claim and
+one report cost while so many trials are running: both read all trials that have not ended.
 """
 
 import argparse
@@ -39,7 +39,7 @@ OURS = "query NOT ILIKE '%pg_stat_%' AND query NOT ILIKE '%pg_database_size%'"
 
 @dataclass
 class Load:
-    """What the database was asked in one sweep."""
+    """The load on the database during one sweep."""
 
     statements: int
     milliseconds: float
@@ -52,7 +52,7 @@ class Load:
 
 
 class Watch:
-    """Counts connections while it is open."""
+    """Watches the number of connections until it is closed."""
 
     def __init__(self, server: Postgres, database: str) -> None:
         self._query = (server, database)
@@ -74,7 +74,7 @@ class Watch:
 
 
 def measure(server: Postgres, database: str, arguments: list[str], sweepers: int) -> Load:
-    """Runs so many sweepers on one study in `database`."""
+    """Return the load of so many sweepers on one study in `database`."""
     optuna.storages.RDBStorage(server.url(database)).engine.dispose()  # makes the tables
     before = counts(server, database)
     watch, began = Watch(server, database), time.monotonic()
@@ -95,7 +95,7 @@ def measure(server: Postgres, database: str, arguments: list[str], sweepers: int
 
 
 def counts(server: Postgres, database: str) -> list[float]:
-    """Statements, their milliseconds, transactions, rows read and written, bytes."""
+    """Return counts of statements, their milliseconds, transactions, rows and bytes."""
     chosen = f"dbid = (SELECT oid FROM pg_database WHERE datname = '{database}')"
     statements = server.query(
         f"SELECT coalesce(sum(calls), 0), coalesce(sum(total_exec_time), 0) "
@@ -111,7 +111,7 @@ def counts(server: Postgres, database: str) -> list[float]:
 
 
 def crowd(server: Postgres, database: str, running: int) -> list[tuple[str, float, Load]]:
-    """CPU milliseconds here, and the load there, of a claim and of a report."""
+    """Return the milliseconds of CPU here and the load there, of a claim and of a report."""
     url = server.create(database)
     storage = open_storage(url, 60)
     optuna.create_study(study_name="s", storage=storage, direction="maximize")
@@ -162,7 +162,7 @@ def cost_of(call: Callable[[], object], server: Postgres, database: str) -> tupl
 
 
 def dearest(server: Postgres, database: str, number: int) -> list[tuple]:
-    """The statements asked most often: calls, rows, milliseconds, text."""
+    """Return the most frequent statements: calls, rows, milliseconds, text."""
     return server.query(
         "SELECT calls, rows, round(total_exec_time::numeric, 1), "
         "left(regexp_replace(query, '\\s+', ' ', 'g'), 150) FROM pg_stat_statements "
@@ -174,12 +174,12 @@ def dearest(server: Postgres, database: str, number: int) -> list[tuple]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workers", type=int, nargs="*", default=[2, 8, 32, 64])
-    parser.add_argument("--crowd", type=int, nargs="*", default=[], help="trials that run")
-    parser.add_argument("--sweepers", type=int, default=0, help="0: one for eight workers")
-    parser.add_argument("--trials", type=int, default=4, help="a worker")
-    parser.add_argument("--epochs", type=int, default=10, help="reports a trial")
-    parser.add_argument("--seconds", type=float, default=0.0, help="an epoch")
-    parser.add_argument("--dearest", type=int, default=0, help="statements to list")
+    parser.add_argument("--crowd", type=int, nargs="*", default=[], help="running trials")
+    parser.add_argument("--sweepers", type=int, default=0, help="0: one per eight workers")
+    parser.add_argument("--trials", type=int, default=4, help="trials per worker")
+    parser.add_argument("--epochs", type=int, default=10, help="reports per trial")
+    parser.add_argument("--seconds", type=float, default=0.0, help="seconds per epoch")
+    parser.add_argument("--dearest", type=int, default=0, help="number of statements to list")
     options = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with postgres(**SETTINGS) as server:
@@ -194,7 +194,7 @@ def main() -> None:
                 )
         if not options.workers:
             return
-        print(f"{options.epochs} reports a trial; all but the last two columns a trial")
+        print(f"{options.epochs} reports per trial; all but the last two columns are per trial")
         heads = "workers sweepers trials statements db-ms commits read written bytes"
         print(*(f"{head:>10}" for head in [*heads.split(), "peak-conns", "seconds"]))
         for workers in options.workers:

@@ -1,4 +1,9 @@
-"""A small Hydra application to sweep over: it reports, checkpoints, and fails on request."""
+"""A small Hydra application for sweeps: it reports, writes checkpoints and fails on request.
+
+It imports the sweeper and nothing of framesweep, so that it also runs where only the sweeper is
+installed. Each trial's directory has a line in starts.log per attempt, a line in epochs.log per
+epoch, and a line in ends.log once it is complete.
+"""
 
 import json
 import os
@@ -33,12 +38,12 @@ CONFIG = {
         "sweeper": {"direction": "maximize"},
     },
 }
-WAYS = ("memory", "nan", "exception", "kill", "nan_value", "text")
+FAILURES = ("memory", "nan", "exception", "kill", "nan_value", "text")
 ConfigStore.instance().store("app", CONFIG)
 
 
 class OtherLauncher(BasicLauncher):
-    """Runs jobs in the sweeper's own process: stands for every launcher but the basic one."""
+    """Runs jobs in the sweeper's own process. It stands for all but the basic launcher."""
 
 
 Plugins.instance().register(OtherLauncher)
@@ -48,7 +53,7 @@ ConfigStore.instance().store(
 
 
 class Stopped(Exception):  # noqa: N818
-    """Raised on SIGTERM, after the checkpoint."""
+    """The application was stopped by SIGTERM, and has written its checkpoint."""
 
     exit_code = 143
 
@@ -61,29 +66,30 @@ def main(config: DictConfig) -> float | str | None:
     print("threads", os.environ.get("OMP_NUM_THREADS"), "pid", os.getpid())
     with (directory / "starts.log").open("a") as file:
         print(time.time(), os.getpid(), trial.attempt if trial else 0, file=file)
-    how = WAYS[number % len(WAYS)] if config.fail == "each" else config.fail
+    how = FAILURES[number % len(FAILURES)] if config.fail == "each" else config.fail
     stop: list[int] = []
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda signum, frame: stop.append(signum))
     state = directory / "checkpoint.json"
     done = json.loads(state.read_text())["epoch"] if state.exists() else 0
-    restore({epoch: value_at(config, epoch) for epoch in range(1, done + 1)})
+    restore({epoch: compute_value(config, epoch) for epoch in range(1, done + 1)})
     for epoch in range(done + 1, config.epochs + 1):
         time.sleep(config.seconds)
         with (directory / "epochs.log").open("a") as file:
             print(epoch, file=file)
         write(state, {"epoch": epoch})
-        report(value_at(config, epoch), epoch)
+        report(compute_value(config, epoch), epoch)
         if stop:
             raise Stopped("stopped by SIGTERM")
         if config.fail and number % config.every == config.every - 1:
             fail(how)
     with (directory / "ends.log").open("a") as file:
         print(time.time(), os.getpid(), file=file)
-    return {"nan_value": float("nan"), "text": "good"}.get(how, value_at(config, config.epochs))
+    value = compute_value(config, config.epochs)
+    return {"nan_value": float("nan"), "text": "good"}.get(how, value)
 
 
-def value_at(config: DictConfig, epoch: int) -> float:
+def compute_value(config: DictConfig, epoch: int) -> float:
     return epoch / config.epochs * (1 - (config.x - 0.3) ** 2) + (config.momentum or 0)
 
 

@@ -1,4 +1,4 @@
-"""The sweeper as any Hydra application has it: real sweeps of a small application."""
+"""The sweeper in an application that is not framesweep: real sweeps of tests/sweep_app.py."""
 
 import collections
 import os
@@ -17,7 +17,7 @@ SECONDS = 120
 
 
 class App:
-    """Runs the application in a folder of its own."""
+    """Runs the application in its own folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -52,16 +52,16 @@ class App:
         return [int(epoch) for epoch in self.read(number, "epochs.log").split()]
 
     def read(self, number: int, name: str) -> str:
-        """A trial's file of this name."""
+        """Return the text of a file in a trial's directory."""
         return (self.study_folder / str(number) / name).read_text()
 
     def count(self, name: str) -> int:
-        """Lines in all trials' files of this name."""
+        """Return the number of lines in all trials' files of this name."""
         files = self.study_folder.glob(f"*/{name}")
         return sum(len(path.read_text().splitlines()) for path in files)
 
     def wait_for(self, name: str, lines: int) -> None:
-        """Until trials have written so many lines."""
+        """Wait until the trials' files of this name have so many lines."""
         end = time.monotonic() + SECONDS
         while self.count(name) < lines:
             assert time.monotonic() < end, f"no {lines} lines in {name}"
@@ -77,7 +77,7 @@ def children(pid: int) -> list[int]:
     return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def test_prunes_reaches_its_total_and_goes_on(app):
+def test_a_search_prunes_reaches_its_total_and_can_be_extended(app):
     search = ["x=interval(0.0,1.0)", "hydra.sweeper.n_jobs=2", "hydra.sweeper.sampler.seed=1"]
     search += ["hydra.sweeper.pruner.n_startup_trials=3"]
     output = app.run(*search, "hydra.sweeper.n_trials=10")
@@ -101,7 +101,7 @@ def test_prunes_reaches_its_total_and_goes_on(app):
     assert app.count("starts.log") == 12
 
 
-def test_killed_at_any_moment_loses_and_doubles_nothing(app):
+def test_killing_any_process_loses_no_epoch_and_repeats_no_trial(app):
     search = [
         "x=interval(0.0,1.0)",
         "hydra.sweeper.n_trials=8",
@@ -124,7 +124,8 @@ def test_killed_at_any_moment_loses_and_doubles_nothing(app):
     assert states["COMPLETE"] + states["PRUNED"] == len(app.study().trials) == 8
     assert app.count("starts.log") > 8
     for trial in app.study().trials:
-        # From its checkpoint: every epoch once, or again where it was killed at its end.
+        # Resumed from its checkpoint, a trial runs each epoch once, or again if it was killed
+        # between the end of the epoch and its checkpoint.
         epochs = app.epochs(trial.number)
         assert sorted(set(epochs)) == list(range(1, len(trial.intermediate_values) + 1))
         steps = [after - before for before, after in pairwise(epochs)]
@@ -132,7 +133,7 @@ def test_killed_at_any_moment_loses_and_doubles_nothing(app):
         assert steps.count(0) < len(app.read(trial.number, "starts.log").splitlines())
 
 
-def test_ctrl_c_checkpoints_and_the_same_command_goes_on(app):
+def test_after_ctrl_c_the_same_command_resumes_from_the_checkpoints(app):
     search = ["x=interval(0.0,1.0)", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=2"]
     slow = ["epochs=20", "seconds=0.1"]
     process = app.start(*search, *slow)
@@ -173,7 +174,7 @@ def test_two_sweepers_share_one_total(app):
     assert len(owners) > 2, "only one of the sweepers worked"
 
 
-def test_failures_are_told_apart(app):
+def test_each_kind_of_failure_has_its_reason(app):
     output = app.run(
         "x=interval(0.0,1.0)",
         "fail=each",
@@ -197,7 +198,7 @@ def test_failures_are_told_apart(app):
     assert "Traceback" not in output
 
 
-def test_every_third_trial_fails_and_the_sweep_goes_on(app):
+def test_failing_trials_are_retried_and_replaced(app):
     output = app.run(
         "x=interval(0.0,1.0)",
         "fail=exception",
@@ -227,7 +228,7 @@ def test_a_command_that_contradicts_the_study_is_refused(app):
     assert sorted(names) == ["s", "s-2"]
 
 
-def test_a_measured_point_is_not_run_again(app):
+def test_a_point_is_run_only_once(app):
     output = app.run("x=choice(0.1,0.9)", "hydra.sweeper.n_trials=6", "hydra.sweeper.n_jobs=2")
     trials = app.study().trials
     assert len(trials) == 6
@@ -238,7 +239,7 @@ def test_a_measured_point_is_not_run_again(app):
         assert values.setdefault(trial.params["x"], trial.value) == trial.value
 
 
-def test_a_point_that_cannot_be_composed_stands_in_nobodys_way(app):
+def test_a_point_that_cannot_be_composed_does_not_block_the_others(app):
     search = ["kind=choice(plain,'a,b',heavy)", "hydra/sweeper/sampler=grid", "epochs=1"]
     for total in (1, 2, 2, 2):
         process = app.start(*search, f"hydra.sweeper.n_trials={total}")
@@ -256,7 +257,7 @@ def test_a_study_may_have_any_name(app, name):
     assert (app.folder / "outputs" / "sweeps" / name / "0" / "ends.log").exists()
 
 
-def test_a_value_is_not_searched_whatever_its_prefix(app):
+def test_a_value_on_the_command_line_replaces_the_search_whatever_its_prefix(app):
     params = "+hydra.sweeper.params={x: 'interval(0.0,1.0)', momentum: null, epochs: 1}"
     app.run(params, "++x=0.25", "kind=choice(plain,heavy)", "hydra.sweeper.n_trials=1")
     (trial,) = app.study().trials
@@ -264,7 +265,7 @@ def test_a_value_is_not_searched_whatever_its_prefix(app):
     assert trial.value == pytest.approx(1 - (0.25 - 0.3) ** 2)
 
 
-def test_children_of_one_choice_only(app):
+def test_a_conditional_key_is_searched_only_where_its_condition_holds(app):
     params = (
         "+hydra.sweeper.params={kind: 'choice(plain,heavy)', "
         "momentum: {when: 'kind=heavy', space: 'interval(0.8,0.9)'}, x: 'interval(0.0,1.0)'}"
@@ -278,7 +279,7 @@ def test_children_of_one_choice_only(app):
 
 
 def test_no_worker_waits_for_another(app):
-    """One job takes as long as all others together; the other worker does those."""
+    """One job takes as long as all others together, which the other worker runs meanwhile."""
     app.run(
         "seconds=choice(0.6,0.05,0.06,0.07,0.08,0.09)",
         "epochs=5",
@@ -295,7 +296,7 @@ def test_no_worker_waits_for_another(app):
     assert len(during) >= 2 or long.number >= 4
 
 
-def test_a_journal_file_serves_as_well(app):
+def test_a_study_can_be_kept_in_a_journal_file(app):
     search = ["x=interval(0.0,1.0)", "hydra.sweeper.storage=outputs/studies.journal"]
     app.run(*search, "hydra.sweeper.n_trials=2")
     output = app.run(*search, "hydra.sweeper.n_trials=3")
@@ -303,7 +304,7 @@ def test_a_journal_file_serves_as_well(app):
     assert app.count("ends.log") == 3
 
 
-def test_any_launcher_prunes_fails_and_goes_on(app):
+def test_another_launcher_prunes_retries_and_resumes(app):
     search = [
         "x=interval(0.0,1.0)",
         "hydra/launcher=other",
