@@ -1,4 +1,4 @@
-"""A corpus of sound that a test can make: each phone is a tone."""
+"""Writes a small corpus of audio files in which each phone is a tone."""
 
 from pathlib import Path
 

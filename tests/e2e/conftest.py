@@ -79,7 +79,7 @@ def corpus(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def sound_root(tmp_path_factory) -> Path:
+def audio_root(tmp_path_factory) -> Path:
     return write_tones(tmp_path_factory.mktemp("sound"))
 
 

@@ -1,4 +1,4 @@
-"""What a user sees of a corpus that would run code: one line, exit code 2, nothing written."""
+"""A corpus that would run code is refused in one line with exit code 2; nothing is written."""
 
 import os
 import shutil

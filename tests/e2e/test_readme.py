@@ -23,9 +23,9 @@ FEWER_TRIALS = "hydra.sweeper.n_trials=2"
 
 
 @pytest.fixture
-def placed(corpus, sound_root):
+def placed(corpus, audio_root):
     """Puts corpora of the tests where a command names a user's."""
-    places = {"/path/to/hw1p2": corpus, "/path/to/recordings": sound_root}
+    places = {"/path/to/hw1p2": corpus, "/path/to/recordings": audio_root}
 
     def place(command):
         for path, folder in places.items():

@@ -1,10 +1,10 @@
-"""Coverage-guided fuzzing of one reader; run.py beside this runs them all.
+"""Fuzzes one reader, guided by coverage; run.py in this folder runs them all.
 
     python readers.py TARGET SCRATCH [libFuzzer's flags, or files to replay]
 
-Whatever the bytes, a reader gives arrays or a DataError of one line. Nothing may be run,
-imported or opened meanwhile: Python's audit hooks watch. What the restricted reader of pickles
-accepts is compared with what numpy and the standard unpickler make of it.
+Whatever the bytes, a reader must return arrays or raise a DataError of one line. Nothing may be
+run, imported or opened meanwhile, which Python's audit hooks verify. What the restricted pickle
+reader accepts is compared with what numpy and the standard unpickler read.
 """
 
 import codecs
@@ -36,7 +36,7 @@ watching = False
 
 
 def watch(event: str, arguments: tuple[Any, ...]) -> None:
-    """Ends the process when bytes under test made Python do more than compute."""
+    """End the process if the bytes under test made Python do more than compute."""
     if watching and event.startswith(FORBIDDEN):
         raise SystemExit(f"the reader caused {event} {arguments!r:.200}")
 
@@ -51,8 +51,8 @@ def watched() -> Iterator[None]:
         watching = False
 
 
-def check(read: Callable[[], Any], reference: Callable[[], Any] | None = None) -> None:
-    """Runs `read`; what it accepts must equal what `reference` reads, where that reads it."""
+def try_read(read: Callable[[], Any], reference: Callable[[], Any] | None = None) -> None:
+    """Run `read`; its result must equal that of `reference`, unless that fails."""
     try:
         with watched():
             found = read()
@@ -70,7 +70,7 @@ def check(read: Callable[[], Any], reference: Callable[[], Any] | None = None) -
 
 
 def same(found: Any, expected: Any) -> bool:
-    """Whether two arrays hold the same; text that came as bytes is not looked at."""
+    """Return whether two arrays are equal; text that was stored as bytes is not compared."""
     if found.shape != expected.shape:
         return False
     if not found.dtype.hasobject:
@@ -82,7 +82,7 @@ def same(found: Any, expected: Any) -> bool:
 
 
 def fuzz_npy(data: bytes) -> None:
-    """The bytes as a plain .npy file, consumed as the corpus does."""
+    """Read the bytes as a plain .npy file, and its elements as the corpus reader does."""
 
     def read() -> Any:
         array = npy.parse_npy(memoryview(data), "file")
@@ -97,12 +97,12 @@ def fuzz_npy(data: bytes) -> None:
             return standard(data[header.size :])
         return np.load(io.BytesIO(data))
 
-    check(read, reference)
+    try_read(read, reference)
 
 
 def fuzz_pickle(data: bytes) -> None:
-    """The bytes as the pickle in an .npy file."""
-    check(
+    """Read the bytes as the pickle in an .npy file."""
+    try_read(
         lambda: pickled_arrays.load_object_array(memoryview(data), "file"),
         lambda: standard(data),
     )
@@ -142,33 +142,33 @@ FRAGMENTS = [
 
 
 def fuzz_opcodes(data: bytes) -> None:
-    """Each byte chooses a fragment of a pickle, so that whole arrays are met often."""
+    """Let each byte choose a fragment of a pickle, so that complete arrays are frequent."""
     chosen = [FRAGMENTS[byte % len(FRAGMENTS)] for byte in data]
     fuzz_pickle(pickle.PROTO + b"\2" + b"".join(chosen) + pickle.STOP)
 
 
 def fuzz_zip(data: bytes) -> None:
-    """The bytes as a .npy.zip file."""
+    """Read the bytes as a .npy.zip file."""
     path = SCRATCH / "file.npy.zip"
     path.write_bytes(data)
-    check(lambda: npy.load_npy(path))
+    try_read(lambda: npy.load_npy(path))
 
 
 def fuzz_segments(data: bytes) -> None:
-    """The first byte chooses a format; the rest is its text."""
+    """Let the first byte choose a segment format, and read the rest as its text."""
     kinds: list[segments.Format] = ["phn", "xlabel", "htk", "textgrid", "auto"]
     suffix = (".phn", ".lab", ".TextGrid")[data[0] % 3 if data else 0]
     path = SCRATCH / f"file{suffix}"
     path.write_bytes(data[1:])
     kind = kinds[data[0] // 3 % len(kinds)] if data else "auto"
-    check(lambda: segments.read_segments(path, kind, "phones", 16_000))
+    try_read(lambda: segments.read_segments(path, kind, "phones", 16_000))
 
 
 def fuzz_scp(data: bytes) -> None:
-    """The bytes as a Kaldi index; two archives that it may name are there."""
+    """Read the bytes as a Kaldi index; two archives that it may name exist."""
     path = SCRATCH / "feats.scp"
     path.write_bytes(data)
-    check(lambda: read_index(path, SCRATCH))
+    try_read(lambda: read_index(path, SCRATCH))
 
 
 TARGETS = {
@@ -182,7 +182,7 @@ TARGETS = {
 
 
 def seeds(target: str) -> Iterator[bytes]:
-    """Sound inputs to start from."""
+    """Yield valid inputs to start from."""
     saved = [
         p.read_bytes()
         for p in sorted((TESTS / "unit/data/formats/object_arrays").glob("*/*.npy"))
@@ -218,7 +218,7 @@ def seeds(target: str) -> Iterator[bytes]:
 
 
 def main() -> None:
-    """Fuzzes the target from its seeds; libFuzzer ends the process."""
+    """Fuzz the target, starting from its seeds; libFuzzer ends the process."""
     _, target, _, *flags = sys.argv
     for name in ("a.ark", "b.ark"):
         (SCRATCH / name).touch()
@@ -227,7 +227,7 @@ def main() -> None:
     for i, seed in enumerate(seeds(target)):
         (inputs / str(i)).write_bytes(seed)
     for encoding in ("cp437", "utf-8-sig", "utf-16"):
-        codecs.lookup(encoding)  # imports it now, not under watch
+        codecs.lookup(encoding)  # imports it now, before it is forbidden
     sys.addaudithook(watch)
     replayed = any(not flag.startswith("-") for flag in flags)
     atheris.Setup([target, *flags, *([] if replayed else [str(inputs)])], TARGETS[target])

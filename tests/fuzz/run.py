@@ -1,8 +1,8 @@
-"""Fuzzes every reader for a bounded time and tells how many inputs were tried.
+"""Fuzzes every reader for a limited time and reports how many inputs were tried.
 
     python tests/fuzz/run.py [--seconds 60] [TARGET ...]
 
-An input that breaks a reader is kept in outputs/fuzz, its traceback is printed, and the exit
+An input that breaks a reader is saved in outputs/fuzz, its traceback is printed, and the exit
 code is 1.
 """
 
@@ -14,13 +14,13 @@ import tempfile
 from pathlib import Path
 
 TARGETS = ("npy", "pickle", "opcodes", "zip", "segments", "scp")
-FINDINGS = Path(__file__).parents[2] / "outputs" / "fuzz"
-_NEWS = re.compile(r"#[0-9]+\s|INFO:|WARNING: Failed to find function|\"")
+CRASHES = Path(__file__).parents[2] / "outputs" / "fuzz"
+_PROGRESS = re.compile(r"#[0-9]+\s|INFO:|WARNING: Failed to find function|\"")
 MEMORY = Path("/dev/shm")
 
 
 def fuzz(target: str, seconds: int) -> tuple[int, bool]:
-    """Inputs tried on `target`, and whether it withstood them."""
+    """Fuzz `target` and return how many inputs were tried and whether all of them passed."""
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as scratch:
         command = [sys.executable, str(Path(__file__).with_name("readers.py")), target, scratch]
         flags = [
@@ -28,13 +28,13 @@ def fuzz(target: str, seconds: int) -> tuple[int, bool]:
             "-timeout=20",
             "-rss_limit_mb=2048",
             "-print_final_stats=1",
-            f"-artifact_prefix={FINDINGS}/{target}-",
+            f"-artifact_prefix={CRASHES}/{target}-",
         ]
         done = subprocess.run(command + flags, capture_output=True, text=True, check=False)
     output = done.stdout + done.stderr
     tried = re.search(r"number_of_executed_units:\s*([0-9]+)", output)
     if done.returncode != 0 or tried is None:
-        lines = [line[:300] for line in output.splitlines() if not _NEWS.match(line)]
+        lines = [line[:300] for line in output.splitlines() if not _PROGRESS.match(line)]
         print("\n".join(lines), file=sys.stderr)
     return int(tried[1]) if tried else 0, done.returncode == 0 and tried is not None
 
@@ -46,13 +46,13 @@ def main() -> int:
     arguments = parser.parse_args()
     if unknown := set(arguments.targets) - set(TARGETS):
         parser.error(f"no such target: {', '.join(sorted(unknown))}")
-    FINDINGS.mkdir(parents=True, exist_ok=True)
-    withstood = True
+    CRASHES.mkdir(parents=True, exist_ok=True)
+    all_passed = True
     for target in arguments.targets or TARGETS:
-        tried, sound = fuzz(target, arguments.seconds)
-        print(f"{target:10} {tried:12,} inputs  {'sound' if sound else 'BROKEN'}", flush=True)
-        withstood &= sound
-    return 0 if withstood else 1
+        tried, passed = fuzz(target, arguments.seconds)
+        print(f"{target:10} {tried:12,} inputs  {'passed' if passed else 'BROKEN'}", flush=True)
+        all_passed &= passed
+    return 0 if all_passed else 1
 
 
 if __name__ == "__main__":

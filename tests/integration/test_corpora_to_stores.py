@@ -1,4 +1,4 @@
-"""From files in each HW1P2 format to a prepared corpus, and nothing from files that are bad."""
+"""Each HW1P2 format becomes a prepared corpus; damaged files are refused and leave nothing."""
 
 import os
 import shutil
@@ -18,11 +18,12 @@ TOY = ToyCorpus()
 
 
 def write_folders(root: Path) -> Path:
-    """The toy corpus as folders, in names whose order is the corpus's."""
+    """Write the toy corpus as folders, with names in the order of the corpus."""
     for split, partition in (("train", "train-clean-100"), ("dev", "dev-clean")):
         for kind in ("mfcc", "transcript"):
             (root / partition / kind).mkdir(parents=True)
         for i, u in enumerate(TOY.utterances(split)):
+            assert u.labels is not None
             np.save(root / partition / "mfcc" / f"{i}.npy", u.features)
             names = ["<sos>", *[NAMES[label] for label in u.labels], "<eos>"]
             np.save(root / partition / "transcript" / f"{i}.npy", np.array(names))
@@ -31,7 +32,7 @@ def write_folders(root: Path) -> Path:
     return root
 
 
-def check(prepared: PreparedCorpus, splits: tuple[str, ...]) -> None:
+def assert_equals_toy(prepared: PreparedCorpus, splits: tuple[str, ...]) -> None:
     assert prepared.phones.names == NAMES
     assert tuple(prepared.splits) == splits
     for name, arrays in prepared.splits.items():
@@ -47,20 +48,20 @@ def check(prepared: PreparedCorpus, splits: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("zipped", [False, True])
-def test_arrays_of_utterances(tmp_path: Path, zipped: bool) -> None:
+def test_arrays_of_utterances_are_prepared(tmp_path: Path, zipped: bool) -> None:
     root = write_hw1p2(tmp_path / "corpus", TOY)
     for path in root.glob("*.npy") if zipped else []:
         with zipfile.ZipFile(f"{path}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
             archive.write(path, path.name)
         path.unlink()
     corpus = build_corpus(Hw1p2Config(root=str(root)))
-    check(prepare(corpus, tmp_path / "cache"), ("train", "dev", "test"))
+    assert_equals_toy(prepare(corpus, tmp_path / "cache"), ("train", "dev", "test"))
 
 
-def test_folders_of_utterances(tmp_path: Path) -> None:
+def test_folders_of_utterances_are_prepared(tmp_path: Path) -> None:
     root = write_folders(tmp_path / "corpus")
     corpus = build_corpus(Hw1p2FoldersConfig(root=str(root)))
-    check(prepare(corpus, tmp_path / "cache"), ("train", "dev"))
+    assert_equals_toy(prepare(corpus, tmp_path / "cache"), ("train", "dev"))
 
 
 class Evil:
@@ -103,7 +104,7 @@ def bomb(path: Path) -> None:
     path.unlink()
 
 
-BAD = {
+DAMAGES = {
     hostile: "must contain numpy arrays only",
     cut_short: "must contain one complete pickle|bytes must match the array's shape",
     zero_byte: "must not be empty",
@@ -114,23 +115,25 @@ BAD = {
 
 
 @pytest.mark.parametrize(
-    ("spoil", "spoilt"),
+    ("damage", "name"),
     [
-        *((spoil, name) for spoil in BAD for name in ("dev.npy", "train_labels.npy")),
-        *((spoil, "dev-clean/mfcc/1.npy") for spoil in BAD if spoil is not bomb),
+        *((damage, name) for damage in DAMAGES for name in ("dev.npy", "train_labels.npy")),
+        *((damage, "dev-clean/mfcc/1.npy") for damage in DAMAGES if damage is not bomb),
     ],
 )
-def test_bad_file_is_named_and_leaves_nothing(tmp_path: Path, spoil, spoilt: str) -> None:
+def test_damaged_file_is_named_and_nothing_is_left_behind(
+    tmp_path: Path, damage, name: str
+) -> None:
     root = tmp_path / "corpus"
     config: DataConfig
-    if "/" in spoilt:
+    if "/" in name:
         config = Hw1p2FoldersConfig(root=str(write_folders(root)))
     else:
         config = Hw1p2Config(root=str(write_hw1p2(root, TOY)))
-    spoil(root / spoilt)
-    with pytest.raises(DataError, match=BAD[spoil]) as raised:
+    damage(root / name)
+    with pytest.raises(DataError, match=DAMAGES[damage]) as raised:
         prepare(build_corpus(config), tmp_path / "cache")
-    assert str(root / spoilt) in str(raised.value)
+    assert str(root / name) in str(raised.value)
     assert "\n" not in str(raised.value)
     assert list((tmp_path / "cache").iterdir()) == []
     assert not list(root.rglob("ran"))

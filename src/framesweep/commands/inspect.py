@@ -20,7 +20,7 @@ def command(overrides: tuple[str, ...], out: Path | None) -> None:
     """
     from framesweep.config.composition import compose
     from framesweep.data.corpus import SelfChecking
-    from framesweep.data.inspection.findings import findings, summarize
+    from framesweep.data.inspection.findings import find_problems, summarize
     from framesweep.data.inspection.report import text_report, write_picture
     from framesweep.data.readers.registry import build_corpus
     from framesweep.data.store.prepared import prepare
@@ -29,12 +29,12 @@ def command(overrides: tuple[str, ...], out: Path | None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     config = compose(list(overrides))
     corpus = build_corpus(config.data)
-    problems = corpus.find_problems() if isinstance(corpus, SelfChecking) else []
+    in_files = corpus.find_problems() if isinstance(corpus, SelfChecking) else []
     prepared = prepare(corpus, cache_folder(config))
     summaries = [summarize(split, len(prepared.phones)) for split in prepared.splits.values()]
-    found = [*findings(prepared, summaries), *problems]
+    problems = [*find_problems(prepared, summaries), *in_files]
     shift_ms = getattr(config.data, "shift_ms", 10.0)
-    click.echo(text_report(prepared, summaries, found, shift_ms))
+    click.echo(text_report(prepared, summaries, problems, shift_ms))
     path = out or prepared.folder / "inspection.png"
     write_picture(path, prepared, summaries, shift_ms)
     click.echo(f"picture: {path}")

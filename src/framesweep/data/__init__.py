@@ -1,1 +1,1 @@
-"""Corpora, read once into frame stores and served as context windows."""
+"""Reads corpora once into frame stores, and serves them as batches of context windows."""

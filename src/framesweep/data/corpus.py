@@ -1,4 +1,4 @@
-"""What a reader of one corpus format gives to the frame store."""
+"""The interface between a corpus reader and the frame store."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One utterance as its corpus has it.
+    """One utterance as its corpus stores it.
 
     Attributes:
         id: unique within its split.
-        features: (T, D) floating point.
-        labels: (T,) integers, or None where the split comes without labels.
-        speaker: empty where the corpus does not tell.
+        features: (T, D) floats.
+        labels: (T,) integers, or None if the split has no labels.
+        speaker: "" if the corpus does not name speakers.
     """
 
     id: str
@@ -31,34 +31,42 @@ class Utterance:
 
 
 class Corpus(Protocol):
-    """A reader: cheap to construct; reads only in `utterances`.
+    """A corpus reader. It is cheap to construct and reads the data only in `utterances`.
 
-    Readers raise DataError for what only they can see (a missing file, a broken header).
-    Lengths, ranks, label ranges and non-finite values are checked by whoever fills the store.
+    A reader raises DataError for what only it can see, such as a missing file or a malformed
+    header. Lengths, shapes, label ranges and non-finite values are validated by the store's
+    writer.
     """
 
     name: str
-    """Short name of the format, the prefix of the store's folder."""
+    """Short name of the format; the folder of the prepared corpus starts with it."""
 
     def source_key(self) -> dict[str, Any]:
-        """JSON-able description of everything the content depends on: files with size and
-        modification time in ns, and the settings that change what is read."""
+        """Return everything that the content depends on, as JSON-serializable values.
+
+        That is the size and the modification time in ns of each file, and each setting that
+        changes what is read. Corpora with equal keys share one prepared corpus.
+        """
         ...
 
     def splits(self) -> tuple[str, ...]:
-        """The splits this corpus has, in the order train, dev, test."""
+        """Return the splits of this corpus in the order train, dev, test."""
         ...
 
     def num_utterances(self, split: str) -> int | None:
-        """For progress; None where it is not known before reading."""
+        """Return the number of utterances for progress bars; None if unknown in advance."""
         ...
 
     def utterances(self, split: str) -> Iterator[Utterance]:
-        """The utterances in corpus order, read one by one."""
+        """Read the utterances one by one and yield them in corpus order."""
         ...
 
     def phone_set(self, num_classes: int) -> PhoneSet:
-        """Names of the labels; `num_classes` is the largest label seen plus one."""
+        """Return the names of the labels.
+
+        Args:
+            num_classes: the largest label that occurs, plus 1.
+        """
         ...
 
 

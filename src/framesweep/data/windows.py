@@ -1,4 +1,18 @@
-"""Context windows served in batches from a split's rows, on any device."""
+"""Serves batches of context windows from the rows of a split, on any device.
+
+A window is `2*context + 1` consecutive frames around a centre frame, flattened. Written out,
+the windows of a split take `2*context + 1` times the memory of its frames: at context 25 and
+18.5 M frames of 40 float32 features, 151 GB instead of 3 GB. They need not be written out,
+because of how the frame store lays out its rows:
+
+    lead rows | utterance 0 | gap rows | utterance 1 | gap rows | ...
+
+Every utterance is followed by at least MAX_CONTEXT padding rows, so the window of every frame,
+for any context up to MAX_CONTEXT, is a contiguous run of rows that touches no other utterance.
+All windows are thus one strided view on the rows, in which neighbouring windows overlap in
+memory, and a batch is one `index_select` on it: no copy per context, and no Python per frame.
+With data.padding=cross there is no gap, and windows extend into neighbouring utterances.
+"""
 
 import mmap
 
@@ -10,23 +24,22 @@ from framesweep.data.store.frame_store import Split
 from framesweep.distributed.collectives import Shard
 
 CONVERTED_BYTES = 1 << 27
-"""Rows that take no more are converted once, all of them, not anew in each batch."""
+"""Rows of at most this size are converted to the wanted type once, instead of in each batch."""
 GATHER_FRAMES = 128
-"""Windows gathered before they are converted to another type."""
+"""Windows that are gathered before they are converted to another type."""
 
 
 class Windows:
-    """The windows of one split: `2*context+1` frames around each frame.
+    """The context windows of one split.
 
-    The rows are not copied on a CPU, but where they are few and wanted in another type:
-    windows overlap in memory, and `index_select` makes a batch. On an accelerator the rows
-    are moved there once.
+    On a CPU the rows are not copied, except to convert them where they are few; the store may
+    be larger than the memory. On an accelerator they are moved there once, as a whole.
 
     Args:
-        split: rows and labels, as the store gives them.
-        context: frames to each side of the centre frame.
-        device: where batches are wanted.
-        dtype: in which batches are wanted.
+        split: rows and labels as the store provides them.
+        context: frames on each side of the centre frame.
+        device: device of the batches.
+        dtype: type of the batches.
     """
 
     def __init__(
@@ -51,88 +64,104 @@ class Windows:
         self._labels = (
             None if split.labels is None else torch.from_numpy(split.labels).to(device)
         )
-        # Only what is read in place can be fetched; numpy has an array's mapping as its base.
+        # Prefetching makes sense only for rows that are read in place from a file. The base of
+        # a numpy array that is memory-mapped is its mapping.
         base: object = split.rows.base
         in_place = device.type == "cpu"
-        self._mapped = base if in_place and isinstance(base, mmap.mmap) else None
+        self._mapping = base if in_place and isinstance(base, mmap.mmap) else None
         self._row_bytes = split.rows.strides[0]
         self._rows = torch.from_numpy(split.rows).to(device)
         if self._rows.nbytes <= CONVERTED_BYTES:
-            self._rows, self._mapped = self._rows.to(dtype), None
+            self._rows, self._mapping = self._rows.to(dtype), None
+        # Row n of the view starts one frame after row n - 1 and is 2*context + 1 frames long.
         self._view = self._rows.as_strided(
             (len(self._rows) - 2 * context, self.window_dim), (self.feature_dim, 1)
         )
         self._buffer = torch.empty(0, dtype=dtype, device=device)
 
     def fetch(self, first: int, count: int) -> None:
-        """Lets the system read the rows of `count` frames from `first` on, before they are
-        asked for; it does not wait, and does nothing where rows are not mapped from a file."""
-        if self._mapped is None:
+        """Ask the system to read the rows of `count` frames, starting at `first`, in advance.
+
+        Does not wait for them, and does nothing if the rows are not memory-mapped.
+        """
+        if self._mapping is None:
             return
         frames = torch.tensor([first, first + count - 1], device=self.device)
-        start, last = self._starts(frames).tolist()
+        start, last = self._window_starts(frames).tolist()
+        # madvise needs a start at a page boundary.
         begin = start * self._row_bytes // mmap.PAGESIZE * mmap.PAGESIZE
         end = (last + 2 * self.context + 1) * self._row_bytes
-        self._mapped.madvise(mmap.MADV_WILLNEED, begin, end - begin)
+        self._mapping.madvise(mmap.MADV_WILLNEED, begin, end - begin)
 
     @property
     def labelled(self) -> bool:
+        """Whether the split has labels."""
         return self._labels is not None
 
     def batch(self, frames: Tensor, shard: Shard | None = None) -> tuple[Tensor, Tensor]:
-        """(B,) int64 frame numbers to their windows and labels, as the two below give them.
+        """Return the windows and the labels of (B,) frames, as `gather` and `labels` do.
 
-        No shard changes them, unlike those of `chunks.FrameChunks`.
+        Args:
+            frames: (B,) int64 frame numbers, counted over the split.
+            shard: ignored; only the batches of FrameChunks depend on it.
         """
         return self.gather(frames), self.labels(frames)
 
     def gather(self, frames: Tensor) -> Tensor:
-        """(B,) int64 frame numbers to (B, window_dim) of `dtype`.
+        """Return the windows of frames.
 
-        The result lies in a buffer that the next call overwrites.
+        Args:
+            frames: (B,) int64 frame numbers, counted over the split.
+
+        Returns:
+            (B, window_dim) of `dtype`, in a buffer that the next call overwrites.
         """
-        starts = self._starts(frames)
+        starts = self._window_starts(frames)
         size = len(frames) * self.window_dim
         if self._buffer.numel() < size:
             self._buffer = self._buffer.new_empty(size)
         out = self._buffer[:size].view(len(frames), self.window_dim)
-        # With `out` the overlapping view is read row by row; without, element by element.
+        # With `out`, torch reads the overlapping view row by row; without, element by element.
         if self.dtype == self._view.dtype:
             return torch.index_select(self._view, 0, starts, out=out)
-        # A part of the batch stays in cache until it is converted.
-        part = self._view.new_empty(min(len(frames), GATHER_FRAMES), self.window_dim)
+        # Gather and convert in portions that stay in the cache in between.
+        portion = self._view.new_empty(min(len(frames), GATHER_FRAMES), self.window_dim)
         for first in range(0, len(frames), GATHER_FRAMES):
             indices = starts[first : first + GATHER_FRAMES]
-            rows = torch.index_select(self._view, 0, indices, out=part[: len(indices)])
+            rows = torch.index_select(self._view, 0, indices, out=portion[: len(indices)])
             out[first : first + GATHER_FRAMES] = rows
         return out
 
     def stretch(self, first: int, stop: int) -> tuple[Tensor, Tensor]:
-        """The rows that the windows of frames `first` to `stop` are made of, each once.
+        """Return the rows of which the windows of frames `first` to `stop` consist, each once.
 
         Returns:
-            (1, T * feature_dim) of `dtype`, and (stop - first,) int64 places where in the rows
-            the frames' windows begin.
+            (1, T * feature_dim) of `dtype`, and the (stop - first,) int64 indices of the rows
+            at which the frames' windows start.
         """
-        starts = self._starts(torch.arange(first, stop, device=self.device))
+        starts = self._window_starts(torch.arange(first, stop, device=self.device))
         begin, end = starts[[0, -1]].tolist()
         rows = self._rows[begin : end + 2 * self.context + 1].to(self.dtype)
         return rows.view(1, -1), starts - begin
 
-    def _starts(self, frames: Tensor) -> Tensor:
-        """The first row of each frame's window."""
+    def _window_starts(self, frames: Tensor) -> Tensor:
+        """Return the first row of each frame's window.
+
+        Before frame n of the split are lead + n rows and one gap per utterance that precedes
+        its own; the window starts `context` rows earlier.
+        """
         utterances = torch.searchsorted(self._ends, frames, right=True)
         return frames + utterances * self._gap + self._first
 
     def labels(self, frames: Tensor) -> Tensor:
-        """(B,) int64 frame numbers to (B,) int64 labels."""
+        """Return the (B,) int64 labels of (B,) int64 frame numbers."""
         assert self._labels is not None
         return self._labels[frames].long()
 
     def edges(self, frames: Tensor) -> Tensor:
-        """(B,) bool: whether the frame's window passes an edge of its utterance."""
+        """Return, as (B,) bool, whether each frame's window crosses an utterance edge."""
         utterances = torch.searchsorted(self._ends, frames, right=True)
         ends = self._ends[utterances]
         lengths = self._lengths[utterances]
-        places = frames - (ends - lengths)
-        return (places < self.context) | (places >= lengths - self.context)
+        positions = frames - (ends - lengths)
+        return (positions < self.context) | (positions >= lengths - self.context)

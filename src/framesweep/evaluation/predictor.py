@@ -11,10 +11,10 @@ from torch.nn import functional
 
 from framesweep.config import RunConfig
 from framesweep.config.composition import CONFIG, load
-from framesweep.data.checks import check_features
+from framesweep.data.checks import validate_features
 from framesweep.data.corpus import Array
 from framesweep.data.phones import PhoneSet
-from framesweep.data.store.frame_store import FrameStore, padded
+from framesweep.data.store.frame_store import FrameStore, pad
 from framesweep.data.store.normalization import Normalizer
 from framesweep.errors import CheckpointError, DataError
 from framesweep.models.build import build_model
@@ -73,14 +73,14 @@ class Predictor:
 
     def log_posteriors(self, features: Array) -> Tensor:
         """(T, D) features to (T, C) log-probabilities; raises DataError for other shapes."""
-        features = check_features(features, "utterance")
+        features = validate_features(features, "utterance")
         if features.shape[1] != self.feature_dim:
             raise DataError(
                 "utterance",
                 f"features a frame must be {self.feature_dim}",
                 found=features.shape[1],
             )
-        rows = padded(self.normalizer(features), self.context, self.context, self.padding)
+        rows = pad(self.normalizer(features), self.context, self.context, self.padding)
         windows = np.lib.stride_tricks.sliding_window_view(rows, 2 * self.context + 1, axis=0)
         flat = np.ascontiguousarray(windows.transpose(0, 2, 1)).reshape(len(features), -1)
         with torch.inference_mode():

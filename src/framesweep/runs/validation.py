@@ -1,7 +1,7 @@
 """The rules that cross groups of a config; each schema checks its own group by itself."""
 
 from framesweep.config import RunConfig, TdnnConfig
-from framesweep.data.phones import PhoneSet, foldings
+from framesweep.data.phones import PhoneSet, find_foldings
 from framesweep.errors import ConfigError
 from framesweep.evaluation.metrics import METRICS
 from framesweep.models import build
@@ -43,7 +43,7 @@ def _validate_objectives(config: RunConfig) -> None:
 
 def validate_phones(config: RunConfig, phones: PhoneSet) -> None:
     """Raise ConfigError if an objective is not defined for the phones of the corpus."""
-    fitting = {f"dev/accuracy_{folding.name}" for folding in foldings(phones)}
+    fitting = {f"dev/accuracy_{folding.name}" for folding in find_foldings(phones)}
     for key, name in _objectives(config):
         if name.startswith("dev/accuracy_") and name not in fitting:
             raise ConfigError(

@@ -1,14 +1,15 @@
-"""Phone sets and foldings."""
+"""Silences are recognized, and foldings merge the phones that their source says."""
 
 import pytest
 
-from framesweep.data.phones import ARPABET_71, FOLDINGS, TIMIT_61, PhoneSet, foldings
+from framesweep.data.phones import ARPABET_71, FOLDINGS, TIMIT_61, PhoneSet, find_foldings
+from framesweep.errors import DataError
 
 TIMIT = PhoneSet(tuple(TIMIT_61.split()))
 
 
 def folded(phones):
-    return {folding.name: folding.classes(phones) for folding in foldings(phones)}
+    return {folding.name: folding.classes(phones) for folding in find_foldings(phones)}
 
 
 def test_timit_folds_to_48_and_39():
@@ -34,9 +35,9 @@ SCORED_AS_ONE = (
 )
 
 
-def test_39_merges_just_lee_and_hons_groups():
+def test_39_merges_exactly_the_groups_of_lee_and_hon():
     classes, phones = folded(TIMIT)["39"]
-    by_class = {}
+    by_class: dict[int, set[str]] = {}
     for name, label in zip(TIMIT.names, classes, strict=True):
         by_class.setdefault(label, set()).add(name)
     assert by_class.pop(-1) == {"q"}
@@ -45,7 +46,7 @@ def test_39_merges_just_lee_and_hons_groups():
     assert "sil" in phones
 
 
-def test_48_folds_on_to_39():
+def test_48_can_be_folded_to_39():
     _, phones_48 = folded(TIMIT)["48"]
     found = folded(phones_48)
     assert list(found) == ["39"]  # 48 would merge nothing
@@ -63,11 +64,11 @@ def test_stress_folds_71_to_41():
 @pytest.mark.parametrize(
     "names", [["[SIL]", "AA"], ["a", "b"], ["SIL", "AA1", "T"], ["t", "p"]]
 )
-def test_sets_that_nothing_merges_have_no_folding(names):
-    assert foldings(PhoneSet(tuple(names))) == ()
+def test_set_without_phones_to_merge_has_no_folding(names):
+    assert find_foldings(PhoneSet(tuple(names))) == ()
 
 
-def test_every_phone_a_folding_reaches_is_itself_known():
+def test_every_folding_knows_its_own_targets():
     for folding in FOLDINGS:
         targets = {name for name in folding.groups.values() if name is not None}
         assert {folding.groups[name] for name in targets} == targets
@@ -83,5 +84,38 @@ def test_every_phone_a_folding_reaches_is_itself_known():
         (("a", "s", "_"), (2,)),
     ],
 )
-def test_silence_by_the_names_of_the_field(names, ids):
+def test_silences_are_recognized_by_name(names, ids):
     assert PhoneSet(names).silence_ids == ids
+
+
+def test_ids_are_positions_in_the_set():
+    phones = PhoneSet(("SIL", "AA", "B"))
+    assert [phones.id(name) for name in phones.names] == [0, 1, 2]
+    assert len(phones) == 3
+    assert "AA" in phones
+    assert "aa" not in phones
+    with pytest.raises(DataError, match="the phone must be in the set; found 'aa'"):
+        phones.id("aa")
+
+
+def test_repeated_names_are_refused():
+    with pytest.raises(DataError, match=r"names must be unique; found \['AA'\]"):
+        PhoneSet(("AA", "B", "AA"))
+
+
+def test_pairs_are_sorted_by_id():
+    assert PhoneSet.from_pairs([("B", 1), ("AA", 0)], "phones.txt").names == ("AA", "B")
+    with pytest.raises(
+        DataError, match=r"phones\.txt: ids must be 0, 1, 2, \.\.\.; found \[0, 2\]"
+    ):
+        PhoneSet.from_pairs([("B", 2), ("AA", 0)], "phones.txt")
+
+
+def test_numbered_phones_are_named_by_their_ids():
+    assert PhoneSet.numbered(3).names == ("0", "1", "2")
+
+
+def test_arpabet_has_71_labels_with_stress():
+    assert len(ARPABET_71) == 71
+    assert ARPABET_71.names[:5] == ("SIL", "SPN", "AA0", "AA1", "AA2")
+    assert ARPABET_71.silence_ids == (0, 1)

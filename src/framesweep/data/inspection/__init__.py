@@ -1,1 +1,1 @@
-"""What `framesweep inspect` finds in a corpus, and how it is printed."""
+"""Inspects prepared corpora: statistics, likely problems, and a report for people."""

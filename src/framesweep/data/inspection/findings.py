@@ -1,4 +1,4 @@
-"""What a prepared corpus holds, and what looks wrong with it."""
+"""Computes statistics of a prepared corpus and looks for likely problems in it."""
 
 import hashlib
 from collections import Counter
@@ -13,22 +13,24 @@ from framesweep.data.store.normalization import SMALLEST_STD
 from framesweep.data.store.prepared import PreparedCorpus, SplitArrays
 
 CHUNK_FRAMES = 65_536
+"""Frames of a memory-mapped split that are processed at a time: some 20 MB in float64."""
 FEW_FRAMES = 10
-"""Utterances with fewer frames than this are told."""
+"""Utterances with fewer frames than this are reported."""
 MOST_SILENCE = 0.6
-"""A larger share of silence than this is told."""
+"""A larger share of silence than this is reported."""
 DRIFT = 1.0
-"""Standard deviations of train by which another split's mean may lie off before it is told."""
-NAMED = 5
-"""Examples that a line names."""
+"""Standard deviations of train by which the mean of another split may differ from its mean."""
+MAX_EXAMPLES = 5
+"""Largest number of examples in a line."""
 
 
 @dataclass(frozen=True, slots=True)
 class SplitSummary:
-    """Figures of one split.
+    """Statistics of one split.
 
     Attributes:
-        num_speakers: None where the corpus does not tell speakers.
+        name: train, dev or test.
+        num_speakers: None if the corpus does not name speakers.
         lengths: (U,) frames of each utterance.
         counts: (C,) frames of each phone, or None without labels.
         mean, std, lowest, highest: (D,) of each feature over all frames.
@@ -45,20 +47,29 @@ class SplitSummary:
 
     @property
     def num_frames(self) -> int:
+        """Frames of all utterances."""
         return int(self.lengths.sum())
 
     def silence_share(self, phones: PhoneSet) -> float | None:
-        """Share of frames whose phone is silence; None without labels, or a known silence."""
+        """Return the share of frames that are silence; None without labels or silences."""
         if self.counts is None or not phones.silence_ids:
             return None
         return float(self.counts[list(phones.silence_ids)].sum() / self.num_frames)
 
 
 def summarize(split: SplitArrays, num_classes: int) -> SplitSummary:
-    """Reads a split once, in chunks."""
+    """Return the statistics of a split, which is read once, in chunks.
+
+    Args:
+        split: memory-mapped; it may be larger than the memory.
+        num_classes: C, the number of phones.
+    """
     count, dim = len(split.features), split.features.shape[1]
     total, squares = np.zeros(dim), np.zeros(dim)
     lowest, highest = np.full(dim, np.inf), np.full(dim, -np.inf)
+    # In one pass the variance is mean(x**2) - mean(x)**2, a difference of large numbers unless
+    # the mean is near zero. Subtract a constant that is close to it (shifted data; see the
+    # reference in framesweep.data.store.normalization).
     offset = np.asarray(split.features[:CHUNK_FRAMES].mean(axis=0), dtype=np.float64)
     for start in range(0, count, CHUNK_FRAMES):
         chunk = split.features[start : start + CHUNK_FRAMES]
@@ -81,29 +92,38 @@ def summarize(split: SplitArrays, num_classes: int) -> SplitSummary:
     )
 
 
-def findings(corpus: PreparedCorpus, summaries: list[SplitSummary]) -> list[str]:
-    """What looks wrong, one line each; what would break training was refused before."""
+def find_problems(corpus: PreparedCorpus, summaries: list[SplitSummary]) -> list[str]:
+    """Describe each likely problem in one line.
+
+    These are only suspicious. What would break training was refused during preparation.
+
+    Args:
+        corpus: the corpus.
+        summaries: of its splits, train first.
+    """
     return [
-        *_in_features(summaries),
-        *_in_labels(corpus.phones, summaries),
-        *_in_utterances(corpus),
-        *_shared(corpus),
+        *_check_features(summaries),
+        *_check_labels(corpus.phones, summaries),
+        *_check_utterances(corpus),
+        *_check_overlap(corpus),
     ]
 
 
-def _in_features(summaries: list[SplitSummary]) -> Iterator[str]:
+def _check_features(summaries: list[SplitSummary]) -> Iterator[str]:
     train = summaries[0]
     for summary in summaries:
         constant = np.flatnonzero(summary.std <= SMALLEST_STD)
         if len(constant):
-            yield f"{summary.name}: features that never change: {_some(constant)}"
-        off = np.abs(summary.mean - train.mean) > DRIFT * np.maximum(train.std, SMALLEST_STD)
-        if off.any():
-            bins = _some(np.flatnonzero(off))
-            yield f"{summary.name}: features whose mean is far from that of train: {bins}"
+            yield f"{summary.name}: features that are constant: {_examples(constant)}"
+        shifted = np.abs(summary.mean - train.mean) > DRIFT * np.maximum(
+            train.std, SMALLEST_STD
+        )
+        if shifted.any():
+            bins = _examples(np.flatnonzero(shifted))
+            yield f"{summary.name}: features whose mean differs much from train: {bins}"
 
 
-def _in_labels(phones: PhoneSet, summaries: list[SplitSummary]) -> Iterator[str]:
+def _check_labels(phones: PhoneSet, summaries: list[SplitSummary]) -> Iterator[str]:
     train = summaries[0]
     for summary in summaries:
         share = summary.silence_share(phones)
@@ -114,52 +134,58 @@ def _in_labels(phones: PhoneSet, summaries: list[SplitSummary]) -> Iterator[str]
         if summary is train:
             absent = np.flatnonzero(train.counts == 0)
             if len(absent):
-                names = _some(phones.names[i] for i in absent)
+                names = _examples(phones.names[i] for i in absent)
                 yield f"train: phones that never occur: {names}"
         else:
             unseen = np.flatnonzero((summary.counts > 0) & (train.counts == 0))
             if len(unseen):
-                names = _some(phones.names[i] for i in unseen)
-                yield f"{summary.name}: phones that train does not have: {names}"
+                names = _examples(phones.names[i] for i in unseen)
+                yield f"{summary.name}: phones that do not occur in train: {names}"
 
 
-def _in_utterances(corpus: PreparedCorpus) -> Iterator[str]:
+def _check_utterances(corpus: PreparedCorpus) -> Iterator[str]:
     for name, split in corpus.splits.items():
         short = [split.ids[i] for i in np.flatnonzero(split.lengths < FEW_FRAMES)]
         if short:
-            yield f"{name}: utterances of fewer than {FEW_FRAMES} frames: {_some(short)}"
+            yield f"{name}: utterances with fewer than {FEW_FRAMES} frames: {_examples(short)}"
         if split.labels is None:
             continue
         starts = split.starts
-        lasting = np.maximum.reduceat(split.labels, starts) == np.minimum.reduceat(
+        # reduceat takes the extremes of each utterance, from its start to the next one.
+        constant = np.maximum.reduceat(split.labels, starts) == np.minimum.reduceat(
             split.labels, starts
         )
-        alike = [split.ids[i] for i in np.flatnonzero(lasting & (split.lengths >= FEW_FRAMES))]
-        if alike:
-            yield f"{name}: utterances with one label throughout: {_some(alike)}"
+        suspects = np.flatnonzero(constant & (split.lengths >= FEW_FRAMES))
+        if len(suspects):
+            ids = _examples(split.ids[i] for i in suspects)
+            yield f"{name}: utterances with the same label in all frames: {ids}"
 
 
-def _shared(corpus: PreparedCorpus) -> Iterator[str]:
-    """Speakers, and recordings that are the same to the bit, in more than one split."""
+def _check_overlap(corpus: PreparedCorpus) -> Iterator[str]:
+    """Find speakers in more than one split, and recordings that occur more than once."""
     speakers: dict[str, str] = {}
     recordings: dict[bytes, str] = {}
     for name, split in corpus.splits.items():
         known = {speaker for speaker in split.speakers if speaker}
-        if both := sorted(known & speakers.keys()):
-            yield f"{name}: speakers that are also in {speakers[both[0]]}: {_some(both)}"
+        if shared := sorted(known & speakers.keys()):
+            other = speakers[shared[0]]
+            yield f"{name}: speakers that are also in {other}: {_examples(shared)}"
         speakers |= dict.fromkeys(known - speakers.keys(), name)
+        # Recordings that are equal bit by bit; 16 bytes of each are kept instead of all.
         digests = [
             hashlib.blake2b(features.tobytes(), digest_size=16).digest()
             for features in split.utterances()
         ]
         repeated = Counter(digests)
-        if twice := [i for i, d in enumerate(digests) if d in recordings or repeated[d] > 1]:
-            ids = _some(split.ids[i] for i in twice)
+        if duplicates := [
+            i for i, d in enumerate(digests) if d in recordings or repeated[d] > 1
+        ]:
+            ids = _examples(split.ids[i] for i in duplicates)
             yield f"{name}: utterances that occur more than once in the corpus: {ids}"
         recordings |= dict.fromkeys(digests, name)
 
 
-def _some(things: Iterable[object]) -> str:
-    names = [str(thing) for thing in things]
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+def _examples(items: Iterable[object]) -> str:
+    names = [str(item) for item in items]
+    more = f" and {len(names) - MAX_EXAMPLES} more" if len(names) > MAX_EXAMPLES else ""
+    return ", ".join(names[:MAX_EXAMPLES]) + more

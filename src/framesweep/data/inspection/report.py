@@ -1,4 +1,4 @@
-"""A corpus as a person sees it: the figures of its splits as text and as a picture."""
+"""Reports the statistics of a corpus to people, as text and as a picture."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -15,34 +15,43 @@ from framesweep.system.atomic_files import atomic_file
 DPI = 110
 COLOURS = {"train": "tab:gray", "dev": "tab:blue", "test": "tab:red"}
 SHOWN_SECONDS = 4.0
-RAREST = 5
+"""Seconds of an utterance in the picture."""
+MOST_FREQUENT, RAREST = 10, 5
+"""Number of phones that the text lists."""
 
 
 def text_report(
     corpus: PreparedCorpus,
     summaries: Sequence[SplitSummary],
-    found: Sequence[str],
+    problems: Sequence[str],
     shift_ms: float,
 ) -> str:
-    """All figures, and what looks wrong, as lines."""
+    """Return the report as lines of text.
+
+    Args:
+        corpus: the corpus.
+        summaries: the statistics of its splits, train first.
+        problems: one line each.
+        shift_ms: the frame shift in milliseconds.
+    """
     lines = [
-        f"{corpus.name}: {corpus.feature_dim} features a frame, {len(corpus.phones)} phones",
+        f"{corpus.name}: {corpus.feature_dim} features per frame, {len(corpus.phones)} phones",
         f"prepared in {corpus.folder}",
         "",
         f"{'split':6}{'utterances':>11}{'speakers':>10}{'hours':>8}{'frames':>12}"
-        f"{'frames an utterance':>22}{'silence':>11}",
+        f"{'frames per utterance':>22}{'silence':>11}",
     ]
-    lines += [_row(summary, corpus, shift_ms) for summary in summaries]
-    lines += ["", *_phone_lines(corpus, summaries[0]), "", *_feature_lines(summaries), ""]
+    lines += [_format_split(summary, corpus, shift_ms) for summary in summaries]
+    lines += ["", *_format_phones(corpus, summaries[0]), "", *_format_features(summaries), ""]
     lines += (
-        ["What looks wrong:", *(f"  {line}" for line in found)]
-        if found
-        else ["Nothing looks wrong."]
+        ["Possible problems:", *(f"  {line}" for line in problems)]
+        if problems
+        else ["No problems found."]
     )
     return "\n".join(lines)
 
 
-def _row(summary: SplitSummary, corpus: PreparedCorpus, shift_ms: float) -> str:
+def _format_split(summary: SplitSummary, corpus: PreparedCorpus, shift_ms: float) -> str:
     lengths = summary.lengths
     spread = f"{lengths.min()} / {int(np.median(lengths))} / {lengths.max()}"
     share = summary.silence_share(corpus.phones)
@@ -57,22 +66,22 @@ def _row(summary: SplitSummary, corpus: PreparedCorpus, shift_ms: float) -> str:
 
 
 def hours(summary: SplitSummary, shift_ms: float) -> float:
-    """Length of a split in hours."""
+    """Return the duration of a split in hours."""
     return summary.num_frames * shift_ms / 3_600_000
 
 
-def _phone_lines(corpus: PreparedCorpus, train: SplitSummary) -> Iterator[str]:
+def _format_phones(corpus: PreparedCorpus, train: SplitSummary) -> Iterator[str]:
     if train.counts is None:
         return
     order = np.argsort(-train.counts, kind="stable")
     shares = train.counts / train.num_frames
     named = [f"{corpus.phones.names[i]} {shares[i]:.1%}" for i in order]
-    yield "frames a phone in train, most first: " + ", ".join(named[:10])
+    yield "most frequent phones in train, share of frames: " + ", ".join(named[:MOST_FREQUENT])
     rarest = [f"{corpus.phones.names[i]} {int(train.counts[i]):,}" for i in order[-RAREST:]]
-    yield "rarest, in frames: " + ", ".join(rarest)
+    yield "rarest phones, number of frames: " + ", ".join(rarest)
 
 
-def _feature_lines(summaries: Sequence[SplitSummary]) -> Iterator[str]:
+def _format_features(summaries: Sequence[SplitSummary]) -> Iterator[str]:
     yield f"{'features':10}{'lowest':>10}{'mean':>10}{'highest':>10}{'deviation':>20}"
     for summary in summaries:
         spread = f"{summary.std.min():.2f} to {summary.std.max():.2f}"
@@ -85,7 +94,14 @@ def _feature_lines(summaries: Sequence[SplitSummary]) -> Iterator[str]:
 def write_picture(
     path: Path, corpus: PreparedCorpus, summaries: Sequence[SplitSummary], shift_ms: float
 ) -> None:
-    """Phones, lengths, features and one utterance, as PNG."""
+    """Write a PNG with the frequencies of phones, lengths, features, and one utterance.
+
+    Args:
+        path: the PNG file, replaced atomically.
+        corpus: the corpus.
+        summaries: the statistics of its splits, train first.
+        shift_ms: the frame shift in milliseconds.
+    """
     figure = Figure(figsize=(13, 8), dpi=DPI, layout="constrained")
     grid = figure.add_gridspec(3, 2, height_ratios=(1.1, 1, 1))
     _draw_phones(figure.add_subplot(grid[0, :]), corpus, summaries)
@@ -99,19 +115,19 @@ def write_picture(
 def _draw_phones(axes: Axes, corpus: PreparedCorpus, summaries: Sequence[SplitSummary]) -> None:
     labelled = [summary for summary in summaries if summary.counts is not None]
     order = np.argsort(-np.asarray(labelled[0].counts), kind="stable")
-    places = np.arange(len(order))
+    positions = np.arange(len(order))
     width = 0.8 / len(labelled)
     for number, summary in enumerate(labelled):
         shares = np.asarray(summary.counts)[order] / summary.num_frames
         axes.bar(
-            places + number * width,
+            positions + number * width,
             shares,
             width,
             label=summary.name,
             color=COLOURS[summary.name],
         )
     axes.set_xticks(
-        places + 0.4 - width / 2, [corpus.phones.names[i] for i in order], fontsize=7
+        positions + 0.4 - width / 2, [corpus.phones.names[i] for i in order], fontsize=7
     )
     axes.tick_params(axis="x", rotation=90 if len(order) > 60 else 0)
     axes.set_yscale("log")
@@ -129,7 +145,7 @@ def _draw_lengths(axes: Axes, summaries: Sequence[SplitSummary], shift_ms: float
         label=[summary.name for summary in summaries],
         color=[COLOURS[summary.name] for summary in summaries],
     )
-    axes.set_title("Lengths of utterances")
+    axes.set_title("Durations of utterances")
     axes.set_xlabel("seconds")
     axes.set_yticks([])
     axes.legend()
@@ -146,13 +162,13 @@ def _draw_features(axes: Axes, summaries: Sequence[SplitSummary]) -> None:
             color=colour,
             alpha=0.15,
         )
-    axes.set_title("Mean and deviation of each feature")
+    axes.set_title("Mean and standard deviation of each feature")
     axes.set_xlabel("feature")
     axes.legend()
 
 
 def _draw_utterance(axes: Axes, corpus: PreparedCorpus, shift_ms: float) -> None:
-    """The first seconds of train's first utterance, with its phones."""
+    """Draw the first seconds of the first utterance in train, with its phones."""
     split = corpus.splits["train"]
     shown = min(int(split.lengths[0]), round(SHOWN_SECONDS * 1000 / shift_ms))
     end = shown * shift_ms / 1000

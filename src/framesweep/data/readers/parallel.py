@@ -19,7 +19,7 @@ import tempfile
 import threading
 import zipfile
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -51,7 +51,7 @@ def compute_in_parallel(
     folder: Path | None,
     name: str,
     workers: int | None,
-) -> Iterator[Frames]:
+) -> Generator[Frames, None, None]:
     """Yield `function(item)` for each item, in order.
 
     Args:

@@ -1,1 +1,1 @@
-"""Frame stores: prepared corpora on disk and the rows that training reads."""
+"""Frame stores: corpora prepared on disk, normalized and padded, and memory-mapped."""

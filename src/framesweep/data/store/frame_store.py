@@ -1,8 +1,15 @@
-"""The frame store: padded, normalised rows that any context is a view on.
+"""The frame store: normalized, padded rows on which the windows of any context are a view.
 
-Each utterance is followed by `gap` padding rows, and `lead` rows stand before the first,
-so that the window of every frame, up to MAX_CONTEXT frames a side, is a run of rows that
-touches no other utterance (with padding=cross it is meant to).
+Rows are normalized and padded once, on disk, so that training never does either. There are
+`lead` rows before the first utterance and `gap` padding rows between utterances, enough for
+windows of up to MAX_CONTEXT frames on each side; `framesweep.data.windows` shows how this makes
+every context a view. A store thus does not depend on data.context: a sweep over it shares one.
+
+A store is a view of a prepared corpus, and a subfolder of its folder:
+
+    view<format>-<normalization>-<padding>-<dtype>-<MAX_CONTEXT>/
+        meta.json       the normalizer
+        <split>.rows    (R, D) of data.dtype
 """
 
 import json
@@ -22,6 +29,9 @@ from framesweep.errors import ConfigError, DataError
 from framesweep.system.atomic_files import atomic_folder
 
 VIEW_FORMAT = 1
+"""Version of the layout on disk. Increase it with every change of what the files contain."""
+# Both neighbours of a gap can share its zeros. Edge frames differ, so with replicate it has
+# MAX_CONTEXT copies of the last frame before it and as many of the first frame after it.
 GAPS = {"zero": MAX_CONTEXT, "replicate": 2 * MAX_CONTEXT, "cross": 0}
 
 
@@ -30,11 +40,14 @@ class Split:
     """One split, ready to be windowed.
 
     Attributes:
-        rows: (R, D) padded features; frame n of utterance u is row lead + n + gap * u,
-            n counting over the whole split.
-        labels: (N,) int16, or None where the corpus keeps them back.
+        name: train, dev or test.
+        rows: (R, D) normalized and padded features. Frame n of the split, in utterance u, is
+            row lead + n + gap * u.
+        labels: (N,) int16, or None if the corpus withholds them.
         lengths: (U,) int64, frames of each utterance.
         ids: U utterance ids.
+        lead: rows before the first frame.
+        gap: padding rows between utterances.
     """
 
     name: str
@@ -47,12 +60,22 @@ class Split:
 
     @property
     def num_frames(self) -> int:
+        """Frames of all utterances, padding excluded."""
         return int(self.lengths.sum())
 
 
 @dataclass(frozen=True, slots=True)
 class FrameStore:
-    """A corpus under one normalisation and padding."""
+    """A corpus under one normalization and padding.
+
+    Attributes:
+        name: of the corpus format.
+        digest: hash of all features and labels, before normalization.
+        feature_dim: D, features per frame.
+        phones: the names of the labels.
+        normalizer: what was applied to the features.
+        splits: by name.
+    """
 
     name: str
     digest: str
@@ -63,27 +86,38 @@ class FrameStore:
 
 
 def open_store(config: DataConfig, corpus: Corpus, cache: Path) -> FrameStore:
-    """Opens the store for this corpus and config, and prepares it first where needed.
+    """Open the store for this corpus and config; prepare it first if necessary.
+
+    Args:
+        config: normalization, padding, dtype and context.
+        corpus: its reader.
+        cache: the folder of all prepared corpora.
 
     Raises:
-        ConfigError: a key of `data` breaks its rule.
-        DataError: the corpus does.
+        ConfigError: a value is beyond the range of data.dtype.
+        DataError: the corpus breaks a rule.
     """
     prepared = prepare(corpus, cache)
     folder = prepared.folder / _view_name(config)
     if not (folder / "meta.json").exists():
+        # Several jobs of a sweep may get here together: each writes a folder of its own, and
+        # the first to finish renames it into place.
         with atomic_folder(folder) as temporary:
-            _fill_view(config, prepared, temporary)
+            _write_view(config, prepared, temporary)
     return _open_view(config, prepared, folder)
 
 
-def padded(features: Array, before: int, after: int, padding: str) -> Array:
-    """(T, D) to (before + T + after, D): zeros or, for replicate, the edge frames."""
+def pad(features: Array, before: int, after: int, padding: str) -> Array:
+    """Pad (T, D) to (before + T + after, D) with zeros or, for replicate, the edge frames.
+
+    Zero is the mean of normalized features.
+    """
     mode: Any = "edge" if padding == "replicate" else "constant"
     return np.pad(features, ((before, after), (0, 0)), mode=mode)
 
 
 def _view_name(config: DataConfig) -> str:
+    """Return the name of a view's folder; it contains everything that the rows depend on."""
     sliding = config.normalize == "sliding"
     normalize = f"sliding{config.normalize_frames}" if sliding else config.normalize
     return "-".join(
@@ -91,46 +125,47 @@ def _view_name(config: DataConfig) -> str:
     )
 
 
-def _fill_view(config: DataConfig, prepared: PreparedCorpus, folder: Path) -> None:
+def _write_view(config: DataConfig, prepared: PreparedCorpus, folder: Path) -> None:
     normalizer = fit_normalizer(
         config.normalize, config.normalize_frames, prepared.splits["train"]
     )
     for name, arrays in prepared.splits.items():
         with (folder / f"{name}.rows").open("wb") as handle:
             for rows in _padded_utterances(arrays, normalizer, config.padding):
-                handle.write(_stored(rows, config).tobytes())
+                handle.write(_convert(rows, config).tobytes())
     meta = json.dumps({"normalizer": normalizer.to_dict()})
     (folder / "meta.json").write_text(meta, encoding="utf-8")
 
 
-def _stored(rows: Array, config: DataConfig) -> Array:
-    """(R, D) as data.dtype; raises ConfigError where a value is beyond its range."""
+def _convert(rows: Array, config: DataConfig) -> Array:
+    """Return (R, D) rows as data.dtype; raise ConfigError if a value is beyond its range."""
     with np.errstate(over="ignore"):
-        stored = rows.astype(config.dtype)
-    if not np.isfinite(stored).all():
+        converted = rows.astype(config.dtype)
+    if not np.isfinite(converted).all():
         more = " and data.normalize=utterance" if config.normalize == "none" else ""
         raise ConfigError(
             "data.dtype",
-            f"values must be within {config.dtype}'s range",
+            f"all values must be in the range of {config.dtype}",
             found=float(np.abs(rows).max()),
             fix=f"Try data.dtype=float32{more}.",
         )
-    return stored
+    return converted
 
 
 def _padded_utterances(
     arrays: SplitArrays, normalizer: Normalizer, padding: str
 ) -> Iterator[Array]:
+    """Yield the rows of each utterance with the padding that precedes or follows it."""
     last = len(arrays.lengths) - 1
     for index, features in enumerate(normalizer.over(arrays)):
         first_rows = MAX_CONTEXT if index == 0 else 0
         if padding == "replicate":
-            yield padded(features, MAX_CONTEXT, MAX_CONTEXT, padding)
+            yield pad(features, MAX_CONTEXT, MAX_CONTEXT, padding)
         elif padding == "cross":
             last_rows = MAX_CONTEXT if index == last else 0
-            yield padded(features, first_rows, last_rows, padding)
+            yield pad(features, first_rows, last_rows, padding)
         else:
-            yield padded(features, first_rows, MAX_CONTEXT, padding)
+            yield pad(features, first_rows, MAX_CONTEXT, padding)
 
 
 def _open_view(config: DataConfig, prepared: PreparedCorpus, folder: Path) -> FrameStore:
@@ -140,8 +175,8 @@ def _open_view(config: DataConfig, prepared: PreparedCorpus, folder: Path) -> Fr
     except (OSError, ValueError, KeyError) as error:
         raise DataError(
             folder,
-            f"must hold a readable meta.json ({error!r})",
-            fix="Delete the folder; it is made again.",
+            f"must contain a readable meta.json ({error!r})",
+            fix="Delete the folder; it will be created again.",
         ) from None
     splits = {}
     for name, arrays in prepared.splits.items():

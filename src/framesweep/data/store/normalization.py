@@ -1,4 +1,8 @@
-"""Feature normalisation, the same for stores and for single utterances."""
+"""Normalizes features to mean 0 and variance 1, in stores and in single utterances alike.
+
+In speech processing this is called cepstral mean and variance normalization (CMVN). All sums
+are in float64: in float32, those over millions of frames would lose several digits.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,20 +15,22 @@ from framesweep.data.store.prepared import SplitArrays
 from framesweep.errors import DataError
 
 SMALLEST_STD = 1e-5
-"""Standard deviations below this count as this: a constant bin becomes zero, not infinite."""
+"""Least standard deviation to divide by, so that a constant bin becomes zero, not infinite."""
 
 CHUNK_FRAMES = 65_536
+"""Frames of a memory-mapped split that are converted to float64 at a time: some 20 MB."""
 
 
 @dataclass(frozen=True, slots=True)
 class Normalizer:
-    """Subtracts a mean and divides by a standard deviation, per bin.
+    """Subtracts a mean from each bin and divides by a standard deviation.
 
     Attributes:
-        kind: none, utterance (statistics over the utterance's time), speaker (over all of a
-            speaker's utterances in a split), sliding (over frames around each) or global.
+        kind: the frames over which mean and deviation are taken: none, utterance, speaker (all
+            utterances of the speaker in the split), sliding (a window around each frame) or
+            global (all of train).
         mean, std: (D,) of train, for global only.
-        window: frames that sliding looks at.
+        window: frames in the window of sliding.
     """
 
     kind: str
@@ -33,47 +39,47 @@ class Normalizer:
     window: int = 0
 
     def __call__(self, features: Array) -> Array:
-        """(T, D) float32 of one utterance to (T, D) float32.
+        """Normalize the (T, D) float32 features of one utterance.
 
-        With kind speaker, of whom nothing more is known here, as with utterance.
+        With kind speaker this equals utterance: no other utterances of the speaker are known.
         """
         if self.kind == "none":
             return features
         if self.kind == "sliding":
-            return _scaled(features, *_sliding_statistics(features, self.window))
+            return _standardize(features, *_sliding_statistics(features, self.window))
         if self.kind == "global":
-            return _scaled(features, self.mean, self.std)
-        return _scaled(features, *_statistics([features]))
+            return _standardize(features, self.mean, self.std)
+        return _standardize(features, *_statistics([features]))
 
     def over(self, split: SplitArrays) -> Iterator[Array]:
-        """The normalised (T, D) features of each utterance of a split in order.
+        """Yield the normalized (T, D) features of each utterance of a split in order.
 
         Raises:
-            DataError: kind is speaker, and the corpus does not tell an utterance's speaker.
+            DataError: kind is speaker, and the speaker of an utterance is unknown.
         """
         if self.kind != "speaker":
             yield from map(self, split.utterances())
             return
-        places: dict[str, list[int]] = {}
-        for place, speaker in enumerate(split.speakers):
-            places.setdefault(speaker, []).append(place)
-        if "" in places:
+        indices: dict[str, list[int]] = {}
+        for index, speaker in enumerate(split.speakers):
+            indices.setdefault(speaker, []).append(index)
+        if "" in indices:
             raise DataError(
                 "data.normalize=speaker",
-                "the corpus must tell every utterance's speaker",
-                found=f"{split.name} {split.ids[places[''][0]]} has none",
-                fix="Set data.speaker where the format has it, or normalise by utterance.",
+                "the speaker of every utterance must be known",
+                found=f"{split.name} {split.ids[indices[''][0]]} has none",
+                fix="Set data.speaker if the format has it, or data.normalize=utterance.",
             )
         bounds = list(zip(split.starts, split.starts + split.lengths, strict=True))
         statistics = {
-            speaker: _statistics([split.features[slice(*bounds[i])] for i in of_speaker])
-            for speaker, of_speaker in places.items()
+            speaker: _statistics([split.features[slice(*bounds[i])] for i in own])
+            for speaker, own in indices.items()
         }
         for features, speaker in zip(split.utterances(), split.speakers, strict=True):
-            yield _scaled(features, *statistics[speaker])
+            yield _standardize(features, *statistics[speaker])
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-able; `from_dict` gives an equal normaliser back."""
+        """Return JSON-serializable values from which `from_dict` makes an equal normalizer."""
         return {
             "kind": self.kind,
             "mean": None if self.mean is None else self.mean.tolist(),
@@ -83,6 +89,7 @@ class Normalizer:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Normalizer":
+        """Return the normalizer that `to_dict` described, also in an earlier version."""
         mean, std = (
             None if values[key] is None else np.asarray(values[key]) for key in ("mean", "std")
         )
@@ -90,17 +97,22 @@ class Normalizer:
 
 
 def fit_normalizer(kind: str, window: int, train: SplitArrays) -> Normalizer:
-    """The normaliser of this kind; what it knows of a corpus comes from `train` alone."""
+    """Return the normalizer of this kind; its statistics come from `train` only.
+
+    Statistics of dev or test would leak information about them into training.
+    """
     if kind != "global":
         return Normalizer(kind, window=window if kind == "sliding" else 0)
     count = len(train.features)
+    # Two passes, mean first: mean(x**2) - mean(x)**2, the formula for one pass, is a difference
+    # of large numbers, which loses digits if a bin varies little around a large mean.
     chunks = [train.features[i : i + CHUNK_FRAMES] for i in range(0, count, CHUNK_FRAMES)]
     mean = sum(chunk.sum(axis=0, dtype=np.float64) for chunk in chunks) / count
     squares = sum(((chunk - mean) ** 2).sum(axis=0) for chunk in chunks)
     return Normalizer(kind, mean, np.sqrt(squares / count))
 
 
-def _scaled(features: Array, mean: Array | None, std: Array | None) -> Array:
+def _standardize(features: Array, mean: Array | None, std: Array | None) -> Array:
     assert mean is not None
     assert std is not None
     normal = (features - mean) / np.maximum(std, SMALLEST_STD)
@@ -108,7 +120,7 @@ def _scaled(features: Array, mean: Array | None, std: Array | None) -> Array:
 
 
 def _statistics(utterances: list[Array]) -> tuple[Array, Array]:
-    """(D,) mean and standard deviation over the frames of all utterances."""
+    """Return the (D,) mean and standard deviation over the frames of all utterances."""
     count = sum(map(len, utterances))
     mean = sum(features.sum(axis=0, dtype=np.float64) for features in utterances) / count
     squares = sum(((features - mean) ** 2).sum(axis=0) for features in utterances)
@@ -116,19 +128,24 @@ def _statistics(utterances: list[Array]) -> tuple[Array, Array]:
 
 
 def _sliding_statistics(features: Array, window: int) -> tuple[Array, Array]:
-    """(T, D) mean and deviation over up to `window` frames around each frame.
+    """Return the (T, D) mean and deviation over up to `window` frames around each frame.
 
-    At an edge the window is moved inwards rather than cut (as Kaldi's apply-cmvn-sliding with
-    centring), so that every frame is judged by as many frames.
+    At an edge the window is shifted inwards instead of truncated, so that all statistics are
+    taken over the same number of frames (as in Kaldi's `apply-cmvn-sliding --center`).
+
+    The sum over any window is the difference of two cumulative sums, so that one pass suffices
+    whatever the size of the window.
     """
     num_frames = len(features)
     size = min(window, num_frames)
     starts = np.clip(np.arange(num_frames) - size // 2, 0, num_frames - size)
     offset = features.mean(axis=0, dtype=np.float64)
-    centred = features - offset  # near zero, sums of squares lose nothing
+    # Variances do not depend on an offset, and near zero sums of squares lose no digits (Chan,
+    # Golub and LeVeque, "Algorithms for computing the sample variance", 1983: shifted data).
+    centred = features - offset
     zero = np.zeros((1, features.shape[1]))
     sums = np.concatenate((zero, np.cumsum(centred, axis=0)))
     squares = np.concatenate((zero, np.cumsum(centred**2, axis=0)))
     mean = (sums[starts + size] - sums[starts]) / size
     variance = (squares[starts + size] - squares[starts]) / size - mean**2
-    return mean + offset, np.sqrt(np.maximum(variance, 0))
+    return mean + offset, np.sqrt(np.maximum(variance, 0))  # rounding can make it negative

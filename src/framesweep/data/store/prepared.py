@@ -1,12 +1,18 @@
-"""A corpus read once, checked, and kept as flat arrays on disk.
+"""Prepares a corpus once: reads it, validates it, and keeps it as flat arrays on disk.
 
-A prepared corpus is a folder of
+A prepared corpus is a folder `<format>-<key>` with
 
-    meta.json                 format, phones, feature size, content digest, splits
-    <split>.features          (N, D) float32, utterances one after the other
-    <split>.labels            (N,) int16; absent where the split has no labels
+    meta.json                 format version, phones, feature size, content digest, splits
+    <split>.features          (N, D) float32, utterances in succession
+    <split>.labels            (N,) int16; absent if the split has no labels
     <split>.lengths           (U,) int64, frames of each utterance
     <split>.utterances.json   [[id, speaker], ...]
+
+The key is a fingerprint of the source: a hash of the files' sizes and modification times and of
+the settings that change what is read. Changing any of them leads to another folder, so that a
+stale one is never used and nothing needs to be invalidated. The folder is written under a
+hidden name and renamed when it is complete. Under its own name it is thus never incomplete,
+even if the process is killed, or if several processes prepare the same corpus together.
 """
 
 import hashlib
@@ -21,11 +27,12 @@ import numpy as np
 
 from framesweep.data.corpus import Array, Corpus, Resumable
 from framesweep.data.phones import PhoneSet
-from framesweep.data.store.writer import fill
+from framesweep.data.store.writer import write_corpus
 from framesweep.errors import DataError
 from framesweep.system.atomic_files import atomic_folder
 
 FORMAT = 1
+"""Version of the layout above. It is part of the key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +42,9 @@ class SplitArrays:
     Attributes:
         features: (N, D) float32.
         labels: (N,) int16, or None.
-        lengths: (U,) int64.
+        lengths: (U,) int64, frames of each utterance.
         ids: U utterance ids.
-        speakers: U speakers, "" where unknown.
+        speakers: U speakers, "" if unknown.
     """
 
     name: str
@@ -49,18 +56,27 @@ class SplitArrays:
 
     @property
     def starts(self) -> Array:
-        """(U,) int64: the first frame of each utterance."""
+        """The first frame of each utterance, (U,) int64."""
         return np.cumsum(self.lengths) - self.lengths
 
     def utterances(self) -> Iterator[Array]:
-        """(T, D) features of each utterance in order."""
+        """Yield the (T, D) features of each utterance in order."""
         for start, length in zip(self.starts, self.lengths, strict=True):
             yield self.features[start : start + length]
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedCorpus:
-    """A corpus on disk: where it lies, its phones, and its splits by name."""
+    """A corpus on disk.
+
+    Attributes:
+        folder: where it is stored.
+        name: of the corpus format.
+        digest: hash of all features and labels.
+        feature_dim: D, features per frame.
+        phones: the names of the labels.
+        splits: by name.
+    """
 
     folder: Path
     name: str
@@ -71,36 +87,43 @@ class PreparedCorpus:
 
 
 def prepare(corpus: Corpus, cache: Path) -> PreparedCorpus:
-    """Opens the prepared corpus in `cache`, and makes it first where it is not there.
+    """Open the prepared corpus in the folder `cache`; create it first if it does not exist.
 
     Raises:
-        DataError: the corpus breaks a rule; nothing is left behind.
+        DataError: the corpus breaks a rule. Nothing is left behind, except the parts of a
+            `Resumable` corpus.
     """
-    folder = cache / f"{corpus.name}-{_key(corpus)}"
+    folder = cache / f"{corpus.name}-{_fingerprint(corpus)}"
     if not (folder / "meta.json").exists():
+        # Parts have the key in their name too: they are valid for exactly this source.
         parts = folder.with_name(f".{folder.name}.parts")
         if isinstance(corpus, Resumable):
             corpus.parts_folder = parts
         with atomic_folder(folder) as temporary:
-            meta = {"format": FORMAT, **fill(corpus, temporary)}
+            meta = {"format": FORMAT, **write_corpus(corpus, temporary)}
             text = json.dumps(meta, indent=1)
+            # Written last: where meta.json exists, everything does.
             (temporary / "meta.json").write_text(text, encoding="utf-8")
         shutil.rmtree(parts, ignore_errors=True)
     return open_prepared(folder)
 
 
 def open_prepared(folder: Path) -> PreparedCorpus:
-    """Maps a prepared corpus into memory; raises DataError where it is damaged."""
+    """Map a prepared corpus into memory.
+
+    Raises:
+        DataError: it is damaged, or of another version.
+    """
     try:
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(folder, f"must hold a readable meta.json ({error})") from None
+        raise DataError(folder, f"must contain a readable meta.json ({error})") from None
     if meta.get("format") != FORMAT:
         raise DataError(
             folder,
-            f"must be of store format {FORMAT}",
+            f"must have store format {FORMAT}",
             found=meta.get("format"),
-            fix="Delete the folder; it is made again.",
+            fix="Delete the folder; it will be created again.",
         )
     return PreparedCorpus(
         folder=folder,
@@ -128,19 +151,27 @@ def _open_split(folder: Path, name: str, meta: dict[str, Any]) -> SplitArrays:
 
 
 def map_array(path: Path, dtype: Any, shape: tuple[int, ...]) -> Array:
-    """Maps a file of exactly this dtype and shape; writes to the array stay private."""
+    """Map a file that contains exactly one array of this dtype and shape.
+
+    The mapping is copy-on-write: writing to the array does not change the file, and pages that
+    are only read are shared by all processes.
+
+    Raises:
+        DataError: the size of the file does not match.
+    """
     expected = int(np.prod(shape)) * np.dtype(dtype).itemsize
     actual = path.stat().st_size if path.exists() else 0
     if actual != expected:
         raise DataError(
             path,
-            f"must have {expected} bytes",
+            f"must have exactly {expected} bytes",
             found=actual,
-            fix=f"Delete {path.parent}; it is made again.",
+            fix=f"Delete {path.parent}; it will be created again.",
         )
     return np.memmap(path, dtype=dtype, mode="c", shape=shape)
 
 
-def _key(corpus: Corpus) -> str:
+def _fingerprint(corpus: Corpus) -> str:
+    """Return the hash of the corpus's source key and the format version."""
     text = json.dumps([FORMAT, corpus.source_key()], sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

@@ -1,4 +1,4 @@
-"""Writes a corpus as the flat arrays that `prepared` opens."""
+"""Writes a corpus as the flat arrays that `framesweep.data.store.prepared` opens."""
 
 import hashlib
 import json
@@ -8,42 +8,45 @@ from typing import Any
 
 import numpy as np
 
-from framesweep.data.checks import check_features, check_labels
+from framesweep.data.checks import validate_features, validate_labels
 from framesweep.data.corpus import Array, Corpus, Utterance
 from framesweep.errors import DataError
 from framesweep.system.progress_bars import track
 
 
-def fill(corpus: Corpus, folder: Path) -> dict[str, Any]:
-    """Checks all utterances and writes their arrays into `folder`; gives what they are.
+def write_corpus(corpus: Corpus, folder: Path) -> dict[str, Any]:
+    """Validate all utterances and write their arrays to `folder`.
+
+    Returns:
+        The content of meta.json, without the format version.
 
     Raises:
-        DataError: the corpus breaks a rule, at its first utterance that does.
+        DataError: the corpus breaks a rule; the error names the first utterance that does.
     """
     names = corpus.splits()
     for needed in ("train", "dev"):
         if needed not in names:
             raise DataError(corpus.name, f"must have a {needed} split", found=list(names))
-    filler = _Filler(folder)
-    splits = {name: filler.add_split(corpus, name) for name in names}
-    phones = corpus.phone_set(filler.num_classes)
-    if len(phones) < filler.num_classes:
+    writer = _Writer(folder)
+    splits = {name: writer.add_split(corpus, name) for name in names}
+    phones = corpus.phone_set(writer.num_classes)
+    if len(phones) < writer.num_classes:
         raise DataError(
             corpus.name,
-            f"labels must be below the number of phones, {len(phones)}",
-            found=filler.num_classes - 1,
+            f"labels must be less than the number of phones, {len(phones)}",
+            found=writer.num_classes - 1,
         )
     return {
         "name": corpus.name,
-        "digest": filler.digest.hexdigest(),
-        "feature_dim": filler.feature_dim,
+        "digest": writer.digest.hexdigest(),
+        "feature_dim": writer.feature_dim,
         "phones": phones.names,
         "splits": splits,
     }
 
 
-class _Filler:
-    """Writes utterances as they come; holds no more than one of them."""
+class _Writer:
+    """Writes utterances as the reader yields them, and keeps only one in memory."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -62,11 +65,11 @@ class _Filler:
                 corpus.utterances(name), f"Preparing {name}", corpus.num_utterances(name)
             )
             for utterance in utterances:
-                features, labels = self._checked(utterance, f"{corpus.name} {name}")
+                features, labels = self._validate(utterance, f"{corpus.name} {name}")
                 if labelled is not None and labelled != (labels is not None):
                     raise DataError(
                         f"{corpus.name} {name}",
-                        "all utterances must have labels, or none",
+                        "either all utterances must have labels or none",
                         found=utterance.id,
                     )
                 labelled = labels is not None
@@ -86,7 +89,7 @@ class _Filler:
         labelled: bool,
     ) -> dict[str, Any]:
         if not lengths:
-            raise DataError(f"{corpus.name} {name}", "must hold at least one utterance")
+            raise DataError(f"{corpus.name} {name}", "must contain at least one utterance")
         if not labelled and name != "test":
             raise DataError(f"{corpus.name} {name}", "must have labels")
         if not labelled:
@@ -99,24 +102,25 @@ class _Filler:
             "labelled": labelled,
         }
 
-    def _checked(self, utterance: Utterance, split: str) -> tuple[Array, Array | None]:
+    def _validate(self, utterance: Utterance, split: str) -> tuple[Array, Array | None]:
         where = f"{split}, utterance {utterance.id}"
-        features = check_features(utterance.features, where)
+        features = validate_features(utterance.features, where)
         self.feature_dim = self.feature_dim or features.shape[1]
         if features.shape[1] != self.feature_dim:
             raise DataError(
                 where,
-                f"features a frame must be {self.feature_dim}, as in the first utterance",
+                f"must have {self.feature_dim} features per frame, as in the first utterance",
                 found=features.shape[1],
             )
         if utterance.labels is None:
             return features, None
-        labels = check_labels(utterance.labels, len(features), where)
+        labels = validate_labels(utterance.labels, len(features), where)
         self.num_classes = max(self.num_classes, int(labels.max()) + 1)
         return features, labels
 
 
 def _append(handle: Any, array: Array, digest: Any) -> None:
+    """Write an array and add it to the digest, which identifies the content in MLflow."""
     data = array.tobytes()
     handle.write(data)
     digest.update(data)

@@ -1,5 +1,7 @@
 """Both text formats of Praat are read; what is not a TextGrid is refused in one line."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,7 +87,7 @@ INTERVALS = [(0, 0.25, "ɛ1"), (0.25, 0.6, ""), (0.6, 0.9, "t")]
 
 
 def read(text, tier="phones"):
-    return read_tier("a.TextGrid", text, tier)
+    return read_tier(Path("a.TextGrid"), text, tier)
 
 
 @pytest.mark.parametrize("text", [LONG, SHORT], ids=["long", "short"])

@@ -100,12 +100,11 @@ def test_workers_exit_when_their_parent_is_killed(tmp_path):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
+    assert job.stdout is not None
     job.stdout.readline()
     workers = {int(path.name.split("-")[1]) for path in log.iterdir()}
     job.kill()
-    job.wait()
-    job.stdin.close()
-    job.stdout.close()
+    job.communicate()
     assert workers
     deadline = time.monotonic() + 20
     while any(map(alive, workers)) and time.monotonic() < deadline:

@@ -50,7 +50,7 @@ def test_timit_is_split_by_its_lists_of_speakers(corpus):
         "test": 4,
     }
     assert {files.speaker for files in found["test"]} == {"MDAB0", "MWBT0"}
-    assert all(files.segments.suffix == ".PHN" for files in found["train"])
+    assert all(files.segments == files.audio.with_suffix(".PHN") for files in found["train"])
 
 
 def test_dev_without_a_folder_takes_whole_speakers_of_train(corpus):

@@ -90,8 +90,8 @@ def test_phones_are_read_in_the_order_of_their_ids(tmp_path: Path) -> None:
     [
         (b"", "must list each id exactly once"),
         (b"AA 0\nAE 0\n", "must list each id exactly once"),
-        (b"AA 0\nAE 2\n", "ids must run 0, 1, 2"),
-        (b"AA 0\nAA 1\n", "names must differ"),
+        (b"AA 0\nAE 2\n", "ids must be 0, 1, 2"),
+        (b"AA 0\nAA 1\n", "names must be unique"),
         (b"AA 0\nAE\n", "line 2: must be `PHONE ID`"),
         (b"0 AA\n", "line 1: must be `PHONE ID`"),
         (b"AA -1\n", "line 1: must be `PHONE ID`"),

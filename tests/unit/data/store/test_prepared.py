@@ -11,17 +11,17 @@ from framesweep.errors import DataError
 from toy import ToyCorpus
 
 
-class Spoilt(ToyCorpus):
-    """The toy corpus with train's second utterance changed by `spoil`."""
+class Damaged(ToyCorpus):
+    """The toy corpus with train's second utterance changed by `damage`."""
 
-    def __init__(self, spoil):
+    def __init__(self, damage):
         super().__init__()
-        self.spoil = spoil
+        self.damage = damage
 
     def utterances(self, split):
         for index, utterance in enumerate(super().utterances(split)):
-            spoil = (split, index) == ("train", 1)
-            yield self.spoil(utterance) if spoil else utterance
+            damage = (split, index) == ("train", 1)
+            yield self.damage(utterance) if damage else utterance
 
 
 def with_features(change):
@@ -38,26 +38,26 @@ def set_nan(features):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "message"),
+    ("damage", "message"),
     [
         (with_features(set_nan), "must be finite; found 'nan at frame 3, bin 2'"),
         (with_features(lambda f: f * np.inf), "must be finite"),
         (with_features(lambda f: f[:, 0]), r"shape \(T, D\)"),
-        (with_features(lambda f: f[:, :-1]), "features a frame must be 6.*found 5"),
+        (with_features(lambda f: f[:, :-1]), "must have 6 features per frame.*found 5"),
         (with_features(lambda f: f[:0]), "at least one frame"),
         (with_features(lambda f: f.astype(int)), "floating point"),
         (with_features(lambda f: np.full_like(f, 1e300, dtype=np.float64)), "must be finite"),
-        (with_features(lambda f: f[:-1]), r"labels must be of shape \(24,\)"),
+        (with_features(lambda f: f[:-1]), r"labels must have shape \(24,\)"),
         (with_labels(lambda x: x.astype(np.int64) - 9), "from 0 to 9999"),
         (with_labels(lambda x: x.astype(np.int64) + 10_000), "from 0 to 9999"),
-        (with_labels(lambda x: x + np.uint8(60)), "below the number of phones, 5"),
+        (with_labels(lambda x: x + np.uint8(60)), "less than the number of phones, 5"),
         (with_labels(lambda x: x.astype(np.float32)), "must be integers"),
-        (with_labels(lambda x: None), "all utterances must have labels, or none"),
+        (with_labels(lambda x: None), "either all utterances must have labels or none"),
     ],
 )
-def test_a_broken_utterance_is_named_and_nothing_stays(tmp_path, spoil, message):
+def test_damaged_utterance_is_named_and_nothing_is_left_behind(tmp_path, damage, message):
     with pytest.raises(DataError, match=message) as caught:
-        prepare(Spoilt(spoil), tmp_path)
+        prepare(Damaged(damage), tmp_path)
     assert "train1" in str(caught.value) or "number of phones" in message
     assert list(tmp_path.iterdir()) == []
 
@@ -66,15 +66,15 @@ def test_a_broken_utterance_is_named_and_nothing_stays(tmp_path, spoil, message)
     ("lengths", "message"),
     [
         ({"train": (5,)}, "must have a dev split"),
-        ({"train": (5,), "dev": ()}, "toy dev: must hold at least one utterance"),
+        ({"train": (5,), "dev": ()}, "toy dev: must contain at least one utterance"),
     ],
 )
-def test_missing_and_empty_splits(tmp_path, lengths, message):
+def test_missing_or_empty_split_is_refused(tmp_path, lengths, message):
     with pytest.raises(DataError, match=message):
         prepare(ToyCorpus(lengths), tmp_path)
 
 
-def test_arrays_come_back_as_they_went_in(tmp_path):
+def test_arrays_equal_those_of_the_corpus(tmp_path):
     corpus = ToyCorpus()
     prepared = prepare(corpus, tmp_path)
     for split, arrays in prepared.splits.items():
@@ -88,7 +88,7 @@ def test_arrays_come_back_as_they_went_in(tmp_path):
 
 
 class Dying(ToyCorpus):
-    """Kills its own process, as hard as can be, in the middle of dev."""
+    """Kills its own process in the middle of dev."""
 
     def utterances(self, split):
         yield next(iter(super().utterances(split)))
@@ -96,30 +96,30 @@ class Dying(ToyCorpus):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_killed_half_way_leaves_nothing_taken_for_whole(tmp_path):
+def test_killed_preparation_leaves_no_incomplete_corpus(tmp_path):
     process = multiprocessing.get_context("fork").Process(
         target=prepare, args=(Dying(), tmp_path)
     )
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
-    assert [p.name[0] for p in tmp_path.iterdir()] == ["."]  # under a hidden name alone
+    assert [p.name[0] for p in tmp_path.iterdir()] == ["."]  # only under a hidden name
     prepared = prepare(ToyCorpus(), tmp_path)
     assert len(prepared.splits["train"].lengths) == 4
     assert [p.name for p in tmp_path.iterdir()] == [prepared.folder.name]
 
 
-def _prepare_at_once(barrier, cache, results):
+def _prepare_together(barrier, cache, results):
     corpus = ToyCorpus()
     barrier.wait()
     results.put(prepare(corpus, cache).digest)
 
 
-def test_four_processes_at_once(tmp_path):
+def test_four_processes_may_prepare_one_corpus_together(tmp_path):
     context = multiprocessing.get_context("fork")
     barrier, results = context.Barrier(4), context.Queue()
     processes = [
-        context.Process(target=_prepare_at_once, args=(barrier, tmp_path, results))
+        context.Process(target=_prepare_together, args=(barrier, tmp_path, results))
         for _ in range(4)
     ]
     for process in processes:

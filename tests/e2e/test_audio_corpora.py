@@ -1,4 +1,4 @@
-"""A corpus of sound from its files to smoothed predictions, as a user goes."""
+"""A corpus of audio files is taken from preparation to smoothed predictions, as by a user."""
 
 import csv
 from itertools import pairwise
@@ -9,10 +9,10 @@ from tones import PITCH
 
 
 @pytest.fixture
-def data(sound_root):
+def data(audio_root):
     return [
         "data=segments",
-        f"data.root={sound_root}",
+        f"data.root={audio_root}",
         "data.audio=wav",
         "data.segments=lab",
         "data.split=utterances",
@@ -20,11 +20,11 @@ def data(sound_root):
     ]
 
 
-def test_from_sound_to_smoothed_predictions(shell, data):
+def test_audio_becomes_smoothed_predictions(shell, data):
     prepared = shell.framesweep("prepare", *data).stdout
     assert "segments: 40 features, 4 phones; ready after" in prepared
     inspected = shell.framesweep("inspect", *data, "--out", "corpus.png").stdout
-    assert "Nothing looks wrong." in inspected
+    assert "No problems found." in inspected
     assert (shell.folder / "corpus.png").stat().st_size > 10_000
     small = ["model.widths=[32]", "hardware=cpu", "hardware.threads=1", "train.batch_size=64"]
     levers = ["train.epochs=8", "train.average=ema", "augment.noise=0.1", "optim.lr=5e-3"]
@@ -47,9 +47,9 @@ def test_from_sound_to_smoothed_predictions(shell, data):
 
 
 @pytest.mark.heavy
-def test_normalising_by_speaker_needs_speakers(shell, data):
+def test_normalization_by_speaker_needs_speakers(shell, data):
     error = shell.train(*data, "data.normalize=speaker", code=2).stderr
     assert error.count("\n") == 1
-    assert "data.normalize=speaker: the corpus must tell every utterance's speaker" in error
+    assert "data.normalize=speaker: the speaker of every utterance must be known" in error
     by_speaker = ["data.normalize=speaker", "data.split=speakers", r"data.speaker='u(\d\d)'"]
     shell.framesweep("prepare", *data, *by_speaker)
