@@ -1,5 +1,11 @@
-"""From the settings of `hydra.sweeper` to a study that has its total."""
+"""From the settings of `hydra.sweeper` to a study that has its total.
 
+Everything that can be wrong is checked before the study is opened, so that a wrong command
+leaves nothing behind. The listener is notified of the start only after everything that can fail
+has been built, so that whatever it opens then is closed by the end.
+"""
+
+from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -7,11 +13,12 @@ from typing import Any
 
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.framesweep_sweeper._errors import FailedSweepError
 from hydra_plugins.framesweep_sweeper.search._samplers import build_sampler, count_grid_points
-from hydra_plugins.framesweep_sweeper.search._space import read_space
+from hydra_plugins.framesweep_sweeper.search._space import SearchSpace, read_space
 from hydra_plugins.framesweep_sweeper.storage._heartbeats import HeartbeatThread
 from hydra_plugins.framesweep_sweeper.storage._lock import StorageLock
 from hydra_plugins.framesweep_sweeper.storage._storage import (
@@ -58,17 +65,6 @@ def run_sweep(
 ) -> int:
     """Run trials until the study has its total.
 
-    Everything that can be wrong is checked before the study is opened, so that a wrong command
-    leaves nothing behind; and the listener is notified of the start only after everything that
-    can fail has been built, so that whatever it opens then is closed by the end.
-
-    Args:
-        settings: the settings of `hydra.sweeper`.
-        hydra_context: the context that Hydra hands to a sweeper.
-        task: the function that the application gave to Hydra.
-        config: the config that Hydra composed for the sweep.
-        arguments: the overrides on the command line.
-
     Returns:
         The signal that ended the sweep early, or 0.
 
@@ -81,30 +77,50 @@ def run_sweep(
     make_sampler = partial(build_sampler, settings["sampler"], space)
     total = int(min(settings["n_trials"], count_grid_points(make_sampler(0), space)))
     custom = load_custom_search_space(settings)
-    pruner, heartbeat = to_plain_dict(settings["pruner"]), settings["heartbeat"]
     url = make_absolute(settings["storage"], config.hydra.runtime.cwd)
     check_driver(url)
-    lock, listener = StorageLock(url), build_listener(settings["listener"])
+    listener = build_listener(settings["listener"])
     check_objectives(listener, settings["direction"], config)
-    with lock.hold():
-        storage = open_storage(url, heartbeat)
-        study = open_study(settings, storage, space, config)
-    trial_task = TrialTask(task, url, study.study_name, pruner, heartbeat)
-    pool = open_pool(settings["n_jobs"], hydra_context, trial_task, config)
-    queue = TrialQueue(study, storage, lock, make_sampler, settings["retries"], heartbeat)
-    with lock.hold():
-        listener.on_start(study, config)
-    progress, heartbeats = open_progress_display(), HeartbeatThread(storage, heartbeat)
+    queue = _open_queue(settings, url, space, make_sampler, config)
+    pool = open_pool(
+        settings["n_jobs"], hydra_context, _wrap_task(task, settings, url, queue), config
+    )
+    with queue.lock.hold():
+        listener.on_start(queue.study, config)
+    progress = open_progress_display()
     loop = SweepLoop(
         queue,
         pool,
-        heartbeats,
+        HeartbeatThread(queue.storage, settings["heartbeat"]),
         progress,
         _select_loop_settings(settings, total),
         prepare=partial(prepare_job, space, hydra_context, config, custom),
-        on_trial_end=partial(notify_safely, listener.on_trial_end, study),
+        on_trial_end=partial(notify_safely, listener.on_trial_end, queue.study),
     )
     return _run_loop(loop, queue, listener, progress, total, config)
+
+
+def _open_queue(
+    settings: dict[str, Any],
+    url: str,
+    space: SearchSpace,
+    make_sampler: Callable[[int], BaseSampler],
+    config: DictConfig,
+) -> TrialQueue:
+    """Open the study of the command, or create it, and return the queue of its trials."""
+    lock, heartbeat = StorageLock(url), settings["heartbeat"]
+    # Under the lock, so that two sweepers that start together create one study and not two.
+    with lock.hold():
+        storage = open_storage(url, heartbeat)
+        study = open_study(settings, storage, space, config)
+    return TrialQueue(study, storage, lock, make_sampler, settings["retries"], heartbeat)
+
+
+def _wrap_task(
+    task: TaskFunction, settings: dict[str, Any], url: str, queue: TrialQueue
+) -> TrialTask:
+    pruner = to_plain_dict(settings["pruner"])
+    return TrialTask(task, url, queue.study.study_name, pruner, settings["heartbeat"])
 
 
 def _select_loop_settings(settings: dict[str, Any], total: int) -> LoopSettings:

@@ -90,9 +90,9 @@ class TrialQueue:
         heartbeat: int,
     ) -> None:
         self.study = study
-        self._storage = storage
+        self.storage = storage
         self._study_id = storage.get_study_id_from_name(study.study_name)
-        self._lock = lock
+        self.lock = lock
         self._make_sampler: Callable[[int], BaseSampler] | None = make_sampler
         self._retries = retries
         self._heartbeat = heartbeat
@@ -105,7 +105,7 @@ class TrialQueue:
 
     def get_trial(self, claim: Claim) -> FrozenTrial:
         """Return the claimed trial as it is in the storage now."""
-        return self._storage.get_trial(claim.trial_id)
+        return self.storage.get_trial(claim.trial_id)
 
     def count_states(self) -> Counter[TrialState]:
         """Return the number of trials in each state."""
@@ -119,7 +119,7 @@ class TrialQueue:
             already make up the `total`.
         """
         while self._has_work(total):
-            with self._lock.hold() as is_held:
+            with self.lock.hold() as is_held:
                 claim = self._claim_locked(total)
                 if claim is None:
                     return None
@@ -128,7 +128,7 @@ class TrialQueue:
                     return claim
                 # The lock may have been lost before the claim was written, and another sweeper
                 # may have claimed the last trial. Give this one back, and start over.
-                self._storage.set_trial_state_values(claim.trial_id, TrialState.WAITING)
+                self.storage.set_trial_state_values(claim.trial_id, TrialState.WAITING)
         return None
 
     def _has_work(self, total: int) -> bool:
@@ -151,8 +151,8 @@ class TrialQueue:
             self.study.sampler = self._make_sampler(counts.total())
             self._make_sampler = None
         trial = self.study.ask()
-        attrs = _trial_attrs.read(self._storage.get_trial(trial._trial_id))
-        _trial_attrs.write_claim(self._storage, trial._trial_id, attrs.claims + 1, self._me)
+        attrs = _trial_attrs.read(self.storage.get_trial(trial._trial_id))
+        _trial_attrs.write_claim(self.storage, trial._trial_id, attrs.claims + 1, self._me)
         return Claim(trial, attrs.claims + 1, attrs.attempt)
 
     def _find_abandoned(self) -> list[tuple[FrozenTrial, JobOutcome]]:
@@ -161,7 +161,7 @@ class TrialQueue:
             for trial in self.get_trials(TrialState.RUNNING)
             if trial.number not in self._mine
         ]
-        return find_abandoned_trials(self._storage, self._study_id, running, self._heartbeat)
+        return find_abandoned_trials(self.storage, self._study_id, running, self._heartbeat)
 
     def read_outcome(self, claim: Claim) -> JobOutcome | None:
         """Return the outcome that the job of `claim` recorded, or None if it recorded none."""
@@ -197,7 +197,7 @@ class TrialQueue:
         """End the claimed trial with the result of `original`, without running it."""
         claim.trial.set_user_attr(_trial_attrs.DUPLICATE_OF, original.number)
         for step, value in original.intermediate_values.items():
-            self._storage.set_trial_intermediate_value(claim.trial_id, step, value)
+            self.storage.set_trial_intermediate_value(claim.trial_id, step, value)
         values = tuple(original.values or ()) if original.state is TrialState.COMPLETE else ()
         self.settle(claim, JobOutcome(original.state.name, values))
 
@@ -217,7 +217,7 @@ class TrialQueue:
                 self._finish(trial, TrialState.PRUNED, None)
             case _trial_attrs.FAILED:
                 attrs = _trial_attrs.read(trial)
-                _trial_attrs.write_failure(self._storage, trial._trial_id, attrs, outcome)
+                _trial_attrs.write_failure(self.storage, trial._trial_id, attrs, outcome)
                 if attrs.attempt > self._retries:
                     self._finish(trial, TrialState.FAIL, None)
                 else:
@@ -228,9 +228,9 @@ class TrialQueue:
     def _finish(
         self, trial: FrozenTrial, state: TrialState, values: list[float] | None
     ) -> None:
-        attempts = _trial_attrs.read(self._storage.get_trial(trial._trial_id)).attempt
+        attempts = _trial_attrs.read(self.storage.get_trial(trial._trial_id)).attempt
         attempts -= state is TrialState.FAIL  # the failure just recorded was the last attempt
-        self._storage.set_trial_user_attr(trial._trial_id, _trial_attrs.ATTEMPTS, attempts)
+        self.storage.set_trial_user_attr(trial._trial_id, _trial_attrs.ATTEMPTS, attempts)
         try:
             self.study.tell(trial.number, values, state)
         except RuntimeError as error:
@@ -240,4 +240,4 @@ class TrialQueue:
                 raise
 
     def _requeue(self, trial: FrozenTrial) -> None:
-        self._storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+        self.storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)

@@ -144,7 +144,7 @@ def test_a_trial_whose_sweeper_died_before_claiming_it_is_claimed(make_queue, se
 
 def test_a_claim_is_given_back_if_the_lock_was_lost(make_queue, monkeypatch):
     queue, other = make_queue(), make_queue()
-    real = queue._lock.hold
+    real = queue.lock.hold
     answers = [False, True]
 
     @contextlib.contextmanager
@@ -152,7 +152,7 @@ def test_a_claim_is_given_back_if_the_lock_was_lost(make_queue, monkeypatch):
         with real():
             yield lambda: answers.pop(0)
 
-    monkeypatch.setattr(queue._lock, "hold", hold_and_lose)
+    monkeypatch.setattr(queue.lock, "hold", hold_and_lose)
     claim = queue.claim(1)
     assert (claim.number, claim.serial) == (0, 2)
     assert list_states(queue) == ["RUNNING"]
