@@ -1,6 +1,7 @@
-"""The two ways in: `train` for train.py and Hydra, `main` for the framesweep command.
+"""The entry points: `train` for train.py, which Hydra configures, and `main` for framesweep.
 
-Nothing imported here at the top needs torch or MLflow: help and completion stay quick.
+No module imported at the top of this one needs torch or MLflow, which take seconds to import, so
+that --help and shell completion respond immediately.
 """
 
 import errno
@@ -23,37 +24,41 @@ from omegaconf.errors import OmegaConfBaseException
 from framesweep import __version__
 from framesweep.config import SCHEMAS
 from framesweep.config.composition import compose, flatten, register, to_run_config
-from framesweep.config.error_messages import missing_extra, not_an_option, one_line
+from framesweep.config.error_messages import (
+    describe_bad_choice,
+    describe_config_error,
+    describe_missing_launcher,
+)
 from framesweep.config.groups import find_conf, option_groups, rename_warnings
-from framesweep.errors import ConfigError, FramesweepError, Interrupted
+from framesweep.errors import ConfigError, FramesweepError, Interrupted, UserError
 
 COMMANDS = {
-    "train": "Train, or sweep with -m: the same as train.py.",
+    "train": "Train a network, or sweep with -m, as train.py does.",
     "ui": "Compare runs in the MLflow UI.",
     "keys": "Explain config keys: type, unit, default and meaning.",
-    "predict": "Write predictions of a run, or of an ensemble, as CSV.",
-    "evaluate": "Measure a run on a split that has labels.",
-    "prepare": "Read a corpus into its store ahead of training.",
-    "inspect": "Show what a corpus holds and what looks wrong.",
-    "best": "Print a search's winner and the command that trains it again.",
-    "compare": "Print the params that differ between runs, beside their metrics.",
-    "reproduce": "Train a run again and say whether its result came out the same.",
-    "sync": "Send what runs logged while tracking was away.",
-    "bench": "Measure speed against what this machine could do.",
+    "predict": "Write the predictions of a run or an ensemble as CSV.",
+    "evaluate": "Evaluate a run or an ensemble on a labelled split.",
+    "prepare": "Prepare the frame store of a corpus before training.",
+    "inspect": "Summarize a corpus and report problems in it.",
+    "best": "Print the best trials of a search and how to train them again.",
+    "compare": "Print the params in which runs differ, and their metrics.",
+    "reproduce": "Train a run again and check that its result is reproducible.",
+    "sync": "Send logs that could not reach the tracking server.",
+    "bench": "Compare the speed with what this machine can do.",
 }
 
 FIXABLE_ERRNOS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS),
     *(errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR),
 }
-"""System errors that are the user's to mend: no space, no permission, no place."""
+"""System errors that a user can fix: a full disk, missing permissions, a missing directory."""
 
-SWEEP = {"--multirun", "-m"}
-NO_RUN = SWEEP | {
+SWEEP_FLAGS = {"--multirun", "-m"}
+OTHER_FLAGS = {
     *("--help", "-h", "--hydra-help", "--version", "--info", "-i", "--cfg", "-c"),
     *("--shell-completion", "-sc"),
 }
-"""Options with which train.py trains nothing, or many times."""
+"""Flags with which train.py does not train."""
 
 register()
 
@@ -75,36 +80,40 @@ def _job(config: DictConfig) -> Any:
         return run(run_config, directory, in_sweep=in_sweep)
     except FramesweepError as error:
         if isinstance(error, Interrupted) and in_sweep and current_trial() is None:
-            # Hydra's own sweeper takes other errors for the job's, and starts the next.
+            # The sweeper of Hydra itself starts the next job after any other exception.
             raise KeyboardInterrupt from error
         if in_sweep:
             raise
-        sys.exit(_complain(error))
+        sys.exit(_print_error(error))
 
 
 def train() -> None:
-    """Composes, trains or sweeps as sys.argv says, and exits."""
+    """Train, sweep or resume as the command line says, and exit with its code."""
     if _is_worker():
-        sys.exit(_guarded(_run_worker))
-    if "TORCHELASTIC_RUN_ID" in os.environ and SWEEP & set(sys.argv[1:]):
-        rule = "cannot go with torchrun, each of whose processes would start the sweep"
+        sys.exit(_exit_code_of(_run_worker))
+    if "TORCHELASTIC_RUN_ID" in os.environ and SWEEP_FLAGS & set(sys.argv[1:]):
+        rule = (
+            "cannot be used with torchrun, because each of its processes would start the sweep"
+        )
         fix = "Use hardware.processes=N for trials of several processes."
-        sys.exit(_complain(ConfigError("-m", rule, fix=fix)))
+        sys.exit(_print_error(ConfigError("-m", rule, fix=fix)))
     for line in rename_warnings(sys.argv[1:]):
         print(f"warning: {line}", file=sys.stderr)
-    # Hydra then raises what it would print with a traceback; `_guarded` words it.
+    # Hydra would print its own errors with a traceback. With this variable it raises them, so
+    # that they are printed in one line like all others.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     if any(argument.startswith("resume=") for argument in sys.argv[1:]):
-        sys.exit(_guarded(lambda: _resume(sys.argv[1:])))
-    sys.exit(_guarded(_job))
+        sys.exit(_exit_code_of(lambda: _resume(sys.argv[1:])))
+    sys.exit(_exit_code_of(_job))
 
 
 def _is_worker() -> bool:
-    """Return whether this process is a worker: rank 1 or higher of a run of several."""
+    """Return whether this process has rank 1 or higher among those of one run."""
     if os.environ.get("RANK", "0") == "0" or "MASTER_ADDR" not in os.environ:
         return False
-    if any(argument.partition("=")[0] in NO_RUN for argument in sys.argv[1:]):
-        sys.exit(0)  # the first process answers
+    flags = SWEEP_FLAGS | OTHER_FLAGS
+    if any(argument.partition("=")[0] in flags for argument in sys.argv[1:]):
+        sys.exit(0)  # rank 0 prints the help or the error
     return True
 
 
@@ -125,39 +134,46 @@ def _resume(arguments: list[str]) -> None:
     resume(run_id, overrides, values.get("tracking.uri"), Path(outputs).absolute())
 
 
-def _guarded(function: Callable[[], Any]) -> int:
-    """Runs `function`; gives the exit code, and one line for what a user can mend."""
+def _exit_code_of(function: Callable[[], Any]) -> int:
+    """Call a function and return the exit code of the process.
+
+    An error that a user can fix is printed in one line; any other is raised with its traceback.
+    """
     try:
         function()
     except FramesweepError as error:
-        return _complain(error)
+        return _print_error(error)
     except (HydraException, OmegaConfBaseException) as error:
         keys = [*flatten(compose([])), *SCHEMAS]
-        print(f"error: {one_line(error, keys)}", file=sys.stderr)
-        return 2
+        return _print_line(describe_config_error(error, keys))
     except (RuntimeError, ValueError) as error:
-        line = missing_extra(error) or not_an_option(error, sys.argv[1:], option_groups())
+        line = describe_missing_launcher(error) or describe_bad_choice(
+            error, sys.argv[1:], option_groups()
+        )
         if line is None:
             raise
-        print(f"error: {line}", file=sys.stderr)
-        return 2
+        return _print_line(line)
     except OSError as error:
         if error.errno not in FIXABLE_ERRNOS:
             raise
-        print(f"error: {error.filename or 'disk'}: {error.strerror}", file=sys.stderr)
-        return 2
+        return _print_line(f"{error.filename or 'disk'}: {error.strerror}")
     except KeyboardInterrupt as error:
         return error.__cause__.exit_code if isinstance(error.__cause__, Interrupted) else 130
     return 0
 
 
-def _complain(error: FramesweepError) -> int:
+def _print_error(error: FramesweepError) -> int:
     print(f"error: {error}", file=sys.stderr)
     return error.exit_code
 
 
+def _print_line(line: str) -> int:
+    print(f"error: {line}", file=sys.stderr)
+    return UserError.exit_code
+
+
 class _LazyGroup(click.Group):
-    """Imports a command's module when it is called or asked for help."""
+    """Imports the module of a command only when the command runs or prints its help."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -186,9 +202,9 @@ def _train_command(arguments: tuple[str, ...]) -> None:
 @click.command(cls=_LazyGroup)
 @click.version_option(__version__)
 def _framesweep() -> None:
-    """Experiments and sweeps for frame-level classification of speech."""
+    """Train frame-level phone classifiers, sweep over their settings, and use the results."""
 
 
 def main() -> None:
-    """The framesweep command."""
-    sys.exit(_guarded(lambda: _framesweep(standalone_mode=True)))
+    """Run the framesweep command and exit with its code."""
+    sys.exit(_exit_code_of(lambda: _framesweep(standalone_mode=True)))

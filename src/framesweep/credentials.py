@@ -1,10 +1,10 @@
-"""Takes credentials out of URIs before they reach a log, a tag, a param or an artifact."""
+"""Removes credentials from URIs before they reach a log, a tag, a param or an artifact."""
 
 import logging
 import re
 
 HIDDEN = "***"
-"""What stands for credentials that were taken out."""
+"""Placeholder of removed credentials."""
 
 _USER_INFO = re.compile(r"(?<=://)[^\s'\"]*@")
 _QUERY = re.compile(
@@ -14,16 +14,16 @@ _QUERY = re.compile(
 
 
 def scrub(text: str) -> str:
-    """`text` with the user info and the secret query values of its URIs as `***`.
+    """Return `text` with `***` in place of the user info and the secret query values of URIs.
 
-    Rather too much is taken out than too little: all from `://` to the last `@` of a word, as
-    a password may itself hold `@` or `/`.
+    The user info is everything between `://` and the last `@` of a word. This removes too much
+    from some texts, but a password may contain `@` or `/`.
     """
     return _QUERY.sub(rf"\1{HIDDEN}", _USER_INFO.sub(f"{HIDDEN}@", text))
 
 
 class CleanFormatter(logging.Formatter):
-    """Formats as its base does, credentials taken out."""
+    """Formats log records without the credentials in them."""
 
     def format(self, record: logging.LogRecord) -> str:
         return scrub(super().format(record))

@@ -1,15 +1,15 @@
-"""Every error framesweep raises on purpose.
+"""The exceptions that framesweep raises deliberately.
 
 FramesweepError
-├── UserError               input or config a user can mend; exit code 2
-│   ├── ConfigError         a config key, or keys that contradict each other
-│   ├── DataError           a corpus, a file in it, or a prepared store
-│   │   └── UnsafeFileError a file that asks to run code when read
-│   ├── CheckpointError     a checkpoint that is missing, damaged or of another model
-│   └── TrackingError       a run, experiment or tracking server that cannot be had
+├── UserError               something that the user can fix; exit code 2
+│   ├── ConfigError         a config key has an invalid value, or keys contradict each other
+│   ├── DataError           a corpus, one of its files, or a prepared store cannot be used
+│   │   └── UnsafeFileError a file would run code if it were unpickled
+│   ├── CheckpointError     a checkpoint is missing, damaged or of another run
+│   └── TrackingError       a run, an experiment or a tracking server is not available
 ├── NonFiniteLossError      the training loss became NaN or infinite
-├── RankLostError           another process of the same run ended or stopped answering
-└── Interrupted             SIGINT or SIGTERM; exit code 128 + the signal's number
+├── RankLostError           another process of the same run ended or does not respond
+└── Interrupted             SIGINT or SIGTERM; exit code 128 + the number of the signal
 """
 
 import signal
@@ -19,19 +19,19 @@ _NOT_GIVEN = object()
 
 
 class FramesweepError(Exception):
-    """Base of all errors raised on purpose; its text is one line for a person."""
+    """The base of all deliberate exceptions; the message is one line for the user."""
 
     exit_code: int = 1
 
 
 class UserError(FramesweepError):
-    """Something the user can mend.
+    """Something that the user can fix; the message says where, which rule, the value and the fix.
 
     Args:
-        where: the config key or the file at fault.
-        rule: what must hold, as "must be between 0 and 50".
-        found: the value that breaks the rule; omitted where there is none.
-        fix: what to type or do instead.
+        where: The config key or the file at fault.
+        rule: What must hold, as "must be between 0 and 50".
+        found: The value that breaks the rule, if there is one.
+        fix: What to type or to do instead.
     """
 
     exit_code = 2
@@ -50,18 +50,19 @@ class UserError(FramesweepError):
         self.fix = fix
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The way from a worker process: the line is there and is not made again.
-        return _rebuilt, (type(self), self.args, self.__dict__)
+        # Pickling calls the class with `args`, which holds the finished line, not the arguments
+        # above. An error of a worker process must reach the main process unchanged.
+        return _restore, (type(self), self.args, self.__dict__)
 
 
-def _rebuilt(kind: type[UserError], args: tuple[Any, ...], state: dict[str, Any]) -> UserError:
+def _restore(kind: type[UserError], args: tuple[Any, ...], state: dict[str, Any]) -> UserError:
     error = kind.__new__(kind, *args)
     error.__dict__.update(state)
     return error
 
 
 class ConfigError(UserError):
-    """A config key breaks its rule, or two keys contradict each other."""
+    """A config key has an invalid value, or keys contradict each other."""
 
 
 class DataError(UserError):
@@ -69,27 +70,27 @@ class DataError(UserError):
 
 
 class UnsafeFileError(DataError):
-    """A file would run code if it were read the ordinary way."""
+    """A file would run code if it were unpickled."""
 
 
 class CheckpointError(UserError):
-    """A checkpoint is missing, damaged, or belongs to another model."""
+    """A checkpoint is missing, damaged, or belongs to another run."""
 
 
 class TrackingError(UserError):
-    """A run, an experiment or a tracking server cannot be had."""
+    """A run, an experiment or a tracking server is not available."""
 
 
 class NonFiniteLossError(FramesweepError):
-    """The training loss became NaN or infinite; the last good checkpoint is kept."""
+    """The training loss became NaN or infinite. The last checkpoint before it is kept."""
 
 
 class RankLostError(FramesweepError):
-    """Another process of this run ended or stopped answering; the last checkpoint is kept."""
+    """Another process of this run ended or does not respond. The last checkpoint is kept."""
 
 
-class Interrupted(FramesweepError):  # noqa: N818 - a wish, not an error
-    """A signal asked the run to stop; its checkpoint has been written."""
+class Interrupted(FramesweepError):  # noqa: N818 - a request of the user, not an error
+    """A signal asked the run to stop, and its checkpoint has been written."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(f"stopped by {signal.Signals(signum).name}")

@@ -10,7 +10,7 @@ import pytest
     [
         (["data.contxt=5"], "data.contxt: no such key. Did you mean data.context?"),
         (["optimm=adam"], "optimm: no such key. Did you mean optim?"),
-        (["+foo=1"], "foo: no such key. Leave it out."),
+        (["+foo=1"], "foo: no such key. Remove it."),
         (
             ["model=bas"],
             "model: must be one of base conv deep pyramid small tdnn wide; found 'bas'",
@@ -19,7 +19,7 @@ import pytest
         (["-m", "tracking=null"], "tracking: must be the name of an option; found 'null'"),
         (
             ["tracking.tags={a: 1}"],
-            "tracking.tags: must be marked to get new entries. Type ++tracking.tags=",
+            "tracking.tags: must have the prefix ++ to add an entry. Type ++tracking.tags=",
         ),
         (["data.context=abc"], "data.context: must be an integer; found 'abc'"),
         (["data.context=51"], "data.context: must be from 0 to 50 frames; found 51"),

@@ -128,6 +128,6 @@ def test_a_sweep_under_torchrun_is_refused(shell):
     process = start(shell, "torchrun", "-m", "seed=1,2")
     _, errors = process.communicate(timeout=SECONDS)
     assert process.returncode == 1
-    assert "error: -m: cannot go with torchrun" in errors
+    assert "error: -m: cannot be used with torchrun" in errors
     assert "hardware.processes=N" in errors
     assert not (shell.folder / "outputs").exists()

@@ -54,7 +54,7 @@ def complaint(function, monkeypatch):
     monkeypatch.setattr(framesweep.cli, "flatten", lambda config: known)
     errors = io.StringIO()
     with redirect_stderr(errors):
-        code = framesweep.cli._guarded(function)
+        code = framesweep.cli._exit_code_of(function)
     return code, errors.getvalue()
 
 

@@ -1,7 +1,7 @@
 """Finished runs used again: trained again, and measured where they lie."""
 
 from framesweep.commands.options import load_runs
-from framesweep.config.composition import CONFIG, dump, load
+from framesweep.config.composition import CONFIG_FILE, dump, load
 from framesweep.runs.reruns import SeedRuns, run_again
 from framesweep.runs.run import run
 from framesweep.tracking import load_run
@@ -24,9 +24,9 @@ def test_a_run_again_is_tracked_where_it_is_asked_for(compose, hw1p2_root, tmp_p
 def test_seeds_are_tracked_where_it_is_asked_for(compose, hw1p2_root, tmp_path):
     data = ["data=hw1p2", f"data.root={hw1p2_root}"]
     run(compose(*data, *TINY, "model.widths=[8]"), tmp_path / "study" / "0")
-    tracked = load((tmp_path / "study" / "0" / CONFIG).read_text(), [], "")
+    tracked = load((tmp_path / "study" / "0" / CONFIG_FILE).read_text(), [], "")
     tracked.tracking.backend = "mlflow"
-    (tmp_path / "study" / "0" / CONFIG).write_text(dump(tracked))
+    (tmp_path / "study" / "0" / CONFIG_FILE).write_text(dump(tracked))
     uri = f"sqlite:///{tmp_path / 'other.db'}"
     (value,) = SeedRuns(tmp_path / "study", None, uri).values(0, [1])
     found = load_run(str(tmp_path / "study" / "seeds" / "0-1"), uri, tmp_path)

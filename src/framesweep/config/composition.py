@@ -1,4 +1,4 @@
-"""Between Hydra's or YAML's untyped configs and the typed RunConfig."""
+"""Converts between untyped configs, of Hydra or in YAML, and the typed RunConfig."""
 
 import pkgutil
 import secrets
@@ -24,21 +24,21 @@ from framesweep.errors import ConfigError
 
 _BAD_YAML = (OmegaConfBaseException, YAMLError, KeyError, AttributeError, ValueError)
 
-CONFIG = "config.yaml"
-"""A run's config in its directory, and beside its weights."""
+CONFIG_FILE = "config.yaml"
+"""Name of the file with the config of a run, in its directory and next to its weights."""
 
 PROCESS_ID = secrets.token_hex(3)
-"""Tells runs apart that start in the same second."""
+"""Part of directory names that distinguishes runs started in the same second."""
 
-FOLDERS = ("root", "cache")
-"""Keys of `data`: they mean the same wherever a run is used later."""
+DATA_PATHS = ("root", "cache")
+"""Keys of `data` that are made absolute, so that a run can be used from any directory."""
 
-LARGEST = {int: 2**63 - 1, float: 3.4e38}
-"""Of a config's numbers: what 64 bits hold, and what float32 does."""
+MAX_NUMBERS = {int: 2**63 - 1, float: 3.4e38}
+"""Largest values of numbers: those of a 64-bit integer and of float32."""
 
 
 def register() -> None:
-    """Makes schemas and resolvers known to Hydra; once a process is enough."""
+    """Register schemas, renamed groups and resolvers with Hydra, once per process."""
     store = ConfigStore.instance()
     store.store(group="schema", name="run", node=RunConfig, package="_global_", replace=True)
     for group, schemas in SCHEMAS.items():
@@ -67,44 +67,46 @@ def directions(objective: str, further: ListConfig) -> list[str]:
 
 
 def to_run_config(config: DictConfig, cwd: Path | None = None) -> RunConfig:
-    """A composed config as a RunConfig, its folders made absolute.
+    """Return a composed config as a RunConfig, with absolute paths.
 
     Args:
-        cwd: where relative ones start; None for the working directory.
+        config: The config that Hydra composed.
+        cwd: The directory that relative paths start from; None for the working directory.
 
     Raises:
-        ConfigError: a key was added that is not there, or a number is beyond all measure.
+        ConfigError: if a key does not exist, a value breaks a rule of its schema, or a number is
+            too large for a 64-bit integer or float32.
     """
     try:
         run_config = cast(RunConfig, OmegaConf.to_object(config))
     except AttributeError as error:
         key = str(error).partition("attribute '")[2].partition("'")[0]
-        raise ConfigError(key, "no such key", fix="Leave it out.") from None
+        raise ConfigError(key, "no such key", fix="Remove it.") from None
     for key, value in flatten(run_config).items():
-        _check_measure(key, value)
+        _require_representable(key, value)
     start = Path.cwd() if cwd is None else cwd
     run_config.outputs = str(start / run_config.outputs)
-    for key in FOLDERS:
-        if folder := getattr(run_config.data, key):
-            setattr(run_config.data, key, str(start / Path(folder).expanduser()))
+    for key in DATA_PATHS:
+        if path := getattr(run_config.data, key):
+            setattr(run_config.data, key, str(start / Path(path).expanduser()))
     return run_config
 
 
-def _check_measure(key: str, value: Any) -> None:
+def _require_representable(key: str, value: Any) -> None:
     for number in value if isinstance(value, list) else [value]:
-        largest = LARGEST.get(type(number))
+        largest = MAX_NUMBERS.get(type(number))
         if largest is not None and not abs(number) <= largest:
             raise ConfigError(key, f"must be a number of at most {largest:.2g}", found=number)
 
 
 def compose(overrides: list[str]) -> RunConfig:
-    """The config that train.py would run with these overrides."""
+    """Return the config that train.py would run with these overrides."""
     with hydra.initialize_config_dir(str(find_conf())):
         return to_run_config(hydra.compose("config", overrides))
 
 
 def dump(config: RunConfig) -> str:
-    """YAML from which `load` makes an equal RunConfig, credentials taken out of its URIs."""
+    """Return YAML from which `load` restores the config, without credentials in its URIs."""
     names = {
         group: next(
             n for n, schema in schemas.items() if schema is type(getattr(config, group))
@@ -115,10 +117,15 @@ def dump(config: RunConfig) -> str:
 
 
 def load(text: str, overrides: list[str], where: object) -> RunConfig:
-    """A RunConfig from `dump`'s YAML, with `key=value` overrides on top.
+    """Return the config that `dump` wrote, changed by `key=value` overrides.
+
+    Args:
+        text: The YAML of `dump`.
+        overrides: The overrides; options of groups can't be changed.
+        where: The file of `text`, for error messages.
 
     Raises:
-        ConfigError: the text is not such YAML, or an override does not fit.
+        ConfigError: if the text is no config of a run, or an override is not valid.
     """
     try:
         saved = cast(DictConfig, OmegaConf.create(text))
@@ -128,14 +135,14 @@ def load(text: str, overrides: list[str], where: object) -> RunConfig:
         config = OmegaConf.merge(config, saved.config)
         OmegaConf.to_container(config, throw_on_missing=True)
     except _BAD_YAML as error:
-        rule = f"must be a run's config ({_first_line(error)})"
+        rule = f"must be the config of a run ({_first_line(error)})"
         raise ConfigError(where, rule) from None
     for override in overrides:
         try:
             config = OmegaConf.merge(config, OmegaConf.from_dotlist([override]))
             OmegaConf.to_container(config, resolve=True)
         except _BAD_YAML as error:
-            rule = f"must be a key and a value of it ({_first_line(error)})"
+            rule = f"must be an existing key with a valid value ({_first_line(error)})"
             raise ConfigError(override.partition("=")[0], rule, found=override) from None
     return cast(RunConfig, OmegaConf.to_object(config))
 
@@ -145,7 +152,7 @@ def _first_line(error: Exception) -> str:
 
 
 def flatten(config: RunConfig) -> dict[str, Any]:
-    """Every value by its dotted key, as `data.context`."""
+    """Return each value of a config by its dotted key, as `data.context`."""
     container = cast(dict[str, Any], OmegaConf.to_container(OmegaConf.structured(config)))
     flat: dict[str, Any] = {}
 

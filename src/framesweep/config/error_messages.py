@@ -1,4 +1,8 @@
-"""Hydra's and OmegaConf's errors in one line: key, rule, value found, fix."""
+"""Rewrites errors of Hydra and OmegaConf as one line: the key, the rule, the value, the fix.
+
+The libraries raise few exception types with long texts, so that the facts are taken from the text
+by regular expressions. What none of them matches is printed as it is, on one line.
+"""
 
 import difflib
 import re
@@ -6,47 +10,53 @@ from collections.abc import Collection, Iterable
 
 from framesweep.credentials import scrub
 
-LAUNCHERS = {"submitit": "slurm", "ray": "ray", "joblib": "joblib"}
-"""Extra of this distribution that installs hydra-*-launcher."""
+EXTRAS = {"submitit": "slurm", "ray": "ray", "joblib": "joblib"}
+"""The extra of this package that installs hydra-<name>-launcher."""
 
-KINDS = {"Integer": "an integer", "Float": "a number", "Boolean": "true or false"}
+TYPES = {"Integer": "an integer", "Float": "a number", "Boolean": "true or false"}
 
 
-def one_line(error: Exception, keys: Iterable[str]) -> str:
-    """What is wrong with a config, in one line.
+def describe_config_error(error: Exception, keys: Iterable[str]) -> str:
+    """Return what is wrong with a config, in one line without credentials.
 
     Args:
-        error: raised by Hydra or OmegaConf while they compose.
-        keys: every key and group there is, to suggest the nearest.
+        error: An exception of Hydra or OmegaConf during composition.
+        keys: All existing keys and groups, from which the nearest is suggested.
     """
     text = str(error)
     if error.__cause__ is not None and str(error.__cause__) not in text:
         text = f"{text}\n{error.__cause__}"
     line = _unknown_key(text, keys) or _unknown_option(text) or _bad_value(text)
-    return scrub(line or _unparsed(text) or _plain(text))
+    return scrub(line or _syntax_error(text) or _first_paragraph(text))
 
 
-def missing_extra(error: Exception) -> str | None:
-    """What to install, where `error` says that a launcher is missing; else None."""
+def describe_missing_launcher(error: Exception) -> str | None:
+    """Return which extra to install if `error` means that a launcher is missing, or None."""
     found = re.search(r"'hydra_plugins\.(hydra_(\w+)_launcher)\.", str(error))
-    extra = LAUNCHERS.get(found.group(2)) if found else None
+    extra = EXTRAS.get(found.group(2)) if found else None
     if found is None or extra is None:
         return None
     package = found.group(1).replace("_", "-")
     return f'hydra/launcher: {package} is not installed. Run: pip install "framesweep[{extra}]"'
 
 
-def not_an_option(
+def describe_bad_choice(
     error: Exception, arguments: Iterable[str], groups: Collection[str]
 ) -> str | None:
-    """Which of train.py's arguments gives a config group no name; None for another error."""
+    """Return which argument chooses no option of its group, as `model=5`, or None.
+
+    Args:
+        error: An exception during composition. Hydra does not say which argument is at fault.
+        arguments: The command line.
+        groups: The names of all config groups.
+    """
     if "Config group override must be a string" not in str(error):
         return None
     for argument in arguments:
         group, _, option = argument.partition("=")
         if group in groups and not re.search(r"[a-z]", option.replace("null", "")):
             return f"{group}: must be the name of an option; found {option!r}"
-    return _plain(str(error))
+    return _first_paragraph(str(error))
 
 
 def _unknown_key(text: str, keys: Iterable[str]) -> str | None:
@@ -54,8 +64,8 @@ def _unknown_key(text: str, keys: Iterable[str]) -> str | None:
     if found is None or "not in " not in text:
         return None
     key = found.group(1)
-    if f"full_key: {key}." in text:  # a dictionary, which gets a new entry
-        return f"{key}: must be marked to get new entries. Type ++{key}=..."
+    if f"full_key: {key}." in text:  # the key is a dictionary, as tracking.tags
+        return f"{key}: must have the prefix ++ to add an entry. Type ++{key}=..."
     near = difflib.get_close_matches(key, keys, n=1, cutoff=0.5)
     return f"{key}: no such key" + (f". Did you mean {near[0]}?" if near else "")
 
@@ -75,7 +85,7 @@ def _bad_value(text: str) -> str | None:
         return None
     converted = re.search(r"Value '(.*)' of type .* could not be converted to (\w+)", text)
     if converted:
-        kind = KINDS.get(converted.group(2), converted.group(2))
+        kind = TYPES.get(converted.group(2), converted.group(2))
         return f"{key.group(1)}: must be {kind}; found '{converted.group(1)}'"
     choice = re.search(r"Invalid value '(.*)', expected one of \[(.*)\]", text)
     if choice:
@@ -85,14 +95,14 @@ def _bad_value(text: str) -> str | None:
     return f"{key.group(1)}: {reason.strip()}"
 
 
-def _unparsed(text: str) -> str | None:
+def _syntax_error(text: str) -> str | None:
     found = re.search(r"Error when parsing index: \d+, string: (.*) out of \[.*\]", text)
     if found is None:
         return None
     key = found.group(1).partition("=")[0]
     fix = f"In a shell, quote as '{key}=\"...\"'"
-    return f"{key}: must be a value of Hydra's grammar; found {found.group(1)!r}. {fix}"
+    return f"{key}: must be a value in Hydra's syntax; found {found.group(1)!r}. {fix}"
 
 
-def _plain(text: str) -> str:
+def _first_paragraph(text: str) -> str:
     return " ".join(text.partition("Config search path:")[0].split())

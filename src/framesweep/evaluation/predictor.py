@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from framesweep.config import RunConfig
-from framesweep.config.composition import CONFIG, load
+from framesweep.config.composition import CONFIG_FILE, load
 from framesweep.data.checks import validate_features
 from framesweep.data.corpus import Array
 from framesweep.data.phones import PhoneSet
@@ -56,7 +56,9 @@ class Predictor:
         folder = Path(directory)
         try:
             side = json.loads((folder / SIDE).read_text(encoding="utf-8"))
-            config = load((folder / CONFIG).read_text(encoding="utf-8"), [], folder / CONFIG)
+            config = load(
+                (folder / CONFIG_FILE).read_text(encoding="utf-8"), [], folder / CONFIG_FILE
+            )
         except (OSError, ValueError) as error:
             raise CheckpointError(folder, f"must hold a trained network ({error})") from None
         phones = PhoneSet(tuple(side["phones"]))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from framesweep.config import RunConfig
-from framesweep.config.composition import CONFIG, load
+from framesweep.config.composition import CONFIG_FILE, load
 from framesweep.data.corpus import Array
 from framesweep.data.store.frame_store import FrameStore
 from framesweep.data.windows import Windows
@@ -68,7 +68,7 @@ def load_trained(directory: Path, overrides: Sequence[str] = ()) -> TrainedRun:
         raise CheckpointError(
             directory, f"must hold model/{WEIGHTS}", fix="The run has no finished training yet."
         )
-    config = load((folder / CONFIG).read_text(encoding="utf-8"), list(overrides), folder)
+    config = load((folder / CONFIG_FILE).read_text(encoding="utf-8"), list(overrides), folder)
     hardware = resolve(replace(config.hardware, processes=1))
     store = open_frame_store(config)
     model = hardware.place(build_network(config, store.feature_dim, len(store.phones)))

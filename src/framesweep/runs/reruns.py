@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from framesweep.config import RunConfig
-from framesweep.config.composition import CONFIG, PROCESS_ID, load
+from framesweep.config.composition import CONFIG_FILE, PROCESS_ID, load
 from framesweep.errors import CheckpointError
 from framesweep.runs.run import run
 from framesweep.sweeps.context import PARENT_VARIABLE
@@ -75,7 +75,7 @@ def read_config(directory: Path, overrides: list[str]) -> RunConfig:
     Raises:
         CheckpointError: it is not there.
     """
-    path = directory / CONFIG
+    path = directory / CONFIG_FILE
     if not path.exists():
         raise CheckpointError(path, "must exist for the run to be trained again")
     return load(path.read_text(encoding="utf-8"), overrides, path)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from framesweep.config import RunConfig
-from framesweep.config.composition import CONFIG, dump, load
+from framesweep.config.composition import CONFIG_FILE, dump, load
 from framesweep.distributed.collectives import ProcessGroup
 from framesweep.distributed.launch import open_process_group, resolve_processes
 from framesweep.errors import (
@@ -69,7 +69,7 @@ def _run(
         tags=sweep.tags,
     )
     with stop_request() as stop, tracker:
-        write_text(directory / CONFIG, dump(config))
+        write_text(directory / CONFIG_FILE, dump(config))
         try:
             tracker.log_params(sweep.to_params())
             log_config(tracker, experiment, directory)
@@ -112,7 +112,7 @@ def resume(
         UserError: as `run`.
     """
     directory = find_run_directory(run_id, uri, outputs)
-    path = directory / CONFIG
+    path = directory / CONFIG_FILE
     if not path.exists():
         raise CheckpointError(path, "must exist for the run to be continued")
     config = load(path.read_text(encoding="utf-8"), overrides, path)

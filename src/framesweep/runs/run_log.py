@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from framesweep.config import TdnnConfig
-from framesweep.config.composition import CONFIG, dump, flatten
+from framesweep.config.composition import CONFIG_FILE, dump, flatten
 from framesweep.evaluation.metrics import Evaluation
 from framesweep.evaluation.predictor import WEIGHTS, write_side
 from framesweep.runs.experiment import Experiment
@@ -82,7 +82,7 @@ def log_config(tracker: Tracker, experiment: Experiment, directory: Path) -> Non
             "derived.processes": experiment.components.process_group.size,
         }
     )
-    tracker.log_artifact(directory / CONFIG)
+    tracker.log_artifact(directory / CONFIG_FILE)
     tracker.log_dataset(
         store.name,
         store.digest,
@@ -113,7 +113,7 @@ def write_results(
     folder = directory / MODEL
     folder.mkdir(exist_ok=True)
     write_side(folder, experiment.store)
-    write_text(folder / CONFIG, dump(experiment.config))
+    write_text(folder / CONFIG_FILE, dump(experiment.config))
     (folder / WEIGHTS).unlink(missing_ok=True)
     (folder / WEIGHTS).hardlink_to(directory / FOLDER / BEST)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from framesweep.config import TrackingConfig
-from framesweep.config.composition import CONFIG, load
+from framesweep.config.composition import CONFIG_FILE, load
 from framesweep.credentials import HIDDEN, scrub
 from framesweep.errors import TrackingError
 from framesweep.tracking import mlflow_store
@@ -85,7 +85,7 @@ def _find_destination(directory: Path, outputs: Path, outbox: Outbox) -> _Destin
     start = outbox.last("start")
     if start is not None and "uri" in start:
         return _Destination(start["uri"], Path(start["outputs"]), start["experiment"])
-    path = directory / CONFIG
+    path = directory / CONFIG_FILE
     if path.exists():
         config = load(path.read_text(encoding="utf-8"), [], path)
         own_outputs = Path(config.outputs)

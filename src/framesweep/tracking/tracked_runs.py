@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from framesweep.config.composition import CONFIG
+from framesweep.config.composition import CONFIG_FILE
 from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
 from framesweep.tracking import mlflow_store
@@ -78,7 +78,7 @@ def find_run_directory(run_id: str, uri: str | None, outputs: Path) -> Path:
         TrackingError: as `load_run`.
     """
     directory = Path(run_id)
-    if (directory / CONFIG).exists():
+    if (directory / CONFIG_FILE).exists():
         return directory
     return load_run(run_id, uri, outputs).directory
 

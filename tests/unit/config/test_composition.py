@@ -48,10 +48,10 @@ def test_a_saved_config_is_read_with_overrides():
 @pytest.mark.parametrize(
     ("override", "line"),
     [
-        ("data.contxt=5", "data.contxt: must be a key and a value of it ("),
-        ("data.context=x", "data.context: must be a key and a value of it ("),
-        ("data.root=[a", "data.root: must be a key and a value of it ("),
-        ("data.root=@x", "data.root: must be a key and a value of it ("),
+        ("data.contxt=5", "data.contxt: must be an existing key with a valid value ("),
+        ("data.context=x", "data.context: must be an existing key with a valid value ("),
+        ("data.root=[a", "data.root: must be an existing key with a valid value ("),
+        ("data.root=@x", "data.root: must be an existing key with a valid value ("),
     ],
 )
 def test_an_override_that_does_not_fit_is_named(override, line):
@@ -65,7 +65,7 @@ def test_an_override_that_does_not_fit_is_named(override, line):
     "text", ["", "a: [", "schemas: 1", "schemas: {data: none}\nconfig: {}"]
 )
 def test_a_damaged_config_is_named(text):
-    with pytest.raises(ConfigError, match=r"^config\.yaml: must be a run's config \("):
+    with pytest.raises(ConfigError, match=r"^config\.yaml: must be the config of a run \("):
         load(text, [], "config.yaml")
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from framesweep.config import RunConfig
-from framesweep.config.composition import CONFIG, compose, dump, register
+from framesweep.config.composition import CONFIG_FILE, compose, dump, register
 from framesweep.errors import ConfigError
 from framesweep.runs import run as module
 from framesweep.runs.run import resume
@@ -28,7 +28,7 @@ def resumed(monkeypatch: pytest.MonkeyPatch) -> list[RunConfig]:
 
 def start(directory: Path, *overrides: str) -> str:
     text = dump(compose(["data=segments", "data.root=/corpus", *overrides]))
-    (directory / CONFIG).write_text(text, encoding="utf-8")
+    (directory / CONFIG_FILE).write_text(text, encoding="utf-8")
     return str(directory)
 
 
