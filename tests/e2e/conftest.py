@@ -84,6 +84,19 @@ def audio_root(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
+def placed(corpus, audio_root):
+    """Replaces the folders of a documented command by those of the tests' corpora."""
+    places = {"/path/to/hw1p2": corpus, "/path/to/recordings": audio_root}
+
+    def place(command: str) -> str:
+        for path, folder in places.items():
+            command = command.replace(path, str(folder))
+        return command
+
+    return place
+
+
+@pytest.fixture
 def shell(tmp_path, corpus) -> Shell:
     return Shell(tmp_path, corpus)
 

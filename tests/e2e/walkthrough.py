@@ -1,0 +1,73 @@
+"""Runs documented commands as they stand, with less data, fewer epochs and smaller networks."""
+
+import re
+import shlex
+from collections.abc import Iterable
+
+from e2e.conftest import Shell
+
+FEWER_TRIALS = "hydra.sweeper.n_trials=2"
+SMALLER_RECIPES = {
+    "recipe=hw1p2": ["model.max_params=1e5", "model.conv_channels=[4,4,4]"],
+    "recipe=few_hours": ["model.conv_channels=[4,4,4]"],
+    "recipe=thorough": ["model.channels=16"],
+}
+TEST_FRAMES = 120
+"""Of the corpus on which `Shell.small` trains."""
+
+
+def run_training(shell: Shell, command: str) -> str:
+    """Train or sweep as a `python train.py ...` command says; return what it prints."""
+    output = shell.train(*smaller(command)).stdout
+    if "--help" not in command:
+        assert "best" in output
+        assert (shell.folder / "outputs" / "mlflow.db").exists()
+    return output
+
+
+def smaller(command: str) -> list[str]:
+    """The command's arguments, with less data, fewer epochs and smaller networks added."""
+    words = shlex.split(command)[2:]
+    given = {word.partition("=")[0] for word in words}
+    added = ["hardware.threads=1", "train.batch_size=256"]
+    added += [] if "train.epochs" in given else ["train.epochs=1"]
+    if not given & {"data", "data.root"}:
+        added += [f"data.{split}_minutes=0.2" for split in ("train", "dev", "test")]
+    if "sweep" in given:
+        added += [FEWER_TRIALS]
+        words = [word for word in words if "n_trials" not in word]
+    if "sweep=optuna" in words:
+        added += ["model.width=choice(16,32)"]
+    for recipe in SMALLER_RECIPES.keys() & set(words):
+        added += SMALLER_RECIPES[recipe]
+    return [*words, *added]
+
+
+def after_run(shell: Shell, commands: Iterable[str]) -> None:
+    """Train a small run, then run the commands on it, each with its id for RUN_ID."""
+    output = shell.train(*shell.small).stdout
+    identity = re.search(r"^run: (\w+)", output, re.MULTILINE)
+    assert identity is not None
+    for command in commands:
+        _run(shell, shlex.split(command.replace("RUN_ID", identity[1])))
+
+
+def after_search(shell: Shell, commands: Iterable[str]) -> None:
+    """Run a small search, then the commands on it, each with its study's name for STUDY."""
+    search = ["-m", "sweep=bare", "model.dropout=choice(0.1,0.2)", FEWER_TRIALS]
+    output = shell.train(*search, *shell.small).stdout
+    study = re.search(r"^study ([\w-]+): 2 trials", output, re.MULTILINE)
+    assert study is not None, output
+    for command in commands:
+        _run(shell, shlex.split(command.replace("STUDY", study[1])))
+
+
+def _run(shell: Shell, words: list[str]) -> None:
+    if words[:2] == ["python", "train.py"]:
+        shell.train(*words[2:])
+    else:
+        assert words[0] == "framesweep"
+        shell.framesweep(*words[1:])
+    if "--out" in words:
+        path = shell.folder / words[words.index("--out") + 1]
+        assert len(path.read_text().splitlines()) == TEST_FRAMES + 1
