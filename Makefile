@@ -1,4 +1,5 @@
-# A virtual environment in .venv, made once; later calls install nothing.
+# Every target creates the virtual environment .venv on first use, and installs into it again only
+# when pyproject.toml or constraints.txt has changed.
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -14,7 +15,8 @@ train: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest -m "not heavy" --numprocesses auto --dist loadfile
 
-# With servers, clusters and a browser, and the longest tests; .ci/packages installs what they need on Debian.
+# The long tests, and those that need servers, Slurm, Ray or a browser. On Debian, .ci/packages
+# installs what they need.
 test-heavy: $(STAMP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[$(EXTRAS)]"
 	$(BIN)/python -m pytest -m heavy --numprocesses 2 --dist loadfile
@@ -39,7 +41,7 @@ fuzz: $(STAMP)
 faults: $(STAMP)
 	PYTHONPATH=tests $(BIN)/python -m faults --kills $(KILLS)
 
-# Where the service of known holes cannot be reached, it says so and is no failure.
+# Packages that the vulnerability database does not know are listed and do not count as failures.
 audit: $(STAMP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[audit]"
 	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off
