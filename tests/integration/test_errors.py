@@ -16,6 +16,7 @@ from integration.conftest import TINY
         "model.dropout=1.5",
         "model.dropout=[0.1]",
         "model.width=64",
+        "model.activation=tanhh",
         "optim.lr=-1",
         "optim.lr=nan",
         "optim.label_smoothing=1",

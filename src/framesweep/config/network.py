@@ -30,8 +30,9 @@ class ModelConfig:
     dropout: float | int | list[float | int] = setting(0.2, unit="share")
     """Dropout probability, at least 0 and below 1: one number for all hidden layers, or a list
     with one number per hidden layer."""
-    activation: Literal["relu", "gelu", "silu", "leaky_relu"] = "relu"
-    """Activation function of the hidden layers."""
+    activation: str = "relu"
+    """Activation function of the hidden layers: relu, gelu, silu, leaky_relu, or another entry
+    of the registry in kernels/activations.py."""
     norm: Literal["batch", "layer", "none"] = "batch"
     """Normalization between the linear layer and the activation."""
     init: Literal["default", "kaiming", "xavier", "orthogonal"] = "default"

@@ -10,8 +10,7 @@ from framesweep.data.phones import PhoneSet
 from framesweep.data.windows import Windows
 from framesweep.distributed.collectives import SINGLE_PROCESS, ProcessGroup
 from framesweep.evaluation.metrics import Evaluation, confusion_update
-from framesweep.models.mlp import MLP
-from framesweep.models.tdnn import Tdnn
+from framesweep.models.network import Network
 from framesweep.system.hardware import Hardware
 
 BATCH_FRAMES = 4096
@@ -87,14 +86,15 @@ def forward(
     """
     was_training = model.training
     model.eval()
-    shared = isinstance(model, Tdnn)
-    network = model.folded(hardware.input_dtype) if isinstance(model, MLP | Tdnn) else model
+    # Any other module works as well, such as torch's own Sequential.
+    reads_chunks = isinstance(model, Network) and model.reads_chunks
+    network = model.fused_eval(hardware.input_dtype) if isinstance(model, Network) else model
     first, every = process_group.rank * BATCH_FRAMES, process_group.size * BATCH_FRAMES
     for start in range(first, windows.num_frames, every):
         stop = min(start + BATCH_FRAMES, windows.num_frames)
         frames = torch.arange(start, stop, device=windows.device)
         with hardware.autocast():
-            if shared:
+            if reads_chunks:
                 rows, places = windows.stretch(start, stop)
                 logits = network(rows)[places]
             else:

@@ -5,13 +5,14 @@ it can; where it cannot (another device, no numba), the plain modules are used.
 """
 
 from framesweep.kernels.allocator import keep_freed_blocks
-from framesweep.kernels.folding import fold
-from framesweep.kernels.layers import available, linear, norm_activate_drop
+from framesweep.kernels.folding import fuse_linear
+from framesweep.kernels.layers import available, can_fuse, linear, norm_activate_drop
 from framesweep.kernels.norms import shared_batch_norm
 
 __all__ = [
     "available",
-    "fold",
+    "can_fuse",
+    "fuse_linear",
     "keep_freed_blocks",
     "linear",
     "norm_activate_drop",

@@ -16,8 +16,9 @@ import numpy as np
 from numba import carray, cfunc, njit
 
 from framesweep.kernels import rows as row_loops
+from framesweep.kernels.elementary import INLINE, OPTIONS
 from framesweep.kernels.rows import BLOCK_ROWS, SCALARS, SIGNATURE, num_threads, thread_number
-from framesweep.kernels.scalars import INLINE, OPTIONS, load
+from framesweep.kernels.scalars import load
 
 # As in `rows`, so that loops on disk are of these very sources.
 _SOURCES = zlib.crc32(Path(row_loops.__file__).read_bytes(), SCALARS)

@@ -13,6 +13,7 @@ from torch.autograd.function import once_differentiable
 
 from framesweep.distributed.collectives import Shard
 from framesweep.kernels import matmul, openmp
+from framesweep.kernels.activations import ACTIVATIONS, log_torch_instead
 from framesweep.kernels.matmul import product
 from framesweep.kernels.norms import batch_moments
 
@@ -35,6 +36,16 @@ def available(x: Tensor, shard: Shard | None = None) -> bool:
         and not torch.compiler.is_compiling()
         and _compiled()
     )
+
+
+def can_fuse(x: Tensor, activation: str, shard: Shard | None = None) -> bool:
+    """Return whether `norm_activate_drop` works for x (B, N) and the named activation."""
+    if not available(x, shard):
+        return False
+    if ACTIVATIONS[activation].loop is None:
+        log_torch_instead(f"model.activation={activation}", "training step")
+        return False
+    return True
 
 
 @cache
@@ -104,7 +115,7 @@ def norm_activate_drop(
         x: float32 or bfloat16.
         norm: a batch norm over N, whose running statistics are brought up to date, or any
             other module, which is applied as it is.
-        activation: relu, gelu, silu or leaky_relu.
+        activation: its name in ACTIVATIONS; it must have a `loop`.
         p: share of elements dropped; the others are scaled by 1 / (1 - p).
         shard: which rows of the batch x is; None where it is the whole batch.
     """

@@ -1,23 +1,18 @@
-"""Matrix products by oneDNN, alone or with what follows them in the same pass."""
+"""Matrix products by oneDNN, alone or with the operation that follows in the same pass."""
 
 from functools import cache
 
 import torch
 from torch import Tensor
 
-_ATTRIBUTES: dict[str | None, tuple[str, list[float], str]] = {
-    None: ("none", [], ""),
-    "relu": ("relu", [], ""),
-    "gelu": ("gelu", [], "none"),
-    "silu": ("swish", [], ""),
-    "leaky_relu": ("leaky_relu", [0.01], ""),
-}
-"""oneDNN's name of an activation, its numbers and its variant."""
+from framesweep.kernels.activations import PostOp
+
+_NO_POST_OP: PostOp = ("none", [], "")
 
 
 @cache
 def available() -> bool:
-    """Whether `product` can be had in this build of torch."""
+    """Return whether this build of torch has what `product` calls."""
     return bool(
         torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         and hasattr(torch.ops.mkldnn, "_linear_pointwise")
@@ -25,15 +20,17 @@ def available() -> bool:
 
 
 def product(
-    a: Tensor, b: Tensor, bias: Tensor | None = None, activation: str | None = None
+    a: Tensor, b: Tensor, bias: Tensor | None = None, post_op: PostOp | None = None
 ) -> Tensor:
-    """activation(a @ b.t() + bias), for a (M, K), b (N, K) and bias (N,).
+    """Return post_op(a @ b.t() + bias) as (M, N), for a (M, K), b (N, K) and bias (N,).
 
-    In float32 this is a sixth faster than `torch.mm` on processors that are not Intel's,
-    where MKL, which that calls, does not use all they can do.
+    In float32 this is a sixth faster than `torch.mm` on processors that are not Intel's:
+    torch.mm calls MKL, which does not use all of their vector units.
 
     Args:
-        a, b: of one type, float32 or bfloat16; either may be a transposed view.
+        a, b: Of one type, float32 or bfloat16; either may be a transposed view.
+        bias: Added to each row.
+        post_op: oneDNN's name of an activation, with its parameters and variant.
     """
-    c: Tensor = torch.ops.mkldnn._linear_pointwise(a, b, bias, *_ATTRIBUTES[activation])
+    c: Tensor = torch.ops.mkldnn._linear_pointwise(a, b, bias, *(post_op or _NO_POST_OP))
     return c

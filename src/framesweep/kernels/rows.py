@@ -26,13 +26,11 @@ import numpy as np
 from llvmlite import binding
 from numba import carray, cfunc, njit, types
 
-from framesweep.kernels import openmp, scalars
+from framesweep.kernels import activations, elementary, openmp, scalars
+from framesweep.kernels.elementary import INLINE, OPTIONS, ZERO
 from framesweep.kernels.scalars import (
     FIRST,
-    INLINE,
-    OPTIONS,
     SECOND,
-    ZERO,
     activate,
     load,
     mixed,
@@ -51,9 +49,11 @@ thread_number = types.ExternalFunction("omp_get_thread_num", types.int32())
 num_threads = types.ExternalFunction("omp_get_num_threads", types.int32())
 
 
-# Numba finds compiled loops on disk by this file and by the constants a loop takes from
-# outside; so that it notices a change in `scalars` too, each loop takes this one.
-SCALARS = zlib.crc32(Path(scalars.__file__).read_bytes())
+# Numba finds a compiled loop on disk by the time stamp of this file and the constants that the
+# loop takes from outside. Each loop takes this checksum, so that a change of the functions that
+# are compiled into it makes another loop, too.
+_INLINED = (scalars, activations, elementary)
+SCALARS = zlib.crc32(b"".join(Path(module.__file__).read_bytes() for module in _INLINED))
 
 
 @njit(**INLINE)

@@ -9,13 +9,7 @@ from torch.nn import functional as F
 from framesweep import kernels
 from framesweep.config import ModelConfig
 from framesweep.distributed.collectives import Shard
-
-_ACTIVATIONS: dict[str, type[nn.Module]] = {
-    "relu": nn.ReLU,
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
-    "leaky_relu": nn.LeakyReLU,
-}
+from framesweep.kernels.activations import ACTIVATIONS
 
 
 class BatchNorm(nn.BatchNorm1d):
@@ -66,14 +60,14 @@ class Block(nn.Module):
         super().__init__()
         self.linear = nn.Linear(in_width, width, bias=config.norm != "batch")
         self.norm = _norm(config.norm, width)
-        self.activation = _ACTIVATIONS[config.activation]()
+        self.activation = ACTIVATIONS[config.activation].module()
         self.dropout = Dropout(dropout)
         self.residual = residual and in_width == width
         self._activation_name = config.activation
 
     def forward(self, x: Tensor, shard: Shard | None = None) -> Tensor:
         y = kernels.linear(x, self.linear)
-        if self.training and kernels.available(y, shard):
+        if self.training and kernels.can_fuse(y, self._activation_name, shard):
             y = kernels.norm_activate_drop(
                 y, self.norm, self._activation_name, self.dropout.p, shard
             )
@@ -82,9 +76,9 @@ class Block(nn.Module):
             y = self.dropout(self.activation(y), shard)
         return x + y if self.residual else y
 
-    def folded(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor] | None:
-        """`forward` in evaluation, until weights change; None where it can't be folded."""
-        layer = kernels.fold(self.linear, self.norm, self._activation_name, dtype)
+    def fused_eval(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor] | None:
+        """Return a faster `forward` for evaluation, or None; see `kernels.fuse_linear`."""
+        layer = kernels.fuse_linear(self.linear, self.norm, self._activation_name, dtype)
         if layer is None or not self.residual:
             return layer
         return lambda x: layer(x).add_(x)

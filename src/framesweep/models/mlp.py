@@ -1,22 +1,30 @@
 """The multi-layer perceptron, optionally preceded by convolutions over time."""
 
 from collections.abc import Callable, Sequence
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
 from framesweep import kernels
-from framesweep.config import MlpConfig
+from framesweep.config.networks.mlp import MlpConfig
 from framesweep.distributed.collectives import Shard
 from framesweep.models.layers import Block
-from framesweep.models.sizes import Convolution, convolutions, layer_dropouts
+from framesweep.models.network import Network
+from framesweep.models.sizes import (
+    Convolution,
+    convolutions,
+    layer_dropouts,
+    solve_widths,
+    validate_sizes,
+)
 
 
 class ConvBlock(nn.Module):
     """A block that slides over time; (B, in_frames * in_width) -> (B, frames * width).
 
-    All places share its weights and its norm's statistics, as in a time-delay network (Waibel
-    et al., 1989): what a phone's parts look like is learnt once, wherever in a window they lie.
+    All positions share its weights and the statistics of its norm, as in a time-delay network
+    (Waibel et al., 1989), so that it recognizes a part of a phone wherever in the window it is.
     """
 
     def __init__(self, config: MlpConfig, size: Convolution) -> None:
@@ -29,23 +37,25 @@ class ConvBlock(nn.Module):
         y: Tensor = self.block(self._patches(x), patches)
         return y.view(len(x), self.size.output_dim)
 
-    def folded(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor] | None:
-        """As `Block.folded`."""
-        block = self.block.folded(dtype)
+    def fused_eval(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor] | None:
+        """Return a faster `forward` for evaluation, or None, as `Block.fused_eval`."""
+        block = self.block.fused_eval(dtype)
         if block is None:
             return None
         return lambda x: block(self._patches(x)).view(len(x), self.size.output_dim)
 
     def _patches(self, x: Tensor) -> Tensor:
-        """(B * frames, patch_dim): what it sees at each place of each window."""
+        """Return (B * frames, patch_dim): what the block sees at each position."""
         size = self.size
         seen = x[:, size.first * size.in_width :]
+        # The frames of a window are neighbours in memory, so that a convolution over time is a
+        # matrix product with overlapping slices of its rows.
         patches = seen.unfold(1, size.patch_dim, size.stride * size.in_width)
-        # Of one window alone the reshape is a view whose rows overlap, which products refuse.
+        # With B = 1 the reshape is a view whose rows overlap, which matrix products reject.
         return patches[:, : size.frames].reshape(-1, size.patch_dim).contiguous()
 
 
-class MLP(nn.Module):
+class MLP(Network):
     """Hidden blocks and a linear output; (B, input_dim) -> (B, num_classes) logits.
 
     Parameters are named `layers.<i>.linear.weight`, `layers.<i>.norm.weight`, ...,
@@ -73,22 +83,33 @@ class MLP(nn.Module):
         )
         self.output = nn.Linear(widths_in[-1], num_classes)
 
+    @classmethod
+    def from_config(
+        cls, config: MlpConfig, feature_dim: int, num_classes: int, context: int
+    ) -> Self:
+        num_frames = 2 * context + 1
+        input_dim = num_frames * feature_dim
+        widths = solve_widths(config, input_dim, num_classes, num_frames)
+        return cls(config, widths, input_dim, num_classes, num_frames)
+
+    @classmethod
+    def validate(cls, config: MlpConfig, context: int) -> None:
+        validate_sizes(config)
+        num_frames = 2 * context + 1
+        convolutions(config, num_frames, num_frames)
+
     def forward(self, x: Tensor, shard: Shard | None = None) -> Tensor:
         for layer in (*self.convs, *self.layers):
             x = layer(x, shard)
         return kernels.linear(x, self.output)
 
-    def folded(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-        """The network in evaluation, until its weights change.
-
-        Where each layer folds into one product, in `dtype`, that is faster; else it is the
-        module itself, to be called under autocast.
-        """
+    def fused_eval(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
+        """Return all layers as one pass each, or the network itself if one can't be fused."""
         blocks = (*self.convs, *self.layers)
-        folded = [block.folded(dtype) for block in blocks]
-        folded.append(kernels.fold(self.output, None, None, dtype))
-        layers = [layer for layer in folded if layer is not None]
-        if self.training or len(layers) < len(folded):
+        fused = [block.fused_eval(dtype) for block in blocks]
+        fused.append(kernels.fuse_linear(self.output, None, None, dtype))
+        layers = [layer for layer in fused if layer is not None]
+        if self.training or len(layers) < len(fused):
             return self
 
         def forward(x: Tensor) -> Tensor:

@@ -1,21 +1,24 @@
-"""Which layers a `model` config stands for, and the rules it keeps to."""
+"""The sizes of a perceptron's layers by its config, and the rules for them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from framesweep.config import MlpConfig, ModelConfig
+from framesweep.config import ModelConfig
+from framesweep.config.networks.mlp import MlpConfig
+from framesweep.config.ranges import require_between, require_share
 from framesweep.errors import ConfigError
 from framesweep.models.widths import MAX_WIDTH, count_params, shape_widths, widest_within
 
 MAX_DEPTH = 100
-"""Hidden layers a network may have."""
+"""Largest number of hidden layers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Convolution:
     """The sizes of one convolution over time: (in_frames, in_width) -> (frames, width).
 
-    Where its places do not reach both ends, as many inputs are left out at each, or one more
-    at the end.
+    If its last position does not end at the last input frame, the frames that are left over
+    are split between both ends.
     """
 
     in_frames: int
@@ -26,37 +29,36 @@ class Convolution:
 
     @property
     def frames(self) -> int:
-        """Places where it looks."""
+        """Number of positions, and thereby of output frames."""
         return (self.in_frames - self.kernel) // self.stride + 1
 
     @property
     def first(self) -> int:
-        """The first input frame it sees."""
+        """Number of the first input frame that the convolution sees."""
         return (self.in_frames - self.kernel) % self.stride // 2
 
     @property
     def patch_dim(self) -> int:
-        """Values it sees at once."""
+        """Input values per position."""
         return self.kernel * self.in_width
 
     @property
     def output_dim(self) -> int:
-        """Values it gives in all."""
+        """Output values of all positions together."""
         return self.frames * self.width
 
 
 def convolutions(config: MlpConfig, input_dim: int, num_frames: int) -> list[Convolution]:
-    """The convolutions before the hidden layers.
+    """Return the convolutions before the hidden layers.
 
     Args:
-        config: the `model` group.
-        input_dim: values in a window.
-        num_frames: frames in a window.
+        config: The `model` group, valid by `validate_sizes`.
+        input_dim: Values per window.
+        num_frames: Frames per window.
 
     Raises:
-        ConfigError: as `check`, or a kernel longer than what is left of a window.
+        ConfigError: if a kernel is longer than what earlier convolutions leave of a window.
     """
-    check(config)
     sizes: list[Convolution] = []
     frames, width = num_frames, input_dim // num_frames
     for channels in config.conv_channels:
@@ -77,10 +79,16 @@ def convolutions(config: MlpConfig, input_dim: int, num_frames: int) -> list[Con
 def solve_widths(
     config: MlpConfig, input_dim: int, num_classes: int, num_frames: int = 1
 ) -> tuple[int, ...]:
-    """Units of each hidden layer: as listed, by shape, or the widest within `max_params`.
+    """Return the units of each hidden layer: as listed, by shape, or the widest by budget.
+
+    Args:
+        config: The `model` group, valid by `validate_sizes`.
+        input_dim: Values per window.
+        num_classes: Number of phones.
+        num_frames: Frames per window.
 
     Raises:
-        ConfigError: as `convolutions`, or a `max_params` that no network can keep to.
+        ConfigError: as `convolutions`, or if no network keeps to `max_params`.
     """
     before = convolutions(config, input_dim, num_frames)
     in_width = before[-1].output_dim if before else input_dim
@@ -106,42 +114,49 @@ def solve_widths(
     return shape_widths(shape, width, depth)
 
 
-def check(config: MlpConfig) -> None:
-    """Check the rules of the `model` group that its types cannot express.
+def validate_sizes(config: MlpConfig) -> None:
+    """Check the sizes and the dropout of a perceptron's layers.
 
     Raises:
-        ConfigError: naming the key, its value and what to do.
+        ConfigError: naming the key, its rule, the value found and the fix.
     """
     if config.widths is not None:
-        _check_listed(config, config.widths)
+        _validate_listed(config, config.widths)
         num_layers = len(config.widths)
     else:
-        num_layers = _check_shaped(config)
-    check_dropouts(config, num_layers)
+        num_layers = _validate_shaped(config)
+    validate_dropouts(config, num_layers)
     for channels in config.conv_channels:
-        check_range("model.conv_channels", channels, 1, MAX_WIDTH)
+        require_between("model.conv_channels", channels, 1, MAX_WIDTH)
     for key in ("conv_kernel", "conv_stride"):
-        check_range(f"model.{key}", getattr(config, key), 1, MAX_WIDTH)
-    _check_dropout("model.conv_dropout", config.conv_dropout)
+        require_between(f"model.{key}", getattr(config, key), 1, MAX_WIDTH)
+    require_share("model.conv_dropout", config.conv_dropout)
 
 
-def check_dropouts(config: ModelConfig, num_layers: int) -> None:
-    """Raises ConfigError where model.dropout does not fit so many hidden layers."""
+def validate_dropouts(config: ModelConfig, num_layers: int) -> None:
+    """Raise ConfigError unless model.dropout suits `num_layers` hidden layers."""
     for dropout in layer_dropouts(config, num_layers):
-        _check_dropout("model.dropout", dropout)
+        require_share("model.dropout", dropout)
     if isinstance(config.dropout, list) and len(config.dropout) != num_layers:
         raise ConfigError(
             "model.dropout",
-            f"must list one number a hidden layer, here {num_layers}",
+            f"must list one number per hidden layer, here {num_layers}",
             found=config.dropout,
             fix="Or give a single number for all.",
         )
 
 
-def _check_listed(config: MlpConfig, widths: list[int]) -> None:
-    check_range("model.widths, its length,", len(widths), 0, MAX_DEPTH)
+def require_depth(key: str, layers: Sequence[int], least: int) -> None:
+    """Raise ConfigError unless `layers` lists between `least` and MAX_DEPTH layers."""
+    if not least <= len(layers) <= MAX_DEPTH:
+        rule = f"must list between {least} and {MAX_DEPTH} layers"
+        raise ConfigError(key, rule, found=len(layers))
+
+
+def _validate_listed(config: MlpConfig, widths: list[int]) -> None:
+    require_depth("model.widths", widths, 0)
     for width in widths:
-        check_range("model.widths", width, 1, MAX_WIDTH)
+        require_between("model.widths", width, 1, MAX_WIDTH)
     for key, default in {
         "width": None,
         "depth": None,
@@ -158,20 +173,21 @@ def _check_listed(config: MlpConfig, widths: list[int]) -> None:
             )
 
 
-def _check_shaped(config: MlpConfig) -> int:
+def _validate_shaped(config: MlpConfig) -> int:
+    """Check the keys that replace model.widths, and return the number of hidden layers."""
     if config.depth is None:
         raise ConfigError(
             "model.depth",
-            "must be given where model.widths is null",
-            fix="Add model.depth=4 or so, or list model.widths.",
+            "must be given if model.widths is null",
+            fix="Add model.depth=4, for example, or list model.widths.",
         )
-    check_range("model.depth", config.depth, 1, MAX_DEPTH)
+    require_between("model.depth", config.depth, 1, MAX_DEPTH)
     if config.width is not None:
-        check_range("model.width", config.width, 1, MAX_WIDTH)
+        require_between("model.width", config.width, 1, MAX_WIDTH)
     if config.width is None and config.max_params is None:
         raise ConfigError(
             "model.width",
-            "must be given where model.widths is null",
+            "must be given if model.widths is null",
             fix="Add model.width=1024 or model.max_params=5e6, or list model.widths.",
         )
     if config.width is not None and config.max_params is not None:
@@ -184,18 +200,7 @@ def _check_shaped(config: MlpConfig) -> int:
     return config.depth
 
 
-def check_range(key: str, value: int, low: int, high: int) -> None:
-    """Raises ConfigError where the key's value is not between low and high."""
-    if not low <= value <= high:
-        raise ConfigError(key, f"must be between {low:,} and {high:,}", found=value)
-
-
-def _check_dropout(key: str, value: float) -> None:
-    if not 0 <= value < 1:
-        raise ConfigError(key, "must be at least 0 and below 1", found=value)
-
-
 def layer_dropouts(config: ModelConfig, num_layers: int) -> list[float]:
-    """Share of units dropped in each hidden layer."""
+    """Return the share of units to drop in each of `num_layers` hidden layers."""
     dropout = config.dropout
     return dropout if isinstance(dropout, list) else [dropout] * num_layers

@@ -1,36 +1,39 @@
-"""A time-delay network, which shares its work between neighbouring frames.
+"""A time-delay network, which computes once what the windows of neighbouring frames share.
 
-Each layer sees a few frames of the layer before, some of them apart, so that layer by layer
-the network sees as far as a window reaches (Waibel et al., 1989; Peddinti et al., 2015). What
-it says of a frame depends on that frame's window alone. But the windows of neighbours hold
-mostly the same frames, and what the layers make of these is worked out once for all of them.
+Each layer sees a few frames of the layer before, with gaps between them, so that layer by layer
+the network sees as far as a window reaches (Waibel et al., 1989; Peddinti et al., 2015). The
+logits of a frame depend on that frame's window alone. But the windows of neighbouring frames
+overlap in all frames but one, and in a chunk of neighbours each layer's output at a frame is
+computed once for all windows that contain it.
 """
 
 import math
 from collections.abc import Callable
 from itertools import accumulate
-from typing import cast
+from typing import ClassVar, Self, cast
 
 import torch
 from torch import Tensor, nn
 
 from framesweep import kernels
-from framesweep.config import TdnnConfig
+from framesweep.config.networks.tdnn import TdnnConfig
+from framesweep.config.ranges import require_between
 from framesweep.distributed.collectives import Shard
 from framesweep.errors import ConfigError
 from framesweep.models.layers import Block
-from framesweep.models.sizes import MAX_DEPTH, check_dropouts, check_range, layer_dropouts
+from framesweep.models.network import ChunkShape, Network
+from framesweep.models.sizes import layer_dropouts, require_depth, validate_dropouts
 from framesweep.models.widths import MAX_WIDTH
 
 MAX_CHUNK_FRAMES = 10_000
-"""Neighbouring frames that may be trained on together."""
+"""Largest number of neighbouring frames per chunk."""
 
 
 class DelayBlock(nn.Module):
     """A hidden layer over time; (N, T, in_width) -> (N, T - 2 * reach, width).
 
-    It sees `kernel` frames, `dilation` frames from one to the next, and adds the middle one to
-    what it gives where their widths are equal.
+    It sees `kernel` frames that are `dilation` frames apart. Where the widths are equal, it
+    adds the middle one of them to its output.
     """
 
     def __init__(
@@ -46,15 +49,22 @@ class DelayBlock(nn.Module):
     def forward(
         self, x: Tensor, step: int = 1, stride: int = 1, shard: Shard | None = None
     ) -> Tensor:
-        """As the class says, of every `step`-th frame for each `stride`-th of these."""
+        """Compute the layer at some of its frames.
+
+        Args:
+            x: (N, T', in_width), every `step`-th frame of the layer before.
+            step: Divides `dilation`.
+            stride: The output has every `stride`-th of the frames in x.
+            shard: Which chunks of the training batch x holds; None for all.
+        """
         if shard is None:
             return self._over(self.block, x, step, stride)
         rows = shard.expand(self._num_frames(x, step, stride))
         return self._over(lambda patches: self.block(patches, rows), x, step, stride)
 
-    def folded(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor] | None:
-        """As `Block.folded`."""
-        block = self.block.folded(dtype)
+    def fused_eval(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor] | None:
+        """Return a faster `forward` for evaluation, or None, as `Block.fused_eval`."""
+        block = self.block.fused_eval(dtype)
         return None if block is None else lambda x: self._over(block, x)
 
     def _over(
@@ -73,30 +83,33 @@ class DelayBlock(nn.Module):
         return x.shape[1] - 2 * self.reach // step
 
     def _num_frames(self, x: Tensor, step: int, stride: int) -> int:
-        """Frames that the layer gives for x (N, T, in_width)."""
+        """Return the number of output frames for x (N, T', in_width)."""
         return -(-self._span(x, step) // stride)
 
 
-class Tdnn(nn.Module):
+class Tdnn(Network):
     """Delay blocks and a linear output.
 
-    (N, (L + 2*context) * feature_dim), L neighbouring frames with the context of the first and
-    the last, -> (N * L, num_classes) logits, frame by frame; in training only those of every
-    `stride`-th frame, for which layers below compute no more than is seen of them. A window is
-    such a run of L = 1.
+    (N, (L + 2*context) * feature_dim), chunks of L neighbouring frames with the context of the
+    first and the last, -> (N * L, num_classes) logits, frame by frame. In training only every
+    `stride`-th frame of a chunk has logits. A window is a chunk of L = 1.
 
     Parameters are named `delays.<i>.block.linear.weight`, `delays.<i>.block.norm.weight`, ...,
     `output.weight`, `output.bias`.
     """
+
+    reads_chunks: ClassVar[bool] = True
 
     def __init__(
         self, config: TdnnConfig, feature_dim: int, num_classes: int, context: int
     ) -> None:
         super().__init__()
         self.feature_dim = feature_dim
-        # Frames of a window that lie beyond what the layers see.
+        # Frames at each end of a window that the layers do not see.
         self.unseen = context - reach(config)
-        # From one frame that is needed to the next, before each layer and after the last.
+        # In training only every stride-th frame of the last layer is needed. Of the layer
+        # before, only frames at multiples of gcd(stride, dilation) from each other are read,
+        # and so on down to the input: steps[i] is that distance before layer i.
         self.steps = [config.stride]
         for dilation in reversed(config.dilations):
             self.steps.insert(0, math.gcd(self.steps[0], dilation))
@@ -108,6 +121,31 @@ class Tdnn(nn.Module):
         self.widths = (config.channels,) * len(config.dilations)
         self.output = nn.Linear(config.channels, num_classes)
 
+    @classmethod
+    def from_config(
+        cls, config: TdnnConfig, feature_dim: int, num_classes: int, context: int
+    ) -> Self:
+        return cls(config, feature_dim, num_classes, context)
+
+    @classmethod
+    def validate(cls, config: TdnnConfig, context: int) -> None:
+        require_between("model.channels", config.channels, 1, MAX_WIDTH)
+        require_between("model.run_frames", config.run_frames, 1, MAX_CHUNK_FRAMES)
+        require_between("model.stride", config.stride, 1, config.run_frames)
+        require_depth("model.dilations", config.dilations, 1)
+        for dilation in config.dilations:
+            require_between("model.dilations", dilation, 1, MAX_WIDTH)
+        require_between("model.kernel", config.kernel, 1, MAX_WIDTH)
+        if config.kernel % 2 == 0:
+            rule = "must be odd, with as many frames on each side of the middle one"
+            raise ConfigError("model.kernel", rule, found=config.kernel)
+        validate_dropouts(config, len(config.dilations))
+        _validate_reach(config, context)
+
+    @classmethod
+    def chunk_shape(cls, config: TdnnConfig) -> ChunkShape:
+        return ChunkShape(config.run_frames, config.stride)
+
     def forward(self, x: Tensor, shard: Shard | None = None) -> Tensor:
         steps = self.steps if self.training else [1] * len(self.steps)
         y = self._seen(x, steps[0])
@@ -115,10 +153,10 @@ class Tdnn(nn.Module):
             y = delay(y, step, next_step // step, shard)
         return kernels.linear(y.flatten(0, 1), self.output)
 
-    def folded(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-        """The network in evaluation, until its weights change, as `MLP.folded`."""
-        output = kernels.fold(self.output, None, None, dtype)
-        layers = [cast(DelayBlock, delay).folded(dtype) for delay in self.delays]
+    def fused_eval(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
+        """Return all layers as one pass each, or the network itself if one can't be fused."""
+        output = kernels.fuse_linear(self.output, None, None, dtype)
+        layers = [cast(DelayBlock, delay).fused_eval(dtype) for delay in self.delays]
         delays = [layer for layer in layers if layer is not None]
         if self.training or output is None or len(delays) < len(layers):
             return self
@@ -133,39 +171,19 @@ class Tdnn(nn.Module):
         return forward
 
     def _seen(self, x: Tensor, step: int) -> Tensor:
-        """(N, T, feature_dim): every `step`-th frame of those that the layers see."""
+        """Return (N, T, feature_dim): every `step`-th frame of those that the layers see."""
         num_frames = x.shape[1] // self.feature_dim
         frames = x.view(len(x), num_frames, self.feature_dim)
         return frames[:, self.unseen : num_frames - self.unseen : step]
 
 
 def reach(config: TdnnConfig) -> int:
-    """Frames to each side that the layers see together."""
+    """Return the number of frames to each side that all layers together see."""
     return (config.kernel - 1) // 2 * sum(config.dilations)
 
 
-def check(config: TdnnConfig) -> None:
-    """Check the rules of the `model` group that its types cannot express.
-
-    Raises:
-        ConfigError: naming the key, its value and what to do.
-    """
-    check_range("model.channels", config.channels, 1, MAX_WIDTH)
-    check_range("model.run_frames", config.run_frames, 1, MAX_CHUNK_FRAMES)
-    check_range("model.stride", config.stride, 1, config.run_frames)
-    check_range("model.dilations, its length,", len(config.dilations), 1, MAX_DEPTH)
-    for dilation in config.dilations:
-        check_range("model.dilations", dilation, 1, MAX_WIDTH)
-    check_range("model.kernel", config.kernel, 1, MAX_WIDTH)
-    if config.kernel % 2 == 0:
-        raise ConfigError(
-            "model.kernel", "must be odd, as many frames to each side", found=config.kernel
-        )
-    check_dropouts(config, len(config.dilations))
-
-
-def check_reach(config: TdnnConfig, context: int) -> None:
-    """Raises ConfigError where the layers see farther than a window reaches."""
+def _validate_reach(config: TdnnConfig, context: int) -> None:
+    """Raise ConfigError if the layers see farther than a window reaches."""
     if reach(config) <= context:
         return
     side = (config.kernel - 1) // 2

@@ -4,16 +4,17 @@ from bisect import bisect_right
 from collections.abc import Sequence
 
 MAX_WIDTH = 65_536
-"""Units a layer may have: beyond it a slip of the hand is likelier than a wish."""
+"""Largest number of units per layer; a larger one is probably a typing error."""
 NARROWEST = 0.25
 """Narrowest layer of a pyramid, inverse or diamond, as a share of its widest."""
 
 
 def shape_widths(shape: str, width: int, depth: int) -> tuple[int, ...]:
-    """Widths of `depth` layers from input to output; `width` is the widest.
+    """Return the widths of `depth` layers from input to output, of which `width` is the widest.
 
-    A cylinder keeps to `width`. A pyramid falls from `width` to a quarter of it by one factor
-    from layer to layer, an inverse rises likewise, a diamond does both around its middle.
+    In a cylinder all are equal. In a pyramid the widths fall from `width` to a quarter of it by
+    the same factor from layer to layer, in an inverse they rise likewise, and in a diamond they
+    rise up to the middle and then fall.
     """
     if shape == "cylinder":
         distances = [0] * depth
@@ -27,10 +28,10 @@ def shape_widths(shape: str, width: int, depth: int) -> tuple[int, ...]:
 
 
 def count_params(widths: Sequence[int], input_dim: int, num_classes: int, norm: str) -> int:
-    """Parameters of a perceptron with these hidden widths.
+    """Return the number of parameters of a perceptron with these hidden widths.
 
-    Weights, an output bias, and a unit's bias, scale and shift: batch norm does without the
-    bias, a network without norm has the bias only.
+    It counts weights, the bias of the output, and for each hidden unit a bias, a scale and a
+    shift: with batch norm there is no bias, without a norm there is nothing but a bias.
     """
     sizes = (input_dim, *widths, num_classes)
     weights = sum(sizes[i] * sizes[i + 1] for i in range(len(sizes) - 1))
@@ -41,13 +42,14 @@ def count_params(widths: Sequence[int], input_dim: int, num_classes: int, norm: 
 def widest_within(
     max_params: float, shape: str, depth: int, input_dim: int, num_classes: int, norm: str
 ) -> int:
-    """Largest `width` whose network has at most `max_params` parameters; 0 where none has.
+    """Return the largest `width` whose network has at most `max_params` parameters.
 
-    At most MAX_WIDTH, however large the budget.
+    It is 0 if even a width of 1 has more, and at most MAX_WIDTH, however large the budget.
     """
 
     def params_of(width: int) -> int:
         return count_params(shape_widths(shape, width, depth), input_dim, num_classes, norm)
 
-    # The count grows with the width: as many widths fit as the widest has units.
+    # The count grows with the width, so the widths that fit are 1, 2, ... up to the answer,
+    # which is also their number.
     return bisect_right(range(1, MAX_WIDTH + 1), max_params, key=params_of)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from framesweep.config import RunConfig, TdnnConfig
+from framesweep.config import RunConfig
 from framesweep.data.chunks import FrameChunks
 from framesweep.data.readers.registry import build_corpus
 from framesweep.data.store import frame_store as stores
@@ -21,7 +21,7 @@ from framesweep.evaluation.evaluate import evaluate
 from framesweep.evaluation.metrics import METRICS, Evaluation
 from framesweep.evaluation.predictor import build_network
 from framesweep.evaluation.viterbi import MAX_CLASSES, tuned_smoother
-from framesweep.models.build import Network
+from framesweep.models.network import Network, network_class
 from framesweep.runs.identity import identities
 from framesweep.runs.validation import validate_phones
 from framesweep.system import hardware
@@ -164,15 +164,14 @@ def build_experiment(
 def _train_inputs(
     config: RunConfig, store: FrameStore, resources: hardware.Hardware
 ) -> TrainingData:
-    """What the config's network is trained on: windows, or runs of frames."""
+    """Return what the config's network is trained on: windows, or chunks of frames."""
     split, context = store.splits["train"], config.data.context
     device, dtype = resources.device, resources.input_dtype
-    if not isinstance(config.model, TdnnConfig):
+    chunk = network_class(config.model).chunk_shape(config.model)
+    if chunk is None:
         return Windows(split, context, device, dtype)
-    chunk_frames, stride = config.model.run_frames, config.model.stride
-    return FrameChunks(
-        split, context, chunk_frames, stride, device, dtype, config.augment.tempo
-    )
+    tempo = config.augment.tempo
+    return FrameChunks(split, context, chunk.num_frames, chunk.stride, device, dtype, tempo)
 
 
 def _chunk_frames(train: TrainingData) -> int | None:
@@ -182,7 +181,8 @@ def _chunk_frames(train: TrainingData) -> int | None:
 def _loss(
     config: RunConfig, weights: Tensor | None, process_group: ProcessGroup
 ) -> losses.Loss:
-    if process_group.size == 1 and not isinstance(config.model, TdnnConfig):
+    # Chunks hold padding rows, which have no label: the mean is over the others.
+    if process_group.size == 1 and not network_class(config.model).reads_chunks:
         return losses.build_loss(config.optim, weights)
     summed = losses.build_loss(config.optim, weights, reduction="sum")
     return losses.average_over_batch(summed, weights, process_group)

@@ -3,10 +3,10 @@
 import logging
 from pathlib import Path
 
-from framesweep.config import TdnnConfig
 from framesweep.config.composition import CONFIG_FILE, dump, flatten
 from framesweep.evaluation.metrics import Evaluation
 from framesweep.evaluation.predictor import WEIGHTS, write_side
+from framesweep.models.network import network_class
 from framesweep.runs.experiment import Experiment
 from framesweep.system.atomic_files import write_text
 from framesweep.system.cgroups import allowed_bytes
@@ -57,13 +57,13 @@ def _warn_of_memory(experiment: Experiment) -> None:
         return
     if rows.nbytes <= (allowed := allowed_bytes()):
         return
-    runs = isinstance(config.model, TdnnConfig)  # which have no other order
     log.warning(
         "train takes %.1f GB and memory is %.1f GB: %s",
         rows.nbytes / 1e9,
         allowed / 1e9,
-        "most runs of frames will be read from disk"
-        if runs
+        # Chunks of frames have no other order.
+        "most chunks of frames will be read from disk"
+        if network_class(config.model).reads_chunks
         else "train.order=windows reads it in turn",
     )
 

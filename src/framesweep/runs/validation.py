@@ -1,10 +1,11 @@
 """The rules that cross groups of a config; each schema checks its own group by itself."""
 
-from framesweep.config import RunConfig, TdnnConfig
+from framesweep.config import RunConfig
 from framesweep.data.phones import PhoneSet, find_foldings
 from framesweep.errors import ConfigError
 from framesweep.evaluation.metrics import METRICS
-from framesweep.models import build
+from framesweep.models.build import validate_model
+from framesweep.models.network import network_class
 
 
 def validate_across_groups(config: RunConfig) -> None:
@@ -13,12 +14,12 @@ def validate_across_groups(config: RunConfig) -> None:
     Raises:
         ConfigError: naming the key, its rule, the value found and the fix.
     """
-    build.check(config.model, config.data.context)
+    validate_model(config.model, config.data.context)
     _validate_objectives(config)
-    if config.train.order == "windows" and isinstance(config.model, TdnnConfig):
+    if config.train.order == "windows" and network_class(config.model).reads_chunks:
         raise ConfigError(
             "train.order",
-            "must be shuffle for model=tdnn, which reads runs of neighbouring frames anyway",
+            "must be shuffle for this network, which reads chunks of neighbouring frames",
             found=config.train.order,
         )
     if config.train.final_batch_size is not None and config.optim.schedule == "step":

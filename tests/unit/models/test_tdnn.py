@@ -103,7 +103,7 @@ def test_it_learns_and_folds(norm: Any) -> None:
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
     with torch.no_grad():
-        folded = model.eval().folded(torch.float32)
+        folded = model.eval().fused_eval(torch.float32)
         assert (folded is model) == (norm == "layer")
         torch.testing.assert_close(folded(x), model(x), atol=1e-4, rtol=1e-4)
 
@@ -126,13 +126,13 @@ def test_initial_weights_are_scaled_by_what_a_layer_sees() -> None:
     ("keys", "line"),
     [
         ({"channels": 0}, "model.channels: must be between 1 and 65,536"),
-        ({"dilations": []}, "model.dilations, its length,: must be between 1 and 100"),
+        ({"dilations": []}, "model.dilations: must list between 1 and 100 layers"),
         ({"dilations": [1, 0]}, "model.dilations: must be between 1 and 65,536"),
         ({"kernel": 2}, "model.kernel: must be odd"),
         ({"stride": 129}, "model.stride: must be between 1 and 128"),
         ({"run_frames": 0}, "model.run_frames: must be between 1 and 10,000"),
         ({"dropout": 1.0}, "model.dropout: must be at least 0 and below 1"),
-        ({"dropout": [0.1]}, "model.dropout: must list one number a hidden layer, here 3"),
+        ({"dropout": [0.1]}, "model.dropout: must list one number per hidden layer, here 3"),
         ({"dilations": [4, 4, 4]}, "model.dilations: must reach at most data.context=9 frames"),
     ],
 )

@@ -21,7 +21,10 @@ def line_of(*overrides: str) -> str:
 @pytest.mark.parametrize(
     ("overrides", "line"),
     [
-        (["model=tdnn", "train.order=windows"], "train.order: must be shuffle for model=tdnn"),
+        (
+            ["model=tdnn", "train.order=windows"],
+            "train.order: must be shuffle",
+        ),
         (
             ["model=tdnn", "data.context=10"],
             "model.dilations: must reach at most data.context=10",

@@ -8,7 +8,7 @@ from framesweep.config.registry import option
 from framesweep.config.setting import setting
 
 
-@option("model", "mlp")
+@option("model", "mlp", built_by="framesweep.models.mlp:MLP")
 @dataclass(kw_only=True, slots=True)
 class MlpConfig(ModelConfig):
     """A multi-layer perceptron on the whole window, with optional convolutions before it."""

@@ -7,7 +7,7 @@ from framesweep.config.registry import option
 from framesweep.config.setting import setting
 
 
-@option("model", "tdnn")
+@option("model", "tdnn", built_by="framesweep.models.tdnn:Tdnn")
 @dataclass(kw_only=True, slots=True)
 class TdnnConfig(ModelConfig):
     """A time-delay network: dilated convolutions over time. Windows of neighboring frames

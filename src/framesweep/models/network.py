@@ -1,0 +1,98 @@
+"""What training and evaluation require of a network, and the defaults for most of it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+
+from framesweep.config import ModelConfig
+from framesweep.config.registry import builder_of
+from framesweep.distributed.collectives import Shard
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkShape:
+    """The chunks of neighbouring frames that a network is trained on.
+
+    Attributes:
+        num_frames: Frames per chunk, not counting the context around them.
+        stride: Distance in frames from one that is trained on to the next.
+    """
+
+    num_frames: int
+    stride: int
+
+
+class Network(nn.Module, ABC):
+    """A classifier of frames by their context windows.
+
+    A network must define `from_config` and `forward`. The rest has defaults that suit a network
+    which reads windows and is evaluated by its own modules.
+
+    Attributes:
+        widths: Units of each hidden layer, for the log and for tracking.
+        reads_chunks: Whether `forward` also takes chunks of L neighbouring frames with the
+            context of the first and the last, (N, (L + 2*context) * feature_dim), and returns
+            (N * L, C) logits, frame by frame. Such a network is trained on chunks of the shape
+            that `chunk_shape` returns, and evaluated on whole stretches of a split.
+    """
+
+    widths: tuple[int, ...] = ()
+    reads_chunks: ClassVar[bool] = False
+
+    @classmethod
+    @abstractmethod
+    def from_config(cls, config: Any, feature_dim: int, num_classes: int, context: int) -> Self:
+        """Return the untrained network that `config` describes, on the CPU.
+
+        Args:
+            config: The network's own schema.
+            feature_dim: Values per frame.
+            num_classes: Number of phones.
+            context: Frames to each side of the centre frame.
+
+        Raises:
+            ConfigError: As `validate`, or if the sizes of the data do not suit the config.
+        """
+
+    @classmethod
+    def validate(cls, config: Any, context: int) -> None:
+        """Check the rules that the schema's types cannot express, before any data is read.
+
+        Raises:
+            ConfigError: naming the key, its rule, the value found and the fix.
+        """
+
+    @classmethod
+    def chunk_shape(cls, config: Any) -> ChunkShape | None:
+        """Return the chunks to train on, or None for a network that reads windows."""
+        return None
+
+    @abstractmethod
+    def forward(self, x: Tensor, shard: Shard | None = None) -> Tensor:
+        """Map (B, (2*context + 1) * feature_dim) windows to (B, num_classes) logits.
+
+        Args:
+            x: The windows, frame after frame.
+            shard: Which rows of the training batch these are, if several processes divide it.
+        """
+
+    def fused_eval(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
+        """Return an equivalent of `forward` for evaluation, valid until the weights change.
+
+        A network whose layers can be computed faster in evaluation overrides it. By default it
+        is the network itself, which is called under autocast.
+
+        Args:
+            dtype: The type of the input.
+        """
+        return self
+
+
+def network_class(config: ModelConfig) -> type[Network]:
+    """Return the class that the schema of `config` names in `built_by`."""
+    kind: type[Network] = builder_of(config)
+    return kind
