@@ -22,7 +22,7 @@ def files_with(text: str, folder: Path) -> list[Path]:
 
 
 @pytest.mark.heavy
-def test_a_password_stays_nowhere(shell):
+def test_a_password_is_stored_and_printed_nowhere(shell):
     """A grid of one run, whose tracking server is away."""
     arguments = [*shell.small, f"tracking.uri={AWAY}", f"+tracking.tags.from={AWAY}"]
     result = shell.train("-m", *arguments, "train.epochs=1", "seed=1")
@@ -39,14 +39,14 @@ def test_a_password_stays_nowhere(shell):
     "argument",
     [f"tracking.uri={AWAY}?a=b", f"+tracking.uri={AWAY}", f"tracking.url={AWAY}"],
 )
-def test_a_refused_override_is_told_without_its_password(shell, argument):
+def test_a_rejected_override_is_printed_without_its_password(shell, argument):
     errors = shell.train(*shell.small, argument, "train.epochs=x", code=2).stderr
     assert PASSWORD not in errors
     (line,) = errors.splitlines()
     assert line.startswith("error: t")
 
 
-def test_a_saved_config_is_the_same_but_for_passwords():
+def test_a_saved_config_differs_only_in_its_passwords():
     register()
     config = compose(["tracking.uri=http://ann:pw@host:5000", "tracking.run_name=one"])
     saved = load(dump(config), [], "config.yaml")
@@ -55,7 +55,7 @@ def test_a_saved_config_is_the_same_but_for_passwords():
     assert saved == config
 
 
-def test_the_environment_gives_a_uri_where_the_config_does_not(monkeypatch, tmp_path):
+def test_the_environment_gives_the_uri_that_the_config_leaves_out(monkeypatch, tmp_path):
     with pytest.raises(ConfigError, match=re.escape(URI_VARIABLE)):
         resolve_tracking_uri("http://***@host", tmp_path)
     monkeypatch.setenv(URI_VARIABLE, "http://ann:pw@host")

@@ -46,7 +46,7 @@ import pytest
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
-def test_train(shell, arguments, line):
+def test_a_user_error_is_one_line_with_exit_code_2(shell, arguments, line):
     errors = shell.train(*arguments, code=2).stderr
     assert f"error: {line}" in errors or line in errors
     assert "Traceback" not in errors
@@ -54,7 +54,7 @@ def test_train(shell, arguments, line):
 
 
 @pytest.mark.heavy
-def test_weights_of_another_model(shell):
+def test_weights_of_another_model_are_a_one_line_error(shell):
     outputs = [
         shell.train(*shell.small, "train.epochs=1", f"model.widths={widths}").stdout
         for widths in ("[8]", "[8,8]")
@@ -67,7 +67,7 @@ def test_weights_of_another_model(shell):
     assert "Traceback" not in errors
 
 
-def test_a_place_that_cannot_be_written(shell):
+def test_an_output_folder_that_cannot_be_written_is_a_one_line_error(shell):
     errors = shell.train(*shell.small, "outputs=/proc/nowhere", code=2).stderr
     assert "error: /proc/nowhere" in errors
     assert "Traceback" not in errors

@@ -62,7 +62,7 @@ def wait_for_line(process, text):
 
 
 @pytest.mark.parametrize("kind", ["torchrun", "processes"])
-def test_two_processes_train_what_one_trains(shell, make_shell, tmp_path, kind):
+def test_two_processes_train_the_same_network_as_one(shell, make_shell, tmp_path, kind):
     alone = make_shell(tmp_path / "alone")
     alone.folder.mkdir()
     alone.train(*alone.small, *RANKS)
@@ -80,7 +80,7 @@ def test_two_processes_train_what_one_trains(shell, make_shell, tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ["torchrun", "processes"])
-def test_a_killed_rank_ends_the_run_and_one_process_goes_on(shell, kind):
+def test_a_killed_rank_ends_the_run_which_one_process_can_resume(shell, kind):
     process = start(shell, kind, "train.epochs=100000")
     wait_for_line(process, "epoch 1/")
     os.kill(ranks_of(process.pid)[-1], signal.SIGKILL)
@@ -99,7 +99,7 @@ def test_a_killed_rank_ends_the_run_and_one_process_goes_on(shell, kind):
     assert statuses(shell) == ["FINISHED"]
 
 
-def test_ctrl_c_reaches_all(shell):
+def test_ctrl_c_stops_every_process(shell):
     process = start(shell, "processes", "train.epochs=100000")
     wait_for_line(process, "epoch 1/")
     others = ranks_of(process.pid)
@@ -111,7 +111,7 @@ def test_ctrl_c_reaches_all(shell):
     assert not any(Path(f"/proc/{pid}").exists() for pid in others)
 
 
-def test_trials_of_several_processes(shell):
+def test_a_trial_can_train_with_several_processes(shell):
     shell.train(
         "-m",
         "sweep=bare",
@@ -124,7 +124,7 @@ def test_trials_of_several_processes(shell):
     assert sorted(statuses(shell)) == ["FINISHED"] * 3
 
 
-def test_a_sweep_under_torchrun_is_refused(shell):
+def test_a_sweep_under_torchrun_is_rejected(shell):
     process = start(shell, "torchrun", "-m", "seed=1,2")
     _, errors = process.communicate(timeout=SECONDS)
     assert process.returncode == 1

@@ -56,7 +56,7 @@ def kill_a_worker(folder: Path, process: subprocess.Popen) -> int:
     return number
 
 
-def test_the_total_is_met_by_processes_of_ray(sweep):
+def test_ray_processes_complete_all_trials(sweep):
     _, output, trials = sweep
     assert f": {TRIALS} trials are done" in output
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * TRIALS
@@ -64,7 +64,7 @@ def test_the_total_is_met_by_processes_of_ray(sweep):
         assert list(trial.intermediate_values) == list(range(1, EPOCHS + 1))
 
 
-def test_the_killed_trial_goes_on_in_its_second_attempt(sweep):
+def test_a_killed_trial_resumes_in_its_second_attempt(sweep):
     killed, output, trials = sweep
     assert f"trial {killed} resumed, attempt 2" in output
     for trial in trials:

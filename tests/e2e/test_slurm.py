@@ -57,7 +57,7 @@ def sweep_app(folder: Path, environment: dict[str, str], *arguments: str) -> str
     return result.stdout
 
 
-def test_prunes_and_lets_no_trial_wait_for_another(tmp_path, environment):
+def test_a_search_prunes_and_no_trial_waits_for_another(tmp_path, environment):
     search = ["x=choice(0.3,2.0)", "seconds=choice(0.1,2.0)", "hydra/sweeper/sampler=grid"]
     prune = ["hydra/sweeper/pruner=threshold", "hydra.sweeper.pruner.lower=0.0"]
     sweep_app(tmp_path, environment, *search, *prune, "hydra.sweeper.n_jobs=2")
@@ -75,7 +75,7 @@ def test_prunes_and_lets_no_trial_wait_for_another(tmp_path, environment):
     )
 
 
-def test_a_preempted_job_is_requeued_and_goes_on_from_its_checkpoint(
+def test_a_preempted_job_is_requeued_and_resumes_from_its_checkpoint(
     cluster: Slurm, shell, environment
 ):
     shell.environment |= cluster.environment
@@ -109,7 +109,7 @@ def test_a_preempted_job_is_requeued_and_goes_on_from_its_checkpoint(
     assert (record.claims, record.failures) == (1, ())
 
 
-def test_a_job_at_its_time_limit_goes_on_in_the_next(tmp_path, environment):
+def test_a_job_that_reaches_its_time_limit_resumes_in_the_next_job(tmp_path, environment):
     limit = ["hydra.launcher.timeout_min=2", "hydra.launcher.signal_delay_s=20"]
     limit += ["hydra.launcher.max_num_timeout=9"]
     # Slurm may signal a minute early, or not: so the work is longer than the limit.

@@ -34,24 +34,24 @@ def answer(*command: str, folder: Path, **environment: str) -> str:
     ("argument", "expected"),
     [("--help", "model"), ("--hydra-help", "Flags"), ("--cfg=job", "batch_size")],
 )
-def test_help_and_config(tmp_path, argument, expected):
+def test_help_and_config_are_printed_without_heavy_imports(tmp_path, argument, expected):
     assert expected in answer(TRAIN, argument, folder=tmp_path)
 
 
-def test_commands_and_their_help(tmp_path):
+def test_every_command_prints_its_help_without_heavy_imports(tmp_path):
     assert "predict" in answer(FRAMESWEEP, "--help", folder=tmp_path)
     for command in ("predict", "best", "bench"):
         assert "Usage" in answer(FRAMESWEEP, command, "--help", folder=tmp_path)
 
 
-def test_completion_of_options(tmp_path):
+def test_tab_completes_options_of_train(tmp_path):
     line = "python train.py model="
     variables = {"COMP_LINE": line, "COMP_POINT": str(len(line))}
     found = answer(TRAIN, "-sc", "query=bash", folder=tmp_path, **variables)
     assert {"model=base", "model=wide"} <= set(found.split())
 
 
-def test_completion_of_commands(tmp_path):
+def test_tab_completes_commands(tmp_path):
     variables = {"COMP_WORDS": "framesweep be", "COMP_CWORD": "1"}
     variables["_FRAMESWEEP_COMPLETE"] = "bash_complete"
     found = answer(FRAMESWEEP, folder=tmp_path, **variables)

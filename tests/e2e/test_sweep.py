@@ -75,7 +75,7 @@ def search(tmp_path_factory, make_shell):
     return search
 
 
-def test_total_is_met_after_the_kill(search):
+def test_a_killed_search_completes_its_total(search):
     trials = search.study().trials
     states = [trial.state for trial in trials]
     assert len(trials) == TRIALS
@@ -84,7 +84,7 @@ def test_total_is_met_after_the_kill(search):
     assert "Traceback" not in search.result.stdout + search.result.stderr
 
 
-def test_children_are_nested_tagged_and_headed_by_what_was_swept(search):
+def test_trials_are_nested_tagged_and_named_by_their_searched_values(search):
     _, parent, children = search.runs()
     assert parent.info.status == "FINISHED"
     assert sorted(children) == list(range(TRIALS))
@@ -100,7 +100,7 @@ def test_children_are_nested_tagged_and_headed_by_what_was_swept(search):
             assert run.data.params[f"_swept/{key}"] == str(value)
 
 
-def test_parent_has_growing_best_table_best_and_plots(search):
+def test_the_parent_has_the_best_value_so_far_a_table_and_plots(search):
     client, parent, _ = search.runs()
     history = client.get_metric_history(parent.info.run_id, "best_value")
     values = [m.value for m in sorted(history, key=lambda m: m.step)]
@@ -127,7 +127,7 @@ def test_parent_has_growing_best_table_best_and_plots(search):
     }
 
 
-def test_reached_total_says_so_and_trains_nothing(search):
+def test_a_search_that_has_its_total_says_so_and_trains_nothing(search):
     before = [trial.datetime_complete for trial in search.study().trials]
     result = search.shell.train(*search.command, f"hydra.sweeper.n_trials={TRIALS}")
     assert f"{TRIALS} of {TRIALS} trials are done" in result.stdout
@@ -135,7 +135,7 @@ def test_reached_total_says_so_and_trains_nothing(search):
     assert [trial.datetime_complete for trial in search.study().trials] == before
 
 
-def test_contradiction_is_refused(search):
+def test_a_command_that_contradicts_the_study_is_rejected(search):
     command = [a.replace("0.5", "0.4") for a in search.command]
     result = search.shell.train(*command, "hydra.sweeper.n_trials=9", code=2)
     assert "interval(0.0, 0.5)  interval(0.0, 0.4)" in result.stderr
@@ -144,7 +144,7 @@ def test_contradiction_is_refused(search):
     assert len(search.study().trials) == TRIALS
 
 
-def test_best_names_the_command_that_trains_the_winner(search):
+def test_best_prints_the_command_that_trains_the_winner(search):
     output = search.shell.framesweep("best", STUDY).stdout
     best = search.study().best_trial
     assert f"train trial {best.number} again" in output
@@ -155,7 +155,7 @@ def test_best_names_the_command_that_trains_the_winner(search):
     assert STUDY in missing.stderr
 
 
-def test_leaders_over_seeds(search):
+def test_best_retrains_the_leaders_over_seeds(search):
     arguments = ["best", STUDY, "--top", "2", "--seeds", "2"]
     output = search.shell.framesweep(*arguments).stdout
     assert output.count("±") == 3
@@ -166,7 +166,7 @@ def test_leaders_over_seeds(search):
     assert (search.folder / "seeds.csv").read_text() == table
 
 
-def test_compare_and_reproduce_and_ensemble(search, corpus):
+def test_trials_can_be_compared_reproduced_and_averaged(search, corpus):
     _, _, children = search.runs()
     done = [t.number for t in search.study().trials if t.state is TrialState.COMPLETE]
     ids = [children[number].info.run_id for number in done[:2]]
@@ -194,7 +194,7 @@ def test_compare_and_reproduce_and_ensemble(search, corpus):
     assert float(measured["dev/accuracy"]) == pytest.approx(expected, abs=1e-4)
 
 
-def test_plain_grid_has_one_parent(shell):
+def test_a_grid_has_one_parent_run(shell):
     small = [a for a in shell.small if not a.startswith("data.context")]
     shell.train("-m", *small, "train.epochs=1", "data.context=1,2", "optim=adam,sgd")
     client = mlflow.MlflowClient(f"sqlite:///{shell.folder}/outputs/mlflow.db")

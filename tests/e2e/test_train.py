@@ -33,7 +33,7 @@ def tracked_metrics(shell):
     return {row[:2]: row[2] for row in rows}
 
 
-def test_train_predict_evaluate(shell):
+def test_a_run_trains_predicts_and_is_evaluated(shell):
     output = shell.train(*shell.small).stdout
     assert re.search(r"best dev/accuracy 0\.\d+ \(epoch \d\), .* frames/s", output)
     assert "framesweep ui" in output
@@ -71,7 +71,7 @@ def wait_for_line(process, text):
     raise AssertionError(process.stderr.read())
 
 
-def test_killed_and_resumed_equals_never_killed(shell, tmp_path):
+def test_a_run_that_was_killed_and_resumed_equals_one_never_killed(shell, tmp_path):
     options = [
         *shell.small,
         "train.epochs=4",
@@ -98,7 +98,7 @@ def test_killed_and_resumed_equals_never_killed(shell, tmp_path):
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_saves_and_says_how_to_go_on(shell, signum, code):
+def test_a_signal_saves_a_checkpoint_and_prints_how_to_resume(shell, signum, code):
     process = shell.start(*shell.small, "train.epochs=100000")
     wait_for_line(process, "epoch 1/")
     process.send_signal(signum)
@@ -112,7 +112,7 @@ def test_a_signal_saves_and_says_how_to_go_on(shell, signum, code):
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_ends_a_grid_not_just_its_job(shell, signum, code):
+def test_a_signal_ends_the_whole_grid(shell, signum, code):
     process = shell.start("-m", *shell.small, "train.epochs=100000", "seed=1,2,3")
     wait_for_line(process, "epoch 1/")
     process.send_signal(signum)
@@ -124,7 +124,7 @@ def test_a_signal_ends_a_grid_not_just_its_job(shell, signum, code):
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("number", [8])
-def test_runs_started_at_once(shell, number):
+def test_concurrent_runs_share_outputs_without_losing_anything(shell, number):
     with ThreadPoolExecutor(number) as pool:
         outputs = list(
             pool.map(lambda i: shell.train(*shell.small, f"seed={i}"), range(number))

@@ -59,7 +59,7 @@ def complaint(function, monkeypatch):
 
 
 @pytest.mark.parametrize(("chosen", "key", "kind"), KEYS, ids=name)
-def test_wrong_types_and_sizes_name_their_key(chosen, key, kind, monkeypatch):
+def test_wrong_types_and_sizes_are_rejected_with_their_key(chosen, key, kind, monkeypatch):
     for value in [*of_other_types(kind), *beyond_measure(kind)]:
         code, text = complaint(lambda v=value: with_override(chosen, f"{key}={v}"), monkeypatch)
         assert code == 2, (value, text)
@@ -68,7 +68,7 @@ def test_wrong_types_and_sizes_name_their_key(chosen, key, kind, monkeypatch):
 
 
 @pytest.mark.parametrize("group", [*SCHEMAS, "train", "sweep"])
-def test_unknown_keys_are_refused(group, monkeypatch):
+def test_unknown_keys_are_rejected(group, monkeypatch):
     code, text = complaint(lambda: with_override((), f"{group}.nonsense=1"), monkeypatch)
     assert code == 2
     assert text.startswith(f"error: {group}.nonsense: no such key")
@@ -80,7 +80,7 @@ def test_unknown_keys_are_refused(group, monkeypatch):
     [one for one in ONCE if extremes(one[2]) and one[1] not in ELSEWHERE],
     ids=name,
 )
-def test_extremes_are_refused_or_trained_with(
+def test_extreme_values_either_train_or_are_rejected(
     chosen, key, kind, hw1p2_root, tmp_path, monkeypatch
 ):
     """Past composition a run ends with a value, or with a line that a person can act on."""
@@ -103,7 +103,7 @@ def test_extremes_are_refused_or_trained_with(
         assert code != 1 or "the training loss became" in text
 
 
-def test_no_key_is_left_out():
+def test_every_key_of_every_schema_is_tested_here():
     """The schemas' keys are those of a composed config."""
     found = {
         key for chosen, key, _ in KEYS if not chosen or chosen[0] in ("data=demo", "optim=adam")

@@ -37,7 +37,7 @@ from integration.conftest import TINY
         "tracking.uri=nonsense",
     ],
 )
-def test_bad_values_name_their_key(compose, hw1p2_root, tmp_path, override):
+def test_a_bad_value_is_rejected_with_its_key(compose, hw1p2_root, tmp_path, override):
     key = override.partition("=")[0]
     values = [t for t in TINY if key.partition(".")[0] != "tracking" or "tracking" not in t]
     data = ["data=hw1p2", f"data.root={hw1p2_root}"]
@@ -50,7 +50,7 @@ def test_bad_values_name_their_key(compose, hw1p2_root, tmp_path, override):
 
 @pytest.mark.parametrize("root", ["null", "/nowhere/at/all"])
 @pytest.mark.parametrize("data", ["hw1p2", "hw1p2_folders"])
-def test_missing_roots(compose, tmp_path, data, root):
+def test_a_missing_corpus_folder_is_a_one_line_error(compose, tmp_path, data, root):
     with pytest.raises(UserError, match=r"data.root|/nowhere"):
         run(compose(f"data={data}", f"data.root={root}", *TINY), tmp_path / "run")
 
@@ -58,7 +58,7 @@ def test_missing_roots(compose, tmp_path, data, root):
 @pytest.mark.parametrize(
     "setting", ["optim.schedule=onecycle", "train.final_batch_size=128", "train.average=swa"]
 )
-def test_a_run_planned_for_its_length_keeps_it(compose, hw1p2_root, tmp_path, setting):
+def test_a_run_whose_schedule_depends_on_its_length_cannot_be_lengthened(compose, hw1p2_root, tmp_path, setting):
     data = ["data=hw1p2", f"data.root={hw1p2_root}"]
     directory = tmp_path / "run"
     run(compose(*data, *TINY, "model.widths=[8,8]", setting), directory)

@@ -136,7 +136,7 @@ HOSTILE = sorted(hostile_pickles(Path("unused")))
 
 
 @pytest.mark.parametrize("shape", HOSTILE)
-def test_hostile_pickle_is_refused_and_runs_nothing(shape: str, canary: Path) -> None:
+def test_a_hostile_pickle_is_rejected_and_runs_nothing(shape: str, canary: Path) -> None:
     pickled = hostile_pickles(canary)[shape]
     with pytest.raises(UnsafeFileError, match="must contain numpy arrays only") as raised:
         load(pickled)
@@ -145,7 +145,7 @@ def test_hostile_pickle_is_refused_and_runs_nothing(shape: str, canary: Path) ->
 
 
 @pytest.mark.parametrize("shape", HOSTILE)
-def test_standard_unpickler_runs_the_hostile_pickle(shape: str, canary: Path) -> None:
+def test_the_standard_unpickler_would_run_the_hostile_pickle(shape: str, canary: Path) -> None:
     # Some fail after making the folder: what mkdir returns is not a dtype or a size.
     with contextlib.suppress(TypeError, ValueError):
         pickle.loads(hostile_pickles(canary)[shape])
@@ -212,6 +212,6 @@ def test_cached_extension_code_is_refused(extension: bytes, canary: Path) -> Non
         dtype("f4"),
     ],
 )
-def test_known_name_is_refused_in_any_unusual_role(pickled: bytes) -> None:
+def test_a_known_name_is_rejected_in_any_unusual_role(pickled: bytes) -> None:
     with pytest.raises(UnsafeFileError):
         load(whole(pickled))

@@ -29,7 +29,7 @@ def warnings(monkeypatch, caplog, compose, hw1p2_root, tmp_path):
         (TDNN, "most runs of frames will be read from disk"),
     ],
 )
-def test_a_store_beyond_memory_is_told_with_what_helps(warnings, overrides, end):
+def test_a_store_larger_than_memory_is_reported_with_a_remedy(warnings, overrides, end):
     said = [text for text in warnings(1, *overrides) if "memory" in text]
     assert len(said) == 1
     assert said[0].endswith(end)
@@ -39,5 +39,5 @@ def test_a_store_beyond_memory_is_told_with_what_helps(warnings, overrides, end)
     ("num_bytes", "overrides"),
     [(1 << 40, ["model.widths=[8]"]), (1, ["model.widths=[8]", "train.order=windows"])],
 )
-def test_nothing_is_said_where_nothing_waits(warnings, num_bytes, overrides):
+def test_a_store_that_fits_or_is_read_in_order_causes_no_warning(warnings, num_bytes, overrides):
     assert not [text for text in warnings(num_bytes, *overrides) if "memory" in text]

@@ -61,7 +61,7 @@ def train(config: RunConfig, directory: Path) -> None:
 
 
 @pytest.mark.parametrize("option", [o for o in OPTIONS if o not in ON_SOUND])
-def test_option(compose, hw1p2_root, tmp_path, option):
+def test_every_option_trains_an_epoch(compose, hw1p2_root, tmp_path, option):
     group = option.partition("=")[0]
     smaller = SMALLER.get(option, SMALLER.get(group, ["model.widths=[16,16]"]))
     data = ["data=hw1p2", f"data.root={hw1p2_root}"]
@@ -74,28 +74,28 @@ def test_option(compose, hw1p2_root, tmp_path, option):
 
 
 @pytest.mark.parametrize("settings", SETTINGS, ids=" ".join)
-def test_settings(compose, hw1p2_root, tmp_path, settings):
+def test_every_setting_trains_an_epoch(compose, hw1p2_root, tmp_path, settings):
     widths = [] if settings[0].startswith("model.widths") else ["model.widths=[16,16]"]
     data = ["data=hw1p2", f"data.root={hw1p2_root}"]
     train(compose(*data, *TINY, *widths, *settings), tmp_path / "run")
 
 
-def test_folders(compose, folders_root, tmp_path):
+def test_a_folder_corpus_trains_an_epoch(compose, folders_root, tmp_path):
     data = ["data=hw1p2_folders", f"data.root={folders_root}"]
     train(compose(*data, *TINY, "model.widths=[16,16]"), tmp_path / "run")
 
 
-def test_demo(compose, tmp_path):
+def test_the_demo_corpus_trains_an_epoch(compose, tmp_path):
     minutes = [f"data.{split}_minutes=0.1" for split in ("train", "dev", "test")]
     train(compose("data=demo", *minutes, *TINY, "model.widths=[16,16]"), tmp_path / "run")
 
 
-def test_every_data_option_is_tried():
+def test_every_data_option_is_tested_here():
     named = {path.stem for path in (CONF / "data").glob("*.yaml")}
     assert named == {"demo", "hw1p2", "hw1p2_folders", "segments", "kaldi"}
 
 
-def test_a_network_of_several_processes_is_used_by_one(compose, hw1p2_root, tmp_path):
+def test_a_network_trained_by_several_processes_predicts_in_one(compose, hw1p2_root, tmp_path):
     directory = tmp_path / "run"
     data = ["data=hw1p2", f"data.root={hw1p2_root}"]
     run(compose(*data, *TINY, "model.widths=[8]"), directory)

@@ -107,7 +107,7 @@ def timeless(epochs):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_ranks_train_as_one(compose, hw1p2_root, tmp_path, variant):
+def test_several_ranks_train_the_same_network_as_one_process(compose, hw1p2_root, tmp_path, variant):
     config = compose(*RUN, f"data.root={hw1p2_root}", *VARIANTS[variant])
     expected = timeless(trained(SINGLE_PROCESS, config, tmp_path / "one", -1))
     outcomes = in_ranks(3, trained, config, str(tmp_path / "three"), -1)
@@ -118,7 +118,7 @@ def test_ranks_train_as_one(compose, hw1p2_root, tmp_path, variant):
     same(tmp_path / "one", tmp_path / "three")
 
 
-def test_any_number_of_ranks_goes_on_with_a_run(compose, hw1p2_root, tmp_path):
+def test_a_run_can_be_resumed_with_another_number_of_ranks(compose, hw1p2_root, tmp_path):
     config = compose(*RUN, f"data.root={hw1p2_root}", *VARIANTS["all"])
     whole = timeless(trained(SINGLE_PROCESS, config, tmp_path / "whole", -1))
     folder = tmp_path / "parts"

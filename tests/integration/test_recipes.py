@@ -15,7 +15,7 @@ ABLATIONS = sorted(path.stem for path in (find_conf() / "ablation").glob("*.yaml
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
-def test_recipes_compose(recipe):
+def test_every_recipe_composes(recipe):
     validate_across_groups(compose([f"recipe={recipe}"]))
 
 

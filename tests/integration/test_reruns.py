@@ -10,7 +10,7 @@ from integration.conftest import TINY
 UNTRACKED = "tracking=none"
 
 
-def test_a_run_again_is_tracked_where_it_is_asked_for(compose, hw1p2_root, tmp_path):
+def test_a_rerun_is_tracked_at_the_given_uri(compose, hw1p2_root, tmp_path):
     data = ["data=hw1p2", f"data.root={hw1p2_root}"]
     tracked = [option for option in TINY if option != UNTRACKED]
     value = run(compose(*data, *tracked, "model.widths=[8]"), tmp_path / "run")
@@ -21,7 +21,7 @@ def test_a_run_again_is_tracked_where_it_is_asked_for(compose, hw1p2_root, tmp_p
     assert found.metrics["best/accuracy"] == value
 
 
-def test_seeds_are_tracked_where_it_is_asked_for(compose, hw1p2_root, tmp_path):
+def test_seed_runs_are_tracked_at_the_given_uri(compose, hw1p2_root, tmp_path):
     data = ["data=hw1p2", f"data.root={hw1p2_root}"]
     run(compose(*data, *TINY, "model.widths=[8]"), tmp_path / "study" / "0")
     tracked = load((tmp_path / "study" / "0" / CONFIG_FILE).read_text(), [], "")
@@ -34,7 +34,7 @@ def test_seeds_are_tracked_where_it_is_asked_for(compose, hw1p2_root, tmp_path):
     assert SeedRuns(tmp_path / "study", None).values(0, [1]) == [value]
 
 
-def test_a_directory_needs_no_tracking(compose, hw1p2_root, tmp_path):
+def test_a_run_given_by_its_directory_needs_no_tracking(compose, hw1p2_root, tmp_path):
     data = ["data=hw1p2", f"data.root={hw1p2_root}"]
     run(compose(*data, *TINY, "model.widths=[8]"), tmp_path / "run")
     (loaded,) = load_runs([str(tmp_path / "run")], None, tmp_path / "nothing", ["seed=3"])

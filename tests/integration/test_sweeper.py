@@ -215,7 +215,7 @@ def test_failing_trials_are_retried_and_replaced(app):
     assert "attempt 2 follows" in output
 
 
-def test_a_command_that_contradicts_the_study_is_refused(app):
+def test_a_command_that_contradicts_the_study_is_rejected(app):
     app.run("x=choice(0.1,0.2)", "hydra.sweeper.n_trials=1")
     output = app.run("x=choice(0.1,0.3)", "epochs=2", "hydra.sweeper.n_trials=2", code=2)
     assert "choice(0.1, 0.2)  choice(0.1, 0.3)" in output
@@ -228,7 +228,7 @@ def test_a_command_that_contradicts_the_study_is_refused(app):
     assert sorted(names) == ["s", "s-2"]
 
 
-def test_a_point_is_run_only_once(app):
+def test_equal_points_are_trained_only_once(app):
     output = app.run("x=choice(0.1,0.9)", "hydra.sweeper.n_trials=6", "hydra.sweeper.n_jobs=2")
     trials = app.study().trials
     assert len(trials) == 6
