@@ -58,7 +58,9 @@ def test_a_missing_corpus_folder_is_a_one_line_error(compose, tmp_path, data, ro
 @pytest.mark.parametrize(
     "setting", ["optim.schedule=onecycle", "train.final_batch_size=128", "train.average=swa"]
 )
-def test_a_run_whose_schedule_depends_on_its_length_cannot_be_lengthened(compose, hw1p2_root, tmp_path, setting):
+def test_a_run_whose_schedule_depends_on_its_length_cannot_be_lengthened(
+    compose, hw1p2_root, tmp_path, setting
+):
     data = ["data=hw1p2", f"data.root={hw1p2_root}"]
     directory = tmp_path / "run"
     run(compose(*data, *TINY, "model.widths=[8,8]", setting), directory)

@@ -39,5 +39,7 @@ def test_a_store_larger_than_memory_is_reported_with_a_remedy(warnings, override
     ("num_bytes", "overrides"),
     [(1 << 40, ["model.widths=[8]"]), (1, ["model.widths=[8]", "train.order=windows"])],
 )
-def test_a_store_that_fits_or_is_read_in_order_causes_no_warning(warnings, num_bytes, overrides):
+def test_a_store_that_fits_or_is_read_in_order_causes_no_warning(
+    warnings, num_bytes, overrides
+):
     assert not [text for text in warnings(num_bytes, *overrides) if "memory" in text]

@@ -67,7 +67,9 @@ def text_of(value):
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(CONFIGS)
-def test_any_random_config_either_trains_or_is_rejected_in_one_line(compose, hw1p2_root, chosen):
+def test_any_random_config_either_trains_or_is_rejected_in_one_line(
+    compose, hw1p2_root, chosen
+):
     overrides = [f"{key}={text_of(value)}" for key, value in chosen.items()]
     small = [text for text in TINY if text.partition("=")[0] not in chosen]
     widths = [] if any(key.startswith("model.") for key in chosen) else ["model.widths=[8]"]

@@ -107,7 +107,9 @@ def timeless(epochs):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_several_ranks_train_the_same_network_as_one_process(compose, hw1p2_root, tmp_path, variant):
+def test_several_ranks_train_the_same_network_as_one_process(
+    compose, hw1p2_root, tmp_path, variant
+):
     config = compose(*RUN, f"data.root={hw1p2_root}", *VARIANTS[variant])
     expected = timeless(trained(SINGLE_PROCESS, config, tmp_path / "one", -1))
     outcomes = in_ranks(3, trained, config, str(tmp_path / "three"), -1)
