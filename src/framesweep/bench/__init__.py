@@ -1,1 +1,1 @@
-"""Measurements of speed: training and evaluation against what the machine could do."""
+"""Measures how fast training and evaluation are, compared with what the machine can do."""

@@ -1,4 +1,4 @@
-"""Whether speed costs accuracy: one training in several precisions and by plain modules."""
+"""Measures whether speed costs accuracy, by training in several precisions and two ways."""
 
 import statistics
 import tempfile
@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from framesweep.bench import baselines
+from framesweep.bench.baselines import require_plain_mlp
 from framesweep.config.composition import compose
 from framesweep.models.layers import Block
 from framesweep.models.mlp import MLP
@@ -17,29 +17,29 @@ from framesweep.runs.experiment import Experiment, build_experiment
 from framesweep.training.callbacks import NoOpCallback
 
 VARIANTS = (("fp32", "plain"), ("fp32", "fused"), ("bf16", "plain"), ("bf16", "fused"))
-"""Precision, and whether torch's modules compute the hidden layers or the fused loops do."""
+"""Precisions, and whether torch's modules or the fused loops compute the hidden layers."""
 
 
 def measure_accuracy(
     precision: str, modules: str, seeds: Sequence[int], overrides: Sequence[str]
 ) -> dict[str, Any]:
-    """Final dev accuracy of a training, seed by seed.
+    """Return the final dev accuracy of a training for each seed, with mean and deviation.
 
     Args:
         precision: fp32 or bf16.
-        modules: fused, as every run has it, or plain, which trains and evaluates the very same
-            weights by torch's own modules.
-        overrides: the training, as `train.py` takes it.
+        modules: "fused", which is how every run trains, or "plain", which trains and evaluates
+            the same weights with torch's own modules.
+        overrides: overrides of the training, as `train.py` accepts them.
     """
     accuracies = []
     for seed in seeds:
         settings = [*overrides, f"hardware.precision={precision}", f"seed={seed}"]
         config = compose([*settings, "tracking.backend=none"])
-        baselines.check(config.model)
+        require_plain_mlp(config.model)
         experiment = build_experiment(config)
         if modules == "plain":
             assert isinstance(experiment.components.model, MLP)
-            network = plain_modules(experiment.components.model)
+            network = extract_plain_modules(experiment.components.model)
             experiment.components = replace(experiment.components, model=network)
         accuracies.append(_train(experiment)["dev/accuracy"])
     return {
@@ -54,8 +54,11 @@ def measure_accuracy(
     }
 
 
-def plain_modules(model: MLP) -> nn.Sequential:
-    """The modules of `model`, weights shared, called one after the other as torch has them."""
+def extract_plain_modules(model: MLP) -> nn.Sequential:
+    """Return the modules of `model`, with shared weights, as a sequence that torch computes.
+
+    `Block.forward` replaces them by the fused loops; this is the reference for those.
+    """
     modules: list[nn.Module] = []
     for block in model.layers:
         assert isinstance(block, Block)
@@ -65,6 +68,7 @@ def plain_modules(model: MLP) -> nn.Sequential:
 
 
 def _train(experiment: Experiment) -> dict[str, float]:
+    """Train and return the metrics of the last epoch."""
     with tempfile.TemporaryDirectory() as folder:
         checkpoints = experiment.checkpoints(Path(folder))
         progress = experiment.fit(checkpoints, NoOpCallback())

@@ -1,4 +1,11 @@
-"""What training is compared with: products alone, plain PyTorch, and loops in Python."""
+"""What training is compared with: an upper bound, plain PyTorch, and loops in Python.
+
+The upper bound consists of the matrix multiplications of a training step and of nothing else.
+No training of the same network can be faster with the same multiplications, so its ratio to
+the bound says which share of the time everything else costs: gathering windows, norms,
+activations, dropout, the loss, the optimizer. The other baselines are how people train such a
+network without this project.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -14,12 +21,12 @@ from framesweep.errors import ConfigError
 from framesweep.kernels import matmul as onednn
 from framesweep.system.hardware import Hardware
 
-Product = Callable[[Tensor, Tensor], Tensor]
-"""a (M, K) and b (N, K) to a @ b.t()."""
+Matmul = Callable[[Tensor, Tensor], Tensor]
+"""Returns a @ b.t() for a (M, K) and b (N, K)."""
 
 
-def check(config: ModelConfig) -> None:
-    """Raises ConfigError for a network that is more than the baselines' perceptron."""
+def require_plain_mlp(config: ModelConfig) -> None:
+    """Raise ConfigError unless the network is a perceptron, as the baselines are."""
     if not isinstance(config, MlpConfig) or config.conv_channels or config.residual:
         raise ConfigError(
             "--models",
@@ -28,28 +35,36 @@ def check(config: ModelConfig) -> None:
         )
 
 
-def wait_for(device: torch.device) -> None:
-    """Waits until an accelerator has done what it was given."""
+def synchronize(device: torch.device) -> None:
+    """Wait until an accelerator has finished all work that was queued on it."""
     if device.type != "cpu":
         torch.accelerator.synchronize(device)
 
 
-def product_kinds(device: torch.device) -> dict[str, Product]:
-    """The ways to multiply matrices here, torch.mm first."""
-    kinds: dict[str, Product] = {"torch.mm": lambda a, b: torch.mm(a, b.t())}
+def list_matmuls(device: torch.device) -> dict[str, Matmul]:
+    """Return the implementations of matrix multiplication for this device, by name.
+
+    Which one is the fastest depends on the shapes and on the processor; the upper bound is the
+    fastest of them.
+    """
+    matmuls: dict[str, Matmul] = {"torch.mm": lambda a, b: torch.mm(a, b.t())}
     if device.type == "cpu" and onednn.available():
-        kinds["oneDNN"] = onednn.product
-    return kinds
+        matmuls["oneDNN"] = onednn.product
+    return matmuls
 
 
-def products_alone(
-    sizes: Sequence[int], batch_size: int, hardware: Hardware, product: Product, *, train: bool
+def build_matmul_bound(
+    sizes: Sequence[int], batch_size: int, hardware: Hardware, matmul: Matmul, *, train: bool
 ) -> Contender:
-    """The matrix products of a pass over one batch and nothing else.
+    """Return the matrix multiplications of one pass over a batch, as a contender.
+
+    A linear layer needs one for its output. When training, it needs a second one of the same
+    size for the gradient of its weights, and all layers but the first need a third one for the
+    gradient of their input.
 
     Args:
-        sizes: values of the input, units of each layer, classes.
-        train: with those of the backward pass, where the input needs no gradient.
+        sizes: values in the input, units of each hidden layer, number of classes.
+        train: includes the backward pass.
     """
     dtype = hardware.input_dtype
     layers = [
@@ -62,20 +77,20 @@ def products_alone(
 
     def run() -> int:
         for x, weight, _ in layers:
-            product(x, weight)
+            matmul(x, weight)
         for index in reversed(range(len(layers) if train else 0)):
             x, weight, dy = layers[index]
-            product(dy.t(), x.t())
+            matmul(dy.t(), x.t())
             if index > 0:
-                product(dy, weight.t())
-        wait_for(hardware.device)
+                matmul(dy, weight.t())
+        synchronize(hardware.device)
         return batch_size
 
     return run
 
 
-def plain_network(sizes: Sequence[int], dropout: float = 0.2) -> nn.Sequential:
-    """The network as one writes it in plain PyTorch."""
+def build_plain_network(sizes: Sequence[int], dropout: float = 0.2) -> nn.Sequential:
+    """Return the network as one writes it in plain PyTorch, (B, sizes[0]) to (B, sizes[-1])."""
     layers: list[nn.Module] = []
     for fan_in, fan_out in pairwise(sizes[:-1]):
         layers += [
@@ -87,8 +102,10 @@ def plain_network(sizes: Sequence[int], dropout: float = 0.2) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
 
 
-def plain_step(network: nn.Module, hardware: Hardware) -> Callable[[Tensor, Tensor], Tensor]:
-    """A training step by the plain modules and Adam: inputs and labels to logits."""
+def build_plain_step(
+    network: nn.Module, hardware: Hardware
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return a training step with Adam that maps inputs and labels to logits."""
     network.to(hardware.device).train()
     optimizer = torch.optim.Adam(network.parameters())
 
@@ -104,15 +121,17 @@ def plain_step(network: nn.Module, hardware: Hardware) -> Callable[[Tensor, Tens
     return step
 
 
-def plain_training(sizes: Sequence[int], batch_size: int, hardware: Hardware) -> Contender:
-    """Plain PyTorch steps on one batch that is there already."""
-    step = plain_step(plain_network(sizes), hardware)
+def build_plain_training(
+    sizes: Sequence[int], batch_size: int, hardware: Hardware
+) -> Contender:
+    """Return plain PyTorch steps on a single batch, which is on the device already."""
+    step = build_plain_step(build_plain_network(sizes), hardware)
     inputs = torch.randn(batch_size, sizes[0], device=hardware.device)
     labels = torch.randint(sizes[-1], (batch_size,), device=hardware.device)
 
     def run() -> int:
         step(inputs, labels)
-        wait_for(hardware.device)
+        synchronize(hardware.device)
         return batch_size
 
     return run
@@ -134,16 +153,16 @@ class FrameDataset(Dataset[tuple[Tensor, Tensor]]):
         return window.reshape(-1), self.labels[index + self.context]
 
 
-def python_loop(
+def build_python_loop(
     sizes: Sequence[int],
     dataset: FrameDataset,
     hardware: Hardware,
     batch_size: int,
     num_batches: int,
 ) -> Contender:
-    """Training with `__getitem__` a frame and an argmax a frame, in one process."""
-    step = plain_step(plain_network(sizes), hardware)
-    batches = _forever(DataLoader(dataset, batch_size, shuffle=True, drop_last=True))
+    """Return training with one `__getitem__` and one argmax per frame, in one process."""
+    step = build_plain_step(build_plain_network(sizes), hardware)
+    batches = _RepeatedBatches(DataLoader(dataset, batch_size, shuffle=True, drop_last=True))
 
     def run() -> int:
         correct = 0
@@ -156,32 +175,28 @@ def python_loop(
     return run
 
 
-def worker_loop(
+def build_worker_loop(
     sizes: Sequence[int], dataset: FrameDataset, hardware: Hardware, batch_size: int
 ) -> tuple[Contender, Callable[[], None]]:
-    """Training from a DataLoader with two workers, and how to end them.
+    """Return training from a DataLoader with two workers, and a function that ends them.
 
-    The workers go on between two calls, so it cannot take turns with others.
+    It cannot be interleaved with others: its workers also run between two calls.
     """
-    step = plain_step(plain_network(sizes), hardware)
+    step = build_plain_step(build_plain_network(sizes), hardware)
     loader = DataLoader(dataset, batch_size, shuffle=True, drop_last=True, num_workers=2)
-    batches = _forever(loader)
+    batches = _RepeatedBatches(loader)
 
     def run() -> int:
         inputs, labels = (tensor.to(hardware.device) for tensor in next(batches))
         step(inputs, labels)
-        wait_for(hardware.device)
+        synchronize(hardware.device)
         return batch_size
 
     return run, batches.close
 
 
-def _forever(loader: DataLoader[tuple[Tensor, Tensor]]) -> "_Batches":
-    return _Batches(loader)
-
-
-class _Batches(Iterator[list[Tensor]]):
-    """Batches of a loader, epoch after epoch."""
+class _RepeatedBatches(Iterator[list[Tensor]]):
+    """The batches of a loader, epoch after epoch without end."""
 
     def __init__(self, loader: DataLoader[tuple[Tensor, Tensor]]) -> None:
         self._loader = loader
@@ -196,5 +211,5 @@ class _Batches(Iterator[list[Tensor]]):
         return batch
 
     def close(self) -> None:
-        """Ends the loader's workers."""
+        """End the loader's workers."""
         del self._epoch

@@ -1,4 +1,4 @@
-"""The first layer two ways: a product of gathered windows, a convolution over utterances."""
+"""Compares two ways to compute the first layer: gathered windows and a convolution."""
 
 from typing import Any
 
@@ -7,42 +7,45 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from framesweep import kernels
-from framesweep.bench.baselines import wait_for
-from framesweep.bench.throughput import Case
+from framesweep.bench.baselines import synchronize
+from framesweep.bench.case import Case
 from framesweep.bench.timing import Contender, Speeds
 from framesweep.data.windows import Windows
 from framesweep.system.hardware import Hardware
 
 
 def measure_first_layer(case: Case, rounds: int) -> dict[str, Any]:
-    """Frames/s of the first layer's forward pass and its weights' gradient, both ways.
+    """Return the frames/s of the first layer's forward pass and weight gradient, both ways.
 
-    The gather serves shuffled frames, as training needs them. A convolution shares what
-    windows have in common, but can only serve neighbouring frames of whole utterances.
+    Gathering copies each frame into every window that contains it, but serves shuffled frames,
+    which training needs. A convolution computes what windows share only once, but serves only
+    neighbouring frames of complete utterances.
     """
-    experiment = case.experiment()
+    experiment = case.build_experiment()
     hardware, train = experiment.components.hardware, experiment.train
     assert isinstance(train, Windows)
     batch_size, width = experiment.plan.batch_size, experiment.widths[0]
     rows = torch.from_numpy(experiment.store.splits["train"].rows).to(hardware.device)
     contenders = {
-        "gather": gathered(train, width, batch_size, hardware),
-        "convolution": convolved(rows, case.context, width, batch_size, hardware),
+        "gather": build_gathered_layer(train, width, batch_size, hardware),
+        "convolution": build_convolution(rows, case.context, width, batch_size, hardware),
     }
-    Speeds().take_turns(contenders)
+    Speeds().run_round(contenders)  # a warm-up, which is not recorded
     speeds = Speeds(case.clock)
     for _ in range(rounds):
-        speeds.take_turns(contenders)
+        speeds.run_round(contenders)
     return {
         "what": "first layer",
-        **case.labels(),
+        **case.to_labels(),
         "frames_per_second": speeds.to_dict(),
         "ratio": {"convolution": speeds.ratio("gather", "convolution")},
     }
 
 
-def gathered(windows: Windows, width: int, batch_size: int, hardware: Hardware) -> Contender:
-    """The layer on batches of shuffled frames."""
+def build_gathered_layer(
+    windows: Windows, width: int, batch_size: int, hardware: Hardware
+) -> Contender:
+    """Return the layer on batches of shuffled frames, whose windows are gathered."""
     layer = nn.Linear(windows.window_dim, width, bias=False).to(hardware.device)
 
     def run() -> int:
@@ -50,16 +53,20 @@ def gathered(windows: Windows, width: int, batch_size: int, hardware: Hardware) 
         with hardware.autocast():
             y = kernels.linear(windows.gather(frames), layer)
         torch.autograd.grad(y, layer.weight, torch.ones_like(y))
-        wait_for(hardware.device)
+        synchronize(hardware.device)
         return batch_size
 
     return run
 
 
-def convolved(
+def build_convolution(
     rows: Tensor, context: int, width: int, batch_size: int, hardware: Hardware
 ) -> Contender:
-    """The layer on as many neighbouring frames of rows (R, D), as a convolution over time."""
+    """Return the layer on neighbouring frames of rows (R, D), as a convolution over time.
+
+    Its kernel spans a window of 2 * context + 1 frames; with stride 1, its outputs are those of
+    the linear layer on the windows of `batch_size` neighbouring frames.
+    """
     size = 2 * context + 1
     weight = torch.randn(width, rows.shape[1], size, device=hardware.device)
     weight.requires_grad_()
@@ -70,7 +77,7 @@ def convolved(
         with hardware.autocast():
             y = F.conv1d(x, weight)
         torch.autograd.grad(y, weight, torch.ones_like(y))
-        wait_for(hardware.device)
+        synchronize(hardware.device)
         return batch_size
 
     return run

@@ -1,4 +1,4 @@
-"""What a run costs beside its steps: its start, its memory, the ends of its epochs."""
+"""Measures what a run costs in addition to its steps: its start, memory and epoch ends."""
 
 import json
 import shutil
@@ -11,16 +11,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from framesweep.bench.case import Case
 from framesweep.bench.corpus import write_corpus
-from framesweep.bench.throughput import Case
 from framesweep.config import TrackingConfig
 from framesweep.tracking import Tracker, open_tracker
 from framesweep.training.callbacks import NoOpCallback
 from framesweep.training.loop import fit
 
+TRAIN_HELP = "from framesweep.cli import main; main()", "train", "--help"
 
-def probe(num_steps: int, overrides: Sequence[str], *, cpu_time: bool) -> dict[str, Any]:
-    """What `bench.probe` says of a run of so many steps."""
+
+def run_probe(num_steps: int, overrides: Sequence[str], *, cpu_time: bool) -> dict[str, Any]:
+    """Return what `framesweep.bench.probe` measures in a run of `num_steps` steps.
+
+    It is a new process: imports and peak memory can only be measured once per process.
+    """
     started = "cpu" if cpu_time else repr(time.monotonic())
     command = [sys.executable, "-m", "framesweep.bench.probe"]
     done = subprocess.run(
@@ -33,22 +38,13 @@ def probe(num_steps: int, overrides: Sequence[str], *, cpu_time: bool) -> dict[s
     return result
 
 
-def help_seconds() -> float:
-    """Seconds of `framesweep train --help`, the shortest of three."""
+def measure_help_seconds() -> float:
+    """Return the seconds that `framesweep train --help` takes, the shortest of three."""
     seconds = []
     for _ in range(3):
         started = time.monotonic()
-        subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                "from framesweep.cli import main; main()",
-                "train",
-                "--help",
-            ],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        command = [sys.executable, "-c", *TRAIN_HELP]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         seconds.append(time.monotonic() - started)
     return min(seconds)
 
@@ -56,20 +52,27 @@ def help_seconds() -> float:
 def measure_scale(
     folder: Path, num_frames: int, dtype: str, num_steps: int, case: Case
 ) -> dict[str, Any]:
-    """Seconds to the first step, cold and prepared, steps' speed, and memory, of one size.
+    """Measure the start, the steps and the memory of a run on a corpus of `num_frames` frames.
+
+    The start is measured twice: cold, when the corpus is prepared first, and from the prepared
+    frame store.
 
     Args:
-        folder: for the corpus, which is kept, and the prepared store, which is deleted.
-        dtype: of the store, float32 or float16.
+        folder: folder for the corpus, which is kept, and for the frame store, which is deleted.
+        dtype: dtype of the frame store, float32 or float16.
+
+    Returns:
+        Seconds, bytes, and peak memory in multiples of the features' size in float32.
     """
     root = write_corpus(folder, num_frames)
     cache = folder / f"cache-{num_frames}-{dtype}"
-    overrides = [*case.overrides(), f"data.root={root}", f"data.cache={cache}"]
+    overrides = [*case.to_overrides(), f"data.root={root}", f"data.cache={cache}"]
     overrides.append(f"data.dtype={dtype}")
     try:
-        cold = probe(1, overrides, cpu_time=case.cpu_time)
-        probe(1, overrides, cpu_time=case.cpu_time)  # files and compiled loops into memory
-        prepared = probe(num_steps, overrides, cpu_time=case.cpu_time)
+        cold = run_probe(1, overrides, cpu_time=case.cpu_time)
+        # Not measured: it brings the store and the compiled loops into the system's file cache.
+        run_probe(1, overrides, cpu_time=case.cpu_time)
+        prepared = run_probe(num_steps, overrides, cpu_time=case.cpu_time)
     finally:
         shutil.rmtree(cache, ignore_errors=True)
     seconds, memory = prepared["seconds"], prepared["memory"]
@@ -82,7 +85,7 @@ def measure_scale(
         "imports": seconds["imports"],
         "first step beyond imports": seconds["first step"] - seconds["imports"],
         "first step, cold": cold["seconds"]["first step"],
-        "seconds a step": training / max(1, num_steps - 1),
+        "seconds per step": training / max(1, num_steps - 1),
         "memory": memory,
         "peak over features": peak / features,
         "peak beyond imports over features": (peak - memory["imports"]) / features,
@@ -91,8 +94,11 @@ def measure_scale(
 
 
 def measure_epoch_overhead(case: Case, num_epochs: int = 2) -> dict[str, Any]:
-    """Share of an epoch that is neither steps nor evaluation: checkpoints and MLflow."""
-    experiment = case.experiment()
+    """Measure the share of an epoch that is neither steps nor evaluation.
+
+    It consists of the checkpoint, of logging to MLflow, and of the loop itself.
+    """
+    experiment = case.build_experiment()
     evaluating: list[float] = []
 
     def evaluate() -> dict[str, float]:
@@ -103,9 +109,8 @@ def measure_epoch_overhead(case: Case, num_epochs: int = 2) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        tracker = open_tracker(TrackingConfig(), folder, folder / "run")
-        with tracker:
-            callback = _EpochTimes(tracker)
+        with open_tracker(TrackingConfig(), folder, folder / "run") as tracker:
+            callback = _TrackedEpochs(tracker)
             fit(
                 experiment.components,
                 experiment.train,
@@ -118,19 +123,24 @@ def measure_epoch_overhead(case: Case, num_epochs: int = 2) -> dict[str, Any]:
         experiment.train.num_frames / metrics["train/frames_per_second"]
         for metrics in callback.metrics
     )
-    other = callback.seconds - training - sum(evaluating)
+    rest = callback.seconds - training - sum(evaluating)
     return {
         "what": "epoch",
-        **case.labels(),
+        **case.to_labels(),
         "frames": experiment.train.num_frames,
         "share of evaluation": sum(evaluating) / callback.seconds,
-        "share of all else": other / callback.seconds,
-        "seconds of all else": other / num_epochs,
+        "share of the rest": rest / callback.seconds,
+        "seconds of the rest": rest / num_epochs,
     }
 
 
-class _EpochTimes(NoOpCallback):
-    """Tracks epochs as a run does, and notes how long they take in all."""
+class _TrackedEpochs(NoOpCallback):
+    """Logs epochs to a tracker as a run does, and measures how long all of them take.
+
+    Attributes:
+        metrics: metrics of each epoch.
+        seconds: time from the start of training to the end of the last epoch.
+    """
 
     def __init__(self, tracker: Tracker) -> None:
         self.metrics: list[dict[str, float]] = []
@@ -139,6 +149,7 @@ class _EpochTimes(NoOpCallback):
         self._started = 0.0
 
     def on_restore(self, history: list[dict[str, float]]) -> None:
+        # `fit` calls this once, when everything is ready for the first step.
         self._started = time.perf_counter()
 
     def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:

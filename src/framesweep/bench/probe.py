@@ -1,9 +1,9 @@
-"""One short run in a process of its own, timed from that process's very start.
+"""Measures one short run from the very start of its process.
 
     python -m framesweep.bench.probe STARTED STEPS OVERRIDE...
 
-STARTED is the monotonic clock when the process was started, or `cpu` for the process's own
-seconds instead of those on the wall. Prints one line of JSON.
+STARTED is the value of the monotonic clock when the process was started, or `cpu` to measure
+CPU time instead of wall time. The result is printed as one line of JSON.
 """
 
 import json
@@ -17,11 +17,17 @@ from typing import Any
 
 import numpy as np
 
+PAGE_BYTES = 4096
+
 
 def main() -> None:
-    """Trains STEPS steps and prints seconds and bytes; imports come first, all of them."""
-    clock = _clock(sys.argv[1])
-    import torch._dynamo  # torch.optim imports it when first used
+    """Train the given number of steps, and print seconds and bytes.
+
+    Everything that a run imports at some time is imported first, so that the time of imports is
+    separate from that of the work.
+    """
+    clock = _build_clock(sys.argv[1])
+    import torch._dynamo  # torch.optim imports it when it is first used
 
     import framesweep.runs.run  # noqa: F401
     from framesweep import kernels
@@ -30,36 +36,39 @@ def main() -> None:
 
     kernels.available(torch.empty(2, 2))  # imports numba
     seconds = {"imports": clock()}
-    imported = memory()
+    imported = read_memory()
     register()
     experiment = build_experiment(compose(sys.argv[3:]))
     seconds["build"] = clock()
     seconds |= _train(experiment, int(sys.argv[2]), clock)
     split = experiment.store.splits["train"]
-    _touch(split.rows)
-    _touch(split.labels)
+    # A few steps read a few pages of the memory-mapped features; an epoch reads all of them.
+    _touch_pages(split.rows)
+    _touch_pages(split.labels)
     features = split.num_frames * split.rows.shape[1] * 4
-    held = {"imports": imported.get("peak", 0), **memory()}
-    print(json.dumps({"seconds": seconds, "features": features, "memory": held}))
+    memory = {"imports": imported.get("peak", 0), **read_memory()}
+    print(json.dumps({"seconds": seconds, "features": features, "memory": memory}))
 
 
-def _clock(started: str) -> Callable[[], float]:
-    """Seconds since the start, on the wall or of the process's own."""
+def _build_clock(started: str) -> Callable[[], float]:
+    """Return a clock of the seconds since the process was started, or of its CPU time."""
     if started == "cpu":
         return time.process_time
     return lambda: time.monotonic() - float(started)
 
 
-def _touch(array: Any) -> None:
-    """Reads a value of every page of an array, as an epoch does in the end."""
+def _touch_pages(array: Any) -> None:
+    """Read one value of each page of an array."""
     flat = array.reshape(-1)
-    int(np.count_nonzero(flat[:: 4096 // flat.itemsize]))
+    int(np.count_nonzero(flat[:: PAGE_BYTES // flat.itemsize]))
 
 
-def memory() -> dict[str, int]:
-    """Bytes of this process: the most it held, and what it holds in files and of its own.
+def read_memory() -> dict[str, int]:
+    """Return the bytes of memory that this process uses.
 
-    Empty where the system does not tell.
+    They are `peak`, the most that it has used; `own`, its own memory; and `files`, the pages of
+    memory-mapped files. The system reclaims the latter when others need memory. Return an empty
+    dict on systems without /proc.
     """
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
@@ -74,13 +83,13 @@ def memory() -> dict[str, int]:
 
 
 def _train(experiment: Any, num_steps: int, clock: Callable[[], float]) -> dict[str, float]:
-    """Trains, and gives when the first and the last step were done."""
+    """Train, and return the times at which the first and the last step were done."""
     from framesweep.errors import Interrupted
     from framesweep.training.callbacks import NoOpCallback
 
     times: list[float] = []
 
-    class Callback(NoOpCallback):
+    class StepTimes(NoOpCallback):
         def on_step(self, epoch: int, step: int, num_steps: int) -> None:
             times.append(clock())
 
@@ -90,7 +99,7 @@ def _train(experiment: Any, num_steps: int, clock: Callable[[], float]) -> dict[
     with tempfile.TemporaryDirectory() as folder:
         checkpoints = experiment.checkpoints(Path(folder))
         with suppress(Interrupted):
-            experiment.fit(checkpoints, Callback())
+            experiment.fit(checkpoints, StepTimes())
     return {"first step": times[0], "last step": times[-1]}
 
 

@@ -1,4 +1,4 @@
-"""Results of measurements as a table."""
+"""Formats the results of measurements as tables and sentences."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,19 +7,22 @@ from rich import box
 from rich.table import Table
 
 COLUMNS = {
-    "products": "products",
+    "matmul": "matmul",
     "plain step": "plain",
     "python loop, batch 64": "loop64",
     "python loop, batch 512": "loop512",
     "DataLoader, 2 workers": "workers",
 }
-"""Baselines that a throughput is set against, and how the table calls them."""
+"""Baselines of a throughput, and the headings of their columns.
+
+`matmul` is the upper bound: the matrix multiplications alone.
+"""
 
 
-def throughput_table(results: Iterable[dict[str, Any]]) -> Table:
-    """Frames/s, and times as fast as each baseline."""
+def build_throughput_table(results: Iterable[dict[str, Any]]) -> Table:
+    """Return a table of frames/s and of their ratios to those of each baseline."""
     words, numbers = ("", "model", ""), ("ctx", "frames/s", *COLUMNS.values())
-    table = _table("Throughput, and times as fast as ...", words, numbers)
+    table = _build_table("Throughput, and its ratio to ...", words, numbers)
     for result in results:
         ratio = result["ratio"]
         table.add_row(
@@ -33,10 +36,10 @@ def throughput_table(results: Iterable[dict[str, Any]]) -> Table:
     return table
 
 
-def start_table(results: Iterable[dict[str, Any]]) -> Table:
-    """Seconds to the first step, and of each later one, of runs by their size."""
-    numbers = ("frames", "imports s", "then step 1", "cold", "a step ms")
-    table = _table("Start, seconds", ("store",), numbers)
+def build_start_table(results: Iterable[dict[str, Any]]) -> Table:
+    """Return a table of the time to the first step and per later step, by corpus size."""
+    numbers = ("frames", "imports s", "then step 1", "cold", "ms per step")
+    table = _build_table("Start, seconds", ("store",), numbers)
     for result in results:
         table.add_row(
             result["dtype"],
@@ -44,21 +47,21 @@ def start_table(results: Iterable[dict[str, Any]]) -> Table:
             f"{result['imports']:.2f}",
             f"{result['first step beyond imports']:.2f}",
             f"{result['first step, cold']:.1f}",
-            f"{1000 * result['seconds a step']:.0f}",
+            f"{1000 * result['seconds per step']:.0f}",
         )
     return table
 
 
-def memory_table(results: Iterable[dict[str, Any]]) -> Table:
-    """Bytes of runs by their size, and peaks over train's features in float32."""
+def build_memory_table(results: Iterable[dict[str, Any]]) -> Table:
+    """Return a table of memory by corpus size, and of peaks relative to the features' size."""
     numbers = ("frames", "imports", "own", "peak", "/features", "-imports", "cold")
-    table = _table("Memory, MB", ("store",), numbers)
+    table = _build_table("Memory, MB", ("store",), numbers)
     for result in results:
-        held = [result["memory"].get(key, 0) for key in ("imports", "own", "peak")]
+        sizes = [result["memory"].get(key, 0) for key in ("imports", "own", "peak")]
         table.add_row(
             result["dtype"],
             f"{result['frames']:,}",
-            *(f"{size / 1e6:,.0f}" for size in held),
+            *(f"{size / 1e6:,.0f}" for size in sizes),
             f"{result['peak over features']:.2f}",
             f"{result['peak beyond imports over features']:.2f}",
             f"{result['peak over features, cold']:.2f}",
@@ -66,20 +69,20 @@ def memory_table(results: Iterable[dict[str, Any]]) -> Table:
     return table
 
 
-def epoch_line(result: dict[str, Any]) -> str:
-    """What an epoch holds beside its steps."""
+def describe_epoch(result: dict[str, Any]) -> str:
+    """Return a sentence about what an epoch consists of in addition to its steps."""
     return (
         f"An epoch of {result['frames']:,} frames ({result['model']}, {result['precision']}): "
         f"{result['share of evaluation']:.1%} evaluation, "
-        f"{result['share of all else']:.1%} checkpoint, MLflow and all else "
-        f"({result['seconds of all else']:.2f} s)."
+        f"{result['share of the rest']:.1%} checkpoint, MLflow and the rest "
+        f"({result['seconds of the rest']:.2f} s)."
     )
 
 
-def sweep_table(results: Iterable[dict[str, Any]]) -> Table:
-    """Trials an hour by workers, and the pause between two trials."""
+def build_sweep_table(results: Iterable[dict[str, Any]]) -> Table:
+    """Return a table of trials per hour and of the pause between trials, by workers."""
     numbers = ("workers", "threads each", "trials", "trials/hour", "pause s")
-    table = _table("Sweep", (), numbers)
+    table = _build_table("Sweep", (), numbers)
     for result in results:
         table.add_row(
             str(result["n_jobs"]),
@@ -91,10 +94,10 @@ def sweep_table(results: Iterable[dict[str, Any]]) -> Table:
     return table
 
 
-def accuracy_table(results: Iterable[dict[str, Any]]) -> Table:
-    """Dev accuracy by precision and modules, over seeds."""
+def build_accuracy_table(results: Iterable[dict[str, Any]]) -> Table:
+    """Return a table of dev accuracies by precision and modules, over seeds."""
     words = ("model", "context", "", "modules", "epochs", "each seed")
-    table = _table("Dev accuracy", words, ("mean", "sd"))
+    table = _build_table("Dev accuracy", words, ("mean", "sd"))
     for result in results:
         table.add_row(
             result["model"],
@@ -109,27 +112,27 @@ def accuracy_table(results: Iterable[dict[str, Any]]) -> Table:
     return table
 
 
-def search_table(result: dict[str, Any]) -> Table:
-    """The same search with the stock sweeper and with framesweep's."""
-    table = _table(f"The same {result['trials']} trials", ("",), ("stock", "framesweep"))
+def build_search_table(result: dict[str, Any]) -> Table:
+    """Return a table that compares Hydra's own Optuna sweeper with framesweep's."""
+    table = _build_table(f"The same {result['trials']} trials", ("",), ("stock", "framesweep"))
     for name, value in result["stock"].items():
         values = (value, result["framesweep"][name])
         table.add_row(name, *("never" if v is None else f"{v:.4g}" for v in values))
-    table.add_row("times as fast", "", f"{result['ratio']:.2f}")
+    table.add_row("speed-up", "", f"{result['ratio']:.2f}")
     return table
 
 
-def first_layer_line(result: dict[str, Any]) -> str:
-    """The gather of windows against a convolution, for the first layer."""
+def describe_first_layer(result: dict[str, Any]) -> str:
+    """Return a sentence that compares gathered windows with a convolution."""
     return (
         f"First layer ({result['model']}, {result['precision']}, context {result['context']}): "
-        f"gathered windows {result['ratio']['convolution']:.2f} times as fast as a convolution "
-        "over utterances."
+        f"gathered windows are {result['ratio']['convolution']:.2f} times as fast as a "
+        "convolution over utterances."
     )
 
 
-def _table(title: str, words: Iterable[str], numbers: Iterable[str]) -> Table:
-    """A table narrow enough for a terminal, with columns of words before those of numbers."""
+def _build_table(title: str, words: Iterable[str], numbers: Iterable[str]) -> Table:
+    """Return an empty table that fits a terminal, with columns of words and then of numbers."""
     table = Table(
         title=title,
         title_justify="left",

@@ -1,10 +1,11 @@
-"""The same search with the stock Optuna sweeper and with framesweep's, side by side.
+"""Compares the same search with Hydra's own Optuna sweeper and with framesweep's.
 
     python -m framesweep.bench.sweeps FOLDER N_TRIALS N_JOBS OVERRIDE...
 
-Each runs in a fresh folder under FOLDER with the same sampler, seed and trials: the stock
-sweeper in batches of N_JOBS on Hydra's launcher, without pruning; framesweep's on N_JOBS
-workers with the median pruner. Prints times, and how long the workers were idle.
+Each search runs in a new folder in FOLDER with the same sampler, seed and number of trials. The
+stock sweeper runs batches of N_JOBS trials with Hydra's launcher and never prunes; framesweep's
+runs N_JOBS workers asynchronously with the median pruner. The times are printed, and how long
+the workers were idle.
 """
 
 import os
@@ -28,28 +29,37 @@ STUDY = "bench"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """One search: wall time of its command in seconds, and its ended trials in order."""
+class FinishedSearch:
+    """A search that has ended.
+
+    Attributes:
+        seconds: wall time of its command.
+        trials: its trials, in the order of their numbers.
+    """
 
     seconds: float
     trials: list[FrozenTrial]
 
     @property
     def best(self) -> float:
+        """Return the largest value of any completed trial."""
         return float(max(t.values[0] for t in self.trials if t.state is TrialState.COMPLETE))
 
     def seconds_to(self, value: float) -> float | None:
-        """Seconds from the first trial's start until a completed trial was as good."""
-        reached = [
+        """Return the seconds until a trial had completed with at least `value`, or None."""
+        completed = [
             trial.datetime_complete
             for trial in self.trials
             if trial.state is TrialState.COMPLETE and trial.values[0] >= value
         ]
-        ends = [end for end in reached if end is not None]
+        ends = [end for end in completed if end is not None]
         return (min(ends) - self._start).total_seconds() if ends else None
 
     def idle_share(self, n_jobs: int) -> float:
-        """Share of the workers' time from first start to last end in which they ran nothing."""
+        """Return the share of the workers' time in which they ran no trial.
+
+        Their time lasts from the first trial's start to the last one's end.
+        """
         ends = [t.datetime_complete for t in self.trials if t.datetime_complete is not None]
         span = (max(ends) - self._start).total_seconds()
         busy = sum(t.duration.total_seconds() for t in self.trials if t.duration is not None)
@@ -60,26 +70,26 @@ class Outcome:
         return min(t.datetime_start for t in self.trials if t.datetime_start is not None)
 
 
-def run_search(folder: Path, arguments: Sequence[str]) -> Outcome:
-    """Runs one search in `folder`, which must be new."""
+def run_search(folder: Path, arguments: Sequence[str]) -> FinishedSearch:
+    """Run one search in `folder`, which must not exist yet."""
     folder.mkdir(parents=True)
     storage = f"sqlite:///{folder.absolute() / 'studies.db'}"
     command = [sys.executable, "-c", TRAIN, "-m", *arguments]
     command += [f"hydra.sweeper.storage={storage}", f"hydra.sweeper.study_name={STUDY}"]
-    began = time.monotonic()
+    started = time.monotonic()
     with (folder / "output.log").open("w") as log:
         environment = {**os.environ, "FRAMESWEEP_OUTPUTS": str(folder.absolute() / "outputs")}
         subprocess.run(command, cwd=folder, env=environment, check=True, stdout=log, stderr=log)
-    seconds = time.monotonic() - began
-    return Outcome(seconds, optuna.load_study(study_name=STUDY, storage=storage).trials)
+    seconds = time.monotonic() - started
+    return FinishedSearch(seconds, optuna.load_study(study_name=STUDY, storage=storage).trials)
 
 
 def compare_searches(
     folder: Path, n_trials: int, n_jobs: int, overrides: Sequence[str]
 ) -> dict[str, Any]:
-    """Runs both searches in `folder` and sets their times and results side by side.
+    """Run both searches in `folder`, and return their times and results.
 
-    The corpus is prepared first, for both.
+    The corpus is prepared before either, so that the first search does not pay for it.
     """
     register()
     cache = f"data.cache={folder.absolute() / 'cache'}"
@@ -93,38 +103,38 @@ def compare_searches(
         *overrides,
     ]
     stock = ["hydra/sweeper=optuna", "hydra.sweeper.direction=maximize"]
-    outcomes = {
+    searches = {
         "stock": run_search(folder / "stock", [*stock, *common]),
         "framesweep": run_search(folder / "framesweep", ["sweep=bare", *common]),
     }
-    goal = outcomes["stock"].best
-    searches = {name: _summary(outcome, goal, n_jobs) for name, outcome in outcomes.items()}
+    goal = searches["stock"].best
+    summaries = {name: _summarize(search, goal, n_jobs) for name, search in searches.items()}
     return {
         "what": "search",
         "trials": n_trials,
         "n_jobs": n_jobs,
-        **searches,
-        "ratio": outcomes["stock"].seconds / outcomes["framesweep"].seconds,
+        **summaries,
+        "ratio": searches["stock"].seconds / searches["framesweep"].seconds,
     }
 
 
-def _summary(outcome: Outcome, goal: float, n_jobs: int) -> dict[str, float | None]:
+def _summarize(search: FinishedSearch, goal: float, n_jobs: int) -> dict[str, float | None]:
     return {
-        "seconds, the whole command": outcome.seconds,
-        "best objective": outcome.best,
-        "seconds to the stock's best": outcome.seconds_to(goal),
-        "workers' idle share": outcome.idle_share(n_jobs),
-        "trials pruned": sum(t.state is TrialState.PRUNED for t in outcome.trials),
+        "seconds, the whole command": search.seconds,
+        "best objective": search.best,
+        "seconds to the stock's best": search.seconds_to(goal),
+        "workers' idle share": search.idle_share(n_jobs),
+        "trials pruned": sum(t.state is TrialState.PRUNED for t in search.trials),
     }
 
 
 def main(folder: Path, n_trials: int, n_jobs: int, overrides: list[str]) -> None:
-    """Compares, and prints the result as a table."""
+    """Compare the sweepers, and print the result as a table."""
     from rich.console import Console
 
-    from framesweep.bench.report import search_table
+    from framesweep.bench.report import build_search_table
 
-    Console().print(search_table(compare_searches(folder, n_trials, n_jobs, overrides)))
+    Console().print(build_search_table(compare_searches(folder, n_trials, n_jobs, overrides)))
 
 
 if __name__ == "__main__":

@@ -1,111 +1,75 @@
-"""Training, evaluation and prediction against their baselines, each in one run."""
+"""Measures training, evaluation and prediction, each interleaved with its baselines.
+
+Training is measured inside `fit` itself, with everything that a run does in a step: a callback
+stops the clock after a few steps and lets the baselines run, before training continues. See
+`timing` for the reason.
+"""
 
 import math
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from framesweep.bench import baselines
-from framesweep.bench.baselines import products_alone, wait_for
+from framesweep.bench.baselines import build_matmul_bound, synchronize
+from framesweep.bench.case import Case
 from framesweep.bench.corpus import NUM_CLASSES
 from framesweep.bench.timing import Contender, Speeds
-from framesweep.config.composition import compose
 from framesweep.errors import Interrupted
 from framesweep.evaluation.evaluate import BATCH_FRAMES, log_posteriors
-from framesweep.runs.experiment import Experiment, build_experiment
+from framesweep.runs.experiment import Experiment
 from framesweep.system.hardware import Hardware
 from framesweep.training.callbacks import NoOpCallback
 
 WARM_STEPS = 3
+"""Steps that are not measured, in which loops are compiled and memory is allocated."""
+
 LOOP_BATCHES = {64: 6, 512: 1}
-"""Batch sizes of the loop in Python, and batches a round."""
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One network on one corpus."""
-
-    model: str
-    precision: str
-    context: int
-    root: str
-    outputs: str
-    threads: int | None = None
-    cpu_time: bool = False
-
-    @property
-    def clock(self) -> Callable[[], float]:
-        """The clock on the wall, or the process's own time, which no other process bears on."""
-        return time.process_time if self.cpu_time else time.perf_counter
-
-    def experiment(self) -> Experiment:
-        """The case's parts, as `train.py` would build them.
-
-        Raises:
-            ConfigError: the network is more than the perceptron that the baselines are.
-        """
-        config = compose(self.overrides())
-        baselines.check(config.model)
-        return build_experiment(config)
-
-    def overrides(self) -> list[str]:
-        """The arguments of `train.py` for it."""
-        return [
-            "data=hw1p2",
-            f"data.root={self.root}",
-            f"data.context={self.context}",
-            f"model={self.model}",
-            f"hardware.precision={self.precision}",
-            f"outputs={self.outputs}",
-            f"hardware.threads={self.threads or 'null'}",
-            "tracking.backend=none",
-            "train.epochs=1000000",
-        ]
-
-    def labels(self) -> dict[str, Any]:
-        """What tells the case from others."""
-        return {k: v for k, v in asdict(self).items() if k in ("model", "precision", "context")}
+"""Batch sizes of the loop in Python, each with its number of batches per round."""
 
 
 def measure_training(case: Case, rounds: int, steps: int) -> dict[str, Any]:
-    """Frames/s of `fit` with all that belongs to it, of the baselines, and their ratios.
+    """Return the frames/s of `fit`, with all that it does, and of the baselines, and ratios.
 
-    The loop in Python is in float32 whatever the case's precision, as it was written.
+    The loop in Python always computes in float32, whatever the case's precision: it stands for
+    the original project.
 
     Args:
-        rounds: turns; in each `fit` takes `steps` steps and every baseline runs once.
+        rounds: number of rounds, in each of which every baseline runs once.
+        steps: steps that `fit` takes in each round.
     """
-    experiment = case.experiment()
+    experiment = case.build_experiment()
     hardware, batch_size = experiment.components.hardware, experiment.plan.batch_size
     sizes = (experiment.train.window_dim, *experiment.widths, NUM_CLASSES)
     plain = Hardware(hardware.device, "fp32", hardware.threads, compile=False)
     dataset = baselines.FrameDataset(case.context, experiment.train.feature_dim, NUM_CLASSES)
     contenders = {
-        **_products(sizes, batch_size, hardware, train=True),
-        "plain step": baselines.plain_training(sizes, batch_size, hardware),
+        **_build_matmul_bounds(sizes, batch_size, hardware, train=True),
+        "plain step": baselines.build_plain_training(sizes, batch_size, hardware),
         **{
-            f"python loop, batch {size}": baselines.python_loop(
+            f"python loop, batch {size}": baselines.build_python_loop(
                 sizes, dataset, plain, size, num_batches
             )
             for size, num_batches in LOOP_BATCHES.items()
         },
     }
-    turns = _Turns(case, experiment, contenders, rounds, steps)
-    speeds = _train_in_turns(experiment, turns)
+    callback = _InterleavedRounds(case, experiment, contenders, rounds, steps)
+    speeds = _train(experiment, callback)
     extra = {}
-    if not case.cpu_time:  # the workers' seconds are not this process's
-        extra["DataLoader, 2 workers"] = _worker_speed(sizes, dataset, hardware, batch_size)
-    return _result(case, "train", speeds, extra)
+    if not case.cpu_time:  # the CPU time of the workers is not that of this process
+        extra["DataLoader, 2 workers"] = _measure_worker_loop(
+            sizes, dataset, hardware, batch_size
+        )
+    return _build_result(case, "train", speeds, extra)
 
 
 def measure_evaluation(case: Case, rounds: int) -> list[dict[str, Any]]:
-    """Frames/s of evaluation and of prediction on dev, against their products alone."""
-    experiment = case.experiment()
+    """Return the frames/s of evaluation and of prediction on dev, and of their upper bound."""
+    experiment = case.build_experiment()
     hardware, model = experiment.components.hardware, experiment.components.model
     sizes = (experiment.train.window_dim, *experiment.widths, NUM_CLASSES)
     dev = experiment.dev
@@ -122,36 +86,43 @@ def measure_evaluation(case: Case, rounds: int) -> list[dict[str, Any]]:
     for name, contender in (("evaluate", evaluate), ("predict", predict)):
         contenders = {
             name: contender,
-            **_products(sizes, BATCH_FRAMES, hardware, train=False),
+            **_build_matmul_bounds(sizes, BATCH_FRAMES, hardware, train=False),
         }
-        Speeds().take_turns(contenders)
+        Speeds().run_round(contenders)  # a warm-up, which is not recorded
         speeds = Speeds(case.clock)
         for _ in range(rounds):
-            speeds.take_turns(contenders)
-        results.append(_result(case, name, speeds, {}))
+            speeds.run_round(contenders)
+        results.append(_build_result(case, name, speeds, {}))
     return results
 
 
-def _products(
+def _build_matmul_bounds(
     sizes: tuple[int, ...], batch_size: int, hardware: Hardware, *, train: bool
 ) -> dict[str, Contender]:
     return {
-        f"products, {kind}": products_alone(sizes, batch_size, hardware, product, train=train)
-        for kind, product in baselines.product_kinds(hardware.device).items()
+        f"matmul, {name}": build_matmul_bound(sizes, batch_size, hardware, matmul, train=train)
+        for name, matmul in baselines.list_matmuls(hardware.device).items()
     }
 
 
-def _train_in_turns(experiment: Experiment, turns: "_Turns") -> Speeds:
+def _train(experiment: Experiment, callback: "_InterleavedRounds") -> Speeds:
+    """Train until the callback has all its rounds, and return the speeds."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            experiment.fit(experiment.checkpoints(Path(folder)), turns)
+            experiment.fit(experiment.checkpoints(Path(folder)), callback)
         except Interrupted:
-            return turns.speeds
+            return callback.speeds
     raise AssertionError("training ended before it was measured")
 
 
-class _Turns(NoOpCallback):
-    """Listens to `fit`, and after every few steps lets the baselines have their turn."""
+class _InterleavedRounds(NoOpCallback):
+    """Interrupts `fit` after every few steps, to let the baselines run for a while.
+
+    `_num_steps` counts the steps of the current round. It starts below zero, for steps that are
+    not measured; the clock is started when it reaches zero and read `steps` steps later. Only
+    steps between two batches count, so an epoch's end starts over: what `fit` does there,
+    evaluation and a checkpoint, is measured by `overhead`.
+    """
 
     def __init__(
         self,
@@ -166,39 +137,40 @@ class _Turns(NoOpCallback):
         self._batch_size = experiment.plan.batch_size
         self._contenders = contenders
         self._rounds, self._steps = rounds, steps
-        self._done = -WARM_STEPS
+        self._num_steps = -WARM_STEPS
         self._started = math.nan
 
     def on_step(self, epoch: int, step: int, num_steps: int) -> None:
-        self._done += 1
+        self._num_steps += 1
         if step == num_steps:
-            self._done = min(self._done, 0) - 1  # the epoch's end is another measurement
-        elif self._done > 0 and self._done == self._steps:
-            wait_for(self._device)
+            self._num_steps = min(self._num_steps, 0) - 1  # repeat the step in the next epoch
+        elif self._num_steps > 0 and self._num_steps == self._steps:
+            synchronize(self._device)
             seconds = self.speeds.clock() - self._started
             self.speeds.add("train", self._steps * self._batch_size, seconds)
-            self.speeds.take_turns(self._contenders)
-        elif self._done == 0:
-            Speeds().take_turns(self._contenders)
+            self.speeds.run_round(self._contenders)
+        elif self._num_steps == 0:
+            Speeds().run_round(self._contenders)  # a warm-up, which is not recorded
         else:
             return
-        self._done = min(self._done, 0)
+        self._num_steps = min(self._num_steps, 0)
         self._started = self.speeds.clock()
 
     def stop_signal(self) -> int:
         return 2 if len(self.speeds.rounds.get("train", ())) == self._rounds else 0
 
 
-def _worker_speed(
+def _measure_worker_loop(
     sizes: tuple[int, ...],
     dataset: baselines.FrameDataset,
     hardware: Hardware,
     batch_size: int,
     num_batches: int = 6,
 ) -> float:
-    run, close = baselines.worker_loop(sizes, dataset, hardware, batch_size)
+    """Return the frames/s of a DataLoader with two workers, alone on the machine."""
+    run, close = baselines.build_worker_loop(sizes, dataset, hardware, batch_size)
     for _ in range(5):
-        run()  # what the workers had ready
+        run()  # the workers have prefetched batches, which must not count as fast ones
     started = time.perf_counter()
     num_frames = sum(run() for _ in range(num_batches))
     speed = num_frames / (time.perf_counter() - started)
@@ -206,16 +178,22 @@ def _worker_speed(
     return speed
 
 
-def _result(case: Case, what: str, speeds: Speeds, alone: dict[str, float]) -> dict[str, Any]:
-    """Speeds by name, and the ratio of `what`'s to each; `products` is the fastest of them."""
+def _build_result(
+    case: Case, what: str, speeds: Speeds, alone: dict[str, float]
+) -> dict[str, Any]:
+    """Return all speeds, and the ratio of that of `what` to each of them.
+
+    The ratio `matmul` is the one to the fastest implementation, the actual upper bound.
+
+    Args:
+        alone: frames/s of baselines that were not interleaved.
+    """
     ratios = {name: speeds.ratio(what, name) for name in speeds.rounds if name != what}
-    ratios |= {name: speeds.speed(what) / speed for name, speed in alone.items()}
-    ratios["products"] = min(
-        ratio for name, ratio in ratios.items() if name.startswith("products")
-    )
+    ratios |= {name: speeds.median(what) / speed for name, speed in alone.items()}
+    ratios["matmul"] = min(ratio for name, ratio in ratios.items() if name.startswith("matmul"))
     return {
         "what": what,
-        **case.labels(),
+        **case.to_labels(),
         "threads": torch.get_num_threads(),
         "frames_per_second": speeds.to_dict() | alone,
         "ratio": ratios,

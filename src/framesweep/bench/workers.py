@@ -1,4 +1,4 @@
-"""Sweeps by the number of workers: trials an hour, and the pause between two trials."""
+"""Measures sweeps by their number of workers: trials per hour, and pauses between trials."""
 
 import statistics
 import tempfile
@@ -8,17 +8,17 @@ from typing import Any
 
 from optuna.trial import FrozenTrial
 
-from framesweep.bench.sweeps import STUDY, Outcome, run_search
+from framesweep.bench.sweeps import STUDY, FinishedSearch, run_search
 
 SPACE = ("model.dropout=interval(0.1,0.5)",)
-"""Trials that all cost the same."""
+"""A search space in which all trials cost the same."""
 
 
 def measure_workers(root: Path, num_jobs: int, threads: int, num_trials: int) -> dict[str, Any]:
-    """A sweep of `num_jobs` workers, `threads` threads each, on the corpus in `root`."""
+    """Measure a sweep of `num_jobs` workers of `threads` threads each on a corpus."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "sweep"
-        outcome = run_search(
+        search = run_search(
             folder,
             [
                 "sweep=bare",
@@ -33,36 +33,40 @@ def measure_workers(root: Path, num_jobs: int, threads: int, num_trials: int) ->
                 *SPACE,
             ],
         )
-        pauses = _pauses(outcome, folder / "outputs" / "sweeps" / STUDY, num_jobs)
-    first = min(_started(trial) for trial in outcome.trials)
-    last = max(_ended(trial) for trial in outcome.trials)
+        pauses = _list_pauses(search, folder / "outputs" / "sweeps" / STUDY, num_jobs)
+    first = min(_get_start(trial) for trial in search.trials)
+    last = max(_get_end(trial) for trial in search.trials)
     return {
         "what": "sweep",
         "n_jobs": num_jobs,
         "threads": threads,
-        "trials": len(outcome.trials),
-        "trials per hour": 3600 * len(outcome.trials) / (last - first).total_seconds(),
+        "trials": len(search.trials),
+        "trials per hour": 3600 * len(search.trials) / (last - first).total_seconds(),
         "pause seconds": statistics.median(pauses),
     }
 
 
-def _pauses(outcome: Outcome, folder: Path, num_jobs: int) -> list[float]:
-    """Seconds from a trial's end until the next one is about to take its first step."""
-    ends = sorted(_ended(trial) for trial in outcome.trials)
+def _list_pauses(search: FinishedSearch, folder: Path, num_jobs: int) -> list[float]:
+    """Return the seconds from each trial's end until the next one is ready for its first step.
+
+    This is the time in which a worker trains nothing. The first trial of each worker follows no
+    other and is left out.
+    """
+    ends = sorted(_get_end(trial) for trial in search.trials)
     pauses = []
-    for trial in sorted(outcome.trials, key=_started)[num_jobs:]:
-        before = [end for end in ends if end <= _started(trial)]
-        # A run writes its config when all is built and tracked, and then trains.
+    for trial in sorted(search.trials, key=_get_start)[num_jobs:]:
+        previous_ends = [end for end in ends if end <= _get_start(trial)]
+        # A run writes its config when everything is built and tracked, and then trains.
         ready = (folder / str(trial.number) / "config.yaml").stat().st_mtime
-        pauses.append(ready - before[-1].timestamp())
+        pauses.append(ready - previous_ends[-1].timestamp())
     return pauses
 
 
-def _started(trial: FrozenTrial) -> datetime:
+def _get_start(trial: FrozenTrial) -> datetime:
     assert trial.datetime_start is not None
     return trial.datetime_start
 
 
-def _ended(trial: FrozenTrial) -> datetime:
+def _get_end(trial: FrozenTrial) -> datetime:
     assert trial.datetime_complete is not None
     return trial.datetime_complete

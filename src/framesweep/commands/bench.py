@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from framesweep.bench.throughput import Case
+    from framesweep.bench.case import Case
 
 QUICK = {"models": ["base"], "precisions": ["auto"], "contexts": [25], "sizes": [200_000]}
 FULL = {
@@ -147,10 +147,15 @@ def command(
 
 
 def _measured(chosen: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
+    from framesweep.bench.case import Case
     from framesweep.bench.corpus import write_corpus
     from framesweep.bench.first_layer import measure_first_layer
-    from framesweep.bench.overhead import help_seconds, measure_epoch_overhead, measure_scale
-    from framesweep.bench.throughput import Case, measure_evaluation, measure_training
+    from framesweep.bench.overhead import (
+        measure_epoch_overhead,
+        measure_help_seconds,
+        measure_scale,
+    )
+    from framesweep.bench.throughput import measure_evaluation, measure_training
 
     root = write_corpus(folder, TRAIN_FRAMES)
 
@@ -171,7 +176,7 @@ def _measured(chosen: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
         yield from measure_evaluation(one, max(3, chosen["rounds"] // 2))
         yield measure_first_layer(one, chosen["rounds"])
     yield measure_epoch_overhead(cases[-1])
-    yield {"what": "help", "seconds": help_seconds()}
+    yield {"what": "help", "seconds": measure_help_seconds()}
     for size in chosen["sizes"]:
         yield measure_scale(folder, size, "float32", 50, cases[-1])
     yield measure_scale(folder, chosen["sizes"][-1], "float16", 50, cases[-1])
@@ -222,11 +227,11 @@ def _show(console: Any, results: list[dict[str, Any]]) -> None:
     from framesweep.bench import report
 
     groups = {
-        report.throughput_table: ("train", "evaluate", "predict"),
-        report.start_table: ("scale",),
-        report.memory_table: ("scale",),
-        report.sweep_table: ("sweep",),
-        report.accuracy_table: ("accuracy",),
+        report.build_throughput_table: ("train", "evaluate", "predict"),
+        report.build_start_table: ("scale",),
+        report.build_memory_table: ("scale",),
+        report.build_sweep_table: ("sweep",),
+        report.build_accuracy_table: ("accuracy",),
     }
     for table, kinds in groups.items():
         rows = [result for result in results if result["what"] in kinds]
@@ -234,10 +239,10 @@ def _show(console: Any, results: list[dict[str, Any]]) -> None:
             console.print(table(rows))
     for result in results:
         if result["what"] == "first layer":
-            console.print(report.first_layer_line(result))
+            console.print(report.describe_first_layer(result))
         elif result["what"] == "search":
-            console.print(report.search_table(result))
+            console.print(report.build_search_table(result))
         elif result["what"] == "epoch":
-            console.print(report.epoch_line(result))
+            console.print(report.describe_epoch(result))
         elif result["what"] == "help":
             console.print(f"train --help: {result['seconds']:.2f} s")

@@ -1,8 +1,8 @@
-"""Plain modules are the network itself, computed by torch."""
+"""The plain modules are the network itself, computed by torch."""
 
 import torch
 
-from framesweep.bench.accuracy import measure_accuracy, plain_modules
+from framesweep.bench.accuracy import extract_plain_modules, measure_accuracy
 from framesweep.bench.corpus import write_corpus
 from framesweep.config import MlpConfig
 from framesweep.config.composition import register
@@ -12,7 +12,7 @@ from framesweep.models.build import build_model
 def test_plain_modules_share_weights_and_compute_the_same() -> None:
     torch.manual_seed(0)
     model = build_model(MlpConfig(widths=[16, 8], dropout=0.0), 12, 5)
-    plain = plain_modules(model)
+    plain = extract_plain_modules(model)
     assert {id(p) for p in plain.parameters()} == {id(p) for p in model.parameters()}
     x = torch.randn(64, 12)
     torch.testing.assert_close(plain(x), model(x))

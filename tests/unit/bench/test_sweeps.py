@@ -1,78 +1,12 @@
-"""What is told of sweeps, from trials whose times are known; and one sweep that is real."""
+"""The same search is run by two sweepers and compared, from trials whose times are known."""
 
 import json
-import os
-from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from optuna.trial import FrozenTrial, TrialState
 
-from framesweep.bench import sweeps, workers
-from framesweep.bench.corpus import write_corpus
-from framesweep.bench.sweeps import STUDY, Outcome, compare_searches
-from framesweep.bench.workers import measure_workers
+from framesweep.bench.sweeps import FinishedSearch, compare_searches
 from framesweep.commands import bench
-
-BEGAN = datetime(2025, 1, 1)
-
-
-def trial(number: int, start: float, end: float, value: float, *, pruned: bool = False):
-    return FrozenTrial(
-        number=number,
-        trial_id=number,
-        state=TrialState.PRUNED if pruned else TrialState.COMPLETE,
-        value=value,
-        datetime_start=BEGAN + timedelta(seconds=start),
-        datetime_complete=BEGAN + timedelta(seconds=end),
-        params={},
-        distributions={},
-        user_attrs={},
-        system_attrs={},
-        intermediate_values={},
-    )
-
-
-# Two workers of ten seconds a trial; a trial takes its first step 0.5 s after the last one.
-OURS = [
-    trial(0, 0, 10, 0.5),
-    trial(1, 0, 12, 0.8),
-    trial(2, 10, 20, 0.9),
-    trial(3, 12, 24, 0.7),
-]
-ALONE = [trial(0, 0, 10, 0.5), trial(1, 10, 22, 0.8), trial(2, 22, 32, 0.9)]
-STOCK = [trial(0, 0, 10, 0.5), trial(1, 0, 12, 0.7), trial(2, 14, 24, 0.8, pruned=True)]
-
-
-@pytest.fixture
-def searches(monkeypatch) -> list[list[str]]:
-    """Replaces searches by their outcomes, and gives the arguments of each."""
-    asked: list[list[str]] = []
-
-    def search(folder: Path, arguments: list[str]) -> Outcome:
-        asked.append(list(arguments))
-        ours = ALONE if "hydra.sweeper.n_jobs=1" in arguments else OURS
-        trials = STOCK if "hydra/sweeper=optuna" in arguments else ours
-        for one in trials:
-            config = folder / "outputs" / "sweeps" / STUDY / str(one.number) / "config.yaml"
-            config.parent.mkdir(parents=True)
-            config.touch()
-            ready = one.datetime_start.timestamp() + 0.5
-            os.utime(config, (ready, ready))
-        return Outcome(30.0 if trials is STOCK else 25.0, trials)
-
-    monkeypatch.setattr(sweeps, "run_search", search)
-    monkeypatch.setattr(workers, "run_search", search)
-    monkeypatch.setattr(sweeps, "open_frame_store", lambda config: None)
-    return asked
-
-
-def test_trials_per_hour_and_the_pause_between_trials(searches, tmp_path) -> None:
-    result = measure_workers(tmp_path, num_jobs=2, threads=1, num_trials=4)
-    assert result["trials per hour"] == 4 / 24 * 3600
-    assert result["pause seconds"] == pytest.approx(0.5)
-    assert {"hydra.sweeper.n_jobs=2", "hardware.threads=1"} < set(searches[0])
 
 
 def test_two_searches_are_compared(searches, tmp_path) -> None:
@@ -102,9 +36,8 @@ def test_the_command_prints_every_result(searches, tmp_path, monkeypatch) -> Non
     assert "seconds to the stock's best" in done.output
 
 
-@pytest.mark.heavy
-def test_a_real_sweep_of_two_workers_is_measured(tmp_path) -> None:
-    result = measure_workers(write_corpus(tmp_path, 3000), num_jobs=2, threads=1, num_trials=3)
-    assert result["trials"] == 3
-    assert result["trials per hour"] > 0
-    assert result["pause seconds"] > 0
+def test_a_value_that_no_trial_reaches_takes_forever(known_trials) -> None:
+    search = FinishedSearch(25.0, known_trials)
+    assert search.best == 0.9
+    assert search.seconds_to(0.8) == 12
+    assert search.seconds_to(0.95) is None

@@ -1,4 +1,4 @@
-"""Speeds and their ratios, by a clock that the tests move."""
+"""Speeds and their ratios, measured with a clock that the tests move."""
 
 import pytest
 
@@ -13,7 +13,7 @@ class Clock:
         return self.now
 
     def takes(self, seconds: list[float], num_frames: int):
-        """A contender that takes these seconds, one after the other."""
+        """Return a contender whose runs take these seconds, one after the other."""
         left = iter(seconds)
 
         def run() -> int:
@@ -28,20 +28,20 @@ def test_the_speed_is_that_of_the_median_round() -> None:
     speeds = Speeds(clock)
     contender = clock.takes([1.0, 2.0, 10.0], 100)
     for _ in range(3):
-        speeds.take_turns({"a": contender})
-    assert speeds.speed("a") == 50.0
+        speeds.run_round({"a": contender})
+    assert speeds.median("a") == 50.0
     assert speeds.to_dict() == {"a": 50.0}
 
 
 def test_ratios_are_computed_within_a_round() -> None:
     clock = Clock()
     speeds = Speeds(clock)
-    # The second round is ten times as slow for both: nothing to do with either.
+    # Load on the machine slows down both contenders in the second round.
     contenders = {
         "fast": clock.takes([1.0, 10.0, 1.0], 100),
         "slow": clock.takes([2.0, 20.0, 4.0], 100),
     }
     for _ in range(3):
-        speeds.take_turns(contenders)
+        speeds.run_round(contenders)
     assert speeds.ratio("fast", "slow") == pytest.approx(2.0)
     assert speeds.ratio("slow", "fast") == pytest.approx(0.5)

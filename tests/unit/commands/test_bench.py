@@ -5,57 +5,9 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from framesweep.bench import report
 from framesweep.bench.accuracy import VARIANTS
 from framesweep.bench.corpus import write_corpus
-from framesweep.bench.first_layer import measure_first_layer
-from framesweep.bench.overhead import measure_epoch_overhead
-from framesweep.bench.throughput import Case, measure_evaluation, measure_training
 from framesweep.commands import bench
-from framesweep.config.composition import register
-
-
-@pytest.fixture
-def case(tmp_path) -> Case:
-    register()
-    root = write_corpus(tmp_path, 20_000)
-    return Case("small", "fp32", 1, str(root), str(tmp_path / "outputs"), threads=1)
-
-
-def test_training_against_its_baselines(case, capsys) -> None:
-    result = measure_training(case, rounds=2, steps=1)
-    assert set(result["ratio"]) >= set(report.COLUMNS)
-    speeds = result["frames_per_second"]
-    assert all(speed > 0 for speed in speeds.values())
-    assert result["ratio"]["products"] == min(
-        ratio for name, ratio in result["ratio"].items() if name.startswith("products, ")
-    )
-    from rich.console import Console
-
-    Console(width=200).print(report.throughput_table([result]))
-    assert f"{speeds['train']:,.0f}" in capsys.readouterr().out
-
-
-def test_evaluation_against_its_products(case) -> None:
-    evaluated, predicted = measure_evaluation(case, rounds=2)
-    assert (evaluated["what"], predicted["what"]) == ("evaluate", "predict")
-    assert 0 < evaluated["ratio"]["products"] < 2
-    assert 0 < predicted["ratio"]["products"] < 2
-
-
-def test_the_first_layer_two_ways(case) -> None:
-    result = measure_first_layer(case, rounds=2)
-    speeds = result["frames_per_second"]
-    assert set(speeds) == {"gather", "convolution"}
-    assert all(speed > 0 for speed in speeds.values())
-    assert result["ratio"]["convolution"] > 0
-
-
-def test_an_epoch_s_parts_make_a_whole(case) -> None:
-    result = measure_epoch_overhead(case, num_epochs=1)
-    assert 0 < result["share of evaluation"] < 1
-    assert 0 < result["share of all else"] < 1
-    assert result["share of evaluation"] + result["share of all else"] < 1
 
 
 @pytest.fixture

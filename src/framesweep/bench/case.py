@@ -1,0 +1,62 @@
+"""What is measured: a network, the corpus it is trained on, and how time is taken."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from framesweep.bench.baselines import require_plain_mlp
+from framesweep.config.composition import compose
+from framesweep.runs.experiment import Experiment, build_experiment
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A network to measure, with the corpus and the settings to measure it with.
+
+    Attributes:
+        root: directory of a corpus that `write_corpus` has written.
+        threads: number of threads; None for all cores.
+        cpu_time: measures CPU time instead of wall time.
+    """
+
+    model: str
+    precision: str
+    context: int
+    root: str
+    outputs: str
+    threads: int | None = None
+    cpu_time: bool = False
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Return the clock: wall time, or CPU time, which other processes hardly affect."""
+        return time.process_time if self.cpu_time else time.perf_counter
+
+    def build_experiment(self) -> Experiment:
+        """Return the experiment as `train.py` would build it.
+
+        Raises:
+            ConfigError: the network is not a plain perceptron, as the baselines are.
+        """
+        config = compose(self.to_overrides())
+        require_plain_mlp(config.model)
+        return build_experiment(config)
+
+    def to_overrides(self) -> list[str]:
+        """Return the arguments with which `train.py` trains this network."""
+        return [
+            "data=hw1p2",
+            f"data.root={self.root}",
+            f"data.context={self.context}",
+            f"model={self.model}",
+            f"hardware.precision={self.precision}",
+            f"outputs={self.outputs}",
+            f"hardware.threads={self.threads or 'null'}",
+            "tracking.backend=none",
+            "train.epochs=1000000",
+        ]
+
+    def to_labels(self) -> dict[str, Any]:
+        """Return the settings that distinguish this case from others in a result."""
+        return {k: v for k, v in asdict(self).items() if k in ("model", "precision", "context")}
