@@ -67,6 +67,7 @@ def build_matmul_bound(
         train: includes the backward pass.
     """
     dtype = hardware.input_dtype
+    # The values do not matter for the time, so weights and gradients may be random.
     layers = [
         tuple(
             torch.randn(shape, device=hardware.device).to(dtype)
@@ -81,7 +82,7 @@ def build_matmul_bound(
         for index in reversed(range(len(layers) if train else 0)):
             x, weight, dy = layers[index]
             matmul(dy.t(), x.t())
-            if index > 0:
+            if index > 0:  # nobody needs the gradient of the features
                 matmul(dy, weight.t())
         synchronize(hardware.device)
         return batch_size
@@ -168,6 +169,7 @@ def build_python_loop(
         correct = 0
         for _ in range(num_batches):
             inputs, labels = (tensor.to(hardware.device) for tensor in next(batches))
+            # Templates count correct frames one by one, in Python.
             for row, label in zip(step(inputs, labels), labels, strict=True):
                 correct += int(row.argmax() == label)
         return batch_size * num_batches

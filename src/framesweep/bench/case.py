@@ -54,7 +54,7 @@ class Case:
             f"outputs={self.outputs}",
             f"hardware.threads={self.threads or 'null'}",
             "tracking.backend=none",
-            "train.epochs=1000000",
+            "train.epochs=1000000",  # a callback ends training when it has measured enough
         ]
 
     def to_labels(self) -> dict[str, Any]:

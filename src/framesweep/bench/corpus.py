@@ -29,7 +29,7 @@ def write_corpus(
     """
     root = folder / f"random-{num_frames}-{feature_dim}"
     root.mkdir(parents=True, exist_ok=True)
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(0)  # the same corpus on every machine
     for split, frames in {"train": num_frames, "dev": round(num_frames * dev_share)}.items():
         labels = root / f"{split}_labels.npy"
         # Labels are written last, so where they exist the features are complete.

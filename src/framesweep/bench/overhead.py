@@ -46,6 +46,7 @@ def measure_help_seconds() -> float:
         command = [sys.executable, "-c", *TRAIN_HELP]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         seconds.append(time.monotonic() - started)
+    # Load on the machine only ever adds to the time, so the shortest is the closest to its own.
     return min(seconds)
 
 
@@ -75,9 +76,8 @@ def measure_scale(
         prepared = run_probe(num_steps, overrides, cpu_time=case.cpu_time)
     finally:
         shutil.rmtree(cache, ignore_errors=True)
-    seconds, memory = prepared["seconds"], prepared["memory"]
+    seconds = prepared["seconds"]
     training = seconds["last step"] - seconds["first step"]
-    peak, features = memory.get("peak", 0), prepared["features"]
     return {
         "what": "scale",
         "frames": num_frames,
@@ -86,8 +86,17 @@ def measure_scale(
         "first step beyond imports": seconds["first step"] - seconds["imports"],
         "first step, cold": cold["seconds"]["first step"],
         "seconds per step": training / max(1, num_steps - 1),
+        **_summarize_memory(prepared, cold),
+    }
+
+
+def _summarize_memory(prepared: dict[str, Any], cold: dict[str, Any]) -> dict[str, Any]:
+    memory, features = prepared["memory"], prepared["features"]
+    peak = memory.get("peak", 0)
+    return {
         "memory": memory,
         "peak over features": peak / features,
+        # Libraries take the same memory whatever the size of the corpus.
         "peak beyond imports over features": (peak - memory["imports"]) / features,
         "peak over features, cold": cold["memory"].get("peak", 0) / features,
     }

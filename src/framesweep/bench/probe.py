@@ -94,6 +94,7 @@ def _train(experiment: Any, num_steps: int, clock: Callable[[], float]) -> dict[
             times.append(clock())
 
         def stop_signal(self) -> int:
+            # The number of SIGINT, with which `fit` raises Interrupted.
             return 2 if len(times) >= num_steps else 0
 
     with tempfile.TemporaryDirectory() as folder:

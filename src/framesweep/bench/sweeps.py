@@ -93,6 +93,7 @@ def compare_searches(
     """
     register()
     cache = f"data.cache={folder.absolute() / 'cache'}"
+    # Of the overrides, those of the data decide what is prepared, unless they are swept.
     fixed = [o for o in overrides if o.startswith("data") and "(" not in o]
     open_frame_store(compose([*fixed, cache]))
     common = [
@@ -107,6 +108,7 @@ def compare_searches(
         "stock": run_search(folder / "stock", [*stock, *common]),
         "framesweep": run_search(folder / "framesweep", ["sweep=bare", *common]),
     }
+    # How soon does the other search reach what this one found in the end?
     goal = searches["stock"].best
     summaries = {name: _summarize(search, goal, n_jobs) for name, search in searches.items()}
     return {

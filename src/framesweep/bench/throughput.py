@@ -157,6 +157,7 @@ class _InterleavedRounds(NoOpCallback):
         self._started = self.speeds.clock()
 
     def stop_signal(self) -> int:
+        # The number of SIGINT: `fit` raises Interrupted, as if somebody had pressed Ctrl-C.
         return 2 if len(self.speeds.rounds.get("train", ())) == self._rounds else 0
 
 

@@ -68,8 +68,7 @@ def open_tracker(
         run_id: continues this run, in whatever directory it was started.
         parent_run_id: run that a new one is nested under.
         tags: tags in addition to those of the config.
-        replace_lost: starts a new run if the one to continue no longer exists. A search needs
-            this for its parent run, which somebody may delete between two calls.
+        replace_lost: starts a new run if the one to continue no longer exists.
 
     Raises:
         ConfigError: `tracking.uri` is none that MLflow can keep runs in.
@@ -84,10 +83,14 @@ def open_tracker(
     except LostRunError as error:
         if not replace_lost:
             raise
-        log.warning("%s: %s; starting a new run instead", error.where, error.rule)
+        _discard_lost_run(directory, error)
+    return _open(config, outputs, directory, None, parent_run_id, all_tags)
+
+
+def _discard_lost_run(directory: Path, error: LostRunError) -> None:
+    log.warning("%s: %s; starting a new run instead", error.where, error.rule)
     # The folder says which run to continue, and holds the lost run's unsent records.
     shutil.rmtree(directory / TRACKING_FOLDER)
-    return _open(config, outputs, directory, None, parent_run_id, all_tags)
 
 
 def _open(

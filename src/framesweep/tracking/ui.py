@@ -70,15 +70,7 @@ def serve_ui(
         mlflow_store.connect(full_uri, outputs)
     experiment = find_latest_experiment(full_uri, outputs)
     with tempfile.TemporaryFile("w+") as output, _signals_as_interrupts():
-        server = subprocess.Popen(
-            build_ui_command(host, port),
-            env=build_ui_environment(full_uri, outputs),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            # The server starts workers. In a session of their own they form one process group,
-            # which can be ended as a whole, and Ctrl-C does not reach them before that.
-            start_new_session=True,
-        )
+        server = _start_server(full_uri, outputs, host, port, output)
         try:
             url = f"http://{host}:{port}"
             if not _wait_until_up(server, url):
@@ -89,6 +81,20 @@ def serve_ui(
             pass
         finally:
             _end_group(server)
+
+
+def _start_server(
+    uri: str, outputs: Path, host: str, port: int, output: IO[str]
+) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        build_ui_command(host, port),
+        env=build_ui_environment(uri, outputs),
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        # The server starts workers. In a session of their own they form one process group,
+        # which can be ended as a whole, and Ctrl-C does not reach them before that.
+        start_new_session=True,
+    )
 
 
 def _require_free_port(host: str, port: int) -> None:
