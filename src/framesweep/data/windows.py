@@ -156,7 +156,7 @@ class Windows:
     def labels(self, frames: Tensor) -> Tensor:
         """Return the (B,) int64 labels of (B,) int64 frame numbers."""
         assert self._labels is not None
-        return self._labels[frames].long()
+        return self._labels[frames].long()  # int16 in memory; the losses of torch need int64
 
     def edges(self, frames: Tensor) -> Tensor:
         """Return, as (B,) bool, whether each frame's window crosses an utterance edge."""

@@ -51,6 +51,7 @@ class Header:
 
 def find_npy(folder: Path, name: str) -> Path | None:
     """Return the path of `name`.npy in `folder`, else that of `name`.npy.zip, else None."""
+    # The plain file first: it is memory-mapped, while an archive must be decompressed.
     for path in (folder / f"{name}.npy", folder / f"{name}.npy.zip"):
         if path.is_file():
             return path
@@ -109,7 +110,7 @@ def open_npy(path: Path) -> memoryview:
     try:
         with path.open("rb") as file:
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    except ValueError:
+    except ValueError:  # an empty file cannot be mapped
         raise DataError(path, "must not be empty") from None
     except OSError as error:
         raise DataError(path, f"must be readable ({error.strerror})") from None
@@ -133,6 +134,7 @@ def read_header(data: memoryview, where: object) -> Header:
             f"the header must have at most {MAX_HEADER} bytes and end within the file",
             found=length,
         )
+    # Version 3 is UTF-8, but only for the names of structured dtypes, which are refused anyway.
     text = str(data[start : start + length], "latin-1")
     descr, order, shape = (pattern.search(text) for pattern in (_DESCR, _ORDER, _SHAPE))
     if descr is None or order is None or shape is None:

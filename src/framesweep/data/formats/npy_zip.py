@@ -41,9 +41,11 @@ def unzip_npy(path: Path) -> memoryview:
         with zipfile.ZipFile(path) as archive:
             member = _only_member(archive, path)
             _validate_expansion(member.file_size, path)
+            # An empty mapping is not allowed.
             content = mmap.mmap(-1, max(member.file_size, 1))
             position = 0
             with archive.open(member) as file:
+                # archive.read() would hold a second copy of the content.
                 while chunk := file.read(_CHUNK):
                     content[position : position + len(chunk)] = chunk
                     position += len(chunk)

@@ -102,6 +102,7 @@ def write_picture(
         summaries: the statistics of its splits, train first.
         shift_ms: the frame shift in milliseconds.
     """
+    # Not pyplot, which keeps global state and may look for a display.
     figure = Figure(figsize=(13, 8), dpi=DPI, layout="constrained")
     grid = figure.add_gridspec(3, 2, height_ratios=(1.1, 1, 1))
     _draw_phones(figure.add_subplot(grid[0, :]), corpus, summaries)
@@ -130,6 +131,7 @@ def _draw_phones(axes: Axes, corpus: PreparedCorpus, summaries: Sequence[SplitSu
         positions + 0.4 - width / 2, [corpus.phones.names[i] for i in order], fontsize=7
     )
     axes.tick_params(axis="x", rotation=90 if len(order) > 60 else 0)
+    # Silence is a hundred times as frequent as the rarest phones.
     axes.set_yscale("log")
     axes.set_xlim(-0.6, len(order))
     axes.set_title("Share of frames of each phone")

@@ -107,6 +107,7 @@ class FoldersCorpus:
 
     def _read_labels(self, path: Path) -> Any:
         names = read_transcript(path)
+        # A transcript repeats each phone for hundreds of frames; check each once.
         for name in set(names):
             if name not in self._phones:
                 source = self._phones_file or "the train and dev transcripts"
@@ -189,7 +190,7 @@ def _reorder(files: dict[str, Path], order: Path) -> dict[str, Path]:
             without `.npy`.
     """
     try:
-        with order.open(encoding="utf-8-sig", newline="") as handle:
+        with order.open(encoding="utf-8-sig", newline="") as handle:  # Excel adds the mark
             header, *rows = [row for row in csv.reader(handle) if row] or [[]]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(order, f"must be a readable CSV file ({error})") from None

@@ -100,6 +100,7 @@ class _KaldiSplit:
         self._split, self._config = split, config
         self._index_file = folder / config.features
         self._labels_file: Path | None = folder / config.alignments
+        # Course test sets come without alignments.
         if split == "test" and not self._labels_file.exists():
             self._labels_file = None
         self._features = read_index(self._index_file, root)
@@ -117,6 +118,7 @@ class _KaldiSplit:
     def files(self) -> set[Path]:
         locations = [*self._features.values(), *self._labels.values()]
         files = {self._index_file, self._labels_file, self._speakers_file}
+        # Archives too: an index stays the same when its archive is written again.
         files |= {place.file for place in locations if isinstance(place, ArrayLocation)}
         return {path for path in files if path is not None and path.exists()}
 

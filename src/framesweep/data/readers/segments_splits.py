@@ -223,6 +223,7 @@ def _require_disjoint(splits: Splits) -> None:
     """Raise DataError if an utterance or a known speaker is in two splits."""
     seen: dict[str, str] = {}
     for name, members in splits.items():
+        # Without speakers, at least no utterance may be in two lists.
         for key in {utterance.speaker or utterance.id for utterance in members}:
             if seen.setdefault(key, name) != name:
                 raise DataError(f"data.{name}", f"must not share {key!r} with {seen[key]}")

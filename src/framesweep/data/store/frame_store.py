@@ -132,6 +132,7 @@ def _write_view(config: DataConfig, prepared: PreparedCorpus, folder: Path) -> N
     for name, arrays in prepared.splits.items():
         with (folder / f"{name}.rows").open("wb") as handle:
             for rows in _padded_utterances(arrays, normalizer, config.padding):
+                # Converted last: statistics and padding are computed in full precision.
                 handle.write(_convert(rows, config).tobytes())
     meta = json.dumps({"normalizer": normalizer.to_dict()})
     (folder / "meta.json").write_text(meta, encoding="utf-8")
@@ -159,6 +160,8 @@ def _padded_utterances(
     last = len(arrays.lengths) - 1
     for index, features in enumerate(normalizer.over(arrays)):
         first_rows = MAX_CONTEXT if index == 0 else 0
+        # Padding at the end of an utterance also pads the start of the next one. The exceptions:
+        # copies of edge frames cannot be shared, and cross pads only the ends of the split.
         if padding == "replicate":
             yield pad(features, MAX_CONTEXT, MAX_CONTEXT, padding)
         elif padding == "cross":
@@ -181,6 +184,7 @@ def _open_view(config: DataConfig, prepared: PreparedCorpus, folder: Path) -> Fr
     splits = {}
     for name, arrays in prepared.splits.items():
         gap = GAPS[config.padding]
+        # MAX_CONTEXT rows at either end, and a gap between any two utterances.
         num_rows = len(arrays.features) + gap * (len(arrays.lengths) - 1) + 2 * MAX_CONTEXT
         splits[name] = Split(
             name=name,

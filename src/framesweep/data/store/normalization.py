@@ -70,6 +70,7 @@ class Normalizer:
                 found=f"{split.name} {split.ids[indices[''][0]]} has none",
                 fix="Set data.speaker if the format has it, or data.normalize=utterance.",
             )
+        # All statistics first: the utterances of a speaker may be anywhere in the split.
         bounds = list(zip(split.starts, split.starts + split.lengths, strict=True))
         statistics = {
             speaker: _statistics([split.features[slice(*bounds[i])] for i in own])
@@ -93,6 +94,7 @@ class Normalizer:
         mean, std = (
             None if values[key] is None else np.asarray(values[key]) for key in ("mean", "std")
         )
+        # Files written before sliding normalization existed have no window.
         return cls(values["kind"], mean, std, values.get("window", 0))
 
 

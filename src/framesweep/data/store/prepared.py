@@ -104,6 +104,7 @@ def prepare(corpus: Corpus, cache: Path) -> PreparedCorpus:
             text = json.dumps(meta, indent=1)
             # Written last: where meta.json exists, everything does.
             (temporary / "meta.json").write_text(text, encoding="utf-8")
+        # Not earlier: if writing fails, the next attempt continues with the parts.
         shutil.rmtree(parts, ignore_errors=True)
     return open_prepared(folder)
 
@@ -144,6 +145,7 @@ def _open_split(folder: Path, name: str, meta: dict[str, Any]) -> SplitArrays:
             folder / f"{name}.features", np.float32, (frames, meta["feature_dim"])
         ),
         labels=map_array(folder / f"{name}.labels", np.int16, (frames,)) if labelled else None,
+        # Small, and needed at random; only features and labels are worth mapping.
         lengths=np.fromfile(folder / f"{name}.lengths", dtype=np.int64),
         ids=tuple(pair[0] for pair in pairs),
         speakers=tuple(pair[1] for pair in pairs),
@@ -173,5 +175,6 @@ def map_array(path: Path, dtype: Any, shape: tuple[int, ...]) -> Array:
 
 def _fingerprint(corpus: Corpus) -> str:
     """Return the hash of the corpus's source key and the format version."""
+    # Sorted keys: equal sources must give equal texts.
     text = json.dumps([FORMAT, corpus.source_key()], sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

@@ -29,6 +29,7 @@ def write_corpus(corpus: Corpus, folder: Path) -> dict[str, Any]:
             raise DataError(corpus.name, f"must have a {needed} split", found=list(names))
     writer = _Writer(folder)
     splits = {name: writer.add_split(corpus, name) for name in names}
+    # Only now: a corpus without a list of phones names them by the largest label.
     phones = corpus.phone_set(writer.num_classes)
     if len(phones) < writer.num_classes:
         raise DataError(
@@ -61,6 +62,7 @@ class _Writer:
         with ExitStack() as stack:
             features_file = stack.enter_context((self.folder / f"{name}.features").open("wb"))
             labels_file = stack.enter_context((self.folder / f"{name}.labels").open("wb"))
+            # One utterance at a time: a split may be larger than the memory.
             utterances = track(
                 corpus.utterances(name), f"Preparing {name}", corpus.num_utterances(name)
             )
@@ -93,6 +95,7 @@ class _Writer:
         if not labelled and name != "test":
             raise DataError(f"{corpus.name} {name}", "must have labels")
         if not labelled:
+            # It had to be opened before the first utterance showed that there are none.
             (self.folder / f"{name}.labels").unlink()
         np.asarray(lengths, dtype=np.int64).tofile(self.folder / f"{name}.lengths")
         (self.folder / f"{name}.utterances.json").write_text(json.dumps(pairs))
@@ -105,6 +108,7 @@ class _Writer:
     def _validate(self, utterance: Utterance, split: str) -> tuple[Array, Array | None]:
         where = f"{split}, utterance {utterance.id}"
         features = validate_features(utterance.features, where)
+        # One network serves all splits, so they must agree.
         self.feature_dim = self.feature_dim or features.shape[1]
         if features.shape[1] != self.feature_dim:
             raise DataError(

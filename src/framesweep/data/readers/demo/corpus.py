@@ -112,6 +112,7 @@ class DemoCorpus:
         voices = order.permutation(list_voices(split))
         with Espeak() as espeak:
             for index in range(self.num_utterances(split)):
+                # In turns: every sentence and every voice occurs about equally often.
                 text = str(texts[index % len(texts)])
                 voice = str(voices[index % len(voices)])
                 # One generator per utterance: a small corpus is the start of a large one.
@@ -160,6 +161,7 @@ def make_coloured_noise(num_samples: int, random: np.random.Generator) -> Array:
     # An FFT of a length with large prime factors would be many times slower.
     size = next_fast_len(num_samples, real=True)
     spectrum = np.fft.rfft(random.standard_normal(size))
+    # Bin 0, the constant part, counts as bin 1: dividing by 0 is impossible.
     spectrum *= np.maximum(np.arange(len(spectrum)), 1.0) ** -random.uniform(0.0, 1.0)
     noise = np.fft.irfft(spectrum, size)[:num_samples]
     return _normalize(noise)

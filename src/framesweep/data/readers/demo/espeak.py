@@ -22,6 +22,8 @@ from framesweep.data.corpus import Array
 from framesweep.errors import DataError
 
 # Constants of speak_lib.h, under its names without the prefix.
+# SYNCHRONOUS hands the samples to a callback and returns when all are done. DONT_EXIT makes a
+# failed initialization return an error instead of ending the process.
 _SYNCHRONOUS = 2
 _PHONEME_EVENTS, _DONT_EXIT = 0x0001, 0x8000
 _EVENT_LIST_TERMINATED, _EVENT_PHONEME = 0, 7
@@ -148,6 +150,7 @@ class _Collector:
 
     def __call__(self, samples: Any, num_samples: int, events: Any) -> int:
         try:
+            # At the end of the text the library calls once more, without samples.
             if samples and num_samples > 0:
                 # A copy: the library reuses its buffer for the next chunk.
                 self.chunks.append(np.ctypeslib.as_array(samples, (num_samples,)).copy())
@@ -184,6 +187,7 @@ def _load_library(folder: Path) -> Any:
     """
     try:
         (folder / "espeak-ng-data").symlink_to(_data_folder(), target_is_directory=True)
+        # The system loads a file only once per process, and all users would share its state.
         copy = shutil.copy(espeakng_loader.get_library_path(), folder)
         library: Any = ctypes.CDLL(str(copy))
     except (OSError, RuntimeError) as error:

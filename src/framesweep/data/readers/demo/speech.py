@@ -65,9 +65,11 @@ def label_speech(speech: Speech, accent: str) -> LabelledAudio:
     """
     mnemonics = [mnemonic for mnemonic, _ in speech.phonemes]
     bounds = [*_phoneme_starts(speech), len(speech.samples)]
+    # Up to the first phoneme; without samples if that starts immediately.
     segments = [(0, SILENCE)]
     for index, phones in enumerate(to_arpabet(mnemonics, accent)):
         start, length = bounds[index], bounds[index + 1] - bounds[index]
+        # A phoneme that the accent swallows has no duration.
         if length > 0:
             segments += [
                 (start + length * part // len(phones), phone)
