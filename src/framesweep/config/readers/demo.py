@@ -7,7 +7,7 @@ from framesweep.config.registry import option
 from framesweep.config.setting import setting
 
 
-@option("data", "demo")
+@option("data", "demo", built_by="framesweep.data.readers.demo.corpus:DemoCorpus")
 @dataclass(kw_only=True, slots=True)
 class DemoConfig(DataConfig):
     """Sentences synthesized by eSpeak NG: nothing to download, exact phone boundaries."""

@@ -6,7 +6,7 @@ from framesweep.config.data import DataConfig
 from framesweep.config.registry import option
 
 
-@option("data", "hw1p2")
+@option("data", "hw1p2", built_by="framesweep.data.readers.hw1p2:Hw1p2Corpus")
 @dataclass(kw_only=True, slots=True)
 class Hw1p2Config(DataConfig):
     """CMU 11-785 HW1P2 until Fall 2021: one object array per split."""

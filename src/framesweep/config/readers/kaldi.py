@@ -7,7 +7,7 @@ from framesweep.config.registry import option
 from framesweep.config.setting import setting
 
 
-@option("data", "kaldi")
+@option("data", "kaldi", built_by="framesweep.data.readers.kaldi:KaldiCorpus")
 @dataclass(kw_only=True, slots=True)
 class KaldiConfig(DataConfig):
     """Kaldi feature archives and frame alignments, one folder per split."""

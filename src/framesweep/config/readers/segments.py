@@ -8,7 +8,7 @@ from framesweep.config.registry import option
 from framesweep.config.setting import setting
 
 
-@option("data", "segments")
+@option("data", "segments", built_by="framesweep.data.readers.segments:SegmentsCorpus")
 @dataclass(kw_only=True, slots=True)
 class SegmentsConfig(DataConfig):
     """Sound files with files of phone segments: TIMIT, Festival, HTK, Praat and MFA."""

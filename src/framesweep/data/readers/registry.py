@@ -1,34 +1,21 @@
-"""From a data config to the reader of its format."""
+"""Builds the reader of the format that a `data` config describes."""
 
-from importlib import import_module
-
-from framesweep.config import (
-    DataConfig,
-    DemoConfig,
-    Hw1p2Config,
-    Hw1p2FoldersConfig,
-    KaldiConfig,
-    SegmentsConfig,
-)
+from framesweep.config import DataConfig
+from framesweep.config.registry import builder_of
 from framesweep.data.corpus import Corpus
 from framesweep.errors import DataError
 
-READERS: dict[type[DataConfig], tuple[str, str]] = {
-    DemoConfig: ("framesweep.data.readers.demo.corpus", "DemoCorpus"),
-    Hw1p2Config: ("framesweep.data.readers.hw1p2", "Hw1p2Corpus"),
-    Hw1p2FoldersConfig: ("framesweep.data.readers.hw1p2_folders", "FoldersCorpus"),
-    KaldiConfig: ("framesweep.data.readers.kaldi", "KaldiCorpus"),
-    SegmentsConfig: ("framesweep.data.readers.segments", "SegmentsCorpus"),
-}
-"""Where each format's reader is; imported when needed, for what a format alone needs."""
-
 
 def build_corpus(config: DataConfig) -> Corpus:
-    """The reader for this config's type; raises DataError where it sees at once it can't."""
-    module, name = READERS[type(config)]
-    reader = getattr(import_module(module), name)
+    """Return the reader that the schema of `config` names in `built_by`.
+
+    Its module is imported only now, because a format may need packages that no other needs.
+
+    Raises:
+        DataError: if the reader finds without reading the data that it can't.
+    """
     try:
-        corpus: Corpus = reader(config)
+        corpus: Corpus = builder_of(config)(config)
     except OSError as error:
         where = error.filename or "data.root"
         raise DataError(where, f"must be readable ({error.strerror})") from None
