@@ -1,4 +1,4 @@
-"""A small corpus made from a seed; phones differ in their mean, so they can be learnt."""
+"""A small synthetic corpus. The means of its phones differ, so that they can be learned."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ NAMES = ("SIL", "AA", "B", "CH", "D")
 
 
 class ToyCorpus:
-    """In memory; each split's utterances have these lengths."""
+    """Generates utterances in memory, with the given lengths in each split."""
 
     name = "toy"
 
@@ -53,7 +53,7 @@ class ToyCorpus:
 
 
 def write_hw1p2(root: Path, corpus: ToyCorpus) -> Path:
-    """Writes the corpus as HW1P2's object arrays, its test labels kept back."""
+    """Write the corpus as HW1P2's object arrays, without labels of test."""
     root.mkdir(parents=True, exist_ok=True)
     for split in corpus.splits():
         utterances = list(corpus.utterances(split))

@@ -1,4 +1,4 @@
-"""Options of sound files with phone segments."""
+"""Options of audio files with phone segments."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,9 +14,9 @@ class SegmentsConfig(DataConfig):
     """Sound files with files of phone segments: TIMIT, Festival, HTK, Praat and MFA."""
 
     audio: str = ""
-    """Folder of the sound files in root. It may contain wildcards, as */wav. Empty is root."""
+    """Folder of the audio files in root. It may contain wildcards, as */wav. Empty is root."""
     segments: str = ""
-    """Folder of the segment files in root, named and arranged like the sound files. It may
+    """Folder of the segment files in root, named and arranged like the audio files. It may
     contain wildcards. Empty is root."""
     format: Literal["auto", "phn", "xlabel", "htk", "seconds", "textgrid"] = "auto"
     """Format of the segment files. auto chooses by their suffix, for .lab by their content."""
@@ -25,7 +25,7 @@ class SegmentsConfig(DataConfig):
     exclude: str | None = None
     """Regular expression. Utterances with a match in their path below audio are left out."""
     max_missing: float = setting(0.05, affects="nothing", unit="share")
-    """Largest share of sound files, from 0 to 1, that may lack segments. They are left out; a
+    """Largest share of audio files, from 0 to 1, that may lack segments. They are left out; a
     larger share is an error."""
     phones: str | None = None
     """File of phones, each line `PHONE` or `PHONE id`. null takes all phones of the corpus in
@@ -58,7 +58,7 @@ class SegmentsConfig(DataConfig):
     test_share: float = setting(0.1, unit="share")
     """Share of speakers or utterances that form test, from 0 to 1."""
     sample_rate: int = setting(16_000, unit="Hz")
-    """Sample rate to which all sound is resampled."""
+    """Sample rate to which all audio is resampled."""
     features: Literal["fbank", "mfcc"] = "fbank"
     """Log-mel filter bank, or mel-frequency cepstral coefficients."""
     num_mel_bins: int = setting(40, unit="mel bins")
@@ -80,4 +80,4 @@ class SegmentsConfig(DataConfig):
     deltas: int = setting(0, unit="order")
     """Append time derivatives up to this order, from 0 to 2."""
     workers: int | None = setting(None, affects="nothing", unit="processes")
-    """Processes that read sound and compute features. null is one per core."""
+    """Processes that read audio and compute features. null is one per core."""

@@ -6,7 +6,7 @@ any name and REDUCE calls it, so unpickling an untrusted file runs its author's 
 documentation of `pickle` suggests overriding `Unpickler.find_class`, but that is not enough:
 
 * EXT1, EXT2 and EXT4 fetch objects from copyreg's cache and bypass `find_class`;
-* BUILD sets attributes, and calls `__setstate__`, on any object that an allowed name gives;
+* BUILD sets attributes, and calls `__setstate__`, on any object that an allowed name provides;
 * numpy's own functions, which must be allowed, crash or allocate what a file declares when
   they are given a crafted dtype or shape.
 
@@ -106,7 +106,7 @@ class PickleMachine(ABC):
         return self.stack.pop()
 
     def _read(self, size: int) -> memoryview:
-        # Slicing a memoryview past its end gives less without complaint, so compare first. No
+        # Slicing a memoryview past its end returns less without complaint, so compare first. No
         # memory is taken, whatever size a file declares.
         end = self.position + size
         if end > len(self.data):
@@ -191,7 +191,7 @@ def _push(value: Callable[[PickleMachine], object]) -> _Opcode:
 _OPCODES: dict[int, _Opcode] = {
     code[0]: opcode
     for code, opcode in {
-        # Ignored: opcodes tell the protocol, and frames only help a reader that streams.
+        # Ignored: the opcodes alone decide, and frames only help a reader that streams.
         pickle.PROTO: lambda m: m._read(1),
         pickle.FRAME: lambda m: m._read(8),
         pickle.NONE: _push(lambda m: None),

@@ -160,7 +160,7 @@ def _padded_utterances(
     last = len(arrays.lengths) - 1
     for index, features in enumerate(normalizer.over(arrays)):
         first_rows = MAX_CONTEXT if index == 0 else 0
-        # Padding at the end of an utterance also pads the start of the next one. The exceptions:
+        # Padding at the end of an utterance also pads the start of the next one. Exceptions:
         # copies of edge frames cannot be shared, and cross pads only the ends of the split.
         if padding == "replicate":
             yield pad(features, MAX_CONTEXT, MAX_CONTEXT, padding)

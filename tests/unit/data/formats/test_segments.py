@@ -1,3 +1,5 @@
+"""Every format of segments is read in its unit of time; malformed files are refused."""
+
 import numpy as np
 import pytest
 from hypothesis import given, settings

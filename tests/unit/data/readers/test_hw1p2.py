@@ -1,3 +1,5 @@
+"""Object arrays of every kind become utterances; other content is refused by file and index."""
+
 import zipfile
 from pathlib import Path
 from typing import Any

@@ -1,3 +1,5 @@
+"""Folders of features and transcripts become utterances; missing files are refused by name."""
+
 from pathlib import Path
 from typing import Any
 

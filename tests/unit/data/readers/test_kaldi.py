@@ -1,3 +1,5 @@
+"""Archives and alignments become utterances; mismatches are skipped up to the allowed share."""
+
 import os
 import pickle
 

@@ -1,3 +1,5 @@
+"""The type of the config selects the reader."""
+
 from pathlib import Path
 
 import pytest

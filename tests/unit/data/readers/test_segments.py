@@ -1,3 +1,5 @@
+"""Audio and segments become labelled frames, in parallel and after interruptions."""
+
 import numpy as np
 import pytest
 import soundfile

@@ -1,3 +1,5 @@
+"""Audio and segment files are paired by their paths, in the layouts of common corpora."""
+
 import os
 
 import pytest

@@ -1,3 +1,5 @@
+"""Names in segments become labels; gaps get the label of a silence."""
+
 import pytest
 
 from framesweep.data.phones import TIMIT_61, PhoneSet

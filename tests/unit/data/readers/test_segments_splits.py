@@ -1,3 +1,5 @@
+"""Utterances are split by folder, list or share, and splits are disjoint."""
+
 import pytest
 
 from framesweep.config import SegmentsConfig

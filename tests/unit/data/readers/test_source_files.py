@@ -1,3 +1,5 @@
+"""Paths stay inside the root, and phone lists are read in every common form."""
+
 import os
 from pathlib import Path
 

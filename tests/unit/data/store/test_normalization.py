@@ -1,3 +1,5 @@
+"""Each kind of normalization equals its definition in numpy."""
+
 import numpy as np
 import pytest
 

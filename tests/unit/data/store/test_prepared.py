@@ -1,3 +1,5 @@
+"""Preparation is exact, atomic, and refuses damaged utterances by name."""
+
 import multiprocessing
 import os
 import signal

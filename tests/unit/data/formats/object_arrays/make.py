@@ -1,4 +1,4 @@
-"""Made the files beside it, under Python 2 and 3: python make.py FOLDER.
+"""Wrote the files in the folders next to it, under Python 2 and 3: python make.py FOLDER.
 
 Each folder is named after the Python and numpy that ran this.
 """

@@ -1,3 +1,5 @@
+"""eSpeak's phonemes become the ARPAbet phones of a pronouncing dictionary."""
+
 import pytest
 
 from framesweep.data.phones import ARPABET_71

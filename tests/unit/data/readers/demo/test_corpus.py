@@ -1,3 +1,5 @@
+"""The demo corpus is reproducible, and its labels fit what is heard."""
+
 import hashlib
 import json
 import subprocess

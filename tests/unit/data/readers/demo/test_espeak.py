@@ -1,3 +1,5 @@
+"""The binding synthesizes timed phonemes, and reports what goes wrong."""
+
 import itertools
 import signal
 

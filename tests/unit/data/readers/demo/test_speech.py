@@ -1,3 +1,5 @@
+"""Phonemes become segments that start where their closures do."""
+
 import numpy as np
 import pytest
 
