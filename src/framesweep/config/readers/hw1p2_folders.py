@@ -6,7 +6,9 @@ from framesweep.config.data import DataConfig
 from framesweep.config.registry import option
 
 
-@option("data", "hw1p2_folders", built_by="framesweep.data.readers.hw1p2_folders:FoldersCorpus")
+@option(
+    "data", "hw1p2_folders", built_by="framesweep.data.readers.hw1p2_folders:Hw1p2FoldersCorpus"
+)
 @dataclass(kw_only=True, slots=True)
 class Hw1p2FoldersConfig(DataConfig):
     """CMU 11-785 HW1P2 since Spring 2022: one folder per partition, one file per utterance."""

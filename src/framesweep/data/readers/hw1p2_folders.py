@@ -29,7 +29,7 @@ SENTENCE_MARKS = frozenset({"[sos]", "<sos>", "[eos]", "<eos>"})
 _LIBRISPEECH_NAME = re.compile(r"([0-9]+)-[0-9]+-[0-9]+")
 
 
-class FoldersCorpus:
+class Hw1p2FoldersCorpus:
     """Reads `<partition>/mfcc/*.npy`, (T, D) floats, and `<partition>/transcript/*.npy`.
 
     A transcript has one phone name per frame, with or without `[SOS]` and `[EOS]` around them.

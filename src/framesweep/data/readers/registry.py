@@ -12,7 +12,7 @@ def build_corpus(config: DataConfig) -> Corpus:
     Its module is imported only now, because a format may need packages that no other needs.
 
     Raises:
-        DataError: if the reader finds without reading the data that it can't.
+        DataError: a file of the corpus is missing or unreadable.
     """
     try:
         corpus: Corpus = builder_of(config)(config)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from framesweep.config import Hw1p2FoldersConfig
-from framesweep.data.readers.hw1p2_folders import FoldersCorpus, read_transcript
+from framesweep.data.readers.hw1p2_folders import Hw1p2FoldersCorpus, read_transcript
 from framesweep.errors import ConfigError, DataError
 
 NAMES = {
@@ -40,11 +40,11 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def corpus_of(root: Path, **settings: Any) -> FoldersCorpus:
-    return FoldersCorpus(Hw1p2FoldersConfig(root=str(root), **settings))
+def corpus_of(root: Path, **settings: Any) -> Hw1p2FoldersCorpus:
+    return Hw1p2FoldersCorpus(Hw1p2FoldersConfig(root=str(root), **settings))
 
 
-def ids(corpus: FoldersCorpus, split: str) -> list[str]:
+def ids(corpus: Hw1p2FoldersCorpus, split: str) -> list[str]:
     return [u.id for u in corpus.utterances(split)]
 
 
