@@ -1,7 +1,14 @@
-"""Mel features of sound: log-mel bins or MFCCs, as Kaldi computes them.
+"""Computes log-mel filter banks and mel-frequency cepstral coefficients (MFCCs) as Kaldi does.
 
-Samples come as floats from -1 to 1 and are scaled to the 16-bit range, which is Kaldi's
-convention: the log of a bin then seldom meets its floor.
+The mel scale is `1127 * ln(1 + f / 700)` for f in Hz (O'Shaughnessy, "Speech Communication",
+1987, with HTK's constants). A filter bank is the log of the energies that overlapping
+triangular filters, equally spaced on the mel scale, collect from a frame's power spectrum.
+MFCCs are its discrete cosine transform, liftered (Davis and Mermelstein, "Comparison of
+parametric representations for monosyllabic word recognition", IEEE Trans. ASSP 28(4), 1980).
+kaldi-native-fbank computes both; the unit tests compare it with these definitions in NumPy.
+
+Samples are floats from -1 to 1. They are scaled to the 16-bit range, Kaldi's convention: the
+energies are then well above the floor that the log needs.
 """
 
 from dataclasses import dataclass
@@ -15,7 +22,7 @@ from framesweep.errors import ConfigError
 
 INT16_SCALE = 32768.0
 MIN_MEL_BINS = 3
-"""Fewest filters that kaldi-native-fbank makes."""
+"""Smallest number of filters that kaldi-native-fbank supports."""
 MAX_MEL_BINS = 1000
 
 
@@ -85,17 +92,18 @@ class FeatureOptions:
 def mel_features(
     samples: Array, sample_rate: int, options: FeatureOptions = FeatureOptions()
 ) -> Array:
-    """Features of mono samples, the same for the same input: dither is off.
+    """Return the features of mono samples. They are deterministic, as dither is off.
 
     Args:
         samples: (N,) from -1 to 1.
         sample_rate: in Hz.
+        options: kind and parameters of the features.
 
     Returns:
-        (T, D) float32, T being `num_frames(N, sample_rate, options)`, D `options.dim`.
+        (T, D) float32, where T is `num_frames(N, sample_rate, options)` and D is `options.dim`.
 
     Raises:
-        ConfigError: the options ask for filters that this sample rate cannot give.
+        ConfigError: the windows or filters are impossible at this sample rate.
     """
     extractor = _extractor(sample_rate, options)
     extractor.accept_waveform(sample_rate, np.asarray(samples, np.float32) * INT16_SCALE)
@@ -108,24 +116,29 @@ def mel_features(
 
 
 def append_deltas(features: Array, order: int) -> Array:
-    """(T, D) to (T, D * (1 + order)): the features, then each time derivative in turn.
+    """Return (T, D) features followed by their time derivatives, (T, D * (1 + order)).
 
-    A derivative is the slope of the line through five frames, and that of a higher order the
-    slope of slopes; frames beyond the edges count as the edge frame (Kaldi's add-deltas).
+    The first derivative is the slope of the least-squares line through five frames, and a
+    higher one is the slope of slopes. Beyond the edges the edge frame is repeated (as in
+    Kaldi's `add-deltas`; the formula is in The HTK Book, section "Delta, acceleration and third
+    differential coefficients").
     """
+    # sum(k * x[k]) / sum(k**2) for k from -2 to 2.
     slope = np.array([-2.0, -1.0, 0.0, 1.0, 2.0]) / 10.0
     parts, kernel = [features], np.ones(1)
     for _ in range(order if len(features) else 0):
+        # Slopes of slopes are one convolution of the features with a wider kernel. This differs
+        # from convolving the first derivative again only at the edges, where Kaldi does this.
         kernel = np.convolve(kernel, slope)
         reach = len(kernel) // 2
-        edged = np.pad(features, ((reach, reach), (0, 0)), mode="edge")
-        rows = np.lib.stride_tricks.sliding_window_view(edged, len(kernel), axis=0)
+        padded = np.pad(features, ((reach, reach), (0, 0)), mode="edge")
+        rows = np.lib.stride_tricks.sliding_window_view(padded, len(kernel), axis=0)
         parts.append((rows @ kernel).astype(np.float32))
     return np.concatenate(parts, axis=1)
 
 
 def num_frames(num_samples: int, sample_rate: int, options: FeatureOptions) -> int:
-    """Frames that so many samples give."""
+    """Return the number of frames in `num_samples` samples at `sample_rate` Hz."""
     window, shift = _window_and_shift(sample_rate, options)
     if options.snip_edges:
         return 0 if num_samples < window else 1 + (num_samples - window) // shift
@@ -133,26 +146,28 @@ def num_frames(num_samples: int, sample_rate: int, options: FeatureOptions) -> i
 
 
 def frame_centres(num_frames: int, sample_rate: int, options: FeatureOptions) -> Array:
-    """(T,) float64: the middle of each frame's window, in samples from the start."""
+    """Return the (T,) float64 centres of the frames' windows, in samples from the start."""
     window, shift = _window_and_shift(sample_rate, options)
+    # Without snip_edges Kaldi centres windows in the middle of each shift.
     first = window / 2 if options.snip_edges else shift / 2
     return first + shift * np.arange(num_frames)
 
 
 def _window_and_shift(sample_rate: int, options: FeatureOptions) -> tuple[int, int]:
-    """In samples, the fraction cut off as Kaldi does."""
+    """Return the window and the shift in samples, truncated to integers as Kaldi does."""
     per_ms = sample_rate * 0.001
     return int(per_ms * options.window_ms), int(per_ms * options.shift_ms)
 
 
 def _extractor(sample_rate: int, options: FeatureOptions) -> Any:
-    """The library's own streaming extractor for these options.
+    """Return kaldi-native-fbank's streaming extractor for these options.
 
-    Raises ConfigError where this sample rate cannot give such windows or filters.
+    Raises:
+        ConfigError: the windows or filters are impossible at this sample rate.
     """
     if min(_window_and_shift(sample_rate, options)) < 1:
         raise ConfigError(
-            "data.window_ms, data.shift_ms", f"must span a sample at {sample_rate} Hz"
+            "data.window_ms, data.shift_ms", f"must be at least one sample at {sample_rate} Hz"
         )
     frame = knf.FrameExtractionOptions(
         samp_freq=sample_rate,
@@ -180,5 +195,5 @@ def _extractor(sample_rate: int, options: FeatureOptions) -> Any:
     except ValueError as error:
         raise ConfigError(
             "data.num_mel_bins, data.high_freq",
-            f"must give filters at {sample_rate} Hz ({str(error).rstrip('.')})",
+            f"must allow all filters at {sample_rate} Hz ({str(error).rstrip('.')})",
         ) from None

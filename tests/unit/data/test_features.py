@@ -1,3 +1,5 @@
+"""Features equal their definitions, written out in NumPy."""
+
 import numpy as np
 import pytest
 
@@ -14,16 +16,16 @@ RATE = 16_000
 
 
 def mel(hertz):
-    """O'Shaughnessy 1987, with the constants of HTK and Kaldi."""
+    """The mel scale of O'Shaughnessy (1987), with the constants of HTK and Kaldi."""
     return 1127.0 * np.log1p(np.asarray(hertz) / 700.0)
 
 
 def filter_bank(num_bins, fft_size, rate, low, high):
     """Triangles of equal width on the mel scale, linear in mel; (bins, fft_size / 2)."""
     edges = np.linspace(mel(low), mel(high), num_bins + 2)
-    places = mel(np.arange(fft_size // 2) * rate / fft_size)
-    rise = (places - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
-    fall = (edges[2:, None] - places) / (edges[2:] - edges[1:-1])[:, None]
+    bins = mel(np.arange(fft_size // 2) * rate / fft_size)
+    rise = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+    fall = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
     return np.clip(np.minimum(rise, fall), 0.0, None)
 
 
@@ -46,8 +48,8 @@ def slow_log_mel(samples, rate, options):
 
 
 @pytest.fixture(scope="module")
-def sound():
-    """A second of two tones that rise and fall, and some noise."""
+def audio():
+    """One second of two tones, of which one rises, and some noise."""
     time = np.arange(RATE) / RATE
     tones = np.sin(2 * np.pi * (200 + 900 * time) * time) + np.sin(2 * np.pi * 3000 * time)
     noise = np.random.default_rng(3).normal(size=RATE)
@@ -62,36 +64,36 @@ def sound():
         FeatureOptions(num_mel_bins=13, low_freq=100, high_freq=4000),
     ],
 )
-def test_log_mel_is_what_the_definition_gives(sound, options):
-    expected = slow_log_mel(sound, RATE, options)
-    actual = mel_features(sound, RATE, options)
+def test_log_mel_equals_its_definition(audio, options):
+    expected = slow_log_mel(audio, RATE, options)
+    actual = mel_features(audio, RATE, options)
     assert actual.dtype == np.float32
     np.testing.assert_allclose(actual, expected, atol=5e-3)
 
 
-def test_mfcc_is_the_liftered_cosine_transform_of_log_mel(sound):
+def test_mfcc_is_the_liftered_cosine_transform_of_log_mel(audio):
     options = FeatureOptions(kind="mfcc", num_mel_bins=23, num_ceps=13)
-    bins = mel_features(sound, RATE, FeatureOptions(num_mel_bins=23))
+    bins = mel_features(audio, RATE, FeatureOptions(num_mel_bins=23))
     order = np.arange(13)[:, None]
     basis = np.cos(np.pi * order * (np.arange(23) + 0.5) / 23) * np.sqrt(2 / 23)
     basis[0] /= np.sqrt(2)
     lifter = 1 + 0.5 * 22 * np.sin(np.pi * np.arange(13) / 22)
     expected = bins.astype(np.float64) @ basis.T * lifter
-    np.testing.assert_allclose(mel_features(sound, RATE, options), expected, atol=2e-2)
+    np.testing.assert_allclose(mel_features(audio, RATE, options), expected, atol=2e-2)
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 44_100])
 @pytest.mark.parametrize("snip_edges", [True, False])
 @pytest.mark.parametrize("num_samples", [0, 1, 79, 199, 200, 399, 400, 401, 559, 560, 4321])
-def test_counted_frames_are_those_computed(sound, rate, snip_edges, num_samples):
+def test_number_of_frames_equals_that_computed(audio, rate, snip_edges, num_samples):
     options = FeatureOptions(snip_edges=snip_edges)
-    features = mel_features(sound[:num_samples], rate, options)
+    features = mel_features(audio[:num_samples], rate, options)
     assert features.shape == (num_frames(num_samples, rate, options), 40)
     assert np.isfinite(features).all()
 
 
 @pytest.mark.parametrize("snip_edges", [True, False])
-def test_centres_are_where_a_click_is_loudest(snip_edges):
+def test_click_is_loudest_in_the_frame_centred_on_it(snip_edges):
     options = FeatureOptions(snip_edges=snip_edges)
     centres = frame_centres(num_frames(RATE, RATE, options), RATE, options)
     for frame in (10, 50, 90):
@@ -117,8 +119,8 @@ def test_deltas_of_a_ramp_are_its_slope():
     np.testing.assert_allclose(features[4:-4, 4:], 0.0, atol=1e-5)
 
 
-def test_twice_the_same(sound):
-    assert np.array_equal(mel_features(sound, RATE), mel_features(sound, RATE))
+def test_features_are_deterministic(audio):
+    assert np.array_equal(mel_features(audio, RATE), mel_features(audio, RATE))
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,7 @@ def test_twice_the_same(sound):
         (FeatureOptions(energy_floor=-1), "data.energy_floor"),
     ],
 )
-def test_options_out_of_range_are_refused(options, key):
+def test_option_out_of_range_is_refused(options, key):
     with pytest.raises(ConfigError) as refused:
         options.check()
     assert refused.value.where == key
@@ -147,7 +149,7 @@ def test_options_out_of_range_are_refused(options, key):
         FeatureOptions(shift_ms=0.01),
     ],
 )
-def test_filters_that_a_sample_rate_cannot_give_are_refused(sound, options):
+def test_filters_that_are_impossible_at_a_sample_rate_are_refused(audio, options):
     options.check()
     with pytest.raises(ConfigError):
-        mel_features(sound, RATE, options)
+        mel_features(audio, RATE, options)
