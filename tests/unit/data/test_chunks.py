@@ -1,4 +1,4 @@
-"""Chunks of neighbouring frames hold the windows of their frames."""
+"""Chunks contain the windows of their frames, at any tempo, and the right labels."""
 
 import numpy as np
 import pytest
@@ -15,16 +15,16 @@ CPU = torch.device("cpu")
 LENGTHS = {"train": (40, 3, 25, 60, 33), "dev": (30,)}
 
 
-def opened(tmp_path, **keys):
+def open_train(tmp_path, **keys):
     return open_store(DataConfig(**keys), ToyCorpus(LENGTHS), tmp_path).splits["train"]
 
 
 @pytest.mark.parametrize("padding", ["zero", "replicate", "cross"])
 @pytest.mark.parametrize(("context", "chunk_frames"), [(0, 1), (7, 16), (MAX_CONTEXT, 100)])
-def test_an_epoch_holds_every_frame_s_window_and_label(
+def test_epoch_contains_the_window_and_label_of_every_frame(
     tmp_path, padding, context, chunk_frames
 ):
-    split = opened(tmp_path, padding=padding)
+    split = open_train(tmp_path, padding=padding)
     windows = Windows(split, context, CPU)
     chunks = FrameChunks(split, context, chunk_frames, 1, CPU)
     order = ChunkSampler(0, 1, chunks.num_rows, chunks.chunk_frames)
@@ -36,21 +36,21 @@ def test_an_epoch_holds_every_frame_s_window_and_label(
     expected = windows.gather(torch.arange(windows.num_frames))
     found = (seen.unsqueeze(1) == expected).all(dim=2)
     assert found.any(dim=0).all(), "a frame is missing"
-    assert found.any(dim=1).all(), "a window is none of the split's"
-    places = found.double().argmax(dim=1)
-    assert torch.equal(labels[labels != UNLABELLED], windows.labels(places))
+    assert found.any(dim=1).all(), "a window is not in the split"
+    positions = found.double().argmax(dim=1)
+    assert torch.equal(labels[labels != UNLABELLED], windows.labels(positions))
 
 
-def test_runs_are_no_longer_than_the_split(tmp_path):
-    split = opened(tmp_path)
+def test_chunk_is_not_longer_than_the_split(tmp_path):
+    split = open_train(tmp_path)
     chunks = FrameChunks(split, 3, 10_000, 1, CPU)
     assert chunks.chunk_frames == chunks.num_rows == split.num_frames + 4 * split.gap
     _, labels = chunks.batch(torch.zeros(1, dtype=torch.int64))
     assert (labels != UNLABELLED).sum() == split.num_frames
 
 
-def test_tempo_reads_nearer_or_farther_frames_and_their_labels(tmp_path):
-    split = opened(tmp_path)
+def test_tempo_changes_the_distance_of_frames_and_keeps_their_labels(tmp_path):
+    split = open_train(tmp_path)
     plain, moved = (
         FrameChunks(split, 5, 40, 1, CPU),
         FrameChunks(split, 5, 40, 1, CPU, tempo=0.5),
@@ -62,8 +62,8 @@ def test_tempo_reads_nearer_or_farther_frames_and_their_labels(tmp_path):
     middle = plain.batch(starts)[0].view(200, 50, -1)[:, 25]
     assert torch.equal(frames[:, 25], middle)
     rows = torch.from_numpy(split.rows)[split.lead - 30 : split.lead + 60]
-    places = (frames.unsqueeze(2) == rows).all(dim=3).double().argmax(dim=2)
-    inside = places[:, 20:31] - 30  # far from padding, where rows are alike
+    positions = (frames.unsqueeze(2) == rows).all(dim=3).double().argmax(dim=2)
+    inside = positions[:, 20:31] - 30  # far from padding, where rows are alike
     steps = (inside[:, -1] - inside[:, 0]).double()
     assert steps.min() < 7
     assert steps.max() > 13
@@ -73,7 +73,7 @@ def test_tempo_reads_nearer_or_farther_frames_and_their_labels(tmp_path):
 
 
 @pytest.mark.parametrize("context", [0, 10, 25, 30, MAX_CONTEXT])
-def test_quick_tempo_keeps_windows_in_their_utterance(context):
+def test_fast_tempo_keeps_windows_in_their_utterance(context):
     lengths, gap = np.array([30, 45, 20, 60]), MAX_CONTEXT
     utterances = np.repeat(np.arange(4), lengths)
     rows = np.zeros((sum(lengths) + 3 * gap + 2 * gap, 1), dtype=np.float32)
@@ -90,17 +90,8 @@ def test_quick_tempo_keeps_windows_in_their_utterance(context):
     assert (windows[:, context] == (labels + 1)).all()
 
 
-def test_a_stretch_holds_the_windows_of_its_frames(tmp_path):
-    split = opened(tmp_path)
-    windows = Windows(split, 4, CPU, torch.bfloat16)
-    rows, places = windows.stretch(38, 70)
-    seen = rows.view(-1, windows.feature_dim).unfold(0, 9, 1).transpose(1, 2).flatten(1)
-    assert rows.dtype == torch.bfloat16
-    assert torch.equal(seen[places], windows.gather(torch.arange(38, 70)))
-
-
-def test_labels_are_those_of_every_stride_th_frame(tmp_path):
-    split = opened(tmp_path)
+def test_stride_selects_the_labels_that_are_trained_on(tmp_path):
+    split = open_train(tmp_path)
     starts = torch.tensor([0, 5])
     every, some = (FrameChunks(split, 3, 30, stride, CPU).batch(starts) for stride in (1, 4))
     assert torch.equal(every[0], some[0])

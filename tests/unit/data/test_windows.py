@@ -118,6 +118,15 @@ def test_stretch_contains_every_window_once(tmp_path, first, stop):
         assert torch.equal(flat[begin : begin + windows.window_dim], window)
 
 
+def test_stretch_is_converted_to_the_wanted_type(tmp_path):
+    split = open_store(DataConfig(), ToyCorpus(), tmp_path).splits["train"]
+    windows = Windows(split, 4, CPU, torch.bfloat16)
+    rows, starts = windows.stretch(38, 70)
+    seen = rows.view(-1, windows.feature_dim).unfold(0, 9, 1).transpose(1, 2).flatten(1)
+    assert rows.dtype == torch.bfloat16
+    assert torch.equal(seen[starts], windows.gather(torch.arange(38, 70)))
+
+
 def test_fetch_advises_the_rows_of_the_frames(tmp_path, monkeypatch):
     monkeypatch.setattr("framesweep.data.windows.CONVERTED_BYTES", 0)
     split = open_store(DataConfig(), ToyCorpus(), tmp_path).splits["train"]
