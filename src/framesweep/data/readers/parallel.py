@@ -63,7 +63,6 @@ def compute_in_parallel(
     Raises:
         DataError: `function` raised it, or a worker process died.
     """
-    workers = workers or available_cores()
     with tempfile.TemporaryDirectory(prefix="framesweep-") as temporary:
         parts_folder = folder or Path(temporary)
         groups = [items[i : i + GROUP] for i in range(0, len(items), GROUP)]
@@ -72,6 +71,7 @@ def compute_in_parallel(
             for group, path in zip(groups, paths, strict=True):
                 yield from _read_or_write_part(function, group, path)
             return
+        workers = workers or _count_cores()
         with _start_pool(workers) as pool:
             try:
                 for group, path in _write_ahead(pool, function, groups, paths, AHEAD * workers):
@@ -113,11 +113,11 @@ def _write_ahead(
         yield group, path
 
 
-def available_cores() -> int:
-    """Return the number of cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def _count_cores() -> int:
+    """Return the number of cores that CPU affinity and control groups leave this process."""
+    from joblib import cpu_count  # slow to import, and only needed here
+
+    return int(cpu_count())
 
 
 def _start_pool(workers: int) -> ProcessPoolExecutor:
