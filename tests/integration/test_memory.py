@@ -14,7 +14,7 @@ def warnings(monkeypatch, caplog, compose, hw1p2_root, tmp_path):
     """The warnings of a run by its overrides, on a machine with so many bytes."""
 
     def of(num_bytes: int, *overrides: str) -> list[str]:
-        monkeypatch.setattr(run_log, "allowed_bytes", lambda: num_bytes)
+        monkeypatch.setattr(run_log, "memory_limit", lambda: num_bytes)
         data = ["data=hw1p2", f"data.root={hw1p2_root}"]
         run(compose(*data, *TINY, *overrides), tmp_path / "run")
         return [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]

@@ -10,7 +10,7 @@ from framesweep.config import HardwareConfig, RunConfig
 from framesweep.errors import ConfigError
 from framesweep.runs.ensemble import load_trained
 from framesweep.runs.run import run
-from framesweep.system.hardware import resolve
+from framesweep.system.hardware import resolve_hardware
 from integration.conftest import TINY
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -100,4 +100,4 @@ def test_a_network_trained_by_several_processes_predicts_in_one(compose, hw1p2_r
     data = ["data=hw1p2", f"data.root={hw1p2_root}"]
     run(compose(*data, *TINY, "model.widths=[8]"), directory)
     several = load_trained(directory, ["hardware.processes=2", "hardware.threads=null"])
-    assert several.hardware.threads == resolve(HardwareConfig()).threads
+    assert several.hardware.threads == resolve_hardware(HardwareConfig()).threads

@@ -184,11 +184,13 @@ def _measured(chosen: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
 
 def _cases(chosen: dict[str, Any], case: Callable[[str, str, int], "Case"]) -> list["Case"]:
     from framesweep.config import HardwareConfig
-    from framesweep.system.hardware import resolve
+    from framesweep.system.hardware import resolve_hardware
 
     precisions = chosen["precisions"]
     if precisions == ["auto"]:
-        precisions = sorted({"fp32", resolve(HardwareConfig()).precision}, reverse=True)
+        precisions = sorted(
+            {"fp32", resolve_hardware(HardwareConfig()).precision}, reverse=True
+        )
     shapes = product(chosen["models"], precisions, chosen["contexts"])
     return [case(*values) for values in shapes]
 

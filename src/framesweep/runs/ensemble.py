@@ -24,7 +24,7 @@ from framesweep.evaluation.metrics import Evaluation
 from framesweep.evaluation.predictor import WEIGHTS, build_network
 from framesweep.evaluation.viterbi import tuned_smoother
 from framesweep.runs.experiment import open_frame_store
-from framesweep.system.hardware import Hardware, resolve
+from framesweep.system.hardware import Hardware, resolve_hardware
 from framesweep.training.checkpoints import load_weights
 
 SMALLEST = 1e-30
@@ -69,7 +69,7 @@ def load_trained(directory: Path, overrides: Sequence[str] = ()) -> TrainedRun:
             directory, f"must hold model/{WEIGHTS}", fix="The run has no finished training yet."
         )
     config = load((folder / CONFIG_FILE).read_text(encoding="utf-8"), list(overrides), folder)
-    hardware = resolve(replace(config.hardware, processes=1))
+    hardware = resolve_hardware(replace(config.hardware, processes=1))
     store = open_frame_store(config)
     model = hardware.place(build_network(config, store.feature_dim, len(store.phones)))
     load_weights(model, folder / WEIGHTS)

@@ -24,7 +24,8 @@ from framesweep.evaluation.viterbi import MAX_CLASSES, tuned_smoother
 from framesweep.models.network import Network, network_class
 from framesweep.runs.identity import identities
 from framesweep.runs.validation import validate_phones
-from framesweep.system import hardware
+from framesweep.system.hardware import Hardware, resolve_hardware
+from framesweep.system.random_state import seed_everything
 from framesweep.training import (
     augmentation,
     losses,
@@ -125,10 +126,10 @@ def build_experiment(
         ConfigError: a key breaks its rule.
         DataError: the corpus does.
     """
-    resources = hardware.resolve(config.hardware)
+    resources = resolve_hardware(config.hardware)
     store = open_frame_store(config)
     validate_phones(config, store.phones)
-    hardware.seed_everything(config.seed)
+    seed_everything(config.seed)
     train = _train_inputs(config, store, resources)
     dev = Windows(
         store.splits["dev"], config.data.context, resources.device, resources.input_dtype
@@ -161,9 +162,7 @@ def build_experiment(
     )
 
 
-def _train_inputs(
-    config: RunConfig, store: FrameStore, resources: hardware.Hardware
-) -> TrainingData:
+def _train_inputs(config: RunConfig, store: FrameStore, resources: Hardware) -> TrainingData:
     """Return what the config's network is trained on: windows, or chunks of frames."""
     split, context = store.splits["train"], config.data.context
     device, dtype = resources.device, resources.input_dtype
@@ -188,9 +187,7 @@ def _loss(
     return losses.average_over_batch(summed, weights, process_group)
 
 
-def _class_weights(
-    config: RunConfig, store: FrameStore, resources: hardware.Hardware
-) -> Tensor | None:
+def _class_weights(config: RunConfig, store: FrameStore, resources: Hardware) -> Tensor | None:
     if config.optim.class_weights == "none":
         return None
     labels = store.splits["train"].labels

@@ -9,7 +9,7 @@ from framesweep.evaluation.predictor import WEIGHTS, write_side
 from framesweep.models.network import network_class
 from framesweep.runs.experiment import Experiment
 from framesweep.system.atomic_files import write_text
-from framesweep.system.cgroups import allowed_bytes
+from framesweep.system.cgroups import memory_limit
 from framesweep.tracking import Tracker
 from framesweep.training.checkpoints import BEST, FOLDER
 from framesweep.training.state import TrainingState
@@ -55,7 +55,7 @@ def _warn_of_memory(experiment: Experiment) -> None:
     on_cpu = experiment.components.hardware.device.type == "cpu"
     if not on_cpu or config.train.order == "windows":
         return
-    if rows.nbytes <= (allowed := allowed_bytes()):
+    if rows.nbytes <= (allowed := memory_limit()):
         return
     log.warning(
         "train takes %.1f GB and memory is %.1f GB: %s",

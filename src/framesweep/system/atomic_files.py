@@ -1,4 +1,8 @@
-"""Files and folders that appear whole or not at all."""
+"""Files and folders that appear complete or not at all.
+
+They are written under a temporary name in the same folder and then renamed, which POSIX does
+atomically. A reader, or a run that is resumed after a crash, never sees a partial one.
+"""
 
 import contextlib
 import os
@@ -11,69 +15,80 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Gives a temporary path beside `path`; on success it is synced and renamed to it."""
+    """Yield a temporary path in the folder of `path`, renamed to `path` on success.
+
+    The file is synchronized to disk first: otherwise the rename may survive a power failure
+    that its contents do not.
+
+    Raises:
+        OSError: The file could not be written; `filename` is `path`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{_mark()}")
+    temporary = path.with_name(f".{path.name}.{_unique_suffix()}")
     try:
         yield temporary
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
         temporary.replace(path)
     except OSError as error:
-        raise _named(error, path) from None
+        raise _with_filename(error, path) from None
     finally:
         temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Gives a temporary folder beside `path`; on success it is renamed to it.
+    """Yield a temporary folder in the folder of `path`, renamed to `path` on success.
 
-    Several processes may fill the same folder at once: the first to finish wins, what the
-    others made is dropped. A folder left by a process that was killed is removed by the next.
+    Several processes may write the same folder at the same time: the first to finish wins, and
+    the others' folders are deleted. What a killed process left is deleted by the next one.
+
+    Raises:
+        OSError: The folder could not be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(path)
-    temporary = path.with_name(f".{path.name}.{_mark()}")
+    temporary = path.with_name(f".{path.name}.{_unique_suffix()}")
     temporary.mkdir()
     try:
         yield temporary
         with contextlib.suppress(OSError):
             temporary.rename(path)
         if not path.is_dir():
-            raise FileNotFoundError(f"{path}: could not be put in place")
+            raise FileNotFoundError(f"{path}: cannot be created")
     except OSError as error:
-        raise _named(error, path) from None
+        raise _with_filename(error, path) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes `text` atomically."""
+    """Write UTF-8 text atomically."""
     with atomic_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def _named(error: OSError, path: Path) -> OSError:
-    """`error` with the file that it is about: writing to one that is open does not name it."""
+def _with_filename(error: OSError, path: Path) -> OSError:
+    """Return `error` with a file name, which an error in writing to an open file lacks."""
     if error.filename is None and error.errno is not None:
         error.filename = str(path)
     return error
 
 
-def _mark() -> str:
+def _unique_suffix() -> str:
     return f"{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp"
 
 
 def _remove_leftovers(path: Path) -> None:
+    """Delete the temporary folders for `path` whose processes on this host have ended."""
     host = socket.gethostname()
     for leftover in path.parent.glob(f".{path.name}.{host}.*.tmp"):
         pid = leftover.name.removeprefix(f".{path.name}.{host}.").split(".")[0]
-        if pid.isdigit() and not _alive(int(pid)):
+        if pid.isdigit() and not _is_alive(int(pid)):
             shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _alive(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""How much memory a run may use."""
+"""The memory limits of Linux control groups."""
 
 import os
 from collections.abc import Iterator
@@ -9,21 +9,24 @@ LIMITS = {
     "": ("sys/fs/cgroup", "memory.max"),
     "memory": ("sys/fs/cgroup/memory", "memory.limit_in_bytes"),
 }
-"""Where control groups of version 2 and 1 are, and the file in them with their limit."""
+"""Mount point and limit file of control groups, by controller; version 2 has no name."""
 
 
-def allowed_bytes(root: Path = ROOT) -> int:
-    """Bytes of this machine's memory, or of the least that a control group grants.
+def memory_limit(root: Path = ROOT) -> int:
+    """Return the bytes of memory that this process may use.
+
+    That is the memory of the machine or the smallest limit of a control group, as containers
+    and Slurm set it.
 
     Args:
-        root: of the file system that tells.
+        root: Root of the file system in which the control groups are looked up.
     """
-    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return min([pages, *_granted(root)])
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min([machine, *_group_limits(root)])
 
 
-def _granted(root: Path) -> Iterator[int]:
-    """The limits of the control groups that this process is in, and of those above them."""
+def _group_limits(root: Path) -> Iterator[int]:
+    """Yield the limits in bytes of this process's control groups and of their ancestors."""
     try:
         groups = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:

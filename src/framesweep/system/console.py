@@ -1,4 +1,4 @@
-"""What a person sees of training: a bar on a terminal, a line an epoch, a summary."""
+"""The console output of training: a progress bar on a terminal and a line per epoch."""
 
 import logging
 import sys
@@ -10,7 +10,7 @@ log = logging.getLogger(__name__)
 
 
 class EpochBar:
-    """A bar over an epoch's steps where standard error is a terminal, else nothing."""
+    """A progress bar over the steps of an epoch, if standard error is a terminal."""
 
     def __init__(self, num_epochs: int) -> None:
         self._num_epochs = num_epochs
@@ -19,7 +19,7 @@ class EpochBar:
         self._epoch = 0
 
     def step(self, epoch: int, step: int, num_steps: int) -> None:
-        """`step` of `num_steps` steps of `epoch` are done."""
+        """Show that step number `step` of the epoch's `num_steps` is done."""
         if not sys.stderr.isatty():
             return
         if self._progress is None:
@@ -41,14 +41,14 @@ class EpochBar:
         )
 
     def close(self) -> None:
-        """Takes the bar off the terminal."""
+        """Remove the bar from the terminal."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
 
 
 def log_epoch(epoch: int, num_epochs: int, metrics: dict[str, float]) -> None:
-    """One line with what matters of an epoch."""
+    """Log the main metrics of an epoch in one line."""
     log.info(
         "epoch %d/%d  train loss %.4f accuracy %.4f  dev loss %.4f accuracy %.4f  %s frames/s",
         epoch,

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, plain lines in a log."""
+"""The progress of long loops: a bar on a terminal, otherwise lines in the log."""
 
 import logging
 import sys
@@ -10,10 +10,11 @@ log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 
 LINE_SECONDS = 10.0
+"""Shortest time between two lines in the log."""
 
 
 def track(items: Iterable[Item], description: str, total: int | None) -> Iterator[Item]:
-    """Yields `items`, showing how many of `total` have passed."""
+    """Yield `items`, showing how many of `total` (None if unknown) are done."""
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import track as rich_track

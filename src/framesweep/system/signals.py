@@ -1,4 +1,4 @@
-"""Signals as a wish that work can look at, instead of a blow."""
+"""Signals as requests that training checks between steps, so that it can save first."""
 
 import signal
 import threading
@@ -8,11 +8,12 @@ from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 REQUEUE = getattr(signal, "SIGUSR2", None)
-"""Where a scheduler's launcher handles it: sent ahead of preemption and of a time limit."""
+"""The signal that Slurm sends before preemption or a time limit; Hydra's submitit launcher
+handles it by requeueing the job."""
 
 
 class StopRequest:
-    """The first signal that asked to stop, 0 until then; REQUEUE goes before any other."""
+    """The number of the first signal that asked to stop, or 0; REQUEUE replaces any other."""
 
     def __init__(self) -> None:
         self.signum = 0
@@ -23,17 +24,18 @@ class StopRequest:
 
 @contextmanager
 def stop_request() -> Iterator[StopRequest]:
-    """Catches SIGINT and SIGTERM inside; a second SIGINT is a KeyboardInterrupt.
+    """Catch SIGINT and SIGTERM within the context, and yield the request they make.
 
-    SIGUSR2 is caught as well where something handles it, and handled by that again after.
-    Outside the main thread, where Python sets no handlers, nothing is caught.
+    A second SIGINT raises KeyboardInterrupt, for a run that does not reach its next step.
+    SIGUSR2 is caught as well if the launcher handles it; the previous handlers are restored at
+    the end. Outside the main thread nothing is caught, as Python allows no handlers there.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
 
-    def note(signum: int, frame: FrameType | None) -> None:
+    def remember(signum: int, frame: FrameType | None) -> None:
         if request.signum and signum == signal.SIGINT:
             raise KeyboardInterrupt
         if not request.signum or signum == REQUEUE:
@@ -42,9 +44,9 @@ def stop_request() -> Iterator[StopRequest]:
     signals = [*SIGNALS]
     if REQUEUE is not None and callable(signal.getsignal(REQUEUE)):
         signals.append(REQUEUE)
-    before = {signum: signal.signal(signum, note) for signum in signals}
+    previous = {signum: signal.signal(signum, remember) for signum in signals}
     try:
         yield request
     finally:
-        for signum, handler in before.items():
+        for signum, handler in previous.items():
             signal.signal(signum, handler)

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from framesweep.distributed.collectives import SINGLE_PROCESS, ProcessGroup, Shard
-from framesweep.system.hardware import Hardware, get_rng_state, set_rng_state
+from framesweep.system.hardware import Hardware
+from framesweep.system.random_state import get_rng_state, set_rng_state
 from framesweep.training.losses import Loss
 from framesweep.training.lr_schedules import Schedule
 from framesweep.training.weight_averaging import WeightAverage

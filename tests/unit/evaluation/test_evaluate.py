@@ -11,7 +11,7 @@ from framesweep.evaluation import evaluate
 from framesweep.evaluation.evaluate import log_posteriors
 from framesweep.evaluation.predictor import Predictor
 from framesweep.models.build import build_model
-from framesweep.system.hardware import resolve
+from framesweep.system.hardware import resolve_hardware
 from toy import NAMES, ToyCorpus
 
 CONTEXT = 4
@@ -21,7 +21,7 @@ def test_stretches_windows_and_a_predictor_agree(tmp_path, monkeypatch):
     monkeypatch.setattr(evaluate, "BATCH_FRAMES", 17)  # batches end amid utterances
     corpus = ToyCorpus()
     store = open_store(DataConfig(context=CONTEXT, normalize="utterance"), corpus, tmp_path)
-    hardware = resolve(HardwareConfig(device="cpu", precision="fp32", threads=1))
+    hardware = resolve_hardware(HardwareConfig(device="cpu", precision="fp32", threads=1))
     windows = Windows(store.splits["dev"], CONTEXT, hardware.device)
     torch.manual_seed(0)
     config = TdnnConfig(channels=8, dilations=[1, 2])

@@ -1,8 +1,10 @@
+"""The memory that control groups leave a process."""
+
 import os
 
 import pytest
 
-from framesweep.system.cgroups import allowed_bytes
+from framesweep.system.cgroups import memory_limit
 
 MACHINE = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
@@ -26,7 +28,7 @@ def write(root, files):
             },
             4096,
         ),
-        (  # the group above is the narrower
+        (  # the parent group has the smaller limit
             {
                 "proc/self/cgroup": "0::/jobs/mine\n",
                 "sys/fs/cgroup/jobs/mine/memory.max": "max\n",
@@ -44,6 +46,6 @@ def write(root, files):
         ),
     ],
 )
-def test_the_least_limit_counts(tmp_path, files, expected):
+def test_the_smallest_limit_counts(tmp_path, files, expected):
     write(tmp_path, files)
-    assert allowed_bytes(tmp_path) == expected
+    assert memory_limit(tmp_path) == expected

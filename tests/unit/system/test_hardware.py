@@ -1,10 +1,7 @@
-"""Device, precision and threads as chosen; the accelerators' choices by what torch reports."""
+"""The choice of device, precision and threads, for machines that torch is made to report."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,19 +11,11 @@ from torch import nn
 import options
 from framesweep.config import HardwareConfig
 from framesweep.errors import ConfigError
-from framesweep.system import hardware
-from framesweep.system.hardware import (
-    Hardware,
-    get_rng_state,
-    resolve,
-    seed_everything,
-    set_rng_state,
-    usable_cores,
-)
+from framesweep.system.hardware import Hardware, resolve_hardware
 
 
 @pytest.fixture(autouse=True)
-def _torch_as_before() -> Iterator[None]:
+def _restore_torch_settings() -> Iterator[None]:
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
@@ -35,19 +24,19 @@ def _torch_as_before() -> Iterator[None]:
 
 
 class Machine:
-    """Makes torch report a machine with or without accelerators and flags."""
+    """Makes torch report a machine with or without accelerators and processor flags."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.patch = monkeypatch
         self.has(cuda=False, mps=False)
-        monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")  # put back afterwards
+        monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")  # so that it is restored afterwards
         monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
 
     def has(self, *, cuda: bool, mps: bool) -> None:
         self.patch.setattr(torch.cuda, "is_available", lambda: cuda)
         self.patch.setattr(torch.backends.mps, "is_available", lambda: mps)
 
-    def card(self, *, bf16: bool, capability: tuple[int, int]) -> None:
+    def gpu(self, *, bf16: bool, capability: tuple[int, int]) -> None:
         self.has(cuda=True, mps=False)
         self.patch.setattr(torch.cuda, "is_bf16_supported", lambda **_: bf16)
         self.patch.setattr(torch.cuda, "get_device_capability", lambda: capability)
@@ -65,19 +54,21 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
     ("cuda", "mps", "expected"),
     [(False, False, "cpu"), (True, False, "cuda"), (False, True, "mps"), (True, True, "cuda")],
 )
-def test_auto_device(machine: Machine, cuda: bool, mps: bool, expected: str) -> None:
-    machine.card(bf16=True, capability=(8, 0))
+def test_auto_takes_the_first_available_device(
+    machine: Machine, cuda: bool, mps: bool, expected: str
+) -> None:
+    machine.gpu(bf16=True, capability=(8, 0))
     machine.has(cuda=cuda, mps=mps)
     machine.patch.setattr(torch.backends.mps, "is_macos_or_newer", lambda *_: True)
-    found = resolve(HardwareConfig())
+    found = resolve_hardware(HardwareConfig())
     assert found.device.type == expected
     assert found.sum_dtype == (torch.float32 if expected == "mps" else torch.float64)
 
 
 @pytest.mark.parametrize("device", ["cuda", "mps"])
-def test_a_device_that_is_not_here(machine: Machine, device: Any) -> None:
+def test_a_device_that_the_machine_lacks_is_refused(machine: Machine, device: Any) -> None:
     with pytest.raises(ConfigError) as raised:
-        resolve(HardwareConfig(device=device))
+        resolve_hardware(HardwareConfig(device=device))
     assert str(raised.value) == (
         "hardware.device: must be a device of this machine that this build of torch can use; "
         f"found '{device}'. Use hardware=auto or hardware=cpu."
@@ -98,13 +89,13 @@ def test_auto_precision_on_a_cpu(
     machine: Machine, flags: tuple[str, ...], expected: str
 ) -> None:
     machine.flags(*flags)
-    assert resolve(HardwareConfig()).precision == expected
-    assert resolve(HardwareConfig(precision="bf16")).precision == "bf16"
-    assert resolve(HardwareConfig(precision="fp32")).precision == "fp32"
+    assert resolve_hardware(HardwareConfig()).precision == expected
+    assert resolve_hardware(HardwareConfig(precision="bf16")).precision == "bf16"
+    assert resolve_hardware(HardwareConfig(precision="fp32")).precision == "fp32"
     with pytest.raises(
         ConfigError, match=r"hardware.precision.* bf16 fp32 on this cpu.*'fp16'"
     ):
-        resolve(HardwareConfig(precision="fp16"))
+        resolve_hardware(HardwareConfig(precision="fp16"))
 
 
 @pytest.mark.parametrize(
@@ -118,37 +109,37 @@ def test_auto_precision_on_a_cpu(
 def test_precision_on_cuda(
     machine: Machine, bf16: bool, capability: tuple[int, int], expected: str, able: set[str]
 ) -> None:
-    machine.card(bf16=bf16, capability=capability)
-    assert resolve(HardwareConfig()).precision == expected
+    machine.gpu(bf16=bf16, capability=capability)
+    assert resolve_hardware(HardwareConfig()).precision == expected
     for precision in ("bf16", "fp16", "fp32"):
         config = HardwareConfig(precision=precision)
         if precision in able:
-            assert resolve(config).precision == precision
+            assert resolve_hardware(config).precision == precision
         else:
             with pytest.raises(ConfigError, match="on this cuda"):
-                resolve(config)
+                resolve_hardware(config)
 
 
 @pytest.mark.parametrize("new_enough", [False, True])
 def test_precision_on_mps(machine: Machine, new_enough: bool) -> None:
     machine.has(cuda=False, mps=True)
     machine.patch.setattr(torch.backends.mps, "is_macos_or_newer", lambda *_: new_enough)
-    assert resolve(HardwareConfig()).precision == "fp32"
+    assert resolve_hardware(HardwareConfig()).precision == "fp32"
     if new_enough:
-        assert resolve(HardwareConfig(precision="bf16")).precision == "bf16"
+        assert resolve_hardware(HardwareConfig(precision="bf16")).precision == "bf16"
     else:
         with pytest.raises(ConfigError, match="on this mps"):
-            resolve(HardwareConfig(precision="bf16"))
+            resolve_hardware(HardwareConfig(precision="bf16"))
     with pytest.raises(ConfigError, match="on this mps"):
-        resolve(HardwareConfig(precision="fp16"))
+        resolve_hardware(HardwareConfig(precision="fp16"))
 
 
 def test_an_accelerator_is_made_deterministic(machine: Machine) -> None:
     assert not torch.are_deterministic_algorithms_enabled()
-    resolve(HardwareConfig(device="cpu"))
+    resolve_hardware(HardwareConfig(device="cpu"))
     assert not torch.are_deterministic_algorithms_enabled()
-    machine.card(bf16=True, capability=(9, 0))
-    resolve(HardwareConfig())
+    machine.gpu(bf16=True, capability=(9, 0))
+    resolve_hardware(HardwareConfig())
     assert torch.are_deterministic_algorithms_enabled()
     assert torch.is_deterministic_algorithms_warn_only_enabled()
     assert not torch.utils.deterministic.fill_uninitialized_memory
@@ -158,13 +149,13 @@ def test_an_accelerator_is_made_deterministic(machine: Machine) -> None:
 def test_autocast_multiplies_in_the_precision() -> None:
     x, layer = torch.randn(4, 8), nn.Linear(8, 8)
     for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
-        with resolve(HardwareConfig(device="cpu", precision=precision)).autocast():  # type: ignore[arg-type]
+        with resolve_hardware(HardwareConfig(device="cpu", precision=precision)).autocast():  # type: ignore[arg-type]
             assert layer(x).dtype == dtype
     assert layer.weight.dtype == torch.float32
 
 
 def test_a_step_without_a_scaler_is_the_plain_step() -> None:
-    found = resolve(HardwareConfig(device="cpu", precision="bf16"))
+    found = resolve_hardware(HardwareConfig(device="cpu", precision="bf16"))
     weight = nn.Parameter(torch.tensor([1.0, 2.0]))
     optimizer = torch.optim.SGD([weight], lr=0.5)
     found.backward(weight.square().sum())
@@ -198,72 +189,21 @@ def test_fp16_scales_gradients_and_skips_an_overflow() -> None:
     assert again.scaler_state() == found.scaler_state()
 
 
-def test_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_are_those_of_the_config_the_environment_or_the_machine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    assert resolve(HardwareConfig(device="cpu", threads=1)).threads == 1
+    assert resolve_hardware(HardwareConfig(device="cpu", threads=1)).threads == 1
     assert torch.get_num_threads() == 1
-    cores = resolve(HardwareConfig(device="cpu")).threads
+    cores = resolve_hardware(HardwareConfig(device="cpu")).threads
     assert 1 <= cores <= (os.cpu_count() or 1)
     assert torch.get_num_threads() == cores
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert resolve(HardwareConfig(device="cpu")).threads == 1
-    assert resolve(HardwareConfig(device="cpu", threads=2)).threads == 2
+    assert resolve_hardware(HardwareConfig(device="cpu")).threads == 1
+    assert resolve_hardware(HardwareConfig(device="cpu", threads=2)).threads == 2
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system has no affinity")
-def test_usable_cores_keep_to_the_affinity() -> None:
-    """In a process that may run on one processor only."""
-    code = (
-        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
-        "from framesweep.system.hardware import usable_cores; print(usable_cores())"
-    )
-    environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
-    ran = subprocess.run(
-        [sys.executable, "-c", code],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert ran.stdout.strip() == "1"
-
-
-def test_two_threads_of_a_core_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 4, 5, 6}, raising=False)
-    monkeypatch.setattr(hardware, "_siblings", lambda cpu: f"{cpu % 4},{cpu % 4 + 4}")
-    monkeypatch.setattr(hardware, "_quota", lambda: 64)
-    assert usable_cores() == 3
-    monkeypatch.setattr(hardware, "_quota", lambda: 2)
-    assert usable_cores() == 2
-    monkeypatch.setattr(hardware, "_quota", lambda: 0)
-    assert usable_cores() == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "cores"),
-    [("max 100000", 1 << 16), ("250000 100000", 2), ("50000 100000", 0), ("", 1 << 16)],
-)
-def test_quota_of_a_control_group(
-    monkeypatch: pytest.MonkeyPatch, text: str, cores: int
-) -> None:
-    monkeypatch.setattr(Path, "read_text", lambda _: text)
-    assert hardware._quota() == cores
-
-
-def test_seed_and_generator_state() -> None:
-    seed_everything(3)
-    first = torch.rand(4)
-    state = get_rng_state()
-    second = torch.rand(4)
-    seed_everything(3)
-    assert torch.equal(torch.rand(4), first)
-    torch.rand(100)
-    set_rng_state({**state, "cuda": torch.zeros(16, dtype=torch.uint8)})
-    assert torch.equal(torch.rand(4), second)
-
-
-def test_place_keeps_the_names() -> None:
+def test_placing_a_network_keeps_its_parameter_names() -> None:
     model = nn.Sequential(nn.Linear(3, 2))
     names = list(model.state_dict())
     for compiled in (False, True):
@@ -272,13 +212,13 @@ def test_place_keeps_the_names() -> None:
         assert list(model.state_dict()) == names
 
 
-def test_compiling_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compiling_without_a_compiler_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(ConfigError, match=r"hardware.compile: must find a C\+\+ compiler"):
-        resolve(HardwareConfig(device="cpu", compile=True))
+        resolve_hardware(HardwareConfig(device="cpu", compile=True))
 
 
-def test_the_options(machine: Machine) -> None:
+def test_every_option_names_its_device(machine: Machine) -> None:
     assert options.names("hardware") == ["auto", "cpu", "cuda", "mps"]
     for option in options.names("hardware"):
         assert options.build("hardware", option).device == option

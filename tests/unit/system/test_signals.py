@@ -1,9 +1,14 @@
+"""Signals as requests to stop."""
+
 import signal
+import threading
+
+import pytest
 
 from framesweep.system.signals import stop_request
 
 
-def test_a_request_is_noted_and_handlers_come_back():
+def test_a_signal_becomes_a_request_and_its_handler_is_restored():
     before = signal.getsignal(signal.SIGTERM)
     with stop_request() as request:
         assert request() == 0
@@ -13,7 +18,7 @@ def test_a_request_is_noted_and_handlers_come_back():
     assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_a_schedulers_signal_goes_before_and_is_its_own_again_after():
+def test_the_signal_of_a_scheduler_takes_precedence_and_its_handler_is_restored():
     calls = []
 
     def handle(signum, frame):
@@ -30,3 +35,24 @@ def test_a_schedulers_signal_goes_before_and_is_its_own_again_after():
         assert calls == [signal.SIGUSR2]
     finally:
         signal.signal(signal.SIGUSR2, before)
+
+
+def test_a_second_interrupt_raises_keyboard_interrupt():
+    with stop_request() as request:
+        signal.raise_signal(signal.SIGINT)
+        assert request() == signal.SIGINT
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+
+
+def test_outside_the_main_thread_nothing_is_caught():
+    before, requests = signal.getsignal(signal.SIGTERM), []
+
+    def enter():
+        with stop_request() as request:
+            requests.append((request(), signal.getsignal(signal.SIGTERM)))
+
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert requests == [(0, before)]

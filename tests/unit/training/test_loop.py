@@ -28,7 +28,8 @@ from framesweep.errors import CheckpointError, Interrupted, NonFiniteLossError
 from framesweep.evaluation.evaluate import evaluate, log_posteriors
 from framesweep.evaluation.metrics import METRICS
 from framesweep.models.build import build_model
-from framesweep.system.hardware import Hardware, resolve, seed_everything
+from framesweep.system.hardware import Hardware, resolve_hardware
+from framesweep.system.random_state import seed_everything
 from framesweep.training import loop
 from framesweep.training.augmentation import build_augment
 from framesweep.training.checkpoints import Checkpoints
@@ -89,7 +90,7 @@ class Job:
         config = DataConfig(context=CONTEXT)
         store = open_store(config, ToyCorpus(), folder / "cache")
         seed_everything(1)
-        hardware = resolve(HardwareConfig(device="cpu", precision="fp32", threads=1))
+        hardware = resolve_hardware(HardwareConfig(device="cpu", precision="fp32", threads=1))
         self.train, self.dev = (
             Windows(store.splits[s], CONTEXT, hardware.device) for s in ("train", "dev")
         )

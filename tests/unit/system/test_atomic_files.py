@@ -1,0 +1,107 @@
+"""Files and folders that appear complete or not at all."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from framesweep.system.atomic_files import atomic_file, atomic_folder, write_text
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_is_replaced_only_when_it_is_complete(tmp_path):
+    path = tmp_path / "new" / "file.txt"
+    write_text(path, "before")
+    with atomic_file(path) as temporary:
+        temporary.write_text("after")
+        assert path.read_text() == "before"
+    assert path.read_text() == "after"
+    assert names(path.parent) == ["file.txt"]
+
+
+def test_a_failed_write_keeps_the_previous_file(tmp_path):
+    path = tmp_path / "file.txt"
+    write_text(path, "before")
+    with pytest.raises(UnicodeEncodeError):
+        write_text(path, "half \ud800")
+    assert path.read_text() == "before"
+    assert names(tmp_path) == ["file.txt"]
+
+
+def test_text_is_written_as_utf_8(tmp_path):
+    write_text(tmp_path / "file.txt", "æ ɑ")
+    assert (tmp_path / "file.txt").read_bytes() == "æ ɑ".encode()
+
+
+def test_an_error_of_the_system_names_the_file(tmp_path):
+    path = tmp_path / "file.txt"
+
+    def fail():
+        with atomic_file(path):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left") as raised:
+        fail()
+    assert raised.value.filename == str(path)
+
+
+def test_a_folder_appears_only_when_it_is_complete(tmp_path):
+    path = tmp_path / "cache" / "store"
+    with atomic_folder(path) as temporary:
+        (temporary / "rows.npy").write_text("rows")
+        assert not path.exists()
+    assert names(path) == ["rows.npy"]
+    assert names(path.parent) == ["store"]
+
+
+def test_a_failed_folder_leaves_nothing(tmp_path):
+    def fail():
+        with atomic_folder(tmp_path / "store") as temporary:
+            (temporary / "rows.npy").touch()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert names(tmp_path) == []
+
+
+def test_of_two_writers_of_a_folder_the_first_to_finish_wins(tmp_path):
+    path, entered, finished = tmp_path / "store", threading.Event(), threading.Event()
+
+    def write_slowly():
+        with atomic_folder(path) as temporary:
+            (temporary / "slow").touch()
+            entered.set()
+            finished.wait(timeout=30)
+
+    writer = threading.Thread(target=write_slowly)
+    writer.start()
+    entered.wait(timeout=30)
+    with atomic_folder(path) as temporary:
+        (temporary / "fast").touch()
+    finished.set()
+    writer.join()
+    assert names(tmp_path) == ["store"]
+    assert names(path) == ["fast"]
+
+
+def test_only_leftovers_of_processes_that_ended_on_this_host_are_deleted(tmp_path):
+    ended = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    host = socket.gethostname()
+    kept = [f".store.{host}.{os.getpid()}.x.tmp", f".store.elsewhere.{ended}.x.tmp"]
+    for name in (*kept, f".store.{host}.{ended}.x.tmp"):
+        (tmp_path / name).mkdir()
+    with atomic_folder(tmp_path / "store"):
+        pass
+    assert names(tmp_path) == sorted([*kept, "store"])

@@ -1,0 +1,63 @@
+"""The cores that affinity, control groups and the environment leave a process."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from framesweep.system import cores
+from framesweep.system.cores import UNLIMITED, count_physical_cores
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system has no affinity")
+def test_only_cores_in_the_affinity_count() -> None:
+    code = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
+        "from framesweep.system.cores import count_physical_cores as count; print(count())"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+    ran = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.strip() == "1"
+
+
+@pytest.mark.parametrize(("quota", "expected"), [(64, 3), (2, 2), (0, 1)])
+def test_two_threads_of_a_core_count_once(
+    monkeypatch: pytest.MonkeyPatch, quota: int, expected: int
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 4, 5, 6}, raising=False)
+    monkeypatch.setattr(cores, "_siblings", lambda cpu: f"{cpu % 4},{cpu % 4 + 4}")
+    monkeypatch.setattr(cores, "_quota", lambda: quota)
+    assert count_physical_cores() == expected
+
+
+def test_omp_num_threads_takes_precedence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "17")
+    assert count_physical_cores() == 17
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("max 100000", UNLIMITED), ("250000 100000", 2), ("50000 100000", 0), ("", UNLIMITED)],
+)
+def test_a_quota_is_rounded_down_to_whole_cores(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str, expected: int
+) -> None:
+    monkeypatch.setattr(cores, "CPU_MAX", tmp_path / "cpu.max")
+    (tmp_path / "cpu.max").write_text(text)
+    assert cores._quota() == expected
+
+
+def test_without_control_groups_there_is_no_quota(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(cores, "CPU_MAX", tmp_path / "cpu.max")
+    assert cores._quota() == UNLIMITED
