@@ -143,6 +143,30 @@ def test_an_earlier_study_is_continued_under_its_mlflow_parent(earlier):
     assert best["dev/accuracy"] == max(values.values())
 
 
+def test_an_earlier_ablation_is_continued_and_reported_under_the_groups_earlier_name(earlier):
+    earlier, shell = earlier
+    study, command = (earlier.expected[key]["ablation"] for key in ("studies", "commands"))
+    assert command[-1] == "hydra.sweeper.n_trials=1"
+
+    done = shell.train(*command[:-1], "hydra.sweeper.n_trials=2")
+
+    assert "Type ablation=" in done.stderr
+    folder = earlier.outputs / "sweeps" / study
+    assert {path.name for path in folder.parent.iterdir()} == set(
+        earlier.expected["studies"].values()
+    )
+    with (folder / "trials.csv").open(newline="") as file:
+        trials = list(csv.DictReader(file))
+    first = earlier.expected["trials"][study]
+    assert [{key: row[key] for key in first[0]} for row in trials[:1]] == first
+    assert {row["lever"] for row in trials} == {"none", "relu"}
+    with (folder / "ablation.csv").open(newline="") as file:
+        assert {row["ablation"] for row in csv.DictReader(file)} == {"none", "relu"}
+    for row in trials:
+        config = yaml.safe_load((folder / row["number"] / "config.yaml").read_text())["config"]
+        assert config["model"]["activation"] == {"none": "gelu", "relu": "relu"}[row["lever"]]
+
+
 @pytest.mark.parametrize("first", ["", "import framesweep.cli"])
 def test_a_model_logged_earlier_is_loaded_by_mlflow(restored, tmp_path, first):
     """The model brings the package's code of its time; what is imported first goes first."""

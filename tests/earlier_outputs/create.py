@@ -13,7 +13,7 @@ It holds, all made by the commands that a user types:
     an interrupted run   Ctrl-C within an epoch; averaged weights, plateau schedule, masks
     a TDNN run           its epochs are made of runs of neighbouring frames
     a study              three trials, their MLflow parent, plots, and a comparison over seeds
-    an ablation study    two trials over the config group `lever`
+    an ablation study    one of two trials over the config group `lever`
     a prepared store     in outputs/cache
     expected values      metrics, predictions, and what resuming the runs gave
 
@@ -68,7 +68,7 @@ STUDY = (
 )
 ABLATION = (
     "-m sweep=ablation 'lever=choice(none,relu)' seed=0 data.context=2 model.conv_channels=[] "
-    "model.widths=[8] train.batch_size=32 train.epochs=1 hydra.sweeper.n_trials=2"
+    "model.widths=[8] train.batch_size=32 train.epochs=1 hydra.sweeper.n_trials=1"
 )
 
 

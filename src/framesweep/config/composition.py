@@ -14,6 +14,7 @@ from yaml import YAMLError
 from framesweep.config import SCHEMAS, RunConfig
 from framesweep.config.effects import free_overrides
 from framesweep.config.groups import (
+    RENAMED_GROUPS,
     describe_groups,
     find_conf,
     options_without_file,
@@ -51,6 +52,9 @@ def register() -> None:
     OmegaConf.register_resolver("framesweep.id", lambda: PROCESS_ID, replace=True)
     OmegaConf.register_resolver("framesweep.directions", directions, replace=True)
     OmegaConf.register_resolver("framesweep.free_overrides", free_overrides, replace=True)
+    OmegaConf.register_resolver(
+        "framesweep.renamed_groups", lambda: RENAMED_GROUPS, replace=True
+    )
 
 
 def directions(objective: str, further: ListConfig) -> list[str]:

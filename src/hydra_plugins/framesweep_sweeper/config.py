@@ -151,6 +151,9 @@ class FramesweepSweeperConf:
     """Dotted path of a function `(config, trial)` that suggests further parameters."""
     free_overrides: list[str] = field(default_factory=list)
     """Groups and keys whose overrides may change when a study is resumed."""
+    renamed_keys: dict[str, str] = field(default_factory=dict)
+    """Groups and keys that the application has renamed: earlier name -> present name. A study
+    that was created under the earlier name is resumed under it."""
     listener: Any = None
     """Config, with a `_target_`, of an object that is notified of the sweep's progress:
     `on_start(study, config)`, `on_trial_end(study, trial)`, `on_end(study, status)`."""

@@ -109,16 +109,27 @@ def choose_name(
     numbered = _list_numbered_names(storage, given or derived)
     if new:
         return _choose_next_name(given or derived, numbered)
-    candidates = [given] if given else list(reversed(numbered))
-    existing = [name for name in candidates if name in numbered]
-    for name in existing:
-        # Without a stored identity, for example in a study that Optuna made, nothing differs.
-        if not identity.list_differences(read_identity(storage, name) or identity):
-            return name
-    if existing:
+    if (resumed := find_study(storage, identity, given, derived)) is not None:
+        return resumed
+    if existing := _list_candidates(numbered, given):
         stored = read_identity(storage, existing[0]) or identity
         raise SweepError(_describe_differences(existing[0], identity.list_differences(stored)))
     return given or derived
+
+
+def find_study(
+    storage: BaseStorage, identity: StudyIdentity, given: str | None, derived: str
+) -> str | None:
+    """Return the name of the study that `choose_name` would resume; None if there is none."""
+    for name in _list_candidates(_list_numbered_names(storage, given or derived), given):
+        # Without a stored identity, for example in a study that Optuna made, nothing differs.
+        if not identity.list_differences(read_identity(storage, name) or identity):
+            return name
+    return None
+
+
+def _list_candidates(numbered: list[str], given: str | None) -> list[str]:
+    return [name for name in reversed(numbered) if given in (None, name)]
 
 
 def _list_numbered_names(storage: BaseStorage, base: str) -> list[str]:

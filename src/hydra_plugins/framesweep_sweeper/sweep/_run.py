@@ -5,7 +5,6 @@ leaves nothing behind. The listener is notified of the start only after everythi
 has been built, so that whatever it opens then is closed by the end.
 """
 
-from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -13,12 +12,12 @@ from typing import Any
 
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
-from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.framesweep_sweeper._errors import FailedSweepError
+from hydra_plugins.framesweep_sweeper.search._renamed_keys import read_spaces
 from hydra_plugins.framesweep_sweeper.search._samplers import build_sampler, count_grid_points
-from hydra_plugins.framesweep_sweeper.search._space import SearchSpace, read_space
+from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 from hydra_plugins.framesweep_sweeper.storage._heartbeats import HeartbeatThread
 from hydra_plugins.framesweep_sweeper.storage._lock import StorageLock
 from hydra_plugins.framesweep_sweeper.storage._storage import (
@@ -49,7 +48,7 @@ from hydra_plugins.framesweep_sweeper.sweep._settings import (
     load_custom_search_space,
     to_plain_dict,
 )
-from hydra_plugins.framesweep_sweeper.sweep._study import open_study
+from hydra_plugins.framesweep_sweeper.sweep._study import open_study, select_space
 from hydra_plugins.framesweep_sweeper.trials._claims import ENDED, TrialQueue
 from hydra_plugins.framesweep_sweeper.workers._launchers import open_pool
 from hydra_plugins.framesweep_sweeper.workers._signals import StopSignal, catch_stop_signals
@@ -73,15 +72,16 @@ def run_sweep(
         FailedSweepError: too many trials failed, or none was completed.
     """
     check_settings(settings)
-    space = read_space(to_plain_dict(settings["params"]), arguments)
-    make_sampler = partial(build_sampler, settings["sampler"], space)
-    total = int(min(settings["n_trials"], count_grid_points(make_sampler(0), space)))
+    params, renamed = to_plain_dict(settings["params"]), settings["renamed_keys"]
+    spaces = read_spaces(params, arguments, renamed)
+    sampler = build_sampler(settings["sampler"], spaces[0], 0)
+    total = int(min(settings["n_trials"], count_grid_points(sampler, spaces[0])))
     custom = load_custom_search_space(settings)
     url = make_absolute(settings["storage"], config.hydra.runtime.cwd)
     check_driver(url)
     listener = build_listener(settings["listener"])
     check_objectives(listener, settings["direction"], config)
-    queue = _open_queue(settings, url, space, make_sampler, config)
+    queue, space = _open_queue(settings, url, spaces, config)
     pool = open_pool(
         settings["n_jobs"], hydra_context, _wrap_task(task, settings, url, queue), config
     )
@@ -101,19 +101,22 @@ def run_sweep(
 
 
 def _open_queue(
-    settings: dict[str, Any],
-    url: str,
-    space: SearchSpace,
-    make_sampler: Callable[[int], BaseSampler],
-    config: DictConfig,
-) -> TrialQueue:
-    """Open the study of the command, or create it, and return the queue of its trials."""
+    settings: dict[str, Any], url: str, spaces: list[SearchSpace], config: DictConfig
+) -> tuple[TrialQueue, SearchSpace]:
+    """Open the study of the command, or create it.
+
+    Returns:
+        The queue of its trials, and the one of `spaces` under whose names it is searched.
+    """
     lock, heartbeat = StorageLock(url), settings["heartbeat"]
     # Under the lock, so that two sweepers that start together create one study and not two.
     with lock.hold():
         storage = open_storage(url, heartbeat)
+        space = select_space(settings, storage, spaces)
         study = open_study(settings, storage, space, config)
-    return TrialQueue(study, storage, lock, make_sampler, settings["retries"], heartbeat)
+    make_sampler = partial(build_sampler, settings["sampler"], space)
+    queue = TrialQueue(study, storage, lock, make_sampler, settings["retries"], heartbeat)
+    return queue, space
 
 
 def _wrap_task(

@@ -13,10 +13,12 @@ from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.search._samplers import build_pruner
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 from hydra_plugins.framesweep_sweeper.search._study_identity import (
+    StudyIdentity,
     build_identity,
     choose_name,
     create_study_if_missing,
     derive_name,
+    find_study,
 )
 from hydra_plugins.framesweep_sweeper.sweep._settings import read_directions, to_plain_dict
 
@@ -38,8 +40,7 @@ def open_study(
         SweepError: the command contradicts the study of that name.
     """
     pruner = build_pruner(to_plain_dict(settings["pruner"]))
-    directions = read_directions(settings["direction"])
-    identity = build_identity(space, directions, list(settings["free_overrides"]))
+    identity = _identify(settings, space)
     given = settings["study_name"]
     try:
         name = choose_name(storage, identity, given, derive_name(space), settings["new"])
@@ -53,6 +54,22 @@ def open_study(
         config.hydra.sweeper.study_name = name
         config.hydra.overrides.hydra.append(f"hydra.sweeper.study_name={quoted}")
     return optuna.load_study(study_name=name, storage=storage, pruner=pruner)
+
+
+def select_space(
+    settings: dict[str, Any], storage: BaseStorage, spaces: list[SearchSpace]
+) -> SearchSpace:
+    """Return the first of `spaces` that a study to be resumed searches, or else the first."""
+    for space in spaces if not settings["new"] else []:
+        identity = _identify(settings, space)
+        if find_study(storage, identity, settings["study_name"], derive_name(space)):
+            return space
+    return spaces[0]
+
+
+def _identify(settings: dict[str, Any], space: SearchSpace) -> StudyIdentity:
+    directions = read_directions(settings["direction"])
+    return build_identity(space, directions, list(settings["free_overrides"]))
 
 
 def _find_key_of_new(config: DictConfig) -> str:

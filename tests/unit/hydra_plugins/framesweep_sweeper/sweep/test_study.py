@@ -5,8 +5,9 @@ from optuna.pruners import NopPruner
 from optuna.storages import InMemoryStorage
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
+from hydra_plugins.framesweep_sweeper.search._renamed_keys import read_spaces
 from hydra_plugins.framesweep_sweeper.search._space import read_space
-from hydra_plugins.framesweep_sweeper.sweep._study import open_study
+from hydra_plugins.framesweep_sweeper.sweep._study import open_study, select_space
 
 
 @pytest.fixture
@@ -60,3 +61,20 @@ def test_a_contradiction_names_the_key_that_starts_a_new_study(config, open_with
     assert lines[-1] == (
         f"Give {key}=true or another hydra.sweeper.study_name to start a new study"
     )
+
+
+def test_a_study_that_was_created_under_the_earlier_name_of_a_key_keeps_it(
+    storage, config, make_settings
+):
+    settings = make_settings()
+    present, earlier = read_spaces({}, ["new=choice(1,2)"], {"old": "new"})
+    assert select_space(settings, storage, [present, earlier]) is present
+
+    open_study(settings, storage, earlier, config)
+    assert select_space(settings, storage, [present, earlier]) is earlier
+    assert select_space(make_settings(new=True), storage, [present, earlier]) is present
+    others = read_spaces({}, ["new=choice(1,2,3)"], {"old": "new"})
+    assert select_space(settings, storage, others) is others[0]
+
+    open_study(settings, storage, present, config)
+    assert select_space(settings, storage, [present, earlier]) is present
