@@ -1,7 +1,7 @@
 """The entry points: `train` for train.py, which Hydra configures, and `main` for framesweep.
 
-No module imported at the top of this one needs torch or MLflow, which take seconds to import, so
-that --help and shell completion respond immediately.
+No module imported at the top of this one needs torch or MLflow, which take seconds to import,
+so that --help and shell completion respond immediately.
 """
 
 import errno

@@ -25,7 +25,7 @@ class FramesweepError(Exception):
 
 
 class UserError(FramesweepError):
-    """Something that the user can fix; the message says where, which rule, the value and the fix.
+    """Something that the user can fix: the message has the place, the rule, value and fix.
 
     Args:
         where: The config key or the file at fault.

@@ -22,7 +22,7 @@ def data(audio_root):
 
 def test_audio_becomes_smoothed_predictions(shell, data):
     prepared = shell.framesweep("prepare", *data).stdout
-    assert "segments: 40 features, 4 phones; ready after" in prepared
+    assert "segments: 40 features per frame, 4 phones; prepared in" in prepared
     inspected = shell.framesweep("inspect", *data, "--out", "corpus.png").stdout
     assert "No problems found." in inspected
     assert (shell.folder / "corpus.png").stat().st_size > 10_000

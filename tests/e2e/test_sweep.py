@@ -176,7 +176,7 @@ def test_trials_can_be_compared_reproduced_and_averaged(search, corpus):
     assert "best/accuracy" in output
 
     output = search.shell.framesweep("reproduce", ids[0]).stdout
-    assert "the same, to the last bit" in output
+    assert "equal to the last bit" in output
 
     arguments = ["predict", "--study", STUDY, "--top", "2", "--out", "ensemble.csv"]
     output = search.shell.framesweep(*arguments).stdout

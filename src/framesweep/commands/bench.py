@@ -1,4 +1,4 @@
-"""framesweep bench: speed against what the machine could do."""
+"""framesweep bench: compare the speed with what the machine can do."""
 
 import json
 import tempfile
@@ -20,26 +20,25 @@ FULL = {
     "sizes": [1_000_000, 4_600_000, 18_500_000],
 }
 TRAIN_FRAMES = 200_000
-"""Frames of the corpus that throughput is measured on."""
+"""Train frames of the corpus on which throughput is measured."""
 
 SWEEP_FRAMES = 50_000
-"""Frames of the corpus that trials are trained on."""
+"""Train frames of the corpus on which trials are trained."""
 
 SEARCH = (
     *("data=demo", "model=small", "train.epochs=3", "hardware.threads=1"),
     *("optim.lr=tag(log,interval(1e-5,1e-1))", "model.dropout=interval(0.0,0.6)"),
 )
-"""A search in which bad trials show early."""
+"""A search in which bad trials can be recognized early."""
 
 ACCURACY_DATA = ("data=demo",)
-"""What accuracies are compared on: random frames teach nothing."""
-
+"""The corpus on which accuracies are compared: nothing can be learned from random frames."""
 
 POSITIVE = click.IntRange(min=1)
 
 
-class Listed(click.ParamType[Any]):
-    """Values parted by commas, each of another type."""
+class CommaSeparated(click.ParamType[Any]):
+    """Several values of another type, separated by commas."""
 
     name = "list"
 
@@ -53,57 +52,83 @@ class Listed(click.ParamType[Any]):
 
 
 @click.command()
-@click.option("--full", is_flag=True, help="Every model, precision, context and size: hours.")
 @click.option(
-    "--models", type=Listed(click.STRING), help="Options of the group model.  [default: base]"
+    "--full",
+    is_flag=True,
+    help="Measure every model, precision, context and size, which takes hours.",
+)
+@click.option(
+    "--models",
+    type=CommaSeparated(click.STRING),
+    help="Options of the group model.  [default: base]",
 )
 @click.option(
     "--precisions",
-    type=Listed(click.Choice(["fp32", "bf16", "fp16"])),
-    help="fp32, bf16, fp16.  [default: fp32 and the fastest]",
+    type=CommaSeparated(click.Choice(["fp32", "bf16", "fp16"])),
+    help="Precisions: fp32, bf16, fp16.  [default: fp32 and the fastest]",
 )
 @click.option(
-    "--contexts", type=Listed(click.IntRange(min=0)), help="Frames a side.  [default: 25]"
+    "--contexts",
+    type=CommaSeparated(click.IntRange(min=0)),
+    help="Frames per side.  [default: 25]",
 )
 @click.option(
     "--sizes",
-    type=Listed(POSITIVE),
-    help="Frames of train for start and memory.  [default: 200000]",
+    type=CommaSeparated(POSITIVE),
+    help="Train frames for startup time and memory.  [default: 200000]",
 )
 @click.option(
     "--rounds",
     type=POSITIVE,
     default=7,
     show_default=True,
-    help="Turns of all that is compared.",
+    help="Rounds in which everything is measured.",
 )
 @click.option(
-    "--steps", type=POSITIVE, default=5, show_default=True, help="Training steps a turn."
+    "--steps", type=POSITIVE, default=5, show_default=True, help="Training steps per round."
 )
-@click.option("--threads", type=POSITIVE, help="Threads; without it, all cores.")
+@click.option("--threads", type=POSITIVE, help="CPU threads.  [default: all cores]")
 @click.option(
     "--cpu-time",
     is_flag=True,
-    help="Count the process's own seconds: for a busy machine, with --threads 1.",
+    help="Measure CPU time instead of wall time; use it with --threads 1 on a busy machine.",
 )
 @click.option("--sweep", is_flag=True, help="Measure sweeps instead.")
-@click.option("--accuracy", is_flag=True, help="Measure instead what speed costs in accuracy.")
 @click.option(
-    "--seeds", type=POSITIVE, default=3, show_default=True, help="Trainings of each kind."
+    "--accuracy",
+    is_flag=True,
+    help="Measure instead how faster computation changes the accuracy.",
 )
-@click.option("--epochs", type=POSITIVE, default=2, show_default=True, help="Length of each.")
 @click.option(
-    "--trials", type=POSITIVE, default=8, show_default=True, help="Trials of each sweep."
+    "--seeds",
+    type=POSITIVE,
+    default=3,
+    show_default=True,
+    help="With --accuracy, seeds per variant.",
+)
+@click.option(
+    "--epochs",
+    type=POSITIVE,
+    default=2,
+    show_default=True,
+    help="With --accuracy, epochs per run.",
+)
+@click.option(
+    "--trials",
+    type=POSITIVE,
+    default=8,
+    show_default=True,
+    help="With --sweep, trials per sweep.",
 )
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("outputs/bench"),
     show_default=True,
-    help="For random corpora, kept from one time to the next.",
+    help="Directory of random corpora, which are reused.",
 )
 @click.option(
-    "--json", "json_path", type=click.Path(path_type=Path), help="Write results here."
+    "--json", "json_path", type=click.Path(path_type=Path), help="File for the results."
 )
 def command(
     *,
@@ -117,10 +142,11 @@ def command(
     json_path: Path | None,
     **options: Any,
 ) -> None:
-    """Measure training, evaluation, start and memory, in turns with their baselines.
+    """Measure training, evaluation, startup and memory together with baselines.
 
-    Without options that takes two or three minutes. Ratios are of one run and comparable
-    from one machine to another; frames/s are not.
+    They are interleaved, so that the load of the machine affects all alike. Without options
+    this takes two or three minutes. Ratios are comparable between machines, frames per second
+    are not.
     """
     from rich.console import Console
 
@@ -135,9 +161,9 @@ def command(
     console = Console()
     results = []
     if accuracy:
-        measured = _accuracies(chosen, folder, seeds, epochs)
+        measured = _measure_accuracy(chosen, folder, seeds, epochs)
     else:
-        measured = _sweeps(folder, trials) if sweep else _measured(chosen, folder)
+        measured = _measure_sweeps(folder, trials) if sweep else _measure(chosen, folder)
     for result in measured:
         results.append(result)
         console.print(json.dumps(result), soft_wrap=True, highlight=False, style="dim")
@@ -146,7 +172,7 @@ def command(
         write_text(json_path, json.dumps(results, indent=1))
 
 
-def _measured(chosen: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
+def _measure(chosen: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
     from framesweep.bench.case import Case
     from framesweep.bench.corpus import write_corpus
     from framesweep.bench.first_layer import measure_first_layer
@@ -170,7 +196,7 @@ def _measured(chosen: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
             cpu_time=chosen["cpu_time"],
         )
 
-    cases = _cases(chosen, case)
+    cases = _list_cases(chosen, case)
     for one in cases:
         yield measure_training(one, chosen["rounds"], chosen["steps"])
         yield from measure_evaluation(one, max(3, chosen["rounds"] // 2))
@@ -182,7 +208,9 @@ def _measured(chosen: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
     yield measure_scale(folder, chosen["sizes"][-1], "float16", 50, cases[-1])
 
 
-def _cases(chosen: dict[str, Any], case: Callable[[str, str, int], "Case"]) -> list["Case"]:
+def _list_cases(
+    chosen: dict[str, Any], case: Callable[[str, str, int], "Case"]
+) -> list["Case"]:
     from framesweep.config import HardwareConfig
     from framesweep.system.hardware import resolve_hardware
 
@@ -195,7 +223,7 @@ def _cases(chosen: dict[str, Any], case: Callable[[str, str, int], "Case"]) -> l
     return [case(*values) for values in shapes]
 
 
-def _sweeps(folder: Path, trials: int) -> Iterator[dict[str, Any]]:
+def _measure_sweeps(folder: Path, trials: int) -> Iterator[dict[str, Any]]:
     from framesweep.bench.corpus import write_corpus
     from framesweep.bench.sweeps import compare_searches
     from framesweep.bench.workers import measure_workers
@@ -207,7 +235,7 @@ def _sweeps(folder: Path, trials: int) -> Iterator[dict[str, Any]]:
         yield compare_searches(Path(name), trials, 2, SEARCH)
 
 
-def _accuracies(
+def _measure_accuracy(
     chosen: dict[str, Any], folder: Path, seeds: int, epochs: int
 ) -> Iterator[dict[str, Any]]:
     from framesweep.bench.accuracy import VARIANTS, measure_accuracy

@@ -1,4 +1,4 @@
-"""framesweep best: what a search has found, and the command that trains it again."""
+"""framesweep best: print the best trials of a study and how to train them again."""
 
 from __future__ import annotations
 
@@ -20,14 +20,20 @@ if TYPE_CHECKING:
 
 @click.command("best")
 @click.argument("study_name", metavar="STUDY")
-@click.option("--top", default=3, show_default=True, type=click.IntRange(min=1))
+@click.option(
+    "--top",
+    default=3,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="Number of trials to print.",
+)
 @click.option(
     "--seeds",
     default=0,
     type=click.IntRange(min=0),
-    help="Retrain the leaders with so many seeds, and compare their means.",
+    help="Train each of these trials again with this many seeds and compare the means.",
 )
-@click.option("--storage", help="hydra.sweeper.storage; without it, outputs/studies.db.")
+@click.option("--storage", help="Storage of the study.  [default: outputs/studies.db]")
 @tracking_options
 @click.pass_context
 def command(
@@ -39,7 +45,7 @@ def command(
     uri: str | None,
     outputs: Path,
 ) -> None:
-    """Print the winner of a search and the command that trains it again."""
+    """Print the best trials of a study and the command that trains the best one again."""
     from framesweep.sweeps.studies import load_study, select_best_trials
     from framesweep.sweeps.tables import build_train_command, find_pareto_front
 
@@ -48,49 +54,47 @@ def command(
     if not has_order:
         _refuse_options(context, "top", "seeds")
     trials = select_best_trials(study, top) if has_order else find_pareto_front(study)
-    click.echo(_counts(study))
+    click.echo(_describe_study(study))
     for trial in trials:
-        click.echo(_line(trial))
+        click.echo(_describe_trial(trial))
     if not has_order:
-        click.echo("these make the Pareto front; each one's command is in best.yaml")
+        click.echo("These trials form the Pareto front. best.yaml has the command of each.")
         return
-    winner = trials[0]
-    if seeds:
-        winner = _retrained_winner(study, trials, seeds, outputs, uri)
-    click.echo(f"\ntrain trial {winner.number} again:\n  {build_train_command(winner)}")
+    best = _compare_over_seeds(study, trials, seeds, outputs, uri) if seeds else trials[0]
+    click.echo(f"\ntrain trial {best.number} again:\n  {build_train_command(best)}")
 
 
 def _refuse_options(context: click.Context, *names: str) -> None:
-    """Raises ConfigError for an option that was given though it needs one order of trials."""
+    """Raise ConfigError if an option was given that requires a single objective."""
     for name in names:
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
             raise ConfigError(
                 f"--{name}",
-                "needs a study of one objective",
+                "requires a study with a single objective",
                 found=context.params[name],
-                fix="Leave it out to see the Pareto front.",
+                fix="Remove it to print the Pareto front.",
             )
 
 
-def _counts(study: Study) -> str:
+def _describe_study(study: Study) -> str:
     states = [trial.state.name for trial in study.get_trials(deepcopy=False)]
-    told = ", ".join(
+    counts = ", ".join(
         f"{states.count(state)} {word}"
         for state, word in (("COMPLETE", "complete"), ("PRUNED", "pruned"), ("FAIL", "failed"))
     )
-    return f"study {study.study_name}: {told}"
+    return f"study {study.study_name}: {counts}"
 
 
-def _line(trial: FrozenTrial) -> str:
+def _describe_trial(trial: FrozenTrial) -> str:
     values = " / ".join(f"{value:.6g}" for value in trial.values)
     params = " ".join(f"{key}={value}" for key, value in trial.params.items())
     return f"  trial {trial.number:<4} {values}  {params}"
 
 
-def _retrained_winner(
+def _compare_over_seeds(
     study: Study, trials: list[FrozenTrial], num_seeds: int, outputs: Path, uri: str | None
 ) -> FrozenTrial:
-    """Retrains `trials`, prints means and intervals, and gives the one with the best mean."""
+    """Train each trial with several seeds, print the means, and return the best trial."""
     from optuna.study import StudyDirection
 
     from framesweep.runs.reruns import SeedRuns
@@ -101,7 +105,7 @@ def _retrained_winner(
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     folder = get_trial_directory(study, trials[0], outputs).parent
     runs = SeedRuns(folder, study.user_attrs.get(PARENT_ATTR), uri)
-    # Seeds that the search did not use: its own values were chosen for being good.
+    # Not the seed of the search: its values are biased, since the best of them were selected.
     seeds = range(1000, 1000 + num_seeds)
     values = {trial.number: runs.values(trial.number, seeds) for trial in trials}
     click.echo(f"\nmean and 95 % confidence interval over {num_seeds} seeds:")
@@ -111,6 +115,8 @@ def _retrained_winner(
     order = sorted(trials, key=lambda t: -sign * estimate_mean(values[t.number]).mean)
     for other in order[1:]:
         difference = estimate_paired_difference(values[order[0].number], values[other.number])
-        told = "better than" if difference.excludes_zero else "not told apart from"
-        click.echo(f"trial {order[0].number} is {told} trial {other.number}: {difference}")
+        verdict = (
+            "better than" if difference.excludes_zero else "not significantly different from"
+        )
+        click.echo(f"trial {order[0].number} is {verdict} trial {other.number}: {difference}")
     return order[0]

@@ -1,4 +1,4 @@
-"""framesweep compare: what differs between runs, and how they did."""
+"""framesweep compare: print the params in which runs differ, and their metrics."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import click
 from framesweep.commands.options import tracking_options
 
 ABSENT = "-"
-WIDEST = 40
+MAX_WIDTH = 40
+"""Width of a column from which on its cells are cut."""
 
 
 @click.command("compare")
 @click.argument("run_ids", metavar="RUN_ID...", nargs=-1, required=True)
 @tracking_options
 def command(run_ids: tuple[str, ...], uri: str | None, outputs: Path) -> None:
-    """Print the params that differ between runs, beside their metrics."""
+    """Print the params in which runs differ, and all their metrics, one column per run."""
     from framesweep.sweeps.context import SWEPT_PREFIX
     from framesweep.tracking import load_run
 
@@ -27,26 +28,29 @@ def command(run_ids: tuple[str, ...], uri: str | None, outputs: Path) -> None:
     ]
     metrics = [{k: f"{v:.6g}" for k, v in r.metrics.items()} for r in runs]
     rows = [["run", *(run.run_id[:8] for run in runs)], ["name", *(run.name for run in runs)]]
-    rows += differing(params)
-    rows += [[], *table(metrics)]
-    for line in aligned(rows):
+    rows += select_differing(params)
+    rows += [[], *build_rows(metrics)]
+    for line in align(rows):
         click.echo(line)
 
 
-def differing(columns: Sequence[Mapping[str, str]]) -> list[list[str]]:
-    """The rows of `table` whose values are not all the same."""
-    return [row for row in table(columns) if len(set(row[1:])) > 1]
+def select_differing(columns: Sequence[Mapping[str, str]]) -> list[list[str]]:
+    """Return the rows of `build_rows` whose values are not all equal."""
+    return [row for row in build_rows(columns) if len(set(row[1:])) > 1]
 
 
-def table(columns: Sequence[Mapping[str, str]]) -> list[list[str]]:
-    """A row for each key: the key, then each column's value."""
+def build_rows(columns: Sequence[Mapping[str, str]]) -> list[list[str]]:
+    """Return a row for each key: the key and its value in each column."""
     keys = sorted({key for column in columns for key in column})
     return [[key, *(column.get(key, ABSENT) for column in columns)] for key in keys]
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines in columns; what is too wide is cut."""
-    cut = [[c if len(c) <= WIDEST else c[: WIDEST - 1] + "…" for c in row] for row in rows]
+def align(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows as lines with aligned columns; cells that are too wide are cut."""
+    cut = [
+        [cell if len(cell) <= MAX_WIDTH else cell[: MAX_WIDTH - 1] + "…" for cell in row]
+        for row in rows
+    ]
     num_columns = max(map(len, cut))
     widths = [max(len(row[i]) for row in cut if i < len(row)) for i in range(num_columns)]
     return [

@@ -1,4 +1,4 @@
-"""framesweep evaluate: the metrics of a run, or of several averaged, on a split."""
+"""framesweep evaluate: print the metrics of a run, or of an ensemble, on a split."""
 
 from pathlib import Path
 from typing import Any
@@ -10,18 +10,18 @@ from framesweep.commands.options import load_runs, run_options
 
 @click.command()
 @click.argument("run_ids", metavar="RUN_ID...", nargs=-1, required=True)
-@click.option("--split", default="test", show_default=True, help="Split with labels.")
+@click.option("--split", default="test", show_default=True, help="Split to evaluate on.")
 @click.option(
     "--report",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Also write the confusion matrix and per-phone scores into this folder.",
+    help="Also write the confusion matrix and the scores of each phone to this directory.",
 )
-@click.option("--smooth", is_flag=True, help="Also measure smoothed predictions (Viterbi).")
+@click.option("--smooth", is_flag=True, help="Also evaluate predictions smoothed with Viterbi.")
 @run_options
 def command(
     run_ids: tuple[str, ...], split: str, report: Path | None, smooth: bool, **options: Any
 ) -> None:
-    """Measure a run on a split that has labels, or several runs averaged."""
+    """Evaluate a run on a labelled split. Several runs are evaluated as an ensemble."""
     from framesweep.evaluation.report import write_report
     from framesweep.runs.ensemble import evaluate_runs, smoothed
 

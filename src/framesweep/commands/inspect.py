@@ -1,4 +1,4 @@
-"""framesweep inspect: what a corpus holds and what looks wrong."""
+"""framesweep inspect: summarize a corpus and report problems in it."""
 
 import logging
 from pathlib import Path
@@ -11,12 +11,12 @@ import click
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Where the picture goes; without it, into the prepared corpus's folder.",
+    help="File of the figure.  [default: inspection.png in the prepared corpus]",
 )
 def command(overrides: tuple[str, ...], out: Path | None) -> None:
-    """Show a corpus: splits, speakers, phones, lengths, features, and what looks wrong.
+    """Summarize a corpus: splits, speakers, phones, durations and features, and problems.
 
-    Takes what train.py takes: framesweep inspect data=hw1p2 data.root=FOLDER
+    The arguments are those of train.py: framesweep inspect data=hw1p2 data.root=FOLDER
     """
     from framesweep.config.composition import compose
     from framesweep.data.corpus import SelfChecking
@@ -37,4 +37,4 @@ def command(overrides: tuple[str, ...], out: Path | None) -> None:
     click.echo(text_report(prepared, summaries, problems, shift_ms))
     path = out or prepared.folder / "inspection.png"
     write_picture(path, prepared, summaries, shift_ms)
-    click.echo(f"picture: {path}")
+    click.echo(f"figure: {path}")

@@ -1,4 +1,4 @@
-"""Options that commands on finished runs share."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 def tracking_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Where runs are found: --uri and --outputs."""
+    """Add --uri and --outputs to a command: where runs are looked up."""
     for option in (
         click.option(
             "--uri",
-            help="Tracking URI; without it, FRAMESWEEP_TRACKING_URI or outputs/mlflow.db.",
+            help="Tracking URI.  [default: FRAMESWEEP_TRACKING_URI or outputs/mlflow.db]",
         ),
         click.option(
             "--outputs",
             type=click.Path(path_type=Path),
             default=lambda: Path(os.environ.get("FRAMESWEEP_OUTPUTS", "outputs")),
-            help="Folder that runs wrote to.  [default: outputs]",
+            help="Directory of the runs.  [default: FRAMESWEEP_OUTPUTS or outputs]",
         ),
     ):
         function = option(function)
@@ -32,13 +32,13 @@ def tracking_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """--uri, --outputs, and --set for keys that differ from when the run was trained."""
+    """Add --uri, --outputs and --set, which changes keys of the config of a run."""
     function = click.option(
         "--set",
         "overrides",
         metavar="KEY=VALUE",
         multiple=True,
-        help="Change a key of the run's config, as data.root=/elsewhere.",
+        help="Change a key of the config of the run, as data.root=/elsewhere. Repeatable.",
     )(function)
     return tracking_options(function)
 
@@ -46,10 +46,10 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def load_runs(
     run_ids: Sequence[str], uri: str | None, outputs: Path, overrides: Sequence[str]
 ) -> list[TrainedRun]:
-    """The trained runs of these ids or directories.
+    """Return the trained runs with these MLflow ids or directories.
 
     Raises:
-        TrackingError: an id is not there.
+        TrackingError: if a run does not exist.
     """
     from framesweep.runs.ensemble import load_trained
     from framesweep.tracking import find_run_directory

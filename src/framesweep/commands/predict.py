@@ -1,4 +1,4 @@
-"""framesweep predict: the labels of a split's frames as CSV."""
+"""framesweep predict: write the predicted phone of each frame of a split as CSV."""
 
 from __future__ import annotations
 
@@ -16,32 +16,40 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("run_ids", metavar="[RUN_ID]...", nargs=-1)
-@click.option("--study", help="Average the leaders of this search instead of given runs.")
-@click.option("--top", default=3, show_default=True, type=click.IntRange(min=1))
+@click.option("--study", help="Use the best trials of this study instead of RUN_ID.")
+@click.option(
+    "--top",
+    default=3,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="With --study, number of trials.",
+)
 @click.option(
     "--max-params",
     type=float,
-    help="With --study: pass over leaders that would bring the sum of parameters above this.",
+    help="With --study, limit of the total number of parameters; a trial that would exceed it "
+    "is skipped.",
 )
-@click.option("--storage", help="hydra.sweeper.storage; without it, outputs/studies.db.")
+@click.option("--storage", help="Storage of the study.  [default: outputs/studies.db]")
 @click.option("--split", default="test", show_default=True, help="Split to predict.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
     default=Path("submission.csv"),
     show_default=True,
+    help="File to write.",
 )
 @click.option(
     "--labels",
     type=click.Choice(["id", "phone"]),
     default="id",
     show_default=True,
-    help="Write the phone's id or its name.",
+    help="Write the id or the name of a phone.",
 )
 @click.option(
     "--smooth",
     is_flag=True,
-    help="Take the likeliest path of phones (Viterbi), its strength tuned on dev.",
+    help="Smooth the predictions with Viterbi, weighted to suit dev.",
 )
 @run_options
 def command(
@@ -56,15 +64,18 @@ def command(
     smooth: bool,
     **options: Any,
 ) -> None:
-    """Write predictions of a run as CSV: `id,label`, id being the frame's index over the
-    split's utterances in order. Several runs are averaged."""
+    """Write the predictions of a run as CSV with the columns id and label.
+
+    The id numbers the frames of all utterances of the split in order, from 0. Several runs form
+    an ensemble, whose probabilities are averaged.
+    """
     from framesweep.runs.ensemble import ensemble_posteriors, smoothed
     from framesweep.system.atomic_files import atomic_file
 
     if bool(run_ids) == bool(study):
-        raise click.UsageError("Give either RUN_IDs or --study.")
+        raise click.UsageError("Give either RUN_ID or --study.")
     if study:
-        runs = _leaders(study, storage, top, max_params, **options)
+        runs = _load_best_trials(study, storage, top, max_params, **options)
     else:
         runs = load_runs(run_ids, **options)
     if smooth:
@@ -82,7 +93,7 @@ def command(
     click.echo(f"{len(predictions):,} frames of {split} written to {out}")
 
 
-def _leaders(
+def _load_best_trials(
     study_name: str,
     storage: str | None,
     top: int,
@@ -92,23 +103,25 @@ def _leaders(
     overrides: tuple[str, ...],
     **_: Any,
 ) -> list[TrainedRun]:
-    """The trained runs of a search's leaders, the best first."""
+    """Return the trained runs of the best trials of a study, the best first."""
     from framesweep.errors import ConfigError
     from framesweep.runs.ensemble import load_trained
     from framesweep.sweeps.studies import get_trial_directory, load_study, select_best_trials
 
     study = load_study(study_name, storage, outputs)
     chosen: list[TrainedRun] = []
-    left = float("inf") if max_params is None else max_params
+    budget = float("inf") if max_params is None else max_params
     for trial in select_best_trials(study, len(study.trials)):
         run = load_trained(get_trial_directory(study, trial, outputs), overrides)
         num_params = sum(parameter.numel() for parameter in run.model.parameters())
-        if num_params <= left:
+        if num_params <= budget:
             click.echo(f"trial {trial.number}: {num_params:,} parameters")
             chosen.append(run)
-            left -= num_params
+            budget -= num_params
         if len(chosen) == top:
             break
     if not chosen:
-        raise ConfigError("--max-params", "must admit at least one leader", found=max_params)
+        raise ConfigError(
+            "--max-params", "must be large enough for at least one trial", found=max_params
+        )
     return chosen

@@ -1,4 +1,4 @@
-"""framesweep reproduce: does a run's result come out the same again?"""
+"""framesweep reproduce: train a run again and check that its result is reproducible."""
 
 from __future__ import annotations
 
@@ -20,15 +20,17 @@ CIRCUMSTANCES = {
     "mlflow.source.git.commit": "commit",
     "framesweep.data_fingerprint": "data",
 }
-"""Tags that can explain another result."""
+"""Tags whose change can explain a different result, and their names in the output."""
 
 
 @click.command("reproduce")
 @click.argument("run_id", metavar="RUN_ID")
 @tracking_options
 def command(run_id: str, uri: str | None, outputs: Path) -> None:
-    """Train a run again from its logged config, and say whether its objective comes out the
-    same; the exit code is 1 where it does not."""
+    """Train a run again with its config and compare the objective.
+
+    The exit code is 1 if the objective differs.
+    """
     from framesweep.errors import TrackingError
     from framesweep.runs.reruns import read_config, run_again
     from framesweep.tracking import load_run
@@ -39,23 +41,23 @@ def command(run_id: str, uri: str | None, outputs: Path) -> None:
     name = f"best/{objective.partition('/')[2]}"
     if name not in before.metrics:
         raise TrackingError(
-            f"run {run_id}", f"must have the metric {name}", fix="Has it finished?"
+            f"run {run_id}", f"must have the metric {name}", fix="Resume it until it finishes."
         )
     directory, value = run_again(before.directory, outputs, uri)
     after = load_run(str(directory), uri, outputs)
-    then, now = before.metrics[name], value
-    click.echo(f"{objective}: {then!r} then, {now!r} now")
-    if then == now:
-        click.echo("the same, to the last bit")
+    first, second = before.metrics[name], value
+    click.echo(f"{objective}: {first!r} in the first run, {second!r} in the second")
+    if first == second:
+        click.echo("reproducible: equal to the last bit")
         return
-    click.echo(f"differs by {now - then:+.3g}{_explanation(before, after)}")
+    click.echo(f"not reproducible: differs by {second - first:+.3g}{_explain(before, after)}")
     sys.exit(1)
 
 
-def _explanation(before: RunInfo, after: RunInfo) -> str:
+def _explain(before: RunInfo, after: RunInfo) -> str:
     changed = [
         f"{word} {before.tags.get(tag, '-')[:12]} -> {after.tags.get(tag, '-')[:12]}"
         for tag, word in CIRCUMSTANCES.items()
         if before.tags.get(tag) != after.tags.get(tag)
     ]
-    return f"; what else has changed: {', '.join(changed)}" if changed else ""
+    return f"; these have changed, too: {', '.join(changed)}" if changed else ""

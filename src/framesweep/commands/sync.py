@@ -1,4 +1,4 @@
-"""framesweep sync: send what could not be sent while tracking was away."""
+"""framesweep sync: send logs that could not reach the tracking server."""
 
 import sys
 from pathlib import Path
@@ -8,14 +8,15 @@ import click
 from framesweep.commands.options import tracking_options
 from framesweep.errors import UserError
 
-SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
+"""Time to wait for the tracking server."""
 
 
-@click.command("sync", help="Send what runs logged while tracking could not be reached.")
+@click.command("sync", help="Send logs of runs that could not reach the tracking server.")
 @click.argument(
     "directories", nargs=-1, type=click.Path(path_type=Path, exists=True, file_okay=False)
 )
-@click.option("--experiment", help="Its name; without it, as the run was configured.")
+@click.option("--experiment", help="Name of the experiment.  [default: that of the run]")
 @tracking_options
 def command(
     directories: tuple[Path, ...], uri: str | None, experiment: str | None, outputs: Path
@@ -25,9 +26,9 @@ def command(
     code = 0
     for directory in directories or find_unsent_runs(outputs):
         try:
-            sync(directory, outputs, SECONDS, uri=uri, experiment=experiment)
+            sync(directory, outputs, TIMEOUT_SECONDS, uri=uri, experiment=experiment)
         except UnreachableError:
-            raise  # the others would wait as long
+            raise  # the other runs would wait for the same server
         except UserError as error:
             click.echo(f"error: {error}", err=True)
             code = error.exit_code

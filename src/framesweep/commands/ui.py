@@ -1,4 +1,4 @@
-"""framesweep ui: compare runs in the MLflow UI."""
+"""framesweep ui: serve the MLflow UI, in which runs can be compared."""
 
 from pathlib import Path
 

@@ -78,8 +78,8 @@ def to_run_config(config: DictConfig, cwd: Path | None = None) -> RunConfig:
         cwd: The directory that relative paths start from; None for the working directory.
 
     Raises:
-        ConfigError: if a key does not exist, a value breaks a rule of its schema, or a number is
-            too large for a 64-bit integer or float32.
+        ConfigError: if a key does not exist, a value breaks a rule of its schema, or a number
+            is too large for a 64-bit integer or float32.
     """
     try:
         run_config = cast(RunConfig, OmegaConf.to_object(config))

@@ -1,7 +1,7 @@
 """Rewrites errors of Hydra and OmegaConf as one line: the key, the rule, the value, the fix.
 
-The libraries raise few exception types with long texts, so that the facts are taken from the text
-by regular expressions. What none of them matches is printed as it is, on one line.
+The libraries raise few exception types with long texts, so that the facts are taken from the
+text by regular expressions. What none of them matches is printed as it is, on one line.
 """
 
 import difflib

@@ -31,4 +31,6 @@ def test_a_front_has_each_point_once(best):
 def test_a_front_has_no_order_to_take_leaders_by(best, option, value):
     error = best(option, str(value)).exception
     assert isinstance(error, ConfigError)
-    assert str(error).startswith(f"{option}: needs a study of one objective; found {value}")
+    assert str(error).startswith(
+        f"{option}: requires a study with a single objective; found {value}"
+    )

@@ -1,28 +1,42 @@
-"""What the commands refuse before any work."""
+"""Options that several commands share."""
 
+from pathlib import Path
+
+import click
 import pytest
 from click.testing import CliRunner
 
-from framesweep.commands import inspect, predict, ui
-from framesweep.config.composition import register
-
-register()
-
-
-@pytest.mark.parametrize("port", ["0", "-1", "70000"])
-def test_a_port_is_one(port):
-    result = CliRunner().invoke(ui.command, ["--port", port])
-    assert result.exit_code == 2
-    assert "1<=x<=65535" in result.output
+from framesweep import tracking
+from framesweep.commands.options import load_runs, run_options
+from framesweep.runs import ensemble
 
 
-def test_predictions_go_into_a_file(tmp_path):
-    result = CliRunner().invoke(predict.command, ["x", "--out", str(tmp_path)])
-    assert result.exit_code == 2
-    assert "is a directory" in result.output
+@click.command()
+@run_options
+def show(uri, outputs, overrides):
+    click.echo(f"{uri} {outputs} {overrides}")
 
 
-@pytest.mark.parametrize("override", ["data.max_utterances=-5", "data.context=-1"])
-def test_inspect_checks_what_train_checks(override):
-    result = CliRunner().invoke(inspect.command, ["data=demo", override])
-    assert str(result.exception).startswith(override.partition("=")[0])
+def test_defaults_come_from_the_environment(monkeypatch):
+    monkeypatch.delenv("FRAMESWEEP_OUTPUTS", raising=False)
+    assert CliRunner().invoke(show).output == "None outputs ()\n"
+    monkeypatch.setenv("FRAMESWEEP_OUTPUTS", "/elsewhere")
+    assert CliRunner().invoke(show).output == "None /elsewhere ()\n"
+
+
+def test_keys_can_be_set_repeatedly():
+    arguments = ["--uri", "u", "--outputs", "o", "--set", "a=1", "--set", "b=2"]
+    assert CliRunner().invoke(show, arguments).output == "u o ('a=1', 'b=2')\n"
+
+
+def test_runs_are_looked_up_and_loaded_in_order(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(
+        tracking, "find_run_directory", lambda run_id, uri, outputs: outputs / run_id
+    )
+    monkeypatch.setattr(
+        ensemble, "load_trained", lambda directory, overrides: (directory.name, overrides)
+    )
+    assert load_runs(["b", "a"], None, Path("outputs"), ["k=1"]) == [
+        ("b", ["k=1"]),
+        ("a", ["k=1"]),
+    ]

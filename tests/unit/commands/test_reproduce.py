@@ -1,0 +1,60 @@
+"""framesweep reproduce."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+
+from framesweep import tracking
+from framesweep.commands.reproduce import command
+from framesweep.errors import TrackingError
+from framesweep.runs import reruns
+
+TAGS = {"framesweep.host": "one", "framesweep.version": "1"}
+
+
+@pytest.fixture
+def reproduce(monkeypatch):
+    """Invoke the command on a run whose repetition has the given value and tags."""
+
+    def invoke(value, tags=TAGS, metrics=None):
+        first = SimpleNamespace(
+            directory=Path("first"), metrics=metrics or {"best/accuracy": 0.5}, tags=TAGS
+        )
+        second = SimpleNamespace(directory=Path("second"), metrics={}, tags=tags)
+        found = {"id": first, "second": second}
+        monkeypatch.setattr(tracking, "load_run", lambda run_id, uri, outputs: found[run_id])
+        monkeypatch.setattr(
+            reruns, "read_config", lambda *_: SimpleNamespace(objective="dev/accuracy")
+        )
+        monkeypatch.setattr(reruns, "run_again", lambda *_: (Path("second"), value))
+        return CliRunner().invoke(command, ["id"])
+
+    return invoke
+
+
+def test_an_equal_value_is_reproducible(reproduce):
+    result = reproduce(0.5)
+    assert result.exit_code == 0
+    assert result.output.splitlines() == [
+        "dev/accuracy: 0.5 in the first run, 0.5 in the second",
+        "reproducible: equal to the last bit",
+    ]
+
+
+def test_another_value_is_an_exit_code_with_its_difference(reproduce):
+    result = reproduce(0.25)
+    assert result.exit_code == 1
+    assert result.output.splitlines()[1] == "not reproducible: differs by -0.25"
+
+
+def test_what_else_has_changed_is_named(reproduce):
+    result = reproduce(0.25, {**TAGS, "framesweep.host": "another"})
+    assert result.output.endswith("; these have changed, too: host one -> another\n")
+
+
+def test_a_run_without_a_result_cannot_be_compared(reproduce):
+    error = reproduce(0.5, metrics={"best/loss": 1.0}).exception
+    assert isinstance(error, TrackingError)
+    assert str(error).startswith("run id: must have the metric best/accuracy")
