@@ -51,8 +51,8 @@ class Load:
     seconds: float = 0.0
 
 
-class Watch:
-    """Watches the number of connections until it is closed."""
+class ConnectionCounter:
+    """Polls the number of connections until it is closed."""
 
     def __init__(self, server: Postgres, database: str) -> None:
         self._query = (server, database)
@@ -75,9 +75,9 @@ class Watch:
 
 def measure(server: Postgres, database: str, arguments: list[str], sweepers: int) -> Load:
     """Return the load of so many sweepers on one study in `database`."""
-    optuna.storages.RDBStorage(server.url(database)).engine.dispose()  # makes the tables
-    before = counts(server, database)
-    watch, began = Watch(server, database), time.monotonic()
+    optuna.storages.RDBStorage(server.url(database)).engine.dispose()  # creates the tables
+    before = read_counters(server, database)
+    counter, started = ConnectionCounter(server, database), time.monotonic()
     command = [sys.executable, str(APP), "-m", "hydra.sweeper.study_name=s", *arguments]
     command += [f"hydra.sweeper.storage={server.url(database)}"]
     with tempfile.TemporaryDirectory() as folder:
@@ -87,14 +87,14 @@ def measure(server: Postgres, database: str, arguments: list[str], sweepers: int
         ]
         codes = [process.wait() for process in running]
     assert not any(codes), codes
-    seconds = time.monotonic() - began
-    after = counts(server, database)
+    seconds = time.monotonic() - started
+    after = read_counters(server, database)
     load = Load(*(new - old for new, old in zip(after, before, strict=True)))
-    load.connections, load.seconds = watch.close(), seconds
+    load.connections, load.seconds = counter.close(), seconds
     return load
 
 
-def counts(server: Postgres, database: str) -> list[float]:
+def read_counters(server: Postgres, database: str) -> list[float]:
     """Return counts of statements, their milliseconds, transactions, rows and bytes."""
     chosen = f"dbid = (SELECT oid FROM pg_database WHERE datname = '{database}')"
     statements = server.query(
@@ -110,7 +110,9 @@ def counts(server: Postgres, database: str) -> list[float]:
     return [float(value) for value in (*statements, *rest)]
 
 
-def crowd(server: Postgres, database: str, running: int) -> list[tuple[str, float, Load]]:
+def measure_crowd(
+    server: Postgres, database: str, running: int
+) -> list[tuple[str, float, Load]]:
     """Return the milliseconds of CPU here and the load there, of a claim and of a report."""
     url = server.create(database)
     storage = open_storage(url, 60)
@@ -150,18 +152,20 @@ def crowd(server: Postgres, database: str, running: int) -> list[tuple[str, floa
         "claim": lambda: queue.claim(2 * running),
         "report": lambda: current.report(0.9, step=1),
     }
-    return [(name, *cost_of(call, server, database)) for name, call in calls.items()]
+    return [(name, *measure_call(call, server, database)) for name, call in calls.items()]
 
 
-def cost_of(call: Callable[[], object], server: Postgres, database: str) -> tuple[float, Load]:
-    before, began = counts(server, database), time.process_time()
+def measure_call(
+    call: Callable[[], object], server: Postgres, database: str
+) -> tuple[float, Load]:
+    before, started = read_counters(server, database), time.process_time()
     call()
-    cpu = time.process_time() - began
-    after = counts(server, database)
+    cpu = time.process_time() - started
+    after = read_counters(server, database)
     return 1000 * cpu, Load(*(new - old for new, old in zip(after, before, strict=True)))
 
 
-def dearest(server: Postgres, database: str, number: int) -> list[tuple]:
+def list_frequent_statements(server: Postgres, database: str, number: int) -> list[tuple]:
     """Return the most frequent statements: calls, rows, milliseconds, text."""
     return server.query(
         "SELECT calls, rows, round(total_exec_time::numeric, 1), "
@@ -185,7 +189,7 @@ def main() -> None:
     with postgres(**SETTINGS) as server:
         server.query("CREATE EXTENSION pg_stat_statements")
         for running in options.crowd:
-            for name, cpu, load in crowd(server, f"crowd{running}", running):
+            for name, cpu, load in measure_crowd(server, f"crowd{running}", running):
                 print(
                     f"{running:>6} running: a {name:6} {load.statements:4.0f} statements "
                     f"{load.milliseconds:7.1f} db-ms {load.rows_read:8.0f} rows read "
@@ -218,7 +222,7 @@ def main() -> None:
             row = [workers, sweepers, trials, *(f"{c / trials:.1f}" for c in cost)]
             row += [load.connections, f"{load.seconds:.1f}"]
             print(*(f"{value:>10}" for value in row), flush=True)
-            for line in dearest(server, database, options.dearest):
+            for line in list_frequent_statements(server, database, options.dearest):
                 print("   ", *line)
 
 

@@ -1,4 +1,4 @@
-"""Real servers for tests: on loopback, in temporary folders, ended with the test."""
+"""Real servers for tests: on the loopback interface, in temporary folders."""
 
 import contextlib
 import ctypes
@@ -20,7 +20,7 @@ START_SECONDS = 60
 PAUSE = 0.1
 PR_SET_PDEATHSIG = 1
 PASSWORD = "s3cret-pass"
-"""Of the database's user: no test's output may show it."""
+"""The password of the database's user, which must not appear in the output of any test."""
 
 SETTINGS = {
     "unix_socket_directories": "",
@@ -32,14 +32,14 @@ SETTINGS = {
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
+    """Return a port of the loopback interface that nobody listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
 
 
 def wait_until(ready: Callable[[], bool], process: subprocess.Popen, log: Path) -> None:
-    """Asks a server that has just been started until it is ready."""
+    """Wait until a server that has just been started is ready."""
     end = time.monotonic() + START_SECONDS
     while not ready():
         assert process.poll() is None, f"{process.args} ended:\n{log.read_text()}"
@@ -50,7 +50,7 @@ def wait_until(ready: Callable[[], bool], process: subprocess.Popen, log: Path) 
 def start_daemon(
     command: list[str], log: Path, user: str | None = None, **options
 ) -> subprocess.Popen:
-    """Starts a server that ends with this process, also when this process is killed."""
+    """Start a server that ends with this process, even if this process is killed."""
 
     def end_with_parent() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGQUIT)
@@ -69,17 +69,17 @@ def start_daemon(
 
 
 def as_user(name: str | None) -> dict[str, object]:
-    """Options of Popen that give up root's rights, where there are any to give up."""
+    """Return the options of Popen for another user; none unless we are root."""
     if name is None or os.geteuid() != 0:
         return {}
     return {"user": name, "group": name, "extra_groups": []}
 
 
 class Postgres:
-    """A PostgreSQL server; as root it runs as Debian's user for it.
+    """A PostgreSQL server; if we are root, it runs as the user that Debian has for it.
 
     Args:
-        **settings: of postgresql.conf, beside those for a quick server of tests.
+        **settings: entries of postgresql.conf, in addition to those for a fast server.
     """
 
     user = "postgres"
@@ -106,7 +106,7 @@ class Postgres:
         )
 
     def start(self) -> None:
-        """Returns when connections are taken, at the same port as before."""
+        """Start the server at the same port as before, and wait until it is ready."""
         command = [postgres_program("postgres"), "-D", str(self._data)]
         for name, value in self._settings.items():
             command += ["-c", f"{name}={value}"]
@@ -115,7 +115,7 @@ class Postgres:
         wait_until(self._is_ready, process, self.log)
 
     def stop(self, signum: int = signal.SIGINT) -> None:
-        """Ends all sessions at once; with SIGQUIT as in a crash, without a checkpoint."""
+        """End all sessions; with SIGQUIT as in a crash, without a checkpoint."""
         if self._process is not None:
             self._process.send_signal(signum)
             self._process.wait(START_SECONDS)
@@ -129,12 +129,12 @@ class Postgres:
         return f"postgresql+psycopg://tester:{password}@127.0.0.1:{self.port}/{database}"
 
     def create(self, database: str) -> str:
-        """Makes an empty database; gives its URL."""
+        """Create an empty database and return its URL."""
         self.query(f'CREATE DATABASE "{database}"')
         return self.url(database)
 
     def query(self, statement: str, database: str = "postgres") -> list[tuple]:
-        """The rows of one statement, in a session of its own."""
+        """Return the rows of one statement, which runs in a session of its own."""
         engine = sqlalchemy.create_engine(
             self.url(database), isolation_level="AUTOCOMMIT", poolclass=sqlalchemy.NullPool
         )
@@ -151,18 +151,18 @@ class Postgres:
 
 
 def postgres_program(name: str) -> str:
-    """A program of the newest PostgreSQL; Debian keeps them out of the PATH."""
+    """Return the path of a program of the newest PostgreSQL, which may not be on the PATH."""
     found = sorted(
         Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda p: int(p.parts[-3])
     )
     path = shutil.which(name) or (str(found[-1]) if found else None)
-    assert path, f"{name} is not there: .ci/packages installs it"
+    assert path, f"{name} is not installed; .ci/packages installs it"
     return path
 
 
 @contextlib.contextmanager
 def postgres(**settings: object) -> Iterator[Postgres]:
-    """A server that runs."""
+    """Yield a running server."""
     server = Postgres(**settings)
     try:
         server.start()
@@ -173,7 +173,7 @@ def postgres(**settings: object) -> Iterator[Postgres]:
 
 @contextlib.contextmanager
 def mlflow_server(folder: Path, backend: str, port: int | None = None) -> Iterator[str]:
-    """URL of an `mlflow server` that keeps runs in `backend`, and artifacts in `folder`."""
+    """Yield the URL of an `mlflow server` with runs in `backend` and artifacts in `folder`."""
     uri = f"http://127.0.0.1:{port or free_port()}"
     log = folder / "mlflow-server.log"
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A real Slurm for tests: one node on loopback, started and ended with the test."""
+"""A real Slurm cluster for tests: one node on the loopback interface, until the test ends."""
 
 import contextlib
 import os
@@ -16,9 +16,9 @@ from servers import PAUSE, free_port, start_daemon, wait_until
 SECONDS = 60
 CPUS = 4
 GRACE = 60
-"""Seconds that a preempted job has before it is ended."""
+"""Seconds that a preempted job has before it is killed."""
 
-# Credentials that expire soon: a requeued job is held back for as long as they may live.
+# Credentials expire soon, because a requeued job is held back for as long as they are valid.
 CONFIG = """
 ClusterName=tests
 SlurmctldHost={host}(127.0.0.1)
@@ -82,7 +82,7 @@ class Slurm:
         }
 
     def start(self) -> None:
-        """Returns when the node takes jobs."""
+        """Start all daemons, and wait until the node accepts jobs."""
         key, socket_path = self.folder / "munge.key", self.folder / "munge.socket"
         key.write_bytes(os.urandom(128))
         key.chmod(0o400)
@@ -93,7 +93,7 @@ class Slurm:
         self._start(["slurmd", "-D"], lambda: "idle" in self.run("sinfo", "-h", "-o", "%T"))
 
     def run(self, *command: str) -> str:
-        """What one of Slurm's commands prints."""
+        """Return what one of Slurm's commands prints."""
         environment = {**os.environ, **self.environment}
         result = subprocess.run(
             command,
@@ -106,7 +106,7 @@ class Slurm:
         return result.stdout
 
     def jobs(self) -> dict[str, str]:
-        """State of each job that is not over, by id."""
+        """Return the state of each unfinished job by its id."""
         lines = self.run("squeue", "-h", "-o", "%i %T").splitlines()
         return dict(line.split() for line in lines)
 
@@ -126,7 +126,7 @@ class Slurm:
         log = self.folder / f"{command[0]}.out"
         environment = {**os.environ, **self.environment}
         program = shutil.which(command[0], path=self.environment["PATH"])
-        assert program, f"{command[0]} is not there: .ci/packages installs it"
+        assert program, f"{command[0]} is not installed; .ci/packages installs it"
         process = start_daemon([program, *command[1:]], log, env=environment)
         self._daemons.append(process)
         wait_until(ready, process, log)
@@ -134,7 +134,7 @@ class Slurm:
 
 @contextlib.contextmanager
 def slurm() -> Iterator[Slurm]:
-    """A cluster that takes jobs."""
+    """Yield a running cluster."""
     cluster = Slurm()
     try:
         cluster.start()

@@ -1,4 +1,4 @@
-"""Disks that are full, read-only or forbidden: one line, nothing half-written, then on."""
+"""Full, read-only and forbidden disks: a one-line error, no partial files, then recovery."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ WITHOUT_ROOTS_RIGHTS = [
 
 
 class SmallDisk:
-    """A file system of its own, in memory."""
+    """A file system of its own in memory, of a given size."""
 
     def __init__(self, folder: Path, size: str) -> None:
         self.folder = folder
@@ -38,7 +38,7 @@ class SmallDisk:
         subprocess.run(command, check=True)
 
     def fill(self) -> Path:
-        """Takes all the room there is; gives the file that takes it."""
+        """Fill the disk, and return the file that occupies it."""
         filler = self.folder / "filler"
         with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
             while True:
@@ -51,7 +51,7 @@ class SmallDisk:
 
 @pytest.fixture
 def disk(tmp_path):
-    """Makes a small disk of a size."""
+    """Returns a function that creates a disk of a given size."""
     made: list[SmallDisk] = []
 
     def make(size: str) -> SmallDisk:
@@ -64,20 +64,20 @@ def disk(tmp_path):
 
 
 def only_error(result) -> str:
-    """The one line of a refusal."""
+    """Return the single line of an error that is not a traceback."""
     assert "Traceback" not in result.stdout + result.stderr
     (line,) = [text for text in result.stderr.splitlines() if text.startswith("error:")]
     return line
 
 
 def wait_for(process, *texts: str) -> list[str]:
-    """What the process says up to a line with one of the texts."""
-    said = []
+    """Return what the process prints up to a line with one of the texts."""
+    lines = []
     for line in process.stdout:
-        said.append(line)
+        lines.append(line)
         if any(text in line for text in texts):
-            return said
-    raise AssertionError("".join(said))
+            return lines
+    raise AssertionError("".join(lines))
 
 
 def metrics(database: Path) -> Counter:
@@ -86,7 +86,7 @@ def metrics(database: Path) -> Counter:
 
 
 def test_a_disk_too_small_for_the_prepared_corpus_is_a_one_line_error(shell, disk, tmp_path):
-    """Then there is room, and the same command goes through."""
+    """Once there is space, the same command succeeds."""
     lengths = {"train": (3000, 3000), "dev": (500,), "test": (200,)}
     root = write_hw1p2(tmp_path / "larger", ToyCorpus(lengths))
     small = disk("200k")
@@ -101,7 +101,7 @@ def test_a_disk_too_small_for_the_prepared_corpus_is_a_one_line_error(shell, dis
 
 
 def test_a_run_on_a_disk_that_fills_up_ends_cleanly_and_is_resumed(shell, disk):
-    """The run ends with one line, its last checkpoint kept; with room again it is resumed."""
+    """It ends with a one-line error and keeps its last checkpoint, from which it is resumed."""
     small = disk("16m")
     process = shell.start(*shell.small, "train.epochs=100000", f"outputs={small.folder}")
     wait_for(process, "epoch 3/")
@@ -124,7 +124,7 @@ def test_a_run_on_a_disk_that_fills_up_ends_cleanly_and_is_resumed(shell, disk):
 
 
 def test_a_database_on_a_full_disk_loses_no_metric(shell, disk):
-    """Training goes on meanwhile; with room again everything arrives, in order, once."""
+    """Training continues meanwhile; once there is space, everything arrives once, in order."""
     small = disk("4m")
     database = small.folder / "mlflow.db"
     process = shell.start(

@@ -1,4 +1,4 @@
-"""Processes that are killed, servers that go away, clocks that step back, lost losses."""
+"""Killed processes, unreachable servers, clocks that are set back, and non-finite losses."""
 
 import random
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from faults.kills import Run, Sweep, run_kills
+from faults.kills import KilledRun, KilledSweep, run_kills
 from faults.load import run_load
 from servers import free_port, mlflow_server, postgres
 
@@ -17,28 +17,28 @@ FAKE_TIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 
 
 def wait_for(process, text: str) -> str:
-    """What the process says up to the line with `text`."""
-    said = ""
+    """Return what the process prints up to the line with `text`."""
+    output = ""
     for line in process.stdout:
-        said += line
+        output += line
         if text in line:
-            return said
-    raise AssertionError(said + process.stderr.read())
+            return output
+    raise AssertionError(output + process.stderr.read())
 
 
 @pytest.mark.heavy
-@pytest.mark.parametrize("kind", [Run, Sweep])
+@pytest.mark.parametrize("kind", [KilledRun, KilledSweep])
 def test_kills_at_random_moments_change_no_result(kind, corpus, tmp_path):
-    """`make faults` does so fifty times."""
-    outcome = run_kills(kind, corpus, tmp_path, count=3, seed=random.randrange(1000))
-    assert outcome.failures == []
-    assert outcome.survived == outcome.tried == 3
+    """`make faults` does this fifty times."""
+    result = run_kills(kind, corpus, tmp_path, count=3, seed=random.randrange(1000))
+    assert result.failures == []
+    assert result.survived == result.tried == 3
 
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("away", ["start", "middle", "end"])
 def test_training_continues_while_the_tracking_server_is_unreachable(shell, tmp_path, away):
-    """Training goes on; every metric arrives when the server is back, in order, once."""
+    """Every metric arrives once and in order when the server is back."""
     port = free_port()
     backend = f"sqlite:///{tmp_path}/served.db"
     uri = f"http://127.0.0.1:{port}"
@@ -82,7 +82,7 @@ def test_training_continues_while_the_tracking_server_is_unreachable(shell, tmp_
 
 @pytest.mark.heavy
 def test_a_clock_that_is_set_back_loses_and_repeats_nothing(shell):
-    """Killed, the clock put back a day, and resumed: nothing is lost or counted twice."""
+    """The run is killed, the clock set back by a day, and the run resumed."""
     command = [*shell.small, "train.epochs=4", "train.checkpoint_minutes=1e-6"]
     process = shell.start(*command)
     wait_for(process, "epoch 2/4")
@@ -102,7 +102,7 @@ def test_a_clock_that_is_set_back_loses_and_repeats_nothing(shell):
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_a_non_finite_loss_ends_the_run_with_its_cause(shell, precision):
-    """One line, and a tag that tells the run apart from those that broke."""
+    """It prints one line, and sets a tag that distinguishes the run from broken ones."""
     lost = ["optim.lr=1e30", "train.epochs=3", f"hardware.precision={precision}"]
     result = shell.train(*shell.small, *lost, code=1)
     (line,) = [t for t in result.stderr.splitlines() if t.startswith("error:")]
@@ -116,7 +116,7 @@ def test_a_non_finite_loss_ends_the_run_with_its_cause(shell, precision):
 
 
 def test_two_processes_compute_bit_identical_weights(shell, tmp_path):
-    """Two processes, other folders, other hash seeds: the same weights."""
+    """The processes have different folders and hash seeds."""
     found = []
     for number in ("1", "2"):
         shell.environment["PYTHONHASHSEED"] = number
@@ -129,14 +129,14 @@ def test_two_processes_compute_bit_identical_weights(shell, tmp_path):
 
 @pytest.mark.heavy
 def test_sixteen_concurrent_runs_log_to_sqlite(tmp_path):
-    outcome = run_load("SQLite", f"sqlite:///{tmp_path}/mlflow.db", tmp_path, 16, 4)
-    assert outcome.failures == []
-    assert outcome.survived == outcome.tried
+    result = run_load("SQLite", f"sqlite:///{tmp_path}/mlflow.db", tmp_path, 16, 4)
+    assert result.failures == []
+    assert result.survived == result.tried
 
 
 @pytest.mark.heavy
 def test_sixty_four_concurrent_runs_log_to_postgresql(tmp_path):
     with postgres(max_connections=500) as server:
-        outcome = run_load("PostgreSQL", server.create("mlflow"), tmp_path, 64, 8)
-    assert outcome.failures == []
-    assert outcome.survived == outcome.tried
+        result = run_load("PostgreSQL", server.create("mlflow"), tmp_path, 64, 8)
+    assert result.failures == []
+    assert result.survived == result.tried

@@ -1,4 +1,4 @@
-"""Four sweepers on one study in PostgreSQL, tracked by an MLflow server, two of them killed."""
+"""Four sweepers share a study in PostgreSQL and an MLflow server; two of them are killed."""
 
 import signal
 import subprocess
@@ -17,13 +17,13 @@ from servers import PASSWORD, mlflow_server
 pytestmark = pytest.mark.heavy
 
 STUDY = "shared"
-TRIALS, EPOCHS, SWEEPERS, KILLED = 8, 25, 4, 2
+TRIALS, EPOCHS, SWEEPERS, NUM_KILLS = 8, 25, 4, 2
 SECONDS = 260
 PAUSE = 0.2
 
 
 class Team:
-    """Sweepers that join one study, each with its own log."""
+    """Sweepers that work on one study, each with a log of its own."""
 
     def __init__(self, shell, storage: str, tracking: str) -> None:
         self.shell = shell
@@ -66,8 +66,8 @@ class Team:
             time.sleep(PAUSE)
         return found
 
-    def kill_one_at_work(self) -> int:
-        """Kills a sweeper whose trial has epochs behind it; gives the trial's number."""
+    def kill_busy_sweeper(self) -> int:
+        """Kill a sweeper whose trial has finished some epochs; return the trial's number."""
         alive = {p.pid: p for p in self.processes if p.poll() is None}
 
         def find() -> FrozenTrial | None:
@@ -88,7 +88,7 @@ class Team:
 
 @pytest.fixture(scope="module")
 def team(tmp_path_factory, make_shell, postgres_server):
-    """The sweep, whole: two sweepers killed at work, the database restarted in between."""
+    """Yields the finished sweep, after two kills and a restart of the database in between."""
     folder = tmp_path_factory.mktemp("team")
     backend = postgres_server.create("mlflow")
     with mlflow_server(folder / "server", backend) as uri:
@@ -96,10 +96,10 @@ def team(tmp_path_factory, make_shell, postgres_server):
         try:
             for _ in range(SWEEPERS):
                 team.add()
-            team.taken = [team.kill_one_at_work()]
+            team.killed_trials = [team.kill_busy_sweeper()]
             postgres_server.stop()
             postgres_server.start()
-            team.taken += [team.kill_one_at_work() for _ in range(KILLED - 1)]
+            team.killed_trials += [team.kill_busy_sweeper() for _ in range(NUM_KILLS - 1)]
             for process in team.processes:
                 process.wait(max(1, team.end - time.monotonic()))
             team.client = mlflow.MlflowClient(uri)
@@ -111,10 +111,10 @@ def team(tmp_path_factory, make_shell, postgres_server):
 
 def test_all_trials_complete_and_the_surviving_sweepers_report_it(team):
     codes = sorted(process.returncode for process in team.processes)
-    assert codes == [-signal.SIGKILL] * KILLED + [0] * (SWEEPERS - KILLED), team.logs()
+    assert codes == [-signal.SIGKILL] * NUM_KILLS + [0] * (SWEEPERS - NUM_KILLS), team.logs()
     assert [trial.state for trial in team.trials()] == [TrialState.COMPLETE] * TRIALS
-    told = [log for log in team.logs().values() if f": {TRIALS} trials are done" in log]
-    assert len(told) == SWEEPERS - KILLED
+    reports = [log for log in team.logs().values() if f": {TRIALS} trials are done" in log]
+    assert len(reports) == SWEEPERS - NUM_KILLS
     assert not any("Traceback" in log for log in team.logs().values())
 
 
@@ -128,12 +128,12 @@ def test_no_trial_is_lost_or_run_twice(team):
 
 
 def test_trials_of_killed_sweepers_resume_from_their_checkpoints(team):
-    assert len(set(team.taken)) == KILLED
+    assert len(set(team.killed_trials)) == NUM_KILLS
     for trial in team.trials():
         claims = _trial_attrs.read(trial).claims
         console = (sweep_folder(team) / str(trial.number) / "console.log").read_text()
-        assert (claims > 1) == (trial.number in team.taken)
-        assert ("going on after epoch" in console) == (trial.number in team.taken)
+        assert (claims > 1) == (trial.number in team.killed_trials)
+        assert ("going on after epoch" in console) == (trial.number in team.killed_trials)
 
 
 def test_one_parent_run_has_one_child_per_trial_with_each_epoch_once(team):

@@ -1,4 +1,4 @@
-"""What a person sees after a sweep: `framesweep ui` in Chromium, driven by Playwright."""
+"""What users see after a sweep: `framesweep ui` in Chromium, controlled by Playwright."""
 
 import importlib
 import os
@@ -32,33 +32,33 @@ STUDY = "lr"
 
 @dataclass(frozen=True)
 class Site:
-    """The UI that is up: the link it printed, and what it has to show."""
+    """A running UI: the link that it printed, and the runs that it must show."""
 
     url: str
     parent: mlflow.entities.Run
     children: list[mlflow.entities.Run]
 
 
-def _absent(what: str) -> None:
-    """Skips, but not in CI, where a browser has to be."""
+def _skip_without(what: str) -> None:
+    """Skip the test; fail in CI, where a browser must be installed."""
     (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{what} is not installed")
 
 
 @pytest.fixture(scope="module")
-def asked():
-    """Every URL that the browser asked for."""
+def requested():
+    """Returns the list of all URLs that the browser requests."""
     return []
 
 
 @pytest.fixture(scope="module")
-def context(tmp_path_factory, asked):
-    """A browser with an empty profile."""
+def context(tmp_path_factory, requested):
+    """Yields a browser with an empty profile."""
     if CHROMIUM is None:
-        _absent("chromium")
+        _skip_without("chromium")
     try:
         sync_api = importlib.import_module("playwright.sync_api")
     except ImportError:
-        _absent("playwright")
+        _skip_without("playwright")
     with sync_api.sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
             tmp_path_factory.mktemp("profile"),
@@ -67,7 +67,7 @@ def context(tmp_path_factory, asked):
             viewport={"width": 1900, "height": 1000},
         )
         context.set_default_timeout(MILLISECONDS)
-        context.on("request", lambda request: asked.append(urlsplit(request.url)))
+        context.on("request", lambda request: requested.append(urlsplit(request.url)))
         yield context
         context.close()
 
@@ -104,7 +104,7 @@ def site(context, tmp_path_factory, make_shell):
 
 @pytest.fixture
 def page(context, site):
-    """The page that the printed link opens, with the sweep unfolded."""
+    """Yields the page that the printed link opens, with the sweep expanded."""
     page = context.new_page()
     page.goto(site.url)
     page.get_by_role("link", name=site.parent.info.run_name).wait_for()
@@ -114,7 +114,7 @@ def page(context, site):
 
 
 def _open_image(page, folder: str, name: str) -> int:
-    """Opens an artifact of the run that is shown; gives the loaded picture's width."""
+    """Open an artifact of the run that is shown, and return the width of the loaded picture."""
     page.get_by_role("tab", name="Artifacts").click()
     page.get_by_text(folder, exact=True).click()
     page.get_by_text(name, exact=True).click()
@@ -164,5 +164,5 @@ def test_a_run_shows_its_confusion_matrix_and_the_sweep_its_plots(page, site):
     assert _open_image(page, "plots", "history.png") > 300
 
 
-def test_the_browser_contacts_no_other_machine(page, asked):
-    assert {url.hostname for url in asked if url.scheme.startswith("http")} == {"127.0.0.1"}
+def test_the_browser_contacts_no_other_machine(page, requested):
+    assert {url.hostname for url in requested if url.scheme.startswith("http")} == {"127.0.0.1"}

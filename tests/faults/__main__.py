@@ -1,8 +1,8 @@
-"""Tries faults and loads, and prints a table of what was tried and what was survived.
+"""Injects faults and load, and prints a table of what was tried and what was survived.
 
     python -m faults [--kills 50] [--trials 2000] [--seed 0] [NAME ...]
 
-The exit code is 1 where anything was lost.
+The exit code is 1 if anything was lost.
 """
 
 import argparse
@@ -11,9 +11,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from faults.kills import Run, Sweep, run_kills
+from faults.fault_result import FaultResult
+from faults.kills import KilledRun, KilledSweep, run_kills
 from faults.load import run_load
-from faults.outcome import Outcome
 from faults.trials import run_trials
 from servers import postgres
 from toy import ToyCorpus, write_hw1p2
@@ -21,20 +21,22 @@ from toy import ToyCorpus, write_hw1p2
 LENGTHS = {"train": (300, 200, 400), "dev": (150, 100), "test": (80, 40)}
 
 
-def kills(kind: type[Run] | type[Sweep], folder: Path, count: int, seed: int) -> Outcome:
-    """`kill -9` on a small corpus."""
+def kills(
+    kind: type[KilledRun] | type[KilledSweep], folder: Path, count: int, seed: int
+) -> FaultResult:
+    """Kill runs or sweeps on a small corpus with `kill -9`."""
     return run_kills(
         kind, write_hw1p2(folder / "corpus", ToyCorpus(LENGTHS)), folder, count, seed
     )
 
 
-def sqlite(folder: Path) -> Outcome:
-    """Sixteen runs at once on one file."""
+def sqlite(folder: Path) -> FaultResult:
+    """Let sixteen concurrent runs log to one file."""
     return run_load("SQLite", f"sqlite:///{folder}/mlflow.db", folder, 16, 16)
 
 
-def postgresql(folder: Path) -> Outcome:
-    """Sixty-four runs at once on a server."""
+def postgresql(folder: Path) -> FaultResult:
+    """Let sixty-four concurrent runs log to a database server."""
     with postgres(max_connections=500) as server:
         return run_load("PostgreSQL", server.create("mlflow"), folder, 64, 8)
 
@@ -45,9 +47,9 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_known_args()[0]
-    faults: dict[str, Callable[[Path], Outcome]] = {
-        "run": lambda folder: kills(Run, folder, arguments.kills, arguments.seed),
-        "sweep": lambda folder: kills(Sweep, folder, arguments.kills, arguments.seed),
+    faults: dict[str, Callable[[Path], FaultResult]] = {
+        "run": lambda folder: kills(KilledRun, folder, arguments.kills, arguments.seed),
+        "sweep": lambda folder: kills(KilledSweep, folder, arguments.kills, arguments.seed),
         "sqlite": sqlite,
         "postgresql": postgresql,
         "trials": lambda folder: run_trials(folder, arguments.trials),
@@ -59,15 +61,15 @@ def main() -> int:
     survived = True
     for name in arguments.names or faults:
         with tempfile.TemporaryDirectory() as folder:
-            outcome = faults[name](Path(folder))
+            result = faults[name](Path(folder))
         print(
-            f"{outcome.name:44} {outcome.tried:7,} tried {outcome.survived:7,} survived  "
-            f"{outcome.note}",
+            f"{result.name:44} {result.tried:7,} tried {result.survived:7,} survived  "
+            f"{result.note}",
             flush=True,
         )
-        for failure in outcome.failures:
+        for failure in result.failures:
             print(f"    {failure}", file=sys.stderr, flush=True)
-        survived &= outcome.survived == outcome.tried and not outcome.failures
+        survived &= result.survived == result.tried and not result.failures
     return 0 if survived else 1
 
 

@@ -1,7 +1,8 @@
 """`kill -9` at random moments: what is resumed ends as if nothing had happened.
 
-A run, or a sweep, is killed and started again until it ends by itself; then all that it left is
-compared with what one left that nobody killed, and the next begins in an empty folder.
+A run or a sweep is killed and resumed, again and again, until it ends by itself. Everything
+that it has written is then compared with what an undisturbed one has written, bit by bit, and
+the next one starts in an empty folder.
 """
 
 import contextlib
@@ -20,18 +21,21 @@ import optuna
 import torch
 
 from e2e.conftest import Shell
-from faults.outcome import Outcome
+from faults.fault_result import FaultResult
 
 TRAINING = [
     "train.checkpoint_minutes=1e-6",
     "model.dropout=0.3",
     "optim.schedule=cosine",
 ]
-LONGEST = 300.0
+LONGEST_SECONDS = 300.0
+"""How long an undisturbed run or sweep may take."""
 
 
-class Run:
-    """A run that checkpoints at every step."""
+class KilledRun:
+    """A run that writes a checkpoint at every step."""
+
+    name = "run"
 
     def __init__(self, shell: Shell) -> None:
         self.shell = shell
@@ -41,29 +45,35 @@ class Run:
         self._new.append(f"hydra.run.dir={self.directory}")
 
     def command(self) -> list[str]:
-        begun = (self.directory / "config.yaml").exists()
-        return [f"resume={self.directory}"] if begun else self._new
+        """Return the arguments that start the run, or resume it."""
+        started = (self.directory / "config.yaml").exists()
+        return [f"resume={self.directory}"] if started else self._new
 
-    def kill(self, process: subprocess.Popen[str], chance: random.Random) -> str:
+    def kill(self, process: subprocess.Popen[str], rng: random.Random) -> str:
+        """Kill the run, and return in which phase it was."""
         checkpoints = self.directory / "checkpoints"
-        begun = (checkpoints / "last.pt").exists()
-        ended = (self.directory / "model").exists()
+        is_training = (checkpoints / "last.pt").exists()
+        has_trained = (self.directory / "model").exists()
         process.kill()
-        return "after training" if ended else "in training" if begun else "before training"
+        if has_trained:
+            return "after training"
+        return "in training" if is_training else "before training"
 
-    def remains(self) -> Any:
-        """Weights, resume state and metrics; the status of MLflow's runs."""
-        statuses, metrics = _tracked(self.outputs / "mlflow.db")
+    def read_result(self) -> Any:
+        """Return weights, resume state and metrics, and the status of MLflow's runs."""
+        statuses, metrics = _read_tracked(self.outputs / "mlflow.db")
         return {
-            "weights": _weights(self.directory),
-            "state": _state(self.directory),
+            "weights": _hash_weights(self.directory),
+            "state": _hash_state(self.directory),
             "statuses": statuses,
             "metrics": metrics,
         }
 
 
-class Sweep:
-    """A grid of four trials over two workers."""
+class KilledSweep:
+    """A grid search of four trials with two workers."""
+
+    name = "sweep"
 
     STUDY = "kills"
 
@@ -80,29 +90,30 @@ class Sweep:
         ]
 
     def command(self) -> list[str]:
+        """Return the arguments that start the sweep, and also resume it."""
         return self._command
 
-    def kill(self, process: subprocess.Popen[str], chance: random.Random) -> str:
-        """Kills the sweeper, a worker, or all of them at once."""
+    def kill(self, process: subprocess.Popen[str], rng: random.Random) -> str:
+        """Kill the sweeper, a worker, or all of them, and return which."""
         path = Path(f"/proc/{process.pid}/task/{process.pid}/children")
         workers = [int(pid) for pid in path.read_text().split()] if path.exists() else []
-        whom = chance.choice(["sweeper", "worker", "all"]) if workers else "sweeper"
-        if whom != "worker":
+        target = rng.choice(["sweeper", "worker", "all"]) if workers else "sweeper"
+        if target != "worker":
             process.kill()
-        for pid in {"worker": workers[:1], "all": workers}.get(whom, []):
+        for pid in {"worker": workers[:1], "all": workers}.get(target, []):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        return {"sweeper": "the sweeper", "worker": "a worker"}.get(whom, "all at once")
+        return {"sweeper": "the sweeper", "worker": "a worker"}.get(target, "all processes")
 
-    def remains(self) -> Any:
-        """By params: how each trial ended, its value, steps and weights."""
+    def read_result(self) -> Any:
+        """Return, ordered by params, each trial's state, values, reports and weights."""
         storage = f"sqlite:///{self.outputs}/studies.db"
         study = optuna.load_study(study_name=self.STUDY, storage=storage)
         folder = self.outputs / "sweeps" / self.STUDY
         trials = sorted(
             (
                 *(str(sorted(trial.params.items())), trial.state.name, trial.values),
-                *(trial.intermediate_values, _weights(folder / str(trial.number))),
+                *(trial.intermediate_values, _hash_weights(folder / str(trial.number))),
             )
             for trial in study.trials
         )
@@ -110,75 +121,89 @@ class Sweep:
 
 
 def run_kills(
-    kind: type[Run] | type[Sweep], corpus: Path, scratch: Path, count: int, seed: int
-) -> Outcome:
-    """Kills `count` times at moments drawn with `seed`, and compares every end.
+    kind: type[KilledRun] | type[KilledSweep],
+    corpus: Path,
+    scratch: Path,
+    count: int,
+    seed: int,
+) -> FaultResult:
+    """Kill `count` times at random moments, and compare every result with an undisturbed one.
 
     Args:
         kind: what to kill.
         scratch: an empty folder.
+        seed: seed of the random moments.
     """
-    outcome = Outcome(f"kill -9 of a {kind.__name__.lower()}")
-    chance = random.Random(seed)
-    began = time.monotonic()
-    whole = _victim(kind, corpus, scratch / "whole")
-    _go_on(whole, None, chance)
-    seconds = time.monotonic() - began
-    expected = whole.remains()
+    result = FaultResult(f"kill -9 of a {kind.name}")
+    rng = random.Random(seed)
+    started = time.monotonic()
+    undisturbed = _create_victim(kind, corpus, scratch / "undisturbed")
+    _start_or_resume(undisturbed, None, rng)
+    seconds = time.monotonic() - started
+    expected = undisturbed.read_result()
     moments: Counter[str] = Counter()
     rounds = 0
-    while outcome.tried < count:
+    while result.tried < count:
         rounds += 1
-        victim = _victim(kind, corpus, scratch / str(rounds))
+        victim = _create_victim(kind, corpus, scratch / str(rounds))
         kills = 0
-        wait: float | None = chance.uniform(0, seconds)
-        while (moment := _go_on(victim, wait, chance)) is not None:
+        wait: float | None = rng.uniform(0, seconds)
+        while (moment := _start_or_resume(victim, wait, rng)) is not None:
             moments[moment] += 1
             kills += 1
-            left = count - outcome.tried - kills
-            wait = chance.uniform(0, seconds) if left > 0 else None
-        outcome.add(kills, _difference(victim.remains(), expected))
-    outcome.note = f"{rounds} {kind.__name__.lower()}s; " + ", ".join(
+            left = count - result.tried - kills
+            wait = rng.uniform(0, seconds) if left > 0 else None
+        result.add(kills, _describe_difference(victim.read_result(), expected))
+    result.note = f"{rounds} {kind.name}s; " + ", ".join(
         f"{number} {moment}" for moment, number in moments.most_common()
     )
-    return outcome
+    return result
 
 
-def _victim(kind: type[Run] | type[Sweep], corpus: Path, folder: Path) -> Run | Sweep:
+def _create_victim(
+    kind: type[KilledRun] | type[KilledSweep], corpus: Path, folder: Path
+) -> KilledRun | KilledSweep:
     folder.mkdir()
     return kind(Shell(folder, corpus))
 
 
-def _go_on(victim: Run | Sweep, wait: float | None, chance: random.Random) -> str | None:
-    """Starts or resumes; kills after `wait` seconds and tells what died, else gives None.
+def _start_or_resume(
+    victim: KilledRun | KilledSweep, wait: float | None, rng: random.Random
+) -> str | None:
+    """Start or resume the victim, and kill it after `wait` seconds unless that is None.
+
+    Return what was killed, or None if it ended by itself.
 
     Raises:
-        RuntimeError: it ended by itself, and badly.
+        RuntimeError: it ended by itself with an error.
     """
     log = victim.shell.folder / "console.log"
     with log.open("a") as console:
         process = victim.shell.start(*victim.command(), stdout=console, stderr=console)
         moment = None
         try:
-            code = process.wait(LONGEST if wait is None else wait)
+            code = process.wait(LONGEST_SECONDS if wait is None else wait)
         except subprocess.TimeoutExpired:
             if wait is None:
                 process.kill()
                 raise
-            moment = victim.kill(process, chance)
-            code = process.wait(LONGEST)
+            moment = victim.kill(process, rng)
+            code = process.wait(LONGEST_SECONDS)
     if code not in (0, -signal.SIGKILL):
         raise RuntimeError(f"{log}: exit code {code}: {log.read_text()[-2000:]}")
     return moment
 
 
-def _weights(directory: Path) -> str:
+def _hash_weights(directory: Path) -> str:
     path = directory / "checkpoints" / "best.safetensors"
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _state(directory: Path) -> dict[str, str]:
-    """A digest of every tensor that training goes on from."""
+def _hash_state(directory: Path) -> dict[str, str]:
+    """Return a hash of every tensor, and the text of every value, of the last checkpoint.
+
+    Times and speeds are left out, as they differ between any two runs.
+    """
     path = directory / "checkpoints" / "last.pt"
     state = torch.load(path, map_location="cpu", weights_only=True)
     state["progress"] = {
@@ -203,8 +228,8 @@ def _state(directory: Path) -> dict[str, str]:
     return found
 
 
-def _tracked(database: Path) -> tuple[Counter[str], list[tuple[str, int, float]]]:
-    """How many of MLflow's runs have each status, and every metric but the speeds."""
+def _read_tracked(database: Path) -> tuple[Counter[str], list[tuple[str, int, float]]]:
+    """Return the number of MLflow's runs by status, and every metric but the speeds."""
     with sqlite3.connect(database) as connection:
         statuses = Counter(row[0] for row in connection.execute("select status from runs"))
         query = "select key, step, value from metrics order by key, step, value"
@@ -212,8 +237,8 @@ def _tracked(database: Path) -> tuple[Counter[str], list[tuple[str, int, float]]
         return statuses, [row for row in rows if "second" not in row[0]]
 
 
-def _difference(found: Any, expected: Any) -> str:
-    """Names the parts that differ; empty where none does."""
+def _describe_difference(found: Any, expected: Any) -> str:
+    """Return a description of the parts that differ; empty if they are equal."""
     return ", ".join(
         f"{part}: {str(found[part])[:300]} instead of {str(expected[part])[:300]}"
         for part in expected

@@ -1,8 +1,8 @@
-"""Many runs that log at once: none may fail, and every metric is counted.
+"""Many runs that log concurrently: none may fail, and every metric must arrive once.
 
     python -m faults.load URI OUTPUTS NAME...
 
-is a process with some of them: runs that train nothing, and log as a run does.
+starts one process with several of them. They log as runs do, without training anything.
 """
 
 import os
@@ -16,14 +16,14 @@ from pathlib import Path
 
 import sqlalchemy
 
-from faults.outcome import Outcome
+from faults.fault_result import FaultResult
 
 NUM_EPOCHS = 50
 METRICS = ("train/loss", "train/accuracy", "dev/loss", "dev/accuracy")
 
 
-def log_a_run(uri: str, outputs: Path, num_epochs: int, name: str) -> None:
-    """A run of `num_epochs` epochs without any training in them."""
+def log_run(uri: str, outputs: Path, num_epochs: int, name: str) -> None:
+    """Log a run of `num_epochs` epochs without training anything."""
     from framesweep.config import TrackingConfig
     from framesweep.tracking import open_tracker
 
@@ -34,12 +34,14 @@ def log_a_run(uri: str, outputs: Path, num_epochs: int, name: str) -> None:
             tracker.log_epoch(epoch, dict.fromkeys(METRICS, 1 / epoch))
 
 
-def run_load(what: str, uri: str, outputs: Path, num_runs: int, num_processes: int) -> Outcome:
-    """`num_runs` runs log at once; a try is a metric, survived where it is there once."""
-    outcome = Outcome(f"{num_runs} runs at once, {what}: metrics")
+def run_load(
+    what: str, uri: str, outputs: Path, num_runs: int, num_processes: int
+) -> FaultResult:
+    """Log `num_runs` runs concurrently; a metric survives if it is stored exactly once."""
+    result = FaultResult(f"{num_runs} concurrent runs, {what}: metrics")
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     environment["OMP_NUM_THREADS"] = "1"
-    began = time.monotonic()
+    started = time.monotonic()
     names = [str(number) for number in range(num_runs)]
     processes = [
         subprocess.Popen(
@@ -55,10 +57,10 @@ def run_load(what: str, uri: str, outputs: Path, num_runs: int, num_processes: i
         for number in range(num_processes)
     ]
     for process in processes:
-        said, _ = process.communicate(timeout=900)
+        output, _ = process.communicate(timeout=900)
         if process.returncode:
-            outcome.failures.append(said[-500:])
-    seconds = time.monotonic() - began
+            result.failures.append(output[-500:])
+    seconds = time.monotonic() - started
     engine = sqlalchemy.create_engine(uri)
     with engine.connect() as connection:
         query = "select run_uuid, key, step from metrics"
@@ -67,15 +69,15 @@ def run_load(what: str, uri: str, outputs: Path, num_runs: int, num_processes: i
             sqlalchemy.text("select count(*) from runs where status = 'FINISHED'")
         ).scalar_one()
     engine.dispose()
-    outcome.tried = num_runs * NUM_EPOCHS * len(METRICS)
-    outcome.survived = sum(1 for count in found.values() if count == 1)
+    result.tried = num_runs * NUM_EPOCHS * len(METRICS)
+    result.survived = sum(1 for count in found.values() if count == 1)
     if ended != num_runs:
-        outcome.failures.append(f"{ended} runs finished")
-    outcome.note = f"{ended} runs finished in {seconds:.0f} s"
-    return outcome
+        result.failures.append(f"{ended} runs finished")
+    result.note = f"{ended} runs finished in {seconds:.0f} s"
+    return result
 
 
 if __name__ == "__main__":
-    place, folder, *all_names = sys.argv[1:]
+    tracking_uri, folder, *all_names = sys.argv[1:]
     with ThreadPoolExecutor(len(all_names)) as pool:
-        list(pool.map(partial(log_a_run, place, Path(folder), NUM_EPOCHS), all_names))
+        list(pool.map(partial(log_run, tracking_uri, Path(folder), NUM_EPOCHS), all_names))

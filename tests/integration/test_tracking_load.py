@@ -1,4 +1,4 @@
-"""Several processes log at once, and processes are killed while they log."""
+"""Several processes log concurrently, and processes are killed while they log."""
 
 import json
 import os
@@ -58,7 +58,7 @@ def _client(outputs: Path):
 
 @pytest.mark.heavy
 def test_eight_concurrent_runs_in_a_new_folder_lose_nothing(tmp_path):
-    """The database's tables are made once, and no metric is lost to a lock."""
+    """The database's tables are created once, and no metric is lost to a lock."""
     outputs = tmp_path / "outputs"
     processes = [_start(outputs, str(number)) for number in range(NUM_RUNS)]
     for process in processes:
@@ -81,7 +81,7 @@ def test_eight_concurrent_runs_in_a_new_folder_lose_nothing(tmp_path):
 
 @pytest.fixture
 def killed_run(tracked_outputs) -> tuple[Path, int]:
-    """Directory of a run that was killed in mid-epoch, and the epochs that it had logged."""
+    """Returns the directory of a killed run, and the number of epochs that it had logged."""
     process = _start(tracked_outputs, "0", "slow")
     assert process.stdin is not None
     assert process.stdout is not None
@@ -109,7 +109,7 @@ def test_a_killed_run_is_resumed_without_lost_or_repeated_metrics(tracked_output
 
 
 def test_records_of_a_dead_run_can_be_sent_later(tracked_outputs, tmp_path):
-    """As if the run had begun and ended while its server was away."""
+    """As if the run had started and ended while its server was unreachable."""
     directory = tracked_outputs / "runs" / "today" / "0"
     (directory / "tracking").mkdir(parents=True)
     uri = mlflow_store.resolve_tracking_uri(None, tracked_outputs)
@@ -132,7 +132,7 @@ def test_records_of_a_dead_run_can_be_sent_later(tracked_outputs, tmp_path):
 
 @pytest.mark.heavy
 def test_a_database_that_is_locked_for_a_minute_loses_nothing(tracked_outputs):
-    """A minute is longer than MLflow itself waits for a lock, which is 20 seconds."""
+    """MLflow itself waits only 20 seconds for a lock."""
     directory = tracked_outputs / "runs" / "today" / "0"
     with open_tracker(TrackingConfig(), tracked_outputs, directory) as tracker:
         run_id = tracker.run_id

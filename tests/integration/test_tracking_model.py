@@ -1,4 +1,4 @@
-"""The logged model: what a person gets from `mlflow.pyfunc.load_model`."""
+"""What `mlflow.pyfunc.load_model` returns for the model of a run."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from framesweep.tracking import mlflow_store, open_tracker
 from toy import ToyCorpus
 
 SMALL = ("data=hw1p2", "model.widths=[8]", "hardware=cpu", "tracking=mlflow")
-PASSIVE = (
+UNNEEDED = (
     "optuna",
     "matplotlib",
     "espeakng_loader",
@@ -23,11 +23,11 @@ PASSIVE = (
     "soundfile",
     "numba",
 )
-"""What framesweep needs for other work than prediction."""
+"""Dependencies of framesweep that prediction does not need."""
 
 ELSEWHERE = f"""
 import sys
-for name in {PASSIVE}:
+for name in {UNNEEDED}:
     sys.modules[name] = None
 import mlflow, numpy as np
 mlflow.set_tracking_uri(sys.argv[1])
@@ -45,7 +45,7 @@ def utterance():
 
 @pytest.fixture
 def trained(compose, hw1p2_root, tracked_outputs):
-    """Directory and MLflow id of a run."""
+    """Yields the directory and the MLflow id of a run, and a client."""
     settings = ("data.context=2", "train.epochs=1", "train.batch_size=64", "hardware.threads=1")
     config = compose(f"data.root={hw1p2_root}", *SMALL, *settings, f"outputs={tracked_outputs}")
     directory = tracked_outputs / "runs" / "today" / "now"

@@ -1,4 +1,4 @@
-"""The MLflow UI over tracked runs, and runs whose server goes away."""
+"""The MLflow UI of tracked runs, and runs whose server becomes unreachable."""
 
 import json
 import signal
@@ -29,7 +29,7 @@ def free_port() -> int:
 
 
 class Ui:
-    """`framesweep ui` in a process; ready once made."""
+    """`framesweep ui` in a process, which is ready when the object has been created."""
 
     def __init__(self, outputs: Path, port: int) -> None:
         command = [str(FRAMESWEEP), "ui", "--outputs", str(outputs), "--port", str(port)]
@@ -39,7 +39,7 @@ class Ui:
         self.children = _descendants(self.process.pid)
 
     def stop(self, signum: int) -> int:
-        """Ends it as a user or an init would; gives its exit code."""
+        """End the UI with a signal, and return its exit code."""
         self.process.send_signal(signum)
         return self.process.wait(60)
 
@@ -54,8 +54,8 @@ def _descendants(pid: int) -> list[int]:
     return found
 
 
-def _addresses(port: int) -> set[str]:
-    """Addresses, in hexadecimal, on which somebody listens at the port."""
+def _listening_addresses(port: int) -> set[str]:
+    """Return the addresses, in hexadecimal, that the port is open on."""
     listening, found = "0A", set()
     for name in ("tcp", "tcp6"):
         for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]:
@@ -93,7 +93,7 @@ def test_the_ui_shows_runs_and_artifacts_and_ends_all_its_processes(tracked_outp
     try:
         url = f"http://127.0.0.1:{port}"
         assert ui.line.startswith(f"MLflow UI: {url}/#/experiments/1/runs?")
-        assert _addresses(port) == {"0100007F"}
+        assert _listening_addresses(port) == {"0100007F"}
         api = f"{url}/ajax-api/2.0/mlflow/experiments/search"
         found = json.loads(_get(api, max_results=10))["experiments"]
         tags = {e["name"]: e.get("tags", []) for e in found}["framesweep"]
@@ -110,7 +110,7 @@ def test_the_ui_shows_runs_and_artifacts_and_ends_all_its_processes(tracked_outp
 def test_a_run_survives_a_stopped_server_and_everything_arrives_once_in_order(
     tmp_path, monkeypatch
 ):
-    """The server is there at first, gone in the middle, and back after the end."""
+    """The server runs at first, is stopped in the middle, and runs again after the end."""
     monkeypatch.setattr("framesweep.tracking.mlflow_tracker.SERVER_SECONDS", 1.0)
     served, outputs = tmp_path / "served", tmp_path / "outputs"
     port = free_port()

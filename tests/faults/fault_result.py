@@ -1,11 +1,11 @@
-"""What came of trying a fault many times."""
+"""The result of injecting a fault many times."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass
-class Outcome:
-    """A row of the table: how often something was tried, and how often it was survived."""
+class FaultResult:
+    """A row of the table: how often a fault was injected, and how often it was survived."""
 
     name: str
     tried: int = 0
@@ -14,7 +14,7 @@ class Outcome:
     failures: list[str] = field(default_factory=list)
 
     def add(self, count: int, failure: str = "") -> None:
-        """`count` more tries; `failure` says what went wrong with them, if anything."""
+        """Add `count` attempts; `failure` says what went wrong with them, if anything."""
         self.tried += count
         if failure:
             self.failures.append(failure)
