@@ -183,7 +183,7 @@ def _first_value(override: Override) -> str:
     value = override.value()
     assert isinstance(value, Sweep)
     if override.is_interval_sweep():
-        first = str(value.start)  # type: ignore[attr-defined]
+        first = str(value.start)
     else:
         first = next(iter(override.sweep_string_iterator()))
     return f"{override.get_key_element()}={first}"

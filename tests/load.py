@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import optuna
 
@@ -49,6 +50,12 @@ class Load:
     bytes_kept: int
     connections: int = 0
     seconds: float = 0.0
+
+
+def difference(before: list[float], after: list[float]) -> Load:
+    """Return the load between two readings of the database's counters."""
+    values: list[Any] = [new - old for new, old in zip(after, before, strict=True)]
+    return Load(*values)
 
 
 class ConnectionCounter:
@@ -89,7 +96,7 @@ def measure(server: Postgres, database: str, arguments: list[str], sweepers: int
     assert not any(codes), codes
     seconds = time.monotonic() - started
     after = read_counters(server, database)
-    load = Load(*(new - old for new, old in zip(after, before, strict=True)))
+    load = difference(before, after)
     load.connections, load.seconds = counter.close(), seconds
     return load
 
@@ -118,8 +125,8 @@ def measure_crowd(
     storage = open_storage(url, 60)
     optuna.create_study(study_name="s", storage=storage, direction="maximize")
     study_id = storage.get_study_id_from_name("s")
-    space = {"x": optuna.distributions.FloatDistribution(0, 1)}
-    me = {"serial": 1, "sweeper": Process("elsewhere", 1, "").dump()}
+    space: dict[str, Any] = {"x": optuna.distributions.FloatDistribution(0, 1)}
+    me: dict[str, Any] = {"serial": 1, "sweeper": Process("elsewhere", 1, "").dump()}
     for _ in range(running):
         trial = optuna.trial.create_trial(
             state=optuna.trial.TrialState.RUNNING,
@@ -162,7 +169,7 @@ def measure_call(
     call()
     cpu = time.process_time() - started
     after = read_counters(server, database)
-    return 1000 * cpu, Load(*(new - old for new, old in zip(after, before, strict=True)))
+    return 1000 * cpu, difference(before, after)
 
 
 def list_frequent_statements(server: Postgres, database: str, number: int) -> list[tuple]:

@@ -1,6 +1,6 @@
 """Every key of the config with its type, read from the schemas."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import fields
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -23,7 +23,7 @@ def keys() -> Iterator[tuple[tuple[str, ...], str, Any]]:
 
 
 def _keys_of(
-    schema: type, chosen: tuple[str, ...], prefix: str, without: set[str] = frozenset()
+    schema: type, chosen: tuple[str, ...], prefix: str, without: Set[str] = frozenset()
 ) -> Iterator[tuple[tuple[str, ...], str, Any]]:
     hints = get_type_hints(schema)
     for field in fields(schema):

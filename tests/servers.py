@@ -13,6 +13,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy
 
@@ -42,13 +43,13 @@ def wait_until(ready: Callable[[], bool], process: subprocess.Popen, log: Path) 
     """Wait until a server that has just been started is ready."""
     end = time.monotonic() + START_SECONDS
     while not ready():
-        assert process.poll() is None, f"{process.args} ended:\n{log.read_text()}"
-        assert time.monotonic() < end, f"{process.args} is not ready:\n{log.read_text()}"
+        assert process.poll() is None, f"{process.args!r} ended:\n{log.read_text()}"
+        assert time.monotonic() < end, f"{process.args!r} is not ready:\n{log.read_text()}"
         time.sleep(PAUSE)
 
 
 def start_daemon(
-    command: list[str], log: Path, user: str | None = None, **options
+    command: list[str], log: Path, user: str | None = None, **options: Any
 ) -> subprocess.Popen:
     """Start a server that ends with this process, even if this process is killed."""
 
@@ -68,7 +69,7 @@ def start_daemon(
         )
 
 
-def as_user(name: str | None) -> dict[str, object]:
+def as_user(name: str | None) -> dict[str, Any]:
     """Return the options of Popen for another user; none unless we are root."""
     if name is None or os.geteuid() != 0:
         return {}

@@ -6,15 +6,14 @@ import torch
 
 from framesweep.config import MlpConfig
 from framesweep.models.build import build_model
-from framesweep.models.mlp import MLP
 
 INPUT_DIM, NUM_CLASSES = 24, 5
 
 
-def build(input_dim: int = INPUT_DIM, **keys: Any) -> MLP:
+def build(input_dim: int = INPUT_DIM, **keys: Any) -> Any:
     torch.manual_seed(0)
-    keys = {"widths": [16, 16, 8], "dropout": 0.0} | keys
-    return build_model(MlpConfig(**keys), input_dim, NUM_CLASSES)
+    settings: dict[str, Any] = {"widths": [16, 16, 8], "dropout": 0.0} | keys
+    return build_model(MlpConfig(**settings), input_dim, NUM_CLASSES)
 
 
 def windows(num: int = 32, dim: int = INPUT_DIM) -> torch.Tensor:
@@ -22,10 +21,10 @@ def windows(num: int = 32, dim: int = INPUT_DIM) -> torch.Tensor:
 
 
 FRAMES = 21
-CONVS = {"conv_channels": [6, 7], "conv_kernel": 4, "conv_stride": 3}
+CONVS: dict[str, Any] = {"conv_channels": [6, 7], "conv_kernel": 4, "conv_stride": 3}
 
 
-def convolved(**keys: Any) -> MLP:
+def convolved(**keys: Any) -> Any:
     torch.manual_seed(0)
-    config = MlpConfig(**({"widths": [16], "dropout": 0.0} | CONVS | keys))
-    return build_model(config, FRAMES * 5, NUM_CLASSES, FRAMES)
+    settings: dict[str, Any] = {"widths": [16], "dropout": 0.0} | CONVS | keys
+    return build_model(MlpConfig(**settings), FRAMES * 5, NUM_CLASSES, FRAMES)

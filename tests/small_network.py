@@ -13,7 +13,9 @@ from framesweep.training.losses import build_loss
 
 def network(seed: int = 0, depth: int = 3) -> MLP:
     torch.manual_seed(seed)
-    return build_model(MlpConfig(width=8, depth=depth, dropout=0.0), 12, 5)
+    model = build_model(MlpConfig(width=8, depth=depth, dropout=0.0), 12, 5)
+    assert isinstance(model, MLP)
+    return model
 
 
 def batch(step: int) -> tuple[Tensor, Tensor]:

@@ -86,7 +86,8 @@ def main(config: DictConfig) -> float | str | None:
     with (directory / "ends.log").open("a") as file:
         print(time.time(), os.getpid(), file=file)
     value = compute_value(config, config.epochs)
-    return {"nan_value": float("nan"), "text": "good"}.get(how, value)
+    answers: dict[str, float | str | None] = {"nan_value": float("nan"), "text": "good"}
+    return answers.get(how, value)
 
 
 def compute_value(config: DictConfig, epoch: int) -> float:

@@ -1,6 +1,6 @@
 """A small synthetic corpus. The means of its phones differ, so that they can be learned."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ class ToyCorpus:
 
     def __init__(
         self,
-        lengths: dict[str, tuple[int, ...]] | None = None,
+        lengths: Mapping[str, tuple[int, ...]] | None = None,
         *,
         feature_dim: int = 6,
         seed: int = 0,

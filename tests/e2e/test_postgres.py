@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import optuna
@@ -28,6 +29,8 @@ class Team:
     def __init__(self, shell, storage: str, tracking: str) -> None:
         self.shell = shell
         self.storage = storage
+        self.killed_trials: list[int] = []
+        self.client: Any = None
         self.command = [
             *("-m", "sweep=bare", f"hydra.sweeper.storage={storage}"),
             *(f"tracking.uri={tracking}", f"hydra.sweeper.study_name={STUDY}"),
@@ -59,7 +62,7 @@ class Team:
     def logs(self) -> dict[str, str]:
         return {path.name: path.read_text() for path in self.shell.folder.glob("*.log")}
 
-    def wait_for(self, event: Callable[[], object]) -> object:
+    def wait_for(self, event: Callable[[], Any]) -> Any:
         while not (found := event()):
             assert time.monotonic() < self.end, self.logs()
             assert any(p.poll() is None for p in self.processes), self.logs()

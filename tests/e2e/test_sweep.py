@@ -4,6 +4,7 @@ import csv
 import os
 import signal
 import time
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -21,6 +22,7 @@ class Search:
 
     def __init__(self, shell) -> None:
         self.shell = shell
+        self.result: Any = None
         small = [a for a in shell.small if not a.startswith("model.")]
         self.command = [
             "-m",

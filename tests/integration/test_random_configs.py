@@ -80,6 +80,7 @@ def test_any_random_config_either_trains_or_is_rejected_in_one_line(
         except (ConfigError, NonFiniteLossError) as error:
             line = str(error)
         else:
+            assert isinstance(value, float)
             assert math.isfinite(value)
             return
         assert "\n" not in line

@@ -234,7 +234,7 @@ def test_equal_points_are_trained_only_once(app):
     assert len(trials) == 6
     assert app.count("starts.log") == len({trial.params["x"] for trial in trials})
     assert "repeats trial" in output
-    values = {}
+    values: dict[str, float] = {}
     for trial in trials:
         assert values.setdefault(trial.params["x"], trial.value) == trial.value
 

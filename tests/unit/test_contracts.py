@@ -8,6 +8,7 @@ writes the expectations in contracts/ anew.
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -49,7 +50,8 @@ def config_keys() -> Iterator[str]:
     """Every key of every schema with its default; names of all options of all groups."""
     for group, schemas in SCHEMAS.items():
         for name, schema in schemas.items():
-            for key, value in OmegaConf.to_container(OmegaConf.structured(schema)).items():
+            values: Any = OmegaConf.to_container(OmegaConf.structured(schema))
+            for key, value in values.items():
                 yield f"{group} ({name}) {key} = {value}"
     own = flatten(compose([]))
     for key, value in own.items():

@@ -7,11 +7,13 @@ from framesweep.bench.corpus import write_corpus
 from framesweep.config import MlpConfig
 from framesweep.config.composition import register
 from framesweep.models.build import build_model
+from framesweep.models.mlp import MLP
 
 
 def test_plain_modules_share_weights_and_compute_the_same() -> None:
     torch.manual_seed(0)
     model = build_model(MlpConfig(widths=[16, 8], dropout=0.0), 12, 5)
+    assert isinstance(model, MLP)
     plain = extract_plain_modules(model)
     assert {id(p) for p in plain.parameters()} == {id(p) for p in model.parameters()}
     x = torch.randn(64, 12)

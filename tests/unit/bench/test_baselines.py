@@ -2,6 +2,7 @@
 
 import multiprocessing
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -71,7 +72,7 @@ def test_the_worker_loop_counts_its_frames_and_ends_its_workers() -> None:
 
 
 def test_batches_are_repeated_without_end() -> None:
-    dataset = TensorDataset(torch.arange(4), torch.arange(4))
+    dataset: Any = TensorDataset(torch.arange(4), torch.arange(4))
     batches = baselines._RepeatedBatches(DataLoader(dataset, 2))
     firsts = [int(next(batches)[0][0]) for _ in range(5)]
     assert firsts == [0, 2, 0, 2, 0]

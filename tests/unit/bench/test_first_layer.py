@@ -18,7 +18,7 @@ def test_both_ways_are_measured(case) -> None:
 
 
 def test_both_ways_compute_the_width_for_each_frame_of_a_batch(case, monkeypatch) -> None:
-    shapes = {"gather": set(), "convolution": set()}
+    shapes: dict[str, set[object]] = {"gather": set(), "convolution": set()}
 
     def linear(x, layer):
         y = kernels.linear(x, layer)

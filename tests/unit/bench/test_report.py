@@ -9,9 +9,9 @@ from framesweep.bench import report
 
 
 def render(shown) -> str:
-    console = Console(width=200, file=io.StringIO())
-    console.print(shown)
-    return console.file.getvalue()
+    file = io.StringIO()
+    Console(width=200, file=file).print(shown)
+    return file.getvalue()
 
 
 def test_throughput_and_its_ratios() -> None:

@@ -1,6 +1,7 @@
 """Training, evaluation and prediction are measured in interleaved rounds."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -51,10 +52,10 @@ def clock() -> Clock:
 
 
 def make_callback(clock: Clock, rounds: int, steps: int) -> _InterleavedRounds:
-    experiment = SimpleNamespace(
+    experiment: Any = SimpleNamespace(
         train=SimpleNamespace(device=torch.device("cpu")), plan=SimpleNamespace(batch_size=10)
     )
-    case = SimpleNamespace(clock=clock)
+    case: Any = SimpleNamespace(clock=clock)
     return _InterleavedRounds(case, experiment, {"base": clock.baseline}, rounds, steps)
 
 

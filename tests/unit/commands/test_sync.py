@@ -7,14 +7,20 @@ from framesweep.errors import TrackingError
 
 
 @pytest.fixture
-def run(monkeypatch, tmp_path):
-    """Runs the command where sending does as `answers` say, by the run's name."""
+def answers():
+    """The error that sending a run raises, by the run's name."""
+    return {}
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path, answers):
+    """Return a function that runs the command while sending raises what `answers` holds."""
     calls = []
 
     def sync(directory, outputs, seconds, *, uri, experiment):
         calls.append((directory.name, uri, experiment))
-        if directory.name in run.answers:
-            raise run.answers[directory.name]
+        if directory.name in answers:
+            raise answers[directory.name]
 
     def run(*arguments):
         folders = [tmp_path / name for name in "abc"]
@@ -23,7 +29,6 @@ def run(monkeypatch, tmp_path):
         return CliRunner().invoke(command, [*arguments, *map(str, folders)]), calls
 
     monkeypatch.setattr(tracking, "sync", sync)
-    run.answers = {}
     return run
 
 
@@ -34,16 +39,16 @@ def test_each_run_is_told(run, tmp_path):
     assert calls == [(name, None, None) for name in "abc"]
 
 
-def test_one_that_is_refused_is_an_error_and_the_others_are_sent(run, tmp_path):
-    run.answers["b"] = TrackingError("b", "2 records are still unsent")
+def test_one_that_is_refused_is_an_error_and_the_others_are_sent(run, answers, tmp_path):
+    answers["b"] = TrackingError("b", "2 records are still unsent")
     result, _ = run("--uri", "http://h", "--experiment", "mine")
     assert result.exit_code == 2
     assert result.stdout.splitlines() == [f"{tmp_path / name}: sent" for name in "ac"]
     assert result.stderr == "error: b: 2 records are still unsent\n"
 
 
-def test_a_server_that_is_away_is_waited_for_once(run):
-    run.answers["a"] = tracking.UnreachableError("a", "3 records are still unsent")
+def test_a_server_that_is_away_is_waited_for_once(run, answers):
+    answers["a"] = tracking.UnreachableError("a", "3 records are still unsent")
     result, calls = run("--uri", "http://h", "--experiment", "mine")
     assert isinstance(result.exception, tracking.UnreachableError)
     assert calls == [("a", "http://h", "mine")]

@@ -8,6 +8,7 @@ import pytest
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
+from omegaconf import ListConfig
 
 from framesweep.config import SCHEMAS, OptimConfig
 from framesweep.config.composition import (
@@ -70,7 +71,7 @@ def test_a_damaged_config_is_named(text):
 
 
 def test_a_search_follows_the_direction_of_each_metric():
-    assert directions("dev/accuracy", ["model/params", "dev/loss"]) == [
+    assert directions("dev/accuracy", ListConfig(["model/params", "dev/loss"])) == [
         "maximize",
         "minimize",
         "minimize",
@@ -78,7 +79,7 @@ def test_a_search_follows_the_direction_of_each_metric():
 
 
 def test_the_direction_of_an_unknown_metric_is_left_to_validation():
-    assert directions("dev/acuracy", []) == ["maximize"]
+    assert directions("dev/acuracy", ListConfig([])) == ["maximize"]
 
 
 def test_a_schema_that_no_file_includes_is_an_option_by_itself(monkeypatch):

@@ -3,6 +3,7 @@
 import os
 import signal
 from itertools import chain
+from typing import Any
 
 import pytest
 import torch
@@ -125,7 +126,7 @@ def test_a_step_of_several_processes_equals_that_of_one(num_rows, fused, weighte
     alone = take_step(SINGLE_PROCESS, num_rows, fused, weighted)
     outcomes = in_ranks(3, take_step, num_rows, fused, weighted)
     # Two rows lie at +-1 however close they are: there the gradient is all cancellation.
-    close = {"rtol": 1e-4, "atol": 1e-3 if num_rows == 2 else 1e-5}
+    close: dict[str, Any] = {"rtol": 1e-4, "atol": 1e-3 if num_rows == 2 else 1e-5}
     for total, grads, variance, _, _, after in outcomes:
         torch.testing.assert_close(total, alone[0], rtol=1e-4, atol=0)
         torch.testing.assert_close(grads, alone[1], **close)

@@ -41,7 +41,7 @@ def test_initial_weights_by_name() -> None:
 def test_the_seed_sets_the_weights() -> None:
     first, again = build(), build()
     torch.manual_seed(1)
-    other = build_model(MlpConfig(widths=[16, 16, 8]), INPUT_DIM, NUM_CLASSES)
+    other: Any = build_model(MlpConfig(widths=[16, 16, 8]), INPUT_DIM, NUM_CLASSES)
     for name, value in first.state_dict().items():
         assert torch.equal(value, again.state_dict()[name])
     assert not torch.equal(first.output.weight, other.output.weight)

@@ -54,6 +54,7 @@ def test_forward_is_the_formula(norm: Any, activation: Any, residual: bool) -> N
         for parameter in model.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
     x = windows()
+    assert isinstance(model, MLP)
     expected = forward_by_hand(model, config, x.double().numpy())
     np.testing.assert_allclose(model(x).detach().numpy(), expected, rtol=1e-4, atol=1e-5)
 

@@ -40,7 +40,7 @@ def test_a_network_without_a_forward_pass_cannot_be_made():
         pass
 
     with pytest.raises(TypeError, match="abstract"):
-        Unfinished()
+        Unfinished()  # type: ignore[abstract]
 
 
 @pytest.mark.parametrize("schema", SCHEMAS_OF_NETWORKS, ids=lambda s: s.__name__)

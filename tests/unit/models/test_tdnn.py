@@ -17,7 +17,7 @@ BINS, CLASSES, CONTEXT = 5, 4, 9
 
 def build(context: int = CONTEXT, **keys: Any) -> Tdnn:
     torch.manual_seed(0)
-    settings = {"channels": 8, "dilations": [1, 2, 3], "dropout": 0.0} | keys
+    settings: dict[str, Any] = {"channels": 8, "dilations": [1, 2, 3], "dropout": 0.0} | keys
     num_frames = 2 * context + 1
     model = build_model(TdnnConfig(**settings), num_frames * BINS, CLASSES, num_frames)
     assert isinstance(model, Tdnn)
@@ -35,7 +35,7 @@ def noisy(model: Tdnn) -> Tdnn:
     return model.eval()
 
 
-def by_torch(model: Tdnn, frames: Tensor) -> Tensor:
+def by_torch(model: Any, frames: Tensor) -> Tensor:
     """(N, T, bins) to (N, T - 2 * context, classes), by torch's own convolutions."""
     y = frames[:, model.unseen : frames.shape[1] - model.unseen].transpose(1, 2)
     for delay in model.delays:
@@ -117,7 +117,7 @@ def test_the_option_fits_the_default_window() -> None:
 
 
 def test_initial_weights_are_scaled_by_what_a_layer_sees() -> None:
-    model = build(channels=200, init="kaiming")
+    model: Any = build(channels=200, init="kaiming")
     weight = model.delays[1].block.linear.weight
     assert weight.std().item() == pytest.approx(math.sqrt(2 / (3 * 200)), rel=0.05)
 

@@ -2,6 +2,7 @@
 
 import csv
 import math
+from typing import Any
 
 import optuna
 import pytest
@@ -19,7 +20,10 @@ def make_study(group="ablation", **values):
                     params={group: ablation}, distributions={group: distribution}, value=value
                 )
             )
-    repeated = {"params": {group: "none"}, "distributions": {group: distribution}}
+    repeated: dict[str, Any] = {
+        "params": {group: "none"},
+        "distributions": {group: distribution},
+    }
     if values.get("none"):
         study.add_trial(
             optuna.trial.create_trial(

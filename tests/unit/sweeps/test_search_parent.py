@@ -104,7 +104,7 @@ def test_a_deleted_parent_is_replaced(config, client, caplog):
 
 
 def test_the_parent_becomes_known_once_tracking_is_back(config, client, monkeypatch):
-    back = []
+    back: list[float] = []
     send = MlflowWriter.write
 
     def flaky(self, record):

@@ -5,6 +5,7 @@ import logging
 import math
 import shutil
 import threading
+from typing import Any
 
 import pytest
 
@@ -206,7 +207,8 @@ def test_the_dataset_is_logged_as_an_mlflow_input(outputs, directory, client):
     assert (dataset.name, dataset.digest) == ("hw1p2", "ab" * 18)
     assert json.loads(dataset.profile) == splits
     assert "[-1, 40]" in dataset.schema
-    assert get_source(dataset).uri == "/data"
+    source: Any = get_source(dataset)
+    assert source.uri == "/data"
     assert load_run(tracker.run_id, None, outputs).tags["framesweep.data_fingerprint"] == (
         "ab" * 32
     )

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from typing import Any
 
 import pytest
 
@@ -95,7 +96,9 @@ class _FullDisk:
 def test_a_full_disk_loses_no_record_and_does_not_damage_the_file(tmp_path, caplog):
     box = Outbox(tmp_path / "box.jsonl")
     box.append({"kind": "a"})
-    disk, box._file = box._file, _FullDisk(box._file)
+    disk: Any = box._file
+    full: Any = _FullDisk(disk)
+    box._file = full
     box.append({"kind": "b"})
     box._file = disk
     box.append({"kind": "c"})

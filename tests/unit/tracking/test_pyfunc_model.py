@@ -1,6 +1,7 @@
 """The MLflow model passes features to the predictor that it contains."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,7 @@ class Predictor:
 
 @pytest.fixture
 def model(monkeypatch):
-    context = SimpleNamespace(
+    context: Any = SimpleNamespace(
         model_config={"predictor": "some.module:Predictor"}, artifacts={"predictor": "/folder"}
     )
     monkeypatch.setattr("pkgutil.resolve_name", {"some.module:Predictor": Predictor}.get)

@@ -16,6 +16,7 @@ from framesweep.config import (
     DataConfig,
     HardwareConfig,
     MlpConfig,
+    ModelConfig,
     TdnnConfig,
     TrainConfig,
 )
@@ -87,14 +88,13 @@ class Job:
         network="mlp",
         **plan,
     ):
-        config = DataConfig(context=CONTEXT)
-        store = open_store(config, ToyCorpus(), folder / "cache")
+        store = open_store(DataConfig(context=CONTEXT), ToyCorpus(), folder / "cache")
         seed_everything(1)
         hardware = resolve_hardware(HardwareConfig(device="cpu", precision="fp32", threads=1))
         self.train, self.dev = (
             Windows(store.splits[s], CONTEXT, hardware.device) for s in ("train", "dev")
         )
-        config = MlpConfig(widths=[16, 16])
+        config: ModelConfig = MlpConfig(widths=[16, 16])
         if network == "tdnn":
             config = TDNN
             self.train = tdnn_chunks(store, hardware.device)
@@ -381,7 +381,12 @@ def test_checkpoints_within_an_epoch(tmp_path):
     saves = []
     job = Job(tmp_path, epochs=1, checkpoint_minutes=1e-9)
     save = job.checkpoints.save
-    job.checkpoints.save = lambda state: (saves.append(state["progress"]["step"]), save(state))
+
+    def record(state):
+        saves.append(state["progress"]["step"])
+        save(state)
+
+    job.checkpoints.save = record
     job.fit(Recorder())
     steps = steps_per_epoch(job.train.num_frames, BATCH)
     assert saves == [*range(1, steps), 0]

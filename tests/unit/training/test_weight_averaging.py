@@ -1,4 +1,5 @@
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -33,9 +34,10 @@ def test_none_is_no_average():
 
 def test_swa_is_the_mean_of_the_last_steps():
     model = make_model()
-    average = build_average(TrainConfig(average="swa", average_from=0.6), model, 10)
+    average: Any = build_average(TrainConfig(average="swa", average_from=0.6), model, 10)
     states = walk(average, model, 6)
-    assert average.model is None
+    before_start = average.model
+    assert before_start is None
     states += walk(average, model, 4)
     found = average.model.state_dict()
     for name, tensor in found.items():
@@ -48,20 +50,22 @@ def test_swa_is_the_mean_of_the_last_steps():
 @pytest.mark.parametrize("total", [1, 2, 4])
 def test_swa_begins_with_the_last_step_at_the_latest(total):
     model = make_model()
-    average = build_average(TrainConfig(average="swa", average_from=0.95), model, total)
+    average: Any = build_average(TrainConfig(average="swa", average_from=0.95), model, total)
     states = walk(average, model, total)
     assert torch.equal(average.model.state_dict()["0.weight"], states[-1]["0.weight"])
 
 
 def test_steps_left_out_bring_swa_nearer():
     model = make_model()
-    average = build_average(TrainConfig(average="swa", average_from=0.5), model, 20)
+    average: Any = build_average(TrainConfig(average="swa", average_from=0.5), model, 20)
     walk(average, model, 2)
     average.skip(5)
     walk(average, model, 3)
-    assert average.model is None
+    before_start = average.model
+    assert before_start is None
     average.skip(9)
-    assert average.model is None
+    before_start = average.model
+    assert before_start is None
     states = walk(average, model, 2)
     average.skip(1)
     states += walk(average, model, 1)
@@ -71,7 +75,7 @@ def test_steps_left_out_bring_swa_nearer():
 
 def test_ema_forgets_at_its_decay_after_a_quick_start():
     model = make_model()
-    average = build_average(TrainConfig(average="ema", ema_decay=0.6), model, 30)
+    average: Any = build_average(TrainConfig(average="ema", ema_decay=0.6), model, 30)
     states = walk(average, model, 30)
     expected = states[0]["0.weight"]
     for number, state in enumerate(states[1:], start=1):
@@ -83,7 +87,7 @@ def test_ema_forgets_at_its_decay_after_a_quick_start():
 @pytest.mark.parametrize("kind", ["ema", "swa"])
 def test_goes_on_bit_for_bit_from_its_state(kind):
     config, model = TrainConfig(average=kind, average_from=0.2), make_model()
-    average = build_average(config, model, 20)
+    average: Any = build_average(config, model, 20)
     walk(average, model, 12)
     again, twin = build_average(config, make_model(), 20), copy.deepcopy(model)
     again.load_state_dict(copy.deepcopy(average.state_dict()))

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -22,7 +24,9 @@ def sweep(monkeypatch):
         monkeypatch.setattr(_run, "run_sweep", run_sweep)
         sweeper = FramesweepSweeper(n_trials=3)
         config = OmegaConf.create()
-        sweeper.setup(hydra_context="context", task_function="task", config=config)
+        context: Any = "context"
+        task: Any = "task"
+        sweeper.setup(hydra_context=context, task_function=task, config=config)
         sweeper.sweep(["a=1"])
         assert seen == [({"n_trials": 3}, "context", "task", config, ["a=1"])]
 

@@ -1,5 +1,7 @@
 """Muon: which parameters it takes, and what its update looks like."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -27,7 +29,7 @@ def test_muon_takes_hidden_matrices_and_adamw_the_rest() -> None:
 
 def test_muon_makes_the_update_nearly_orthogonal() -> None:
     """Its step has singular values near lr, whatever the gradient's are."""
-    model = network(depth=3)
+    model: Any = network(depth=3)
     weight = model.layers[1].linear.weight
     before = weight.detach().clone()
     optimizer = build_optimizer(MuonConfig(lr=0.1), model)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import optuna
 import pytest
 from omegaconf import OmegaConf
@@ -26,14 +28,16 @@ def draw(sampler):
 
 @pytest.mark.parametrize("name", PRUNERS)
 def test_every_pruner_can_be_built(name):
-    pruner = build_pruner(OmegaConf.structured(PRUNERS[name](**FIELDS.get(name, {}))))
+    fields: dict[str, Any] = FIELDS.get(name, {})
+    pruner = build_pruner(OmegaConf.structured(PRUNERS[name](**fields)))
     assert isinstance(pruner, optuna.pruners.BasePruner)
 
 
 def test_the_patient_pruner_wraps_another_one():
     inner = {"_target_": "optuna.pruners.MedianPruner"}
     node = {"_target_": "optuna.pruners.PatientPruner", "wrapped_pruner": inner, "patience": 1}
-    assert isinstance(build_pruner(node)._wrapped_pruner, optuna.pruners.MedianPruner)
+    pruner: Any = build_pruner(node)
+    assert isinstance(pruner._wrapped_pruner, optuna.pruners.MedianPruner)
 
 
 def test_each_sweeper_that_joins_draws_other_points_from_the_same_seed():
@@ -49,7 +53,8 @@ def test_each_sweeper_that_joins_draws_other_points_from_the_same_seed():
 def test_a_quasi_random_sequence_keeps_its_seed_when_a_sweeper_joins():
     space = read_space({}, ["x=interval(0.0,1.0)"])
     node = make_config("QMCSampler", seed=7)
-    assert build_sampler(node, space, 3)._seed == build_sampler(node, space, 0)._seed == 7
+    samplers: list[Any] = [build_sampler(node, space, num_begun) for num_begun in (0, 3)]
+    assert [sampler._seed for sampler in samplers] == [7, 7]
 
 
 def test_a_grid_has_every_value():

@@ -60,7 +60,7 @@ def test_the_error_is_raised_once_the_time_is_over(change_policy):
 
 
 def test_pauses_double_up_to_the_longest(monkeypatch):
-    pauses = []
+    pauses: list[float] = []
     monkeypatch.setattr(_retrying_storage._RETRYING, "sleep", pauses.append)
     retry_while_unavailable(fail_times(8, StorageInternalError("away")))
     assert pauses == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0]

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -30,9 +32,8 @@ def prepare(queue, config):
     """Return a function that prepares the job of the next trial with these parameters."""
 
     def prepare(params, custom=None):
-        return prepare_job(
-            read_space(params, []), FakeContext(), config, custom, queue.claim(9)
-        )
+        context: Any = FakeContext()
+        return prepare_job(read_space(params, []), context, config, custom, queue.claim(9))
 
     return prepare
 

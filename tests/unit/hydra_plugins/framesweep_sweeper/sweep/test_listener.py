@@ -1,4 +1,5 @@
 import types
+from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
@@ -27,7 +28,8 @@ def test_without_a_config_the_listener_does_nothing():
 
 def test_the_configs_target_is_built_with_its_fields():
     config = OmegaConf.create({"_target_": "datetime.timedelta", "days": 2})
-    assert build_listener(config).days == 2
+    built: Any = build_listener(config)
+    assert built.days == 2
 
 
 def test_there_must_be_a_direction_for_each_objective():

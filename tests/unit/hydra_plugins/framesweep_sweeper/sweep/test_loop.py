@@ -1,5 +1,7 @@
 """The loop of a sweep, with jobs that end as soon as they are started."""
 
+from typing import Any
+
 import pytest
 from omegaconf import OmegaConf
 from optuna.samplers import RandomSampler
@@ -86,7 +88,7 @@ def run(storage, make_queue):
         loop_settings = LoopSettings(n_trials, stop_seconds=1.0, **{**chosen, **settings})
         queue, heartbeats = make_queue(retries=1), HeartbeatThread(storage, 60)
         queue._make_sampler = lambda num_begun: NumberSampler(value)
-        ended = []
+        ended: list[Any] = []
         loop = SweepLoop(
             queue, pool, heartbeats, PlainProgress(), loop_settings, prepare, ended.append
         )

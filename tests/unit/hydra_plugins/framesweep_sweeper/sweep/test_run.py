@@ -1,5 +1,7 @@
 """What a sweep checks before its first trial, and what a wrong command leaves behind."""
 
+from typing import Any
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -86,7 +88,7 @@ def test_an_error_in_the_loop_ends_the_listener_as_failed(start, monkeypatch):
 
     monkeypatch.setattr(_run, "open_pool", lambda *args: None)
     monkeypatch.setattr(_run.SweepLoop, "run", fail)
-    listener = RecordingListener()
+    listener: Any = RecordingListener()
     listener.on_trial_end = None
     with pytest.raises(RuntimeError, match="broken"):
         start(listener)

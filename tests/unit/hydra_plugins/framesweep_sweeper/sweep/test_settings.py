@@ -1,4 +1,5 @@
 import os.path
+from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
@@ -60,7 +61,7 @@ def test_a_plain_dict_has_its_interpolations_resolved():
 
 def test_a_custom_search_space_is_loaded_by_its_path(make_settings):
     assert load_custom_search_space(make_settings()) is None
-    function = load_custom_search_space(make_settings(custom_search_space="os.path.join"))
+    function: Any = load_custom_search_space(make_settings(custom_search_space="os.path.join"))
     assert function("a", "b") == os.path.join("a", "b")  # noqa: PTH118 - the function given
 
 

@@ -5,6 +5,7 @@ import pytest
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
 from omegaconf import OmegaConf
 
 from hydra_plugins.framesweep_sweeper.workers._launchers import LauncherPool, open_pool
@@ -12,12 +13,15 @@ from hydra_plugins.framesweep_sweeper.workers._local_pool import LocalPool
 from hydra_plugins.framesweep_sweeper.workers._pool import FinishedJob, Job
 
 
-class FakeLauncher:
+class FakeLauncher(Launcher):
     """Runs jobs by calling a function with the overrides of each."""
 
     def __init__(self, function):
         self.function = function
         self.calls = []
+
+    def setup(self, *, hydra_context, task_function, config):
+        raise AssertionError("the sweeper has set it up")
 
     def launch(self, job_overrides, initial_job_idx):
         self.calls.append((job_overrides, initial_job_idx))

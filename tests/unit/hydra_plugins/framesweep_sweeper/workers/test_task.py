@@ -21,12 +21,16 @@ THRESHOLD = {"_target_": "optuna.pruners.ThresholdPruner", "lower": 0.5}
 
 
 @pytest.fixture
-def run_job(url, storage, make_queue, monkeypatch):
+def queue(make_queue):
+    return make_queue(retries=0)
+
+
+@pytest.fixture
+def run_job(url, storage, queue, monkeypatch):
     """Return a function that runs another one as the job of a claimed trial.
 
     It returns the outcome that the job recorded, the trial, and the error that the job raised.
     """
-    queue = make_queue(retries=0)
 
     def run(function, claim=None):
         claim = claim or queue.claim(100)
@@ -40,7 +44,6 @@ def run_job(url, storage, make_queue, monkeypatch):
             return queue.read_outcome(claim), queue.get_trial(claim), error
         return queue.read_outcome(claim), queue.get_trial(claim), None
 
-    run.queue = queue
     return run
 
 
@@ -81,8 +84,8 @@ def test_an_error_is_recorded_and_raised_again(run_job):
     assert outcome.message == "MemoryError: too big"
 
 
-def test_a_superseded_job_stops_and_records_nothing(run_job, storage):
-    claim = run_job.queue.claim(100)
+def test_a_superseded_job_stops_and_records_nothing(run_job, queue, storage):
+    claim = queue.claim(100)
 
     def job():
         _trial_attrs.write_claim(storage, claim.trial_id, 2, Process.current())
@@ -96,8 +99,8 @@ def test_a_superseded_job_stops_and_records_nothing(run_job, storage):
     assert isinstance(error, SupersededError)
 
 
-def test_a_job_that_has_ended_is_not_run_again_under_the_same_claim(run_job):
-    claim = run_job.queue.claim(1)
+def test_a_job_that_has_ended_is_not_run_again_under_the_same_claim(run_job, queue):
+    claim = queue.claim(1)
     run_job(lambda: 0.5, claim)
     outcome, _, error = run_job(lambda: 0.7, claim)
     assert isinstance(error, SupersededError)
@@ -164,12 +167,14 @@ def ignore_the_signal():
 
 
 @pytest.mark.parametrize("job", [catch_the_signal, ignore_the_signal])
-def test_a_requeued_job_records_no_outcome_and_resumes_under_its_claim(run_job, scheduler, job):
-    claim = run_job.queue.claim(1)
+def test_a_requeued_job_records_no_outcome_and_resumes_under_its_claim(
+    run_job, queue, scheduler, job
+):
+    claim = queue.claim(1)
     with pytest.raises(SystemExit):
         run_job(job, claim)
     assert scheduler.calls == 1
-    assert run_job.queue.read_outcome(claim) is None
+    assert queue.read_outcome(claim) is None
     seen = []
     outcome, _, _ = run_job(lambda: seen.append(current_trial().is_resumed) or 0.5, claim)
     assert (outcome.state, seen) == (_trial_attrs.COMPLETE, [True])
