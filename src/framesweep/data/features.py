@@ -28,22 +28,24 @@ MAX_MEL_BINS = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureOptions:
-    """How sound becomes features; times in milliseconds, frequencies in Hz.
+    """How audio becomes features, in Kaldi's terms; times in milliseconds, frequencies in Hz.
 
     Attributes:
-        kind: log-mel filter bank or mel-frequency cepstra.
-        num_mel_bins: triangular filters on the mel scale.
-        num_ceps: cepstra kept, the zeroth included; mfcc only.
-        window_ms: length of a frame's window.
-        shift_ms: time from one frame to the next.
+        kind: log-mel filter bank or MFCCs.
+        num_mel_bins: number of triangular filters on the mel scale.
+        num_ceps: number of cepstral coefficients to keep, the zeroth included; mfcc only.
+        window_ms: length of the analysis window.
+        shift_ms: frame shift, the time from one frame to the next.
         low_freq: lower edge of the first filter.
-        high_freq: upper edge of the last filter; 0 or less counts from half the sample rate.
-        use_energy: log energy of the frame, before the bins or in place of cepstrum 0.
-        energy_floor: least energy before its log, on the 16-bit scale; 0 for none.
-        snip_edges: only windows that lie wholly in the sound; else there is one frame for
-            every shift and the sound is mirrored at its edges.
-        window_type: window function.
-        deltas: highest order of time derivatives that are appended, 0 to 2.
+        high_freq: upper edge of the last filter; if it is 0 or negative, half the sample rate is
+            added to it.
+        use_energy: whether to put the log energy of the frame before the bins, or in place of
+            cepstral coefficient 0.
+        energy_floor: least energy of a frame before the log, on the 16-bit scale; 0 for none.
+        snip_edges: whether to use only windows that are completely inside the audio. Otherwise
+            there is one frame per shift, and the audio is mirrored at its edges.
+        window_type: the window function.
+        deltas: highest order of the time derivatives that are appended, 0 to 2.
     """
 
     kind: Literal["fbank", "mfcc"] = "fbank"
@@ -61,12 +63,16 @@ class FeatureOptions:
 
     @property
     def dim(self) -> int:
-        """Features a frame."""
+        """D, the number of features per frame."""
         static = self.num_ceps if self.kind == "mfcc" else self.num_mel_bins + self.use_energy
         return static * (1 + self.deltas)
 
     def check(self, key: str = "data") -> None:
-        """Raises ConfigError, under `key`, for the first option that breaks its rule."""
+        """Raise ConfigError for the first option that breaks its rule.
+
+        Args:
+            key: the config group that the error names.
+        """
         for name in ("num_ceps", "window_ms", "shift_ms"):
             if not getattr(self, name) > 0:
                 raise ConfigError(f"{key}.{name}", "must be above 0", found=getattr(self, name))
