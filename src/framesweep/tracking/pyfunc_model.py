@@ -1,6 +1,7 @@
 """The MLflow model of a predictor; MLflow runs this file when it saves or loads the model."""
 
 import pkgutil
+import sys
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,7 @@ class PhoneClassifier(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load weights, config and normalization statistics."""
-        # By name, as a lower layer may not import the predictor.
-        predictor_class = pkgutil.resolve_name(context.model_config["predictor"])
+        predictor_class = _find_predictor(context.model_config["predictor"])
         self.predictor = predictor_class.load(context.artifacts["predictor"])
 
     def predict(
@@ -37,6 +37,25 @@ class PhoneClassifier(PythonModel):
             features = features.astype(np.float32)
         phones: npt.NDArray[np.int64] = self.predictor.predict(features)
         return phones
+
+
+def _find_predictor(name: str) -> Any:
+    """Return the class with this name, as `package.module:Class`.
+
+    It is found by name because a lower layer may not import the predictor.
+    """
+    package = name.partition(".")[0]
+    try:
+        return pkgutil.resolve_name(name)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != package:
+            raise
+    # A model that an earlier version logged has been loaded first, and with it the package of
+    # that time. That model's objects keep their modules. Forgotten by the import system, they
+    # make way for those that this model brings, which MLflow has put first on sys.path.
+    for module in [m for m in sys.modules if m.partition(".")[0] == package]:
+        del sys.modules[module]
+    return pkgutil.resolve_name(name)
 
 
 set_model(PhoneClassifier())

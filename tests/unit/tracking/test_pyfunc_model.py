@@ -1,5 +1,6 @@
 """The MLflow model passes features to the predictor that it contains."""
 
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from framesweep.tracking.pyfunc_model import PhoneClassifier
+from framesweep.tracking.pyfunc_model import PhoneClassifier, _find_predictor
 
 
 class Predictor:
@@ -53,3 +54,36 @@ def test_other_numbers_become_floats(model):
 
 def test_a_data_frame_is_accepted(model):
     assert model.predict(None, pd.DataFrame(np.eye(2))).tolist() == [0, 1]
+
+
+@pytest.fixture
+def import_from(tmp_path, monkeypatch):
+    """Return a function that puts a version of the package `spoken` first on sys.path."""
+
+    def import_from(version, **modules):
+        folder = tmp_path / version / "spoken"
+        folder.mkdir(parents=True)
+        for name, text in {"__init__": "", **modules}.items():
+            (folder / f"{name}.py").write_text(text)
+        monkeypatch.syspath_prepend(folder.parent)
+
+    yield import_from
+    for name in [name for name in sys.modules if name.partition(".")[0] == "spoken"]:
+        del sys.modules[name]
+
+
+def test_the_package_of_a_model_loaded_before_makes_way_for_this_models_own(import_from):
+    number = "\ndef answer():\n    return NUMBER\n"
+    import_from("earlier", prediction=f"NUMBER = 1{number}")
+    earlier = _find_predictor("spoken.prediction:answer")
+    import_from("present", predictor=f"NUMBER = 2{number}")
+    assert _find_predictor("spoken.prediction:answer") is earlier
+    present = _find_predictor("spoken.predictor:answer")
+    assert (earlier(), present()) == (1, 2)
+
+
+def test_a_package_that_the_predictor_lacks_is_named(import_from):
+    import_from("present", predictor="import nowhere_to_be_found")
+    with pytest.raises(ModuleNotFoundError, match="nowhere_to_be_found"):
+        _find_predictor("spoken.predictor:answer")
+    assert "spoken" in sys.modules
