@@ -29,7 +29,7 @@ def test_audio_becomes_smoothed_predictions(shell, data):
     small = ["model.widths=[32]", "hardware=cpu", "hardware.threads=1", "train.batch_size=64"]
     levers = ["train.epochs=8", "train.average=ema", "augment.noise=0.1", "optim.lr=5e-3"]
     output = shell.train(*data, *small, *levers).stdout
-    assert "smoothed by Viterbi: dev accuracy" in output
+    assert "dev accuracy after Viterbi smoothing:" in output
     run = output.split("run: ")[1].split()[0]
     measured = shell.framesweep("evaluate", run, "--smooth").stdout
     values = {line.split()[0]: float(line.split()[1]) for line in measured.splitlines()}

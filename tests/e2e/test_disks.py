@@ -116,7 +116,7 @@ def test_a_run_on_a_disk_that_fills_up_ends_cleanly_and_is_resumed(shell, disk):
     (directory,) = (small.folder / "runs").glob("*/*")
     assert [p.name for p in (directory / "checkpoints").glob(".*")] == []
     resumed = shell.train(f"resume={directory}", "train.max_minutes=1e-6").stdout
-    assert "going on after epoch" in resumed
+    assert "resuming after epoch" in resumed
     counted = metrics(small.folder / "mlflow.db")
     epochs = [step for name, step in counted if name == "dev/loss"]
     assert sorted(epochs) == list(range(1, len(epochs) + 1))

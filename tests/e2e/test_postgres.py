@@ -136,7 +136,7 @@ def test_trials_of_killed_sweepers_resume_from_their_checkpoints(team):
         claims = _trial_attrs.read(trial).claims
         console = (sweep_folder(team) / str(trial.number) / "console.log").read_text()
         assert (claims > 1) == (trial.number in team.killed_trials)
-        assert ("going on after epoch" in console) == (trial.number in team.killed_trials)
+        assert ("resuming after epoch" in console) == (trial.number in team.killed_trials)
 
 
 def test_one_parent_run_has_one_child_per_trial_with_each_epoch_once(team):

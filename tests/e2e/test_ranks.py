@@ -95,7 +95,7 @@ def test_a_killed_rank_ends_the_run_which_one_process_can_resume(shell, kind):
     again = shell.train(
         f"resume={identity}", "hardware.processes=1", "train.max_minutes=1e-6"
     ).stdout
-    assert "going on after epoch" in again
+    assert "resuming after epoch" in again
     assert statuses(shell) == ["FINISHED"]
 
 

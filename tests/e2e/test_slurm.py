@@ -100,7 +100,7 @@ def test_a_preempted_job_is_requeued_and_resumes_from_its_checkpoint(
     log = logs_in(shell.folder)
     assert process.returncode == 0, output + log
     assert f"Requeued job {job}" in log
-    (epoch,) = map(int, re.findall(r"going on after epoch (\d+)", log))
+    (epoch,) = map(int, re.findall(r"resuming after epoch (\d+)", log))
     assert 1 <= epoch < 60
     (trial,) = study_in(shell.folder).trials
     assert trial.state is TrialState.COMPLETE

@@ -90,7 +90,7 @@ def test_a_run_that_was_killed_and_resumed_equals_one_never_killed(shell, tmp_pa
     process.stdout.close()
     process.stderr.close()
     (directory,) = other.runs
-    assert "going on after epoch" in other.train(f"resume={directory}").stdout
+    assert "resuming after epoch" in other.train(f"resume={directory}").stdout
     assert query(other, "select status from runs") == [("FINISHED",)]
     assert tracked_metrics(other) == expected_metrics
     for name, tensor in weights(expected).items():

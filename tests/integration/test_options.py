@@ -8,7 +8,7 @@ import torch
 
 from framesweep.config import HardwareConfig, RunConfig
 from framesweep.errors import ConfigError
-from framesweep.runs.ensemble import load_trained
+from framesweep.runs.ensemble import load_trained_run
 from framesweep.runs.run import run
 from framesweep.system.hardware import resolve_hardware
 from integration.conftest import TINY
@@ -99,5 +99,5 @@ def test_a_network_trained_by_several_processes_predicts_in_one(compose, hw1p2_r
     directory = tmp_path / "run"
     data = ["data=hw1p2", f"data.root={hw1p2_root}"]
     run(compose(*data, *TINY, "model.widths=[8]"), directory)
-    several = load_trained(directory, ["hardware.processes=2", "hardware.threads=null"])
+    several = load_trained_run(directory, ["hardware.processes=2", "hardware.threads=null"])
     assert several.hardware.threads == resolve_hardware(HardwareConfig()).threads

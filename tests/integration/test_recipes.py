@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from framesweep.config import RunConfig
 from framesweep.config.composition import compose, flatten, register
 from framesweep.config.groups import find_conf
+from framesweep.models.build import NetworkBuilder
 from framesweep.runs.validation import validate_across_groups
 
 register()
@@ -14,9 +16,14 @@ RECIPES = sorted(path.stem for path in (find_conf() / "recipe").glob("*.yaml"))
 ABLATIONS = sorted(path.stem for path in (find_conf() / "ablation").glob("*.yaml"))
 
 
+def validate(config: RunConfig) -> None:
+    validate_across_groups(config)
+    NetworkBuilder(config.model, config.data.context)
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_every_recipe_composes(recipe):
-    validate_across_groups(compose([f"recipe={recipe}"]))
+    validate(compose([f"recipe={recipe}"]))
 
 
 @pytest.mark.parametrize("ablation", [name for name in ABLATIONS if name != "none"])
@@ -28,7 +35,7 @@ def test_ablations_change_what_they_say_and_no_more(ablation):
         flatten(compose(["recipe=quick"])),
         compose(["recipe=quick", f"ablation={ablation}"]),
     )
-    validate_across_groups(config)
+    validate(config)
     after = flatten(config)
     changed = {key for key in after if before.get(key) != after[key]}
     named = {

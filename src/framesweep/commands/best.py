@@ -107,7 +107,7 @@ def _compare_over_seeds(
     runs = SeedRuns(folder, study.user_attrs.get(PARENT_ATTR), uri)
     # Not the seed of the search: its values are biased, since the best of them were selected.
     seeds = range(1000, 1000 + num_seeds)
-    values = {trial.number: runs.values(trial.number, seeds) for trial in trials}
+    values = {trial.number: runs.measure(trial.number, seeds) for trial in trials}
     click.echo(f"\nmean and 95 % confidence interval over {num_seeds} seeds:")
     for number, measured in values.items():
         click.echo(f"  trial {number:<4} {estimate_mean(measured)}")

@@ -23,7 +23,7 @@ def command(
 ) -> None:
     """Evaluate a run on a labelled split. Several runs are evaluated as an ensemble."""
     from framesweep.evaluation.report import write_report
-    from framesweep.runs.ensemble import evaluate_runs, smoothed
+    from framesweep.runs.ensemble import evaluate_runs, predict_smoothed
 
     runs = load_runs(run_ids, **options)
     store = runs[0].store
@@ -31,7 +31,9 @@ def command(
     metrics = evaluation.metrics()
     if smooth:
         labels = store.splits[split].labels
-        metrics[f"{split}/smoothed_accuracy"] = float((smoothed(runs, split) == labels).mean())
+        metrics[f"{split}/smoothed_accuracy"] = float(
+            (predict_smoothed(runs, split) == labels).mean()
+        )
     for name, value in metrics.items():
         click.echo(f"{name:24} {value:.4f}")
     if report is not None:

@@ -24,13 +24,13 @@ def command(overrides: tuple[str, ...], out: Path | None) -> None:
     from framesweep.data.inspection.report import text_report, write_picture
     from framesweep.data.readers.registry import build_corpus
     from framesweep.data.store.prepared import prepare
-    from framesweep.runs.experiment import cache_folder
+    from framesweep.runs.experiment import find_cache
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     config = compose(list(overrides))
     corpus = build_corpus(config.data)
     in_files = corpus.find_problems() if isinstance(corpus, SelfChecking) else []
-    prepared = prepare(corpus, cache_folder(config))
+    prepared = prepare(corpus, find_cache(config))
     summaries = [summarize(split, len(prepared.phones)) for split in prepared.splits.values()]
     problems = [*find_problems(prepared, summaries), *in_files]
     shift_ms = getattr(config.data, "shift_ms", 10.0)

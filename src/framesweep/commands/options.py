@@ -51,9 +51,10 @@ def load_runs(
     Raises:
         TrackingError: if a run does not exist.
     """
-    from framesweep.runs.ensemble import load_trained
+    from framesweep.runs.ensemble import load_trained_run
     from framesweep.tracking import find_run_directory
 
     return [
-        load_trained(find_run_directory(run_id, uri, outputs), overrides) for run_id in run_ids
+        load_trained_run(find_run_directory(run_id, uri, outputs), overrides)
+        for run_id in run_ids
     ]

@@ -69,7 +69,7 @@ def command(
     The id numbers the frames of all utterances of the split in order, from 0. Several runs form
     an ensemble, whose probabilities are averaged.
     """
-    from framesweep.runs.ensemble import ensemble_posteriors, smoothed
+    from framesweep.runs.ensemble import average_posteriors, predict_smoothed
     from framesweep.system.atomic_files import atomic_file
 
     if bool(run_ids) == bool(study):
@@ -79,9 +79,9 @@ def command(
     else:
         runs = load_runs(run_ids, **options)
     if smooth:
-        predictions = smoothed(runs, split).tolist()
+        predictions = predict_smoothed(runs, split).tolist()
     else:
-        predictions = ensemble_posteriors(runs, split).argmax(dim=1).tolist()
+        predictions = average_posteriors(runs, split).argmax(dim=1).tolist()
     names = runs[0].store.phones.names
     with atomic_file(out) as temporary, temporary.open("w", newline="") as handle:
         writer = csv.writer(handle)
@@ -105,14 +105,14 @@ def _load_best_trials(
 ) -> list[TrainedRun]:
     """Return the trained runs of the best trials of a study, the best first."""
     from framesweep.errors import ConfigError
-    from framesweep.runs.ensemble import load_trained
+    from framesweep.runs.ensemble import load_trained_run
     from framesweep.sweeps.studies import get_trial_directory, load_study, select_best_trials
 
     study = load_study(study_name, storage, outputs)
     chosen: list[TrainedRun] = []
     budget = float("inf") if max_params is None else max_params
     for trial in select_best_trials(study, len(study.trials)):
-        run = load_trained(get_trial_directory(study, trial, outputs), overrides)
+        run = load_trained_run(get_trial_directory(study, trial, outputs), overrides)
         num_params = sum(parameter.numel() for parameter in run.model.parameters())
         if num_params <= budget:
             click.echo(f"trial {trial.number}: {num_params:,} parameters")

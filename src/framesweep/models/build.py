@@ -9,13 +9,53 @@ from torch import Tensor, nn
 from framesweep.config import ModelConfig
 from framesweep.errors import ConfigError
 from framesweep.kernels.activations import ACTIVATIONS
-from framesweep.models.network import Network, network_class
+from framesweep.models.network import ChunkShape, Network, network_class
+
+
+class NetworkBuilder:
+    """Builds the network that a `model` config describes for windows of a given context.
+
+    A builder can be constructed before a corpus is read, and checks the config then. Only the
+    sizes of frames and classes are missing to build the network.
+
+    Args:
+        config: The `model` group.
+        context: Frames to each side of the center frame.
+
+    Raises:
+        ConfigError: if a key is out of range, keys contradict each other, or the network does
+            not suit the context.
+    """
+
+    def __init__(self, config: ModelConfig, context: int) -> None:
+        if config.activation not in ACTIVATIONS:
+            rule = f"must be one of {' '.join(ACTIVATIONS)}"
+            raise ConfigError("model.activation", rule, found=config.activation)
+        self._class = network_class(config)
+        self._class.validate(config, context)
+        self._config = config
+        self._context = context
+
+    @property
+    def chunk_shape(self) -> ChunkShape | None:
+        """The chunks that the network is trained on, or None if it is trained on windows."""
+        return self._class.chunk_shape(self._config)
+
+    def build(self, feature_dim: int, num_classes: int) -> Network:
+        """Return the untrained network on the CPU, its weights drawn by torch's RNG.
+
+        Raises:
+            ConfigError: if no network has at most `max_params` parameters.
+        """
+        model = self._class.from_config(self._config, feature_dim, num_classes, self._context)
+        _init_weights(model, self._config.init)
+        return model
 
 
 def build_model(
     config: ModelConfig, input_dim: int, num_classes: int, num_frames: int = 1
 ) -> Network:
-    """Return the network that `config` describes, on the CPU, weights drawn by torch's RNG.
+    """Return the untrained network that `config` describes, on the CPU.
 
     Args:
         config: The `model` group.
@@ -24,27 +64,10 @@ def build_model(
         num_frames: Frames per window, `2*context + 1`.
 
     Raises:
-        ConfigError: if a key is out of range, keys contradict each other, or no network keeps
-            to `max_params`.
+        ConfigError: as `NetworkBuilder`.
     """
-    context = num_frames // 2
-    validate_model(config, context)
-    feature_dim = input_dim // num_frames
-    model = network_class(config).from_config(config, feature_dim, num_classes, context)
-    _init_weights(model, config.init)
-    return model
-
-
-def validate_model(config: ModelConfig, context: int) -> None:
-    """Check the `model` group for windows of `context` frames to each side.
-
-    Raises:
-        ConfigError: naming the key, its rule, the value found and the fix.
-    """
-    if config.activation not in ACTIVATIONS:
-        rule = f"must be one of {' '.join(ACTIVATIONS)}"
-        raise ConfigError("model.activation", rule, found=config.activation)
-    network_class(config).validate(config, context)
+    builder = NetworkBuilder(config, num_frames // 2)
+    return builder.build(input_dim // num_frames, num_classes)
 
 
 @torch.no_grad()

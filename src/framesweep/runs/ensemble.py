@@ -1,4 +1,4 @@
-"""Trained runs over whole splits: posteriors of one, or of several averaged."""
+"""Predictions of trained runs for whole splits: of a single run, or of an ensemble."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -24,16 +24,17 @@ from framesweep.evaluation.metrics import Evaluation
 from framesweep.evaluation.predictor import WEIGHTS, build_network
 from framesweep.evaluation.viterbi import tuned_smoother
 from framesweep.runs.experiment import open_frame_store
+from framesweep.runs.run_log import MODEL_FOLDER
 from framesweep.system.hardware import Hardware, resolve_hardware
 from framesweep.training.checkpoints import load_weights
 
-SMALLEST = 1e-30
-"""Probabilities below this count as this where their logs are taken."""
+MIN_PROBABILITY = 1e-30
+"""Lower bound of probabilities before their logarithm."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedRun:
-    """A run's best network on the device, and the store it reads."""
+    """The network of the best epoch of a run, on its device, and the frame store."""
 
     directory: Path
     config: RunConfig
@@ -41,8 +42,8 @@ class TrainedRun:
     model: nn.Module
     hardware: Hardware
 
-    def windows(self, split: str) -> Windows:
-        """The windows of a split; raises DataError where the corpus has no such split."""
+    def open_windows(self, split: str) -> Windows:
+        """Return the windows of a split; raise DataError if the corpus has no such split."""
         if split not in self.store.splits:
             raise DataError(
                 self.store.name, f"must have a split {split}", found=list(self.store.splits)
@@ -50,23 +51,29 @@ class TrainedRun:
         hardware, context = self.hardware, self.config.data.context
         return Windows(self.store.splits[split], context, hardware.device, hardware.input_dtype)
 
-    def posteriors(self, split: str) -> Tensor:
-        """(N, C) float32 probabilities on the CPU, frames in the split's order."""
-        windows, num_classes = self.windows(split), len(self.store.phones)
+    def compute_posteriors(self, split: str) -> Tensor:
+        """Return (N, C) float32 probabilities on the CPU, in the order of the frames."""
+        windows, num_classes = self.open_windows(split), len(self.store.phones)
         return log_posteriors(self.model, windows, self.hardware, num_classes).exp_()
 
 
-def load_trained(directory: Path, overrides: Sequence[str] = ()) -> TrainedRun:
-    """The best network of the run in `directory`, its config changed by `key=value` overrides.
+def load_trained_run(directory: Path, overrides: Sequence[str] = ()) -> TrainedRun:
+    """Load the best network of the run in `directory`, and open its frame store.
+
+    Args:
+        directory: The directory of the run.
+        overrides: `key=value` changes of its config, as another `data.root`.
 
     Raises:
-        CheckpointError: the run has no finished epoch, or its files are damaged.
-        DataError: its corpus cannot be read.
+        CheckpointError: if the run has not finished, or its files are damaged.
+        DataError: if its corpus cannot be read.
     """
-    folder = directory / "model"
+    folder = directory / MODEL_FOLDER
     if not (folder / WEIGHTS).exists():
         raise CheckpointError(
-            directory, f"must hold model/{WEIGHTS}", fix="The run has no finished training yet."
+            directory,
+            f"must contain {MODEL_FOLDER}/{WEIGHTS}",
+            fix="Resume the run until it finishes.",
         )
     config = load((folder / CONFIG_FILE).read_text(encoding="utf-8"), list(overrides), folder)
     hardware = resolve_hardware(replace(config.hardware, processes=1))
@@ -76,42 +83,45 @@ def load_trained(directory: Path, overrides: Sequence[str] = ()) -> TrainedRun:
     return TrainedRun(directory, config, store, model, hardware)
 
 
-def ensemble_posteriors(runs: Sequence[TrainedRun], split: str) -> Tensor:
-    """(N, C) probabilities averaged over runs.
+def average_posteriors(runs: Sequence[TrainedRun], split: str) -> Tensor:
+    """Return (N, C) probabilities, averaged over runs.
 
     Raises:
-        DataError: the runs were trained on different corpora.
+        DataError: if the runs were trained on different corpora.
     """
     for run in runs:
         if run.store.digest != runs[0].store.digest:
             raise DataError(
                 run.directory,
                 f"must be trained on the same data as {runs[0].directory}",
-                fix="Average only runs of one corpus.",
+                fix="Combine only runs of the same corpus.",
             )
-    total = runs[0].posteriors(split)
+    total = runs[0].compute_posteriors(split)
     for run in runs[1:]:
-        total += run.posteriors(split)
+        total += run.compute_posteriors(split)
     return total / len(runs)
 
 
 def evaluate_runs(runs: Sequence[TrainedRun], split: str) -> Evaluation:
-    """Measures a run on a split, or several averaged; edge frames are those of the first.
+    """Evaluate a run, or an ensemble of several, on a labelled split.
+
+    The runs of an ensemble may have different contexts; the edge frames are those of the first.
 
     Raises:
-        DataError: the split's labels were kept back, or as `ensemble_posteriors`.
+        DataError: if the split has no labels, or as `average_posteriors`.
     """
     first = runs[0]
-    windows, hardware, phones = first.windows(split), first.hardware, first.store.phones
+    windows, hardware, phones = first.open_windows(split), first.hardware, first.store.phones
     if not windows.labelled:
         raise DataError(
             f"{first.store.name} {split}",
             "must have labels to be evaluated",
-            fix="framesweep predict works without labels.",
+            fix="Use framesweep predict, which needs none.",
         )
     if len(runs) == 1:
         return evaluate(first.model, windows, hardware, phones)
-    logits = ensemble_posteriors(runs, split).clamp_(min=SMALLEST).log_().to(windows.device)
+    posteriors = average_posteriors(runs, split).clamp_(min=MIN_PROBABILITY)
+    logits = posteriors.log_().to(windows.device)
     return measure(_in_batches(logits), windows, hardware, phones)
 
 
@@ -122,18 +132,18 @@ def _in_batches(logits: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         yield frames[part], logits[part]
 
 
-def smoothed(runs: Sequence[TrainedRun], split: str) -> Array:
-    """(N,) phone ids of a split, smoothed along each utterance by Viterbi's algorithm.
+def predict_smoothed(runs: Sequence[TrainedRun], split: str) -> Array:
+    """Return (N,) phone ids of a split after Viterbi smoothing along each utterance.
 
-    The chain of phones is counted on train; how much it counts is tuned on dev, for these runs.
+    The phone bigram is counted on train, and its weight is tuned on dev for these runs.
     """
 
-    def posteriors(name: str) -> Array:
-        probabilities: Array = ensemble_posteriors(runs, name).numpy()
-        return np.asarray(np.log(np.maximum(probabilities, SMALLEST)))
+    def log_posteriors(name: str) -> Array:
+        probabilities: Array = average_posteriors(runs, name).numpy()
+        return np.asarray(np.log(np.maximum(probabilities, MIN_PROBABILITY)))
 
     store = runs[0].store
-    dev = posteriors("dev")
+    dev = log_posteriors("dev")
     smoother = tuned_smoother(store, dev)
-    chosen = dev if split == "dev" else posteriors(split)
+    chosen = dev if split == "dev" else log_posteriors(split)
     return smoother(chosen, store.splits[split].lengths)

@@ -1,11 +1,10 @@
-"""What a RunConfig stands for: the data, the network and all that trains it."""
+"""Builds what a config describes: the data, the network and everything that trains it."""
 
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,9 +18,9 @@ from framesweep.distributed.collectives import SINGLE_PROCESS, ProcessGroup
 from framesweep.errors import ConfigError
 from framesweep.evaluation.evaluate import evaluate
 from framesweep.evaluation.metrics import METRICS, Evaluation
-from framesweep.evaluation.predictor import build_network
 from framesweep.evaluation.viterbi import MAX_CLASSES, tuned_smoother
-from framesweep.models.network import Network, network_class
+from framesweep.models.build import NetworkBuilder
+from framesweep.models.network import ChunkShape, Network
 from framesweep.runs.identity import identities
 from framesweep.runs.validation import validate_phones
 from framesweep.system.hardware import Hardware, resolve_hardware
@@ -44,7 +43,13 @@ from framesweep.training.state import TrainingState
 
 @dataclass(slots=True)
 class Experiment:
-    """A run's parts, built and placed on the device, before its first step."""
+    """The data and the components of a run on their device, ready for the first step.
+
+    Attributes:
+        train: Batches of the train split.
+        dev: Windows of the dev split, on which each epoch is evaluated.
+        identities: What the weights depend on; see `identity.identities`.
+    """
 
     config: RunConfig
     store: FrameStore
@@ -60,16 +65,16 @@ class Experiment:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """Units of each hidden layer."""
+        """The width of each hidden layer."""
         return cast(Network, self.components.model).widths
 
     @property
     def num_params(self) -> int:
-        """Parameters of the network."""
+        """The number of parameters of the network."""
         return sum(parameter.numel() for parameter in self.components.model.parameters())
 
     def fit(self, checkpoints: Checkpoints, callback: Callback) -> TrainingState:
-        """Trains as `training.fit` does, on train, to the plan, measured on dev."""
+        """Train on the train split and evaluate each epoch on dev; see `training.loop.fit`."""
         return fit(
             self.components, self.train, self.dev_metrics, self.plan, checkpoints, callback
         )
@@ -80,17 +85,17 @@ class Experiment:
         process_group: ProcessGroup = SINGLE_PROCESS,
         posteriors: Tensor | None = None,
     ) -> Evaluation:
-        """Measures the network as it is on labelled windows, as `evaluation.evaluate` does."""
+        """Evaluate the current network on labelled windows; see `evaluation.evaluate`."""
         network, phones = self.components.evaluated, self.store.phones
         return evaluate(
             network, windows, self.components.hardware, phones, process_group, posteriors
         )
 
     def evaluate_smoothed(self) -> tuple[Evaluation, float | None]:
-        """Measures the network as it is on dev, and dev/smoothed_accuracy, by one pass.
+        """Evaluate the current network on dev, and its accuracy after Viterbi smoothing.
 
-        The latter is None where train.smooth says no. Its chain of phones is counted on train,
-        and the chain's strength tuned on dev.
+        Both come from one pass over dev. The smoothed accuracy is None if train.smooth is
+        false, or if there are too many classes.
         """
         num_classes = len(self.store.phones)
         if not self.config.train.smooth or num_classes > MAX_CLASSES:
@@ -104,7 +109,7 @@ class Experiment:
         return evaluation, float((path == dev.labels).mean())
 
     def dev_metrics(self) -> dict[str, float]:
-        """Return the dev metrics of the network as it is, the same on all ranks.
+        """Return the dev metrics of the current network, the same on all ranks.
 
         Raises:
             ConfigError: if an objective is a metric that is not defined for this corpus.
@@ -120,23 +125,31 @@ class Experiment:
 def build_experiment(
     config: RunConfig, process_group: ProcessGroup = SINGLE_PROCESS
 ) -> Experiment:
-    """Reads or prepares the data and builds everything that trains on it, in this process.
+    """Open the data, or prepare it first, and build everything that trains on it.
+
+    What can be checked without the data is checked before, because to prepare a large corpus
+    takes many minutes.
+
+    Args:
+        config: A config whose groups fit together; see `validate_across_groups`.
+        process_group: The processes that train together, of which this is one.
 
     Raises:
-        ConfigError: a key breaks its rule.
-        DataError: the corpus does.
+        ConfigError: if the network, the device or an objective does not suit the config.
+        DataError: if the corpus cannot be read.
     """
     resources = resolve_hardware(config.hardware)
+    network_builder = NetworkBuilder(config.model, config.data.context)
     store = open_frame_store(config)
     validate_phones(config, store.phones)
     seed_everything(config.seed)
-    train = _train_inputs(config, store, resources)
+    train = _build_train_data(config, network_builder.chunk_shape, store, resources)
     dev = Windows(
         store.splits["dev"], config.data.context, resources.device, resources.input_dtype
     )
-    network = resources.place(build_network(config, store.feature_dim, len(store.phones)))
+    network = resources.place(network_builder.build(store.feature_dim, len(store.phones)))
     optimizer = build_optimizer(config.optim, network)
-    plan = _plan(config)
+    plan = _build_plan(config)
     total_steps = plan.total_steps(train.num_items, train.item_frames)
     components = TrainingComponents(
         model=network,
@@ -148,7 +161,14 @@ def build_experiment(
             steps_per_epoch(train.num_items, plan.batch_items(1, train.item_frames)),
             maximize=plan.maximize,
         ),
-        loss=_loss(config, _class_weights(config, store, resources), process_group),
+        loss=losses.build_training_loss(
+            config.optim,
+            store.splits["train"],
+            len(store.phones),
+            resources.device,
+            process_group,
+            padded=network_builder.chunk_shape is not None,
+        ),
         clip=partial(clip_gradients, config.optim),
         augment=augmentation.build_augment(
             config.augment, config.data.context, store.feature_dim, _chunk_frames(train)
@@ -162,11 +182,12 @@ def build_experiment(
     )
 
 
-def _train_inputs(config: RunConfig, store: FrameStore, resources: Hardware) -> TrainingData:
-    """Return what the config's network is trained on: windows, or chunks of frames."""
+def _build_train_data(
+    config: RunConfig, chunk: ChunkShape | None, store: FrameStore, resources: Hardware
+) -> TrainingData:
+    """Return windows of the train split, or chunks of consecutive frames."""
     split, context = store.splits["train"], config.data.context
     device, dtype = resources.device, resources.input_dtype
-    chunk = network_class(config.model).chunk_shape(config.model)
     if chunk is None:
         return Windows(split, context, device, dtype)
     tempo = config.augment.tempo
@@ -177,37 +198,17 @@ def _chunk_frames(train: TrainingData) -> int | None:
     return train.chunk_frames if isinstance(train, FrameChunks) else None
 
 
-def _loss(
-    config: RunConfig, weights: Tensor | None, process_group: ProcessGroup
-) -> losses.Loss:
-    # Chunks hold padding rows, which have no label: the mean is over the others.
-    if process_group.size == 1 and not network_class(config.model).reads_chunks:
-        return losses.build_loss(config.optim, weights)
-    summed = losses.build_loss(config.optim, weights, reduction="sum")
-    return losses.average_over_batch(summed, weights, process_group)
-
-
-def _class_weights(config: RunConfig, store: FrameStore, resources: Hardware) -> Tensor | None:
-    if config.optim.class_weights == "none":
-        return None
-    labels = store.splits["train"].labels
-    assert labels is not None
-    counts = torch.from_numpy(np.bincount(labels, minlength=len(store.phones)))
-    weights = losses.compute_class_weights(config.optim, counts)
-    return None if weights is None else weights.to(resources.device)
-
-
 def open_frame_store(config: RunConfig) -> FrameStore:
-    """The store of the config's corpus, prepared first where needed."""
-    return stores.open_store(config.data, build_corpus(config.data), cache_folder(config))
+    """Return the frame store of the corpus, which is prepared first if necessary."""
+    return stores.open_store(config.data, build_corpus(config.data), find_cache(config))
 
 
-def cache_folder(config: RunConfig) -> Path:
-    """Where prepared corpora lie."""
+def find_cache(config: RunConfig) -> Path:
+    """Return the directory of prepared corpora."""
     return Path(config.data.cache or Path(config.outputs) / "cache")
 
 
-def _plan(config: RunConfig) -> Plan:
+def _build_plan(config: RunConfig) -> Plan:
     return Plan(
         epochs=config.train.epochs,
         batch_size=config.train.batch_size,

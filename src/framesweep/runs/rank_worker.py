@@ -12,19 +12,19 @@ from framesweep.system.signals import StopRequest, stop_request
 from framesweep.training.callbacks import NoOpCallback
 from framesweep.training.checkpoints import NoCheckpoints
 
-PREPARATION = timedelta(days=30)
-"""Longest that the first process may take to prepare the data."""
+PREPARATION_TIMEOUT = timedelta(days=30)
+"""Longest time that rank 0 may take to prepare the data."""
 
 
 def run_worker() -> None:
-    """Trains as rank 1 or higher until the run is done.
+    """Train as rank 1 or higher until the run ends.
 
     Raises:
-        RankLostError: another process is gone.
-        UserError: what the first process can read, this one cannot.
+        RankLostError: if another process ended or does not respond.
+        UserError: if this process cannot read what rank 0 can.
     """
     store, rank, size = connect()
-    store.set_timeout(PREPARATION)
+    store.set_timeout(PREPARATION_TIMEOUT)
     config = load(store.get(CONFIG_KEY).decode(), [], f"config of rank {rank}")
     process_group = ProcessGroup(rank, size, store, config.hardware.timeout_minutes)
     experiment = build_experiment(config, process_group)
@@ -34,7 +34,7 @@ def run_worker() -> None:
         try:
             experiment.fit(NoCheckpoints(), _SignalsOnly(stop))
         except (Interrupted, NonFiniteLossError) as error:
-            sys.exit(error.exit_code)  # the first process says it
+            sys.exit(error.exit_code)  # rank 0 reports the error
         process_group.barrier()
         process_group.destroy()
 

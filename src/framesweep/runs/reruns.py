@@ -1,4 +1,4 @@
-"""Trains runs again: over seeds, or to see whether a result comes out the same."""
+"""Trains runs again: with other seeds, or to check that a result is reproducible."""
 
 import csv
 import os
@@ -18,7 +18,7 @@ from framesweep.system.atomic_files import atomic_file
 
 @dataclass(frozen=True, slots=True)
 class SeedResult:
-    """The objective of one trial, trained again with one seed."""
+    """The objective of a trial that was trained again with another seed."""
 
     trial: int
     seed: int
@@ -26,12 +26,14 @@ class SeedResult:
 
 
 class SeedRuns:
-    """Retrains trials over seeds; what has been done is kept in a table and not done again.
+    """Trains trials again with other seeds.
+
+    The values are saved in a table, seeds.csv, so that no seed is trained twice.
 
     Args:
-        folder: of the study; runs go to seeds/<trial>-<seed> in it.
-        parent_run_id: MLflow run to nest them under.
-        uri: where to track them; None for where the trials were.
+        folder: The directory of the study. Runs are trained in seeds/<trial>-<seed>.
+        parent_run_id: The MLflow run that becomes their parent, or None.
+        uri: The tracking URI; None for that of the trial.
     """
 
     def __init__(self, folder: Path, parent_run_id: str | None, uri: str | None = None) -> None:
@@ -41,11 +43,11 @@ class SeedRuns:
         self._table = folder / "seeds.csv"
         self._done = {(r.trial, r.seed): r for r in _read(self._table)}
 
-    def values(self, trial: int, seeds: Sequence[int]) -> list[float]:
-        """The objective of `trial` for each seed, trained where it is not known yet.
+    def measure(self, trial: int, seeds: Sequence[int]) -> list[float]:
+        """Return the objective of a trial for each seed, training those that are not saved.
 
         Raises:
-            CheckpointError: the trial's config is not there.
+            CheckpointError: if the trial has no config.
             FramesweepError: as `run`.
         """
         for seed in seeds:
@@ -70,10 +72,10 @@ class SeedRuns:
 
 
 def read_config(directory: Path, overrides: list[str]) -> RunConfig:
-    """The config of the run in `directory`, with overrides.
+    """Return the config of the run in `directory`, changed by `key=value` overrides.
 
     Raises:
-        CheckpointError: it is not there.
+        CheckpointError: if there is no config.
     """
     path = directory / CONFIG_FILE
     if not path.exists():
@@ -82,18 +84,23 @@ def read_config(directory: Path, overrides: list[str]) -> RunConfig:
 
 
 def run_again(directory: Path, outputs: Path, uri: str | None) -> tuple[Path, float]:
-    """Trains the run in `directory` once more; gives the new directory and the objective.
+    """Train with the config of the run in `directory` in a new directory.
 
     Args:
-        uri: where to track it; None for where the run was.
+        directory: The directory of the first run.
+        outputs: The directory of all runs.
+        uri: The tracking URI; None for that of the first run.
+
+    Returns:
+        The new directory and the objective.
     """
     config = read_config(directory, [])
     config.tracking.uri = uri or config.tracking.uri
     config.outputs = str(outputs.absolute())
     now = datetime.now()
-    fresh = outputs / "runs" / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}-{PROCESS_ID}"
-    value = run(config, fresh.absolute())
-    return fresh, value[0] if isinstance(value, list) else value
+    new_directory = outputs / "runs" / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}-{PROCESS_ID}"
+    value = run(config, new_directory.absolute())
+    return new_directory, value[0] if isinstance(value, list) else value
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""One run, whole: from a RunConfig to the value of its objective."""
+"""Runs a training from its config to the value of its objective, and resumes stopped runs."""
 
 import logging
 from dataclasses import replace
@@ -19,11 +19,11 @@ from framesweep.evaluation.metrics import Evaluation
 from framesweep.runs.experiment import Experiment, build_experiment
 from framesweep.runs.identity import effect_in
 from framesweep.runs.run_log import (
-    log_config,
-    log_results,
     log_resume_hint,
-    log_start,
+    log_setup,
     log_summary,
+    track_config,
+    track_results,
     write_results,
 )
 from framesweep.runs.validation import validate_across_groups
@@ -40,14 +40,19 @@ log = logging.getLogger(__name__)
 
 
 def run(config: RunConfig, directory: Path, *, in_sweep: bool = False) -> float | list[float]:
-    """Trains in `directory`, going on from a checkpoint there, and logs what came out.
+    """Train in `directory`, from the checkpoint there if there is one, and record the results.
+
+    Args:
+        config: The complete config.
+        directory: The directory of the run, which is created if necessary.
+        in_sweep: Whether the run is part of a sweep.
 
     Returns:
-        The objective in its best epoch; with `further_objectives`, those after it.
+        The objective in the best epoch; a list if there are `further_objectives`.
 
     Raises:
-        UserError: the config, the data or a checkpoint breaks a rule.
-        NonFiniteLossError, Interrupted, RankLostError, TrialPruned: the run ended early.
+        UserError: if the config, the data or a checkpoint is invalid.
+        NonFiniteLossError, Interrupted, RankLostError, TrialPruned: if the run ends early.
     """
     config = replace(config, hardware=resolve_processes(config.hardware))
     validate_across_groups(config)
@@ -59,7 +64,7 @@ def _run(
     config: RunConfig, directory: Path, process_group: ProcessGroup, *, in_sweep: bool
 ) -> float | list[float]:
     experiment = build_experiment(config, process_group)
-    log_start(experiment)
+    log_setup(experiment)
     sweep = find_sweep_context()
     tracker = open_tracker(
         replace(config.tracking, run_name=config.tracking.run_name or sweep.name),
@@ -72,11 +77,11 @@ def _run(
         write_text(directory / CONFIG_FILE, dump(config))
         try:
             tracker.log_params(sweep.to_params())
-            log_config(tracker, experiment, directory)
+            track_config(tracker, experiment, directory)
             state = _fit(experiment, directory, tracker, stop)
             evaluation = _evaluate_best(experiment, directory, state, tracker)
             write_results(experiment, state, evaluation, directory)
-            log_results(tracker, experiment, state, directory, in_sweep=in_sweep)
+            track_results(tracker, experiment, state, directory, in_sweep=in_sweep)
         except (Interrupted, RankLostError):
             log_resume_hint(tracker)
             raise
@@ -90,7 +95,7 @@ def _run(
         run_id = tracker.run_id
     log_summary(experiment, state, directory, run_id)
     values = [
-        _value(name, experiment, state)
+        _objective_value(name, experiment, state)
         for name in (config.objective, *config.further_objectives)
     ]
     return values if config.further_objectives else values[0]
@@ -99,37 +104,41 @@ def _run(
 def resume(
     run_id: str, overrides: list[str], uri: str | None, outputs: Path
 ) -> float | list[float]:
-    """Continues a run in its own directory, as it was configured.
+    """Resume a run in its own directory with its own config.
 
     Args:
-        run_id: MLflow's id of the run, or its directory.
-        overrides: `key=value`, of keys that do not affect the steps already trained.
-        uri, outputs: where the run is tracked.
+        run_id: The MLflow id of the run, or its directory.
+        overrides: `key=value` changes of keys that do not affect the steps already trained.
+        uri: The tracking URI; None for the default.
+        outputs: The directory of all runs.
+
+    Returns:
+        The objective, as `run`.
 
     Raises:
-        TrackingError: there is no such run.
-        ConfigError: an override would make it another run.
+        TrackingError: if there is no such run.
+        ConfigError: if an override changes a key that affects the steps already trained.
         UserError: as `run`.
     """
     directory = find_run_directory(run_id, uri, outputs)
     path = directory / CONFIG_FILE
     if not path.exists():
-        raise CheckpointError(path, "must exist for the run to be continued")
+        raise CheckpointError(path, "must exist for the run to be resumed")
     config = load(path.read_text(encoding="utf-8"), overrides, path)
     for override in overrides:
         key = override.split("=")[0]
         if effect_in(config, key) == "result":
             raise ConfigError(
                 key,
-                "cannot change when a run is continued, or what came before would differ",
+                "cannot change when a run is resumed, because it affects the steps before",
                 found=override,
-                fix="Start a new run for it.",
+                fix="Start a new run instead.",
             )
     return run(config, directory)
 
 
 class _RunCallback:
-    """Passes on what training reports: to the console, to tracking and to the sweep."""
+    """Forwards the events of training to the console, to tracking and to the sweep."""
 
     def __init__(self, experiment: Experiment, tracker: Tracker, stop: StopRequest) -> None:
         self._plan = experiment.plan
@@ -139,7 +148,9 @@ class _RunCallback:
 
     def on_restore(self, history: list[dict[str, float]]) -> None:
         if history:
-            log.info("going on after epoch %d", len(history))
+            log.info("resuming after epoch %d", len(history))
+        # A crash may have come between a checkpoint and the logging of its metrics, so they are
+        # logged again. Tracking stores a metric of a step only once.
         for epoch, metrics in enumerate(history, start=1):
             self._tracker.log_epoch(epoch, metrics)
         objective = self._plan.objective
@@ -186,7 +197,7 @@ def _evaluate_best(
     return evaluation
 
 
-def _value(name: str, experiment: Experiment, state: TrainingState) -> float:
+def _objective_value(name: str, experiment: Experiment, state: TrainingState) -> float:
     if name == "model/params":
         return float(experiment.num_params)
     return state.best(name)

@@ -1,4 +1,4 @@
-"""What a run says of itself: to the person at the console, and to tracking."""
+"""Logs a run to the console, and tracks its config and results."""
 
 import logging
 from pathlib import Path
@@ -16,14 +16,14 @@ from framesweep.training.state import TrainingState
 
 log = logging.getLogger(__name__)
 
-MODEL, REPORT = "model", "report"
-"""Folders in a run's directory."""
+MODEL_FOLDER, REPORT_FOLDER = "model", "report"
+"""Names of folders in the directory of a run."""
 
 FRAMES_PER_MINUTE = 6000
 
 
-def log_start(experiment: Experiment) -> None:
-    """Says what is trained on what."""
+def log_setup(experiment: Experiment) -> None:
+    """Log the sizes of the data and of the network, and the device."""
     store, config, resources = (
         experiment.store,
         experiment.config,
@@ -50,7 +50,7 @@ def log_start(experiment: Experiment) -> None:
 
 
 def _warn_of_memory(experiment: Experiment) -> None:
-    """Warns where steps will wait for rows that memory can't hold."""
+    """Log a warning if the train split does not fit into memory, which makes training slow."""
     config, rows = experiment.config, experiment.store.splits["train"].rows
     on_cpu = experiment.components.hardware.device.type == "cpu"
     if not on_cpu or config.train.order == "windows":
@@ -58,18 +58,18 @@ def _warn_of_memory(experiment: Experiment) -> None:
     if rows.nbytes <= (allowed := memory_limit()):
         return
     log.warning(
-        "train takes %.1f GB and memory is %.1f GB: %s",
+        "the train split needs %.1f GB, but only %.1f GB of memory are available: %s",
         rows.nbytes / 1e9,
         allowed / 1e9,
-        # Chunks of frames have no other order.
-        "most chunks of frames will be read from disk"
+        # A network that is trained on chunks has no other order.
+        "most chunks will be read from disk"
         if network_class(config.model).reads_chunks
-        else "train.order=windows reads it in turn",
+        else "train.order=windows reads it in large blocks",
     )
 
 
-def log_config(tracker: Tracker, experiment: Experiment, directory: Path) -> None:
-    """Tracks the config, what was derived from it, and the dataset."""
+def track_config(tracker: Tracker, experiment: Experiment, directory: Path) -> None:
+    """Track the config, what is derived from it, and the data."""
     config, store = experiment.config, experiment.store
     resources = experiment.components.hardware
     tracker.log_params(
@@ -98,19 +98,18 @@ def log_config(tracker: Tracker, experiment: Experiment, directory: Path) -> Non
 def write_results(
     experiment: Experiment, state: TrainingState, evaluation: Evaluation, directory: Path
 ) -> None:
-    """Writes the report, and the best network with all that predicting with it needs."""
-    from framesweep.evaluation.report import (
-        write_report,  # slow to import, and not needed before
-    )
+    """Write the report, and the best network with everything that prediction needs."""
+    # Matplotlib takes seconds to import and is not needed before.
+    from framesweep.evaluation.report import write_report
 
     write_report(
-        directory / REPORT,
+        directory / REPORT_FOLDER,
         state.history,
         evaluation.confusion,
         experiment.store.phones,
         best_epoch=state.best_epoch,
     )
-    folder = directory / MODEL
+    folder = directory / MODEL_FOLDER
     folder.mkdir(exist_ok=True)
     write_side(folder, experiment.store)
     write_text(folder / CONFIG_FILE, dump(experiment.config))
@@ -118,7 +117,7 @@ def write_results(
     (folder / WEIGHTS).hardlink_to(directory / FOLDER / BEST)
 
 
-def log_results(
+def track_results(
     tracker: Tracker,
     experiment: Experiment,
     state: TrainingState,
@@ -126,7 +125,7 @@ def log_results(
     *,
     in_sweep: bool,
 ) -> None:
-    """Tracks the best epoch, its weights and report, and the model where it is wanted."""
+    """Track the metrics of the best epoch, its weights, the report and maybe the model."""
     best = state.history[state.best_epoch - 1]
     tracker.log_epoch(
         state.best_epoch,
@@ -137,24 +136,24 @@ def log_results(
         },
     )
     tracker.log_tags({"best_epoch": str(state.best_epoch)})
-    for path in sorted((directory / REPORT).iterdir()):
-        tracker.log_artifact(path, REPORT)
-    tracker.log_artifact(directory / MODEL / WEIGHTS)
+    for path in sorted((directory / REPORT_FOLDER).iterdir()):
+        tracker.log_artifact(path, REPORT_FOLDER)
+    tracker.log_artifact(directory / MODEL_FOLDER / WEIGHTS)
     wanted = experiment.config.tracking.log_model
     if wanted or (wanted is None and not in_sweep):
-        tracker.log_model(directory / MODEL, experiment.store.feature_dim)
+        tracker.log_model(directory / MODEL_FOLDER, experiment.store.feature_dim)
 
 
 def log_resume_hint(tracker: Tracker) -> None:
-    """Says how to go on with a run that was stopped."""
+    """Log the command that resumes the run."""
     if tracker.run_id is not None:
-        log.info("stopped; go on with: python train.py resume=%s", tracker.run_id)
+        log.info("stopped; resume with: python train.py resume=%s", tracker.run_id)
 
 
 def log_summary(
     experiment: Experiment, state: TrainingState, directory: Path, run_id: str | None
 ) -> None:
-    """Says what came out, where it lies, and how to look at it."""
+    """Log the results, their directory, and how to compare runs."""
     objective = experiment.config.objective
     speed = sum(m["train/frames_per_second"] for m in state.history) / len(state.history)
     log.info(
@@ -167,10 +166,10 @@ def log_summary(
     )
     best = state.history[state.best_epoch - 1]
     if "dev/smoothed_accuracy" in best:
-        log.info("smoothed by Viterbi: dev accuracy %.4f", best["dev/smoothed_accuracy"])
+        log.info("dev accuracy after Viterbi smoothing: %.4f", best["dev/smoothed_accuracy"])
     log.info("files: %s", directory)
     average = experiment.components.average
     if average is not None and average.model is None:
-        log.warning("train.average=swa never began: training ended before its first step")
+        log.warning("train.average=swa had no effect: training ended before averaging started")
     if run_id is not None:
         log.info("run: %s   compare runs with: framesweep ui", run_id)

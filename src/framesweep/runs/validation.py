@@ -4,7 +4,6 @@ from framesweep.config import RunConfig
 from framesweep.data.phones import PhoneSet, find_foldings
 from framesweep.errors import ConfigError
 from framesweep.evaluation.metrics import METRICS
-from framesweep.models.build import validate_model
 from framesweep.models.network import network_class
 
 
@@ -14,12 +13,11 @@ def validate_across_groups(config: RunConfig) -> None:
     Raises:
         ConfigError: naming the key, its rule, the value found and the fix.
     """
-    validate_model(config.model, config.data.context)
     _validate_objectives(config)
     if config.train.order == "windows" and network_class(config.model).reads_chunks:
         raise ConfigError(
             "train.order",
-            "must be shuffle for this network, which reads chunks of neighbouring frames",
+            "must be shuffle for this network, which is trained on chunks of frames",
             found=config.train.order,
         )
     if config.train.final_batch_size is not None and config.optim.schedule == "step":
@@ -32,13 +30,16 @@ def validate_across_groups(config: RunConfig) -> None:
 
 def _validate_objectives(config: RunConfig) -> None:
     for key, name in _objectives(config):
-        # A network's size is the same in every epoch: it can be searched for, not chosen by.
+        # The size of a network is the same in every epoch, so that it can be an objective of a
+        # search, but not select the best epoch.
         known = METRICS.keys() - ({"model/params"} if key == "objective" else set())
         if name not in known:
             raise ConfigError(key, f"must be one of {' '.join(sorted(known))}", found=name)
         if name == "dev/edge_accuracy" and config.data.context == 0:
             raise ConfigError(
-                key, "needs windows that pass an edge: data.context=0", found=name
+                key,
+                "requires windows that reach beyond an utterance; data.context is 0",
+                found=name,
             )
 
 
@@ -49,8 +50,8 @@ def validate_phones(config: RunConfig, phones: PhoneSet) -> None:
         if name.startswith("dev/accuracy_") and name not in fitting:
             raise ConfigError(
                 key,
-                f"must fit the corpus's {len(phones)} phones, which folding "
-                f"{name.removeprefix('dev/accuracy_')} does not",
+                f"must be defined for the {len(phones)} phones of the corpus, but folding "
+                f"{name.removeprefix('dev/accuracy_')} is not",
                 found=name,
             )
 

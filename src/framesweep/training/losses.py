@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from framesweep.config import OptimConfig
 from framesweep.data.chunks import UNLABELLED
+from framesweep.data.store.frame_store import Split
 from framesweep.distributed.collectives import ProcessGroup
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -19,6 +21,37 @@ MIN_TOTAL_WEIGHT = 1e-12
 
 A batch whose frames are all padding then has loss 0 instead of NaN.
 """
+
+
+def build_training_loss(
+    config: OptimConfig,
+    split: Split,
+    num_classes: int,
+    device: torch.device,
+    process_group: ProcessGroup,
+    *,
+    padded: bool,
+) -> Loss:
+    """Return the loss that is minimized: this rank's part of the mean over a batch.
+
+    Args:
+        config: The `optim` group.
+        split: The train split, whose labels determine the class weights.
+        num_classes: Number of phones.
+        device: Device of the logits.
+        process_group: The processes that share a batch.
+        padded: Whether batches contain padding rows, which do not count in the mean.
+    """
+    weights = None
+    if config.class_weights != "none":
+        assert split.labels is not None
+        counts = torch.from_numpy(np.bincount(split.labels, minlength=num_classes))
+        weights = compute_class_weights(config, counts)
+        weights = None if weights is None else weights.to(device)
+    if process_group.size == 1 and not padded:
+        return build_loss(config, weights)
+    summed = build_loss(config, weights, reduction="sum")
+    return average_over_batch(summed, weights, process_group)
 
 
 def build_loss(

@@ -23,7 +23,9 @@ def one_run(monkeypatch):
         evaluate, "load_runs", lambda run_ids, **_: [SimpleNamespace(store=store)]
     )
     monkeypatch.setattr(ensemble, "evaluate_runs", lambda runs, split: evaluation)
-    monkeypatch.setattr(ensemble, "smoothed", lambda runs, split: np.array([0, 1, 0, 0]))
+    monkeypatch.setattr(
+        ensemble, "predict_smoothed", lambda runs, split: np.array([0, 1, 0, 0])
+    )
 
 
 def lines(*arguments):

@@ -34,7 +34,7 @@ def test_runs_are_looked_up_and_loaded_in_order(monkeypatch: pytest.MonkeyPatch)
         tracking, "find_run_directory", lambda run_id, uri, outputs: outputs / run_id
     )
     monkeypatch.setattr(
-        ensemble, "load_trained", lambda directory, overrides: (directory.name, overrides)
+        ensemble, "load_trained_run", lambda directory, overrides: (directory.name, overrides)
     )
     assert load_runs(["b", "a"], None, Path("outputs"), ["k=1"]) == [
         ("b", ["k=1"]),

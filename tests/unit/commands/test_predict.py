@@ -32,7 +32,7 @@ def runs(monkeypatch):
         return torch.eye(3)[[2, 0, 1]]
 
     monkeypatch.setattr(predict, "load_runs", lambda run_ids, **_: [run() for _ in run_ids])
-    monkeypatch.setattr(ensemble, "ensemble_posteriors", average)
+    monkeypatch.setattr(ensemble, "average_posteriors", average)
     return asked
 
 
@@ -48,7 +48,7 @@ def study(monkeypatch, tmp_path):
         "get_trial_directory",
         lambda study, trial, outputs: tmp_path / str(trial.number),
     )
-    monkeypatch.setattr(ensemble, "load_trained", run)
+    monkeypatch.setattr(ensemble, "load_trained_run", run)
 
 
 def invoke(*arguments):

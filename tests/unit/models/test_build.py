@@ -10,8 +10,9 @@ from torch import nn
 import options
 from framesweep.config import MlpConfig
 from framesweep.errors import ConfigError
-from framesweep.models.build import build_model, validate_model
+from framesweep.models.build import NetworkBuilder, build_model
 from framesweep.models.mlp import MLP
+from framesweep.models.network import ChunkShape
 from framesweep.models.sizes import solve_widths
 from small_mlp import INPUT_DIM, NUM_CLASSES, build, windows
 
@@ -72,7 +73,24 @@ def test_the_options() -> None:
 
 def test_an_unknown_activation_is_named_with_those_there_are() -> None:
     with pytest.raises(ConfigError) as raised:
-        validate_model(MlpConfig(widths=[8], activation="tanhh"), context=2)
+        NetworkBuilder(MlpConfig(widths=[8], activation="tanhh"), context=2)
     assert str(raised.value) == (
         "model.activation: must be one of relu gelu silu leaky_relu; found 'tanhh'"
     )
+
+
+def test_a_builder_checks_the_context_before_the_sizes_of_the_data_are_known() -> None:
+    conv = options.build("model", "conv")
+    with pytest.raises(ConfigError, match=r"^model.conv_kernel: must be at most 2, the steps"):
+        NetworkBuilder(conv, context=3)
+    tdnn = options.build("model", "tdnn")
+    with pytest.raises(ConfigError, match=r"^model.dilations: must reach at most data.context"):
+        NetworkBuilder(tdnn, context=10)
+    model = NetworkBuilder(tdnn, context=25).build(feature_dim=8, num_classes=5)
+    assert model(torch.zeros(2, 51 * 8)).shape == (2, 5)
+
+
+def test_a_builder_tells_what_its_network_is_trained_on() -> None:
+    assert NetworkBuilder(MlpConfig(widths=[8]), context=2).chunk_shape is None
+    chunks = NetworkBuilder(options.build("model", "tdnn"), context=25).chunk_shape
+    assert chunks == ChunkShape(num_frames=128, stride=4)

@@ -6,8 +6,14 @@ import torch
 
 from framesweep.config import OptimConfig
 from framesweep.data.chunks import UNLABELLED
+from framesweep.data.store.frame_store import Split
 from framesweep.distributed.collectives import SINGLE_PROCESS
-from framesweep.training.losses import average_over_batch, build_loss, compute_class_weights
+from framesweep.training.losses import (
+    average_over_batch,
+    build_loss,
+    build_training_loss,
+    compute_class_weights,
+)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -58,3 +64,26 @@ def test_the_mean_of_a_summed_loss_leaves_unlabelled_frames_out(weights):
 def test_a_batch_without_labels_has_loss_zero():
     loss = average_over_batch(build_loss(OptimConfig(), reduction="sum"), None, SINGLE_PROCESS)
     assert loss(torch.randn(3, 4), torch.full((3,), UNLABELLED)) == 0.0
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_the_training_loss_weights_phones_by_the_labels_of_the_split(padded: bool) -> None:
+    labels = np.array([0, 0, 0, 0, 1, 2, 2], dtype=np.int16)
+    split = Split("train", np.zeros((7, 1)), labels, np.array([7]), ("a",), lead=0, gap=0)
+    config = OptimConfig(class_weights="inverse")
+    loss = build_training_loss(
+        config, split, 3, torch.device("cpu"), SINGLE_PROCESS, padded=padded
+    )
+    weights = compute_class_weights(config, torch.tensor([4, 1, 2]))
+    logits, truth = torch.randn(5, 3), torch.tensor([0, 1, 2, 2, 0])
+    expected = build_loss(config, weights)(logits, truth)
+    torch.testing.assert_close(loss(logits, truth), expected)
+
+
+def test_padding_rows_do_not_count_in_the_training_loss() -> None:
+    split = Split("train", np.zeros((1, 1)), None, np.array([1]), ("a",), lead=0, gap=0)
+    loss = build_training_loss(
+        OptimConfig(), split, 3, torch.device("cpu"), SINGLE_PROCESS, padded=True
+    )
+    logits, truth = torch.randn(3, 3), torch.tensor([0, 1, UNLABELLED])
+    torch.testing.assert_close(loss(logits, truth), loss(logits[:2], truth[:2]))
