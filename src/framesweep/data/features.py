@@ -37,7 +37,7 @@ class FeatureOptions:
         window_ms: length of the analysis window.
         shift_ms: frame shift, the time from one frame to the next.
         low_freq: lower edge of the first filter.
-        high_freq: upper edge of the last filter; if it is 0 or negative, half the sample rate is
+        high_freq: upper edge of the last filter; if 0 or negative, half the sample rate is
             added to it.
         use_energy: whether to put the log energy of the frame before the bins, or in place of
             cepstral coefficient 0.
