@@ -184,8 +184,7 @@ def test_number_of_utterances_depends_on_minutes_and_limit():
 
 
 def test_num_mel_bins_sets_the_feature_dimension():
-    utterance = next(small(num_mel_bins=23).utterances("dev"))
-    assert utterance.features.shape[1] == 23
+    assert next(small(num_mel_bins=23).utterances("dev")).features.shape[1] == 23
 
 
 @pytest.mark.parametrize(
@@ -240,8 +239,7 @@ def test_corpus_can_be_prepared(tmp_path):
 
 def test_sentences_are_many_and_distinct():
     texts = read_sentences()
-    assert len(texts) >= 300
-    assert len(set(texts)) == len(texts)
+    assert 300 <= len(texts) == len(set(texts))
     assert all(text == text.strip() and text for text in texts)
 
 
