@@ -76,7 +76,7 @@ def test_the_model_predicts_like_the_predictor_from_floats_of_any_width(trained,
     inputs, outputs = model.metadata.signature.inputs, model.metadata.signature.outputs
     assert (inputs.inputs[0].type, inputs.inputs[0].shape) == (np.float32, (-1, 6))
     assert (outputs.inputs[0].type, outputs.inputs[0].shape) == (np.int64, (-1,))
-    with pytest.raises(DataError, match="features a frame must be 6"):
+    with pytest.raises(DataError, match="must have 6 features per frame"):
         model.predict(np.zeros((4, 5), dtype=np.float32))
 
 

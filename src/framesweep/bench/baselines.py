@@ -49,7 +49,7 @@ def list_matmuls(device: torch.device) -> dict[str, Matmul]:
     """
     matmuls: dict[str, Matmul] = {"torch.mm": lambda a, b: torch.mm(a, b.t())}
     if device.type == "cpu" and onednn.available():
-        matmuls["oneDNN"] = onednn.product
+        matmuls["oneDNN"] = onednn.multiply
     return matmuls
 
 

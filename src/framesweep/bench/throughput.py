@@ -20,7 +20,7 @@ from framesweep.bench.case import Case
 from framesweep.bench.corpus import NUM_CLASSES
 from framesweep.bench.timing import Contender, Speeds
 from framesweep.errors import Interrupted
-from framesweep.evaluation.evaluate import BATCH_FRAMES, log_posteriors
+from framesweep.evaluation.evaluate import BATCH_FRAMES, compute_log_posteriors
 from framesweep.runs.experiment import Experiment
 from framesweep.system.hardware import Hardware
 from framesweep.training.callbacks import NoOpCallback
@@ -79,7 +79,7 @@ def measure_evaluation(case: Case, rounds: int) -> list[dict[str, Any]]:
         return dev.num_frames
 
     def predict() -> int:
-        log_posteriors(model, dev, hardware, NUM_CLASSES)
+        compute_log_posteriors(model, dev, hardware, NUM_CLASSES)
         return dev.num_frames
 
     results = []

@@ -1,4 +1,4 @@
-"""Evaluation of a network over one split, exact over its frames."""
+"""Evaluates a network on all frames of a split."""
 
 from collections.abc import Iterable, Iterator
 
@@ -9,7 +9,7 @@ from torch.nn import functional
 from framesweep.data.phones import PhoneSet
 from framesweep.data.windows import Windows
 from framesweep.distributed.collectives import SINGLE_PROCESS, ProcessGroup
-from framesweep.evaluation.metrics import Evaluation, confusion_update
+from framesweep.evaluation.metrics import Evaluation, update_confusion
 from framesweep.models.network import Network
 from framesweep.system.hardware import Hardware
 
@@ -25,13 +25,21 @@ def evaluate(
     process_group: ProcessGroup = SINGLE_PROCESS,
     posteriors: Tensor | None = None,
 ) -> Evaluation:
-    """Run `model` over all frames of labelled `windows`, divided among the process group.
+    """Run a network on all frames of a labelled split, divided among the process group.
 
     Args:
-        posteriors: (N, C) float32 on the CPU, in which the log-probabilities of the frames
-            that are this rank's are left.
+        model: Maps (B, window_dim) windows to (B, C) logits.
+        windows: The windows of the split's N frames.
+        hardware: The precision to compute in.
+        phones: The C phones.
+        process_group: Its ranks take turns in evaluating batches.
+        posteriors: (N, C) float32 on the CPU, or None. The log-probabilities of the frames
+            that this rank evaluates are written into it.
+
+    Returns:
+        The counts of all ranks together.
     """
-    batches = forward(model, windows, hardware, process_group)
+    batches = compute_logits(model, windows, hardware, process_group)
     return measure(batches, windows, hardware, phones, process_group, posteriors)
 
 
@@ -44,10 +52,13 @@ def measure(
     process_group: ProcessGroup = SINGLE_PROCESS,
     posteriors: Tensor | None = None,
 ) -> Evaluation:
-    """Compares (B,) frame numbers' (B, C) float32 logits, which `batches` gives, with labels.
+    """Compare logits with the labels of their frames.
 
-    The other arguments are those of `evaluate`.
+    Args:
+        batches: Yields (B,) frame numbers and their (B, C) float32 logits.
+        windows, hardware, phones, process_group, posteriors: As in `evaluate`.
     """
+    # Sums stay on the device, so that no batch waits for it.
     device = windows.device
     confusion = torch.zeros(len(phones), len(phones), dtype=torch.int64, device=device)
     loss_sum = torch.zeros((), dtype=hardware.sum_dtype, device=device)
@@ -55,7 +66,7 @@ def measure(
     for frames, logits in batches:
         labels = windows.labels(frames)
         predictions = logits.argmax(dim=1)
-        confusion_update(confusion, labels, predictions)
+        update_confusion(confusion, labels, predictions)
         loss_sum += functional.cross_entropy(logits, labels, reduction="sum")
         edge = windows.edges(frames)
         edges += torch.stack((edge & (labels == predictions), edge)).sum(dim=1)
@@ -74,15 +85,16 @@ def measure(
 
 
 @torch.no_grad()
-def forward(
+def compute_logits(
     model: nn.Module,
     windows: Windows,
     hardware: Hardware,
     process_group: ProcessGroup = SINGLE_PROCESS,
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yields (B,) frame numbers and (B, C) float32 logits, over all frames in order.
+    """Yield (B,) frame numbers and their (B, C) float32 logits, in the order of the split.
 
-    Of several ranks each gets every so many batches.
+    With several ranks, each yields every size-th batch, beginning with that of its number.
+    The network is in evaluation mode meanwhile.
     """
     was_training = model.training
     model.eval()
@@ -95,6 +107,7 @@ def forward(
         frames = torch.arange(start, stop, device=windows.device)
         with hardware.autocast():
             if reads_chunks:
+                # Rows of padding between utterances have logits too, which are not used.
                 rows, places = windows.stretch(start, stop)
                 logits = network(rows)[places]
             else:
@@ -103,11 +116,11 @@ def forward(
     model.train(was_training)
 
 
-def log_posteriors(
+def compute_log_posteriors(
     model: nn.Module, windows: Windows, hardware: Hardware, num_classes: int
 ) -> Tensor:
-    """(N, C) float32 log-probabilities on the CPU, frames in the split's order."""
+    """Return the (N, C) float32 log-probabilities of a split's frames, on the CPU."""
     result = torch.empty(windows.num_frames, num_classes)
-    for frames, logits in forward(model, windows, hardware):
+    for frames, logits in compute_logits(model, windows, hardware):
         result[frames.cpu()] = logits.log_softmax(dim=1).cpu()
     return result

@@ -88,7 +88,7 @@ def metric(name: str, *, maximize: bool = True) -> Callable[[FrameMetric], Frame
     return enter
 
 
-def confusion_update(confusion: Tensor, labels: Tensor, predictions: Tensor) -> None:
+def update_confusion(confusion: Tensor, labels: Tensor, predictions: Tensor) -> None:
     """Count (B,) int64 labels and predictions in the (C, C) int64 `confusion`, in place.
 
     Labels and predictions must be between 0 and C-1: they are not checked, because a check

@@ -44,7 +44,7 @@ class Confusion:
     share: float
 
 
-def phone_scores(confusion: Tensor) -> PhoneScores:
+def score_phones(confusion: Tensor) -> PhoneScores:
     """Return precision, recall, F1 and support of each phone of a (C, C) confusion matrix."""
     counts = confusion.cpu().numpy()
     hits = counts.diagonal()
@@ -57,7 +57,7 @@ def phone_scores(confusion: Tensor) -> PhoneScores:
     )
 
 
-def top_confusions(confusion: Tensor, limit: int) -> list[Confusion]:
+def find_top_confusions(confusion: Tensor, limit: int) -> list[Confusion]:
     """Return the `limit` most frequent confusions in descending order, ties by phone ids."""
     wrong = confusion.cpu().numpy().copy()
     support = wrong.sum(axis=1)

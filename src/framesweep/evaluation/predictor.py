@@ -1,4 +1,4 @@
-"""A trained network with all that is needed to use it on one utterance."""
+"""Applies a trained network to the features of one utterance."""
 
 import json
 from dataclasses import dataclass
@@ -21,23 +21,33 @@ from framesweep.models.build import build_model
 from framesweep.system.atomic_files import write_text
 from framesweep.training.checkpoints import load_weights
 
-WEIGHTS, SIDE = "model.safetensors", "predictor.json"
+WEIGHTS, METADATA = "model.safetensors", "predictor.json"
+"""Files of a model: the weights, and what is needed in addition to them and the config."""
 
 
-def write_side(directory: Path, store: FrameStore) -> None:
-    """Writes what a network needs beside its weights and config: phones and statistics."""
-    side = {
+def write_metadata(directory: Path, store: FrameStore) -> None:
+    """Write the phones and the normalization statistics of a network's corpus."""
+    metadata = {
         "feature_dim": store.feature_dim,
         "phones": store.phones.names,
         "normalizer": store.normalizer.to_dict(),
         "digest": store.digest,
     }
-    write_text(directory / SIDE, json.dumps(side, indent=1))
+    write_text(directory / METADATA, json.dumps(metadata, indent=1))
 
 
 @dataclass(frozen=True, slots=True)
 class Predictor:
-    """Maps the features of one utterance to phones, as training saw them."""
+    """Maps the features of one utterance to phones.
+
+    Attributes:
+        model: The network, in evaluation mode on the CPU.
+        phones: The C phones.
+        normalizer: Normalizes features as those of the training corpus were.
+        feature_dim: D, the number of values per frame.
+        context: Frames to each side of the center frame.
+        padding: `data.padding`: what lies beyond the edges of the utterance.
+    """
 
     model: nn.Module
     phones: PhoneSet
@@ -48,38 +58,42 @@ class Predictor:
 
     @classmethod
     def load(cls, directory: Path | str) -> "Predictor":
-        """From a folder with model.safetensors, config.yaml and predictor.json.
+        """Load a predictor from a folder with model.safetensors, config.yaml, predictor.json.
 
         Raises:
-            CheckpointError: one of them is missing or damaged.
+            CheckpointError: if one of these files is missing or damaged.
         """
         folder = Path(directory)
         try:
-            side = json.loads((folder / SIDE).read_text(encoding="utf-8"))
+            metadata = json.loads((folder / METADATA).read_text(encoding="utf-8"))
             config = load(
                 (folder / CONFIG_FILE).read_text(encoding="utf-8"), [], folder / CONFIG_FILE
             )
         except (OSError, ValueError) as error:
             raise CheckpointError(folder, f"must hold a trained network ({error})") from None
-        phones = PhoneSet(tuple(side["phones"]))
-        model = build_network(config, side["feature_dim"], len(phones))
+        phones = PhoneSet(tuple(metadata["phones"]))
+        model = build_network(config, metadata["feature_dim"], len(phones))
         load_weights(model, folder / WEIGHTS)
         return cls(
             model=model.eval(),
             phones=phones,
-            normalizer=Normalizer.from_dict(side["normalizer"]),
-            feature_dim=side["feature_dim"],
+            normalizer=Normalizer.from_dict(metadata["normalizer"]),
+            feature_dim=metadata["feature_dim"],
             context=config.data.context,
             padding=config.data.padding,
         )
 
     def log_posteriors(self, features: Array) -> Tensor:
-        """(T, D) features to (T, C) log-probabilities; raises DataError for other shapes."""
+        """Return the (T, C) log-probabilities of the phones for (T, D) features.
+
+        Raises:
+            DataError: if the features have another shape, or a value is not finite.
+        """
         features = validate_features(features, "utterance")
         if features.shape[1] != self.feature_dim:
             raise DataError(
                 "utterance",
-                f"features a frame must be {self.feature_dim}",
+                f"must have {self.feature_dim} features per frame",
                 found=features.shape[1],
             )
         rows = pad(self.normalizer(features), self.context, self.context, self.padding)
@@ -89,11 +103,11 @@ class Predictor:
             return functional.log_softmax(self.model(torch.from_numpy(flat)).float(), dim=1)
 
     def predict(self, features: Array) -> Array:
-        """(T, D) features to (T,) int64 phone ids."""
+        """Return the (T,) int64 ids of the most probable phones for (T, D) features."""
         return self.log_posteriors(features).argmax(dim=1).numpy()
 
 
 def build_network(config: RunConfig, feature_dim: int, num_classes: int) -> nn.Module:
-    """The untrained network of this config."""
+    """Return the untrained network that a run's config describes."""
     num_frames = 2 * config.data.context + 1
     return build_model(config.model, num_frames * feature_dim, num_classes, num_frames)

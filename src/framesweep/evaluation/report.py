@@ -1,4 +1,4 @@
-"""What a person reads about a run: learning curves, confusions and per-phone scores."""
+"""Writes the report of a run: learning curves, confusions and per-phone scores."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from framesweep.data.phones import PhoneSet
-from framesweep.evaluation.phone_scores import phone_scores, top_confusions
+from framesweep.evaluation.phone_scores import find_top_confusions, score_phones
 from framesweep.system.atomic_files import atomic_file, write_text
 
 CURVES, MATRIX = "learning_curves.png", "confusion_matrix.png"
@@ -36,13 +36,14 @@ def write_report(
     *,
     best_epoch: int | None = None,
 ) -> list[Path]:
-    """Writes the whole report, each file atomically, and gives the files' paths.
+    """Write all files of the report, each atomically, and return their paths.
 
     Args:
-        history: metrics by name of each epoch, from epoch 1 on; without any, no curves.
-        confusion: (C, C) counts of the best epoch, rows true, columns predicted.
-        phones: names of the C phones.
-        best_epoch: marked in the learning curves.
+        directory: Where to write them.
+        history: The metrics of each epoch, from epoch 1; if empty, there are no curves.
+        confusion: (C, C) counts of the best epoch; rows are true phones, columns predictions.
+        phones: The C phones.
+        best_epoch: The epoch to mark in the learning curves.
     """
     if history:
         write_curves(directory / CURVES, history, best_epoch)
@@ -56,10 +57,10 @@ def write_report(
 def write_curves(
     path: Path, history: Sequence[Mapping[str, float]], best_epoch: int | None
 ) -> None:
-    """Losses and accuracies over epochs, side by side, as PNG."""
+    """Draw losses and accuracies over epochs, side by side, as PNG."""
     figure = Figure(figsize=(11, 4.2), dpi=DPI, layout="constrained")
     left, right = figure.subplots(1, 2)
-    _draw_curves(left, history, "loss", "loss (nats a frame)")
+    _draw_curves(left, history, "loss", "loss (nats per frame)")
     _draw_curves(right, history, "accuracy", "frame accuracy")
     for axes in (left, right):
         axes.set_xlabel("epoch")
@@ -94,15 +95,15 @@ def _draw_curves(
 
 
 def _last(values: Sequence[float]) -> float:
-    """The last that is a number; some metrics are of one epoch only."""
+    """Return the last finite value; some metrics are computed in one epoch only."""
     return next((value for value in reversed(values) if math.isfinite(value)), math.nan)
 
 
 def write_matrix(path: Path, confusion: Tensor, phones: PhoneSet) -> None:
-    """The confusion matrix as PNG, each row divided by the true phone's frames.
+    """Draw the confusion matrix as PNG, each row divided by the true phone's frames.
 
-    Beyond MAX_LABELS phones only every second, third, ... one is named, so that names stay
-    legible.
+    With more than MAX_LABELS phones only every second, third, ... is named, so that the names
+    stay legible.
     """
     counts = confusion.double()
     shares = (counts / counts.sum(dim=1, keepdim=True).clamp(min=1)).numpy()
@@ -125,9 +126,14 @@ def write_matrix(path: Path, confusion: Tensor, phones: PhoneSet) -> None:
 
 
 def _square_figure(side: float, longest_name: int) -> tuple[Figure, Axes, Axes]:
-    """Axes of `side` by `side` inches and a colour bar; room for names left and below.
+    """Return a figure, square axes and the axes of a color bar, with margins for the names.
 
-    Placed by hand: a layout engine would draw the many names several times.
+    The positions are computed here because a layout engine draws the many names several times
+    to measure them.
+
+    Args:
+        side: Length of the square's sides in inches.
+        longest_name: Number of characters of the longest name.
     """
     margin = 0.45 + longest_name * LABEL_POINTS * 0.7 / 72
     width, height = margin + side + 0.9, margin + side + 0.4
@@ -139,8 +145,8 @@ def _square_figure(side: float, longest_name: int) -> tuple[Figure, Axes, Axes]:
 
 
 def write_per_phone(path: Path, confusion: Tensor, phones: PhoneSet) -> None:
-    """Precision, recall, F1 and frames of each phone as CSV."""
-    scores = phone_scores(confusion)
+    """Write precision, recall, F1 and number of frames of each phone as CSV."""
+    scores = score_phones(confusion)
     columns = zip(
         phones.names, scores.precision, scores.recall, scores.f1, scores.support, strict=True
     )
@@ -149,10 +155,10 @@ def write_per_phone(path: Path, confusion: Tensor, phones: PhoneSet) -> None:
 
 
 def write_confusions(path: Path, confusion: Tensor, phones: PhoneSet) -> None:
-    """The most frequent confusions as CSV; the share is of the true phone's frames."""
+    """Write the most frequent confusions as CSV, with the share of the true phone's frames."""
     rows = (
         [phones.names[one.true], phones.names[one.predicted], one.count, f"{one.share:.6f}"]
-        for one in top_confusions(confusion, NUM_CONFUSIONS)
+        for one in find_top_confusions(confusion, NUM_CONFUSIONS)
     )
     _write_csv(path, ["true", "predicted", "frames", "share"], rows)
 

@@ -1,12 +1,12 @@
 """Viterbi smoothing of frame posteriors by a chain of phones counted on train.
 
-Frames are classified one by one, but phones last for many frames and follow each other in
-habitual ways. The path of phones y that maximises
+Frames are classified one by one, but phones last for many frames, and some follow others more
+often. Viterbi's algorithm (Viterbi, 1967) finds the path of phones y that maximizes
 
     sum over t of  log p(y_t | x_t) - prior * log p(y_t) + transition * log p(y_t | y_{t-1})
 
-is found by Viterbi's algorithm (Viterbi, 1967); the first two terms are the scaled likelihood
-of hybrid recognisers (Bourlard and Morgan, 1994). With both strengths at 0 it is plain argmax.
+The first two terms are the scaled likelihood of hybrid recognizers (Bourlard and Morgan, 1994).
+With both strengths at 0 the path is the argmax of each frame.
 """
 
 from collections.abc import Iterator
@@ -23,15 +23,15 @@ Ints = npt.NDArray[np.integer]
 
 TRANSITIONS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 PRIORS = (0.0, 0.2, 0.4, 0.7, 1.0)
-"""Strengths that `tune` tries."""
+"""Strengths that `tune` tries, of transitions and of priors."""
 TUNING_CELLS = 1 << 27
-"""Frames times phones squared on which `tune` tries a strength, some 80,000 frames of 40."""
+"""Limit of frames * phones**2 on which `tune` tries a strength: 84,000 frames of 40 phones."""
 COUNTED_AT_ONCE = 1 << 20
-"""Frames whose labels are counted in one go."""
+"""Frames whose labels are counted at a time, to bound the memory."""
 MAX_CLASSES = 512
-"""More classes than these are states rather than phones, and their chains too large."""
+"""Largest number of classes. More are probably states of phones, and their chain too large."""
 BATCH_CELLS = 1 << 20
-"""Utterances times phones squared that one step of the recursion holds at most."""
+"""Limit of utterances * phones**2 in one step of the recursion, to bound the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +39,10 @@ class Chain:
     """A Markov chain over C phones.
 
     Attributes:
-        log_prior: (C,) log share of frames.
-        log_start: (C,) log probability of an utterance's first frame.
-        log_transition: (C, C) log probability of a frame's phone (column) after another (row).
+        log_prior: (C,) log of each phone's share of frames.
+        log_start: (C,) log-probability of each phone in an utterance's first frame.
+        log_transition: (C, C) log-probability of a frame's phone (column) given the phone of
+            the frame before (row).
     """
 
     log_prior: Floats
@@ -51,7 +52,7 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Strength:
-    """How much the chain counts: factors of the log transitions and of the log priors."""
+    """The weight of the chain: factors of its log transitions and of its log priors."""
 
     transition: float
     prior: float
@@ -59,7 +60,7 @@ class Strength:
 
 @dataclass(frozen=True, slots=True)
 class Smoother:
-    """A chain and how much it counts: (N, C) log posteriors and (U,) lengths to (N,) ids."""
+    """A chain and its weight; maps (N, C) log-posteriors and (U,) lengths to (N,) phone ids."""
 
     chain: Chain
     strength: Strength
@@ -68,15 +69,21 @@ class Smoother:
         return smooth(log_posteriors, lengths, self.chain, self.strength)
 
 
-def tuned_smoother(store: FrameStore, dev_log_posteriors: Floats) -> Smoother:
-    """The chain of the store's train split, in the strength that is best on its dev split.
+def tune_smoother(store: FrameStore, dev_log_posteriors: Floats) -> Smoother:
+    """Count the chain of phones on train, and tune its strength on dev.
+
+    Args:
+        store: The corpus.
+        dev_log_posteriors: (N, C) log-posteriors of the N frames of its dev split.
 
     Raises:
-        DataError: the store has too many classes for a chain.
+        DataError: if the corpus has more than MAX_CLASSES classes.
     """
     if len(store.phones) > MAX_CLASSES:
         raise DataError(
-            store.name, f"smoothing takes up to {MAX_CLASSES} classes", found=len(store.phones)
+            store.name,
+            f"must have at most {MAX_CLASSES} classes to be smoothed",
+            found=len(store.phones),
         )
     train, dev = store.splits["train"], store.splits["dev"]
     assert train.labels is not None
@@ -87,23 +94,25 @@ def tuned_smoother(store: FrameStore, dev_log_posteriors: Floats) -> Smoother:
 
 
 def count_chain(labels: Ints, lengths: Ints, num_classes: int) -> Chain:
-    """The chain of a labelled split; every event is counted once more than it occurs.
+    """Estimate a chain from the labels of a split.
+
+    One is added to every count (Laplace's rule), so that no path has probability 0.
 
     Args:
         labels: (N,) ids of all frames, utterance after utterance.
-        lengths: (U,) frames of each utterance.
-        num_classes: C.
+        lengths: (U,) number of frames of each utterance.
+        num_classes: C, the number of phones.
     """
     firsts = np.cumsum(lengths) - lengths
     transitions = np.ones((num_classes, num_classes))
     priors = np.ones(num_classes)
     for place in range(0, len(labels), COUNTED_AT_ONCE):
-        # One more than are counted: the last one's successor.
+        # One label more than is counted: the successor of the last.
         part = np.asarray(labels[place : place + COUNTED_AT_ONCE + 1], dtype=np.int64)
         pairs = part[:-1] * num_classes + part[1:]
         transitions += np.bincount(pairs, minlength=num_classes**2).reshape(transitions.shape)
         priors += np.bincount(part[:COUNTED_AT_ONCE], minlength=num_classes)
-    # An utterance's first frame does not follow the last of the one before.
+    # The first frame of an utterance does not follow the last frame of the one before.
     np.subtract.at(transitions, (labels[firsts[1:] - 1], labels[firsts[1:]]), 1.0)
     starts = np.bincount(labels[firsts], minlength=num_classes) + 1.0
     return Chain(
@@ -116,21 +125,21 @@ def count_chain(labels: Ints, lengths: Ints, num_classes: int) -> Chain:
 
 
 def smooth(log_posteriors: Floats, lengths: Ints, chain: Chain, strength: Strength) -> Ints:
-    """The likeliest path of phones through each utterance.
+    """Return the most probable path of phones through each utterance.
 
     Args:
-        log_posteriors: (N, C) natural logs, utterance after utterance.
-        lengths: (U,) frames of each utterance.
-        chain: of the same C phones.
-        strength: how much the chain counts.
+        log_posteriors: (N, C) natural logarithms, utterance after utterance.
+        lengths: (U,) number of frames of each utterance.
+        chain: A chain over the C phones.
+        strength: The weight of the chain.
 
     Returns:
         (N,) int64 phone ids.
     """
     starts = np.cumsum(lengths) - lengths
     path = np.empty(len(log_posteriors), dtype=np.int64)
-    for batch in _batches(np.asarray(lengths), log_posteriors.shape[1]):
-        _viterbi(
+    for batch in _group_by_length(np.asarray(lengths), log_posteriors.shape[1]):
+        _find_paths(
             log_posteriors, starts[batch], np.asarray(lengths)[batch], chain, strength, path
         )
     return path
@@ -139,13 +148,19 @@ def smooth(log_posteriors: Floats, lengths: Ints, chain: Chain, strength: Streng
 def tune(
     log_posteriors: Floats, labels: Ints, lengths: Ints, chain: Chain
 ) -> tuple[Strength, float]:
-    """The strength under which most frames are right, and their share.
+    """Return the strength with the highest accuracy, and that accuracy.
 
-    Transitions are tried first, then priors, then transitions again. Large splits are judged by
-    whole utterances spread over the split. Ties go to the strength tried first, so that a chain
-    which does not help is left out.
+    It searches coordinate by coordinate: transitions, then priors, then transitions again. Of a
+    large split it uses a sample of utterances. The first of equal strengths wins, and 0 is
+    tried first, so that a chain which does not help is not used.
+
+    Args:
+        log_posteriors: (N, C) natural logarithms, utterance after utterance.
+        labels: (N,) ids of the true phones.
+        lengths: (U,) number of frames of each utterance.
+        chain: A chain over the C phones.
     """
-    scores, truth, chosen = _spread(log_posteriors, labels, lengths)
+    scores, truth, chosen = _sample_utterances(log_posteriors, labels, lengths)
     best, best_accuracy = Strength(0.0, 0.0), -1.0
     for name, values in (
         ("transition", TRANSITIONS),
@@ -161,7 +176,10 @@ def tune(
     return best, best_accuracy
 
 
-def _spread(log_posteriors: Floats, labels: Ints, lengths: Ints) -> tuple[Floats, Ints, Ints]:
+def _sample_utterances(
+    log_posteriors: Floats, labels: Ints, lengths: Ints
+) -> tuple[Floats, Ints, Ints]:
+    """Keep every so many utterances, so that about TUNING_CELLS are left."""
     cells = len(labels) * log_posteriors.shape[1] ** 2
     every = -(-cells // TUNING_CELLS)
     kept = np.zeros(len(lengths), dtype=bool)
@@ -170,14 +188,14 @@ def _spread(log_posteriors: Floats, labels: Ints, lengths: Ints) -> tuple[Floats
     return log_posteriors[frames], labels[frames], np.asarray(lengths)[kept]
 
 
-def _batches(lengths: Ints, num_classes: int) -> Iterator[Ints]:
-    """Places of utterances, the longest first, as many as a step may hold."""
+def _group_by_length(lengths: Ints, num_classes: int) -> Iterator[Ints]:
+    """Yield the numbers of utterances in batches, from the longest to the shortest."""
     order = np.argsort(-lengths, kind="stable")
     size = max(1, BATCH_CELLS // num_classes**2)
     yield from (order[i : i + size] for i in range(0, len(order), size))
 
 
-def _viterbi(
+def _find_paths(
     log_posteriors: Floats,
     starts: Ints,
     lengths: Ints,
@@ -185,11 +203,14 @@ def _viterbi(
     strength: Strength,
     path: Ints,
 ) -> None:
-    """Writes the paths of utterances, sorted from long to short, into `path`.
+    """Write the paths of a batch of utterances, sorted from long to short, into `path`.
 
-    All of them advance together; those that have ended wait at their last frame.
+    The recursion advances all of them by one frame per step. `best` is (utterances, C): the
+    score of the best path to each phone. Because of the sorting, those that have not ended are
+    always the first `running`; the others keep the scores of their last frame.
     """
-    into = strength.transition * chain.log_transition.T  # (to, from): the maximum runs last
+    # (to, from), so that the maximum is over the last axis, which is contiguous.
+    into = strength.transition * chain.log_transition.T
     prior = strength.prior * chain.log_prior
     best = strength.transition * chain.log_start + (log_posteriors[starts] - prior)
     origins: list[Ints] = []
@@ -200,6 +221,7 @@ def _viterbi(
         reached = np.take_along_axis(candidates, origin[:, :, None], axis=2)[:, :, 0]
         best[:running] = reached + (log_posteriors[starts[:running] + time] - prior)
         origins.append(origin.astype(np.int16))
+    # Trace the paths back; an utterance joins in at its own last frame.
     last = best.argmax(axis=1)
     path[starts + lengths - 1] = last
     for time in range(int(lengths[0]) - 1, 0, -1):

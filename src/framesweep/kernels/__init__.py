@@ -1,7 +1,9 @@
-"""The hidden layers' work on a processor, in as few passes over memory as it takes.
+"""Fused CPU code for hidden layers, which passes over memory as few times as possible.
 
-Everything here computes what the plain modules do, by other means. `available` says whether
-it can; where it cannot (another device, no numba), the plain modules are used.
+A hidden layer in plain torch is a chain of calls, each of which reads and writes the whole
+batch; memory bandwidth then takes as long as the arithmetic. The functions here compute the
+same, up to rounding, in one or two passes. Where they can't (on another device, without numba,
+for an unknown activation), the caller uses torch's modules.
 """
 
 from framesweep.kernels.allocator import keep_freed_blocks

@@ -1,4 +1,4 @@
-"""What the allocator does with the large blocks that every step takes and gives back."""
+"""The memory allocator's treatment of the large blocks that each step allocates and frees."""
 
 import ctypes
 import platform
@@ -11,10 +11,10 @@ _NEVER = 2**31 - 1
 
 
 def keep_freed_blocks() -> None:
-    """Has glibc keep freed blocks of up to 32 MiB for this process; elsewhere does nothing.
+    """Let glibc keep freed blocks of up to 32 MiB for this process; do nothing elsewhere.
 
-    By default they go back to the system, which clears every page of the next step's: about
-    a twentieth of a training step.
+    By default glibc returns them to the system, which has to clear every page again in the next
+    step. That takes about a twentieth of a training step.
     """
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)

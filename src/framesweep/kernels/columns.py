@@ -1,8 +1,9 @@
-"""Loops over columns: what batch norm makes of a batch's sums, in one call instead of twenty.
+"""Loops over columns: what batch norm derives from a batch's sums, in one call instead of
+twenty.
 
-As in `rows`, each function gives the address of a C function for `threads.run`, whose
-arguments are pointers to int64 rows and columns, then to what its first line names. Threads
-share out the columns, and all is computed in float64.
+As in `rows`, each function returns the address of a C function for `openmp.run_on_threads`. Its
+arguments are pointers to the numbers of rows and columns, as (2,) int64, and then to what the
+docstring names. Threads divide the columns among them, and all arithmetic is float64.
 """
 
 # numba gives the loops their types.
@@ -17,23 +18,23 @@ from numba import carray, cfunc, njit
 
 from framesweep.kernels import rows as row_loops
 from framesweep.kernels.elementary import INLINE, OPTIONS
-from framesweep.kernels.rows import BLOCK_ROWS, SCALARS, SIGNATURE, num_threads, thread_number
+from framesweep.kernels.rows import BLOCK_ROWS, CHECKSUM, SIGNATURE, num_threads, thread_number
 from framesweep.kernels.scalars import load
 
-# As in `rows`, so that loops on disk are of these very sources.
-_SOURCES = zlib.crc32(Path(row_loops.__file__).read_bytes(), SCALARS)
+# As in `rows`, so that a change of the sources invalidates the loops on disk.
+_CHECKSUM = zlib.crc32(Path(row_loops.__file__).read_bytes(), CHECKSUM)
 
 
 @njit(**INLINE)
-def _my_columns(columns, _sources):
-    """First of the columns that are this thread's, and their end."""
+def _my_columns(columns, _checksum):
+    """Return the first column of this thread, and the end of its columns."""
     thread, threads = thread_number(), num_threads()
     return columns * thread // threads, columns * (thread + 1) // threads
 
 
 @njit(**INLINE)
 def _add_blocks(sums, totals, first, end):
-    """Sums (blocks, 2, columns) over their blocks, for a thread's columns."""
+    """Add up (blocks, 2, columns) sums over the blocks, for the columns of a thread."""
     totals[:, first:end] = 0.0
     for block in range(len(sums)):
         for kind in range(2):
@@ -42,9 +43,9 @@ def _add_blocks(sums, totals, first, end):
 
 
 @cache
-def statistics(dtype: type[np.generic]) -> int:
-    """Address of: sums by `rows.moments`, x -> (2, columns) mean and biased variance."""
-    sources_sum = _SOURCES
+def compile_statistics(dtype: type[np.generic]) -> int:
+    """Compile: sums by `rows.compile_moments`, x -> (2, columns) mean and biased variance."""
+    checksum = _CHECKSUM
 
     @cfunc(SIGNATURE, **OPTIONS)
     def region(job):
@@ -53,25 +54,25 @@ def statistics(dtype: type[np.generic]) -> int:
         sums = carray(job[1], (blocks, 2, columns), np.float32)
         x = carray(job[2], (rows, columns), dtype)
         moments = carray(job[3], (2, columns), np.float64)
-        first, end = _my_columns(columns, sources_sum)
+        first, end = _my_columns(columns, checksum)
         _add_blocks(sums, moments, first, end)
-        if rows == 0:  # all of the batch is other processes'
+        if rows == 0:  # other ranks have the whole batch
             return
         for j in range(first, end):
             offset = moments[0, j] / rows
             variance = moments[1, j] / rows - offset * offset
             moments[0, j] = load(x[0, j]) + offset
-            moments[1, j] = 0.0 if variance < 0.0 else variance  # NaN stays
+            moments[1, j] = 0.0 if variance < 0.0 else variance  # this keeps NaN
 
     return int(region.address)
 
 
 @cache
-def normalizer() -> int:
-    """Address of: (3,) float64 eps, momentum and rows of the whole batch, its moments, weight,
-    bias -> running mean and variance, brought up to date; coefficients center scale shift,
-    and in row 6 one over the standard deviation."""
-    sources_sum = _SOURCES
+def compile_normalizer() -> int:
+    """Compile: (3,) float64 eps, momentum and rows of the whole batch, its moments, weight,
+    bias -> updated running mean and variance; coefficients center scale shift, and in row 6
+    1 / the standard deviation."""
+    checksum = _CHECKSUM
 
     @cfunc(SIGNATURE, **OPTIONS)
     def region(job):
@@ -84,7 +85,7 @@ def normalizer() -> int:
         running_variance = carray(job[6], (columns,), np.float32)
         coefficients = carray(job[7], (7, columns), np.float32)
         unbiased = total_rows / (total_rows - 1.0)
-        first, end = _my_columns(columns, sources_sum)
+        first, end = _my_columns(columns, checksum)
         for j in range(first, end):
             running_mean[j] += momentum * (mean[j] - running_mean[j])
             running_variance[j] += momentum * (variance[j] * unbiased - running_variance[j])
@@ -98,9 +99,10 @@ def normalizer() -> int:
 
 
 @cache
-def totals() -> int:
-    """Address of: (1,) float64 factor, sums by `rows.reduce` -> (2, columns) factor * sum."""
-    sources_sum = _SOURCES
+def compile_totals() -> int:
+    """Compile: (1,) float64 factor, sums by `rows.compile_reduce` -> (2, columns) factor *
+    sum."""
+    checksum = _CHECKSUM
 
     @cfunc(SIGNATURE, **OPTIONS)
     def region(job):
@@ -109,7 +111,7 @@ def totals() -> int:
         blocks = (rows + BLOCK_ROWS - 1) // BLOCK_ROWS
         sums = carray(job[2], (blocks, 2, columns), np.float32)
         total = carray(job[3], (2, columns), np.float64)
-        first, end = _my_columns(columns, sources_sum)
+        first, end = _my_columns(columns, checksum)
         _add_blocks(sums, total, first, end)
         for kind in range(2):
             for j in range(first, end):
@@ -119,10 +121,18 @@ def totals() -> int:
 
 
 @cache
-def gradients() -> int:
-    """Address of: (2,) float64 1 / (1 - p) and rows of the whole batch, totals of these rows
-    and of the batch -> coefficients a b c; (2, columns) float32 dL/dweight and dL/dbias."""
-    sources_sum = _SOURCES
+def compile_gradients() -> int:
+    """Compile: (2,) float64 1 / (1 - p) and rows of the whole batch, totals of these rows and
+    of the batch -> coefficients a b c; (2, columns) float32 dL/dweight and dL/dbias.
+
+    With n rows, totals T0 = sum of dL/dz and T1 = sum of dL/dz * (x - mean), and r = 1 / std,
+    the gradient of batch norm (Ioffe and Szegedy, 2015) is
+
+        dL/dx = scale * (dL/dz - T0 / n - (x - mean) * r**2 * T1 / n),
+
+    which is a * dL/dz * (1 - p) + b * (x - mean) + c.
+    """
+    checksum = _CHECKSUM
 
     @cfunc(SIGNATURE, **OPTIONS)
     def region(job):
@@ -132,7 +142,7 @@ def gradients() -> int:
         total = carray(job[3], (2, columns), np.float64)
         coefficients = carray(job[4], (7, columns), np.float32)
         parameters = carray(job[5], (2, columns), np.float32)
-        first, end = _my_columns(columns, sources_sum)
+        first, end = _my_columns(columns, checksum)
         for j in range(first, end):
             scale, rstd = coefficients[1, j], np.float64(coefficients[6, j])
             coefficients[3, j] = scale * rescale

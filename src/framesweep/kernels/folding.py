@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_linear_bn_weights
 
 from framesweep.kernels.activations import ACTIVATIONS, log_torch_instead
-from framesweep.kernels.matmul import available, product
+from framesweep.kernels.matmul import available, multiply
 
 
 def fuse_linear(
@@ -47,4 +47,4 @@ def fuse_linear(
         return None
     weight = weight.detach().to(dtype)
     bias = None if bias is None else bias.detach().to(dtype)
-    return lambda x: product(x.to(dtype), weight, bias, post_op)
+    return lambda x: multiply(x.to(dtype), weight, bias, post_op)

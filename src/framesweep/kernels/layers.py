@@ -1,4 +1,4 @@
-"""Linear layers, and norm, activation and dropout as one, on a processor."""
+"""Linear layers, and norm, activation and dropout as one operation, in training on a CPU."""
 
 from functools import cache
 from types import ModuleType
@@ -14,25 +14,29 @@ from torch.autograd.function import once_differentiable
 from framesweep.distributed.collectives import Shard
 from framesweep.kernels import matmul, openmp
 from framesweep.kernels.activations import ACTIVATIONS, log_torch_instead
-from framesweep.kernels.matmul import product
-from framesweep.kernels.norms import batch_moments
+from framesweep.kernels.matmul import multiply
+from framesweep.kernels.norms import combine_moments
 
 _Array = npt.NDArray[Any]
 _ELEMENTS: dict[torch.dtype, type[np.generic]] = {
     torch.float32: np.float32,
-    torch.bfloat16: np.uint16,
+    torch.bfloat16: np.uint16,  # NumPy has no bfloat16: the loops convert its bits
 }
 
 
 def available(x: Tensor, shard: Shard | None = None) -> bool:
-    """Whether the functions of this package can take over for an input like x (B, K).
+    """Return whether the fused loops can replace torch's modules for an input like x (B, K).
 
-    `shard` says which rows of the batch x is; None stands for a whole batch.
+    Args:
+        x: The input.
+        shard: Which rows of the batch x holds; None for a whole batch.
     """
     return (
         x.device.type == "cpu"
         and x.dtype in _ELEMENTS
+        # One frame has no variance; see models.layers.BatchNorm.
         and (len(x) if shard is None else shard.total_rows) > 1
+        # torch.compile fuses on its own, and could not trace the loops.
         and not torch.compiler.is_compiling()
         and _compiled()
     )
@@ -50,14 +54,17 @@ def can_fuse(x: Tensor, activation: str, shard: Shard | None = None) -> bool:
 
 @cache
 def _compiled() -> bool:
-    """Whether there are loops: False without numba, GNU OpenMP or a place to keep them."""
-    if openmp.library() is None:
+    """Return whether loops can be compiled: not without numba, GNU OpenMP or a cache folder."""
+    if openmp.find_library() is None:
         return False
     try:
         import framesweep.kernels.columns  # noqa: F401
-    except (ImportError, RuntimeError):  # the latter where numba may write nowhere
+    except (ImportError, RuntimeError):  # the latter if numba finds no writable cache folder
         return False
     return True
+
+
+# Numba takes half a second to import, and is needed only once a loop runs.
 
 
 def _rows() -> ModuleType:
@@ -73,7 +80,7 @@ def _columns() -> ModuleType:
 
 
 def linear(x: Tensor, layer: nn.Linear) -> Tensor:
-    """What `layer` does with x (B, K); in float32 by `products.product`."""
+    """Apply a linear layer to x (B, K); in float32 on a CPU by `matmul.multiply`."""
     by_torch = (
         x.device.type != "cpu"
         or x.dtype != torch.float32
@@ -89,10 +96,12 @@ def linear(x: Tensor, layer: nn.Linear) -> Tensor:
 
 
 class _Linear(Function):
+    """x @ weight.t() + bias, with all three products of both passes by oneDNN."""
+
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         ctx.save_for_backward(x, weight)
-        return product(x, weight, bias)
+        return multiply(x, weight, bias)
 
     @staticmethod
     @once_differentiable
@@ -100,8 +109,8 @@ class _Linear(Function):
         x, weight = ctx.saved_tensors
         need_x, need_weight, need_bias = ctx.needs_input_grad
         return (
-            product(dy, weight.t()) if need_x else None,
-            product(dy.t(), x.t()) if need_weight else None,
+            multiply(dy, weight.t()) if need_x else None,
+            multiply(dy.t(), x.t()) if need_weight else None,
             dy.sum(dim=0) if need_bias else None,
         )
 
@@ -109,15 +118,16 @@ class _Linear(Function):
 def norm_activate_drop(
     x: Tensor, norm: nn.Module, activation: str, p: float, shard: Shard | None = None
 ) -> Tensor:
-    """Dropout(activation(norm(x))) in training, of x (B, N); dropout draws on torch's RNG.
+    """Return dropout(activation(norm(x))) in training, as (B, N).
 
     Args:
-        x: float32 or bfloat16.
-        norm: a batch norm over N, whose running statistics are brought up to date, or any
-            other module, which is applied as it is.
-        activation: its name in ACTIVATIONS; it must have a `loop`.
-        p: share of elements dropped; the others are scaled by 1 / (1 - p).
-        shard: which rows of the batch x is; None where it is the whole batch.
+        x: (B, N), float32 or bfloat16.
+        norm: A batch norm over N, whose running statistics are updated, or any other module,
+            which is called as it is.
+        activation: Its name in ACTIVATIONS; it must have a `loop`.
+        p: Dropout probability. The elements that are kept are multiplied by 1 / (1 - p). A key
+            for the mask is drawn from torch's random generator.
+        shard: Which rows of the batch x holds; None for all.
     """
     shard = shard or Shard.whole(len(x))
     if isinstance(norm, nn.BatchNorm1d):
@@ -126,7 +136,12 @@ def norm_activate_drop(
 
 
 class _NormActivateDrop(Function):
-    """Batch norm as Ioffe and Szegedy (2015) have it, backward pass included."""
+    """Batch norm (Ioffe and Szegedy, 2015), an activation and dropout, and their gradient.
+
+    Forward, the loops pass over x twice: for its moments, then for the output. Backward, they
+    pass over x and dy twice: for the sums in the gradient of batch norm, then for dx. Neither
+    the normalized input nor the mask is stored; both are computed again from x.
+    """
 
     @staticmethod
     def forward(
@@ -143,7 +158,8 @@ class _NormActivateDrop(Function):
         dropout = _draw(p, shard.first)
         coefficients = _identity(x, p) if norm is None else _normalize(x, norm, shard)
         y = torch.empty_like(x)
-        _run(_rows().forward(_kind(x), activation), x, dropout, coefficients, x, y)
+        address = _rows().compile_forward(_element(x), activation)
+        _run(address, x, dropout, coefficients, x, y)
         ctx.save_for_backward(x, coefficients)
         ctx.activation, ctx.p, ctx.dropout = activation, p, dropout
         ctx.has_norm, ctx.shard = norm is not None, shard
@@ -155,24 +171,27 @@ class _NormActivateDrop(Function):
         x, coefficients = ctx.saved_tensors
         dy = dy.contiguous()
         arguments = (ctx.dropout, coefficients, x, dy)
-        kind, activation, rescale = _kind(x), ctx.activation, 1 / (1 - ctx.p)
+        element, activation, rescale = _element(x), ctx.activation, 1 / (1 - ctx.p)
         dweight = dbias = None
         if ctx.has_norm:
             sums = _block_sums(x)
-            _run(_rows().reduce(kind, activation), x, *arguments, sums)
+            _run(_rows().compile_reduce(element, activation), x, *arguments, sums)
             own = x.new_empty((2, x.shape[1]), dtype=torch.float64)
-            _run(_columns().totals(), x, np.array([rescale]), sums, own)
+            _run(_columns().compile_totals(), x, np.array([rescale]), sums, own)
             numbers = np.array([rescale, float(ctx.shard.total_rows)])
             dweight, dbias = parameters = x.new_empty((2, x.shape[1]), dtype=torch.float32)
-            total = _batch_sum(own, ctx.shard)
-            _run(_columns().gradients(), x, numbers, own, total, coefficients, parameters)
+            # dx depends on the sums over the whole batch, dweight and dbias on this rank's
+            # alone: the training loop sums the gradients of parameters over the ranks.
+            total = _sum_over_ranks(own, ctx.shard)
+            address = _columns().compile_gradients()
+            _run(address, x, numbers, own, total, coefficients, parameters)
         dx = torch.empty_like(x)
-        _run(_rows().backward(kind, activation), x, *arguments, dx)
+        _run(_rows().compile_backward(element, activation), x, *arguments, dx)
         return dx, dweight, dbias, None, None, None, None
 
 
 def _identity(x: Tensor, p: float) -> Tensor:
-    """The loops' coefficients where there is no norm."""
+    """Return the loops' coefficients for a layer without a norm."""
     coefficients = x.new_zeros((7, x.shape[1]), dtype=torch.float32)
     coefficients[1] = 1.0
     coefficients[3] = 1 / (1 - p)
@@ -180,16 +199,17 @@ def _identity(x: Tensor, p: float) -> Tensor:
 
 
 def _normalize(x: Tensor, norm: nn.BatchNorm1d, shard: Shard) -> Tensor:
-    """The loops' coefficients by the batch's moments; updates `norm`'s running ones.
+    """Return the loops' coefficients for a batch norm, and update its running statistics.
 
-    Differences to the first row are summed, which no mean, however large, makes inexact.
+    The loops sum differences to the first row, so that even a mean that is large in comparison
+    to the standard deviation costs the variance no precision.
     """
     sums = _block_sums(x)
-    _run(_rows().moments(_kind(x)), x, x, sums)
+    _run(_rows().compile_moments(_element(x)), x, x, sums)
     moments = x.new_empty((2, x.shape[1]), dtype=torch.float64)
-    _run(_columns().statistics(_kind(x)), x, sums, x, moments)
+    _run(_columns().compile_statistics(_element(x)), x, sums, x, moments)
     if shard.process_group.size > 1:
-        moments = torch.stack(batch_moments(moments[0], moments[1], shard))
+        moments = torch.stack(combine_moments(moments[0], moments[1], shard))
     coefficients = x.new_empty((7, x.shape[1]), dtype=torch.float32)
     assert norm.running_mean is not None
     assert norm.running_var is not None
@@ -197,12 +217,13 @@ def _normalize(x: Tensor, norm: nn.BatchNorm1d, shard: Shard) -> Tensor:
     numbers = np.array([norm.eps, norm.momentum, float(shard.total_rows)])
     running = norm.running_mean, norm.running_var
     weights = norm.weight.detach(), norm.bias.detach()
-    _run(_columns().normalizer(), x, numbers, moments, *weights, *running, coefficients)
+    address = _columns().compile_normalizer()
+    _run(address, x, numbers, moments, *weights, *running, coefficients)
     norm.num_batches_tracked.add_(1)
     return coefficients
 
 
-def _batch_sum(own: Tensor, shard: Shard) -> Tensor:
+def _sum_over_ranks(own: Tensor, shard: Shard) -> Tensor:
     """Return the sum over all ranks of what this one has summed over its rows."""
     if shard.process_group.size == 1:
         return own
@@ -212,9 +233,12 @@ def _batch_sum(own: Tensor, shard: Shard) -> Tensor:
 
 
 def _draw(p: float, first: int) -> _Array:
-    """The loops' `dropout` argument, its key drawn by torch's RNG where anything is dropped.
+    """Return the loops' `dropout` argument; torch's generator draws its key if p is above 0.
 
-    `first` is the number of the first row in its batch.
+    Args:
+        p: Dropout probability.
+        first: The number of the first row in its batch, so that ranks that divide a batch
+            apply the mask that a single process would.
     """
     key = int(torch.empty((), dtype=torch.int64).random_()) if p > 0 else 0
     rescale = np.float32(1 / (1 - p)).view(np.uint32)
@@ -227,12 +251,12 @@ def _block_sums(x: Tensor) -> Tensor:
     return x.new_empty((blocks, 2, x.shape[1]), dtype=torch.float32)
 
 
-def _kind(x: Tensor) -> type[np.generic]:
+def _element(x: Tensor) -> type[np.generic]:
     return _ELEMENTS[x.dtype]
 
 
 def _run(address: int, x: Tensor, *arguments: Tensor | _Array) -> None:
-    """Runs a loop for matrices shaped like x, with its further arguments in order."""
+    """Run a loop for matrices of x's shape, with its further arguments in order."""
     shape = np.array(x.shape, dtype=np.int64)
     pointers = [a.data_ptr() if isinstance(a, Tensor) else a.ctypes.data for a in arguments]
-    openmp.run(address, (shape.ctypes.data, *pointers))
+    openmp.run_on_threads(address, (shape.ctypes.data, *pointers))

@@ -12,14 +12,14 @@ _NO_POST_OP: PostOp = ("none", [], "")
 
 @cache
 def available() -> bool:
-    """Return whether this build of torch has what `product` calls."""
+    """Return whether this build of torch has what `multiply` calls."""
     return bool(
         torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         and hasattr(torch.ops.mkldnn, "_linear_pointwise")
     )
 
 
-def product(
+def multiply(
     a: Tensor, b: Tensor, bias: Tensor | None = None, post_op: PostOp | None = None
 ) -> Tensor:
     """Return post_op(a @ b.t() + bias) as (M, N), for a (M, K), b (N, K) and bias (N,).

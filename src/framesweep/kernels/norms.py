@@ -1,4 +1,4 @@
-"""Batch norm over a batch that several processes share, and its running statistics."""
+"""Batch norm over a batch that several processes divide, and its running statistics."""
 
 from typing import Any
 
@@ -10,27 +10,41 @@ from framesweep.distributed.collectives import ProcessGroup, Shard
 
 
 def shared_batch_norm(x: Tensor, norm: nn.BatchNorm1d, shard: Shard) -> Tensor:
-    """What `norm` does in training with a batch, of which x (B, N) are this rank's rows."""
+    """Apply `norm` in training with the statistics of the whole batch; (B, N) to (B, N).
+
+    Args:
+        x: This rank's rows of the batch.
+        norm: The batch norm; its running statistics are updated.
+        shard: Which rows of the batch x holds.
+    """
+    # In float64, because the variance is a difference of two sums that may be nearly equal.
     wide = x.double()
     own = torch.stack((wide.sum(dim=0), wide.square().sum(dim=0)))
     sums = _AllReduceSum.apply(own, shard.process_group)  # type: ignore[no-untyped-call]
     mean, square = sums / shard.total_rows
     variance = (square - mean.square()).clamp_min(0.0)
-    track(norm, mean.detach().float(), variance.detach().float(), shard.total_rows)
+    update_running(norm, mean.detach().float(), variance.detach().float(), shard.total_rows)
     normal: Tensor = (wide - mean) * (variance + norm.eps).rsqrt()
     return (normal.float() * norm.weight + norm.bias).to(x.dtype)
 
 
-def batch_moments(mean: Tensor, variance: Tensor, shard: Shard) -> tuple[Tensor, Tensor]:
-    """(N,) float64 mean and biased variance of this rank's rows to those of the batch."""
+def combine_moments(mean: Tensor, variance: Tensor, shard: Shard) -> tuple[Tensor, Tensor]:
+    """Combine the (N,) float64 mean and biased variance of each rank's rows over the batch."""
     sums = torch.stack((mean, variance + mean.square())) * shard.num_rows
     shard.process_group.all_reduce_sum(sums)
     mean, square = sums / shard.total_rows
     return mean, (square - mean.square()).clamp_(min=0.0)
 
 
-def track(norm: nn.BatchNorm1d, mean: Tensor, variance: Tensor, num_rows: int) -> None:
-    """Brings batch norm's running statistics up to date, as the module itself does."""
+def update_running(norm: nn.BatchNorm1d, mean: Tensor, variance: Tensor, num_rows: int) -> None:
+    """Update the running statistics of a batch norm as the module itself does.
+
+    Args:
+        norm: The batch norm over N columns.
+        mean: (N,) mean of the batch.
+        variance: (N,) biased variance of the batch; the running variance is unbiased.
+        num_rows: Rows of the batch, at least 2.
+    """
     assert norm.running_mean is not None
     assert norm.running_var is not None
     assert norm.num_batches_tracked is not None

@@ -1,18 +1,24 @@
 """Loops over rows, compiled by numba: norm, activation and dropout in one pass over memory.
 
-    z = (x - center) * scale + shift        one center, scale and shift a column
-    y = keep * f(z) / (1 - p)               f an activation, p the share dropped
+    z = (x - center) * scale + shift        with one center, scale and shift per column
+    y = keep * f(z) / (1 - p)               f is the activation, p the dropout probability
 
-The matrices are (rows, columns), of float32 or, as uint16, of bfloat16; all is computed in
-float32. No mask is stored: a hash of key, row and column says whether an element is kept,
-wherever that is asked. Threads share out blocks of rows and sums are kept block by block,
-so nothing depends on the number of threads.
+The matrices are (rows, columns), of float32 or of bfloat16 as uint16; all arithmetic is
+float32. No mask is stored: whether an element is kept is a hash of a key, its row and its
+column, which the forward and the backward pass both compute. Threads divide the blocks of rows
+among them, and sums are kept per block, so that no result depends on the number of threads.
 
-Each function here gives the address of a C function for `threads.run`, compiled when first
-asked for and then kept on disk. Its arguments are pointers, in this order, to int64 rows and
-columns; to a `dropout` (5,) uint32, being the key's halves, p * 2**32, the bits of float32
-1 / (1 - p) and the first row's number; to float32 coefficients (k, columns); and to matrices
-and sums.
+Each function here returns the address of a C function for `openmp.run_on_threads`, which is
+compiled on first use and then cached on disk. The arguments of the C function are pointers, in
+this order:
+
+- (2,) int64: the numbers of rows and columns,
+- `dropout` (5,) uint32: both halves of the key, p * 2**32, the bits of the float32 1 / (1 - p),
+  and the number of the first row,
+- float32 coefficients (k, columns), and
+- matrices and sums.
+
+`compile_moments` takes neither `dropout` nor coefficients.
 """
 
 # numba gives the loops their types.
@@ -33,58 +39,69 @@ from framesweep.kernels.scalars import (
     SECOND,
     activate,
     load,
-    mixed,
+    mix,
     slope,
     store,
 )
 
 BLOCK_ROWS = 64
-"""Rows to a block: so many are summed in float32."""
+"""Rows per block. Within a block sums are float32, which is fast and precise enough; blocks are
+summed in float64."""
 
 _GOLDEN = np.uint32(0x9E3779B9)
+"""2**32 over the golden ratio; multiples of it are spread evenly over 32 bits."""
 SIGNATURE = types.void(types.CPointer(types.voidptr))
 
-binding.load_library_permanently(str(openmp.library()))
+# Makes the functions of torch's own OpenMP library known to the compiled code.
+binding.load_library_permanently(str(openmp.find_library()))
 thread_number = types.ExternalFunction("omp_get_thread_num", types.int32())
 num_threads = types.ExternalFunction("omp_get_num_threads", types.int32())
 
 
-# Numba finds a compiled loop on disk by the time stamp of this file and the constants that the
-# loop takes from outside. Each loop takes this checksum, so that a change of the functions that
-# are compiled into it makes another loop, too.
+# Numba recognizes a compiled loop on disk by the time stamp of this file and by the constants
+# that the loop takes from outside. Each loop takes this checksum, so that a change of the
+# functions that are compiled into it invalidates it, too.
 _INLINED = (scalars, activations, elementary)
-SCALARS = zlib.crc32(b"".join(Path(module.__file__).read_bytes() for module in _INLINED))
+CHECKSUM = zlib.crc32(b"".join(Path(module.__file__).read_bytes() for module in _INLINED))
 
 
 @njit(**INLINE)
-def _my_blocks(rows, _scalars):
-    """First block, end and stride of the blocks that are this thread's."""
+def _my_blocks(rows, _checksum):
+    """Return the first block of this thread, the end of all blocks, and the stride.
+
+    The checksum is an argument only so that each loop contains it.
+    """
     return thread_number(), (rows + BLOCK_ROWS - 1) // BLOCK_ROWS, num_threads()
 
 
 @njit(**INLINE)
 def _row_key(dropout, row):
+    """Return a hash of the key and the row, which all columns of the row share."""
     row = np.uint32(np.uint32(row) + dropout[4])
-    return mixed(np.uint32(mixed(np.uint32(row ^ dropout[0])) ^ dropout[1]))
+    return mix(np.uint32(mix(np.uint32(row ^ dropout[0])) ^ dropout[1]))
 
 
 @njit(**INLINE)
 def _kept(row_key, column, threshold):
-    """As `mixed(...) >= threshold`, by the steps that the highest bits need."""
+    """Return whether an element is kept, with probability 1 - threshold / 2**32.
+
+    It is the hash `mix` of the row's key and the column, without its first and last shift: they
+    only improve the low bits, and a comparison depends on the high ones.
+    """
     bits = np.uint32(np.uint32(row_key ^ np.uint32(np.uint32(column) * _GOLDEN)) * FIRST)
     return np.uint32(np.uint32(bits ^ (bits >> np.uint32(15))) * SECOND) >= threshold
 
 
 @cache
-def moments(dtype: type[np.generic]) -> int:
-    """Address of: x -> (blocks, 2, columns) sums of x - x[0] and of its square."""
-    scalars_sum = SCALARS
+def compile_moments(dtype: type[np.generic]) -> int:
+    """Compile: x -> (blocks, 2, columns) sums of x - x[0] and of its square."""
+    checksum = CHECKSUM
 
     @cfunc(SIGNATURE, **OPTIONS)
     def region(job):
         rows, columns = carray(job[0], (2,), np.int64)
         x = carray(job[1], (rows, columns), dtype)
-        first, end, stride = _my_blocks(rows, scalars_sum)
+        first, end, stride = _my_blocks(rows, checksum)
         sums = carray(job[2], (end, 2, columns), np.float32)
         for block in range(first, end, stride):
             total, square = sums[block, 0], sums[block, 1]
@@ -100,9 +117,9 @@ def moments(dtype: type[np.generic]) -> int:
 
 
 @cache
-def forward(dtype: type[np.generic], activation: str) -> int:
-    """Address of: dropout, center scale shift, x -> y."""
-    scalars_sum = SCALARS
+def compile_forward(dtype: type[np.generic], activation: str) -> int:
+    """Compile: dropout, center scale shift, x -> y."""
+    checksum = CHECKSUM
 
     @cfunc(SIGNATURE, **OPTIONS)
     def region(job):
@@ -112,7 +129,7 @@ def forward(dtype: type[np.generic], activation: str) -> int:
         x = carray(job[3], (rows, columns), dtype)
         y = carray(job[4], (rows, columns), dtype)
         threshold, rescale = dropout[2], np.uint32(dropout[3]).view(np.float32)
-        first, end, stride = _my_blocks(rows, scalars_sum)
+        first, end, stride = _my_blocks(rows, checksum)
         for block in range(first, end, stride):
             for i in range(block * BLOCK_ROWS, min(rows, (block + 1) * BLOCK_ROWS)):
                 key = _row_key(dropout, i)
@@ -125,10 +142,10 @@ def forward(dtype: type[np.generic], activation: str) -> int:
 
 
 @cache
-def reduce(dtype: type[np.generic], activation: str) -> int:
-    """Address of: dropout, center scale shift, x, dL/dy -> (blocks, 2, columns) sums of
+def compile_reduce(dtype: type[np.generic], activation: str) -> int:
+    """Compile: dropout, center scale shift, x, dL/dy -> (blocks, 2, columns) sums of
     dL/dz * (1 - p) and of that times x - center."""
-    scalars_sum = SCALARS
+    checksum = CHECKSUM
 
     @cfunc(SIGNATURE, **OPTIONS)
     def region(job):
@@ -138,7 +155,7 @@ def reduce(dtype: type[np.generic], activation: str) -> int:
         x = carray(job[3], (rows, columns), dtype)
         gradient = carray(job[4], (rows, columns), dtype)
         threshold = dropout[2]
-        first, end, stride = _my_blocks(rows, scalars_sum)
+        first, end, stride = _my_blocks(rows, checksum)
         sums = carray(job[5], (end, 2, columns), np.float32)
         for block in range(first, end, stride):
             total, product = sums[block, 0], sums[block, 1]
@@ -158,10 +175,13 @@ def reduce(dtype: type[np.generic], activation: str) -> int:
 
 
 @cache
-def backward(dtype: type[np.generic], activation: str) -> int:
-    """Address of: dropout, center scale shift a b c, x, dL/dy -> dL/dx, being
-    a * dL/dz * (1 - p) + b * (x - center) + c."""
-    scalars_sum = SCALARS
+def compile_backward(dtype: type[np.generic], activation: str) -> int:
+    """Compile: dropout, center scale shift a b c, x, dL/dy -> dL/dx, which is
+    a * dL/dz * (1 - p) + b * (x - center) + c.
+
+    `columns.compile_gradients` derives a, b and c from the gradient of batch norm.
+    """
+    checksum = CHECKSUM
 
     @cfunc(SIGNATURE, **OPTIONS)
     def region(job):
@@ -172,7 +192,7 @@ def backward(dtype: type[np.generic], activation: str) -> int:
         gradient = carray(job[4], (rows, columns), dtype)
         dx = carray(job[5], (rows, columns), dtype)
         threshold = dropout[2]
-        first, end, stride = _my_blocks(rows, scalars_sum)
+        first, end, stride = _my_blocks(rows, checksum)
         for block in range(first, end, stride):
             for i in range(block * BLOCK_ROWS, min(rows, (block + 1) * BLOCK_ROWS)):
                 key = _row_key(dropout, i)

@@ -55,7 +55,7 @@ def _store(value, like):
 
 
 @njit(**INLINE)
-def mixed(bits):
+def mix(bits):
     """Return a hash of 32 bits as 32 bits."""
     bits = np.uint32(bits ^ (bits >> np.uint32(16)))
     bits = np.uint32(bits * FIRST)

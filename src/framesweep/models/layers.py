@@ -1,4 +1,4 @@
-"""What networks are made of: a hidden layer with its norm, activation and dropout."""
+"""The building block of networks: a hidden layer with its norm, activation and dropout."""
 
 from collections.abc import Callable
 
@@ -20,7 +20,7 @@ class BatchNorm(nn.BatchNorm1d):
     """
 
     def forward(self, input: Tensor, shard: Shard | None = None) -> Tensor:
-        """(B, N) to (B, N); `shard` says which rows of the training batch these are."""
+        """Map (B, N) to (B, N); `shard` tells which rows of the training batch these are."""
         shard = shard if self.training else None
         if shard is not None and shard.total_rows > 1:
             return kernels.shared_batch_norm(input, self, shard)
@@ -35,7 +35,7 @@ class Dropout(nn.Dropout):
     """Dropout that draws its mask for the whole batch where several processes divide it."""
 
     def forward(self, input: Tensor, shard: Shard | None = None) -> Tensor:
-        """(B, N) to (B, N); `shard` says which rows of the training batch these are."""
+        """Map (B, N) to (B, N); `shard` tells which rows of the training batch these are."""
         if shard is None or not self.training or self.p == 0:
             return super().forward(input)
         mask = super().forward(input.new_ones(shard.total_rows, *input.shape[1:]))
@@ -45,7 +45,8 @@ class Dropout(nn.Dropout):
 class Block(nn.Module):
     """One hidden layer: linear, norm, activation, dropout; (B, in_width) -> (B, width).
 
-    The linear layer has no bias before a batch norm, which would subtract it again.
+    The linear layer has no bias before a batch norm, which would subtract it again. With
+    `residual` the block adds its input to its output if both have the same width.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class Block(nn.Module):
         self._activation_name = config.activation
 
     def forward(self, x: Tensor, shard: Shard | None = None) -> Tensor:
+        """Map (B, in_width) to (B, width); `shard` as for `BatchNorm` and `Dropout`."""
         y = kernels.linear(x, self.linear)
         if self.training and kernels.can_fuse(y, self._activation_name, shard):
             y = kernels.norm_activate_drop(

@@ -13,8 +13,8 @@ from framesweep.models.layers import Block
 from framesweep.models.network import Network
 from framesweep.models.sizes import (
     Convolution,
-    convolutions,
-    layer_dropouts,
+    list_dropouts,
+    size_convolutions,
     solve_widths,
     validate_sizes,
 )
@@ -48,7 +48,7 @@ class ConvBlock(nn.Module):
         """Return (B * frames, patch_dim): what the block sees at each position."""
         size = self.size
         seen = x[:, size.first * size.in_width :]
-        # The frames of a window are neighbours in memory, so that a convolution over time is a
+        # The frames of a window are neighbors in memory, so that a convolution over time is a
         # matrix product with overlapping slices of its rows.
         patches = seen.unfold(1, size.patch_dim, size.stride * size.in_width)
         # With B = 1 the reshape is a view whose rows overlap, which matrix products reject.
@@ -73,10 +73,10 @@ class MLP(Network):
         super().__init__()
         self.input_dim = input_dim
         self.widths = tuple(widths)
-        before = convolutions(config, input_dim, num_frames)
+        before = size_convolutions(config, input_dim, num_frames)
         self.convs = nn.ModuleList(ConvBlock(config, size) for size in before)
         widths_in = (before[-1].output_dim if before else input_dim, *widths)
-        dropouts = layer_dropouts(config, len(widths))
+        dropouts = list_dropouts(config, len(widths))
         self.layers = nn.ModuleList(
             Block(config, widths_in[i], widths_in[i + 1], dropout, residual=config.residual)
             for i, dropout in enumerate(dropouts)
@@ -96,7 +96,7 @@ class MLP(Network):
     def validate(cls, config: MlpConfig, context: int) -> None:
         validate_sizes(config)
         num_frames = 2 * context + 1
-        convolutions(config, num_frames, num_frames)
+        size_convolutions(config, num_frames, num_frames)
 
     def forward(self, x: Tensor, shard: Shard | None = None) -> Tensor:
         for layer in (*self.convs, *self.layers):

@@ -15,7 +15,7 @@ from framesweep.distributed.collectives import Shard
 
 @dataclass(frozen=True, slots=True)
 class ChunkShape:
-    """The chunks of neighbouring frames that a network is trained on.
+    """The chunks of neighboring frames that a network is trained on.
 
     Attributes:
         num_frames: Frames per chunk, not counting the context around them.
@@ -34,7 +34,7 @@ class Network(nn.Module, ABC):
 
     Attributes:
         widths: Units of each hidden layer, for the log and for tracking.
-        reads_chunks: Whether `forward` also takes chunks of L neighbouring frames with the
+        reads_chunks: Whether `forward` also takes chunks of L neighboring frames with the
             context of the first and the last, (N, (L + 2*context) * feature_dim), and returns
             (N * L, C) logits, frame by frame. Such a network is trained on chunks of the shape
             that `chunk_shape` returns, and evaluated on whole stretches of a split.
@@ -52,7 +52,7 @@ class Network(nn.Module, ABC):
             config: The network's own schema.
             feature_dim: Values per frame.
             num_classes: Number of phones.
-            context: Frames to each side of the centre frame.
+            context: Frames to each side of the center frame.
 
         Raises:
             ConfigError: As `validate`, or if the sizes of the data do not suit the config.

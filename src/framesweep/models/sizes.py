@@ -7,7 +7,7 @@ from framesweep.config import ModelConfig
 from framesweep.config.networks.mlp import MlpConfig
 from framesweep.config.ranges import require_between, require_share
 from framesweep.errors import ConfigError
-from framesweep.models.widths import MAX_WIDTH, count_params, shape_widths, widest_within
+from framesweep.models.widths import MAX_WIDTH, count_params, find_widest, shape_widths
 
 MAX_DEPTH = 100
 """Largest number of hidden layers."""
@@ -48,7 +48,7 @@ class Convolution:
         return self.frames * self.width
 
 
-def convolutions(config: MlpConfig, input_dim: int, num_frames: int) -> list[Convolution]:
+def size_convolutions(config: MlpConfig, input_dim: int, num_frames: int) -> list[Convolution]:
     """Return the convolutions before the hidden layers.
 
     Args:
@@ -88,9 +88,9 @@ def solve_widths(
         num_frames: Frames per window.
 
     Raises:
-        ConfigError: as `convolutions`, or if no network keeps to `max_params`.
+        ConfigError: as `size_convolutions`, or if no network keeps to `max_params`.
     """
-    before = convolutions(config, input_dim, num_frames)
+    before = size_convolutions(config, input_dim, num_frames)
     in_width = before[-1].output_dim if before else input_dim
     if config.widths is not None:
         return tuple(config.widths)
@@ -98,7 +98,7 @@ def solve_widths(
     if config.width is not None:
         return shape_widths(shape, config.width, depth)
     used = sum(count_params((c.width,), c.patch_dim, 0, config.norm) for c in before)
-    width = widest_within(limit - used, shape, depth, in_width, num_classes, config.norm)
+    width = find_widest(limit - used, shape, depth, in_width, num_classes, config.norm)
     if not 1 <= width < MAX_WIDTH:
         least, most = (
             used
@@ -135,7 +135,7 @@ def validate_sizes(config: MlpConfig) -> None:
 
 def validate_dropouts(config: ModelConfig, num_layers: int) -> None:
     """Raise ConfigError unless model.dropout suits `num_layers` hidden layers."""
-    for dropout in layer_dropouts(config, num_layers):
+    for dropout in list_dropouts(config, num_layers):
         require_share("model.dropout", dropout)
     if isinstance(config.dropout, list) and len(config.dropout) != num_layers:
         raise ConfigError(
@@ -200,7 +200,7 @@ def _validate_shaped(config: MlpConfig) -> int:
     return config.depth
 
 
-def layer_dropouts(config: ModelConfig, num_layers: int) -> list[float]:
+def list_dropouts(config: ModelConfig, num_layers: int) -> list[float]:
     """Return the share of units to drop in each of `num_layers` hidden layers."""
     dropout = config.dropout
     return dropout if isinstance(dropout, list) else [dropout] * num_layers

@@ -1,9 +1,9 @@
-"""A time-delay network, which computes once what the windows of neighbouring frames share.
+"""A time-delay network, which computes once what the windows of neighboring frames share.
 
 Each layer sees a few frames of the layer before, with gaps between them, so that layer by layer
 the network sees as far as a window reaches (Waibel et al., 1989; Peddinti et al., 2015). The
-logits of a frame depend on that frame's window alone. But the windows of neighbouring frames
-overlap in all frames but one, and in a chunk of neighbours each layer's output at a frame is
+logits of a frame depend on that frame's window alone. But the windows of neighboring frames
+overlap in all frames but one, and in a chunk of neighbors each layer's output at a frame is
 computed once for all windows that contain it.
 """
 
@@ -22,11 +22,11 @@ from framesweep.distributed.collectives import Shard
 from framesweep.errors import ConfigError
 from framesweep.models.layers import Block
 from framesweep.models.network import ChunkShape, Network
-from framesweep.models.sizes import layer_dropouts, require_depth, validate_dropouts
+from framesweep.models.sizes import list_dropouts, require_depth, validate_dropouts
 from framesweep.models.widths import MAX_WIDTH
 
 MAX_CHUNK_FRAMES = 10_000
-"""Largest number of neighbouring frames per chunk."""
+"""Largest number of neighboring frames per chunk."""
 
 
 class DelayBlock(nn.Module):
@@ -90,7 +90,7 @@ class DelayBlock(nn.Module):
 class Tdnn(Network):
     """Delay blocks and a linear output.
 
-    (N, (L + 2*context) * feature_dim), chunks of L neighbouring frames with the context of the
+    (N, (L + 2*context) * feature_dim), chunks of L neighboring frames with the context of the
     first and the last, -> (N * L, num_classes) logits, frame by frame. In training only every
     `stride`-th frame of a chunk has logits. A window is a chunk of L = 1.
 
@@ -106,14 +106,14 @@ class Tdnn(Network):
         super().__init__()
         self.feature_dim = feature_dim
         # Frames at each end of a window that the layers do not see.
-        self.unseen = context - reach(config)
+        self.unseen = context - compute_reach(config)
         # In training only every stride-th frame of the last layer is needed. Of the layer
         # before, only frames at multiples of gcd(stride, dilation) from each other are read,
         # and so on down to the input: steps[i] is that distance before layer i.
         self.steps = [config.stride]
         for dilation in reversed(config.dilations):
             self.steps.insert(0, math.gcd(self.steps[0], dilation))
-        dropouts = layer_dropouts(config, len(config.dilations))
+        dropouts = list_dropouts(config, len(config.dilations))
         self.delays = nn.ModuleList(
             DelayBlock(config, config.channels if i else feature_dim, dilation, dropouts[i])
             for i, dilation in enumerate(config.dilations)
@@ -177,20 +177,20 @@ class Tdnn(Network):
         return frames[:, self.unseen : num_frames - self.unseen : step]
 
 
-def reach(config: TdnnConfig) -> int:
+def compute_reach(config: TdnnConfig) -> int:
     """Return the number of frames to each side that all layers together see."""
     return (config.kernel - 1) // 2 * sum(config.dilations)
 
 
 def _validate_reach(config: TdnnConfig, context: int) -> None:
     """Raise ConfigError if the layers see farther than a window reaches."""
-    if reach(config) <= context:
+    if compute_reach(config) <= context:
         return
     side = (config.kernel - 1) // 2
     fitting = sum(total * side <= context for total in accumulate(config.dilations))
     raise ConfigError(
         "model.dilations",
         f"must reach at most data.context={context} frames to each side",
-        found=f"{config.dilations}, which reach {reach(config)}",
+        found=f"{config.dilations}, which reach {compute_reach(config)}",
         fix=f"Enlarge data.context, or keep {fitting} of them.",
     )

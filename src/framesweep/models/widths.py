@@ -39,7 +39,7 @@ def count_params(widths: Sequence[int], input_dim: int, num_classes: int, norm: 
     return weights + per_unit * sum(widths) + num_classes
 
 
-def widest_within(
+def find_widest(
     max_params: float, shape: str, depth: int, input_dim: int, num_classes: int, norm: str
 ) -> int:
     """Return the largest `width` whose network has at most `max_params` parameters.

@@ -16,13 +16,13 @@ from framesweep.data.windows import Windows
 from framesweep.errors import CheckpointError, DataError
 from framesweep.evaluation.evaluate import (
     BATCH_FRAMES,
+    compute_log_posteriors,
     evaluate,
-    log_posteriors,
     measure,
 )
 from framesweep.evaluation.metrics import Evaluation
 from framesweep.evaluation.predictor import WEIGHTS, build_network
-from framesweep.evaluation.viterbi import tuned_smoother
+from framesweep.evaluation.viterbi import tune_smoother
 from framesweep.runs.experiment import open_frame_store
 from framesweep.runs.run_log import MODEL_FOLDER
 from framesweep.system.hardware import Hardware, resolve_hardware
@@ -54,7 +54,7 @@ class TrainedRun:
     def compute_posteriors(self, split: str) -> Tensor:
         """Return (N, C) float32 probabilities on the CPU, in the order of the frames."""
         windows, num_classes = self.open_windows(split), len(self.store.phones)
-        return log_posteriors(self.model, windows, self.hardware, num_classes).exp_()
+        return compute_log_posteriors(self.model, windows, self.hardware, num_classes).exp_()
 
 
 def load_trained_run(directory: Path, overrides: Sequence[str] = ()) -> TrainedRun:
@@ -144,6 +144,6 @@ def predict_smoothed(runs: Sequence[TrainedRun], split: str) -> Array:
 
     store = runs[0].store
     dev = log_posteriors("dev")
-    smoother = tuned_smoother(store, dev)
+    smoother = tune_smoother(store, dev)
     chosen = dev if split == "dev" else log_posteriors(split)
     return smoother(chosen, store.splits[split].lengths)

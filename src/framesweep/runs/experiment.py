@@ -18,7 +18,7 @@ from framesweep.distributed.collectives import SINGLE_PROCESS, ProcessGroup
 from framesweep.errors import ConfigError
 from framesweep.evaluation.evaluate import evaluate
 from framesweep.evaluation.metrics import METRICS, Evaluation
-from framesweep.evaluation.viterbi import MAX_CLASSES, tuned_smoother
+from framesweep.evaluation.viterbi import MAX_CLASSES, tune_smoother
 from framesweep.models.build import NetworkBuilder
 from framesweep.models.network import ChunkShape, Network
 from framesweep.runs.identity import identities
@@ -104,7 +104,7 @@ class Experiment:
         evaluation = self.evaluate(self.dev, posteriors=posteriors)
         dev = self.store.splits["dev"]
         assert dev.labels is not None
-        smoother = tuned_smoother(self.store, posteriors.numpy())
+        smoother = tune_smoother(self.store, posteriors.numpy())
         path = smoother(posteriors.numpy(), dev.lengths)
         return evaluation, float((path == dev.labels).mean())
 

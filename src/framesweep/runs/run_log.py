@@ -5,7 +5,7 @@ from pathlib import Path
 
 from framesweep.config.composition import CONFIG_FILE, dump, flatten
 from framesweep.evaluation.metrics import Evaluation
-from framesweep.evaluation.predictor import WEIGHTS, write_side
+from framesweep.evaluation.predictor import WEIGHTS, write_metadata
 from framesweep.models.network import network_class
 from framesweep.runs.experiment import Experiment
 from framesweep.system.atomic_files import write_text
@@ -111,7 +111,7 @@ def write_results(
     )
     folder = directory / MODEL_FOLDER
     folder.mkdir(exist_ok=True)
-    write_side(folder, experiment.store)
+    write_metadata(folder, experiment.store)
     write_text(folder / CONFIG_FILE, dump(experiment.config))
     (folder / WEIGHTS).unlink(missing_ok=True)
     (folder / WEIGHTS).hardlink_to(directory / FOLDER / BEST)

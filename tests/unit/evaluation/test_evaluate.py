@@ -8,7 +8,7 @@ from framesweep.data.phones import PhoneSet
 from framesweep.data.store.frame_store import open_store
 from framesweep.data.windows import Windows
 from framesweep.evaluation import evaluate
-from framesweep.evaluation.evaluate import log_posteriors
+from framesweep.evaluation.evaluate import compute_log_posteriors
 from framesweep.evaluation.predictor import Predictor
 from framesweep.models.build import build_model
 from framesweep.system.hardware import resolve_hardware
@@ -26,7 +26,7 @@ def test_stretches_windows_and_a_predictor_agree(tmp_path, monkeypatch):
     torch.manual_seed(0)
     config = TdnnConfig(channels=8, dilations=[1, 2])
     model = build_model(config, windows.window_dim, len(NAMES), 2 * CONTEXT + 1).eval()
-    served = log_posteriors(model, windows, hardware, len(NAMES))
+    served = compute_log_posteriors(model, windows, hardware, len(NAMES))
     with torch.no_grad():
         logits = model(windows.gather(torch.arange(windows.num_frames)))
     torch.testing.assert_close(served, logits.log_softmax(dim=1))

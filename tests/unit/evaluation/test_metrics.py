@@ -14,12 +14,12 @@ from framesweep.evaluation.metrics import (
     Evaluation,
     MetricSpec,
     accuracy,
-    confusion_update,
     edge_accuracy,
     folded_accuracy,
     folding_accuracy,
     macro_accuracy,
     speech_accuracy,
+    update_confusion,
 )
 
 NUM_PHONES = 12
@@ -51,7 +51,7 @@ def confusion(frames: tuple[np.ndarray, np.ndarray]) -> torch.Tensor:
     matrix = torch.zeros(NUM_PHONES, NUM_PHONES, dtype=torch.int64)
     labels, predictions = map(torch.from_numpy, frames)
     for part, guess in zip(labels.split(768), predictions.split(768), strict=True):
-        confusion_update(matrix, part, guess)
+        update_confusion(matrix, part, guess)
     return matrix
 
 

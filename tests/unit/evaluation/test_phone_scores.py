@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn import metrics as oracle
 
-from framesweep.evaluation.phone_scores import phone_scores, top_confusions
+from framesweep.evaluation.phone_scores import find_top_confusions, score_phones
 
 NUM_PHONES = 12
 
@@ -27,7 +27,7 @@ def confusion(frames: tuple[np.ndarray, np.ndarray]) -> torch.Tensor:
 
 
 def test_phone_scores_are_those_of_scikit_learn(frames, confusion):
-    scores = phone_scores(confusion)
+    scores = score_phones(confusion)
     expected = oracle.precision_recall_fscore_support(
         *frames, labels=range(NUM_PHONES), zero_division=0
     )
@@ -39,7 +39,7 @@ def test_phone_scores_are_those_of_scikit_learn(frames, confusion):
 
 def test_top_confusions_are_sorted_and_leave_out_hits(frames, confusion):
     labels, predictions = frames
-    top = top_confusions(confusion, 5)
+    top = find_top_confusions(confusion, 5)
     assert [c.count for c in top] == sorted((c.count for c in top), reverse=True)
     for one in top:
         assert one.true != one.predicted
@@ -48,11 +48,11 @@ def test_top_confusions_are_sorted_and_leave_out_hits(frames, confusion):
 
 
 def test_top_confusions_end_where_there_are_no_more():
-    assert top_confusions(torch.tensor([[3, 1], [0, 2]]), 10)[0].count == 1
-    assert len(top_confusions(torch.tensor([[3, 1], [0, 2]]), 10)) == 1
-    assert top_confusions(torch.diag(torch.tensor([3, 2])), 10) == []
+    assert find_top_confusions(torch.tensor([[3, 1], [0, 2]]), 10)[0].count == 1
+    assert len(find_top_confusions(torch.tensor([[3, 1], [0, 2]]), 10)) == 1
+    assert find_top_confusions(torch.diag(torch.tensor([3, 2])), 10) == []
 
 
 def test_scores_of_a_phone_without_frames_are_zero():
     nothing = torch.zeros(4, 4, dtype=torch.int64)
-    assert phone_scores(nothing).f1.tolist() == [0.0] * 4
+    assert score_phones(nothing).f1.tolist() == [0.0] * 4

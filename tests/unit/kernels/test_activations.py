@@ -14,7 +14,7 @@ from framesweep.kernels.activations import ACTIVATIONS, log_torch_instead
 def test_onednn_computes_what_the_module_does(name):
     activation = ACTIVATIONS[name]
     x = torch.linspace(-6, 6, 101).unsqueeze(1)
-    fused = matmul.product(x, torch.ones(1, 1), post_op=activation.post_op)
+    fused = matmul.multiply(x, torch.ones(1, 1), post_op=activation.post_op)
     torch.testing.assert_close(fused, activation.module()(x), atol=1e-5, rtol=1e-5)
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from framesweep.config import TdnnConfig
 from framesweep.errors import ConfigError
 from framesweep.models.build import build_model
-from framesweep.models.tdnn import Tdnn, reach
+from framesweep.models.tdnn import Tdnn, compute_reach
 
 BINS, CLASSES, CONTEXT = 5, 4, 9
 
@@ -68,7 +68,7 @@ def test_a_frame_s_logits_depend_on_its_window_alone() -> None:
     changed[0] += 10  # seen by the first frame's window only, and beyond the layers' reach
     changed[2] += 10
     differing = (model(changed.view(1, -1)) != model(frames.view(1, -1))).any(dim=1)
-    assert reach(TdnnConfig(dilations=[1, 2, 3])) == 6
+    assert compute_reach(TdnnConfig(dilations=[1, 2, 3])) == 6
     assert not differing.any()
     changed[3 + CONTEXT - 6] += 10
     differing = (model(changed.view(1, -1)) != model(frames.view(1, -1))).any(dim=1)

@@ -5,7 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from torch import nn
 
-from framesweep.models.widths import MAX_WIDTH, count_params, shape_widths, widest_within
+from framesweep.models.widths import MAX_WIDTH, count_params, find_widest, shape_widths
 
 SHAPES = ("cylinder", "pyramid", "inverse", "diamond")
 
@@ -74,7 +74,7 @@ def test_count_of_the_baseline_by_hand() -> None:
 def test_one_unit_more_would_not_fit(
     budget: float, shape: str, depth: int, input_dim: int, norm: str
 ) -> None:
-    width = widest_within(budget, shape, depth, input_dim, 71, norm)
+    width = find_widest(budget, shape, depth, input_dim, 71, norm)
     if width > 0:
         assert count_params(shape_widths(shape, width, depth), input_dim, 71, norm) <= budget
     assume(width < MAX_WIDTH)
@@ -84,6 +84,6 @@ def test_one_unit_more_would_not_fit(
 
 def test_an_exact_budget_is_used_up() -> None:
     exact = count_params(shape_widths("pyramid", 777, 4), 2040, 71, "batch")
-    assert widest_within(exact, "pyramid", 4, 2040, 71, "batch") == 777
-    assert widest_within(exact - 1, "pyramid", 4, 2040, 71, "batch") == 776
-    assert widest_within(1e15, "cylinder", 2, 10, 5, "none") == MAX_WIDTH
+    assert find_widest(exact, "pyramid", 4, 2040, 71, "batch") == 777
+    assert find_widest(exact - 1, "pyramid", 4, 2040, 71, "batch") == 776
+    assert find_widest(1e15, "cylinder", 2, 10, 5, "none") == MAX_WIDTH

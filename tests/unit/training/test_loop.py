@@ -26,7 +26,7 @@ from framesweep.data.store.frame_store import open_store
 from framesweep.data.windows import Windows
 from framesweep.distributed.collectives import SINGLE_PROCESS
 from framesweep.errors import CheckpointError, Interrupted, NonFiniteLossError
-from framesweep.evaluation.evaluate import evaluate, log_posteriors
+from framesweep.evaluation.evaluate import compute_log_posteriors, evaluate
 from framesweep.evaluation.metrics import METRICS
 from framesweep.models.build import build_model
 from framesweep.system.hardware import Hardware, resolve_hardware
@@ -152,7 +152,7 @@ def test_posteriors_come_with_an_evaluation(tmp_path):
     posteriors = torch.empty(job.dev.num_frames, len(NAMES))
     model, hardware = job.components.model, job.components.hardware
     found = evaluate(model, job.dev, hardware, PhoneSet(NAMES), posteriors=posteriors)
-    assert torch.equal(posteriors, log_posteriors(model, job.dev, hardware, len(NAMES)))
+    assert torch.equal(posteriors, compute_log_posteriors(model, job.dev, hardware, len(NAMES)))
     labels = job.dev.labels(torch.arange(job.dev.num_frames))
     accuracy = float((posteriors.argmax(dim=1) == labels).double().mean())
     assert found.metrics()["dev/accuracy"] == pytest.approx(accuracy)

@@ -7,7 +7,7 @@ from torch.optim import AdamW, Muon, Optimizer
 
 from framesweep.config.optimizers.muon import MuonConfig
 from framesweep.errors import ConfigError
-from framesweep.training.optimizers.parameter_groups import decay_groups
+from framesweep.training.optimizers.parameter_groups import split_by_decay
 
 
 class MuonWithAdamW(Optimizer):
@@ -56,5 +56,5 @@ def build_muon(config: MuonConfig, model: nn.Module) -> MuonWithAdamW:
     rest = [p for p in model.parameters() if id(p) not in chosen]
     return MuonWithAdamW(
         Muon(hidden, lr=config.lr, weight_decay=config.weight_decay, momentum=config.momentum),
-        AdamW(decay_groups(config.weight_decay, rest), lr=config.adam_lr, fused=True),
+        AdamW(split_by_decay(config.weight_decay, rest), lr=config.adam_lr, fused=True),
     )

@@ -6,7 +6,7 @@ from typing import Any
 from torch import Tensor
 
 
-def decay_groups(weight_decay: float, parameters: Iterable[Tensor]) -> list[dict[str, Any]]:
+def split_by_decay(weight_decay: float, parameters: Iterable[Tensor]) -> list[dict[str, Any]]:
     """Return parameter groups in which only weight matrices decay.
 
     Decay of a bias, or of a norm's scale and shift, does not regularize: it moves the
