@@ -27,7 +27,7 @@ from framesweep.runs.run_log import (
     write_results,
 )
 from framesweep.runs.validation import validate_across_groups
-from framesweep.sweeps.context import find_sweep_context
+from framesweep.sweeps.context import SweepContext, find_sweep_context
 from framesweep.system.atomic_files import write_text
 from framesweep.system.console import EpochBar, log_epoch
 from framesweep.system.signals import StopRequest, stop_request
@@ -66,18 +66,16 @@ def _run(
     experiment = build_experiment(config, process_group)
     log_setup(experiment)
     sweep = find_sweep_context()
-    tracker = open_tracker(
-        replace(config.tracking, run_name=config.tracking.run_name or sweep.name),
-        Path(config.outputs),
-        directory,
-        parent_run_id=sweep.parent_run_id,
-        tags=sweep.tags,
-    )
+    tracker = _open_tracker(config, directory, sweep)
     with stop_request() as stop, tracker:
-        write_text(directory / CONFIG_FILE, dump(config))
+        config_text = dump(config)
+        write_text(directory / CONFIG_FILE, config_text)
         try:
             tracker.log_params(sweep.to_params())
             track_config(tracker, experiment, directory)
+            # The workers build the same experiment from the text. They can do so only now that
+            # rank 0 has prepared the data.
+            process_group.start(config_text, experiment.components.hardware.device)
             state = _fit(experiment, directory, tracker, stop)
             evaluation = _evaluate_best(experiment, directory, state, tracker)
             write_results(experiment, state, evaluation, directory)
@@ -99,6 +97,16 @@ def _run(
         for name in (config.objective, *config.further_objectives)
     ]
     return values if config.further_objectives else values[0]
+
+
+def _open_tracker(config: RunConfig, directory: Path, sweep: SweepContext) -> Tracker:
+    return open_tracker(
+        replace(config.tracking, run_name=config.tracking.run_name or sweep.name),
+        Path(config.outputs),
+        directory,
+        parent_run_id=sweep.parent_run_id,
+        tags=sweep.tags,
+    )
 
 
 def resume(
@@ -174,7 +182,6 @@ def _fit(
 ) -> TrainingState:
     callback = _RunCallback(experiment, tracker, stop)
     process_group = experiment.components.process_group
-    process_group.start(dump(experiment.config), experiment.components.hardware.device)
     try:
         checkpoints = experiment.checkpoints(directory / FOLDER)
         state = experiment.fit(checkpoints, callback)

@@ -4,9 +4,9 @@ import logging
 from pathlib import Path
 
 from framesweep.config.composition import CONFIG_FILE, dump, flatten
+from framesweep.data.chunks import FrameChunks
 from framesweep.evaluation.metrics import Evaluation
 from framesweep.evaluation.predictor import WEIGHTS, write_metadata
-from framesweep.models.network import network_class
 from framesweep.runs.experiment import Experiment
 from framesweep.system.atomic_files import write_text
 from framesweep.system.cgroups import memory_limit
@@ -63,7 +63,7 @@ def _warn_of_memory(experiment: Experiment) -> None:
         allowed / 1e9,
         # A network that is trained on chunks has no other order.
         "most chunks will be read from disk"
-        if network_class(config.model).reads_chunks
+        if isinstance(experiment.train, FrameChunks)
         else "train.order=windows reads it in large blocks",
     )
 

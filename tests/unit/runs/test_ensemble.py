@@ -1,0 +1,93 @@
+"""Predictions of single runs and of ensembles."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from framesweep.config.composition import compose, register
+from framesweep.errors import CheckpointError, DataError
+from framesweep.runs.ensemble import (
+    TrainedRun,
+    average_posteriors,
+    evaluate_runs,
+    load_trained_run,
+    predict_smoothed,
+)
+from framesweep.runs.experiment import build_experiment
+from toy import ToyCorpus, write_hw1p2
+
+register()
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Two untrained runs of different seeds and contexts."""
+    folder = tmp_path_factory.mktemp("runs")
+    root = write_hw1p2(folder / "corpus", ToyCorpus())
+    made = []
+    for seed in (0, 1):
+        overrides = [
+            *("data=hw1p2", f"data.root={root}", f"outputs={folder}", "hardware=cpu"),
+            *("model.widths=[8]", f"seed={seed}", f"data.context={seed + 1}"),
+        ]
+        config = compose([*overrides, "hardware.threads=1", "hardware.precision=fp32"])
+        experiment = build_experiment(config)
+        components = experiment.components
+        model = components.model.eval()
+        made.append(
+            TrainedRun(folder / str(seed), config, experiment.store, model, components.hardware)
+        )
+    return made
+
+
+def test_posteriors_are_probabilities_of_each_frame(runs):
+    posteriors = runs[0].compute_posteriors("dev")
+    assert posteriors.shape == (50, len(runs[0].store.phones))
+    torch.testing.assert_close(posteriors.sum(dim=1), torch.ones(50))
+
+
+def test_an_ensemble_averages_probabilities(runs):
+    expected = sum(run.compute_posteriors("dev") for run in runs) / 2
+    torch.testing.assert_close(average_posteriors(runs, "dev"), expected)
+
+
+def test_an_ensemble_is_evaluated_by_its_average(runs):
+    evaluation = evaluate_runs(runs, "dev")
+    labels = torch.from_numpy(runs[0].store.splits["dev"].labels.astype(np.int64))
+    correct = average_posteriors(runs, "dev").argmax(dim=1) == labels
+    assert evaluation.metrics()["dev/accuracy"] == pytest.approx(correct.float().mean().item())
+
+
+def test_an_ensemble_of_one_is_the_run(runs):
+    alone, ensemble = (evaluate_runs(members, "dev") for members in (runs[:1], [runs[0]] * 2))
+    assert alone.metrics() == pytest.approx(ensemble.metrics(), rel=1e-5)
+
+
+def test_runs_of_different_corpora_form_no_ensemble(runs):
+    other = replace(runs[1], store=replace(runs[1].store, digest="other"))
+    with pytest.raises(DataError, match="must be trained on the same data as"):
+        average_posteriors([runs[0], other], "dev")
+
+
+def test_a_split_without_labels_cannot_be_evaluated(runs):
+    with pytest.raises(DataError, match=r"^hw1p2 test: must have labels to be evaluated"):
+        evaluate_runs(runs, "test")
+    assert average_posteriors(runs, "test").shape[0] == 20
+
+
+def test_an_unknown_split_is_named(runs):
+    with pytest.raises(DataError, match=r"must have a split eval; found \['train', 'dev'"):
+        runs[0].open_windows("eval")
+
+
+def test_smoothed_predictions_are_phone_ids_of_each_frame(runs):
+    predictions = predict_smoothed(runs, "test")
+    assert predictions.shape == (20,)
+    assert set(predictions.tolist()) <= set(range(len(runs[0].store.phones)))
+
+
+def test_a_run_that_has_not_finished_cannot_be_loaded(tmp_path):
+    with pytest.raises(CheckpointError, match=r"must contain model/model.safetensors. Resume"):
+        load_trained_run(tmp_path)

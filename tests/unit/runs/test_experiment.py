@@ -1,0 +1,88 @@
+"""What a config describes, built."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from framesweep.config.composition import compose, register
+from framesweep.data.chunks import FrameChunks
+from framesweep.data.windows import Windows
+from framesweep.errors import ConfigError
+from framesweep.runs import experiment as module
+from framesweep.runs.experiment import build_experiment, find_cache
+from toy import NAMES, ToyCorpus, write_hw1p2
+
+register()
+
+
+@pytest.fixture
+def config(tmp_path):
+    """A config of a tiny network on a toy corpus."""
+    root = write_hw1p2(tmp_path / "corpus", ToyCorpus())
+    data = ["data=hw1p2", f"data.root={root}", f"outputs={tmp_path}", "data.context=2"]
+    return compose([*data, "model.widths=[8,4]", "hardware.threads=1", "hardware=cpu"])
+
+
+def test_an_experiment_has_all_that_trains(config):
+    experiment = build_experiment(config)
+    assert isinstance(experiment.train, Windows)
+    assert (experiment.train.num_frames, experiment.dev.num_frames) == (158, 50)
+    assert experiment.widths == (8, 4)
+    num_params = sum(p.numel() for p in experiment.components.model.parameters())
+    assert experiment.num_params == num_params
+    assert experiment.plan.epochs == config.train.epochs
+
+
+def test_the_same_seed_builds_the_same_weights(config):
+    first, again = (build_experiment(config).components.model for _ in range(2))
+    other = build_experiment(replace(config, seed=1)).components.model
+    assert torch.equal(first.output.weight, again.output.weight)
+    assert not torch.equal(first.output.weight, other.output.weight)
+
+
+def test_a_time_delay_network_is_trained_on_chunks(config):
+    tdnn = compose(["model=tdnn", "model.channels=4", "model.dilations=[1,1]"]).model
+    experiment = build_experiment(replace(config, model=tdnn))
+    assert isinstance(experiment.train, FrameChunks)
+    assert experiment.train.chunk_frames == 128
+
+
+@pytest.mark.parametrize(
+    ("override", "key"),
+    [("model=conv", "model.conv_kernel"), ("model=tdnn", "model.dilations")],
+)
+def test_a_network_that_does_not_suit_is_refused_before_the_corpus_is_read(
+    config, override, key, monkeypatch
+):
+    def fail(config):
+        raise AssertionError("the corpus was read")
+
+    monkeypatch.setattr(module, "open_frame_store", fail)
+    model = compose([override, "data.context=2"]).model
+    with pytest.raises(ConfigError, match=f"^{key}: "):
+        build_experiment(replace(config, model=model))
+
+
+def test_an_objective_that_the_phones_do_not_define_is_refused(config):
+    with pytest.raises(ConfigError, match=r"^objective: must be defined for the \d+ phones"):
+        build_experiment(replace(config, objective="dev/accuracy_39"))
+    assert len(NAMES) not in (39, 48, 61)
+
+
+def test_smoothing_is_measured_only_if_wanted(config):
+    experiment = build_experiment(config)
+    evaluation, smoothed = experiment.evaluate_smoothed()
+    assert smoothed is not None
+    assert 0 <= smoothed <= 1
+    train = replace(config.train, smooth=False)
+    experiment.config = replace(config, train=train)
+    again, smoothed = experiment.evaluate_smoothed()
+    assert smoothed is None
+    assert again.metrics() == pytest.approx(evaluation.metrics())
+
+
+def test_prepared_corpora_are_in_outputs_unless_set():
+    config = compose(["outputs=/out"])
+    assert str(find_cache(config)) == "/out/cache"
+    assert str(find_cache(compose(["outputs=/out", "data.cache=/cache"]))) == "/cache"

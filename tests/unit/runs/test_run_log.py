@@ -1,0 +1,162 @@
+"""What a run logs to the console and to tracking."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from framesweep.config.composition import CONFIG_FILE, compose, register
+from framesweep.evaluation.predictor import WEIGHTS
+from framesweep.runs import run_log
+from framesweep.runs.run_log import (
+    MODEL_FOLDER,
+    REPORT_FOLDER,
+    log_resume_hint,
+    log_setup,
+    log_summary,
+    track_config,
+    track_results,
+)
+
+register()
+
+HISTORY = [
+    {"dev/accuracy": 0.5, "train/frames_per_second": 1000.0},
+    {"dev/accuracy": 0.7, "dev/smoothed_accuracy": 0.8, "train/frames_per_second": 3000.0},
+    {"dev/accuracy": 0.6, "train/frames_per_second": 2000.0},
+]
+
+
+class Tracker:
+    """Records what is tracked."""
+
+    run_id = "abc"
+
+    def __init__(self):
+        self.calls = []
+
+    def __getattr__(self, name):
+        return lambda *args, **kwargs: self.calls.append((name, args, kwargs))
+
+    def named(self, name):
+        return [args for called, args, _ in self.calls if called == name]
+
+
+@pytest.fixture
+def experiment():
+    config = compose(["data=hw1p2", "data.root=/corpus", "data.context=3"])
+    split = SimpleNamespace(num_frames=6000, lengths=[4000, 2000], rows=np.zeros((10, 4)))
+    hardware = SimpleNamespace(precision="fp32", device=torch.device("cpu"), threads=2)
+    return SimpleNamespace(
+        config=config,
+        store=SimpleNamespace(
+            name="hw1p2", digest="d", feature_dim=4, splits={"train": split}, phones=range(5)
+        ),
+        train=None,
+        widths=(8, 4),
+        num_params=12345,
+        components=SimpleNamespace(
+            hardware=hardware, process_group=SimpleNamespace(size=2), average=None
+        ),
+    )
+
+
+@pytest.fixture
+def state():
+    return SimpleNamespace(history=HISTORY, best_epoch=2, best=lambda name: HISTORY[1][name])
+
+
+@pytest.fixture
+def directory(tmp_path):
+    """The directory of a run with a report."""
+    (tmp_path / REPORT_FOLDER).mkdir()
+    (tmp_path / REPORT_FOLDER / "phones.csv").touch()
+    return tmp_path
+
+
+def test_the_setup_has_the_sizes_of_data_and_network(experiment, caplog):
+    caplog.set_level("INFO")
+    log_setup(experiment)
+    data, network = caplog.messages
+    assert data.startswith("hw1p2: train 6,000 frames")
+    assert data.endswith("; 5 phones")
+    assert network == (
+        "network: 8-4, 12,345 parameters, context 3; fp32 on cpu, 2 processes of 2 threads"
+    )
+
+
+def test_a_split_larger_than_memory_is_a_warning(experiment, caplog, monkeypatch):
+    monkeypatch.setattr(run_log, "memory_limit", lambda: 100)
+    log_setup(experiment)
+    (warning,) = caplog.messages
+    assert warning.startswith("the train split needs ")
+    assert warning.endswith(": train.order=windows reads it in large blocks")
+    experiment.config.train.order = "windows"
+    caplog.clear()
+    log_setup(experiment)
+    assert caplog.messages == []
+
+
+def test_the_config_is_tracked_with_what_is_derived_from_it(experiment, tmp_path):
+    tracker = Tracker()
+    track_config(tracker, experiment, tmp_path)
+    ((params,),) = tracker.named("log_params")
+    assert params["data.context"] == 3
+    assert params["derived.widths"] == [8, 4]
+    assert tracker.named("log_artifact") == [(tmp_path / CONFIG_FILE,)]
+    (dataset,) = [kwargs for name, _, kwargs in tracker.calls if name == "log_dataset"]
+    assert dataset["splits"] == {"train": {"num_utterances": 2, "num_frames": 6000}}
+
+
+def test_the_best_epoch_is_tracked_under_names_of_its_own(experiment, state, directory):
+    tracker = Tracker()
+    track_results(tracker, experiment, state, directory, in_sweep=False)
+    assert tracker.named("log_epoch") == [
+        (2, {"best/accuracy": 0.7, "best/smoothed_accuracy": 0.8})
+    ]
+    assert tracker.named("log_artifact") == [
+        (directory / REPORT_FOLDER / "phones.csv", REPORT_FOLDER),
+        (directory / MODEL_FOLDER / WEIGHTS,),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("log_model", "in_sweep", "logged"),
+    [(None, False, 1), (None, True, 0), (True, True, 1), (False, False, 0)],
+)
+def test_a_model_is_logged_unless_the_run_is_part_of_a_sweep(
+    experiment, state, directory, log_model, in_sweep, logged
+):
+    experiment.config.tracking.log_model = log_model
+    tracker = Tracker()
+    track_results(tracker, experiment, state, directory, in_sweep=in_sweep)
+    assert len(tracker.named("log_model")) == logged
+
+
+def test_the_summary_has_the_best_epoch_and_where_its_files_are(
+    experiment, state, tmp_path, caplog
+):
+    caplog.set_level("INFO")
+    log_summary(experiment, state, tmp_path, "abc")
+    assert caplog.messages == [
+        "best dev/accuracy 0.7000 (epoch 2), final dev accuracy 0.6000, 2,000 frames/s",
+        "dev accuracy after Viterbi smoothing: 0.8000",
+        f"files: {tmp_path}",
+        "run: abc   compare runs with: framesweep ui",
+    ]
+
+
+def test_an_average_that_never_started_is_a_warning(experiment, state, tmp_path, caplog):
+    experiment.components.average = SimpleNamespace(model=None)
+    log_summary(experiment, state, tmp_path, None)
+    assert caplog.messages == [
+        "train.average=swa had no effect: training ended before averaging started"
+    ]
+
+
+def test_a_stopped_run_says_how_to_resume_it(caplog):
+    caplog.set_level("INFO")
+    log_resume_hint(Tracker())
+    log_resume_hint(SimpleNamespace(run_id=None))
+    assert caplog.messages == ["stopped; resume with: python train.py resume=abc"]

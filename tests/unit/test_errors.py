@@ -1,0 +1,40 @@
+"""Messages, exit codes and pickling of deliberate exceptions."""
+
+import pickle
+import signal
+
+import pytest
+
+from framesweep.errors import ConfigError, DataError, FramesweepError, Interrupted, UserError
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ConfigError("a.b", "must be 1"), "a.b: must be 1"),
+        (ConfigError("a.b", "must be 1", found=2), "a.b: must be 1; found 2"),
+        (ConfigError("a.b", "must be 1", found=None), "a.b: must be 1; found None"),
+        (ConfigError("a.b", "must be 1", fix="Type 1."), "a.b: must be 1. Type 1."),
+        (
+            DataError("file", "must exist", found="x", fix="Copy it."),
+            "file: must exist; found 'x'. Copy it.",
+        ),
+    ],
+)
+def test_a_message_has_the_place_the_rule_the_value_and_the_fix(error: UserError, line: str):
+    assert str(error) == line
+
+
+def test_the_exit_code_tells_errors_of_the_user_from_others():
+    assert ConfigError("a", "b").exit_code == 2
+    assert FramesweepError("a").exit_code == 1
+    assert Interrupted(signal.SIGTERM).exit_code == 128 + 15
+    assert str(Interrupted(signal.SIGINT)) == "stopped by SIGINT"
+
+
+def test_an_error_reaches_another_process_unchanged():
+    error = DataError("file", "must exist", found="x", fix="Copy it.")
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is DataError
+    assert str(copy) == str(error)
+    assert (copy.where, copy.rule, copy.fix) == ("file", "must exist", "Copy it.")
