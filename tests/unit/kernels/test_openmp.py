@@ -29,8 +29,8 @@ def test_a_function_is_called_once_on_each_thread(threads):
     @cfunc(SIGNATURE)
     def count(job):
         calls = carray(job[0], (8, 16), np.int64)
-        calls[thread_number(), 0] += 1
-        calls[thread_number(), 1] = num_threads()
+        calls[thread_number(), 0] += 1  # type: ignore[index]  # numba gives the type
+        calls[thread_number(), 1] = num_threads()  # type: ignore[call-overload]
 
     calls = np.zeros((8, 16), dtype=np.int64)
     before = torch.get_num_threads()

@@ -1,4 +1,4 @@
-"""The loops over rows, called as `layers` calls them; test_layers.py tests what they make up."""
+"""The loops over rows; test_layers.py tests what they compute together."""
 
 import sys
 

@@ -26,7 +26,10 @@ def test_numbers_are_stored_in_bfloat16_as_torch_rounds_them(numbers):
 
     from framesweep.kernels.scalars import store
 
-    rounded = njit(lambda value, like: store(value, like))
+    @njit
+    def rounded(value, like):
+        return store(value, like)
+
     like = np.uint16(0)
     found = np.array([rounded(value, like) for value in numbers.numpy()], dtype=np.uint16)
     expected = numbers.to(torch.bfloat16).view(torch.uint16).numpy()
@@ -38,7 +41,10 @@ def test_bfloat16_is_loaded_exactly(numbers):
 
     from framesweep.kernels.scalars import load
 
-    loaded = njit(lambda value: load(value))
+    @njit
+    def loaded(value):
+        return load(value)
+
     half = numbers.to(torch.bfloat16)
     found = [loaded(bits) for bits in half.view(torch.uint16).numpy()]
     np.testing.assert_array_equal(np.array(found, dtype=np.float32), half.float().numpy())
