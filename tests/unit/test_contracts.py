@@ -72,7 +72,7 @@ def formats() -> Iterator[str]:
     yield f"view of a corpus: {frame_store.VIEW_FORMAT}"
     yield f"checkpoint: {checkpoints.FORMAT}"
     last, best = checkpoints.LAST, checkpoints.BEST
-    yield f"files: {checkpoints.FOLDER}/{last} {checkpoints.FOLDER}/{best}"
+    yield f"files: {checkpoints.CHECKPOINT_FOLDER}/{last} {checkpoints.CHECKPOINT_FOLDER}/{best}"
     outputs = yaml.safe_load((find_conf() / "config.yaml").read_text())["outputs"]
     yield f"outputs: {outputs}"
     yield f"tracking: {URI_VARIABLE}"

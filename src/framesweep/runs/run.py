@@ -32,7 +32,7 @@ from framesweep.system.atomic_files import write_text
 from framesweep.system.console import EpochBar, log_epoch
 from framesweep.system.signals import StopRequest, stop_request
 from framesweep.tracking import Tracker, find_run_directory, open_tracker
-from framesweep.training.checkpoints import BEST, FOLDER, load_weights
+from framesweep.training.checkpoints import BEST, CHECKPOINT_FOLDER, load_weights
 from framesweep.training.state import TrainingState
 from hydra_plugins.framesweep_sweeper import TrialPruned, report, restore
 
@@ -183,7 +183,7 @@ def _fit(
     callback = _RunCallback(experiment, tracker, stop)
     process_group = experiment.components.process_group
     try:
-        checkpoints = experiment.checkpoints(directory / FOLDER)
+        checkpoints = experiment.checkpoints(directory / CHECKPOINT_FOLDER)
         state = experiment.fit(checkpoints, callback)
         process_group.barrier()
         process_group.destroy()
@@ -195,7 +195,7 @@ def _fit(
 def _evaluate_best(
     experiment: Experiment, directory: Path, state: TrainingState, tracker: Tracker
 ) -> Evaluation:
-    load_weights(experiment.components.evaluated, directory / FOLDER / BEST)
+    load_weights(experiment.components.evaluated, directory / CHECKPOINT_FOLDER / BEST)
     evaluation, smoothed_accuracy = experiment.evaluate_smoothed()
     if smoothed_accuracy is not None:
         metrics = {"dev/smoothed_accuracy": smoothed_accuracy}

@@ -11,7 +11,7 @@ from framesweep.runs.experiment import Experiment
 from framesweep.system.atomic_files import write_text
 from framesweep.system.cgroups import memory_limit
 from framesweep.tracking import Tracker
-from framesweep.training.checkpoints import BEST, FOLDER
+from framesweep.training.checkpoints import BEST, CHECKPOINT_FOLDER
 from framesweep.training.state import TrainingState
 
 log = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ def write_results(
     write_metadata(folder, experiment.store)
     write_text(folder / CONFIG_FILE, dump(experiment.config))
     (folder / WEIGHTS).unlink(missing_ok=True)
-    (folder / WEIGHTS).hardlink_to(directory / FOLDER / BEST)
+    (folder / WEIGHTS).hardlink_to(directory / CHECKPOINT_FOLDER / BEST)
 
 
 def track_results(

@@ -14,7 +14,7 @@ from framesweep.errors import CheckpointError
 from framesweep.system.atomic_files import atomic_file
 
 FORMAT = 1
-FOLDER, LAST, BEST = "checkpoints", "last.pt", "best.safetensors"
+CHECKPOINT_FOLDER, LAST, BEST = "checkpoints", "last.pt", "best.safetensors"
 """Folder in a run's directory, and the files in it."""
 
 

@@ -1,6 +1,7 @@
 """What a run logs to the console and to tracking."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,7 +100,7 @@ def test_a_split_larger_than_memory_is_a_warning(experiment, caplog, monkeypatch
 
 
 def test_the_config_is_tracked_with_what_is_derived_from_it(experiment, tmp_path):
-    tracker = Tracker()
+    tracker: Any = Tracker()
     track_config(tracker, experiment, tmp_path)
     ((params,),) = tracker.named("log_params")
     assert params["data.context"] == 3
@@ -110,7 +111,7 @@ def test_the_config_is_tracked_with_what_is_derived_from_it(experiment, tmp_path
 
 
 def test_the_best_epoch_is_tracked_under_names_of_its_own(experiment, state, directory):
-    tracker = Tracker()
+    tracker: Any = Tracker()
     track_results(tracker, experiment, state, directory, in_sweep=False)
     assert tracker.named("log_epoch") == [
         (2, {"best/accuracy": 0.7, "best/smoothed_accuracy": 0.8})
@@ -129,7 +130,7 @@ def test_a_model_is_logged_unless_the_run_is_part_of_a_sweep(
     experiment, state, directory, log_model, in_sweep, logged
 ):
     experiment.config.tracking.log_model = log_model
-    tracker = Tracker()
+    tracker: Any = Tracker()
     track_results(tracker, experiment, state, directory, in_sweep=in_sweep)
     assert len(tracker.named("log_model")) == logged
 
@@ -157,6 +158,8 @@ def test_an_average_that_never_started_is_a_warning(experiment, state, tmp_path,
 
 def test_a_stopped_run_says_how_to_resume_it(caplog):
     caplog.set_level("INFO")
-    log_resume_hint(Tracker())
-    log_resume_hint(SimpleNamespace(run_id=None))
+    tracker: Any = Tracker()
+    log_resume_hint(tracker)
+    tracker.run_id = None
+    log_resume_hint(tracker)
     assert caplog.messages == ["stopped; resume with: python train.py resume=abc"]
