@@ -1,4 +1,4 @@
-"""Train, or sweep with -m: the one entrypoint."""
+"""Train a network, or sweep with -m."""
 
 from framesweep.cli import train
 

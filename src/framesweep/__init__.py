@@ -1,10 +1,10 @@
-"""Configured experiments and sweeps for frame-level classification of speech."""
+"""Training and sweeps of frame-level phone classifiers, configured with Hydra."""
 
 import os
 
 from framesweep import earlier_names
 
-# Read by torch when it first takes memory: large tensors then lie in large pages.
+# Torch reads this variable at its first allocation and then puts large tensors in huge pages.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
 __version__ = "0.1.0"
