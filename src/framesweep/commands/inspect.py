@@ -33,7 +33,7 @@ def command(overrides: tuple[str, ...], out: Path | None) -> None:
     prepared = prepare(corpus, find_cache(config))
     summaries = [summarize(split, len(prepared.phones)) for split in prepared.splits.values()]
     problems = [*find_problems(prepared, summaries), *in_files]
-    shift_ms = getattr(config.data, "shift_ms", 10.0)
+    shift_ms = config.data.frame_shift_ms
     click.echo(text_report(prepared, summaries, problems, shift_ms))
     path = out or prepared.folder / "inspection.png"
     write_picture(path, prepared, summaries, shift_ms)

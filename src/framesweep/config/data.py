@@ -8,6 +8,8 @@ from framesweep.config.setting import setting
 
 MAX_CONTEXT = 50
 """Largest context, in frames per side, that a frame store is prepared for."""
+STANDARD_FRAME_SHIFT_MS = 10.0
+"""The frame shift of speech features unless a corpus says otherwise, in milliseconds."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -34,6 +36,15 @@ class DataConfig:
     """Read only the first utterances of each split, at most this many. null reads all."""
     cache: str | None = setting(None, affects="nothing")
     """Directory of prepared stores. null is the directory cache in outputs."""
+
+    @property
+    def frame_shift_ms(self) -> float:
+        """The frame shift in milliseconds, from which durations that people read are computed.
+
+        It is data.shift_ms where features are computed from audio. Files of features do not
+        contain it; they are taken to have the standard shift, which HW1P2's and Kaldi's have.
+        """
+        return STANDARD_FRAME_SHIFT_MS
 
     def __post_init__(self) -> None:
         """Check the rules of the keys above.

@@ -97,9 +97,13 @@ def _section(group: str) -> Iterator[str]:
     for doc in document_keys():
         if doc.key.rpartition(".")[0] == group:
             by_schema.setdefault(doc.schema, []).append(doc)
+    heading = ""
     for schema, docs in by_schema.items():
-        if options := _options_of(schema, group):
+        options = _options_of(schema, group)
+        # Schemas that the same options have follow under one heading.
+        if options and options != heading:
             yield f"### Keys of `{options}`\n"
+        heading = options
         yield f"{' '.join((schema.__doc__ or '').split())}\n"
         yield "| key | type | default | unit | affects | meaning |"
         yield "|---|---|---|---|---|---|"

@@ -11,92 +11,26 @@ Samples are floats from -1 to 1. They are scaled to the 16-bit range, Kaldi's co
 energies are then well above the floor that the log needs.
 """
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import kaldi_native_fbank as knf
 import numpy as np
 
+from framesweep.config.features import FeatureOptions
+from framesweep.config.ranges import require_at_least
 from framesweep.data.corpus import Array
 from framesweep.errors import ConfigError
 
 INT16_SCALE = 32768.0
-MIN_MEL_BINS = 3
-"""Smallest number of filters that kaldi-native-fbank supports."""
-MAX_MEL_BINS = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeatureOptions:
-    """How audio becomes features, in Kaldi's terms; times in milliseconds, frequencies in Hz.
-
-    Attributes:
-        kind: log-mel filter bank or MFCCs.
-        num_mel_bins: number of triangular filters on the mel scale.
-        num_ceps: number of cepstral coefficients to keep, the zeroth included; mfcc only.
-        window_ms: length of the analysis window.
-        shift_ms: frame shift, the time from one frame to the next.
-        low_freq: lower edge of the first filter.
-        high_freq: upper edge of the last filter; if 0 or negative, half the sample rate is
-            added to it.
-        use_energy: whether to put the log energy of the frame before the bins, or in place of
-            cepstral coefficient 0.
-        energy_floor: least energy of a frame before the log, on the 16-bit scale; 0 for none.
-        snip_edges: whether to use only windows that are completely inside the audio. Otherwise
-            there is one frame per shift, and the audio is mirrored at its edges.
-        window_type: the window function.
-        deltas: highest order of the time derivatives that are appended, 0 to 2.
-    """
-
-    kind: Literal["fbank", "mfcc"] = "fbank"
-    num_mel_bins: int = 40
-    num_ceps: int = 13
-    window_ms: float = 25.0
-    shift_ms: float = 10.0
-    low_freq: float = 20.0
-    high_freq: float = 0.0
-    use_energy: bool = False
-    energy_floor: float = 0.0
-    snip_edges: bool = True
-    window_type: Literal["povey", "hamming", "hanning", "rectangular"] = "povey"
-    deltas: int = 0
-
-    @property
-    def dim(self) -> int:
-        """D, the number of features per frame."""
-        static = self.num_ceps if self.kind == "mfcc" else self.num_mel_bins + self.use_energy
-        return static * (1 + self.deltas)
-
-    def check(self, key: str = "data") -> None:
-        """Raise ConfigError for the first option that breaks its rule.
-
-        Args:
-            key: the config group that the error names.
-        """
-        for name in ("num_ceps", "window_ms", "shift_ms"):
-            if not getattr(self, name) > 0:
-                raise ConfigError(f"{key}.{name}", "must be above 0", found=getattr(self, name))
-        if not MIN_MEL_BINS <= self.num_mel_bins <= MAX_MEL_BINS:
-            raise ConfigError(
-                f"{key}.num_mel_bins",
-                f"must be from {MIN_MEL_BINS} to {MAX_MEL_BINS}",
-                found=self.num_mel_bins,
-            )
-        if self.kind == "mfcc" and self.num_ceps > self.num_mel_bins:
-            raise ConfigError(
-                f"{key}.num_ceps", "must not exceed num_mel_bins", found=self.num_ceps
-            )
-        if self.deltas not in (0, 1, 2):
-            raise ConfigError(f"{key}.deltas", "must be 0, 1 or 2", found=self.deltas)
-        for name in ("low_freq", "energy_floor"):
-            if getattr(self, name) < 0:
-                raise ConfigError(
-                    f"{key}.{name}", "must not be negative", found=getattr(self, name)
-                )
 
 
 def mel_features(
-    samples: Array, sample_rate: int, options: FeatureOptions = FeatureOptions()
+    samples: Array,
+    sample_rate: int,
+    options: FeatureOptions,
+    *,
+    snip_edges: bool = True,
+    energy_floor: float = 0.0,
 ) -> Array:
     """Return the features of mono samples. They are deterministic, as dither is off.
 
@@ -104,17 +38,23 @@ def mel_features(
         samples: (N,) from -1 to 1.
         sample_rate: in Hz.
         options: kind and parameters of the features.
+        snip_edges: Kaldi's option: if true, only windows that lie within the audio become
+            frames; if false, there is one frame per shift, and the audio is mirrored at its
+            ends.
+        energy_floor: smallest energy of a frame before its logarithm, on the 16-bit scale; only
+            with `options.use_energy`. 0 for none.
 
     Returns:
-        (T, D) float32, where T is `num_frames(N, sample_rate, options)` and D is `options.dim`.
+        (T, D) float32, where T is `num_frames(N, ...)` and D is `options.feature_dim`.
 
     Raises:
         ConfigError: the windows or filters are impossible at this sample rate.
     """
-    extractor = _extractor(sample_rate, options)
+    require_at_least("energy_floor", energy_floor, 0)
+    extractor = _extractor(sample_rate, options, snip_edges, energy_floor)
     extractor.accept_waveform(sample_rate, np.asarray(samples, np.float32) * INT16_SCALE)
     extractor.input_finished()
-    static = options.dim // (1 + options.deltas)
+    static = options.feature_dim // (1 + options.deltas)
     features = np.empty((extractor.num_frames_ready, static), dtype=np.float32)
     for frame in range(len(features)):
         features[frame] = extractor.get_frame(frame)
@@ -143,19 +83,23 @@ def append_deltas(features: Array, order: int) -> Array:
     return np.concatenate(parts, axis=1)
 
 
-def num_frames(num_samples: int, sample_rate: int, options: FeatureOptions) -> int:
+def num_frames(
+    num_samples: int, sample_rate: int, options: FeatureOptions, *, snip_edges: bool = True
+) -> int:
     """Return the number of frames in `num_samples` samples at `sample_rate` Hz."""
     window, shift = _window_and_shift(sample_rate, options)
-    if options.snip_edges:
+    if snip_edges:
         return 0 if num_samples < window else 1 + (num_samples - window) // shift
     return (num_samples + shift // 2) // shift
 
 
-def frame_centres(num_frames: int, sample_rate: int, options: FeatureOptions) -> Array:
+def frame_centres(
+    num_frames: int, sample_rate: int, options: FeatureOptions, *, snip_edges: bool = True
+) -> Array:
     """Return the (T,) float64 centres of the frames' windows, in samples from the start."""
     window, shift = _window_and_shift(sample_rate, options)
     # Without snip_edges Kaldi centres windows in the middle of each shift.
-    first = window / 2 if options.snip_edges else shift / 2
+    first = window / 2 if snip_edges else shift / 2
     return first + shift * np.arange(num_frames)
 
 
@@ -165,7 +109,9 @@ def _window_and_shift(sample_rate: int, options: FeatureOptions) -> tuple[int, i
     return int(per_ms * options.window_ms), int(per_ms * options.shift_ms)
 
 
-def _extractor(sample_rate: int, options: FeatureOptions) -> Any:
+def _extractor(
+    sample_rate: int, options: FeatureOptions, snip_edges: bool, energy_floor: float
+) -> Any:
     """Return kaldi-native-fbank's streaming extractor for these options.
 
     Raises:
@@ -180,7 +126,7 @@ def _extractor(sample_rate: int, options: FeatureOptions) -> Any:
         frame_shift_ms=options.shift_ms,
         frame_length_ms=options.window_ms,
         dither=0.0,
-        snip_edges=options.snip_edges,
+        snip_edges=snip_edges,
         window_type=options.window_type,
     )
     mel = knf.MelBanksOptions(
@@ -192,10 +138,10 @@ def _extractor(sample_rate: int, options: FeatureOptions) -> Any:
         "frame_opts": frame,
         "mel_opts": mel,
         "use_energy": options.use_energy,
-        "energy_floor": options.energy_floor,
+        "energy_floor": energy_floor,
     }
     try:
-        if options.kind == "mfcc":
+        if options.features == "mfcc":
             return knf.OnlineMfcc(knf.MfccOptions(num_ceps=options.num_ceps, **common))
         return knf.OnlineFbank(knf.FbankOptions(**common))
     except ValueError as error:

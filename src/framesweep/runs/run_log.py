@@ -5,6 +5,7 @@ from pathlib import Path
 
 from framesweep.config.composition import CONFIG_FILE, dump, flatten
 from framesweep.data.chunks import FrameChunks
+from framesweep.data.store.frame_store import FrameStore
 from framesweep.evaluation.metrics import Evaluation
 from framesweep.evaluation.predictor import WEIGHTS, write_metadata
 from framesweep.runs.experiment import Experiment
@@ -19,8 +20,6 @@ log = logging.getLogger(__name__)
 MODEL_FOLDER, REPORT_FOLDER = "model", "report"
 """Names of folders in the directory of a run."""
 
-FRAMES_PER_MINUTE = 6000
-
 
 def log_setup(experiment: Experiment) -> None:
     """Log the sizes of the data and of the network, and the device."""
@@ -29,11 +28,7 @@ def log_setup(experiment: Experiment) -> None:
         experiment.config,
         experiment.components.hardware,
     )
-    sizes = ", ".join(
-        f"{name} {split.num_frames:,} frames ({split.num_frames / FRAMES_PER_MINUTE:.1f} min)"
-        for name, split in store.splits.items()
-    )
-    log.info("%s: %s; %d phones", store.name, sizes, len(store.phones))
+    log.info(describe_store(store, config.data.frame_shift_ms))
     log.info(
         "network: %s, %s parameters, context %d; %s on %s, %s%d threads",
         "-".join(str(width) for width in experiment.widths),
@@ -47,6 +42,16 @@ def log_setup(experiment: Experiment) -> None:
         resources.threads,
     )
     _warn_of_memory(experiment)
+
+
+def describe_store(store: FrameStore, frame_shift_ms: float) -> str:
+    """Return one line with the frames and minutes of each split and the number of phones."""
+    minutes = frame_shift_ms / 60_000
+    sizes = ", ".join(
+        f"{name} {split.num_frames:,} frames ({split.num_frames * minutes:.1f} min)"
+        for name, split in store.splits.items()
+    )
+    return f"{store.name}: {sizes}; {len(store.phones)} phones"
 
 
 def _warn_of_memory(experiment: Experiment) -> None:

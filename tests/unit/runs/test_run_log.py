@@ -7,18 +7,22 @@ import numpy as np
 import pytest
 import torch
 
+from framesweep.config import DataConfig, SegmentsConfig
 from framesweep.config.composition import CONFIG_FILE, compose, register
+from framesweep.data.store.frame_store import open_store
 from framesweep.evaluation.predictor import WEIGHTS
 from framesweep.runs import run_log
 from framesweep.runs.run_log import (
     MODEL_FOLDER,
     REPORT_FOLDER,
+    describe_store,
     log_resume_hint,
     log_setup,
     log_summary,
     track_config,
     track_results,
 )
+from toy import NAMES, ToyCorpus
 
 register()
 
@@ -163,3 +167,19 @@ def test_a_stopped_run_says_how_to_resume_it(caplog):
     tracker.run_id = None
     log_resume_hint(tracker)
     assert caplog.messages == ["stopped; resume with: python train.py resume=abc"]
+
+
+@pytest.mark.parametrize(
+    ("config", "train", "dev"),
+    [
+        (DataConfig(), "2.0 min", "0.5 min"),
+        (SegmentsConfig(), "2.0 min", "0.5 min"),
+        (SegmentsConfig(shift_ms=20.0, window_ms=30.0), "4.0 min", "1.0 min"),
+    ],
+)
+def test_durations_follow_from_the_frame_shift(tmp_path, config, train, dev):
+    lengths = {"train": (7000, 5000), "dev": (3000,)}
+    store = open_store(DataConfig(), ToyCorpus(lengths), tmp_path)
+    assert describe_store(store, config.frame_shift_ms) == (
+        f"toy: train 12,000 frames ({train}), dev 3,000 frames ({dev}); {len(NAMES)} phones"
+    )

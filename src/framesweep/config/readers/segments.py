@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from framesweep.config.data import DataConfig
+from framesweep.config.features import FeatureOptions
 from framesweep.config.registry import option
 from framesweep.config.setting import setting
 
 
 @option("data", "segments", built_by="framesweep.data.readers.segments:SegmentsCorpus")
 @dataclass(kw_only=True, slots=True)
-class SegmentsConfig(DataConfig):
+class SegmentsConfig(FeatureOptions, DataConfig):
     """Sound files with files of phone segments: TIMIT, Festival, HTK, Praat and MFA."""
 
     audio: str = ""
@@ -59,25 +60,10 @@ class SegmentsConfig(DataConfig):
     """Share of speakers or utterances that form test, from 0 to 1."""
     sample_rate: int = setting(16_000, unit="Hz")
     """Sample rate to which all audio is resampled."""
-    features: Literal["fbank", "mfcc"] = "fbank"
-    """Log-mel filter bank, or mel-frequency cepstral coefficients."""
-    num_mel_bins: int = setting(40, unit="mel bins")
-    """Number of mel filters. With features=mfcc the coefficients are computed from them."""
-    num_ceps: int = setting(13, unit="coefficients")
-    """With features=mfcc, number of cepstral coefficients."""
-    window_ms: float = setting(25.0, unit="ms")
-    """Duration of the analysis window of a frame."""
-    shift_ms: float = setting(10.0, unit="ms")
-    """Frame shift: time between the starts of consecutive frames."""
-    window_type: Literal["povey", "hamming", "hanning", "rectangular"] = "povey"
-    """Window function of the analysis."""
-    low_freq: float = setting(20.0, unit="Hz")
-    """Lower edge of the first mel filter."""
-    high_freq: float = setting(0.0, unit="Hz")
-    """Upper edge of the last mel filter. 0 or less is relative to half the sample rate."""
-    use_energy: bool = False
-    """Add the log energy of the frame: before the mel bins, or instead of cepstrum 0."""
-    deltas: int = setting(0, unit="order")
-    """Append time derivatives up to this order, from 0 to 2."""
     workers: int | None = setting(None, affects="nothing", unit="processes")
     """Processes that read audio and compute features. null is one per core."""
+
+    def __post_init__(self) -> None:
+        """Check the rules of both bases."""
+        DataConfig.__post_init__(self)
+        FeatureOptions.__post_init__(self)

@@ -13,7 +13,7 @@ import numpy as np
 from framesweep.config import DataConfig, SegmentsConfig
 from framesweep.data.checks import MAX_CLASSES
 from framesweep.data.corpus import Array, Utterance
-from framesweep.data.features import FeatureOptions, frame_centres, mel_features
+from framesweep.data.features import frame_centres, mel_features
 from framesweep.data.formats.audio import read_audio, read_audio_info
 from framesweep.data.formats.segments import Segments, read_segments
 from framesweep.data.phones import PhoneSet
@@ -57,7 +57,6 @@ class SegmentsCorpus:
 
     def __init__(self, config: SegmentsConfig) -> None:
         self._config = config
-        feature_options(config).check()
         validate_share("data.max_missing", config.max_missing)
         for key in ("sample_rate", "workers"):
             if (value := getattr(config, key)) is not None and value < 1:
@@ -140,14 +139,6 @@ class SegmentsCorpus:
         return build_labelling(names, listed, config.gap_phone, config.fold)
 
 
-def feature_options(config: SegmentsConfig) -> FeatureOptions:
-    """The options of the feature extraction among those of the corpus."""
-    own = {field.name for field in fields(FeatureOptions)} & {
-        field.name for field in fields(config)
-    }
-    return FeatureOptions(kind=config.features, **{name: getattr(config, name) for name in own})
-
-
 def analyse(
     files: UtteranceFiles, config: SegmentsConfig, ids: Mapping[str, int]
 ) -> tuple[Array, Array | None]:
@@ -158,8 +149,7 @@ def analyse(
             segments do not fit the audio.
     """
     samples, own_rate = read_audio(files.audio, config.sample_rate)
-    options = feature_options(config)
-    features = mel_features(samples, config.sample_rate, options)
+    features = mel_features(samples, config.sample_rate, config)
     if len(features) == 0:
         rule = f"must be at least as long as one analysis window, {config.window_ms} ms"
         raise DataError(files.audio, rule, fix="Exclude it with data.exclude.")
@@ -168,7 +158,7 @@ def analyse(
     # A .phn file counts samples of the original audio, before it was resampled.
     segments = _read(config, files.segments, own_rate)
     _require_fit(segments, len(samples) / config.sample_rate, files.segments)
-    centres = frame_centres(len(features), config.sample_rate, options) / config.sample_rate
+    centres = frame_centres(len(features), config.sample_rate, config) / config.sample_rate
     # The label of gaps comes last, where the index -1 finds it.
     labels = np.array([ids[name] for name in (*segments.phones, "")], dtype=np.int16)
     return features, labels[segments.at(centres)]

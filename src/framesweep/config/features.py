@@ -1,0 +1,68 @@
+"""The options of the feature extraction from audio."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from framesweep.config.ranges import require_at_least, require_between, require_positive
+from framesweep.config.setting import setting
+from framesweep.errors import ConfigError
+
+MIN_MEL_BINS = 3
+"""Smallest number of filters that kaldi-native-fbank supports."""
+MAX_MEL_BINS = 1000
+
+
+# Without slots: a class cannot inherit from two that have them, and the schemas of corpora
+# inherit from DataConfig as well.
+@dataclass(kw_only=True)
+class FeatureOptions:
+    """The keys of every corpus whose features are computed from audio."""
+
+    features: Literal["fbank", "mfcc"] = "fbank"
+    """Log-mel filter bank, or mel-frequency cepstral coefficients."""
+    num_mel_bins: int = setting(40, unit="mel bins")
+    """Number of mel filters. With features=mfcc the coefficients are computed from them."""
+    num_ceps: int = setting(13, unit="coefficients")
+    """With features=mfcc, number of cepstral coefficients."""
+    window_ms: float = setting(25.0, unit="ms")
+    """Duration of the analysis window of a frame."""
+    shift_ms: float = setting(10.0, unit="ms")
+    """Frame shift: time between the starts of consecutive frames."""
+    window_type: Literal["povey", "hamming", "hanning", "rectangular"] = "povey"
+    """Window function of the analysis."""
+    low_freq: float = setting(20.0, unit="Hz")
+    """Lower edge of the first mel filter."""
+    high_freq: float = setting(0.0, unit="Hz")
+    """Upper edge of the last mel filter. 0 or less is relative to half the sample rate."""
+    use_energy: bool = False
+    """Add the log energy of the frame: before the mel bins, or instead of cepstrum 0."""
+    deltas: int = setting(0, unit="order")
+    """Append time derivatives up to this order, from 0 to 2."""
+
+    def __post_init__(self) -> None:
+        """Check the rules of the keys above.
+
+        Raises:
+            ConfigError: naming the key, its rule and the value found.
+        """
+        for name in ("num_ceps", "window_ms", "shift_ms"):
+            require_positive(f"data.{name}", getattr(self, name))
+        require_between("data.num_mel_bins", self.num_mel_bins, MIN_MEL_BINS, MAX_MEL_BINS)
+        if self.features == "mfcc" and self.num_ceps > self.num_mel_bins:
+            rule = "must not exceed num_mel_bins"
+            raise ConfigError("data.num_ceps", rule, found=self.num_ceps)
+        if self.deltas not in (0, 1, 2):
+            raise ConfigError("data.deltas", "must be 0, 1 or 2", found=self.deltas)
+        require_at_least("data.low_freq", self.low_freq, 0)
+
+    @property
+    def frame_shift_ms(self) -> float:
+        """The frame shift in milliseconds; takes precedence over that of `DataConfig`."""
+        return self.shift_ms
+
+    @property
+    def feature_dim(self) -> int:
+        """Number of features per frame."""
+        uses_ceps = self.features == "mfcc"
+        static = self.num_ceps if uses_ceps else self.num_mel_bins + self.use_energy
+        return static * (1 + self.deltas)
