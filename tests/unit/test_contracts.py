@@ -71,8 +71,8 @@ def formats() -> Iterator[str]:
     yield f"prepared corpus: {prepared.FORMAT}"
     yield f"view of a corpus: {frame_store.VIEW_FORMAT}"
     yield f"checkpoint: {checkpoints.FORMAT}"
-    last, best = checkpoints.LAST, checkpoints.BEST
-    yield f"files: {checkpoints.CHECKPOINT_FOLDER}/{last} {checkpoints.CHECKPOINT_FOLDER}/{best}"
+    folder, last, best = checkpoints.CHECKPOINT_FOLDER, checkpoints.LAST, checkpoints.BEST
+    yield f"files: {folder}/{last} {folder}/{best}"
     outputs = yaml.safe_load((find_conf() / "config.yaml").read_text())["outputs"]
     yield f"outputs: {outputs}"
     yield f"tracking: {URI_VARIABLE}"

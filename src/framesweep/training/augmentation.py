@@ -1,4 +1,4 @@
-"""Noise on training windows, made for a whole batch at once on the device it lies on."""
+"""Augmentation of training windows: a whole batch at a time, on its device."""
 
 from dataclasses import dataclass
 
@@ -12,21 +12,38 @@ from framesweep.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class SpecAugment:
-    """Changes windows as other speakers, channels and noises would, and masks parts of them.
+    """Perturbs windows as other speakers, channels and noises would, and masks parts of them.
 
-    In this order: a window is made slower or quicker about its centre, by a rate uniform within
-    `tempo` of 1 (as Ko et al., 2015, with the pitch left as it is), each frame the nearest one
-    of before, those beyond the ends the last; a spectrum is moved up or down by up to `shift`
-    bins, its edge bins repeated; each bin is offset by normal noise of deviation `gain`, the
-    same for all frames of a window; each value by normal noise of deviation `noise`. Then
-    random runs of frames and of mel bins are zeroed (Park et al., 2019; its masks alone).
+    The following perturbations are applied in this order:
 
-    A mask's width is uniform from 0 to its limit, its place uniform among those where it fits;
-    masks may overlap. A time mask covers all bins of its frames, a frequency mask its bins in
-    all frames. A window's centre frame, whose phone is asked for, is always kept whole; a run
-    of frames, whose phones are all asked for, is changed as a window is and keeps none.
+    - Tempo: the time axis is scaled about the centre frame by a rate drawn uniformly from
+      1 - `tempo` to 1 + `tempo`, taking the nearest frames and repeating the last ones. This is
+      tempo perturbation (Ko et al., "Audio Augmentation for Speech Recognition", 2015): unlike
+      speed perturbation, it leaves the pitch unchanged.
+    - Shift: the spectrum is moved up or down by up to `shift` bins, repeating the edge bins.
+    - Gain: a normal offset of standard deviation `gain` is added to each bin, the same one for
+      all frames of a window.
+    - Noise: normal noise of standard deviation `noise` is added to each value.
+    - Masks: time masks set consecutive frames to zero, frequency masks consecutive mel bins
+      (Park et al., "SpecAugment", 2019, without its time warping). The width of a mask is
+      uniform from 0 to its limit, its position uniform among those where it fits; masks may
+      overlap.
 
-    All randomness comes from torch's own generator of the windows' device.
+    The centre frame of a window, the one to classify, is perturbed but never masked. In a chunk
+    all frames are classified, so that each of them may be masked.
+
+    Random numbers come from torch's global generator on the device of the windows, whose state
+    is part of every checkpoint.
+
+    Attributes:
+        context: Frames on each side of the centre frame.
+        feature_dim: Features per frame.
+        time_masks, time_width: Number of time masks and their largest width in frames.
+        freq_masks, freq_width: Number of frequency masks and their largest width in bins.
+        shift: Largest shift of the spectrum in bins.
+        gain, noise: Standard deviations, in the units of the features.
+        tempo: Largest relative change of the tempo.
+        keep_centre: Whether the centre frame is exempt from masks.
     """
 
     context: int
@@ -42,31 +59,38 @@ class SpecAugment:
     keep_centre: bool = True
 
     def __call__(self, windows: Tensor, shard: Shard | None = None) -> Tensor:
-        """Mask (B, num_frames * feature_dim) windows, or runs, in place, and return them.
+        """Perturb (B, num_frames * feature_dim) windows or chunks in place and return them.
 
-        `shard` says which rows of the batch these are; None stands for a whole batch.
+        Args:
+            windows: This rank's rows of the batch.
+            shard: Which rows of the batch these are; None for a whole batch.
         """
         shard = shard or Shard.whole(len(windows))
         num_frames = windows.shape[1] // self.feature_dim
         frames = windows.view(len(windows), num_frames, self.feature_dim)
-        self._disturb(frames, shard)
+        self._perturb(frames, shard)
         centre = frames[:, self.context].clone()
         if self.time_masks:
-            kept = _kept(frames, shard, num_frames, self.time_masks, self.time_width)
-            frames.mul_(kept.unsqueeze(2))
+            unmasked = _draw_masks(frames, shard, num_frames, self.time_masks, self.time_width)
+            frames.mul_(unmasked.unsqueeze(2))
         if self.freq_masks:
-            kept = _kept(frames, shard, self.feature_dim, self.freq_masks, self.freq_width)
-            frames.mul_(kept.unsqueeze(1))
+            unmasked = _draw_masks(
+                frames, shard, self.feature_dim, self.freq_masks, self.freq_width
+            )
+            frames.mul_(unmasked.unsqueeze(1))
         if self.keep_centre:
             frames[:, self.context] = centre
         return windows
 
-    def _disturb(self, frames: Tensor, shard: Shard) -> None:
-        """Shifts, gains and noise on (B, frames, bins), in place."""
+    def _perturb(self, frames: Tensor, shard: Shard) -> None:
+        """Apply tempo, shift, gain and noise to (B, frames, bins) in place.
+
+        Random numbers are drawn for the whole batch, of which each rank uses those of its rows.
+        """
         num_bins, device = frames.shape[2], frames.device
         if self.tempo:
             uniform = shard.select(torch.rand(shard.total_rows, 1, device=device))
-            frames.copy_(self._at_rate(frames, 1 + self.tempo * (2 * uniform - 1)))
+            frames.copy_(self._scale_time(frames, 1 + self.tempo * (2 * uniform - 1)))
         if self.shift:
             moves = torch.randint(
                 -self.shift, self.shift + 1, (shard.total_rows, 1, 1), device=device
@@ -81,11 +105,11 @@ class SpecAugment:
             noise = frames.new_empty(shard.total_rows, *frames.shape[1:]).normal_()
             frames.add_(shard.select(noise), alpha=self.noise)
 
-    def _at_rate(self, frames: Tensor, rates: Tensor) -> Tensor:
-        """A copy of (B, frames, bins), its time axis scaled by (B, 1) about the centre."""
+    def _scale_time(self, frames: Tensor, rates: Tensor) -> Tensor:
+        """Return (B, frames, bins), the time axis scaled by (B, 1) rates about the centre."""
         num_frames = 2 * self.context + 1
-        places = torch.arange(-self.context, self.context + 1, device=frames.device)
-        sources = (places * rates).round().long().add_(self.context).clamp_(0, num_frames - 1)
+        offsets = torch.arange(-self.context, self.context + 1, device=frames.device)
+        sources = (offsets * rates).round().long().add_(self.context).clamp_(0, num_frames - 1)
         rows = torch.arange(len(frames), device=frames.device).mul_(num_frames)
         taken = frames.flatten(0, 1).index_select(0, (sources + rows.unsqueeze(1)).flatten())
         return taken.view_as(frames)
@@ -94,20 +118,20 @@ class SpecAugment:
 def build_augment(
     config: AugmentConfig, context: int, feature_dim: int, chunk_frames: int | None = None
 ) -> SpecAugment | None:
-    """Build what `config` asks for, or None where it changes nothing.
+    """Return the configured augmentation, or None if it would change nothing.
 
-    A time mask is at most as wide as the window, so that one setting serves every context.
+    Time masks are at most as wide as a window, so that one setting suits every context.
 
     Args:
-        config: the `augment` group.
-        context: frames to each side of the centre frame.
-        feature_dim: mel bins a frame.
-        chunk_frames: for runs of so many neighbouring frames with their context, which get as
-            many masks as in the mean leaves a window its number, no frame that is kept, and
-            their tempo where they are read.
+        config: The `augment` group.
+        context: Frames on each side of the centre frame.
+        feature_dim: Mel bins per frame.
+        chunk_frames: Frames per chunk, for a network that is trained on chunks; None for
+            windows. A chunk gets as many time masks per frame as a window; its tempo is
+            changed where it is read, by `FrameChunks`.
 
     Raises:
-        ConfigError: a key out of range, or a frequency mask wider than a frame has bins.
+        ConfigError: Frequency masks are wider than a frame.
     """
     if config.freq_masks and config.freq_width > feature_dim:
         raise ConfigError(
@@ -119,9 +143,10 @@ def build_augment(
     freq_masks = config.freq_masks if config.freq_width and context else 0
     tempo = config.tempo if context and chunk_frames is None else 0.0
     if chunk_frames is not None:
+        # As many per frame as in a window: a chunk and its context are this much longer.
         time_masks = round(time_masks * (1 + (chunk_frames - 1) / (2 * context + 1)))
-    disturbs = bool(config.shift or config.gain or config.noise or tempo)
-    if not (time_masks or freq_masks or disturbs):
+    perturbs = bool(config.shift or config.gain or config.noise or tempo)
+    if not (time_masks or freq_masks or perturbs):
         return None
     return SpecAugment(
         context=context,
@@ -138,11 +163,13 @@ def build_augment(
     )
 
 
-def _kept(windows: Tensor, shard: Shard, length: int, num_masks: int, max_width: int) -> Tensor:
-    """(B, length) of ones, and zeros where one of a window's masks lies."""
+def _draw_masks(
+    windows: Tensor, shard: Shard, length: int, num_masks: int, max_width: int
+) -> Tensor:
+    """Return (B, length) factors: 0 where one of a window's masks is, 1 elsewhere."""
     uniform = torch.rand(2, shard.total_rows, num_masks, 1, device=windows.device)
     widths = (shard.select(uniform[0]) * (max_width + 1)).floor()
     starts = (shard.select(uniform[1]) * (length - widths + 1)).floor()
-    places = torch.arange(length, device=windows.device)
-    masked = (places >= starts) & (places < starts + widths)
+    positions = torch.arange(length, device=windows.device)
+    masked = (positions >= starts) & (positions < starts + widths)
     return (~masked.any(dim=1)).to(windows.dtype)

@@ -1,4 +1,8 @@
-"""Checkpoints: written whole or not at all, and enough to go on bit by bit as before."""
+"""Checkpoints, written atomically.
+
+They hold all state of training, so that a resumed run computes the same bits as one that was
+never stopped.
+"""
 
 import contextlib
 from collections.abc import Iterator
@@ -15,19 +19,20 @@ from framesweep.system.atomic_files import atomic_file
 
 FORMAT = 1
 CHECKPOINT_FOLDER, LAST, BEST = "checkpoints", "last.pt", "best.safetensors"
-"""Folder in a run's directory, and the files in it."""
+"""The folder in a run's directory, and the files in it."""
 
 
 class Checkpoints:
     """The checkpoints of one run.
 
-    `last.pt` holds all that changes as training goes; `best.safetensors` the weights of the
-    epoch with the best objective.
+    `last.pt` holds the latest state of training, `best.safetensors` the weights of the epoch
+    with the best objective.
 
     Args:
-        directory: where they lie; made when the first is saved.
-        identity: what the weights depend on; a checkpoint with another is refused.
-        earlier_identities: those that earlier versions gave the same run; they are accepted.
+        directory: The folder of the files, created with the first of them.
+        identity: A hash of everything that the weights depend on; the checkpoint of a run with
+            another one is refused.
+        earlier_identities: The hashes of the same run in earlier versions, which are accepted.
     """
 
     def __init__(self, directory: Path, identity: str, *earlier_identities: str) -> None:
@@ -37,16 +42,16 @@ class Checkpoints:
         self._accepted = (identity, *earlier_identities)
 
     def save(self, state: dict[str, Any]) -> None:
-        """Saves `state`, of tensors, numbers, strings, lists and dicts, as the last one."""
+        """Save a state made of tensors, numbers, strings, lists and dicts as the last one."""
         whole = {"format": FORMAT, "identity": self._identity, **state}
-        with atomic_file(self.last) as temporary, temporary.open("wb") as file, _cause_raised():
+        with atomic_file(self.last) as temporary, temporary.open("wb") as file, _raise_cause():
             torch.save(whole, file)
 
     def load(self) -> dict[str, Any] | None:
-        """The last state, or None where nothing was saved yet.
+        """Return the last state, or None if none was saved.
 
         Raises:
-            CheckpointError: the file is damaged, or of another model or format.
+            CheckpointError: The file is damaged, or belongs to another run or format.
         """
         if not self.last.exists():
             return None
@@ -70,14 +75,14 @@ class Checkpoints:
         return state
 
     def save_best(self, model: nn.Module) -> None:
-        """Saves the weights of `model` as the best so far."""
+        """Save the weights of `model` as the best so far."""
         weights = {k: v.contiguous() for k, v in model.state_dict().items()}
         with atomic_file(self.best) as temporary:
             temporary.write_bytes(save(weights))
 
 
 class NoCheckpoints(Checkpoints):
-    """For a process that leaves the keeping of checkpoints to another."""
+    """Saves and loads nothing; for workers, whose state is that of rank 0."""
 
     def __init__(self) -> None:
         pass
@@ -93,8 +98,8 @@ class NoCheckpoints(Checkpoints):
 
 
 @contextlib.contextmanager
-def _cause_raised() -> Iterator[None]:
-    """Lets the system's error out, as of a full disk, where torch wraps it in its own."""
+def _raise_cause() -> Iterator[None]:
+    """Raise the OSError, such as that of a full disk, that torch wraps in a RuntimeError."""
     try:
         yield
     except RuntimeError as error:
@@ -104,10 +109,10 @@ def _cause_raised() -> Iterator[None]:
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
-    """Loads weights from a safetensors file into `model`, all of them or none.
+    """Load weights from a safetensors file into `model`.
 
     Raises:
-        CheckpointError: the file is missing, damaged, or of another model.
+        CheckpointError: The file is missing, damaged, or of another network.
     """
     try:
         weights = load_file(path)

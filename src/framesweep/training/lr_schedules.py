@@ -1,4 +1,4 @@
-"""Learning-rate schedules: the rate as a function of the steps taken."""
+"""Learning-rate schedules: the learning rate as a function of the number of steps taken."""
 
 import math
 from typing import Any
@@ -9,17 +9,24 @@ from framesweep.config import OptimConfig
 from framesweep.training.plan import improves
 
 ONECYCLE_START = 1 / 25
-"""Learning rate at the start of onecycle, as a share of its peak (torch's default)."""
+"""Initial learning rate of onecycle relative to its peak (torch's default)."""
 ONECYCLE_END = ONECYCLE_START * 1e-4
-"""Learning rate at the end of onecycle, as a share of its peak (torch's default)."""
+"""Final learning rate of onecycle relative to its peak (torch's default)."""
 
 
 class Schedule:
     """Sets the learning rate of every parameter group before each step.
 
-    The rate is `initial_lr * lr_factor(config, step, ...)`, a pure function of the number of
-    steps taken, times `gamma` for each drop of the plateau rule; so a state that was saved and
-    loaded goes on bit for bit.
+    The learning rate is `initial_lr * lr_factor(config, step, ...)`, times `gamma` for each
+    reduction of the plateau schedule. It is computed anew from the number of steps: torch's
+    schedulers multiply the previous rate instead, which accumulates rounding errors.
+
+    Args:
+        config: The `optim` group.
+        optimizer: An optimizer that `build_optimizer` returned.
+        total_steps: Steps of the whole run.
+        steps_per_epoch: Steps of an epoch.
+        maximize: Whether a larger objective is better, for the plateau schedule.
     """
 
     def __init__(
@@ -42,16 +49,16 @@ class Schedule:
         self._set()
 
     def step(self) -> None:
-        """Count one batch; called after the optimizer's step."""
+        """Count one step; called after the optimizer's."""
         self.skip(1)
 
     def skip(self, num_steps: int) -> None:
-        """Count batches, taken or left out."""
+        """Count steps, whether they were taken or not."""
         self._step += num_steps
         self._set()
 
     def epoch_end(self, objective: float) -> None:
-        """Tell the plateau rule an epoch's objective; the other schedules do not listen."""
+        """Let the plateau schedule reduce the rate if the objective has not improved."""
         if self._config.schedule != "plateau":
             return
         if improves(objective, self._best, maximize=self._maximize):
@@ -64,7 +71,7 @@ class Schedule:
 
     @property
     def lr(self) -> float:
-        """Learning rate of the next step (of the first parameter group)."""
+        """The learning rate of the next step, in the first parameter group."""
         lr: float = self._optimizer.param_groups[0]["lr"]
         return lr
 
@@ -97,24 +104,20 @@ def build_schedule(
     steps_per_epoch: int,
     maximize: bool = True,
 ) -> Schedule:
-    """Build the schedule of `config` for an optimizer that `build_optimizer` made.
+    """Return the configured schedule, having set the learning rates of the first step.
 
-    Args:
-        config: the `optim` group.
-        optimizer: its learning rates are set for the first step at once.
-        total_steps: batches of the whole run.
-        steps_per_epoch: batches of an epoch.
-        maximize: whether more of the objective is better, for the plateau rule.
+    See `Schedule` for the arguments.
     """
     return Schedule(config, optimizer, total_steps, steps_per_epoch, maximize)
 
 
 def lr_factor(config: OptimConfig, step: int, total_steps: int, steps_per_epoch: int) -> float:
-    """Learning rate of a step, counted from 0, as a share of the peak; plateau drops aside.
+    """Return the learning rate of a step, counted from 0, relative to the peak.
 
-    `onecycle` (Smith and Topin, 2018) climbs and falls along half cosines. `cosine` climbs
-    linearly and falls along a half cosine (Loshchilov and Hutter, 2017). Both reach their end
-    with the last step and stay there.
+    `onecycle` (Smith and Topin, "Super-Convergence", 2018) rises and falls along half cosines.
+    `cosine` rises linearly and falls along a half cosine (Loshchilov and Hutter, "SGDR", 2017).
+    Both reach their end with the last step and then stay there. The reductions of `plateau`,
+    which depend on the objective, are not included.
     """
     last = max(total_steps - 1, 1)
     step = min(step, last)
@@ -136,4 +139,5 @@ def lr_factor(config: OptimConfig, step: int, total_steps: int, steps_per_epoch:
 
 
 def _half_cosine(start: float, end: float, share: float) -> float:
+    """Interpolate from `start` (share 0) to `end` (share 1) along half a cosine wave."""
     return end + (start - end) * (1 + math.cos(math.pi * share)) / 2

@@ -1,4 +1,4 @@
-"""Averages of the weights along training, which often do better than the last ones."""
+"""Averages of the weights over training, which often generalize better than the last ones."""
 
 from typing import Any
 
@@ -10,12 +10,18 @@ from framesweep.config import TrainConfig
 
 
 class WeightAverage:
-    """A running average of a network's weights and batch statistics.
+    """A running average of a network's weights and batch-norm statistics.
 
-    `ema` is exponential (Polyak and Juditsky, 1992, in its modern form): a step keeps
-    min(ema_decay, (1 + n) / (10 + n)) of the average of n steps, so that it soon forgets the
-    untrained weights. `swa` is the plain mean (Izmailov et al., 2018) of the steps after the
-    share `average_from` of all.
+    `ema` is an exponential moving average (Polyak and Juditsky, "Acceleration of Stochastic
+    Approximation by Averaging", 1992). Its decay after n steps is
+    min(ema_decay, (1 + n) / (10 + n)), so that the untrained weights are soon forgotten. `swa`
+    is the arithmetic mean over the last part of training (Izmailov et al., "Averaging Weights
+    Leads to Wider Optima and Better Generalization", 2018), from `average_from` of its steps.
+
+    Args:
+        config: The `train` group.
+        model: The network to average.
+        total_steps: Steps of the whole run.
     """
 
     def __init__(self, config: TrainConfig, model: nn.Module, total_steps: int) -> None:
@@ -28,18 +34,18 @@ class WeightAverage:
 
     @property
     def model(self) -> nn.Module | None:
-        """The network with averaged weights; None before the first step that counts."""
+        """The network with averaged weights; None before the first step that is averaged."""
         started = self._steps > self._first
         return self._average.module if started else None
 
     def step(self, model: nn.Module) -> None:
-        """Count one step; called after the optimizer's."""
+        """Count one step and average its weights; called after the optimizer's step."""
         self._steps += 1
         if self._steps > self._first:
             self._average.update_parameters(model)
 
     def skip(self, num_steps: int) -> None:
-        """Count steps that are left out, which bring the first that counts nearer."""
+        """Count steps that are not taken, up to the first that is averaged."""
         self._steps = max(self._steps, min(self._steps + num_steps, self._first))
 
     def state_dict(self) -> dict[str, Any]:
@@ -51,7 +57,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def _blend(self, averaged: Any, current: Any, _: Tensor | int) -> None:
-        """Moves tensors of one type towards the current ones; the first step copies them."""
+        """Move the averaged tensors towards the current ones; the first step copies them."""
         number = self._steps - self._first - 1
         kept = (
             number / (number + 1)
@@ -67,5 +73,5 @@ class WeightAverage:
 def build_average(
     config: TrainConfig, model: nn.Module, total_steps: int
 ) -> WeightAverage | None:
-    """The average that the `train` group asks for, or None."""
+    """Return the configured weight average, or None."""
     return None if config.average == "none" else WeightAverage(config, model, total_steps)
