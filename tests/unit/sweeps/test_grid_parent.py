@@ -96,7 +96,7 @@ def test_credentials_are_removed_from_the_file_of_hydras_sweeper(make_config, tm
     assert path.read_text() == "uri: http://***@host\n"
 
 
-def test_sweep_overrides_are_told_from_fixed_ones():
+def test_sweep_overrides_are_distinguished_from_fixed_ones():
     overrides = ["data.context=5,15", "model=choice(small,wide)", "seed=range(1,4)", "a=1"]
     assert select_sweep_overrides(overrides) == {
         "data.context": "5,15",

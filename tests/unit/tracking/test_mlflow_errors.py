@@ -1,4 +1,4 @@
-"""Temporary errors of MLflow and of its database are told from permanent ones."""
+"""Temporary errors of MLflow and of its database are distinguished from permanent ones."""
 
 import pytest
 import sqlalchemy
