@@ -15,7 +15,7 @@ from framesweep.distributed.collectives import ProcessGroup
 
 SECONDS = 100
 CONTEXT = multiprocessing.get_context("forkserver")
-# Forked from a process that has imported all but computed nothing, children start at once,
+# Forked from a process that has imported all but computed nothing, children start quickly,
 # and find no lock that another thread held.
 CONTEXT.set_forkserver_preload(["framesweep.training.loop", "framesweep.kernels.rows"])
 

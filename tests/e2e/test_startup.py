@@ -1,4 +1,4 @@
-"""What is typed most often answers at once: it imports nothing that trains or tracks."""
+"""The commands typed most often respond quickly: they import nothing that trains or tracks."""
 
 import os
 import subprocess

@@ -8,7 +8,8 @@ for an unknown activation), the caller uses torch's modules.
 
 from framesweep.kernels.allocator import keep_freed_blocks
 from framesweep.kernels.folding import fuse_linear
-from framesweep.kernels.layers import available, can_fuse, linear, norm_activate_drop
+from framesweep.kernels.layers import available, can_fuse, norm_activate_drop
+from framesweep.kernels.linear_layer import linear
 from framesweep.kernels.norms import shared_batch_norm
 
 __all__ = [

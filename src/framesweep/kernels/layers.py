@@ -1,4 +1,4 @@
-"""Linear layers, and norm, activation and dropout as one operation, in training on a CPU."""
+"""Norm, activation and dropout as one operation, in training on a CPU."""
 
 from functools import cache
 from types import ModuleType
@@ -12,9 +12,8 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from framesweep.distributed.collectives import Shard
-from framesweep.kernels import matmul, openmp
+from framesweep.kernels import openmp
 from framesweep.kernels.activations import ACTIVATIONS, log_torch_instead
-from framesweep.kernels.matmul import multiply
 from framesweep.kernels.norms import combine_moments
 
 _Array = npt.NDArray[Any]
@@ -77,42 +76,6 @@ def _columns() -> ModuleType:
     from framesweep.kernels import columns
 
     return columns
-
-
-def linear(x: Tensor, layer: nn.Linear) -> Tensor:
-    """Apply a linear layer to x (B, K); in float32 on a CPU by `matmul.multiply`."""
-    by_torch = (
-        x.device.type != "cpu"
-        or x.dtype != torch.float32
-        or len(x) == 0
-        or torch.is_autocast_enabled("cpu")
-        or torch.compiler.is_compiling()
-        or not matmul.available()
-    )
-    if by_torch:
-        y: Tensor = layer(x)
-        return y
-    return _Linear.apply(x, layer.weight, layer.bias)  # type: ignore[no-any-return, no-untyped-call]
-
-
-class _Linear(Function):
-    """x @ weight.t() + bias, with all three products of both passes by oneDNN."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        ctx.save_for_backward(x, weight)
-        return multiply(x, weight, bias)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight = ctx.saved_tensors
-        need_x, need_weight, need_bias = ctx.needs_input_grad
-        return (
-            multiply(dy, weight.t()) if need_x else None,
-            multiply(dy.t(), x.t()) if need_weight else None,
-            dy.sum(dim=0) if need_bias else None,
-        )
 
 
 def norm_activate_drop(

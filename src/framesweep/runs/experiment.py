@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from framesweep.config import RunConfig
 from framesweep.data.chunks import FrameChunks
@@ -148,10 +148,27 @@ def build_experiment(
         store.splits["dev"], config.data.context, resources.device, resources.input_dtype
     )
     network = resources.place(network_builder.build(store.feature_dim, len(store.phones)))
-    optimizer = build_optimizer(config.optim, network)
     plan = _build_plan(config)
+    components = _build_components(
+        config, store, train, network, resources, process_group, plan
+    )
+    return Experiment(
+        config, store, train, dev, components, plan, identities(config, store.digest)
+    )
+
+
+def _build_components(
+    config: RunConfig,
+    store: FrameStore,
+    train: TrainingData,
+    network: nn.Module,
+    resources: Hardware,
+    process_group: ProcessGroup,
+    plan: Plan,
+) -> TrainingComponents:
+    optimizer = build_optimizer(config.optim, network)
     total_steps = plan.total_steps(train.num_items, train.item_frames)
-    components = TrainingComponents(
+    return TrainingComponents(
         model=network,
         optimizer=optimizer,
         schedule=lr_schedules.build_schedule(
@@ -167,7 +184,7 @@ def build_experiment(
             len(store.phones),
             resources.device,
             process_group,
-            padded=network_builder.chunk_shape is not None,
+            padded=isinstance(train, FrameChunks),
         ),
         clip=partial(clip_gradients, config.optim),
         augment=augmentation.build_augment(
@@ -176,9 +193,6 @@ def build_experiment(
         hardware=resources,
         average=weight_averaging.build_average(config.train, network, total_steps),
         process_group=process_group,
-    )
-    return Experiment(
-        config, store, train, dev, components, plan, identities(config, store.digest)
     )
 
 

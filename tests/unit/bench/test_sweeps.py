@@ -5,6 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from framesweep.bench import suites
 from framesweep.bench.sweeps import FinishedSearch, compare_searches
 from framesweep.commands import bench
 
@@ -25,7 +26,7 @@ def test_two_searches_are_compared(searches, tmp_path) -> None:
 
 
 def test_the_command_prints_every_result(searches, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(bench, "SWEEP_FRAMES", 3000)
+    monkeypatch.setattr(suites, "SWEEP_FRAMES", 3000)
     arguments = ["--sweep", "--trials", "4", "--folder", str(tmp_path / "bench")]
     json_path = tmp_path / "results.json"
     done = CliRunner().invoke(bench.command, [*arguments, "--json", str(json_path)])

@@ -5,6 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from framesweep.bench import suites
 from framesweep.bench.accuracy import VARIANTS
 from framesweep.bench.corpus import write_corpus
 from framesweep.commands import bench
@@ -12,7 +13,7 @@ from framesweep.commands import bench
 
 @pytest.fixture
 def tiny(monkeypatch, tmp_path) -> list[str]:
-    monkeypatch.setattr(bench, "TRAIN_FRAMES", 20_000)
+    monkeypatch.setattr(suites, "TRAIN_FRAMES", 20_000)
     return ["--folder", str(tmp_path / "bench"), "--json", str(tmp_path / "results.json")]
 
 
@@ -39,7 +40,7 @@ def test_quick_bench(tiny, tmp_path) -> None:
 
 def test_accuracy_bench(tiny, tmp_path, monkeypatch) -> None:
     root = write_corpus(tmp_path, 2500, feature_dim=8)
-    monkeypatch.setattr(bench, "ACCURACY_DATA", ("data=hw1p2", f"data.root={root}"))
+    monkeypatch.setattr(suites, "ACCURACY_DATA", ("data=hw1p2", f"data.root={root}"))
     arguments = "--accuracy --models small --contexts 1 --seeds 1 --epochs 1 --threads 1"
     done = CliRunner().invoke(bench.command, [*tiny, *arguments.split()])
     assert done.exit_code == 0, done.output
@@ -65,6 +66,6 @@ def test_networks_without_baselines_are_refused(
     tiny, monkeypatch, tmp_path, model, kind
 ) -> None:
     root = write_corpus(tmp_path, 2500, feature_dim=8)
-    monkeypatch.setattr(bench, "ACCURACY_DATA", ("data=hw1p2", f"data.root={root}"))
+    monkeypatch.setattr(suites, "ACCURACY_DATA", ("data=hw1p2", f"data.root={root}"))
     done = CliRunner().invoke(bench.command, [*tiny, *kind, "--models", model])
     assert str(done.exception).startswith("--models: must be perceptrons without convolutions")

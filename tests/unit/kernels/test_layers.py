@@ -183,34 +183,6 @@ def test_activations_hold_far_out(activation: str) -> None:
     assert torch.allclose(x.grad.double(), exact.grad, atol=1e-6, rtol=1e-6)
 
 
-@pytest.mark.parametrize("bias", [True, False])
-def test_linear_is_the_plain_module(bias: bool) -> None:
-    torch.manual_seed(8)
-    layer = nn.Linear(37, 19, bias=bias)
-    x = torch.randn(65, 37, requires_grad=True)
-    dy = torch.randn(65, 19)
-    y = kernels.linear(x, layer)
-    y.backward(dy)
-    ours = [x.grad, *(p.grad for p in layer.parameters())]
-    x.grad = None
-    layer.zero_grad()
-    expected = layer(x)
-    expected.backward(dy)
-    theirs = [x.grad, *(p.grad for p in layer.parameters())]
-    assert torch.allclose(y, expected, atol=1e-5)
-    for a, b in zip(ours, theirs, strict=True):
-        assert a is not None
-        assert b is not None
-        assert torch.allclose(a, b, atol=1e-5)
-
-
-def test_linear_keeps_to_autocast() -> None:
-    layer = nn.Linear(8, 4)
-    x = torch.randn(3, 8)
-    with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(kernels.linear(x, layer), layer(x))
-
-
 def test_without_numba_the_plain_modules_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(layers, "_compiled", lambda: False)
     assert not kernels.available(torch.zeros(4, 4))

@@ -1,0 +1,106 @@
+"""The measurements that one call of `framesweep bench` makes, in their order."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from framesweep.bench.accuracy import VARIANTS, measure_accuracy
+from framesweep.bench.case import Case
+from framesweep.bench.corpus import write_corpus
+from framesweep.bench.first_layer import measure_first_layer
+from framesweep.bench.overhead import (
+    measure_epoch_overhead,
+    measure_help_seconds,
+    measure_scale,
+)
+from framesweep.bench.sweeps import compare_searches
+from framesweep.bench.throughput import measure_evaluation, measure_training
+from framesweep.bench.workers import measure_workers
+from framesweep.config import HardwareConfig
+from framesweep.system.hardware import resolve_hardware
+
+TRAIN_FRAMES = 200_000
+"""Train frames of the corpus on which throughput is measured."""
+
+SWEEP_FRAMES = 50_000
+"""Train frames of the corpus on which trials are trained."""
+
+SEARCH = (
+    *("data=demo", "model=small", "train.epochs=3", "hardware.threads=1"),
+    *("optim.lr=tag(log,interval(1e-5,1e-1))", "model.dropout=interval(0.0,0.6)"),
+)
+"""A search in which bad trials can be recognized early."""
+
+ACCURACY_DATA = ("data=demo",)
+"""The corpus on which accuracies are compared: nothing can be learned from random frames."""
+
+
+def measure_speed(chosen: dict[str, Any], folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield the results on training, evaluation, startup and memory.
+
+    Args:
+        chosen: Values of the command's options: `models`, `precisions`, `contexts`, `sizes`,
+            `rounds`, `steps`, `cpu_time` and perhaps `threads`.
+        folder: Where corpora and runs are written.
+    """
+    root = write_corpus(folder, TRAIN_FRAMES)
+
+    def case(model: str, precision: str, context: int) -> Case:
+        return Case(
+            model=model,
+            precision=precision,
+            context=context,
+            root=str(root.absolute()),
+            outputs=str(folder.absolute()),
+            threads=chosen.get("threads"),
+            cpu_time=chosen["cpu_time"],
+        )
+
+    cases = _list_cases(chosen, case)
+    for one in cases:
+        yield measure_training(one, chosen["rounds"], chosen["steps"])
+        yield from measure_evaluation(one, max(3, chosen["rounds"] // 2))
+        yield measure_first_layer(one, chosen["rounds"])
+    yield measure_epoch_overhead(cases[-1])
+    yield {"what": "help", "seconds": measure_help_seconds()}
+    for size in chosen["sizes"]:
+        yield measure_scale(folder, size, "float32", 50, cases[-1])
+    yield measure_scale(folder, chosen["sizes"][-1], "float16", 50, cases[-1])
+
+
+def _list_cases(chosen: dict[str, Any], case: Callable[[str, str, int], Case]) -> list[Case]:
+    precisions = chosen["precisions"]
+    if precisions == ["auto"]:
+        precisions = sorted(
+            {"fp32", resolve_hardware(HardwareConfig()).precision}, reverse=True
+        )
+    shapes = product(chosen["models"], precisions, chosen["contexts"])
+    return [case(*values) for values in shapes]
+
+
+def measure_sweeps(folder: Path, trials: int) -> Iterator[dict[str, Any]]:
+    """Yield the results on workers, and on a search against Hydra's own Optuna sweeper."""
+    root = write_corpus(folder, SWEEP_FRAMES).absolute()
+    for num_jobs, threads in ((1, 2), (2, 1)):
+        yield measure_workers(root, num_jobs, threads, trials)
+    with tempfile.TemporaryDirectory() as name:
+        yield compare_searches(Path(name), trials, 2, SEARCH)
+
+
+def measure_accuracies(
+    chosen: dict[str, Any], folder: Path, seeds: int, epochs: int
+) -> Iterator[dict[str, Any]]:
+    """Yield the accuracy of each precision, with fused loops and with plain modules."""
+    overrides = [
+        *ACCURACY_DATA,
+        f"train.epochs={epochs}",
+        f"hardware.threads={chosen.get('threads') or 'null'}",
+        f"outputs={folder.absolute()}",
+    ]
+    shapes = product(chosen["models"], chosen["contexts"], VARIANTS)
+    for model, context, (precision, modules) in shapes:
+        network = [f"model={model}", f"data.context={context}"]
+        measured = measure_accuracy(precision, modules, range(seeds), [*overrides, *network])
+        yield {"model": model, "context": context, **measured}
