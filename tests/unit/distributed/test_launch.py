@@ -94,7 +94,7 @@ def test_workers_are_killed_when_the_run_ends(monkeypatch):
 def test_rank_0_sends_its_config_and_waits_until_all_workers_are_ready(monkeypatch):
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     process_group = MainProcessGroup(Membership(store, 0, 3), 1.0, ())
-    ready = []
+    ready: list[object] = []
 
     def set_ready(seconds):
         ready.append(len(ready) + 1)

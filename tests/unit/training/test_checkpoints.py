@@ -11,10 +11,11 @@ from framesweep.training.checkpoints import Checkpoints, NoCheckpoints, load_wei
 
 
 def test_a_saved_state_is_loaded_again(tmp_path):
-    state = {"model": {"weight": torch.arange(3.0)}, "progress": {"epoch": 2, "history": []}}
+    weight = torch.arange(3.0)
+    state = {"model": {"weight": weight}, "progress": {"epoch": 2, "history": []}}
     Checkpoints(tmp_path / "new", "id").save(state)
     loaded = Checkpoints(tmp_path / "new", "id").load()
-    assert torch.equal(loaded["model"]["weight"], state["model"]["weight"])
+    assert torch.equal(loaded["model"]["weight"], weight)
     assert loaded["progress"] == state["progress"]
 
 
