@@ -1,4 +1,4 @@
-"""Chunks of neighbouring frames, for networks that share computation between them."""
+"""Chunks of neighboring frames, for networks that share computation between them."""
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ UNLABELLED = -1
 
 
 class FrameChunks:
-    """The chunks of one split: `chunk_frames` neighbouring rows each, and their context.
+    """The chunks of one split: `chunk_frames` neighboring rows each, and their context.
 
     A chunk may hold the end of one utterance, the padding, and the beginning of the next. The
     padding is as wide as the largest context, so no frame's window crosses it.

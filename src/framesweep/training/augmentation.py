@@ -16,7 +16,7 @@ class SpecAugment:
 
     The following perturbations are applied in this order:
 
-    - Tempo: the time axis is scaled about the centre frame by a rate drawn uniformly from
+    - Tempo: the time axis is scaled about the center frame by a rate drawn uniformly from
       1 - `tempo` to 1 + `tempo`, taking the nearest frames and repeating the last ones. This is
       tempo perturbation (Ko et al., "Audio Augmentation for Speech Recognition", 2015): unlike
       speed perturbation, it leaves the pitch unchanged.
@@ -29,21 +29,21 @@ class SpecAugment:
       uniform from 0 to its limit, its position uniform among those where it fits; masks may
       overlap.
 
-    The centre frame of a window, the one to classify, is perturbed but never masked. In a chunk
+    The center frame of a window, the one to classify, is perturbed but never masked. In a chunk
     all frames are classified, so that each of them may be masked.
 
     Random numbers come from torch's global generator on the device of the windows, whose state
     is part of every checkpoint.
 
     Attributes:
-        context: Frames on each side of the centre frame.
+        context: Frames on each side of the center frame.
         feature_dim: Features per frame.
         time_masks, time_width: Number of time masks and their largest width in frames.
         freq_masks, freq_width: Number of frequency masks and their largest width in bins.
         shift: Largest shift of the spectrum in bins.
         gain, noise: Standard deviations, in the units of the features.
         tempo: Largest relative change of the tempo.
-        keep_centre: Whether the centre frame is exempt from masks.
+        keep_center: Whether the center frame is exempt from masks.
     """
 
     context: int
@@ -56,7 +56,7 @@ class SpecAugment:
     gain: float = 0.0
     noise: float = 0.0
     tempo: float = 0.0
-    keep_centre: bool = True
+    keep_center: bool = True
 
     def __call__(self, windows: Tensor, shard: Shard | None = None) -> Tensor:
         """Perturb (B, num_frames * feature_dim) windows or chunks in place and return them.
@@ -69,7 +69,7 @@ class SpecAugment:
         num_frames = windows.shape[1] // self.feature_dim
         frames = windows.view(len(windows), num_frames, self.feature_dim)
         self._perturb(frames, shard)
-        centre = frames[:, self.context].clone()
+        center = frames[:, self.context].clone()
         if self.time_masks:
             unmasked = _draw_masks(frames, shard, num_frames, self.time_masks, self.time_width)
             frames.mul_(unmasked.unsqueeze(2))
@@ -78,8 +78,8 @@ class SpecAugment:
                 frames, shard, self.feature_dim, self.freq_masks, self.freq_width
             )
             frames.mul_(unmasked.unsqueeze(1))
-        if self.keep_centre:
-            frames[:, self.context] = centre
+        if self.keep_center:
+            frames[:, self.context] = center
         return windows
 
     def _perturb(self, frames: Tensor, shard: Shard) -> None:
@@ -106,7 +106,7 @@ class SpecAugment:
             frames.add_(shard.select(noise), alpha=self.noise)
 
     def _scale_time(self, frames: Tensor, rates: Tensor) -> Tensor:
-        """Return (B, frames, bins), the time axis scaled by (B, 1) rates about the centre."""
+        """Return (B, frames, bins), the time axis scaled by (B, 1) rates about the center."""
         num_frames = 2 * self.context + 1
         offsets = torch.arange(-self.context, self.context + 1, device=frames.device)
         sources = (offsets * rates).round().long().add_(self.context).clamp_(0, num_frames - 1)
@@ -124,7 +124,7 @@ def build_augment(
 
     Args:
         config: The `augment` group.
-        context: Frames on each side of the centre frame.
+        context: Frames on each side of the center frame.
         feature_dim: Mel bins per frame.
         chunk_frames: Frames per chunk, for a network that is trained on chunks; None for
             windows. A chunk gets as many time masks per frame as a window; its tempo is
@@ -159,7 +159,7 @@ def build_augment(
         gain=config.gain,
         noise=config.noise,
         tempo=tempo,
-        keep_centre=chunk_frames is None,
+        keep_center=chunk_frames is None,
     )
 
 

@@ -31,7 +31,7 @@ CHECK_STEPS = 50
 """Steps between checks of the loss and the time, each of which waits for an accelerator."""
 
 TrainingData = Windows | FrameChunks
-"""The training split, in batches of windows or of chunks of neighbouring frames."""
+"""The training split, in batches of windows or of chunks of neighboring frames."""
 
 
 def fit(

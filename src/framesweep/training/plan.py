@@ -9,7 +9,7 @@ class Plan:
     """How long to train, in which batches and order, and which epoch counts as best.
 
     An item is what the network is trained on: a window, which is one frame, or a chunk of
-    several neighbouring frames.
+    several neighboring frames.
 
     Attributes:
         epochs: Most epochs to train.

@@ -20,7 +20,7 @@ _FACTORS = (0x9E3779B97F4A7C15 - (1 << 64), 0x7FEB352D846CA68B)
 """Odd multipliers of the hash function; the first is 2**64 over the golden ratio (as int64)."""
 
 BLOCK_FRAMES = 1024
-"""Neighbouring frames that BlockShuffleSampler reads together, 160 kB at 40 float32 bins."""
+"""Neighboring frames that BlockShuffleSampler reads together, 160 kB at 40 float32 bins."""
 
 
 class FrameSampler(Protocol):
@@ -125,7 +125,7 @@ class ShuffleSampler:
 class BlockShuffleSampler:
     """Visits every frame once, in an order suited to a store that does not fit into memory.
 
-    Blocks of BLOCK_FRAMES neighbouring frames come in random order. As many of them as fit
+    Blocks of BLOCK_FRAMES neighboring frames come in random order. As many of them as fit
     into a shuffle buffer are read together, and the frames in the buffer come in random order.
     So the disk is read in blocks instead of single frames, and every epoch combines other
     blocks. In contrast to a shuffle of all frames, a batch only holds frames of one buffer,
@@ -200,7 +200,7 @@ class BlockShuffleSampler:
 
 
 class ChunkSampler:
-    """Visits chunks of neighbouring rows that together cover a split, in random order.
+    """Visits chunks of neighboring rows that together cover a split, in random order.
 
     Each epoch cuts the rows into chunks at other places. A chunk that would extend beyond an
     end of the split is moved inwards, so that a few rows are visited twice.

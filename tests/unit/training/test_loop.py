@@ -1,3 +1,5 @@
+"""The training loop: exact metrics, exact resume, limits, and what it does on errors."""
+
 import math
 import signal
 from contextlib import nullcontext
@@ -74,7 +76,7 @@ def tdnn_chunks(store, device):
 
 
 class Job:
-    """Everything `fit` takes, on the toy corpus."""
+    """All arguments of `fit`, for the toy corpus."""
 
     def __init__(
         self,
@@ -138,7 +140,7 @@ def timeless(history):
     return [{k: v for k, v in m.items() if "per_second" not in k} for m in history]
 
 
-def test_it_learns_and_reports_each_epoch_once(tmp_path):
+def test_training_learns_and_reports_each_epoch_once(tmp_path):
     callback = Recorder()
     state = Job(tmp_path, epochs=12, schedule="constant").fit(callback)
     assert [epoch for epoch, _ in callback.epochs] == list(range(1, 13))
@@ -147,7 +149,7 @@ def test_it_learns_and_reports_each_epoch_once(tmp_path):
     assert state.best("dev/accuracy") == max(m["dev/accuracy"] for m in state.history)
 
 
-def test_posteriors_come_with_an_evaluation(tmp_path):
+def test_an_evaluation_also_returns_posteriors(tmp_path):
     job = Job(tmp_path)
     posteriors = torch.empty(job.dev.num_frames, len(NAMES))
     model, hardware = job.components.model, job.components.hardware
@@ -181,11 +183,9 @@ def test_metrics_are_exact_over_frames(tmp_path):
 @pytest.mark.parametrize(
     ("average", "network"), [("none", "mlp"), ("ema", "mlp"), ("swa", "mlp"), ("none", "tdnn")]
 )
-def test_a_step_stays_on_its_device_and_waits_for_nothing(
-    tmp_path, monkeypatch, average, network
-):
-    # Tensors on `meta` have no data: whoever asks for a number, or brings a tensor from the
-    # processor, fails there as it would wait on an accelerator.
+def test_a_step_never_synchronizes_with_the_device(tmp_path, monkeypatch, average, network):
+    # Tensors on `meta` have no data: reading a number from one, or adding a CPU tensor to it,
+    # is an error there, where on an accelerator it would wait for the device.
     meta = torch.device("meta")
     job = Job(tmp_path, average=average, network=network)
     monkeypatch.setattr(adam, "_device_dtype_check_for_fused", lambda p: None)
@@ -228,7 +228,7 @@ def test_a_step_stays_on_its_device_and_waits_for_nothing(
         sums.write(TrainingState())
 
 
-def test_same_seed_same_bits(tmp_path):
+def test_the_same_seed_gives_the_same_bits(tmp_path):
     outcomes = []
     for name in ("a", "b"):
         job = Job(tmp_path / name)
@@ -250,13 +250,13 @@ def test_same_seed_same_bits(tmp_path):
     ],
     ids=lambda keys: "-".join(str(value) for value in keys.values()),
 )
-def test_stopped_and_continued_equals_never_stopped(tmp_path, keys, stop_at):
+def test_a_stopped_and_resumed_run_equals_one_that_was_never_stopped(tmp_path, keys, stop_at):
     whole = Job(tmp_path / "whole", **keys)
     history = whole.fit(Recorder()).history
     with pytest.raises(Interrupted) as stopped:
         Job(tmp_path / "cut", **keys).fit(Recorder(stop_at=stop_at))
     assert stopped.value.exit_code == 128 + signal.SIGTERM
-    torch.rand(17)  # what a process did meanwhile must not matter
+    torch.rand(17)  # what the process does in between must not matter
     rest, callback = Job(tmp_path / "cut", **keys), Recorder()
     state = rest.fit(callback)
     assert len(callback.restored) == stop_at[0] - 1
@@ -269,7 +269,7 @@ def test_stopped_and_continued_equals_never_stopped(tmp_path, keys, stop_at):
     assert next(best) == next(best)
 
 
-def test_averaged_weights_are_evaluated_and_kept(tmp_path):
+def test_averaged_weights_are_evaluated_and_saved(tmp_path):
     job = Job(tmp_path, average="ema", objective="dev/loss")
     state = job.fit(Recorder())
     averaged = {k: v.clone() for k, v in job.components.average.model.state_dict().items()}
@@ -283,7 +283,7 @@ def test_averaged_weights_are_evaluated_and_kept(tmp_path):
     assert all(torch.equal(averaged[name], kept[name]) for name in averaged)
 
 
-def test_each_epoch_takes_every_frame_in_its_batch_size(tmp_path):
+def test_each_epoch_visits_every_frame_in_its_batch_size(tmp_path):
     job, callback = Job(tmp_path, final_batch_size=128), Recorder(stop_at="never")
     steps = []
     callback.on_step = lambda epoch, step, num_steps: steps.append((epoch, num_steps))
@@ -293,7 +293,7 @@ def test_each_epoch_takes_every_frame_in_its_batch_size(tmp_path):
     assert [steps.count((epoch, n)) for epoch, n in enumerate(expected, 1)] == expected
 
 
-def test_patience_stops_after_epochs_without_gain(tmp_path):
+def test_patience_ends_training_after_epochs_without_improvement(tmp_path):
     callback = Recorder()
     job = Job(tmp_path, epochs=50, lr=1e-12, schedule="constant", patience=2)
     job.evaluate = lambda: {"dev/accuracy": 0.5}
@@ -302,7 +302,7 @@ def test_patience_stops_after_epochs_without_gain(tmp_path):
     assert len(state.history) == 3
 
 
-def test_a_loss_as_objective_is_minimised(tmp_path):
+def test_a_loss_as_objective_is_minimized(tmp_path):
     values = iter([3.0, 1.0, 2.0])
     job = Job(tmp_path, objective="dev/loss")
     job.evaluate = lambda: {"dev/loss": next(values)}
@@ -313,14 +313,14 @@ def test_a_loss_as_objective_is_minimised(tmp_path):
     ("values", "best"),
     [([math.nan, 0.3, 0.2], 2), ([0.3, math.nan, 0.2], 1), ([math.nan] * 3, 3)],
 )
-def test_any_number_is_better_than_none(tmp_path, values, best):
+def test_any_objective_is_better_than_nan(tmp_path, values, best):
     iterator = iter(values)
     job = Job(tmp_path, objective="dev/speech_accuracy")
     job.evaluate = lambda: {"dev/speech_accuracy": next(iterator)}
     assert job.fit(Recorder()).best_epoch == best
 
 
-def test_a_lost_loss_on_dev_is_no_result(tmp_path):
+def test_a_dev_loss_that_is_not_finite_ends_training(tmp_path):
     losses = iter([1.0, math.inf])
     job = Job(tmp_path)
     job.evaluate = lambda: {"dev/accuracy": 0.5, "dev/loss": next(losses)}
@@ -329,7 +329,7 @@ def test_a_lost_loss_on_dev_is_no_result(tmp_path):
     assert job.checkpoints.load()["progress"]["epoch"] == 2
 
 
-def test_max_minutes_ends_within_an_epoch(tmp_path, monkeypatch):
+def test_max_minutes_can_end_training_within_an_epoch(tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "CHECK_STEPS", 2)
     job = Job(tmp_path, epochs=1000, max_minutes=1e-9)
     state = job.fit(Recorder())
@@ -340,7 +340,7 @@ def test_max_minutes_ends_within_an_epoch(tmp_path, monkeypatch):
     assert job.components.schedule.state_dict()["step"] == per_epoch
 
 
-def test_a_run_cut_short_ends_its_course_when_it_gets_more_time(tmp_path, monkeypatch):
+def test_a_run_out_of_time_reaches_its_final_rate_when_resumed_with_more(tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "CHECK_STEPS", 2)
     Job(tmp_path, max_minutes=1e-9).fit(Recorder())
     whole, again = Job(tmp_path / "whole"), Job(tmp_path)
@@ -349,7 +349,7 @@ def test_a_run_cut_short_ends_its_course_when_it_gets_more_time(tmp_path, monkey
     assert again.components.schedule.lr == whole.components.schedule.lr
 
 
-def test_a_lost_loss_stops_with_the_last_good_checkpoint(tmp_path):
+def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(tmp_path):
     job = Job(tmp_path, epochs=1)
     job.fit(Recorder())
     good = job.checkpoints.last.read_bytes()
@@ -377,7 +377,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path, damage):
         Job(tmp_path, epochs=2).fit(Recorder())
 
 
-def test_checkpoints_within_an_epoch(tmp_path):
+def test_checkpoints_are_written_within_an_epoch(tmp_path):
     saves = []
     job = Job(tmp_path, epochs=1, checkpoint_minutes=1e-9)
     save = job.checkpoints.save
@@ -392,7 +392,7 @@ def test_checkpoints_within_an_epoch(tmp_path):
     assert saves == [*range(1, steps), 0]
 
 
-def test_every_frame_is_trained_on_once_an_epoch(tmp_path):
+def test_every_frame_is_visited_once_per_epoch(tmp_path):
     job, seen = Job(tmp_path, epochs=1), []
     gather = job.train.gather
     job.train.gather = lambda frames: (seen.extend(frames.tolist()), gather(frames))[1]
@@ -400,10 +400,10 @@ def test_every_frame_is_trained_on_once_an_epoch(tmp_path):
     np.testing.assert_array_equal(sorted(seen), np.arange(job.train.num_frames))
 
 
-def test_windows_of_frames_stopped_and_continued(tmp_path, monkeypatch):
+def test_a_run_in_blocks_of_frames_can_be_stopped_and_resumed(tmp_path, monkeypatch):
     monkeypatch.setattr("framesweep.training.samplers.BLOCK_FRAMES", 16)
     keys = {"schedule": "onecycle", "buffer_frames": 48}
-    test_stopped_and_continued_equals_never_stopped(tmp_path, keys, (2, 3))
+    test_a_stopped_and_resumed_run_equals_one_that_was_never_stopped(tmp_path, keys, (2, 3))
     shuffled = Job(tmp_path / "shuffled")
     shuffled.fit(Recorder())
     windowed = Job(tmp_path / "whole", **keys).checkpoints.best.read_bytes()

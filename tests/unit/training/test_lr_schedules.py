@@ -1,4 +1,4 @@
-"""Learning rates against torch's own schedulers."""
+"""Learning rates, compared with those of torch's own schedulers."""
 
 import io
 import math
@@ -45,10 +45,10 @@ def run_oracle(make: Callable[[Optimizer], Any], num_steps: int) -> list[float]:
 
 @pytest.mark.parametrize("warmup", [0.0, 0.1, 0.3, 0.95])
 @pytest.mark.parametrize("total", [20, 101])
-def test_onecycle_is_torchs(warmup: float, total: int) -> None:
+def test_onecycle_equals_that_of_torch(warmup: float, total: int) -> None:
     config = OptimConfig(lr=LR, schedule="onecycle", warmup=warmup)
     ours = run(build_schedule(config, optimizer(LR), total, 10), total)
-    if warmup == 0.0:  # torch would begin past the peak here; ours begins at it
+    if warmup == 0.0:  # here torch would begin after the peak, ours begins at it
         assert ours[0] == LR
         assert ours[-1] == pytest.approx(LR / 25e4)
         return
@@ -62,7 +62,7 @@ def test_onecycle_is_torchs(warmup: float, total: int) -> None:
 
 
 @pytest.mark.parametrize("warmup", [0.0, 0.1, 0.5])
-def test_cosine_is_torchs(warmup: float) -> None:
+def test_cosine_equals_that_of_torch(warmup: float) -> None:
     total, final = 60, 0.05
     config = OptimConfig(lr=LR, schedule="cosine", warmup=warmup, final_lr=final)
     ours = run(build_schedule(config, optimizer(LR), total, 10), total)
@@ -81,7 +81,7 @@ def test_cosine_is_torchs(warmup: float) -> None:
     assert ours[-1] == pytest.approx(final * LR)
 
 
-def test_step_is_torchs() -> None:
+def test_step_equals_that_of_torch() -> None:
     config = OptimConfig(lr=LR, schedule="step", step_epochs=2, gamma=0.1)
     ours = run(build_schedule(config, optimizer(LR), 70, 10), 70)
     theirs = run_oracle(lambda o: oracle.StepLR(o, 2 * 10, gamma=0.1), 70)
@@ -93,8 +93,8 @@ OBJECTIVES = [0.5, 0.6, 0.6, 0.59, 0.58, 0.61, math.nan, 0.6, 0.6, 0.6, 0.7, 0.7
 
 @pytest.mark.parametrize("patience", [1, 2, 3])
 @pytest.mark.parametrize("maximize", [True, False])
-def test_plateau_is_torchs(patience: int, maximize: bool) -> None:
-    """Ours drops with the last epoch of its patience, torch's one epoch past its own."""
+def test_plateau_equals_that_of_torch(patience: int, maximize: bool) -> None:
+    """Ours reduces the rate in the last epoch of its patience, torch's in the next one."""
     config = OptimConfig(lr=LR, schedule="plateau", patience=patience, gamma=0.5)
     schedule = build_schedule(config, optimizer(LR), 100, 10, maximize=maximize)
     made = optimizer(LR)
@@ -116,7 +116,7 @@ def test_plateau_is_torchs(patience: int, maximize: bool) -> None:
     assert dropped
 
 
-def test_plateau_takes_any_number_after_none() -> None:
+def test_for_plateau_any_objective_is_better_than_nan() -> None:
     config = OptimConfig(lr=LR, schedule="plateau", patience=2, gamma=0.5)
     schedule = build_schedule(config, optimizer(LR), 100, 10)
     for objective in (math.nan, 0.1, 0.2, 0.3):
@@ -124,7 +124,7 @@ def test_plateau_takes_any_number_after_none() -> None:
     assert schedule.lr == LR
 
 
-def test_steps_left_out_count() -> None:
+def test_skipped_steps_count_like_taken_ones() -> None:
     config = OptimConfig(lr=LR, schedule="onecycle")
     taken, skipped = (build_schedule(config, optimizer(LR), 100, 10) for _ in range(2))
     run(taken, 60)
@@ -134,7 +134,7 @@ def test_steps_left_out_count() -> None:
     assert skipped.state_dict() == taken.state_dict()
 
 
-def test_other_schedules_do_not_listen_to_the_objective() -> None:
+def test_other_schedules_ignore_the_objective() -> None:
     schedule = build_schedule(OptimConfig(lr=LR), optimizer(LR), 100, 10)
     for _ in range(10):
         schedule.epoch_end(0.0)
@@ -143,7 +143,7 @@ def test_other_schedules_do_not_listen_to_the_objective() -> None:
 
 @pytest.mark.parametrize("name", ["constant", "onecycle", "cosine", "plateau", "step"])
 @pytest.mark.parametrize("stop", [0, 13, 40])
-def test_a_saved_schedule_goes_on_bit_for_bit(name: Any, stop: int) -> None:
+def test_a_saved_schedule_continues_bit_for_bit(name: Any, stop: int) -> None:
     config = OptimConfig(lr=LR, schedule=name, patience=1, step_epochs=1)
 
     def train(schedule: Schedule, first: int, last: int) -> list[float]:
@@ -166,7 +166,7 @@ def test_a_saved_schedule_goes_on_bit_for_bit(name: Any, stop: int) -> None:
     assert train(resumed, stop, 60) == whole[stop:]
 
 
-def test_groups_keep_their_proportion() -> None:
+def test_parameter_groups_keep_their_ratio() -> None:
     made = optimizer(LR, LR / 7)
     schedule = build_schedule(OptimConfig(schedule="cosine"), made, 30, 10)
     for _ in range(30):
@@ -178,7 +178,9 @@ def test_groups_keep_their_proportion() -> None:
 @pytest.mark.parametrize("name", ["constant", "onecycle", "cosine", "plateau", "step"])
 @pytest.mark.parametrize("total", [1, 2, 3])
 @pytest.mark.parametrize("warmup", [0.0, 0.1, 0.5, 0.99])
-def test_the_shortest_runs_have_a_rate(name: Any, total: int, warmup: float) -> None:
+def test_the_shortest_runs_have_a_positive_learning_rate(
+    name: Any, total: int, warmup: float
+) -> None:
     config = OptimConfig(schedule=name, warmup=warmup)
     factors = [lr_factor(config, step, total, 1) for step in range(total + 2)]
     assert all(0 < factor <= 1 for factor in factors)

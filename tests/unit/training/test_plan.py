@@ -1,4 +1,4 @@
-"""How many steps a plan takes, against counting them one by one."""
+"""The steps and batch sizes of a plan, compared with counting them one by one."""
 
 import math
 from dataclasses import replace
@@ -16,7 +16,7 @@ def test_the_last_batch_may_be_smaller(num_frames: int, steps: int) -> None:
 
 
 @pytest.mark.parametrize("final_batch_size", [None, 10, 40])
-def test_all_steps_are_those_of_the_epochs(final_batch_size: int | None) -> None:
+def test_the_total_is_the_sum_over_the_epochs(final_batch_size: int | None) -> None:
     plan = replace(PLAN, final_batch_size=final_batch_size)
     counted = sum(
         len(range(0, 95, plan.batch_frames(epoch))) for epoch in range(1, plan.epochs + 1)
@@ -24,7 +24,7 @@ def test_all_steps_are_those_of_the_epochs(final_batch_size: int | None) -> None
     assert plan.total_steps(95) == counted
 
 
-def test_items_of_many_frames_make_as_many_frames_a_step() -> None:
+def test_the_batch_size_counts_frames_whatever_the_size_of_an_item() -> None:
     plan = replace(PLAN, batch_size=100, epochs=2, final_batch_size=300)
     assert [plan.batch_items(epoch, 30) for epoch in (1, 2)] == [3, 10]
     assert plan.batch_items(1, 1000) == 1

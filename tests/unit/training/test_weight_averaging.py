@@ -1,3 +1,5 @@
+"""Averages of the weights over the steps."""
+
 import copy
 from typing import Any
 
@@ -15,7 +17,7 @@ def make_model():
 
 
 def walk(average, model, steps):
-    """Moves the weights at random, as an optimizer would; gives every state passed."""
+    """Change the weights at random, step by step, and return each state."""
     states = []
     for _ in range(steps):
         for tensor in model.state_dict().values():
@@ -28,7 +30,7 @@ def walk(average, model, steps):
     return states
 
 
-def test_none_is_no_average():
+def test_average_none_builds_nothing():
     assert build_average(TrainConfig(), make_model(), 10) is None
 
 
@@ -55,7 +57,7 @@ def test_swa_begins_with_the_last_step_at_the_latest(total):
     assert torch.equal(average.model.state_dict()["0.weight"], states[-1]["0.weight"])
 
 
-def test_steps_left_out_bring_swa_nearer():
+def test_skipped_steps_count_towards_the_start_of_swa():
     model = make_model()
     average: Any = build_average(TrainConfig(average="swa", average_from=0.5), model, 20)
     walk(average, model, 2)
@@ -73,7 +75,7 @@ def test_steps_left_out_bring_swa_nearer():
     torch.testing.assert_close(average.model.state_dict()["0.weight"], expected)
 
 
-def test_ema_forgets_at_its_decay_after_a_quick_start():
+def test_ema_reaches_its_decay_after_a_faster_start():
     model = make_model()
     average: Any = build_average(TrainConfig(average="ema", ema_decay=0.6), model, 30)
     states = walk(average, model, 30)
@@ -85,7 +87,7 @@ def test_ema_forgets_at_its_decay_after_a_quick_start():
 
 
 @pytest.mark.parametrize("kind", ["ema", "swa"])
-def test_goes_on_bit_for_bit_from_its_state(kind):
+def test_a_saved_average_continues_bit_for_bit(kind):
     config, model = TrainConfig(average=kind, average_from=0.2), make_model()
     average: Any = build_average(config, model, 20)
     walk(average, model, 12)

@@ -24,7 +24,7 @@ CONFIGS = [schema() for schema in SCHEMAS["optim"].values()]
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda c: type(c).__name__)
-def test_it_learns(config: Any) -> None:
+def test_every_optimizer_learns(config: Any) -> None:
     rates = {"lr": 0.1 if isinstance(config, SgdConfig) else 0.02}
     if isinstance(config, MuonConfig):
         rates["adam_lr"] = 0.02
@@ -35,7 +35,7 @@ def test_it_learns(config: Any) -> None:
 
 @pytest.mark.parametrize("schedule", ["constant", "onecycle"])
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda c: type(c).__name__)
-def test_a_saved_optimizer_goes_on_bit_for_bit(config: Any, schedule: Any) -> None:
+def test_a_saved_optimizer_continues_bit_for_bit(config: Any, schedule: Any) -> None:
     config = replace(config, schedule=schedule)
 
     def begin(model: MLP) -> tuple[Any, Any]:
@@ -65,7 +65,7 @@ def test_a_saved_optimizer_goes_on_bit_for_bit(config: Any, schedule: Any) -> No
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda c: type(c).__name__)
-def test_zero_grad_drops_all_gradients(config: Any) -> None:
+def test_zero_grad_deletes_all_gradients(config: Any) -> None:
     model = network()
     optimizer = build_optimizer(config, model)
     model(batch(0)[0]).sum().backward()

@@ -12,7 +12,7 @@ from framesweep.training.optimizers.muon import MuonWithAdamW
 from small_network import network, train
 
 
-def test_muon_takes_hidden_matrices_and_adamw_the_rest() -> None:
+def test_muon_updates_hidden_matrices_and_adamw_the_rest() -> None:
     model = network(depth=4)
     optimizer = build_optimizer(MuonConfig(lr=0.02, adam_lr=0.003, weight_decay=0.1), model)
     assert isinstance(optimizer, MuonWithAdamW)
@@ -41,7 +41,7 @@ def test_muon_makes_the_update_nearly_orthogonal() -> None:
     assert 0.3 < values.min() <= values.max() < 1.5
 
 
-def test_muon_without_a_hidden_matrix() -> None:
+def test_muon_without_a_hidden_matrix_is_refused() -> None:
     with pytest.raises(
         ConfigError, match=r"muon must have a hidden weight matrix.*optim=adamw"
     ):
