@@ -139,12 +139,9 @@ def build_augment(
             f"must be at most the {feature_dim} bins of a frame",
             found=config.freq_width,
         )
-    time_masks = config.time_masks if config.time_width and context else 0
+    time_masks = _count_time_masks(config, context, chunk_frames)
     freq_masks = config.freq_masks if config.freq_width and context else 0
     tempo = config.tempo if context and chunk_frames is None else 0.0
-    if chunk_frames is not None:
-        # As many per frame as in a window: a chunk and its context are this much longer.
-        time_masks = round(time_masks * (1 + (chunk_frames - 1) / (2 * context + 1)))
     perturbs = bool(config.shift or config.gain or config.noise or tempo)
     if not (time_masks or freq_masks or perturbs):
         return None
@@ -161,6 +158,15 @@ def build_augment(
         tempo=tempo,
         keep_center=chunk_frames is None,
     )
+
+
+def _count_time_masks(config: AugmentConfig, context: int, chunk_frames: int | None) -> int:
+    """Return the time masks per window or chunk; a chunk gets as many per frame as a window."""
+    if not config.time_width or not context:
+        return 0
+    # How many times as long as a window the input is: a chunk has its context around it.
+    lengths = 1 if chunk_frames is None else 1 + (chunk_frames - 1) / (2 * context + 1)
+    return round(config.time_masks * lengths)
 
 
 def _draw_masks(

@@ -66,19 +66,31 @@ def fit(
     callback.on_restore(state.history)
     while not _is_finished(state, plan):
         _train_epoch(components, train, plan, state, checkpoints, callback)
-        metrics = {**state.train_metrics(), **evaluate()}
-        check_loss_is_finite("dev", metrics.get("dev/loss", 0.0), f"epoch {state.epoch}")
-        metrics["train/lr"] = components.schedule.lr
-        best = state.best(plan.objective) if state.history else None
-        state.history.append(metrics)
-        if improves(metrics[plan.objective], best, maximize=plan.maximize):
-            state.best_epoch = state.epoch
+        metrics = _evaluate_epoch(components, evaluate, plan, state)
+        if state.best_epoch == state.epoch:
             checkpoints.save_best(components.evaluated)
         components.schedule.epoch_end(metrics[plan.objective])
         state.begin_epoch()
         checkpoints.save(_checkpoint(components, state))
         callback.on_epoch(state.epoch - 1, metrics)
     return state
+
+
+def _evaluate_epoch(
+    components: TrainingComponents,
+    evaluate: Callable[[], dict[str, float]],
+    plan: Plan,
+    state: TrainingState,
+) -> dict[str, float]:
+    """Return the metrics of the state's epoch, having added them to its history."""
+    metrics = {**state.train_metrics(), **evaluate()}
+    check_loss_is_finite("dev", metrics.get("dev/loss", 0.0), f"epoch {state.epoch}")
+    metrics["train/lr"] = components.schedule.lr
+    best = state.best(plan.objective) if state.history else None
+    state.history.append(metrics)
+    if improves(metrics[plan.objective], best, maximize=plan.maximize):
+        state.best_epoch = state.epoch
+    return metrics
 
 
 def _is_finished(state: TrainingState, plan: Plan) -> bool:
