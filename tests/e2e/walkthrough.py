@@ -9,7 +9,7 @@ from e2e.conftest import Shell
 FEWER_TRIALS = "hydra.sweeper.n_trials=2"
 SMALLER_RECIPES = {
     "recipe=hw1p2": ["model.max_params=1e5", "model.conv_channels=[4,4,4]"],
-    "recipe=few_hours": ["model.conv_channels=[4,4,4]"],
+    "recipe=few_hours": ["model.conv_channels=[4,4,4]", "augment.freq_width=4"],
     "recipe=thorough": ["model.channels=16"],
 }
 TEST_FRAMES = 120

@@ -25,6 +25,14 @@ class GridParent(Callback):
     def __init__(self) -> None:
         self._tracker: Tracker | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the tracker out of copies for other processes.
+
+        joblib, submitit and Ray pickle Hydra's callbacks with every job, and a tracker holds open
+        files. A job does not need it: it learns its parent's id from the environment.
+        """
+        return {"_tracker": None}
+
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Open the parent.
 

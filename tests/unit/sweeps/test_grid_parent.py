@@ -1,5 +1,7 @@
 """The parent run of a grid: who gets one, what its jobs learn, and how it ends."""
 
+import pickle
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -49,6 +51,15 @@ def run_grid(config, error=None):
     else:
         parent.on_multirun_end(config)
     return variables_of(config)["FRAMESWEEP_PARENT_RUN"]
+
+
+def test_jobs_in_other_processes_get_the_callback_without_its_tracker(make_config):
+    config = make_config()
+    parent = GridParent()
+    parent.on_multirun_start(config)
+    copy = pickle.loads(pickle.dumps(parent))
+    copy.on_multirun_end(config)  # nothing to end
+    parent.on_multirun_end(config)
 
 
 def test_jobs_learn_their_parent_and_the_swept_keys(make_config, tracked_outputs):
