@@ -28,8 +28,8 @@ class GridParent(Callback):
     def __getstate__(self) -> dict[str, Any]:
         """Leave the tracker out of copies for other processes.
 
-        joblib, submitit and Ray pickle Hydra's callbacks with every job, and a tracker holds open
-        files. A job does not need it: it learns its parent's id from the environment.
+        joblib, submitit and Ray pickle Hydra's callbacks with every job, and a tracker holds
+        open files. A job does not need it: it learns its parent's id from the environment.
         """
         return {"_tracker": None}
 
