@@ -25,8 +25,8 @@ def warnings(monkeypatch, caplog, compose, hw1p2_root, tmp_path):
 @pytest.mark.parametrize(
     ("overrides", "end"),
     [
-        (["model.widths=[8]"], "train.order=windows reads it in turn"),
-        (TDNN, "most runs of frames will be read from disk"),
+        (["model.widths=[8]"], "train.order=windows reads it in large blocks"),
+        (TDNN, "most chunks will be read from disk"),
     ],
 )
 def test_a_store_larger_than_memory_is_reported_with_a_remedy(warnings, overrides, end):
