@@ -22,13 +22,16 @@ import pytest
             "tracking.tags: must have the prefix ++ to add an entry. Type ++tracking.tags=",
         ),
         (["data.context=abc"], "data.context: must be an integer; found 'abc'"),
-        (["data.context=51"], "data.context: must be from 0 to 50 frames; found 51"),
+        (["data.context=51"], "data.context: must be between 0 and 50; found 51"),
         (
             ["data.padding=mirror"],
             "data.padding: must be one of zero replicate cross; found 'mirror'",
         ),
         (["-m", "data=hw1p2", "data.root=/nowhere", "data.context=5,6"], "data.root: must be"),
-        (["data=hw1p2", "data.root=/nowhere"], "data.root: must be a folder that exists"),
+        (
+            ["data=hw1p2", "data.root=/nowhere"],
+            "data.root: must be an existing folder; found '/nowhere'",
+        ),
         (["resume=nope"], "must exist"),
         (
             [
@@ -41,7 +44,7 @@ import pytest
         ),
         (
             ["-m", "sweep=bare", "hydra.sweeper.study_name=../out"],
-            "hydra.sweeper.study_name: names a directory",
+            "hydra.sweeper.study_name: must consist of letters, digits and . _ - only, because",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.heavy
 
 STUDY = "shared"
 TRIALS, EPOCHS, SWEEPERS, NUM_KILLS = 8, 25, 4, 2
-SECONDS = 260
+SECONDS = 600
 PAUSE = 0.2
 
 
