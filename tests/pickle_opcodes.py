@@ -2,6 +2,11 @@
 
 import pickle
 import struct
+from typing import Any
+
+import numpy as np
+
+from framesweep.data.formats.pickled_arrays import load_object_array
 
 
 def text(value: str) -> bytes:
@@ -70,3 +75,8 @@ def objects(*items: bytes) -> bytes:
 
 
 FLOATS = array(tuple_of(number(1)), dtype("f4"), raw_bytes(bytes(4)))
+
+
+def load(pickled: bytes) -> np.ndarray[Any, Any]:
+    """Read a pickle as the reader of object arrays does."""
+    return load_object_array(memoryview(pickled), "file.npy")

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from framesweep.data.formats.pickled_arrays import load_object_array
 from framesweep.errors import UnsafeFileError
 from pickle_opcodes import (
     ENCODE,
@@ -26,6 +25,7 @@ from pickle_opcodes import (
     call,
     dtype,
     list_of,
+    load,
     name,
     number,
     objects,
@@ -37,10 +37,6 @@ from pickle_opcodes import (
 )
 
 EXTENSION_CODE = 0x70AB
-
-
-def load(pickled: bytes) -> np.ndarray[Any, Any]:
-    return load_object_array(memoryview(pickled), "file.npy")
 
 
 def mkdir_by(function: bytes, folder: Path) -> bytes:

@@ -52,10 +52,14 @@ TITLES = {
 
 def render_text(docs: Iterable[KeyDoc]) -> str:
     """Return the documentation of keys as text of at most 80 columns, an entry for each key."""
-    return "\n\n".join("\n".join(_entry(doc)) for doc in docs)
+    listed = list(docs)
+    # Once per schema: to find the options that have it, all files of its group are read.
+    schemas = {doc.schema: doc.key.partition(".")[0] for doc in listed}
+    options = {schema: _options_of(schema, group) for schema, group in schemas.items()}
+    return "\n\n".join("\n".join(_entry(doc, options[doc.schema])) for doc in listed)
 
 
-def _entry(doc: KeyDoc) -> Iterator[str]:
+def _entry(doc: KeyDoc, options: str) -> Iterator[str]:
     def indented(text: str) -> str:
         return textwrap.fill(
             text,
@@ -65,7 +69,6 @@ def _entry(doc: KeyDoc) -> Iterator[str]:
             break_on_hyphens=False,
         )
 
-    options = _options_of(doc.schema, doc.key.partition(".")[0])
     yield f"{doc.key}{f'  (only {options})' if options else ''}"
     unit = f", unit {doc.unit}" if doc.unit else ""
     yield indented(f"{doc.type}{unit}, default {doc.default}, affects {doc.affects}")

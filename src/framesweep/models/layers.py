@@ -20,7 +20,7 @@ class BatchNorm(nn.BatchNorm1d):
     """
 
     def forward(self, input: Tensor, shard: Shard | None = None) -> Tensor:
-        """Map (B, N) to (B, N); `shard` tells which rows of the training batch these are."""
+        """Map (B, N) to (B, N); `shard` says which rows of the training batch these are."""
         shard = shard if self.training else None
         if shard is not None and shard.total_rows > 1:
             return kernels.shared_batch_norm(input, self, shard)
@@ -35,7 +35,7 @@ class Dropout(nn.Dropout):
     """Dropout that draws its mask for the whole batch where several processes divide it."""
 
     def forward(self, input: Tensor, shard: Shard | None = None) -> Tensor:
-        """Map (B, N) to (B, N); `shard` tells which rows of the training batch these are."""
+        """Map (B, N) to (B, N); `shard` says which rows of the training batch these are."""
         if shard is None or not self.training or self.p == 0:
             return super().forward(input)
         mask = super().forward(input.new_ones(shard.total_rows, *input.shape[1:]))

@@ -18,7 +18,6 @@ from framesweep.tracking.tracked_runs import (
     RunInfo,
     UnreachableError,
     find_run_directory,
-    list_child_runs,
     load_metric_history,
     load_run,
 )
@@ -36,7 +35,6 @@ __all__ = [
     "build_ui_command",
     "find_run_directory",
     "find_unsent_runs",
-    "list_child_runs",
     "load_metric_history",
     "load_run",
     "open_tracker",

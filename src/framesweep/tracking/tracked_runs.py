@@ -83,30 +83,6 @@ def find_run_directory(run_id: str, uri: str | None, outputs: Path) -> Path:
     return load_run(run_id, uri, outputs).directory
 
 
-def list_child_runs(run_id: str, uri: str | None, outputs: Path) -> list[RunInfo]:
-    """Return the runs nested under a run, in the order in which they started.
-
-    Raises:
-        TrackingError: as `load_run`.
-    """
-    with _connect(uri, outputs) as client:
-        parent = _get_run(client, run_id)
-        query = f"tags.`mlflow.parentRunId` = '{run_id}'"
-        found: list[Run] = []
-        token = None
-        while True:
-            page = client.search_runs(
-                [parent.info.experiment_id],
-                query,
-                order_by=["attributes.start_time ASC"],
-                page_token=token,
-            )
-            found += page
-            token = page.token
-            if not token:
-                return [_build_info(run) for run in found]
-
-
 def find_latest_experiment(uri: str | None, outputs: Path) -> str | None:
     """Return the id of framesweep's experiment with the latest run; None without any run.
 

@@ -21,8 +21,8 @@ from framesweep.evaluation.metrics import (
     speech_accuracy,
     update_confusion,
 )
+from unit.evaluation.conftest import NUM_PHONES
 
-NUM_PHONES = 12
 PHONES = PhoneSet(tuple("sil a b c d e f sp g i k l".split()))
 """Silence is phone 0 and phone 7."""
 
@@ -32,17 +32,6 @@ def evaluation(confusion: torch.Tensor, phones: PhoneSet | None = None, **counts
     values = {"split": "dev", "loss": 1.5, "edge_correct": 3, "num_edges": 4, **counts}
     phones = phones or PhoneSet.numbered(len(confusion))
     return Evaluation(confusion=confusion, phones=phones, **values)
-
-
-@pytest.fixture(scope="module")
-def frames() -> tuple[np.ndarray, np.ndarray]:
-    """Labels and predictions; phone 3 never occurs, phone 5 is never predicted."""
-    rng = np.random.default_rng(0)
-    labels = rng.choice([i for i in range(NUM_PHONES) if i != 3], size=5000)
-    noise = rng.integers(0, NUM_PHONES, size=5000)
-    predictions = np.where(rng.random(5000) < 0.6, labels, noise)
-    predictions[predictions == 5] = 0
-    return labels, predictions
 
 
 @pytest.fixture(scope="module")

@@ -155,16 +155,19 @@ def test_a_run_created_just_before_a_kill_is_found_instead_of_created_again(
     assert len(client.search_runs(["1"])) == 1
 
 
-def test_children_are_nested_under_their_parent(outputs, tmp_path):
-    from framesweep.tracking import list_child_runs
-
+def test_children_are_nested_under_their_parent(outputs, tmp_path, client):
     with _open(outputs, tmp_path / "parent") as parent:
         ids = []
         for number in range(3):
             folder = tmp_path / str(number)
             with _open(outputs, folder, parent_run_id=parent.run_id) as child:
                 ids.append(child.run_id)
-    assert [run.run_id for run in list_child_runs(parent.run_id, None, outputs)] == ids
+    children = client.search_runs(
+        ["1"],
+        f"tags.`mlflow.parentRunId` = '{parent.run_id}'",
+        order_by=["attributes.start_time ASC"],
+    )
+    assert [run.info.run_id for run in children] == ids
 
 
 def test_long_values_are_truncated_and_many_params_are_split_into_requests(outputs, directory):

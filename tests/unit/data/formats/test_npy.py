@@ -1,9 +1,7 @@
 """Files of every numpy version are read; damaged ones are refused in one line."""
 
-import io
 import struct
 import tracemalloc
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from framesweep.data.formats.npy import find_npy, load_npy, open_npy, read_header
 from framesweep.errors import DataError, UnsafeFileError
+from npy_files import npy_bytes, refused, zipped
 
 GENERATIONS = sorted(
     path for path in (Path(__file__).parent / "object_arrays").iterdir() if path.is_dir()
@@ -22,31 +21,9 @@ GENERATIONS = sorted(
 FEATURES = np.arange(6).reshape(3, 2) / 4.0
 
 
-def npy_bytes(array: Any) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=True)
-    return buffer.getvalue()
-
-
 def with_header(header: str, content: bytes = b"", version: int = 1) -> bytes:
     size = struct.pack("<H" if version == 1 else "<I", len(header))
     return b"\x93NUMPY" + bytes([version, 0]) + size + header.encode() + content
-
-
-def zipped(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
-    with zipfile.ZipFile(path, "w", method) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return path
-
-
-def refused(path: Path, content: bytes) -> str:
-    path.write_bytes(content)
-    with pytest.raises(DataError) as raised:
-        load_npy(path)
-    assert str(raised.value).startswith(str(path))
-    assert "\n" not in str(raised.value)
-    return str(raised.value)
 
 
 @pytest.fixture

@@ -1,11 +1,9 @@
 """An array in a .npy.zip file is read; bombs and damaged archives are refused in one line."""
 
-import io
 import struct
 import tracemalloc
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,30 +11,9 @@ import pytest
 from framesweep.data.formats import npy_zip
 from framesweep.data.formats.npy import load_npy
 from framesweep.errors import DataError
+from npy_files import npy_bytes, refused, zipped
 
 FEATURES = np.arange(6).reshape(3, 2) / 4.0
-
-
-def npy_bytes(array: Any) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, array, allow_pickle=True)
-    return buffer.getvalue()
-
-
-def zipped(path: Path, members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
-    with zipfile.ZipFile(path, "w", method) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return path
-
-
-def refused(path: Path, content: bytes) -> str:
-    path.write_bytes(content)
-    with pytest.raises(DataError) as raised:
-        load_npy(path)
-    assert str(raised.value).startswith(str(path))
-    assert "\n" not in str(raised.value)
-    return str(raised.value)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from framesweep.data.formats.pickled_arrays import MAX_EXPANSION, load_object_array
+from framesweep.data.formats.pickled_arrays import MAX_EXPANSION
 from framesweep.errors import DataError, UnsafeFileError
 from pickle_opcodes import (
     ENCODE,
@@ -22,6 +22,7 @@ from pickle_opcodes import (
     call,
     dtype,
     list_of,
+    load,
     name,
     number,
     objects,
@@ -30,10 +31,6 @@ from pickle_opcodes import (
     tuple_of,
     whole,
 )
-
-
-def load(pickled: bytes) -> np.ndarray[Any, Any]:
-    return load_object_array(memoryview(pickled), "file.npy")
 
 
 def object_array(items: list[Any]) -> np.ndarray[Any, Any]:

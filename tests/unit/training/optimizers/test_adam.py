@@ -4,11 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from framesweep.config.optimizers.adam import AdamConfig, AdamWConfig
-from framesweep.training.optimizers.build import build_optimizer
-from small_network import network
+from small_network import check_update_rule
 
 
 def numpy_adam(
@@ -35,17 +33,4 @@ def numpy_adam(
     ],
 )
 def test_the_update_is_the_published_rule_and_only_matrices_decay(config: Any) -> None:
-    model = network()
-    optimizer = build_optimizer(config, model)
-    before = {k: p.detach().double().numpy() for k, p in model.named_parameters()}
-    grads: dict[str, list[np.ndarray]] = {k: [] for k in before}
-    generator = torch.Generator().manual_seed(1)
-    for _ in range(4):
-        for name, p in model.named_parameters():
-            p.grad = torch.randn(p.shape, generator=generator)
-            grads[name].append(p.grad.double().numpy())
-        optimizer.step()
-    for name, p in model.named_parameters():
-        decay = config.weight_decay if name.endswith(("linear.weight", "output.weight")) else 0
-        expected = numpy_adam(config, before[name], grads[name], decay)
-        np.testing.assert_allclose(p.detach().numpy(), expected, rtol=1e-4, atol=1e-6)
+    check_update_rule(config, numpy_adam)
