@@ -73,9 +73,10 @@ def test_any_random_config_either_trains_or_is_rejected_in_one_line(
     overrides = [f"{key}={text_of(value)}" for key, value in chosen.items()]
     small = [text for text in TINY if text.partition("=")[0] not in chosen]
     widths = [] if any(key.startswith("model.") for key in chosen) else ["model.widths=[8]"]
-    config = compose("data=hw1p2", f"data.root={hw1p2_root}", *small, *widths, *overrides)
+    corpus = ["data=hw1p2", f"data.root={hw1p2_root}"]
     with tempfile.TemporaryDirectory() as folder:
         try:
+            config = compose(*corpus, *small, *widths, *overrides)
             value = run(config, Path(folder) / "run")
         except (ConfigError, NonFiniteLossError) as error:
             line = str(error)
