@@ -149,7 +149,7 @@ def _parse(module: str) -> ast.Module:
 def describe_type(kind: Any) -> str:
     """Return the values of a type in words, as `int or null` or `one of zero, cross`."""
     if get_origin(kind) is Literal:
-        return f"one of {', '.join(map(str, get_args(kind)))}"
+        return f"one of {', '.join(map(_choice, get_args(kind)))}"
     if get_origin(kind) is list:
         return f"list of {describe_type(get_args(kind)[0])}"
     if get_origin(kind) is dict:
@@ -162,6 +162,11 @@ def describe_type(kind: Any) -> str:
         redundant = {"int"} if "float" in described else set()
         return " or ".join(part for part in described if part not in redundant)
     return str(kind.__name__)
+
+
+def _choice(value: Any) -> str:
+    """Return a closed choice as a user types it: a flag in lower case, as YAML writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _default(field: Field[Any]) -> Any:

@@ -140,9 +140,12 @@ class HardwareConfig:
 
     device: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", affects="rounding")
     """Device to train on. auto takes the first available of cuda, mps and cpu."""
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = setting("auto", affects="rounding")
+    precision: Literal["auto", "fp32", "tf32", "bf16", "fp16"] = setting(
+        "auto", affects="rounding"
+    )
     """Precision of matrix multiplications. auto takes the fastest that the device has hardware
-    for. Weights are always stored in fp32."""
+    for. tf32 is fp32 whose matrix multiplications round their factors to 10 bits, which NVIDIA
+    GPUs can do from compute capability 8.0 on. Weights are always stored in fp32."""
     threads: int | None = setting(None, affects="rounding", unit="threads")
     """CPU threads per process. null takes OMP_NUM_THREADS if it is set, otherwise all cores
     divided by the number of processes."""
@@ -152,7 +155,12 @@ class HardwareConfig:
     timeout_minutes: float = setting(10.0, affects="nothing", unit="minutes")
     """Time after which a process that does not respond is considered lost."""
     compile: bool = setting(False, affects="rounding")
-    """Compile the network with torch.compile, which requires a C++ compiler."""
+    """Compile the training step with torch.compile: reading the batch, augmentation, network,
+    loss and metrics. This requires Triton on an NVIDIA GPU, a C++ compiler elsewhere."""
+    cuda_graph: Literal["auto", True, False] = setting("auto", affects="rounding")
+    """Record the training step as a CUDA graph and replay it, so that the GPU does not wait
+    for the launch of each kernel. auto does so on an NVIDIA GPU where it is possible: in a run
+    of one process, with batches of a constant size."""
 
     def __post_init__(self) -> None:
         """Check the ranges of the `hardware` group.

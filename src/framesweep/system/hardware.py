@@ -1,5 +1,6 @@
 """The device, precision and threads that a run computes with."""
 
+import importlib.util
 import os
 import shutil
 from typing import Any, Literal, cast
@@ -13,9 +14,11 @@ from framesweep.config import HardwareConfig
 from framesweep.errors import ConfigError
 from framesweep.system.cores import count_physical_cores
 
-Precision = Literal["fp32", "bf16", "fp16"]
+Precision = Literal["fp32", "tf32", "bf16", "fp16"]
+CudaGraph = Literal["auto", True, False]
 
-_DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_HALVES = {"bf16": torch.bfloat16, "fp16": torch.float16}
+"""The types in which autocast multiplies matrices."""
 _BF16_FLAGS = ("avx512_bf16", "amx_bf16", "bf16")
 """Flags of processors (x86, x86, ARM) that multiply matrices in bf16; others emulate it."""
 
@@ -27,18 +30,26 @@ class Hardware:
         device: The device of the network and its batches.
         precision: The precision of matrix multiplications; weights and updates are float32.
         threads: Number of CPU threads.
-        compile: Whether `place` compiles the network.
+        compile: Whether the training step is compiled.
+        cuda_graph: Whether the training step is replayed from a CUDA graph; "auto" for
+            wherever that is possible.
         sum_dtype: The widest floating-point type of the device, for sums over many frames.
         input_dtype: The type in which a batch is given to the network.
     """
 
     def __init__(
-        self, device: torch.device, precision: Precision, threads: int, compile: bool
+        self,
+        device: torch.device,
+        precision: Precision,
+        threads: int,
+        compile: bool,
+        cuda_graph: CudaGraph = False,
     ) -> None:
         self.device = device
         self.precision = precision
         self.threads = threads
         self.compile = compile
+        self.cuda_graph = cuda_graph
         self.sum_dtype = torch.float32 if device.type == "mps" else torch.float64
         # Features stay float32 in fp16: before normalization they may exceed its range.
         self.input_dtype = torch.bfloat16 if precision == "bf16" else torch.float32
@@ -53,9 +64,8 @@ class Hardware:
 
     def autocast(self) -> torch.autocast:
         """Return a context in which matrix multiplications use the precision."""
-        enabled = self.precision != "fp32"
-        dtype = _DTYPES[self.precision] if enabled else None
-        return torch.autocast(self.device.type, dtype=dtype, enabled=enabled)
+        dtype = _HALVES.get(self.precision)
+        return torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not None)
 
     def backward(self, loss: Tensor) -> None:
         """Compute the gradients of a scalar loss, in fp16 scaled up to avoid underflow."""
@@ -91,21 +101,32 @@ def resolve_hardware(config: HardwareConfig) -> Hardware:
     Raises:
         ConfigError: This machine lacks the device, the precision or the compiler.
     """
-    if config.compile:
-        _require_compiler()
     device = _resolve_device(config.device)
     precision = _resolve_precision(device, config.precision)
+    if config.compile:
+        _require_compiler(device)
+    _validate_cuda_graph(device, config.cuda_graph)
     threads = config.threads or max(1, count_physical_cores() // config.processes)
     torch.set_num_threads(threads)
     if device.type == "cuda":
         _select_gpu(config.processes)
+        _set_float32_products(tf32=precision == "tf32")
     kernels.keep_freed_blocks()
     if device.type != "cpu":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else cuBLAS may vary
         torch.use_deterministic_algorithms(True, warn_only=True)
         # Otherwise every new tensor would be filled with NaN, one more pass over memory.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    return Hardware(device, precision, threads, config.compile)
+    return Hardware(device, precision, threads, config.compile, config.cuda_graph)
+
+
+def _set_float32_products(*, tf32: bool) -> None:
+    """Let float32 matrix multiplications and convolutions use TF32, or keep them exact.
+
+    Torch's default differs between the two: it would run convolutions in TF32 even in fp32.
+    """
+    torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    torch.backends.cudnn.allow_tf32 = tf32
 
 
 def _select_gpu(processes: int) -> None:
@@ -119,14 +140,33 @@ def _select_gpu(processes: int) -> None:
     torch.cuda.set_device(local_rank)
 
 
-def _require_compiler() -> None:
-    """Raise ConfigError if torch.compile would find no C++ compiler."""
-    if not shutil.which(os.environ.get("CXX", "g++")):
+def _require_compiler(device: torch.device) -> None:
+    """Raise ConfigError if torch.compile would not find what it compiles with."""
+    if device.type == "cuda":
+        needed, install = "Triton and a C compiler", "Install triton and gcc"
+        compilers = (os.environ.get("CC", "gcc"), "cc", "clang")
+        has_triton = importlib.util.find_spec("triton") is not None
+        found = has_triton and any(map(shutil.which, compilers))
+    else:
+        needed, install = "a C++ compiler", "Install g++, set CXX"
+        found = shutil.which(os.environ.get("CXX", "g++")) is not None
+    if not found:
         raise ConfigError(
             "hardware.compile",
-            "must find a C++ compiler",
+            f"must find {needed}",
             found=True,
-            fix="Install g++, set CXX, or use hardware.compile=false.",
+            fix=f"{install}, or use hardware.compile=false.",
+        )
+
+
+def _validate_cuda_graph(device: torch.device, requested: CudaGraph) -> None:
+    """Raise ConfigError if a CUDA graph is required on another device."""
+    if requested is True and device.type != "cuda":
+        raise ConfigError(
+            "hardware.cuda_graph",
+            f"must be auto or false on this {device.type}",
+            found=True,
+            fix="Use hardware.cuda_graph=auto.",
         )
 
 
@@ -166,7 +206,7 @@ def _fast_precisions(device: torch.device) -> tuple[Precision, ...]:
     """Return the precisions that the device has hardware for, the preferred one first."""
     if device.type == "cuda":
         if torch.cuda.is_bf16_supported(including_emulation=False):
-            return ("bf16", "fp16", "fp32")
+            return ("bf16", "fp16", "tf32", "fp32")  # bf16 and tf32 came with the same GPUs
         tensor_cores = torch.cuda.get_device_capability() >= (7, 0)
         return ("fp16", "fp32") if tensor_cores else ("fp32", "fp16")
     if device.type == "cpu":

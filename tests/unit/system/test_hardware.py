@@ -101,7 +101,7 @@ def test_auto_precision_on_a_cpu(
 @pytest.mark.parametrize(
     ("bf16", "capability", "expected", "able"),
     [
-        (True, (8, 0), "bf16", {"bf16", "fp16", "fp32"}),
+        (True, (8, 0), "bf16", {"bf16", "fp16", "tf32", "fp32"}),
         (False, (7, 5), "fp16", {"fp16", "fp32"}),
         (False, (6, 1), "fp32", {"fp16", "fp32"}),
     ],
@@ -111,13 +111,47 @@ def test_precision_on_cuda(
 ) -> None:
     machine.gpu(bf16=bf16, capability=capability)
     assert resolve_hardware(HardwareConfig()).precision == expected
-    for precision in ("bf16", "fp16", "fp32"):
+    for precision in ("bf16", "fp16", "tf32", "fp32"):
         config = HardwareConfig(precision=precision)
         if precision in able:
             assert resolve_hardware(config).precision == precision
         else:
             with pytest.raises(ConfigError, match="on this cuda"):
                 resolve_hardware(config)
+
+
+def test_tf32_rounds_the_factors_of_products_and_fp32_does_not(machine: Machine) -> None:
+    machine.gpu(bf16=True, capability=(8, 0))
+    try:
+        for precision, products in (("tf32", "high"), ("fp32", "highest")):
+            found = resolve_hardware(HardwareConfig(precision=precision))  # type: ignore[arg-type]
+            assert torch.get_float32_matmul_precision() == products
+            assert torch.backends.cudnn.allow_tf32 == (precision == "tf32")
+            assert found.input_dtype == torch.float32
+            assert found.scaler_state() == {}
+            assert not found.autocast()._enabled
+    finally:
+        torch.set_float32_matmul_precision("highest")
+        torch.backends.cudnn.allow_tf32 = True
+
+
+def test_tf32_is_refused_where_the_device_is_no_gpu() -> None:
+    with pytest.raises(ConfigError) as raised:
+        resolve_hardware(HardwareConfig(device="cpu", precision="tf32"))
+    assert "hardware.precision: must be one of auto" in str(raised.value)
+    assert "on this cpu; found 'tf32'. Use hardware.precision=auto." in str(raised.value)
+
+
+def test_a_cuda_graph_is_refused_where_the_device_is_no_gpu() -> None:
+    for allowed in ("auto", False):
+        config = HardwareConfig(device="cpu", cuda_graph=allowed)  # type: ignore[arg-type]
+        assert resolve_hardware(config).cuda_graph == allowed
+    with pytest.raises(ConfigError) as raised:
+        resolve_hardware(HardwareConfig(device="cpu", cuda_graph=True))
+    assert str(raised.value) == (
+        "hardware.cuda_graph: must be auto or false on this cpu; found True. "
+        "Use hardware.cuda_graph=auto."
+    )
 
 
 @pytest.mark.parametrize("new_enough", [False, True])
@@ -217,6 +251,24 @@ def test_compiling_without_a_compiler_is_refused(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("CXX", "no-such-compiler")
     with pytest.raises(ConfigError, match=r"hardware.compile: must find a C\+\+ compiler"):
         resolve_hardware(HardwareConfig(device="cpu", compile=True))
+
+
+@pytest.mark.parametrize("missing", ["triton", "compiler"])
+def test_compiling_for_a_gpu_requires_triton_and_a_c_compiler(
+    machine: Machine, missing: str
+) -> None:
+    machine.gpu(bf16=True, capability=(8, 0))
+    is_here = {"triton": True, "gcc": True, "cc": True, "clang": True}
+    machine.patch.setattr("importlib.util.find_spec", is_here.get)
+    machine.patch.setattr("shutil.which", lambda name: name if is_here.get(name) else None)
+    machine.patch.setenv("CC", "gcc")
+    assert resolve_hardware(HardwareConfig(compile=True)).compile
+    absent = ["triton"] if missing == "triton" else ["gcc", "cc", "clang"]
+    is_here.update(dict.fromkeys(absent, False))
+    with pytest.raises(
+        ConfigError, match=r"hardware.compile: must find Triton and a C compiler"
+    ):
+        resolve_hardware(HardwareConfig(compile=True))
 
 
 def test_every_option_names_its_device(machine: Machine) -> None:
