@@ -259,7 +259,7 @@ def test_compiling_for_a_gpu_requires_triton_and_a_c_compiler(
 ) -> None:
     machine.gpu(bf16=True, capability=(8, 0))
     is_here = {"triton": True, "gcc": True, "cc": True, "clang": True}
-    machine.patch.setattr("importlib.util.find_spec", is_here.get)
+    machine.patch.setattr("importlib.util.find_spec", lambda name: is_here[name] or None)
     machine.patch.setattr("shutil.which", lambda name: name if is_here.get(name) else None)
     machine.patch.setenv("CC", "gcc")
     assert resolve_hardware(HardwareConfig(compile=True)).compile
