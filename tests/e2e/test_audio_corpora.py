@@ -20,6 +20,7 @@ def data(audio_root):
     ]
 
 
+@pytest.mark.heavy
 def test_audio_becomes_smoothed_predictions(shell, data):
     prepared = shell.framesweep("prepare", *data).stdout
     assert "segments: 40 features per frame, 4 phones; prepared in" in prepared

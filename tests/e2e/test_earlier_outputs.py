@@ -14,6 +14,8 @@ import yaml
 
 from earlier_outputs.contents import EarlierOutputs, restore
 
+pytestmark = pytest.mark.heavy
+
 PRINTED = 1.01e-4
 """Tolerance for a number that is printed with four decimals."""
 TRAINED = 1e-3

@@ -37,6 +37,7 @@ def test_every_command_is_tried_here():
     assert [c for c in NOT_RUN if c not in COMMANDS] == []
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("command", TRAINING)
 def test_training(shell, placed, command):
     output = run_training(shell, placed(command))

@@ -157,6 +157,7 @@ def test_best_prints_the_command_that_trains_the_winner(search):
     assert STUDY in missing.stderr
 
 
+@pytest.mark.heavy
 def test_best_retrains_the_leaders_over_seeds(search):
     arguments = ["best", STUDY, "--top", "2", "--seeds", "2"]
     output = search.shell.framesweep(*arguments).stdout
@@ -168,6 +169,7 @@ def test_best_retrains_the_leaders_over_seeds(search):
     assert (search.folder / "seeds.csv").read_text() == table
 
 
+@pytest.mark.heavy
 def test_trials_can_be_compared_reproduced_and_averaged(search, corpus):
     _, _, children = search.runs()
     done = [t.number for t in search.study().trials if t.state is TrialState.COMPLETE]
