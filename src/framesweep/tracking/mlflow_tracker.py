@@ -16,11 +16,9 @@ from framesweep.errors import Interrupted, TrackingError
 from framesweep.tracking import mlflow_store
 from framesweep.tracking.base import Status, Tracker
 from framesweep.tracking.mlflow_writer import MlflowWriter
-from framesweep.tracking.outbox import OUTBOX_FILE, Outbox
+from framesweep.tracking.outbox import OPENING_KINDS, OUTBOX_FILE, REFUSED_FILE, Outbox
 from framesweep.tracking.provenance import collect_provenance, hash_config
 from framesweep.tracking.sender import (
-    OPENING_KINDS,
-    REFUSED_FILE,
     LostRunError,
     Sender,
     summarize_error,
@@ -62,6 +60,8 @@ class MlflowTracker(Tracker):
             "outputs": str(outputs.absolute()),
         }
         self._writer = MlflowWriter(self._uri, config.experiment, outputs, folder)
+        if self._outbox.lacks_start and self._writer.run_id is None:
+            replace_start(self._outbox, directory, self._destination)
         self._sender = Sender(self._outbox, self._writer)
         self._key: str | None = None
         self._resumed_run_id: str | None = None
@@ -209,6 +209,17 @@ class MlflowTracker(Tracker):
 
     def _append(self, kind: str, **fields: object) -> None:
         self._outbox.append({"kind": kind, **fields})
+
+
+def replace_start(outbox: Outbox, directory: Path, destination: Mapping[str, str]) -> None:
+    """Open a new run for waiting records whose own start record is damaged.
+
+    The run gets the name that MLflow chooses; its name and tags were in the damaged record.
+    """
+    key = uuid.uuid4().hex
+    tags = {"framesweep.run_dir": str(directory.absolute()), "framesweep.key": key}
+    fields = {"key": key, "name": None, "tags": tags, "time": _now(), **destination}
+    outbox.insert_first({"kind": "start", **fields})
 
 
 def _now() -> int:

@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from framesweep.credentials import scrub
+from framesweep.errors import TrackingError
 from framesweep.system.atomic_files import write_text
 from framesweep.tracking import mlflow_store
 from framesweep.tracking.mlflow_errors import translate_temporary_errors
-from framesweep.tracking.outbox import OutboxRecord
+from framesweep.tracking.records import FIELDS, OutboxRecord
 from framesweep.tracking.scrubbed_files import without_credentials
 from framesweep.tracking.sender import LostRunError
 
@@ -71,6 +72,9 @@ class MlflowWriter:
         """
         from mlflow.exceptions import MlflowException
 
+        if record["kind"] not in FIELDS:
+            rule = "must be of a kind that this version knows"
+            raise TrackingError("record", rule, found=record["kind"])
         with translate_temporary_errors():
             try:
                 getattr(self, f"_write_{record['kind']}")(record)

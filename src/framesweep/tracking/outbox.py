@@ -1,8 +1,9 @@
 """The queue of records that have not reached the tracking server yet, kept on disk.
 
-Invariant: the file consists of complete lines, one JSON record each, in the order in which the
-run logged them, followed by at most one torn line that the crash of a process left behind. It
-is emptied only when every record in it has been sent.
+Invariant: the file consists of complete lines, one record each, in the order in which the run
+logged them, followed by at most one torn line that the crash of a process left behind. It is
+emptied only when every record in it has been sent. A line that a disk or a copy has damaged is
+moved to `refused.jsonl`; the lines before and after it are sent.
 
 A record is written to the file before anything tries to send it, and it stays there until the
 queue is empty, so a process that is killed (`kill -9`) loses nothing that it has logged. The
@@ -22,16 +23,28 @@ import json
 import logging
 import threading
 from collections import deque
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+from framesweep.system.atomic_files import atomic_file
+from framesweep.tracking.records import (
+    OutboxRecord,
+    decode_record,
+    encode_record,
+    find_records,
+)
 
 log = logging.getLogger(__name__)
 
-OutboxRecord = dict[str, Any]
-"""A JSON object with a `kind`, which says what it does to the run, and the kind's fields."""
-
 OUTBOX_FILE = "outbox.jsonl"
 """Name of an outbox's file in the tracking folder of a run."""
+
+OPENING_KINDS = ("start", "resume")
+"""Kinds of the records that decide which run the records after them belong to."""
+
+REFUSED_FILE = "refused.jsonl"
+"""Name of the file next to the outbox that receives the records that cannot be sent: those that
+tracking refused, and those that are damaged."""
 
 
 class Outbox:
@@ -43,16 +56,27 @@ class Outbox:
 
     Args:
         path: file with one record per line; it is empty while no record waits.
+
+    Attributes:
+        num_damaged: number of lines that were damaged and have been moved to `refused.jsonl`.
+
+    Raises:
+        OSError: the file cannot be read or written.
     """
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        content = _read_lines(path)
+        # The file is written anew, under another name first, and never changed in place: a
+        # process that was suspended, and whose run was taken over, may still have the earlier
+        # file open, and must neither append to the new one nor empty it.
+        with atomic_file(path) as temporary:
+            temporary.write_bytes(b"".join(content.lines))
         # Unbuffered, so that a line is with the operating system when `write` returns.
         self._file = path.open("ab", buffering=0)
-        records, self._size = _read_records(path)
-        # Appending to a torn line would make the next record unreadable as well.
-        self._file.truncate(self._size)
-        self._records = deque({**record, "again": True} for record in records)
+        self._size = sum(map(len, content.lines))
+        self._records = deque({**record, "again": True} for record in content.records)
+        self.num_damaged = len(content.damaged)
         self._changed = threading.Condition()
         self._closed = False
         self.path = path
@@ -65,13 +89,33 @@ class Outbox:
         with self._changed:
             return next((r for r in reversed(self._records) if r["kind"] == kind), None)
 
+    @property
+    def lacks_start(self) -> bool:
+        """Whether records wait but none of them opens their run; its line may be damaged."""
+        with self._changed:
+            return bool(self._records) and self._records[0]["kind"] not in OPENING_KINDS
+
+    def insert_first(self, record: OutboxRecord) -> None:
+        """Put `record` before all others. No sender may have been started yet.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        with self._changed:
+            with atomic_file(self.path) as temporary:
+                temporary.write_bytes(encode_record(record) + self.path.read_bytes())
+            self._file.close()
+            self._file = self.path.open("ab", buffering=0)
+            self._size = self.path.stat().st_size
+            self._records.appendleft(record)
+
     def append(self, record: OutboxRecord) -> None:
         """Add `record` to the end of the queue.
 
         If the disk is full, the record is kept in memory only: it is still sent, but would be
         lost in a crash.
         """
-        line = json.dumps(record).encode() + b"\n"
+        line = encode_record(record)
         with self._changed:
             self._write(line)
             self._records.append(record)
@@ -127,18 +171,56 @@ class Outbox:
             )
 
 
-def _read_records(path: Path) -> tuple[list[OutboxRecord], int]:
-    """Return the complete records of a file and the number of bytes that they occupy.
+def put_aside(outbox: Path, reason: str, content: OutboxRecord) -> Path:
+    """Append what cannot be sent to the `refused.jsonl` next to an outbox; return its path.
 
-    A line that is not JSON is the torn end of a write that a crash interrupted. Lines are
-    written in order, so nothing valid can follow it, and reading stops there.
+    Raises:
+        OSError: the file cannot be written.
     """
-    records: list[OutboxRecord] = []
-    size = 0
-    for line in path.read_bytes().splitlines(keepends=True):
+    path = outbox.with_name(REFUSED_FILE)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"reason": reason, **content}) + "\n")
+    return path
+
+
+@dataclass
+class _Content:
+    """What an outbox's file contains: records with their lines, and damaged lines."""
+
+    records: list[OutboxRecord] = field(default_factory=list)
+    lines: list[bytes] = field(default_factory=list)
+    damaged: list[bytes] = field(default_factory=list)
+
+    def add(self, record: OutboxRecord, line: bytes) -> None:
+        self.records.append(record)
+        self.lines.append(line)
+
+
+def _read_lines(path: Path) -> _Content:
+    """Read the file, and move its damaged lines to `refused.jsonl`.
+
+    What follows the last newline is the torn end of a write that a crash interrupted, unless it
+    is a complete record that lacks nothing but its newline. It was not logged yet when the
+    process died, and is dropped.
+    """
+    content = _Content()
+    if not path.exists():
+        return content
+    *whole, torn = path.read_bytes().split(b"\n")
+    for number, line in enumerate([*whole, torn], start=1):
         try:
-            records.append(json.loads(line))
-        except ValueError:
-            break
-        size += len(line)
-    return records, size
+            content.add(decode_record(line), line + b"\n")
+        except ValueError as error:
+            found = find_records(line)
+            for record in found:
+                content.add(record, encode_record(record))
+            if not found and number <= len(whole):
+                content.damaged.append(line)
+                _refuse(path, number, line, error)
+    return content
+
+
+def _refuse(path: Path, number: int, line: bytes, error: ValueError) -> None:
+    text = line.decode("utf-8", errors="backslashreplace")
+    refused = put_aside(path, f"line {number} is damaged: {error}", {"line": text})
+    log.warning("%s: line %d is damaged and was moved to %s (%s)", path, number, refused, error)

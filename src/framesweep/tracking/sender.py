@@ -12,7 +12,6 @@ for the run's next start.
 """
 
 import contextlib
-import json
 import logging
 import threading
 from functools import partial
@@ -28,18 +27,13 @@ from tenacity import (
 
 from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
-from framesweep.tracking.outbox import Outbox, OutboxRecord
+from framesweep.tracking.outbox import OPENING_KINDS, REFUSED_FILE, Outbox, put_aside
+from framesweep.tracking.records import OutboxRecord
 
 log = logging.getLogger(__name__)
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds between two attempts: the first wait, which doubles up to the longest."""
-
-REFUSED_FILE = "refused.jsonl"
-"""Name of the file next to the outbox that receives the records that tracking refused."""
-
-OPENING_KINDS = ("start", "resume")
-"""Kinds of the records that decide which run the records after them belong to."""
 
 
 class LostRunError(TrackingError):
@@ -165,8 +159,8 @@ class Sender:
         if self.num_refused == 0:
             log.warning("Tracking refused a record, which was moved to %s (%s)", path, reason)
         self.num_refused += 1
-        with contextlib.suppress(OSError), path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"reason": reason, **record}) + "\n")
+        with contextlib.suppress(OSError):
+            put_aside(self._outbox.path, reason, record)
 
 
 def _is_temporary(error: BaseException) -> bool:

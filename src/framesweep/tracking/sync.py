@@ -8,10 +8,14 @@ from framesweep.config.composition import CONFIG_FILE, load
 from framesweep.credentials import HIDDEN, scrub
 from framesweep.errors import TrackingError
 from framesweep.tracking import mlflow_store
-from framesweep.tracking.mlflow_tracker import RUN_DIRECTORY_PATTERNS, TRACKING_FOLDER
+from framesweep.tracking.mlflow_tracker import (
+    RUN_DIRECTORY_PATTERNS,
+    TRACKING_FOLDER,
+    replace_start,
+)
 from framesweep.tracking.mlflow_writer import RUN_FILE, MlflowWriter, read_run_file
-from framesweep.tracking.outbox import OUTBOX_FILE, Outbox
-from framesweep.tracking.sender import REFUSED_FILE, Sender, summarize_error
+from framesweep.tracking.outbox import OUTBOX_FILE, REFUSED_FILE, Outbox
+from framesweep.tracking.sender import Sender, summarize_error
 from framesweep.tracking.tracked_runs import UnreachableError
 
 
@@ -69,9 +73,12 @@ def sync(
     mlflow_store.import_mlflow()
     name = experiment or destination.experiment
     writer = MlflowWriter(full_uri, name, destination.outputs, path.parent)
+    if outbox.lacks_start and writer.run_id is None:
+        place = {"uri": scrub(full_uri), "experiment": name}
+        replace_start(outbox, directory, place | {"outputs": str(destination.outputs)})
     sender = Sender(outbox, writer)
     num_unsent = sender.close(seconds)
-    _require_all_sent(sender, num_unsent, directory)
+    _require_all_sent(sender, num_unsent, outbox.num_damaged, directory)
 
 
 def _find_destination(directory: Path, outputs: Path, outbox: Outbox) -> _Destination:
@@ -124,7 +131,9 @@ def _choose_uri(given: str | None, destination: _Destination, directory: Path) -
     return uri
 
 
-def _require_all_sent(sender: Sender, num_unsent: int, directory: Path) -> None:
+def _require_all_sent(
+    sender: Sender, num_unsent: int, num_damaged: int, directory: Path
+) -> None:
     refused = directory / TRACKING_FOLDER / REFUSED_FILE
     if sender.run_error is not None:
         reason = summarize_error(sender.run_error)
@@ -132,7 +141,7 @@ def _require_all_sent(sender: Sender, num_unsent: int, directory: Path) -> None:
     if num_unsent:
         rule = f"{num_unsent} records are still unsent"
         raise UnreachableError(directory, rule, fix="Try again later.")
-    if sender.num_refused:
+    if num_refused := sender.num_refused + num_damaged:
         raise TrackingError(
-            directory, f"{sender.num_refused} records were refused and moved to {refused}"
+            directory, f"{num_refused} records were refused and moved to {refused}"
         )

@@ -42,7 +42,7 @@ def test_records_of_an_earlier_process_come_first_and_are_marked(tmp_path):
     assert box.first() == {"kind": "new"}
 
 
-@pytest.mark.parametrize("torn", [b'{"kind": "to', b"\xff\xfe\n", b"\0\0\0"])
+@pytest.mark.parametrize("torn", [b'{"kind": "to', b"\xff\xfe", b"\0\0\0"])
 def test_a_torn_last_line_is_dropped(tmp_path, torn):
     path = tmp_path / "box.jsonl"
     path.write_bytes(b'{"kind": "whole"}\n' + torn)
@@ -50,6 +50,65 @@ def test_a_torn_last_line_is_dropped(tmp_path, torn):
     box.append({"kind": "next"})
     assert [line["kind"] for line in _lines(path)] == ["whole", "next"]
     assert len(box) == 2
+    assert box.num_damaged == 0
+    assert not path.with_name("refused.jsonl").exists()
+
+
+@pytest.mark.parametrize("end", [b"", b"\x0b"])
+def test_a_last_line_that_lacks_only_its_newline_is_kept_with_the_next(tmp_path, end):
+    box = Outbox(tmp_path / "box.jsonl")
+    box.append({"kind": "first"})
+    box.append({"kind": "last"})
+    box.release()
+    box.path.write_bytes(box.path.read_bytes().removesuffix(b"\n") + end)
+    again = Outbox(box.path)
+    again.append({"kind": "next"})
+    assert [r["kind"] for r in Outbox(box.path)._records] == ["first", "last", "next"]
+
+
+@pytest.mark.parametrize("damaged", range(6))
+def test_a_damaged_line_takes_no_other_line_with_it(tmp_path, damaged, caplog):
+    box = Outbox(tmp_path / "box.jsonl")
+    for number in range(6):
+        box.append({"kind": "tags", "tags": {"n": str(number)}})
+    lines = box.path.read_bytes().splitlines(keepends=True)
+    line = bytearray(lines[damaged])
+    line[line.index(b": ") + 3] ^= 1
+    lines[damaged] = bytes(line)
+    box.path.write_bytes(b"".join(lines))
+    again = Outbox(box.path)
+    left = [r["tags"]["n"] for r in again._records]
+    assert left == [str(n) for n in range(6) if n != damaged]
+    assert again.num_damaged == 1
+    assert f"line {damaged + 1} is damaged and was moved to" in caplog.text
+    (refused,) = _lines(box.path.with_name("refused.jsonl"))
+    assert refused["line"] == bytes(line).decode().removesuffix("\n")
+    assert refused["reason"] == f"line {damaged + 1} is damaged: its checksum is wrong"
+    # It is moved once, not at each start.
+    assert Outbox(box.path).num_damaged == 0
+
+
+def test_a_process_that_was_taken_over_cannot_change_its_successors_file(tmp_path):
+    suspended = Outbox(tmp_path / "box.jsonl")
+    suspended.append({"kind": "a"})
+    successor = Outbox(suspended.path)
+    successor.append({"kind": "b"})
+    suspended.append({"kind": "late"})
+    suspended.remove_first()
+    suspended.remove_first()
+    assert [line["kind"] for line in _lines(successor.path)] == ["a", "b"]
+
+
+def test_a_start_can_be_put_before_records_that_lack_theirs(tmp_path):
+    box = Outbox(tmp_path / "box.jsonl")
+    assert not box.lacks_start
+    box.append({"kind": "tags", "tags": {}})
+    assert box.lacks_start
+    box.insert_first({"kind": "start", "key": "k"})
+    box.append({"kind": "next"})
+    assert not box.lacks_start
+    assert [line["kind"] for line in _lines(box.path)] == ["start", "tags", "next"]
+    assert [r["kind"] for r in box._records] == ["start", "tags", "next"]
 
 
 def test_last_returns_the_latest_record_of_a_kind(tmp_path):

@@ -107,7 +107,7 @@ def test_the_config_decides_if_the_start_record_names_no_destination(
     outputs, directory, unsent_outbox, served, client
 ):
     records = [json.loads(line) for line in unsent_outbox.read_text().splitlines()]
-    for key in ("uri", "experiment", "outputs"):
+    for key in ("uri", "experiment", "outputs", "crc"):  # earlier versions had no checksum
         del records[0][key]
     unsent_outbox.write_text("".join(json.dumps(record) + "\n" for record in records))
     with pytest.raises(TrackingError, match=r"must say where its run is tracked. Pass --uri"):
@@ -146,8 +146,9 @@ def test_a_removed_password_must_be_given_for_the_same_server(
     outputs, directory, unsent_outbox, monkeypatch, other
 ):
     start, *others = unsent_outbox.read_text().splitlines(keepends=True)
-    start = json.dumps({**json.loads(start), "uri": "http://***@host"})
-    unsent_outbox.write_text("".join([start, "\n", *others]))
+    record = {**json.loads(start), "uri": "http://***@host"}
+    del record["crc"]
+    unsent_outbox.write_text("".join([json.dumps(record), "\n", *others]))
     if other is not None:
         monkeypatch.setenv(mlflow_store.URI_VARIABLE, other)
     with pytest.raises((TrackingError, ConfigError)) as caught:
@@ -210,6 +211,27 @@ def test_refused_records_are_an_error(outputs, directory, created_run_id, served
         sync(directory, outputs, 60)
     assert "a+b" in (directory / "tracking" / "refused.jsonl").read_text()
     assert load_metric_history(created_run_id, "dev/loss", served, outputs) == {1: 1.0}
+
+
+@pytest.mark.parametrize("damaged", range(3))
+def test_a_damaged_line_is_moved_aside_and_all_others_are_sent(
+    outputs, directory, unsent_outbox, served, client, damaged
+):
+    register()
+    tracked = [f"tracking.uri={served}", "tracking.experiment=mine"]
+    (directory / "config.yaml").write_text(dump(compose([f"outputs={outputs}", *tracked])))
+    lines = unsent_outbox.read_bytes().splitlines(keepends=True)
+    kinds = [json.loads(line)["kind"] for line in lines]
+    lines[damaged] = b"#" + lines[damaged][1:]
+    unsent_outbox.write_bytes(b"".join(lines))
+    with pytest.raises(TrackingError, match="1 records were refused and moved to"):
+        sync(directory, outputs, 60)
+    (run,) = runs_of(client, "mine")
+    assert (run.info.status == "FINISHED") == (kinds[damaged] != "status")
+    assert run.data.metrics == ({} if kinds[damaged] == "metrics" else {"dev/loss": 1.0})
+    (refused,) = (directory / "tracking" / "refused.jsonl").read_text().splitlines()
+    assert kinds[damaged] in json.loads(refused)["line"]
+    assert find_unsent_runs(outputs) == []
 
 
 def test_a_server_that_is_still_unreachable_is_an_error(outputs, directory, unsent_outbox):
