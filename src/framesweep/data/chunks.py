@@ -1,5 +1,7 @@
 """Chunks of neighboring frames, for networks that share computation between them."""
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -53,12 +55,18 @@ class FrameChunks:
         self.feature_dim = split.rows.shape[1]
         self.window_dim = (2 * context + 1) * self.feature_dim
         self._lead = split.lead
-        self._rows = torch.from_numpy(split.rows).to(device)
+        self._num_store_rows = len(split.rows)
+        self._take = self._place_rows(split)
         self._labels = torch.from_numpy(_row_labels(split)).to(device)
         self._tempo = tempo
         # At a rate above 1 a window spans more rows, of which the padding must still be able
         # to separate two utterances; one row less than its width, as positions are rounded.
         self._fastest = max(1.0, (MAX_CONTEXT - 1) / max(context, 1)) if split.gap else 2.0
+
+    def _place_rows(self, split: Split) -> Callable[[Tensor], Tensor]:
+        """Return a function of (N,) row numbers to the (N, D) rows, in the type of batches."""
+        rows = torch.from_numpy(split.rows).to(self.device)
+        return lambda numbers: rows.index_select(0, numbers).to(self.dtype)
 
     def batch(self, starts: Tensor, shard: Shard | None = None) -> tuple[Tensor, Tensor]:
         """Return the chunks that begin at given rows, and their labels.
@@ -83,11 +91,11 @@ class FrameChunks:
             uniform = shard.select(torch.rand(shard.total_rows, 1, device=self.device))
             rates = (1 + self._tempo * (2 * uniform - 1)).clamp_(max=self._fastest)
             rows += (offsets * (rates - 1)).round_().long()
-            rows.clamp_(0, len(self._rows) - 1)
-        inputs = self._rows.index_select(0, rows.flatten()).to(self.dtype)
+            rows.clamp_(0, self._num_store_rows - 1)
+        inputs = self._take(rows.flatten())
         own = rows[:, self.context : self.context + self.chunk_frames : self._stride]
         labels = self._labels[own.flatten()].long()
-        return inputs.view(len(starts), len(offsets) * self.feature_dim), labels
+        return inputs.reshape(len(starts), len(offsets) * self.feature_dim), labels
 
 
 def _row_labels(split: Split) -> npt.NDArray[np.int16]:

@@ -64,20 +64,24 @@ class Windows:
         self._labels = (
             None if split.labels is None else torch.from_numpy(split.labels).to(device)
         )
+        self._place_rows(split)
+        self._buffer = torch.empty(0, dtype=self.dtype, device=device)
+
+    def _place_rows(self, split: Split) -> None:
+        """Move the rows to the device, or read them in place on a CPU."""
         # Prefetching makes sense only for rows that are read in place from a file. The base of
         # a numpy array that is memory-mapped is its mapping.
         base: object = split.rows.base
-        in_place = device.type == "cpu"
+        in_place = self.device.type == "cpu"
         self._mapping = base if in_place and isinstance(base, mmap.mmap) else None
         self._row_bytes = split.rows.strides[0]
-        self._rows = torch.from_numpy(split.rows).to(device)
+        self._rows = torch.from_numpy(split.rows).to(self.device)
         if self._rows.nbytes <= CONVERTED_BYTES:
-            self._rows, self._mapping = self._rows.to(dtype), None
+            self._rows, self._mapping = self._rows.to(self.dtype), None
         # Row n of the view starts one frame after row n - 1 and is 2*context + 1 frames long.
         self._view = self._rows.as_strided(
-            (len(self._rows) - 2 * context, self.window_dim), (self.feature_dim, 1)
+            (len(self._rows) - 2 * self.context, self.window_dim), (self.feature_dim, 1)
         )
-        self._buffer = torch.empty(0, dtype=dtype, device=device)
 
     def fetch(self, first: int, count: int) -> None:
         """Ask the system to read the rows of `count` frames, starting at `first`, in advance.

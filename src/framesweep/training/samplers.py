@@ -5,7 +5,7 @@ position. The training loop stores only its position in the epoch, and a resumed
 with the very batch at which it stopped.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -13,14 +13,13 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from framesweep.data.streamed_windows import BLOCK_FRAMES
+
 CHUNK = 1 << 16
 """Most positions that ShuffleSampler computes in advance."""
 _ROUNDS = 4
 _FACTORS = (0x9E3779B97F4A7C15 - (1 << 64), 0x7FEB352D846CA68B)
 """Odd multipliers of the hash function; the first is 2**64 over the golden ratio (as int64)."""
-
-BLOCK_FRAMES = 1024
-"""Neighboring frames that BlockShuffleSampler reads together, 160 kB at 40 float32 bins."""
 
 
 class FrameSampler(Protocol):
@@ -139,6 +138,8 @@ class BlockShuffleSampler:
         device: Where the indices are wanted.
         prefetch: Called with the first frame and the number of frames of each block, one
             buffer ahead of its use.
+        hold: Called before frames are returned, as `StreamedWindows.hold` with the blocks of
+            each buffer and the numbers of the first and the last buffer that they are from.
     """
 
     def __init__(
@@ -149,11 +150,13 @@ class BlockShuffleSampler:
         buffer_frames: int,
         device: torch.device | None = None,
         prefetch: Callable[[int, int], None] | None = None,
+        hold: Callable[[Sequence[Tensor], int, int], None] | None = None,
     ) -> None:
         self._seed = _mix(seed, epoch)
         self._num_frames = num_frames
         self._device = device
         self._prefetch = prefetch
+        self._hold = hold
         num_blocks = -(-num_frames // BLOCK_FRAMES)
         blocks = ShuffleSampler(seed, epoch, num_blocks).indices(0, num_blocks)
         self._buffers = torch.split(blocks, max(1, buffer_frames // BLOCK_FRAMES))
@@ -167,6 +170,10 @@ class BlockShuffleSampler:
     def indices(self, first: int, count: int) -> Tensor:
         """Return the (count,) int64 frames at positions from `first`; fewer at the end."""
         stop = min(first + count, self._num_frames)
+        if self._hold is not None:
+            ends = torch.tensor([first, stop - 1])
+            begin, last = torch.searchsorted(self._ends, ends, right=True).tolist()
+            self._hold(self._buffers, begin, last)
         parts = [torch.empty(0, dtype=torch.int64, device=self._device)]
         while first < stop:
             buffer = int(torch.searchsorted(self._ends, first, right=True))
@@ -196,7 +203,7 @@ class BlockShuffleSampler:
         frames = torch.cat([torch.arange(first, first + size) for first, size in blocks])
         generator = _generator(self._seed, buffer)
         shuffled = frames[torch.randperm(len(frames), generator=generator)]
-        self._current, self._frames = buffer, shuffled.to(self._device)
+        self._current, self._frames = buffer, _send(shuffled, self._device)
 
 
 class ChunkSampler:
@@ -212,6 +219,8 @@ class ChunkSampler:
             utterances included.
         chunk_frames: Rows per chunk, at most `num_rows`.
         device: Where the indices are wanted.
+        hold: Called before indices are returned, as `StreamedChunks.hold` with them and those
+            that follow.
     """
 
     def __init__(
@@ -221,12 +230,15 @@ class ChunkSampler:
         num_rows: int,
         chunk_frames: int,
         device: torch.device | None = None,
+        hold: Callable[[Tensor, Tensor], None] | None = None,
     ) -> None:
         self._chunk_frames = chunk_frames
+        self._device, self._hold = device, hold
         self._last = num_rows - chunk_frames
         # One chunk more than fit, as the cuts may lie anywhere.
         num_chunks = -(-(num_rows - 1) // chunk_frames) + 1
-        self._chunks = ShuffleSampler(seed, epoch, num_chunks, device)
+        # The host has to know which chunks it shall send.
+        self._chunks = ShuffleSampler(seed, epoch, num_chunks, device if hold is None else None)
         generator = _generator(_mix(seed, epoch), chunk_frames)
         self._shift = int(torch.randint(chunk_frames, (), generator=generator))
 
@@ -235,8 +247,23 @@ class ChunkSampler:
 
     def indices(self, first: int, count: int) -> Tensor:
         """Return the (count,) int64 first rows of the chunks at positions from `first`."""
+        starts = self._starts(first, count)
+        if self._hold is None:
+            return starts
+        self._hold(starts, self._starts(first + count, count))
+        return _send(starts, self._device)
+
+    def _starts(self, first: int, count: int) -> Tensor:
+        first = min(first, len(self))
         starts = self._chunks.indices(first, count) * self._chunk_frames - self._shift
         return starts.clamp_(0, self._last)
+
+
+def _send(frames: Tensor, device: torch.device | None) -> Tensor:
+    """Return frames on the device, without waiting for it."""
+    if device is None or device.type != "cuda":
+        return frames.to(device)
+    return frames.pin_memory().to(device, non_blocking=True)
 
 
 def _mix(seed: int, number: int) -> int:
