@@ -161,6 +161,11 @@ class HardwareConfig:
     """Record the training step as a CUDA graph and replay it, so that the GPU does not wait
     for the launch of each kernel. auto does so on an NVIDIA GPU where it is possible: in a run
     of one process, with batches of a constant size."""
+    max_store_gib: float | None = setting(None, affects="rounding", unit="GiB")
+    """Largest size of the features that are kept in the memory of the device. Those of a split
+    that is larger are sent to it in blocks while it computes. For a network that reads windows,
+    this requires train.order=windows, which is then set and saved with the run. null allows 70%
+    of the free memory of a GPU, and has no limit on a CPU."""
 
     def __post_init__(self) -> None:
         """Check the ranges of the `hardware` group.
@@ -173,3 +178,6 @@ class HardwareConfig:
             require_between("hardware.threads", self.threads, 1, MAX_THREADS, fix)
         require_between("hardware.processes", self.processes, 1, MAX_PROCESSES)
         require_positive("hardware.timeout_minutes", self.timeout_minutes)
+        if self.max_store_gib is not None:
+            fix = "Use null for no limit but the device's memory."
+            require_positive("hardware.max_store_gib", self.max_store_gib, fix)

@@ -61,8 +61,9 @@ class TrainConfig:
     """With average=swa, point of the training at which averaging starts."""
     order: Literal["shuffle", "windows"] = "shuffle"
     """Order of the frames in an epoch. shuffle draws a random permutation of all frames.
-    windows is for stores larger than memory: it shuffles chunks of consecutive frames, and then
-    the frames within blocks of several chunks, so that the disk is read in large pieces."""
+    windows is for stores larger than memory, that of a GPU included: it shuffles chunks of
+    consecutive frames, and then the frames within blocks of several chunks, so that they are
+    read in large pieces."""
     window_frames: int = setting(262_144, unit="frames")
     """With order=windows, size of a block. Two blocks should fit in memory."""
     patience: int | None = setting(None, affects="end", unit="epochs")

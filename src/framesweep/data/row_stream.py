@@ -58,7 +58,9 @@ class RowStream:
         shape = (num_slots * slot_rows, self.width)
         self.values = torch.zeros(shape, dtype=dtype, device=device)
         self.shifts = torch.zeros(num_ranges, dtype=torch.int64, device=device)
-        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        self._stream: Any = None
+        if device.type == "cuda":
+            self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self._buffers = [_HostBuffer(slot_rows, self.width, dtype, device) for _ in range(2)]
         self._num_loads = 0
         self._loads: dict[int, Future[Any]] = {}
@@ -88,6 +90,11 @@ class RowStream:
         if load is not None and (done := load.result()) is not None:
             torch.cuda.current_stream().wait_event(done)
 
+    def wait_for_all(self) -> None:
+        """Wait as `wait` does for all slots, before the buffers may be released."""
+        for slot in list(self._loads):
+            self.wait(slot)
+
     def _fill(
         self,
         slot: int,
@@ -110,7 +117,8 @@ class RowStream:
             if self._stream is not None:
                 self._stream.wait_event(released)
             target = self.values[first_position : first_position + num_rows]
-            target.copy_(buffer.values[:num_rows], non_blocking=True)
+            # Only CUDA says by an event when the buffer on the host may be filled again.
+            target.copy_(buffer.values[:num_rows], non_blocking=self._stream is not None)
             if indices is not None:
                 table = torch.tensor([list(indices), positions])
                 numbers, shifts = buffer.send(table, self.shifts.device)
@@ -133,7 +141,9 @@ class _HostBuffer:
 
     def send(self, table: Tensor, device: torch.device) -> Tensor:
         """Return a small tensor on the device, without waiting for it."""
-        return (table.pin_memory() if self._pinned else table).to(device, non_blocking=True)
+        if not self._pinned:
+            return table.to(device)
+        return table.pin_memory().to(device, non_blocking=True)
 
     def record(self, stream: Any) -> Any:
         """Remember the copies queued so far on the stream, and return their event."""

@@ -60,13 +60,15 @@ class StreamedWindows(Windows):
         firsts = np.arange(0, self.num_frames, BLOCK_FRAMES)
         self._bounds = self._rows_of(firsts, np.append(firsts[1:], self.num_frames))
         sizes = np.sort(self._bounds[:, 1] - self._bounds[:, 0])
+        self._store_rows = split.rows
+        self._allocate(int(sizes[-self._buffer_blocks :].sum()))
+        self._mapping = None
+
+    def _allocate(self, slot_rows: int) -> None:
+        """Allocate the buffers on the device and on the host for slots of a size."""
+        num_blocks = len(self._bounds)
         self._stream = RowStream(
-            split.rows,
-            int(sizes[-self._buffer_blocks :].sum()),
-            self._num_slots,
-            len(self._bounds),
-            self.device,
-            self.dtype,
+            self._store_rows, slot_rows, self._num_slots, num_blocks, self.device, self.dtype
         )
         # Row n of the view starts one frame after row n - 1 and is a window long.
         width = self._stream.width
@@ -74,7 +76,6 @@ class StreamedWindows(Windows):
             (len(self._stream.values) - 2 * self.context, (2 * self.context + 1) * width),
             (width, 1),
         )
-        self._mapping = None
 
     def _forget(self) -> None:
         """Treat all slots as empty."""
@@ -109,6 +110,7 @@ class StreamedWindows(Windows):
             frames: The first frame, and the one after the last.
             following: The frames of the next call, if they are known.
         """
+        self._make_room([frames] if following is None else [frames, following])
         if self._order is not None:
             self._forget()
         if frames not in self._held:
@@ -117,8 +119,18 @@ class StreamedWindows(Windows):
         if following is not None and following not in self._held:
             self._load_range(1 - slot, following)
         self._stream.wait(slot)
-        self._range_shift = slot * self._stream.slot_rows - int(self._rows_of(*frames)[0, 0])
+        first_row = int(self._rows_of(*frames)[0, 0])
+        self._range_shift = slot * self._stream.slot_rows - first_row
         self._device_shift.fill_(self._range_shift)
+
+    def _make_room(self, ranges: Sequence[RowRange]) -> None:
+        """Enlarge the slots if one of the ranges of frames has more rows."""
+        sizes = [end - begin for begin, end in (self._rows_of(*r)[0].tolist() for r in ranges)]
+        if max(sizes) > self._stream.slot_rows:
+            self._stream.wait_for_all()
+            # Other ranges of as many frames cross more gaps between utterances.
+            self._allocate(max(sizes) * 5 // 4)
+            self._forget()
 
     def _load_range(self, slot: int, frames: RowRange) -> None:
         ((begin, end),) = self._rows_of(*frames).tolist()
@@ -132,7 +144,9 @@ class StreamedWindows(Windows):
         frames = np.stack((np.atleast_1d(first), np.atleast_1d(stop) - 1), axis=1)
         # As in Windows._window_starts, but on the host, which need not wait for the device.
         rows = frames + np.searchsorted(self._host_ends, frames, side="right") * self._gap
-        return rows + self._first + np.array([0, 2 * self.context + 1])
+        bounds: npt.NDArray[np.int64] = rows + self._first
+        bounds[:, 1] += 2 * self.context + 1
+        return bounds
 
     def gather(self, frames: Tensor) -> Tensor:
         """Return the (B, window_dim) windows of frames that are on the device; see `hold`."""

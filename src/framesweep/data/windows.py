@@ -97,6 +97,16 @@ class Windows:
         end = (last + 2 * self.context + 1) * self._row_bytes
         self._mapping.madvise(mmap.MADV_WILLNEED, begin, end - begin)
 
+    def hold_range(
+        self, frames: tuple[int, int], following: tuple[int, int] | None = None
+    ) -> None:
+        """Prepare for a batch of neighboring frames; all frames are there, so do nothing.
+
+        Args:
+            frames: The first frame, and the one after the last.
+            following: Those of the batch after it, if there is one.
+        """
+
     @property
     def labelled(self) -> bool:
         """Whether the split has labels."""

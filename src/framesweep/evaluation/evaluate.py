@@ -102,8 +102,10 @@ def compute_logits(
     reads_chunks = isinstance(model, Network) and model.reads_chunks
     network = model.fused_eval(hardware.input_dtype) if isinstance(model, Network) else model
     first, every = process_group.rank * BATCH_FRAMES, process_group.size * BATCH_FRAMES
-    for start in range(first, windows.num_frames, every):
-        stop = min(start + BATCH_FRAMES, windows.num_frames)
+    starts = range(first, windows.num_frames, every)
+    ranges = [(start, min(start + BATCH_FRAMES, windows.num_frames)) for start in starts]
+    for index, (start, stop) in enumerate(ranges):
+        windows.hold_range((start, stop), next(iter(ranges[index + 1 : index + 2]), None))
         frames = torch.arange(start, stop, device=windows.device)
         with hardware.autocast():
             if reads_chunks:

@@ -12,6 +12,7 @@ from framesweep.config import RunConfig
 from framesweep.config.composition import CONFIG_FILE, load
 from framesweep.data.corpus import Array
 from framesweep.data.store.frame_store import FrameStore
+from framesweep.data.store_budget import StoreBudget
 from framesweep.data.windows import Windows
 from framesweep.errors import CheckpointError, DataError
 from framesweep.evaluation.evaluate import (
@@ -49,7 +50,8 @@ class TrainedRun:
                 self.store.name, f"must have a split {split}", found=list(self.store.splits)
             )
         hardware, context = self.hardware, self.config.data.context
-        return Windows(self.store.splits[split], context, hardware.device, hardware.input_dtype)
+        budget = StoreBudget(hardware.device, self.config.hardware.max_store_gib)
+        return budget.open_windows(self.store.splits[split], context, hardware.input_dtype)
 
     def compute_posteriors(self, split: str) -> Tensor:
         """Return (N, C) float32 probabilities on the CPU, in the order of the frames."""

@@ -13,6 +13,7 @@ from framesweep.data.chunks import FrameChunks
 from framesweep.data.readers.registry import build_corpus
 from framesweep.data.store import frame_store as stores
 from framesweep.data.store.frame_store import FrameStore
+from framesweep.data.store_budget import StoreBudget
 from framesweep.data.windows import Windows
 from framesweep.distributed.collectives import SINGLE_PROCESS, ProcessGroup
 from framesweep.errors import ConfigError
@@ -20,8 +21,9 @@ from framesweep.evaluation.evaluate import evaluate
 from framesweep.evaluation.metrics import METRICS, Evaluation
 from framesweep.evaluation.viterbi import MAX_CLASSES, tune_smoother
 from framesweep.models.build import NetworkBuilder
-from framesweep.models.network import ChunkShape, Network
+from framesweep.models.network import Network
 from framesweep.runs.identity import identities
+from framesweep.runs.train_data import place_train_data
 from framesweep.runs.validation import validate_phones
 from framesweep.system.hardware import Hardware, resolve_hardware
 from framesweep.system.random_state import seed_everything
@@ -131,7 +133,8 @@ def build_experiment(
     takes many minutes.
 
     Args:
-        config: A config whose groups fit together; see `validate_across_groups`.
+        config: A config whose groups fit together; see `validate_across_groups`. The
+            experiment's own may have another train.order; see `place_train_data`.
         process_group: The processes that train together, of which this is one.
 
     Raises:
@@ -143,10 +146,11 @@ def build_experiment(
     store = open_frame_store(config)
     validate_phones(config, store.phones)
     seed_everything(config.seed)
-    train = _build_train_data(config, network_builder.chunk_shape, store, resources)
-    dev = Windows(
-        store.splits["dev"], config.data.context, resources.device, resources.input_dtype
+    budget = StoreBudget(resources.device, config.hardware.max_store_gib)
+    config, train = place_train_data(
+        config, network_builder.chunk_shape, store.splits["train"], resources, budget
     )
+    dev = budget.open_windows(store.splits["dev"], config.data.context, resources.input_dtype)
     network = resources.place(network_builder.build(store.feature_dim, len(store.phones)))
     plan = _build_plan(config)
     components = _build_components(
@@ -194,18 +198,6 @@ def _build_components(
         average=weight_averaging.build_average(config.train, network, total_steps),
         process_group=process_group,
     )
-
-
-def _build_train_data(
-    config: RunConfig, chunk: ChunkShape | None, store: FrameStore, resources: Hardware
-) -> TrainingData:
-    """Return windows of the train split, or chunks of consecutive frames."""
-    split, context = store.splits["train"], config.data.context
-    device, dtype = resources.device, resources.input_dtype
-    if chunk is None:
-        return Windows(split, context, device, dtype)
-    tempo = config.augment.tempo
-    return FrameChunks(split, context, chunk.num_frames, chunk.stride, device, dtype, tempo)
 
 
 def _chunk_frames(train: TrainingData) -> int | None:

@@ -26,6 +26,7 @@ from framesweep.runs.run_log import (
     track_results,
     write_results,
 )
+from framesweep.runs.train_data import with_recorded_order
 from framesweep.runs.validation import validate_across_groups
 from framesweep.sweeps.context import SweepContext, find_sweep_context
 from framesweep.system.atomic_files import write_text
@@ -63,7 +64,8 @@ def run(config: RunConfig, directory: Path, *, in_sweep: bool = False) -> float 
 def _run(
     config: RunConfig, directory: Path, process_group: ProcessGroup, *, in_sweep: bool
 ) -> float | list[float]:
-    experiment = build_experiment(config, process_group)
+    experiment = build_experiment(with_recorded_order(config, directory), process_group)
+    config = experiment.config
     log_setup(experiment)
     sweep = find_sweep_context()
     tracker = _open_tracker(config, directory, sweep)

@@ -13,6 +13,8 @@ from typing import Any
 from torch import Tensor
 
 from framesweep.data.chunks import FrameChunks
+from framesweep.data.streamed_chunks import StreamedChunks
+from framesweep.data.streamed_windows import StreamedWindows
 from framesweep.data.windows import Windows
 from framesweep.errors import Interrupted
 from framesweep.training.callbacks import Callback
@@ -148,11 +150,15 @@ def _train_epoch(
 def _build_sampler(plan: Plan, epoch: int, train: TrainingData) -> FrameSampler:
     """Return the order of an epoch's items."""
     if isinstance(train, FrameChunks):
-        return ChunkSampler(plan.seed, epoch, train.num_rows, train.chunk_frames, train.device)
+        hold_chunks = train.hold if isinstance(train, StreamedChunks) else None
+        return ChunkSampler(
+            plan.seed, epoch, train.num_rows, train.chunk_frames, train.device, hold_chunks
+        )
     if plan.buffer_frames is None:
         return ShuffleSampler(plan.seed, epoch, train.num_frames, train.device)
+    hold = train.hold if isinstance(train, StreamedWindows) else None
     return BlockShuffleSampler(
-        plan.seed, epoch, train.num_frames, plan.buffer_frames, train.device, train.fetch
+        plan.seed, epoch, train.num_frames, plan.buffer_frames, train.device, train.fetch, hold
     )
 
 
