@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from framesweep.config import MAX_CONTEXT
+from framesweep.data.device_rows import DeviceRows
 from framesweep.data.store.frame_store import Split
 from framesweep.distributed.collectives import Shard
 
@@ -65,7 +66,11 @@ class FrameChunks:
 
     def _place_rows(self, split: Split) -> Callable[[Tensor], Tensor]:
         """Return a function of (N,) row numbers to the (N, D) rows, in the type of batches."""
-        rows = torch.from_numpy(split.rows).to(self.device)
+        if self.device.type != "cpu":
+            on_device = DeviceRows(split.rows, self.context, self.device, self.dtype)
+            self.dtype = on_device.dtype
+            return on_device.take
+        rows = torch.from_numpy(split.rows)
         return lambda numbers: rows.index_select(0, numbers).to(self.dtype)
 
     def batch(self, starts: Tensor, shard: Shard | None = None) -> tuple[Tensor, Tensor]:

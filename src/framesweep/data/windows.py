@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from framesweep.data.device_rows import DeviceRows
 from framesweep.data.store.frame_store import Split
 from framesweep.distributed.collectives import Shard
 
@@ -33,13 +34,13 @@ class Windows:
     """The context windows of one split.
 
     On a CPU the rows are not copied, except to convert them where they are few; the store may
-    be larger than the memory. On an accelerator they are moved there once, as a whole.
+    be larger than the memory. On an accelerator they are moved there once, as `DeviceRows`.
 
     Args:
         split: rows and labels as the store provides them.
         context: frames on each side of the centre frame.
         device: device of the batches.
-        dtype: type of the batches.
+        dtype: type of the batches; float32 where float16 cannot hold the rows.
     """
 
     def __init__(
@@ -64,24 +65,29 @@ class Windows:
         self._labels = (
             None if split.labels is None else torch.from_numpy(split.labels).to(device)
         )
+        self._row_bytes = split.rows.strides[0]
+        self._mapping: mmap.mmap | None = None
+        self._on_device: DeviceRows | None = None
         self._place_rows(split)
-        self._buffer = torch.empty(0, dtype=self.dtype, device=device)
 
     def _place_rows(self, split: Split) -> None:
         """Move the rows to the device, or read them in place on a CPU."""
+        if self.device.type != "cpu":
+            self._on_device = DeviceRows(split.rows, self.context, self.device, self.dtype)
+            self.dtype = self._on_device.dtype
+            return
         # Prefetching makes sense only for rows that are read in place from a file. The base of
         # a numpy array that is memory-mapped is its mapping.
         base: object = split.rows.base
-        in_place = self.device.type == "cpu"
-        self._mapping = base if in_place and isinstance(base, mmap.mmap) else None
-        self._row_bytes = split.rows.strides[0]
-        self._rows = torch.from_numpy(split.rows).to(self.device)
+        self._mapping = base if isinstance(base, mmap.mmap) else None
+        self._rows = torch.from_numpy(split.rows)
         if self._rows.nbytes <= CONVERTED_BYTES:
             self._rows, self._mapping = self._rows.to(self.dtype), None
         # Row n of the view starts one frame after row n - 1 and is 2*context + 1 frames long.
         self._view = self._rows.as_strided(
             (len(self._rows) - 2 * self.context, self.window_dim), (self.feature_dim, 1)
         )
+        self._buffer = torch.empty(0, dtype=self.dtype)
 
     def fetch(self, first: int, count: int) -> None:
         """Ask the system to read the rows of `count` frames, starting at `first`, in advance.
@@ -128,9 +134,11 @@ class Windows:
             frames: (B,) int64 frame numbers, counted over the split.
 
         Returns:
-            (B, window_dim) of `dtype`, in a buffer that the next call overwrites.
+            (B, window_dim) of `dtype`; on a CPU in a buffer that the next call overwrites.
         """
         starts = self._window_starts(frames)
+        if self._on_device is not None:
+            return self._on_device.windows(starts)
         size = len(frames) * self.window_dim
         if self._buffer.numel() < size:
             self._buffer = self._buffer.new_empty(size)
@@ -155,8 +163,10 @@ class Windows:
         """
         starts = self._window_starts(torch.arange(first, stop, device=self.device))
         begin, end = starts[[0, -1]].tolist()
-        rows = self._rows[begin : end + 2 * self.context + 1].to(self.dtype)
-        return rows.view(1, -1), starts - begin
+        end += 2 * self.context + 1
+        if self._on_device is not None:
+            return self._on_device.stretch(begin, end), starts - begin
+        return self._rows[begin:end].to(self.dtype).view(1, -1), starts - begin
 
     def _window_starts(self, frames: Tensor) -> Tensor:
         """Return the first row of each frame's window.

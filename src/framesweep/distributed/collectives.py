@@ -181,7 +181,8 @@ class Shard:
     @classmethod
     def whole(cls, num_rows: int) -> "Shard":
         """Return the shard that is a whole batch, in a run of one process."""
-        return cls(0, num_rows, num_rows)
+        # Torch.compile cannot trace the default of the attribute, so the group is named here.
+        return cls(0, num_rows, num_rows, SINGLE_PROCESS)
 
     def select(self, batch: Tensor) -> Tensor:
         """Return this rank's rows of a tensor that all ranks hold for the whole batch."""

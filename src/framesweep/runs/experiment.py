@@ -37,10 +37,11 @@ from framesweep.training.callbacks import Callback
 from framesweep.training.checkpoints import Checkpoints
 from framesweep.training.components import TrainingComponents
 from framesweep.training.gradient_clipping import clip_gradients
-from framesweep.training.loop import TrainingData, fit
+from framesweep.training.loop import fit
 from framesweep.training.optimizers.build import build_optimizer
 from framesweep.training.plan import Plan, steps_per_epoch
 from framesweep.training.state import TrainingState
+from framesweep.training.step import TrainingData
 
 
 @dataclass(slots=True)

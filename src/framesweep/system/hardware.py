@@ -51,16 +51,12 @@ class Hardware:
         self.compile = compile
         self.cuda_graph = cuda_graph
         self.sum_dtype = torch.float32 if device.type == "mps" else torch.float64
-        # Features stay float32 in fp16: before normalization they may exceed its range.
-        self.input_dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        self.input_dtype = _HALVES.get(precision, torch.float32)
         self._scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
 
     def place(self, model: nn.Module) -> nn.Module:
-        """Move a network to the device and compile it if configured; parameter names stay."""
-        model.to(self.device)
-        if self.compile:
-            model.compile()
-        return model
+        """Move a network to the device."""
+        return model.to(self.device)
 
     def autocast(self) -> torch.autocast:
         """Return a context in which matrix multiplications use the precision."""

@@ -12,6 +12,7 @@ from framesweep.system.hardware import Hardware
 from framesweep.system.random_state import get_rng_state, set_rng_state
 from framesweep.training.losses import Loss
 from framesweep.training.lr_schedules import Schedule
+from framesweep.training.optimizers.rates import load_optimizer_state, optimizer_state
 from framesweep.training.weight_averaging import WeightAverage
 
 
@@ -61,7 +62,7 @@ class TrainingComponents:
         """Return all state that training changes, including that of random generators."""
         return {
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": optimizer_state(self.optimizer),
             "schedule": self.schedule.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
             "scaler": self.hardware.scaler_state(),
@@ -71,7 +72,7 @@ class TrainingComponents:
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore what `state_dict` returned."""
         self.model.load_state_dict(state_dict["model"])
-        self.optimizer.load_state_dict(state_dict["optimizer"])
+        load_optimizer_state(self.optimizer, state_dict["optimizer"])
         self.schedule.load_state_dict(state_dict["schedule"])
         if self.average is not None:
             self.average.load_state_dict(state_dict["average"])

@@ -10,12 +10,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from torch import Tensor
-
 from framesweep.data.chunks import FrameChunks
 from framesweep.data.streamed_chunks import StreamedChunks
 from framesweep.data.streamed_windows import StreamedWindows
-from framesweep.data.windows import Windows
 from framesweep.errors import Interrupted
 from framesweep.training.callbacks import Callback
 from framesweep.training.checkpoints import Checkpoints
@@ -28,12 +25,10 @@ from framesweep.training.samplers import (
     ShuffleSampler,
 )
 from framesweep.training.state import RunningMetrics, TrainingState, check_loss_is_finite
+from framesweep.training.step import TrainingData, TrainingStep
 
 CHECK_STEPS = 50
 """Steps between checks of the loss and the time, each of which waits for an accelerator."""
-
-TrainingData = Windows | FrameChunks
-"""The training split, in batches of windows or of chunks of neighboring frames."""
 
 
 def fit(
@@ -65,9 +60,12 @@ def fit(
     """
     state = _restore(checkpoints, components)
     components.process_group.replicate(components.model)
+    sums = RunningMetrics(state, components.hardware, components.process_group)
+    constant_size = plan.final_batch_size is None
+    step = TrainingStep(components, train, sums, constant_size=constant_size)
     callback.on_restore(state.history)
     while not _is_finished(state, plan):
-        _train_epoch(components, train, plan, state, checkpoints, callback)
+        _train_epoch(components, train, plan, state, checkpoints, callback, step)
         metrics = _evaluate_epoch(components, evaluate, plan, state)
         if state.best_epoch == state.epoch:
             checkpoints.save_best(components.evaluated)
@@ -116,18 +114,20 @@ def _train_epoch(
     state: TrainingState,
     checkpoints: Checkpoints,
     callback: Callback,
+    step: TrainingStep,
 ) -> None:
     """Train from the state's step to the end of its epoch, or until the time is up."""
     components.model.train()
     process_group = components.process_group
     sampler = _build_sampler(plan, state.epoch, train)
-    sums = RunningMetrics(state, components.hardware, process_group)
+    sums = step.sums
+    sums.restart(state)
     batch_items = plan.batch_items(state.epoch, train.item_frames)
     num_steps = steps_per_epoch(train.num_items, batch_items)
     saved = time.monotonic()
     while state.step < num_steps:
         items = sampler.indices(state.step * batch_items, batch_items)
-        sums.add(*_train_step(components, train, items))
+        step(items, is_full=len(items) == batch_items)
         state.step += 1
         callback.on_step(state.epoch, state.step, num_steps)
         # All ranks must stop or save after the same step, whichever of them has a reason to.
@@ -160,41 +160,6 @@ def _build_sampler(plan: Plan, epoch: int, train: TrainingData) -> FrameSampler:
     return BlockShuffleSampler(
         plan.seed, epoch, train.num_frames, plan.buffer_frames, train.device, train.fetch, hold
     )
-
-
-def _train_step(
-    components: TrainingComponents, train: TrainingData, items: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Take one optimizer step on the batch of `items`, without waiting for the device.
-
-    Returns:
-        This rank's sum of losses, correct predictions and labelled frames, as scalars on the
-        device; added up over the ranks, they are those of the batch.
-    """
-    items, shard = components.process_group.shard(items)
-    inputs, labels = train.batch(items, shard)
-    if components.augment is not None:
-        inputs = components.augment(inputs, shard)
-    with components.hardware.autocast():
-        # Without a shard the network may be any module, such as torch's own Sequential.
-        outputs = components.model(inputs) if shard is None else components.model(inputs, shard)
-        logits = outputs.float()
-    loss = components.loss(logits, labels)
-    components.optimizer.zero_grad()
-    components.hardware.backward(loss)
-    components.process_group.all_reduce_gradients(components.model)
-    components.hardware.unscale(components.optimizer)
-    components.clip(components.model.parameters())
-    components.hardware.step(components.optimizer)
-    components.schedule.step()
-    if components.average is not None:
-        components.average.step(components.model)
-    correct = (logits.detach().argmax(dim=1) == labels).sum()
-    num_frames = (labels >= 0).sum()
-    # The loss is this rank's part of a mean over the whole batch: back to a sum.
-    batch_frames = num_frames.clone()
-    components.process_group.all_reduce_sum(batch_frames)
-    return loss.detach() * batch_frames, correct, num_frames
 
 
 def _checkpoint(components: TrainingComponents, state: TrainingState) -> dict[str, Any]:

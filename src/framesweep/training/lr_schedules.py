@@ -6,6 +6,7 @@ from typing import Any
 from torch.optim import Optimizer
 
 from framesweep.config import OptimConfig
+from framesweep.training.optimizers.rates import set_rate
 from framesweep.training.plan import improves
 
 ONECYCLE_START = 1 / 25
@@ -46,6 +47,7 @@ class Schedule:
         self._best: float | None = None
         self._bad_epochs = 0
         self._drops = 0
+        self._factor = 1.0
         self._set()
 
     def step(self) -> None:
@@ -72,8 +74,8 @@ class Schedule:
     @property
     def lr(self) -> float:
         """The learning rate of the next step, in the first parameter group."""
-        lr: float = self._optimizer.param_groups[0]["lr"]
-        return lr
+        peak: float = self._optimizer.param_groups[0]["initial_lr"]
+        return peak * self._factor
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -92,9 +94,9 @@ class Schedule:
 
     def _set(self) -> None:
         factor = lr_factor(self._config, self._step, self._total_steps, self._steps_per_epoch)
-        factor *= self._config.gamma**self._drops
+        self._factor = factor * self._config.gamma**self._drops
         for group in self._optimizer.param_groups:
-            group["lr"] = group["initial_lr"] * factor
+            set_rate(group, group["initial_lr"] * self._factor)
 
 
 def build_schedule(

@@ -71,18 +71,26 @@ class RunningMetrics:
 
     No step reads them on the host, which would make it wait for the accelerator; `write` does
     so once every few steps. Each rank sums its own rows. The sums that a checkpoint holds are
-    those of all ranks, so rank 0 continues them and the others begin at zero.
+    those of all ranks, so rank 0 continues them and the others begin at zero. The tensors are
+    the same in all epochs, because a recorded step adds to those that it was recorded with.
     """
 
     def __init__(
         self, state: TrainingState, hardware: Hardware, process_group: ProcessGroup
     ) -> None:
-        device, dtype = hardware.device, hardware.sum_dtype
-        is_main = process_group.rank == 0
-        self.loss = torch.tensor(state.loss_sum * is_main, dtype=dtype, device=device)
-        self.correct = torch.tensor(state.num_correct * is_main, device=device)
-        self.seen = torch.tensor(state.num_seen * is_main, device=device)
+        device = hardware.device
+        self.loss = torch.zeros((), dtype=hardware.sum_dtype, device=device)
+        self.correct = torch.zeros((), dtype=torch.int64, device=device)
+        self.seen = torch.zeros((), dtype=torch.int64, device=device)
         self.process_group = process_group
+        self.restart(state)
+
+    def restart(self, state: TrainingState) -> None:
+        """Continue the sums of `state` and start the clock, at the start of an epoch."""
+        is_main = self.process_group.rank == 0
+        self.loss.fill_(state.loss_sum * is_main)
+        self.correct.fill_(state.num_correct * is_main)
+        self.seen.fill_(state.num_seen * is_main)
         self.started = time.monotonic()
 
     def add(self, loss: Tensor, correct: Tensor, seen: Tensor) -> None:

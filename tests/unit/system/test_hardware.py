@@ -11,7 +11,7 @@ from torch import nn
 import options
 from framesweep.config import HardwareConfig
 from framesweep.errors import ConfigError
-from framesweep.system.hardware import Hardware, resolve_hardware
+from framesweep.system.hardware import Hardware, Precision, resolve_hardware
 
 
 @pytest.fixture(autouse=True)
@@ -123,8 +123,9 @@ def test_precision_on_cuda(
 def test_tf32_rounds_the_factors_of_products_and_fp32_does_not(machine: Machine) -> None:
     machine.gpu(bf16=True, capability=(8, 0))
     try:
-        for precision, products in (("tf32", "high"), ("fp32", "highest")):
-            found = resolve_hardware(HardwareConfig(precision=precision))  # type: ignore[arg-type]
+        choices: list[tuple[Precision, str]] = [("tf32", "high"), ("fp32", "highest")]
+        for precision, products in choices:
+            found = resolve_hardware(HardwareConfig(precision=precision))
             assert torch.get_float32_matmul_precision() == products
             assert torch.backends.cudnn.allow_tf32 == (precision == "tf32")
             assert found.input_dtype == torch.float32
@@ -144,7 +145,7 @@ def test_tf32_is_refused_where_the_device_is_no_gpu() -> None:
 
 def test_a_cuda_graph_is_refused_where_the_device_is_no_gpu() -> None:
     for allowed in ("auto", False):
-        config = HardwareConfig(device="cpu", cuda_graph=allowed)  # type: ignore[arg-type]
+        config = HardwareConfig(device="cpu", cuda_graph=allowed)
         assert resolve_hardware(config).cuda_graph == allowed
     with pytest.raises(ConfigError) as raised:
         resolve_hardware(HardwareConfig(device="cpu", cuda_graph=True))
@@ -236,15 +237,6 @@ def test_threads_are_those_of_the_config_the_environment_or_the_machine(
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert resolve_hardware(HardwareConfig(device="cpu")).threads == 1
     assert resolve_hardware(HardwareConfig(device="cpu", threads=2)).threads == 2
-
-
-def test_placing_a_network_keeps_its_parameter_names() -> None:
-    model = nn.Sequential(nn.Linear(3, 2))
-    names = list(model.state_dict())
-    for compiled in (False, True):
-        found = Hardware(torch.device("cpu"), "fp32", threads=1, compile=compiled)
-        assert found.place(model) is model
-        assert list(model.state_dict()) == names
 
 
 def test_compiling_without_a_compiler_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

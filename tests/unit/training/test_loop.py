@@ -38,12 +38,13 @@ from framesweep.training.augmentation import build_augment
 from framesweep.training.checkpoints import Checkpoints
 from framesweep.training.components import TrainingComponents
 from framesweep.training.gradient_clipping import clip_gradients
-from framesweep.training.loop import _build_sampler, _train_step, fit
+from framesweep.training.loop import _build_sampler, fit
 from framesweep.training.losses import average_over_batch, build_loss
 from framesweep.training.lr_schedules import build_schedule
 from framesweep.training.optimizers.build import build_optimizer
 from framesweep.training.plan import Plan, steps_per_epoch
 from framesweep.training.state import RunningMetrics, TrainingState
+from framesweep.training.step import TrainingStep
 from framesweep.training.weight_averaging import build_average
 from toy import NAMES, ToyCorpus
 
@@ -221,8 +222,9 @@ def test_a_step_never_synchronizes_with_the_device(tmp_path, monkeypatch, averag
     train = Windows(split, CONTEXT, meta) if network == "mlp" else tdnn_chunks(store, meta)
     sums = RunningMetrics(TrainingState(), hardware, components.process_group)
     sampler = _build_sampler(job.plan, 1, train)
-    for step in range(3):
-        sums.add(*_train_step(components, train, sampler.indices(step, 1)))
+    step = TrainingStep(components, train, sums)
+    for position in range(3):
+        step(sampler.indices(position, 1), is_full=True)
     assert sums.loss.device == sums.correct.device == meta
     with pytest.raises(RuntimeError, match="meta"):
         sums.write(TrainingState())

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from framesweep.config import TrainConfig
+from framesweep.training import weight_averaging
 from framesweep.training.weight_averaging import build_average
 
 
@@ -100,3 +102,38 @@ def test_a_saved_average_continues_bit_for_bit(kind):
         average.model.state_dict().values(), again.model.state_dict().values(), strict=True
     ):
         assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("large", [1, 1 << 18])
+@pytest.mark.parametrize("kind", ["ema", "swa"])
+def test_the_average_on_a_device_is_that_on_the_cpu(monkeypatch, kind, large):
+    monkeypatch.setattr(weight_averaging, "LARGE", large)
+    config = TrainConfig(average=kind, average_from=0.5)
+    averages = []
+    for on_device in (False, True):
+        model = make_model()
+        average: Any = build_average(config, model, 10)
+        if on_device:
+            average._shares = torch.ones(2)  # what it creates on an NVIDIA GPU
+        torch.manual_seed(1)
+        walk(average, model, 6)
+        first = copy.deepcopy(average.model.state_dict())
+        walk(average, model, 4)
+        averages.append((first, average.model.state_dict()))
+    for one, other in zip(*averages, strict=True):
+        for name, tensor in one.items():
+            torch.testing.assert_close(tensor, other[name])
+    if kind == "swa":  # the first average is a copy
+        assert all(torch.equal(averages[0][0][name], averages[1][0][name]) for name in first)
+
+
+def test_a_checkpoint_has_the_names_of_torchs_averaged_model():
+    """Runs of earlier versions used it, and can be resumed."""
+    model = make_model()
+    theirs = AveragedModel(model, use_buffers=True)
+    theirs.update_parameters(model)
+    average: Any = build_average(TrainConfig(average="ema"), make_model(), 10)
+    walk(average, make_model(), 3)
+    assert average.state_dict()["average"].keys() == theirs.state_dict().keys()
+    average.load_state_dict({"steps": 5, "average": theirs.state_dict()})
+    assert torch.equal(average.model.state_dict()["0.weight"], model.state_dict()["0.weight"])

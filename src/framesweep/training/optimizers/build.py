@@ -5,6 +5,7 @@ from torch.optim import Optimizer
 
 from framesweep.config import OptimConfig
 from framesweep.config.registry import builder_of
+from framesweep.training.optimizers.rates import move_rates
 
 
 def build_optimizer(config: OptimConfig, model: nn.Module) -> Optimizer:
@@ -19,4 +20,5 @@ def build_optimizer(config: OptimConfig, model: nn.Module) -> Optimizer:
     optimizer: Optimizer = builder_of(config)(config, model)
     for group in optimizer.param_groups:
         group["initial_lr"] = group["lr"]
+    move_rates(optimizer, next(model.parameters()).device)
     return optimizer
