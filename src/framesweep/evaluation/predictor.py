@@ -19,7 +19,7 @@ from framesweep.data.store.normalization import Normalizer
 from framesweep.errors import CheckpointError, DataError
 from framesweep.models.build import build_model
 from framesweep.system.atomic_files import write_text
-from framesweep.training.checkpoints import load_weights
+from framesweep.training.weight_files import load_weights
 
 WEIGHTS, METADATA = "model.safetensors", "predictor.json"
 """Files of a model: the weights, and what is needed in addition to them and the config."""

@@ -27,7 +27,8 @@ from framesweep.evaluation.viterbi import tune_smoother
 from framesweep.runs.experiment import open_frame_store
 from framesweep.runs.run_log import MODEL_FOLDER
 from framesweep.system.hardware import Hardware, resolve_hardware
-from framesweep.training.checkpoints import load_weights
+from framesweep.training.checkpoints import BEST, CHECKPOINT_FOLDER
+from framesweep.training.weight_files import load_weights
 
 MIN_PROBABILITY = 1e-30
 """Lower bound of probabilities before their logarithm."""
@@ -81,7 +82,9 @@ def load_trained_run(directory: Path, overrides: Sequence[str] = ()) -> TrainedR
     hardware = resolve_hardware(replace(config.hardware, processes=1))
     store = open_frame_store(config)
     model = hardware.place(build_network(config, store.feature_dim, len(store.phones)))
-    load_weights(model, folder / WEIGHTS)
+    best = directory / CHECKPOINT_FOLDER / BEST
+    fix = f"Copy {best} over it, which holds the same weights." if best.exists() else ""
+    load_weights(model, folder / WEIGHTS, fix)
     return TrainedRun(directory, config, store, model, hardware)
 
 

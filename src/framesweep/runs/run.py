@@ -33,8 +33,9 @@ from framesweep.system.atomic_files import write_text
 from framesweep.system.console import EpochBar, log_epoch
 from framesweep.system.signals import StopRequest, stop_request
 from framesweep.tracking import Tracker, find_run_directory, open_tracker
-from framesweep.training.checkpoints import BEST, CHECKPOINT_FOLDER, load_weights
+from framesweep.training.checkpoints import BEST, CHECKPOINT_FOLDER
 from framesweep.training.state import TrainingState
+from framesweep.training.weight_files import load_weights
 from hydra_plugins.framesweep_sweeper import TrialPruned, report, restore
 
 log = logging.getLogger(__name__)

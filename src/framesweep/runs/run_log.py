@@ -1,6 +1,7 @@
 """Logs a run to the console, and tracks its config and results."""
 
 import logging
+import shutil
 from pathlib import Path
 
 from framesweep.config.composition import CONFIG_FILE, dump, flatten
@@ -9,7 +10,7 @@ from framesweep.data.store.frame_store import FrameStore
 from framesweep.evaluation.metrics import Evaluation
 from framesweep.evaluation.predictor import WEIGHTS, write_metadata
 from framesweep.runs.experiment import Experiment
-from framesweep.system.atomic_files import write_text
+from framesweep.system.atomic_files import atomic_file, write_text
 from framesweep.system.cgroups import memory_limit
 from framesweep.tracking import Tracker
 from framesweep.training.checkpoints import BEST, CHECKPOINT_FOLDER
@@ -118,8 +119,9 @@ def write_results(
     folder.mkdir(exist_ok=True)
     write_metadata(folder, experiment.store)
     write_text(folder / CONFIG_FILE, dump(experiment.config))
-    (folder / WEIGHTS).unlink(missing_ok=True)
-    (folder / WEIGHTS).hardlink_to(directory / CHECKPOINT_FOLDER / BEST)
+    # A copy, not a link: damage to one file must leave the other as it is.
+    with atomic_file(folder / WEIGHTS) as temporary:
+        shutil.copyfile(directory / CHECKPOINT_FOLDER / BEST, temporary)
 
 
 def track_results(

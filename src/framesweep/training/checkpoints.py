@@ -1,32 +1,41 @@
 """Checkpoints, written atomically.
 
 They hold all state of training, so that a resumed run computes the same bits as one that was
-never stopped.
+never stopped. A damaged one is never used: torch does not compare the checksums of the archive
+that it writes, so `load` does.
 """
 
 import contextlib
+import logging
+import os
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from torch import nn
 
+from framesweep import __version__
 from framesweep.errors import CheckpointError
 from framesweep.system.atomic_files import atomic_file
+from framesweep.training.weight_files import dump_weights
+
+log = logging.getLogger(__name__)
 
 FORMAT = 1
 CHECKPOINT_FOLDER, LAST, BEST = "checkpoints", "last.pt", "best.safetensors"
 """The folder in a run's directory, and the files in it."""
 
+PREVIOUS = "previous.pt"
+"""The checkpoint before the last one, for the case that the last one is damaged."""
+
 
 class Checkpoints:
     """The checkpoints of one run.
 
-    `last.pt` holds the latest state of training, `best.safetensors` the weights of the epoch
-    with the best objective.
+    `last.pt` holds the latest state of training, `previous.pt` the one before, and
+    `best.safetensors` the weights of the epoch with the best objective.
 
     Args:
         directory: The folder of the files, created with the first of them.
@@ -37,48 +46,108 @@ class Checkpoints:
 
     def __init__(self, directory: Path, identity: str, *earlier_identities: str) -> None:
         self.last = directory / LAST
+        self.previous = directory / PREVIOUS
         self.best = directory / BEST
         self._identity = identity
         self._accepted = (identity, *earlier_identities)
 
     def save(self, state: dict[str, Any]) -> None:
         """Save a state made of tensors, numbers, strings, lists and dicts as the last one."""
-        whole = {"format": FORMAT, "identity": self._identity, **state}
-        with atomic_file(self.last) as temporary, temporary.open("wb") as file, _raise_cause():
-            torch.save(whole, file)
+        whole = {
+            "format": FORMAT,
+            "identity": self._identity,
+            "version": __version__,
+            **state,
+        }
+        with atomic_file(self.last) as temporary:
+            with temporary.open("wb") as file, _raise_cause():
+                torch.save(whole, file)
+                # Only a file that is safely on the disk may push the last one aside.
+                file.flush()
+                os.fsync(file.fileno())
+            # If the process is killed before the new file takes the name, there is none of that
+            # name, and `load` takes the previous one.
+            with contextlib.suppress(FileNotFoundError):
+                self.last.replace(self.previous)
 
     def load(self) -> dict[str, Any] | None:
         """Return the last state, or None if none was saved.
 
+        If the last checkpoint is damaged, the one before it is returned, and a warning logged.
+
         Raises:
-            CheckpointError: The file is damaged, or belongs to another run or format.
+            CheckpointError: Both are damaged, or the file belongs to another run or format.
         """
-        if not self.last.exists():
+        paths = [path for path in (self.last, self.previous) if path.exists()]
+        if not paths:
             return None
         try:
-            state: dict[str, Any] = torch.load(self.last, map_location="cpu", weights_only=True)
-            kind = (state["format"], state["identity"])
-        except Exception as error:
-            reason = str(error).split("\n", maxsplit=1)[0]
-            raise CheckpointError(
-                self.last,
-                f"must be a readable checkpoint ({reason})",
-                fix="Delete it to start the run from its beginning.",
-            ) from None
-        if kind not in [(FORMAT, accepted) for accepted in self._accepted]:
-            raise CheckpointError(
-                self.last,
-                f"must be of format {FORMAT} and config {self._identity}",
-                found=kind,
-                fix="Resume the run it belongs to, or start a new one.",
+            state = _read(paths[0])
+        except CheckpointError as error:
+            if len(paths) == 1:
+                raise
+            try:
+                state = _read(paths[1])
+            except CheckpointError:
+                raise error from None
+            log.warning(
+                "%s: %s; resuming from %s, which was saved before it",
+                error.where,
+                error.rule,
+                paths[1].name,
             )
+            # Otherwise the next save would replace the good checkpoint by the damaged one.
+            paths.reverse()
+            self.last.unlink(missing_ok=True)
+        self._require_own(paths[0], state)
         return state
+
+    def _require_own(self, path: Path, state: dict[str, Any]) -> None:
+        """Raise CheckpointError unless the state is of this run and of a format known here."""
+        version = state.get("version", "0.1")
+        if state["format"] != FORMAT:
+            raise CheckpointError(
+                path,
+                f"must have checkpoint format {FORMAT}; framesweep {version} saved it",
+                found=state["format"],
+                fix=f"Resume it with framesweep {version}.",
+            )
+        if state["identity"] not in self._accepted:
+            other = "" if version == __version__ else f"framesweep {version}, "
+            raise CheckpointError(
+                path,
+                f"must be saved with this config and corpus; {other}another config or another "
+                "corpus saved it",
+                fix="Resume the run that it belongs to, or start a new one.",
+            )
 
     def save_best(self, model: nn.Module) -> None:
         """Save the weights of `model` as the best so far."""
-        weights = {k: v.contiguous() for k, v in model.state_dict().items()}
         with atomic_file(self.best) as temporary:
-            temporary.write_bytes(save(weights))
+            temporary.write_bytes(dump_weights(model))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the content of a checkpoint.
+
+    Raises:
+        CheckpointError: The file is damaged or is no checkpoint.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if (damaged := archive.testzip()) is not None:
+                raise ValueError(f"the checksum of {damaged} differs")
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(state, dict) or not {"format", "identity"} <= state.keys():
+            raise ValueError("it is no checkpoint of framesweep")
+    except Exception as error:
+        reason = str(error).split("\n", maxsplit=1)[0]
+        raise CheckpointError(
+            path,
+            f"must be an undamaged checkpoint ({reason})",
+            fix=f"Delete the folder {path.parent} to start the run from its beginning.",
+        ) from None
+    return state
 
 
 class NoCheckpoints(Checkpoints):
@@ -106,17 +175,3 @@ def _raise_cause() -> Iterator[None]:
         if isinstance(error.__context__, OSError):
             raise error.__context__ from None
         raise
-
-
-def load_weights(model: nn.Module, path: Path) -> None:
-    """Load weights from a safetensors file into `model`.
-
-    Raises:
-        CheckpointError: The file is missing, damaged, or of another network.
-    """
-    try:
-        weights = load_file(path)
-        model.load_state_dict(weights)
-    except (OSError, SafetensorError, RuntimeError) as error:
-        reason = str(error).split("\n", maxsplit=1)[0]
-        raise CheckpointError(path, f"must hold this model's weights ({reason})") from None

@@ -1,13 +1,15 @@
 """Checkpoints on disk: complete, verified, and bound to their run."""
 
 import errno
+import logging
 
 import pytest
 import torch
 from torch import nn
 
 from framesweep.errors import CheckpointError
-from framesweep.training.checkpoints import Checkpoints, NoCheckpoints, load_weights
+from framesweep.training.checkpoints import Checkpoints, NoCheckpoints
+from framesweep.training.weight_files import load_weights
 
 
 def test_a_saved_state_is_loaded_again(tmp_path):
@@ -26,7 +28,9 @@ def test_without_a_checkpoint_there_is_no_state(tmp_path):
 def test_a_checkpoint_of_another_run_is_refused_but_not_one_of_an_earlier_version(tmp_path):
     Checkpoints(tmp_path, "old").save({})
     assert Checkpoints(tmp_path, "new", "old").load() is not None
-    with pytest.raises(CheckpointError, match=r"last\.pt: must be of format 1 and config new"):
+    with pytest.raises(
+        CheckpointError, match=r"last\.pt: must be saved with this config and corpus"
+    ):
         Checkpoints(tmp_path, "new", "older").load()
 
 
@@ -34,7 +38,75 @@ def test_a_checkpoint_of_another_run_is_refused_but_not_one_of_an_earlier_versio
 def test_a_damaged_checkpoint_is_refused_with_a_way_out(tmp_path, content):
     checkpoints = Checkpoints(tmp_path, "id")
     checkpoints.last.write_bytes(content)
-    with pytest.raises(CheckpointError, match="Delete it to start the run from its beginning"):
+    with pytest.raises(
+        CheckpointError, match=r"Delete the folder .* to start the run from its beginning"
+    ):
+        checkpoints.load()
+
+
+def flip_bit(path, position):
+    content = bytearray(path.read_bytes())
+    content[position] ^= 1
+    path.write_bytes(content)
+
+
+def same(state, other) -> bool:
+    return torch.equal(state["weight"], other["weight"]) and state["epoch"] == other["epoch"]
+
+
+def test_no_flipped_bit_of_a_checkpoint_changes_what_is_loaded(tmp_path):
+    """Every 13th byte of the file is damaged in turn; each is noticed or has no effect."""
+    checkpoints = Checkpoints(tmp_path, "id")
+    state = {"weight": torch.arange(64.0), "epoch": 3}
+    checkpoints.save(state)
+    content, refused = checkpoints.last.read_bytes(), 0
+    for position in range(0, len(content), 13):
+        flip_bit(checkpoints.last, position)
+        try:
+            assert same(checkpoints.load(), state), position
+        except CheckpointError:
+            refused += 1
+        checkpoints.last.write_bytes(content)
+    assert refused > len(content) // 13 // 10
+
+
+def test_a_damaged_checkpoint_is_replaced_by_the_previous_one_and_a_line_says_so(
+    tmp_path, caplog
+):
+    checkpoints = Checkpoints(tmp_path, "id")
+    for epoch in (1, 2):
+        checkpoints.save({"weight": torch.full((64,), float(epoch)), "epoch": epoch})
+    raw = checkpoints.last.read_bytes()
+    flip_bit(checkpoints.last, raw.index(torch.full((64,), 2.0).numpy().tobytes()) + 3)
+    with caplog.at_level(logging.WARNING):
+        loaded = checkpoints.load()
+    assert loaded["epoch"] == 1
+    (line,) = caplog.messages
+    assert str(checkpoints.last) in line
+    assert "resuming from previous.pt" in line
+    # The next save keeps the good checkpoint instead of the damaged one.
+    checkpoints.save({"weight": torch.zeros(1), "epoch": 2})
+    assert torch.load(checkpoints.previous)["epoch"] == 1
+
+
+def test_a_run_that_was_killed_between_two_renames_has_its_previous_checkpoint(tmp_path):
+    checkpoints = Checkpoints(tmp_path, "id")
+    checkpoints.save({"epoch": 1})
+    checkpoints.last.replace(checkpoints.previous)
+    assert checkpoints.load()["epoch"] == 1
+
+
+def test_the_error_of_another_format_names_the_version_that_saved_the_checkpoint(tmp_path):
+    checkpoints = Checkpoints(tmp_path, "id")
+    torch.save({"format": 2, "identity": "id", "version": "9.0"}, checkpoints.last)
+    with pytest.raises(CheckpointError, match=r"framesweep 9\.0 saved it; found 2"):
+        checkpoints.load()
+
+
+def test_a_checkpoint_of_another_version_is_not_called_one_of_another_run(tmp_path):
+    checkpoints = Checkpoints(tmp_path, "id")
+    torch.save({"format": 1, "identity": "other"}, checkpoints.last)
+    with pytest.raises(CheckpointError, match=r"framesweep 0\.1, another config or another"):
         checkpoints.load()
 
 
