@@ -133,8 +133,13 @@ class FramesweepSweeperConf:
     """Whether to start a new study, with a number added to the name."""
     n_trials: int = 20
     """Number of completed and pruned trials that the study shall have in total."""
-    n_jobs: int = 1
-    """Number of trials to run in parallel."""
+    n_jobs: Any = 1
+    """Number of trials to run in parallel. `auto` fills the GPUs of this machine, or runs one
+    trial at a time on a machine without GPUs."""
+    devices_per_job: int = 1
+    """Number of GPUs that each local worker uses."""
+    jobs_per_device: int = 1
+    """Number of trials that share a GPU with `n_jobs=auto`."""
     retries: int = 1
     """Number of further attempts after which a trial that keeps failing is given up."""
     max_failure_rate: float = 0.5

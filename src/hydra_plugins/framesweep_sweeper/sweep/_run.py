@@ -14,7 +14,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 from optuna.trial import FrozenTrial, TrialState
 
-from hydra_plugins.framesweep_sweeper._errors import FailedSweepError
+from hydra_plugins.framesweep_sweeper._errors import FailedSweepError, SweepError
 from hydra_plugins.framesweep_sweeper.search._renamed_keys import read_spaces
 from hydra_plugins.framesweep_sweeper.search._samplers import build_sampler, count_grid_points
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
@@ -44,13 +44,19 @@ from hydra_plugins.framesweep_sweeper.sweep._results import (
     write_results,
 )
 from hydra_plugins.framesweep_sweeper.sweep._settings import (
+    AUTO,
     check_settings,
     load_custom_search_space,
     to_plain_dict,
 )
 from hydra_plugins.framesweep_sweeper.sweep._study import open_study, select_space
 from hydra_plugins.framesweep_sweeper.trials._claims import ENDED, TrialQueue
-from hydra_plugins.framesweep_sweeper.workers._launchers import open_pool
+from hydra_plugins.framesweep_sweeper.workers._devices import (
+    WorkerPlan,
+    list_devices,
+    plan_workers,
+)
+from hydra_plugins.framesweep_sweeper.workers._launchers import open_pool, uses_local_workers
 from hydra_plugins.framesweep_sweeper.workers._signals import StopSignal, catch_stop_signals
 from hydra_plugins.framesweep_sweeper.workers._task import TrialTask
 
@@ -81,19 +87,20 @@ def run_sweep(
     check_driver(url)
     listener = build_listener(settings["listener"])
     check_objectives(listener, settings["direction"], config)
+    plan = _plan_workers(settings, config)
     queue, space = _open_queue(settings, url, spaces, config)
-    pool = open_pool(
-        settings["n_jobs"], hydra_context, _wrap_task(task, settings, url, queue), config
-    )
+    pool = open_pool(plan, hydra_context, _wrap_task(task, settings, url, queue), config)
     with queue.lock.hold():
         listener.on_start(queue.study, config)
     progress = open_progress_display()
+    if line := plan.describe():
+        progress.log(line)
     loop = SweepLoop(
         queue,
         pool,
         HeartbeatThread(queue.storage, settings["heartbeat"]),
         progress,
-        _select_loop_settings(settings, total),
+        _select_loop_settings(settings, total, plan.n_jobs),
         prepare=partial(prepare_job, space, hydra_context, config, custom),
         on_trial_end=partial(notify_safely, listener.on_trial_end, queue.study),
     )
@@ -126,9 +133,27 @@ def _wrap_task(
     return TrialTask(task, url, queue.study.study_name, pruner, settings["heartbeat"])
 
 
-def _select_loop_settings(settings: dict[str, Any], total: int) -> LoopSettings:
+def _select_loop_settings(settings: dict[str, Any], total: int, n_jobs: int) -> LoopSettings:
     known = {f.name: settings[f.name] for f in fields(LoopSettings)}
-    return LoopSettings(**known | {"n_trials": total})
+    return LoopSettings(**known | {"n_trials": total, "n_jobs": n_jobs})
+
+
+def _plan_workers(settings: dict[str, Any], config: DictConfig) -> WorkerPlan:
+    """Return the number of workers, and the GPUs of those on this machine.
+
+    Raises:
+        SweepError: n_jobs is auto, but another launcher decides where jobs run.
+    """
+    n_jobs = settings["n_jobs"]
+    if uses_local_workers(config):
+        per_job, per_device = settings["devices_per_job"], settings["jobs_per_device"]
+        return plan_workers(n_jobs, list_devices(), per_job, per_device)
+    if n_jobs == AUTO:
+        raise SweepError(
+            "hydra.sweeper.n_jobs: must be a number with a launcher, whose GPUs cannot be "
+            "counted here; found auto"
+        )
+    return WorkerPlan(n_jobs)
 
 
 def _run_loop(

@@ -11,6 +11,12 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 
 STUDY_NAME = re.compile(r"[\w.-]+")
+LEAST = {
+    **{"n_trials": 1, "devices_per_job": 1, "jobs_per_device": 1},
+    **{"retries": 0, "heartbeat": 1, "stop_seconds": 0},
+}
+"""The smallest values of numbers."""
+AUTO = "auto"
 
 
 def check_settings(settings: dict[str, Any]) -> None:
@@ -19,8 +25,8 @@ def check_settings(settings: dict[str, Any]) -> None:
     Raises:
         SweepError: a number is out of bounds, or the name cannot be a directory's.
     """
-    least = {"n_trials": 1, "n_jobs": 1, "retries": 0, "heartbeat": 1, "stop_seconds": 0}
-    for key, bound in least.items():
+    _check_n_jobs(settings["n_jobs"])
+    for key, bound in LEAST.items():
         if settings[key] < bound:
             raise SweepError(
                 f"hydra.sweeper.{key}: must be {bound} or more; found {settings[key]}"
@@ -35,6 +41,12 @@ def check_settings(settings: dict[str, Any]) -> None:
             "hydra.sweeper.study_name: must consist of letters, digits and . _ - only, because "
             f"it names a directory; found {name!r}"
         )
+
+
+def _check_n_jobs(value: Any) -> None:
+    if value == AUTO or (type(value) is int and value >= 1):
+        return
+    raise SweepError(f"hydra.sweeper.n_jobs: must be 1 or more, or {AUTO}; found {value}")
 
 
 def read_directions(direction: Any) -> list[str]:

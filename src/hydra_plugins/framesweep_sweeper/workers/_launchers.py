@@ -14,9 +14,12 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.framesweep_sweeper.trials import _failures
+from hydra_plugins.framesweep_sweeper.workers._devices import WorkerPlan
 from hydra_plugins.framesweep_sweeper.workers._local_pool import LocalPool
 from hydra_plugins.framesweep_sweeper.workers._pool import FinishedJob, Job, Pool
 from hydra_plugins.framesweep_sweeper.workers._task import TrialTask
+
+BASIC_LAUNCHER = f"{BasicLauncher.__module__}.{BasicLauncher.__qualname__}"
 
 
 class LauncherPool:
@@ -69,19 +72,25 @@ class LauncherPool:
         """Do nothing: the jobs continue without the sweeper."""
 
 
+def uses_local_workers(config: DictConfig) -> bool:
+    """Return whether the config's launcher is the basic one, which local workers replace."""
+    target = OmegaConf.select(config, "hydra.launcher._target_", default=BASIC_LAUNCHER)
+    return bool(target == BASIC_LAUNCHER)
+
+
 def open_pool(
-    n_jobs: int, hydra_context: HydraContext, task: TrialTask, config: DictConfig
+    plan: WorkerPlan, hydra_context: HydraContext, task: TrialTask, config: DictConfig
 ) -> Pool:
     """Return a pool for the config's launcher; the basic one is replaced by local workers."""
     launcher = Plugins.instance().instantiate_launcher(
         hydra_context=hydra_context, task_function=task, config=config
     )
     if type(launcher) is BasicLauncher:
-        return LocalPool(n_jobs, hydra_context, task)
+        return LocalPool(plan.n_jobs, hydra_context, task, plan.device_groups)
     if package := type(launcher).__module__.rpartition(".")[0]:
         # A launcher logs several lines per call, here per trial; the sweep's own suffice.
         logging.getLogger(package).setLevel(logging.WARNING)
-    _prepare_for_threads(launcher, n_jobs)
+    _prepare_for_threads(launcher, plan.n_jobs)
     return LauncherPool(launcher)
 
 

@@ -6,6 +6,7 @@ import pickle
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from multiprocessing import connection
 from typing import Any
 
@@ -14,6 +15,7 @@ from hydra.core.singleton import Singleton
 from hydra.types import HydraContext
 
 from hydra_plugins.framesweep_sweeper.trials import _failures
+from hydra_plugins.framesweep_sweeper.workers._devices import device_environment
 from hydra_plugins.framesweep_sweeper.workers._pool import FinishedJob, Job
 
 THREAD_VARIABLES = (
@@ -38,12 +40,21 @@ class LocalPool:
         n_jobs: the number of slots.
         hydra_context: the context that Hydra hands to a launcher.
         task: the function that runs a job.
+        device_groups: the values of CUDA_VISIBLE_DEVICES that the slots take in turn; empty to
+            leave the variable as it is.
     """
 
     outlives_sweeper = False
 
-    def __init__(self, n_jobs: int, hydra_context: HydraContext, task: Any) -> None:
+    def __init__(
+        self,
+        n_jobs: int,
+        hydra_context: HydraContext,
+        task: Any,
+        device_groups: Sequence[str] = (),
+    ) -> None:
         self._n_jobs = n_jobs
+        self._device_groups = device_groups
         self._setup = (hydra_context, task)
         self._workers: dict[int, _WorkerProcess] = {}
         self._busy: set[int] = set()
@@ -52,7 +63,9 @@ class LocalPool:
         """Send the job to the slot's worker, which is started if there is none."""
         worker = self._workers.get(slot)
         if worker is None:
-            worker = _WorkerProcess(*self._setup, _make_environment(self._n_jobs))
+            devices = device_environment(self._device_groups, slot)
+            environment = _make_environment(self._n_jobs) | devices
+            worker = _WorkerProcess(*self._setup, environment)
             self._workers[slot] = worker
         self._busy.add(slot)
         worker.send(cloudpickle.dumps(job.config))

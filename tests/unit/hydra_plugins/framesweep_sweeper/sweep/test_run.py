@@ -7,6 +7,7 @@ from omegaconf import OmegaConf
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.sweep import _run
+from hydra_plugins.framesweep_sweeper.workers._devices import WorkerPlan
 
 
 class RecordingListener:
@@ -93,3 +94,25 @@ def test_an_error_in_the_loop_ends_the_listener_as_failed(start, monkeypatch):
     with pytest.raises(RuntimeError, match="broken"):
         start(listener)
     assert listener.calls == ["start", "FAILED"]
+
+
+def test_auto_counts_the_gpus_for_local_workers_only(start, config, database, monkeypatch):
+    plans = []
+
+    def record(plan, *args):
+        plans.append(plan)
+        raise RuntimeError("no workers")
+
+    monkeypatch.setattr(_run, "open_pool", record)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a,GPU-b,GPU-c,GPU-d")
+    with pytest.raises(RuntimeError, match="no workers"):
+        start(RecordingListener(), n_jobs="auto", devices_per_job=2, jobs_per_device=3)
+    assert plans == [WorkerPlan(6, ("GPU-a,GPU-b", "GPU-c,GPU-d"))]
+    database.unlink()
+    config.hydra.launcher = {"_target_": "some.SlurmLauncher"}
+    with pytest.raises(SweepError, match=r"n_jobs: must be a number with a launcher.*auto$"):
+        start(RecordingListener(), n_jobs="auto")
+    assert not database.exists()
+    with pytest.raises(RuntimeError, match="no workers"):
+        start(RecordingListener(), n_jobs=2)
+    assert plans[1:] == [WorkerPlan(2)]

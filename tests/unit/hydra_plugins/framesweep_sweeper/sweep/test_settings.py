@@ -15,13 +15,19 @@ from hydra_plugins.framesweep_sweeper.sweep._settings import (
 
 def test_the_defaults_are_valid(make_settings):
     check_settings(make_settings())
+    check_settings(make_settings(n_jobs="auto"))
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
         ({"n_trials": 0}, "n_trials: must be 1 or more; found 0"),
-        ({"n_jobs": 0}, "n_jobs: must be 1 or more; found 0"),
+        ({"n_jobs": 0}, "n_jobs: must be 1 or more, or auto; found 0"),
+        ({"n_jobs": "all"}, "n_jobs: must be 1 or more, or auto; found all"),
+        ({"n_jobs": True}, "n_jobs: must be 1 or more, or auto; found True"),
+        ({"n_jobs": 1.5}, "n_jobs: must be 1 or more, or auto; found 1.5"),
+        ({"devices_per_job": 0}, "devices_per_job: must be 1 or more; found 0"),
+        ({"jobs_per_device": 0}, "jobs_per_device: must be 1 or more; found 0"),
         ({"retries": -1}, "retries: must be 0 or more; found -1"),
         ({"heartbeat": 0}, "heartbeat: must be 1 or more; found 0"),
         ({"stop_seconds": -1.0}, "stop_seconds: must be 0 or more; found -1.0"),

@@ -8,6 +8,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from omegaconf import OmegaConf
 
+from hydra_plugins.framesweep_sweeper.workers._devices import WorkerPlan
 from hydra_plugins.framesweep_sweeper.workers._launchers import LauncherPool, open_pool
 from hydra_plugins.framesweep_sweeper.workers._local_pool import LocalPool
 from hydra_plugins.framesweep_sweeper.workers._pool import FinishedJob, Job
@@ -103,7 +104,7 @@ def open_pool_of(monkeypatch):
     def open_(launcher, n_jobs=1):
         plugins = Plugins.instance()
         monkeypatch.setattr(plugins, "instantiate_launcher", lambda **_: launcher)
-        return open_pool(n_jobs, None, None, OmegaConf.create())
+        return open_pool(WorkerPlan(n_jobs), None, None, OmegaConf.create())
 
     return open_
 

@@ -24,6 +24,9 @@ cloudpickle.register_pickle_by_value(sys.modules[__name__])
 
 def run(config):
     """Print where the job runs, and end in the way that the config says."""
+    if config.end == "gpus":
+        print(os.environ.get("CUDA_VISIBLE_DEVICES"))
+        return
     print("pid", os.getpid(), flush=True)
     if config.end == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -95,6 +98,22 @@ def test_a_killed_worker_is_reported_and_replaced(pool, make_job, tmp_path):
     pool.start(0, make_job(1))
     assert pool.wait(60) == [FinishedJob(0)]
     assert read_console(tmp_path, 0) != read_console(tmp_path, 1)
+
+
+def test_each_slot_keeps_its_gpus_also_when_its_worker_is_replaced(
+    hydra_context, make_job, tmp_path
+):
+    pool = LocalPool(2, hydra_context, run, ("GPU-a", "MIG-b"))
+    try:
+        for number, (slot, end) in enumerate([(1, "gpus"), (1, "kill"), (1, "gpus")]):
+            pool.start(slot, make_job(number, end))
+            assert pool.wait(60)[0].slot == slot
+        pool.start(0, make_job(3, "gpus"))
+        assert pool.wait(60) == [FinishedJob(0)]
+    finally:
+        pool.close()
+    consoles = [read_console(tmp_path, number) for number in (0, 2, 3)]
+    assert consoles == ["MIG-b\n", "MIG-b\n", "GPU-a\n"]
 
 
 def test_a_signal_reaches_busy_workers(pool, make_job, tmp_path):
