@@ -67,5 +67,5 @@ def test_a_run_whose_schedule_depends_on_its_length_cannot_be_lengthened(
     with pytest.raises(ConfigError, match=r"train\.epochs: cannot change"):
         resume(str(directory), ["train.epochs=2"], None, tmp_path)
     longer = compose(*data, *TINY, "model.widths=[8,8]", setting, "train.epochs=2")
-    with pytest.raises(CheckpointError, match="must be of format 1 and config"):
+    with pytest.raises(CheckpointError, match="must be saved with this config and corpus"):
         run(longer, directory)

@@ -23,6 +23,7 @@ def command(overrides: tuple[str, ...], out: Path | None) -> None:
     from framesweep.data.inspection.findings import find_problems, summarize
     from framesweep.data.inspection.report import text_report, write_picture
     from framesweep.data.readers.registry import build_corpus
+    from framesweep.data.store.frame_store import verify_views
     from framesweep.data.store.prepared import prepare
     from framesweep.runs.experiment import find_cache
 
@@ -30,7 +31,8 @@ def command(overrides: tuple[str, ...], out: Path | None) -> None:
     config = compose(list(overrides))
     corpus = build_corpus(config.data)
     in_files = corpus.find_problems() if isinstance(corpus, SelfChecking) else []
-    prepared = prepare(corpus, find_cache(config))
+    prepared = prepare(corpus, find_cache(config), full=True)
+    verify_views(prepared)
     summaries = [summarize(split, len(prepared.phones)) for split in prepared.splits.values()]
     problems = [*find_problems(prepared, summaries), *in_files]
     shift_ms = config.data.frame_shift_ms

@@ -36,6 +36,10 @@ class DataConfig:
     """Read only the first utterances of each split, at most this many. null reads all."""
     cache: str | None = setting(None, affects="nothing")
     """Directory of prepared stores. null is the directory cache in outputs."""
+    verify: bool = setting(False, affects="nothing")
+    """Compare all files of the prepared store with their checksums before they are used. false
+    compares the files up to 64 MB, and larger ones whose size or modification time has
+    changed."""
 
     @property
     def frame_shift_ms(self) -> float:

@@ -10,6 +10,7 @@ A store is a view of a prepared corpus, and a subfolder of its folder:
     view<format>-<normalization>-<padding>-<dtype>-<MAX_CONTEXT>/
         meta.json       the normalizer
         <split>.rows    (R, D) of data.dtype
+        checksums.json  of the files above; see `framesweep.system.checksums`
 """
 
 import json
@@ -23,13 +24,17 @@ import numpy as np
 from framesweep.config import MAX_CONTEXT, DataConfig
 from framesweep.data.corpus import Array, Corpus
 from framesweep.data.phones import PhoneSet
+from framesweep.data.store.integrity import ChecksumFile, damaged, verify
 from framesweep.data.store.normalization import Normalizer, fit_normalizer
 from framesweep.data.store.prepared import PreparedCorpus, SplitArrays, map_array, prepare
-from framesweep.errors import ConfigError, DataError
+from framesweep.errors import ConfigError
 from framesweep.system.atomic_files import atomic_folder
+from framesweep.system.checksums import write_checksums
 
 VIEW_FORMAT = 1
 """Version of the layout on disk. Increase it with every change of what the files contain."""
+VIEW_FILES = ("meta.json", ".rows")
+"""How the names of a view's files end."""
 # Both neighbours of a gap can share its zeros. Edge frames differ, so with replicate it has
 # MAX_CONTEXT copies of the last frame before it and as many of the first frame after it.
 GAPS = {"zero": MAX_CONTEXT, "replicate": 2 * MAX_CONTEXT, "cross": 0}
@@ -97,14 +102,26 @@ def open_store(config: DataConfig, corpus: Corpus, cache: Path) -> FrameStore:
         ConfigError: a value is beyond the range of data.dtype.
         DataError: the corpus breaks a rule.
     """
-    prepared = prepare(corpus, cache)
+    prepared = prepare(corpus, cache, full=config.verify)
     folder = prepared.folder / _view_name(config)
     if not (folder / "meta.json").exists():
         # Several jobs of a sweep may get here together: each writes a folder of its own, and
         # the first to finish renames it into place.
+        verify(prepared.folder, [".features"], full=True)
         with atomic_folder(folder) as temporary:
             _write_view(config, prepared, temporary)
+    verify(folder, VIEW_FILES, full=config.verify)
     return _open_view(config, prepared, folder)
+
+
+def verify_views(prepared: PreparedCorpus) -> None:
+    """Compare all files of all views of a prepared corpus with their checksums.
+
+    Raises:
+        DataError: a file is damaged.
+    """
+    for folder in sorted(prepared.folder.glob("view*")):
+        verify(folder, VIEW_FILES, full=True)
 
 
 def pad(features: Array, before: int, after: int, padding: str) -> Array:
@@ -129,13 +146,16 @@ def _write_view(config: DataConfig, prepared: PreparedCorpus, folder: Path) -> N
     normalizer = fit_normalizer(
         config.normalize, config.normalize_frames, prepared.splits["train"]
     )
+    known: dict[str, str] = {}
     for name, arrays in prepared.splits.items():
-        with (folder / f"{name}.rows").open("wb") as handle:
+        with ChecksumFile(folder / f"{name}.rows") as handle:
             for rows in _padded_utterances(arrays, normalizer, config.padding):
                 # Converted last: statistics and padding are computed in full precision.
                 handle.write(_convert(rows, config).tobytes())
+        known[f"{name}.rows"] = handle.checksum
     meta = json.dumps({"normalizer": normalizer.to_dict()})
     (folder / "meta.json").write_text(meta, encoding="utf-8")
+    write_checksums(folder, known)
 
 
 def _convert(rows: Array, config: DataConfig) -> Array:
@@ -175,12 +195,8 @@ def _open_view(config: DataConfig, prepared: PreparedCorpus, folder: Path) -> Fr
     try:
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
         normalizer = Normalizer.from_dict(meta["normalizer"])
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(
-            folder,
-            f"must contain a readable meta.json ({error!r})",
-            fix="Delete the folder; it will be created again.",
-        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise damaged(folder / "meta.json", f"it cannot be read: {error!r}", folder) from None
     splits = {}
     for name, arrays in prepared.splits.items():
         gap = GAPS[config.padding]

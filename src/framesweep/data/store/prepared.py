@@ -7,6 +7,7 @@ A prepared corpus is a folder `<format>-<key>` with
     <split>.labels            (N,) int16; absent if the split has no labels
     <split>.lengths           (U,) int64, frames of each utterance
     <split>.utterances.json   [[id, speaker], ...]
+    checksums.json            of the files above; see `framesweep.system.checksums`
 
 The key is a fingerprint of the source: a hash of the files' sizes and modification times and of
 the settings that change what is read. Changing any of them leads to another folder, so that a
@@ -27,12 +28,17 @@ import numpy as np
 
 from framesweep.data.corpus import Array, Corpus, Resumable
 from framesweep.data.phones import PhoneSet
+from framesweep.data.store.integrity import damaged, verify
 from framesweep.data.store.writer import write_corpus
 from framesweep.errors import DataError
 from framesweep.system.atomic_files import atomic_folder
+from framesweep.system.checksums import load_json, write_checksums
 
 FORMAT = 1
 """Version of the layout above. It is part of the key."""
+
+FILES = ("meta.json", ".labels", ".lengths", ".utterances.json", ".features")
+"""How the names of the files above end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +92,17 @@ class PreparedCorpus:
     splits: dict[str, SplitArrays]
 
 
-def prepare(corpus: Corpus, cache: Path) -> PreparedCorpus:
+def prepare(corpus: Corpus, cache: Path, *, full: bool = False) -> PreparedCorpus:
     """Open the prepared corpus in the folder `cache`; create it first if it does not exist.
 
+    Args:
+        corpus: its reader.
+        cache: the folder of all prepared corpora.
+        full: whether to compare the features with their checksums, too.
+
     Raises:
-        DataError: the corpus breaks a rule. Nothing is left behind, except the parts of a
-            `Resumable` corpus.
+        DataError: the corpus breaks a rule, and nothing is left behind, except the parts of a
+            `Resumable` corpus; or a file of the prepared one is damaged.
     """
     folder = cache / f"{corpus.name}-{_fingerprint(corpus)}"
     if not (folder / "meta.json").exists():
@@ -100,25 +111,34 @@ def prepare(corpus: Corpus, cache: Path) -> PreparedCorpus:
         if isinstance(corpus, Resumable):
             corpus.parts_folder = parts
         with atomic_folder(folder) as temporary:
-            meta = {"format": FORMAT, **write_corpus(corpus, temporary)}
-            text = json.dumps(meta, indent=1)
-            # Written last: where meta.json exists, everything does.
+            meta, known = write_corpus(corpus, temporary)
+            text = json.dumps({"format": FORMAT, **meta}, indent=1)
             (temporary / "meta.json").write_text(text, encoding="utf-8")
+            write_checksums(temporary, known)
         # Not earlier: if writing fails, the next attempt continues with the parts.
         shutil.rmtree(parts, ignore_errors=True)
-    return open_prepared(folder)
+    return open_prepared(folder, full=full)
 
 
-def open_prepared(folder: Path) -> PreparedCorpus:
+def open_prepared(folder: Path, *, full: bool = False) -> PreparedCorpus:
     """Map a prepared corpus into memory.
+
+    Args:
+        folder: where it is stored.
+        full: whether to compare the features with their checksums, too. Training does not read
+            them, but the rows of a view.
 
     Raises:
         DataError: it is damaged, or of another version.
     """
     try:
-        meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
+        meta = load_json((folder / "meta.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(folder, f"must contain a readable meta.json ({error})") from None
+        raise DataError(
+            folder,
+            f"must contain a readable meta.json ({error})",
+            fix=f"Delete {folder}; it will be created again.",
+        ) from None
     if meta.get("format") != FORMAT:
         raise DataError(
             folder,
@@ -126,6 +146,16 @@ def open_prepared(folder: Path) -> PreparedCorpus:
             found=meta.get("format"),
             fix="Delete the folder; it will be created again.",
         )
+    # The features are the last of them.
+    verify(folder, FILES if full else FILES[:-1], full=full)
+    try:
+        return _open(folder, meta)
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        # Only without checksums, which earlier versions did not write.
+        raise damaged(folder, f"it cannot be read: {error!r}", folder) from None
+
+
+def _open(folder: Path, meta: dict[str, Any]) -> PreparedCorpus:
     return PreparedCorpus(
         folder=folder,
         name=meta["name"],
@@ -139,7 +169,7 @@ def open_prepared(folder: Path) -> PreparedCorpus:
 def _open_split(folder: Path, name: str, meta: dict[str, Any]) -> SplitArrays:
     frames, labelled = meta["splits"][name]["num_frames"], meta["splits"][name]["labelled"]
     pairs = json.loads((folder / f"{name}.utterances.json").read_text(encoding="utf-8"))
-    return SplitArrays(
+    split = SplitArrays(
         name=name,
         features=map_array(
             folder / f"{name}.features", np.float32, (frames, meta["feature_dim"])
@@ -150,6 +180,23 @@ def _open_split(folder: Path, name: str, meta: dict[str, Any]) -> SplitArrays:
         ids=tuple(pair[0] for pair in pairs),
         speakers=tuple(pair[1] for pair in pairs),
     )
+    _require_consistent(split, folder, len(meta["phones"]))
+    return split
+
+
+def _require_consistent(split: SplitArrays, folder: Path, num_classes: int) -> None:
+    """Raise DataError unless the lengths, ids and labels of a split fit together.
+
+    Without this, a damaged file of an earlier version, which has no checksum, would only be
+    noticed by an index error in the middle of training.
+    """
+    lengths, labels = split.lengths, split.labels
+    if len(lengths) != len(split.ids) or lengths.min() < 1:
+        raise damaged(folder / f"{split.name}.lengths", "it does not fit the ids", folder)
+    if lengths.sum() != len(split.features):
+        raise damaged(folder / f"{split.name}.lengths", "it does not fit the features", folder)
+    if labels is not None and not 0 <= int(labels.min()) <= int(labels.max()) < num_classes:
+        raise damaged(folder / f"{split.name}.labels", "it has labels of no phone", folder)
 
 
 def map_array(path: Path, dtype: Any, shape: tuple[int, ...]) -> Array:

@@ -10,15 +10,17 @@ import numpy as np
 
 from framesweep.data.checks import validate_features, validate_labels
 from framesweep.data.corpus import Array, Corpus, Utterance
+from framesweep.data.store.integrity import ChecksumFile
 from framesweep.errors import DataError
 from framesweep.system.progress_bars import track
 
 
-def write_corpus(corpus: Corpus, folder: Path) -> dict[str, Any]:
+def write_corpus(corpus: Corpus, folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """Validate all utterances and write their arrays to `folder`.
 
     Returns:
-        The content of meta.json, without the format version.
+        The content of meta.json, without the format version, and the checksums of the large
+        files by name.
 
     Raises:
         DataError: the corpus breaks a rule; the error names the first utterance that does.
@@ -37,13 +39,14 @@ def write_corpus(corpus: Corpus, folder: Path) -> dict[str, Any]:
             f"labels must be less than the number of phones, {len(phones)}",
             found=writer.num_classes - 1,
         )
-    return {
+    meta = {
         "name": corpus.name,
         "digest": writer.digest.hexdigest(),
         "feature_dim": writer.feature_dim,
         "phones": phones.names,
         "splits": splits,
     }
+    return meta, writer.checksums
 
 
 class _Writer:
@@ -54,14 +57,15 @@ class _Writer:
         self.digest = hashlib.blake2b(digest_size=16)
         self.feature_dim = 0
         self.num_classes = 0
+        self.checksums: dict[str, str] = {}
 
     def add_split(self, corpus: Corpus, name: str) -> dict[str, Any]:
         lengths: list[int] = []
         pairs: list[tuple[str, str]] = []
         labelled: bool | None = None
         with ExitStack() as stack:
-            features_file = stack.enter_context((self.folder / f"{name}.features").open("wb"))
-            labels_file = stack.enter_context((self.folder / f"{name}.labels").open("wb"))
+            features_file = stack.enter_context(ChecksumFile(self.folder / f"{name}.features"))
+            labels_file = stack.enter_context(ChecksumFile(self.folder / f"{name}.labels"))
             # One utterance at a time: a split may be larger than the memory.
             utterances = track(
                 corpus.utterances(name), f"Preparing {name}", corpus.num_utterances(name)
@@ -80,6 +84,10 @@ class _Writer:
                     _append(labels_file, labels, self.digest)
                 lengths.append(len(features))
                 pairs.append((utterance.id, utterance.speaker))
+        self.checksums |= {
+            f"{name}.features": features_file.checksum,
+            f"{name}.labels": labels_file.checksum,
+        }
         return self._close_split(corpus, name, lengths, pairs, bool(labelled))
 
     def _close_split(
@@ -123,7 +131,7 @@ class _Writer:
         return features, labels
 
 
-def _append(handle: Any, array: Array, digest: Any) -> None:
+def _append(handle: ChecksumFile, array: Array, digest: Any) -> None:
     """Write an array and add it to the digest, which identifies the content in MLflow."""
     data = array.tobytes()
     handle.write(data)

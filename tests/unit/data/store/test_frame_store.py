@@ -1,12 +1,14 @@
 """Stores are prepared once, laid out as documented, and refused if damaged."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 
 from framesweep.config import MAX_CONTEXT, DataConfig
-from framesweep.data.store.frame_store import GAPS, open_store, pad
+from framesweep.data.store.frame_store import GAPS, open_store, pad, verify_views
+from framesweep.data.store.prepared import prepare
 from framesweep.errors import ConfigError, DataError
 from toy import NAMES, ToyCorpus
 
@@ -109,4 +111,100 @@ def test_store_of_another_version_is_refused(tmp_path):
     meta = only_store(tmp_path) / "meta.json"
     meta.write_text(json.dumps({**json.loads(meta.read_text()), "format": 0}))
     with pytest.raises(DataError, match="store format 1; found 0"):
+        open_store(DataConfig(), ToyCorpus(), tmp_path)
+
+
+STORED = (
+    "meta.json",
+    "train.features",
+    "dev.labels",
+    "train.lengths",
+    "train.utterances.json",
+    "checksums.json",
+    "view*/meta.json",
+    "view*/train.rows",
+    "view*/checksums.json",
+)
+
+
+def flip_bit(path):
+    """Damage the file in the middle, as a failing disk does: size and time stay the same."""
+    stat, content = path.stat(), bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_a_flipped_bit_in_any_file_is_noticed_and_the_file_named(tmp_path, name):
+    open_store(DataConfig(), ToyCorpus(), tmp_path)
+    (path,) = only_store(tmp_path).glob(name)
+    flip_bit(path)
+    with pytest.raises(DataError, match=r"Delete .*; it will be created again") as caught:
+        open_store(DataConfig(verify=True), ToyCorpus(), tmp_path)
+    assert path.name in str(caught.value)
+
+
+def test_only_files_that_training_reads_are_compared_at_its_start(tmp_path):
+    open_store(DataConfig(), ToyCorpus(), tmp_path)
+    flip_bit(only_store(tmp_path) / "train.features")
+    open_store(DataConfig(), ToyCorpus(), tmp_path)
+    # A view of another padding is computed from the features.
+    with pytest.raises(DataError, match=r"train\.features"):
+        open_store(DataConfig(padding="cross"), ToyCorpus(), tmp_path)
+
+
+def test_inspection_compares_every_view(tmp_path):
+    open_store(DataConfig(), ToyCorpus(), tmp_path)
+    (rows,) = only_store(tmp_path).glob("view*/dev.rows")
+    prepared = prepare(ToyCorpus(), tmp_path)
+    verify_views(prepared)
+    flip_bit(rows)
+    with pytest.raises(DataError, match=r"dev\.rows"):
+        verify_views(prepared)
+
+
+def forget_checksums(cache):
+    for path in cache.rglob("checksums.json"):
+        path.unlink()
+
+
+def test_a_store_without_checksums_is_opened_as_earlier_versions_wrote_it(tmp_path):
+    expected = open_store(DataConfig(), ToyCorpus(), tmp_path)
+    forget_checksums(tmp_path)
+    found = open_store(DataConfig(verify=True), ToyCorpus(), tmp_path)
+    np.testing.assert_array_equal(found.splits["train"].rows, expected.splits["train"].rows)
+    assert list(tmp_path.rglob("checksums.json")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("meta.json", b"{}"),
+        ("meta.json", b"[]"),
+        ("train.lengths", np.array([-1, 5, 5, 5]).tobytes()),
+        ("train.lengths", np.array([10**12, 5, 5, 5]).tobytes()),
+        ("train.lengths", b""),
+        ("train.utterances.json", b"[]"),
+        ("train.utterances.json", b"[3]"),
+        ("train.utterances.json", b"{"),
+        ("train.utterances.json", b"\xff"),
+        ("view*/meta.json", b"[]"),
+    ],
+)
+def test_a_nonsensical_file_without_a_checksum_is_refused_in_one_line(tmp_path, name, content):
+    open_store(DataConfig(), ToyCorpus(), tmp_path)
+    forget_checksums(tmp_path)
+    (path,) = only_store(tmp_path).glob(name)
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"Delete|must have"):
+        open_store(DataConfig(), ToyCorpus(), tmp_path)
+
+
+def test_labels_of_no_phone_are_refused_without_a_checksum(tmp_path):
+    labels = np.array(open_store(DataConfig(), ToyCorpus(), tmp_path).splits["dev"].labels)
+    forget_checksums(tmp_path)
+    labels[3] = 30_000
+    labels.tofile(only_store(tmp_path) / "dev.labels")
+    with pytest.raises(DataError, match=r"dev\.labels: .* it has labels of no phone"):
         open_store(DataConfig(), ToyCorpus(), tmp_path)

@@ -22,7 +22,7 @@ class TestWithoutLabels(ToyCorpus):
 
 def test_files_contain_what_the_reader_yields(tmp_path):
     corpus = ToyCorpus()
-    meta = write_corpus(corpus, tmp_path)
+    meta = write_corpus(corpus, tmp_path)[0]
     assert (meta["name"], meta["feature_dim"], meta["phones"]) == ("toy", 6, NAMES)
     for split in corpus.splits():
         utterances = list(corpus.utterances(split))
@@ -42,7 +42,7 @@ def test_files_contain_what_the_reader_yields(tmp_path):
 
 
 def test_split_without_labels_has_no_file_of_labels(tmp_path):
-    meta = write_corpus(TestWithoutLabels(), tmp_path)
+    meta = write_corpus(TestWithoutLabels(), tmp_path)[0]
     assert not meta["splits"]["test"]["labelled"]
     assert not (tmp_path / "test.labels").exists()
 
@@ -51,7 +51,7 @@ def test_digest_differs_if_the_content_does(tmp_path):
     def digest(corpus):
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
         folder.mkdir()
-        return write_corpus(corpus, folder)["digest"]
+        return write_corpus(corpus, folder)[0]["digest"]
 
     digests = [digest(ToyCorpus()), digest(ToyCorpus()), digest(ToyCorpus(seed=1))]
     assert digests[0] == digests[1] != digests[2]
