@@ -138,8 +138,10 @@ class AugmentConfig:
 class HardwareConfig:
     """The device, the precision and the processes that train."""
 
-    device: Literal["auto", "cpu", "cuda", "mps"] = setting("auto", affects="rounding")
-    """Device to train on. auto takes the first available of cuda, mps and cpu."""
+    device: Literal["auto", "cpu", "cuda", "xpu", "mps"] = setting("auto", affects="rounding")
+    """Device to train on. auto takes the first that torch can use of cuda, xpu, mps and cpu,
+    and warns of an NVIDIA GPU that torch cannot use. xpu (Intel) and mps (Apple) have not been
+    measured."""
     precision: Literal["auto", "fp32", "tf32", "bf16", "fp16"] = setting(
         "auto", affects="rounding"
     )

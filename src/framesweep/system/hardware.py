@@ -13,6 +13,7 @@ from framesweep import kernels
 from framesweep.config import HardwareConfig
 from framesweep.errors import ConfigError
 from framesweep.system.cores import count_physical_cores
+from framesweep.system.devices import resolve_device
 
 Precision = Literal["fp32", "tf32", "bf16", "fp16"]
 CudaGraph = Literal["auto", True, False]
@@ -50,7 +51,7 @@ class Hardware:
         self.threads = threads
         self.compile = compile
         self.cuda_graph = cuda_graph
-        self.sum_dtype = torch.float32 if device.type == "mps" else torch.float64
+        self.sum_dtype = torch.float64 if _has_float64(device) else torch.float32
         self.input_dtype = _HALVES.get(precision, torch.float32)
         self._scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
 
@@ -97,7 +98,7 @@ def resolve_hardware(config: HardwareConfig) -> Hardware:
     Raises:
         ConfigError: This machine lacks the device, the precision or the compiler.
     """
-    device = _resolve_device(config.device)
+    device = resolve_device(config.device, config.processes)
     precision = _resolve_precision(device, config.precision)
     if config.compile:
         _require_compiler(device)
@@ -105,7 +106,6 @@ def resolve_hardware(config: HardwareConfig) -> Hardware:
     threads = config.threads or max(1, count_physical_cores() // config.processes)
     torch.set_num_threads(threads)
     if device.type == "cuda":
-        _select_gpu(config.processes)
         _set_float32_products(tf32=precision == "tf32")
     kernels.keep_freed_blocks()
     if device.type != "cpu":
@@ -125,20 +125,16 @@ def _set_float32_products(*, tf32: bool) -> None:
     torch.backends.cudnn.allow_tf32 = tf32
 
 
-def _select_gpu(processes: int) -> None:
-    """Give each of several processes on this machine a GPU of its own, by its local rank."""
-    if processes == 1 and "LOCAL_RANK" not in os.environ:
-        return
-    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
-    if max(local_rank + 1, processes) > (gpus := torch.cuda.device_count()):
-        rule = f"must be at most the number of GPUs of this machine, {gpus}"
-        raise ConfigError("hardware.processes", rule, found=processes)
-    torch.cuda.set_device(local_rank)
+def _has_float64(device: torch.device) -> bool:
+    """Return whether a device computes in float64, which Apple's and many Intel GPUs lack."""
+    if device.type == "xpu":
+        return bool(torch.xpu.get_device_properties().has_fp64)
+    return device.type != "mps"
 
 
 def _require_compiler(device: torch.device) -> None:
     """Raise ConfigError if torch.compile would not find what it compiles with."""
-    if device.type == "cuda":
+    if device.type in ("cuda", "xpu"):
         needed, install = "Triton and a C compiler", "Install triton and gcc"
         compilers = (os.environ.get("CC", "gcc"), "cc", "clang")
         has_triton = importlib.util.find_spec("triton") is not None
@@ -164,22 +160,6 @@ def _validate_cuda_graph(device: torch.device, requested: CudaGraph) -> None:
             found=True,
             fix="Use hardware.cuda_graph=auto.",
         )
-
-
-def _resolve_device(requested: str) -> torch.device:
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if requested == "auto":
-        return torch.device(
-            next((name for name, is_here in available.items() if is_here), "cpu")
-        )
-    if not available.get(requested, True):
-        raise ConfigError(
-            "hardware.device",
-            "must be a device of this machine that this build of torch can use",
-            found=requested,
-            fix="Use hardware=auto or hardware=cpu.",
-        )
-    return torch.device(requested)
 
 
 def _resolve_precision(device: torch.device, requested: str) -> Precision:
@@ -208,5 +188,8 @@ def _fast_precisions(device: torch.device) -> tuple[Precision, ...]:
     if device.type == "cpu":
         flags = torch.cpu.get_capabilities()
         return ("bf16", "fp32") if any(flags.get(f) for f in _BF16_FLAGS) else ("fp32",)
-    # Not measured on Apple GPUs, hence the safe choice first.
+    # Not measured on Intel and Apple GPUs, hence the safe choice first. fp16 is left out there:
+    # neither has been shown to scale gradients as CUDA does.
+    if device.type == "xpu":
+        return ("fp32", "bf16") if torch.xpu.is_bf16_supported() else ("fp32",)
     return ("fp32", "bf16") if torch.backends.mps.is_macos_or_newer(14, 0) else ("fp32",)

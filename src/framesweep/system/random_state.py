@@ -1,4 +1,6 @@
-"""The states of torch's random generators on all devices."""
+"""The states of torch's random generators of the CPU and of the device in use."""
+
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,20 +11,25 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def get_rng_state() -> dict[str, Tensor]:
-    """Return the states of torch's generators by device type."""
+def get_rng_state(device: torch.device) -> dict[str, Tensor]:
+    """Return the states of torch's generators of the CPU and of `device`, by device type.
+
+    Other devices are left alone: asking for the state of a GPU's generator opens a context on
+    it, which takes hundreds of megabytes of its memory.
+    """
     state = {"cpu": torch.get_rng_state()}
-    if torch.cuda.is_available():
-        state["cuda"] = torch.cuda.get_rng_state()
-    if torch.backends.mps.is_available():
-        state["mps"] = torch.mps.get_rng_state()
+    if device.type != "cpu":
+        state[device.type] = _module(device).get_rng_state()
     return state
 
 
-def set_rng_state(state: dict[str, Tensor]) -> None:
-    """Restore what `get_rng_state` returned, except for devices that are not available."""
+def set_rng_state(state: dict[str, Tensor], device: torch.device) -> None:
+    """Restore what `get_rng_state` returned; of another device, only the CPU's generator."""
     torch.set_rng_state(state["cpu"])
-    if "cuda" in state and torch.cuda.is_available():
-        torch.cuda.set_rng_state(state["cuda"])
-    if "mps" in state and torch.backends.mps.is_available():
-        torch.mps.set_rng_state(state["mps"])
+    if device.type != "cpu" and device.type in state:
+        _module(device).set_rng_state(state[device.type])
+
+
+def _module(device: torch.device) -> Any:
+    """Return torch's module of a type of device, as `torch.cuda`."""
+    return getattr(torch, device.type)

@@ -66,7 +66,7 @@ class TrainingComponents:
             "schedule": self.schedule.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
             "scaler": self.hardware.scaler_state(),
-            "rng": get_rng_state(),
+            "rng": get_rng_state(self.hardware.device),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -77,4 +77,4 @@ class TrainingComponents:
         if self.average is not None:
             self.average.load_state_dict(state_dict["average"])
         self.hardware.load_scaler_state(state_dict["scaler"])
-        set_rng_state(state_dict["rng"])
+        set_rng_state(state_dict["rng"], self.hardware.device)

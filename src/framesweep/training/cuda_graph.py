@@ -142,7 +142,7 @@ def unchanged(components: TrainingComponents, sums: RunningMetrics) -> Iterator[
     hardware = components.hardware
     before = [(tensor, tensor.detach().clone()) for tensor in _changing(components, sums)]
     known = {id(tensor) for tensor, _ in before}
-    rng, scale = get_rng_state(), hardware.scaler_state()
+    rng, scale = get_rng_state(hardware.device), hardware.scaler_state()
     try:
         yield
     finally:
@@ -153,7 +153,7 @@ def unchanged(components: TrainingComponents, sums: RunningMetrics) -> Iterator[
             for tensor, value in before:
                 tensor.copy_(value)
         hardware.load_scaler_state(scale)
-        set_rng_state(rng)
+        set_rng_state(rng, hardware.device)
 
 
 def _changing(components: TrainingComponents, sums: RunningMetrics) -> list[Tensor]:

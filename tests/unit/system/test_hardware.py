@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -32,9 +33,16 @@ class Machine:
         monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")  # so that it is restored afterwards
         monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
 
-    def has(self, *, cuda: bool, mps: bool) -> None:
+    def has(self, *, cuda: bool, mps: bool, xpu: bool = False) -> None:
         self.patch.setattr(torch.cuda, "is_available", lambda: cuda)
         self.patch.setattr(torch.backends.mps, "is_available", lambda: mps)
+        self.patch.setattr(torch.xpu, "is_available", lambda: xpu)
+
+    def intel_gpu(self, *, bf16: bool, fp64: bool) -> None:
+        self.has(cuda=False, mps=False, xpu=True)
+        self.patch.setattr(torch.xpu, "is_bf16_supported", lambda: bf16)
+        properties = SimpleNamespace(has_fp64=fp64)
+        self.patch.setattr(torch.xpu, "get_device_properties", lambda: properties)
 
     def gpu(self, *, bf16: bool, capability: tuple[int, int]) -> None:
         self.has(cuda=True, mps=False)
@@ -65,7 +73,7 @@ def test_auto_takes_the_first_available_device(
     assert found.sum_dtype == (torch.float32 if expected == "mps" else torch.float64)
 
 
-@pytest.mark.parametrize("device", ["cuda", "mps"])
+@pytest.mark.parametrize("device", ["cuda", "mps", "xpu"])
 def test_a_device_that_the_machine_lacks_is_refused(machine: Machine, device: Any) -> None:
     with pytest.raises(ConfigError) as raised:
         resolve_hardware(HardwareConfig(device=device))
@@ -169,6 +177,21 @@ def test_precision_on_mps(machine: Machine, new_enough: bool) -> None:
         resolve_hardware(HardwareConfig(precision="fp16"))
 
 
+@pytest.mark.parametrize("bf16", [False, True])
+def test_precision_on_xpu(machine: Machine, bf16: bool) -> None:
+    machine.intel_gpu(bf16=bf16, fp64=not bf16)
+    found = resolve_hardware(HardwareConfig())
+    assert (found.device.type, found.precision) == ("xpu", "fp32")
+    assert found.sum_dtype == (torch.float32 if bf16 else torch.float64)
+    for precision in ("bf16", "fp16"):
+        config = HardwareConfig(device="xpu", precision=precision)  # type: ignore[arg-type]
+        if precision == "bf16" and bf16:
+            assert resolve_hardware(config).input_dtype == torch.bfloat16
+        else:
+            with pytest.raises(ConfigError, match="on this xpu"):
+                resolve_hardware(config)
+
+
 def test_an_accelerator_is_made_deterministic(machine: Machine) -> None:
     assert not torch.are_deterministic_algorithms_enabled()
     resolve_hardware(HardwareConfig(device="cpu"))
@@ -264,6 +287,6 @@ def test_compiling_for_a_gpu_requires_triton_and_a_c_compiler(
 
 
 def test_every_option_names_its_device(machine: Machine) -> None:
-    assert options.names("hardware") == ["auto", "cpu", "cuda", "mps"]
+    assert options.names("hardware") == ["auto", "cpu", "cuda", "mps", "xpu"]
     for option in options.names("hardware"):
         assert options.build("hardware", option).device == option
