@@ -184,7 +184,7 @@ def test_precision_on_xpu(machine: Machine, bf16: bool) -> None:
     assert (found.device.type, found.precision) == ("xpu", "fp32")
     assert found.sum_dtype == (torch.float32 if bf16 else torch.float64)
     for precision in ("bf16", "fp16"):
-        config = HardwareConfig(device="xpu", precision=precision)  # type: ignore[arg-type]
+        config = HardwareConfig(device="xpu", precision=precision)
         if precision == "bf16" and bf16:
             assert resolve_hardware(config).input_dtype == torch.bfloat16
         else:
