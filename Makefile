@@ -7,7 +7,7 @@ EXTRAS := browser,dashboard,joblib,packaging,postgres,ray,slurm
 FUZZ_SECONDS ?= 60
 KILLS ?= 50
 
-.PHONY: train test test-heavy test-all check format fuzz faults audit clean
+.PHONY: train test test-heavy test-all test-oldest test-newest check format fuzz faults audit clean
 
 train: $(STAMP)
 	$(BIN)/python train.py
@@ -22,6 +22,21 @@ test-heavy: $(STAMP)
 	$(BIN)/python -m pytest -m heavy --numprocesses 2 --dist loadfile
 
 test-all: test test-heavy
+
+# The tests' core with the oldest and the newest versions that pyproject.toml allows, each in a
+# virtual environment of its own. Both download another torch.
+test-oldest: RESOLUTION := lowest-direct
+test-newest: RESOLUTION := highest
+test-oldest test-newest: $(STAMP)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-$@
+	$(BIN)/uv pip compile --quiet --resolution $(RESOLUTION) --prerelease allow \
+		$(UV_FLAGS) --python .venv-$@/bin/python pyproject.toml --output-file .venv-$@/versions.txt
+	$(BIN)/uv pip install --quiet $(UV_FLAGS) --python .venv-$@/bin/python \
+		--requirement .venv-$@/versions.txt pytest pytest-xdist hypothesis scikit-learn
+	$(BIN)/uv pip install --quiet --no-deps --python .venv-$@/bin/python --editable .
+	.venv-$@/bin/python -m pytest -m "not heavy" --numprocesses 2 --dist loadfile \
+		tests/unit tests/integration
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

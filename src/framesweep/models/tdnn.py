@@ -149,7 +149,7 @@ class Tdnn(Network):
     def forward(self, x: Tensor, shard: Shard | None = None) -> Tensor:
         steps = self.steps if self.training else [1] * len(self.steps)
         y = self._seen(x, steps[0])
-        for delay, step, next_step in zip(self.delays, steps, steps[1:], strict=False):
+        for delay, step, next_step in zip(self.delays, steps[:-1], steps[1:], strict=True):
             y = delay(y, step, next_step // step, shard)
         return kernels.linear(y.flatten(0, 1), self.output)
 

@@ -186,10 +186,18 @@ def _fast_precisions(device: torch.device) -> tuple[Precision, ...]:
         tensor_cores = torch.cuda.get_device_capability() >= (7, 0)
         return ("fp16", "fp32") if tensor_cores else ("fp32", "fp16")
     if device.type == "cpu":
-        flags = torch.cpu.get_capabilities()
-        return ("bf16", "fp32") if any(flags.get(f) for f in _BF16_FLAGS) else ("fp32",)
+        return ("bf16", "fp32") if _multiplies_in_bf16() else ("fp32",)
     # Not measured on Intel and Apple GPUs, hence the safe choice first. fp16 is left out there:
     # neither has been shown to scale gradients as CUDA does.
     if device.type == "xpu":
         return ("fp32", "bf16") if torch.xpu.is_bf16_supported() else ("fp32",)
     return ("fp32", "bf16") if torch.backends.mps.is_macos_or_newer(14, 0) else ("fp32",)
+
+
+def _multiplies_in_bf16() -> bool:
+    """Return whether this processor multiplies matrices in bf16 rather than emulating it."""
+    if hasattr(torch.cpu, "get_capabilities"):
+        flags = torch.cpu.get_capabilities()
+        return any(flags.get(flag) for flag in _BF16_FLAGS)
+    # Torch before 2.11 has no list of flags, and tells nothing about ARM.
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

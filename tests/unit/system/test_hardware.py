@@ -50,7 +50,8 @@ class Machine:
         self.patch.setattr(torch.cuda, "get_device_capability", lambda: capability)
 
     def flags(self, *names: str) -> None:
-        self.patch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(names, True))
+        flags = dict.fromkeys(names, True)
+        self.patch.setattr(torch.cpu, "get_capabilities", lambda: flags, raising=False)
 
 
 @pytest.fixture
@@ -104,6 +105,20 @@ def test_auto_precision_on_a_cpu(
         ConfigError, match=r"hardware.precision.* bf16 fp32 on this cpu.*'fp16'"
     ):
         resolve_hardware(HardwareConfig(precision="fp16"))
+
+
+@pytest.mark.parametrize(
+    ("avx512_bf16", "amx", "expected"),
+    [(False, False, "fp32"), (True, False, "bf16"), (False, True, "bf16")],
+)
+def test_auto_precision_on_a_cpu_with_a_torch_that_lists_no_flags(
+    monkeypatch: pytest.MonkeyPatch, avx512_bf16: bool, amx: bool, expected: str
+) -> None:
+    monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx512_bf16)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx)
+    config = HardwareConfig(device="cpu")
+    assert resolve_hardware(config).precision == expected
 
 
 @pytest.mark.parametrize(
