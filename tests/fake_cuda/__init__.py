@@ -1,0 +1,1 @@
+"""Training steps on fake CUDA tensors, on a machine without a GPU."""
