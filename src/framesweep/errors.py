@@ -6,8 +6,10 @@ FramesweepError
 │   ├── DataError           a corpus, one of its files, or a prepared store cannot be used
 │   │   └── UnsafeFileError a file would run code if it were unpickled
 │   ├── CheckpointError     a checkpoint is missing, damaged or of another run
-│   └── TrackingError       a run, an experiment or a tracking server is not available
+│   ├── TrackingError       a run, an experiment or a tracking server is not available
+│   └── DirectoryInUseError another process trains in the run's directory
 ├── NonFiniteLossError      the training loss became NaN or infinite
+├── OwnershipLostError      another process has taken over the run's directory
 ├── RankLostError           another process of the same run ended or does not respond
 └── Interrupted             SIGINT or SIGTERM; exit code 128 + the number of the signal
 """
@@ -81,8 +83,16 @@ class TrackingError(UserError):
     """A run, an experiment or a tracking server is not available."""
 
 
+class DirectoryInUseError(UserError):
+    """Another process trains in the directory of the run."""
+
+
 class NonFiniteLossError(FramesweepError):
     """The training loss became NaN or infinite. The last checkpoint before it is kept."""
+
+
+class OwnershipLostError(FramesweepError):
+    """Another process has taken over the directory, while this one was considered dead."""
 
 
 class RankLostError(FramesweepError):

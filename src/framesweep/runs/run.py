@@ -1,6 +1,8 @@
 """Runs a training from its config to the value of its objective, and resumes stopped runs."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,12 +33,20 @@ from framesweep.runs.validation import validate_across_groups
 from framesweep.sweeps.context import SweepContext, find_sweep_context
 from framesweep.system.atomic_files import write_text
 from framesweep.system.console import EpochBar, log_epoch
+from framesweep.system.ownership import Ownership, own
 from framesweep.system.signals import StopRequest, stop_request
 from framesweep.tracking import Tracker, find_run_directory, open_tracker
 from framesweep.training.checkpoints import BEST, CHECKPOINT_FOLDER
 from framesweep.training.state import TrainingState
 from framesweep.training.weight_files import load_weights
-from hydra_plugins.framesweep_sweeper import TrialPruned, report, restore
+from hydra_plugins.framesweep_sweeper import (
+    TrialPruned,
+    current_trial,
+    report,
+    require_owned,
+    restore,
+    still_owned,
+)
 
 log = logging.getLogger(__name__)
 
@@ -53,17 +63,29 @@ def run(config: RunConfig, directory: Path, *, in_sweep: bool = False) -> float 
         The objective in the best epoch; a list if there are `further_objectives`.
 
     Raises:
-        UserError: if the config, the data or a checkpoint is invalid.
+        UserError: if the config, the data or a checkpoint is invalid, or if another process
+            trains in the directory.
         NonFiniteLossError, Interrupted, RankLostError, TrialPruned: if the run ends early.
+        SupersededError, OwnershipLostError: if another process has taken over the run.
     """
     config = replace(config, hardware=resolve_processes(config.hardware))
     validate_across_groups(config)
-    with open_process_group(config.hardware) as process_group:
-        return _run(config, directory, process_group, in_sweep=in_sweep)
+    trial = current_trial()
+    claim = trial.token if trial is not None else 0
+    with (
+        own(directory, claim) as ownership,
+        open_process_group(config.hardware) as process_group,
+    ):
+        return _run(config, directory, ownership, process_group, in_sweep=in_sweep)
 
 
 def _run(
-    config: RunConfig, directory: Path, process_group: ProcessGroup, *, in_sweep: bool
+    config: RunConfig,
+    directory: Path,
+    ownership: Ownership,
+    process_group: ProcessGroup,
+    *,
+    in_sweep: bool,
 ) -> float | list[float]:
     experiment = build_experiment(with_recorded_order(config, directory), process_group)
     config = experiment.config
@@ -73,26 +95,18 @@ def _run(
     with stop_request() as stop, tracker:
         config_text = dump(config)
         write_text(directory / CONFIG_FILE, config_text)
-        try:
+        with _log_early_end(tracker, ownership):
             tracker.log_params(sweep.to_params())
             track_config(tracker, experiment, directory)
             # The workers build the same experiment from the text. They can do so only now that
             # rank 0 has prepared the data.
             process_group.start(config_text, experiment.components.hardware.device)
             state = _fit(experiment, directory, tracker, stop)
+            require_owned()
             evaluation = _evaluate_best(experiment, directory, state, tracker)
             write_results(experiment, state, evaluation, directory)
             track_results(tracker, experiment, state, directory, in_sweep=in_sweep)
-        except (Interrupted, RankLostError):
-            log_resume_hint(tracker)
-            raise
-        except NonFiniteLossError:
-            tracker.log_tags({"failure": "non-finite loss"})
-            raise
-        except TrialPruned:
-            tracker.log_tags({"pruned": "true"})
-            tracker.finish("FINISHED")
-            raise
+            require_owned()
         run_id = tracker.run_id
     log_summary(experiment, state, directory, run_id)
     values = [
@@ -100,6 +114,27 @@ def _run(
         for name in (config.objective, *config.further_objectives)
     ]
     return values if config.further_objectives else values[0]
+
+
+@contextmanager
+def _log_early_end(tracker: Tracker, ownership: Ownership) -> Iterator[None]:
+    """Log why the run ends early, unless another process has taken it over.
+
+    The status of such a run is its successor's, whatever this process has failed at.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not (ownership.is_current() and still_owned()):
+            tracker.abandon()
+        elif isinstance(error, Interrupted | RankLostError):
+            log_resume_hint(tracker)
+        elif isinstance(error, NonFiniteLossError):
+            tracker.log_tags({"failure": "non-finite loss"})
+        elif isinstance(error, TrialPruned):
+            tracker.log_tags({"pruned": "true"})
+            tracker.finish("FINISHED")
+        raise
 
 
 def _open_tracker(config: RunConfig, directory: Path, sweep: SweepContext) -> Tracker:
@@ -172,6 +207,7 @@ class _RunCallback:
 
     def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
         self._bar.close()
+        require_owned()
         log_epoch(epoch, self._plan.epochs, metrics)
         self._tracker.log_epoch(epoch, metrics)
         report(metrics[self._plan.objective], step=epoch)

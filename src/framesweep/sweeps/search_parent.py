@@ -10,10 +10,12 @@ from omegaconf import DictConfig
 
 from framesweep.config import RunConfig
 from framesweep.config.composition import to_run_config
+from framesweep.errors import DirectoryInUseError
 from framesweep.sweeps.context import PARENT_ATTR, to_bare_key
 from framesweep.sweeps.grid_parent import remove_hydra
 from framesweep.sweeps.study_files import StudyFilesThread
 from framesweep.sweeps.study_folder import UID_FILE, claim_folder
+from framesweep.system.ownership import LAST_CLAIM
 from framesweep.tracking import Status, Tracker, open_tracker
 
 if TYPE_CHECKING:
@@ -80,7 +82,12 @@ class SearchParent:
                 self._lock.acquire()
             except Timeout:
                 return
-            self._tracker = self._open_parent(study)
+            try:
+                self._tracker = self._open_parent(study)
+            except DirectoryInUseError:
+                # Another sweeper that this one cannot see holds it, or `framesweep sync` does.
+                self._lock.release()
+                return
             self._files = StudyFilesThread(study, self._directory, self._tracker)
         run_id = self._tracker.run_id
         if run_id is not None and study.user_attrs.get(PARENT_ATTR) != run_id:
@@ -129,6 +136,7 @@ class SearchParent:
                 "failure": str(trial.user_attrs.get("failure_reason", "")),
                 "failure_message": str(trial.user_attrs.get("failure_message", "")),
             },
+            claim=LAST_CLAIM,
         )
         tracker.finish("FAILED")
 

@@ -12,16 +12,20 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from framesweep.system.ownership import fence
+
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`, renamed to `path` on success.
 
     The file is synchronized to disk first: otherwise the rename may survive a power failure
-    that its contents do not.
+    that its contents do not. It is renamed only while this process still owns the directory,
+    if it ever did; see `ownership`.
 
     Raises:
         OSError: The file could not be written; `filename` is `path`.
+        OwnershipLostError: Another process has taken over the directory.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{_unique_suffix()}")
@@ -29,7 +33,8 @@ def atomic_file(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
-        temporary.replace(path)
+        with fence(path):
+            temporary.replace(path)
     except OSError as error:
         raise _with_filename(error, path) from None
     finally:

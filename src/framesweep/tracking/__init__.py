@@ -52,6 +52,7 @@ def open_tracker(
     parent_run_id: str | None = None,
     tags: Mapping[str, str] | None = None,
     replace_lost: bool = False,
+    claim: int = 0,
 ) -> Tracker:
     """Track the run in `directory`: the one that was started there, or else a new one.
 
@@ -67,9 +68,11 @@ def open_tracker(
         parent_run_id: run that a new one is nested under.
         tags: tags in addition to those of the config.
         replace_lost: starts a new run if the one to continue no longer exists.
+        claim: the number of the claim of a trial; see `ownership.own`.
 
     Raises:
         ConfigError: `tracking.uri` is none that MLflow can keep runs in.
+        DirectoryInUseError: another process owns the directory.
         LostRunError: the run to continue no longer exists.
         TrackingError: the run cannot be opened, now or later.
     """
@@ -77,12 +80,12 @@ def open_tracker(
         return Tracker()
     all_tags = {**config.tags, **(tags or {})}
     try:
-        return _open(config, outputs, directory, run_id, parent_run_id, all_tags)
+        return _open(config, outputs, directory, run_id, parent_run_id, all_tags, claim)
     except LostRunError as error:
         if not replace_lost:
             raise
         _discard_lost_run(directory, error)
-    return _open(config, outputs, directory, None, parent_run_id, all_tags)
+    return _open(config, outputs, directory, None, parent_run_id, all_tags, claim)
 
 
 def _discard_lost_run(directory: Path, error: LostRunError) -> None:
@@ -98,8 +101,9 @@ def _open(
     run_id: str | None,
     parent_run_id: str | None,
     tags: Mapping[str, str],
+    claim: int,
 ) -> Tracker:
-    tracker = MlflowTracker(config, outputs, directory)
+    tracker = MlflowTracker(config, outputs, directory, claim)
     resumed = tracker.resume(run_id)
     if not resumed:
         tracker.start(config.run_name, tags, parent_run_id)

@@ -60,6 +60,9 @@ class Tracker:
     def finish(self, status: Status = "FINISHED") -> None:
         """End the run and wait until its records have been sent; later calls do nothing."""
 
+    def abandon(self) -> None:
+        """Stop tracking without a status, because the run belongs to another process now."""
+
     def __enter__(self) -> Self:
         return self
 

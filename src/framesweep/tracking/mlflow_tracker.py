@@ -1,5 +1,6 @@
 """A tracker that logs to MLflow through an outbox on disk and a thread that sends it."""
 
+import contextlib
 import json
 import logging
 import re
@@ -13,16 +14,19 @@ from types import TracebackType
 from framesweep.config import TrackingConfig
 from framesweep.credentials import scrub
 from framesweep.errors import Interrupted, TrackingError
+from framesweep.system.ownership import own
 from framesweep.tracking import mlflow_store
 from framesweep.tracking.base import Status, Tracker
 from framesweep.tracking.mlflow_writer import MlflowWriter
-from framesweep.tracking.outbox import OPENING_KINDS, OUTBOX_FILE, REFUSED_FILE, Outbox
-from framesweep.tracking.provenance import collect_provenance, hash_config
-from framesweep.tracking.sender import (
-    LostRunError,
-    Sender,
-    summarize_error,
+from framesweep.tracking.outbox import (
+    OPENING_KINDS,
+    OUTBOX_FILE,
+    REFUSED_FILE,
+    Outbox,
+    replace_start,
 )
+from framesweep.tracking.provenance import collect_provenance, hash_config
+from framesweep.tracking.sender import LostRunError, Sender, summarize_error
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +50,26 @@ FORBIDDEN_CHARACTERS = re.compile(r"[^\w\-. :/]")
 
 
 class MlflowTracker(Tracker):
-    """Logs to MLflow from a thread, by way of an outbox in the run's directory."""
+    """Logs to MLflow from a thread, by way of an outbox in the run's directory.
 
-    def __init__(self, config: TrackingConfig, outputs: Path, directory: Path) -> None:
+    The tracker owns the directory until it is finished. Once another process has taken the
+    directory over, it writes and sends nothing more.
+
+    Args:
+        claim: the number of the claim of a trial; see `ownership.own`.
+
+    Raises:
+        DirectoryInUseError: another process owns the directory.
+    """
+
+    def __init__(
+        self, config: TrackingConfig, outputs: Path, directory: Path, claim: int = 0
+    ) -> None:
         self._uri = mlflow_store.resolve_tracking_uri(config.uri, outputs)
         self._directory = directory
         mlflow_store.import_mlflow()
+        self._owned = contextlib.ExitStack()
+        self._ownership = self._owned.enter_context(own(directory, claim))
         folder = directory / TRACKING_FOLDER
         self._outbox = Outbox(folder / OUTBOX_FILE)
         self._destination = {
@@ -62,10 +80,10 @@ class MlflowTracker(Tracker):
         self._writer = MlflowWriter(self._uri, config.experiment, outputs, folder)
         if self._outbox.lacks_start and self._writer.run_id is None:
             replace_start(self._outbox, directory, self._destination)
-        self._sender = Sender(self._outbox, self._writer)
+        self._sender = Sender(self._outbox, self._writer, self._ownership.is_current)
         self._key: str | None = None
         self._resumed_run_id: str | None = None
-        self._is_finished = False
+        self._is_finished = self._is_abandoned = False
 
     def start(
         self, name: str | None, tags: Mapping[str, str], parent_run_id: str | None
@@ -123,6 +141,7 @@ class MlflowTracker(Tracker):
             # The run ends here; `framesweep sync` must not open it later.
             self._outbox.remove_first()
         self._sender.close(0)
+        self._owned.close()
         if isinstance(error, LostRunError):
             fix = f"To start a new run, delete {self._directory / TRACKING_FOLDER}."
             raise LostRunError(error.where, error.rule, fix=fix)
@@ -175,10 +194,13 @@ class MlflowTracker(Tracker):
     def finish(self, status: Status = "FINISHED") -> None:
         if self._is_finished:
             return
+        if not self._ownership.is_current():
+            return self.abandon()
         self._is_finished = True
         self._append("status", status=status, time=_now())
         server = mlflow_store.is_server(self._uri)
         num_unsent = self._sender.close(SERVER_SECONDS if server else DATABASE_SECONDS)
+        self._owned.close()
         if num_unsent:
             log.warning(
                 "%d records could not be sent and are kept in %s; "
@@ -194,6 +216,11 @@ class MlflowTracker(Tracker):
                 self._outbox.path.with_name(REFUSED_FILE),
             )
 
+    def abandon(self) -> None:
+        self._is_finished = self._is_abandoned = True
+        self._sender.close(0)
+        self._owned.close()
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -208,18 +235,8 @@ class MlflowTracker(Tracker):
             self.finish("FAILED")
 
     def _append(self, kind: str, **fields: object) -> None:
-        self._outbox.append({"kind": kind, **fields})
-
-
-def replace_start(outbox: Outbox, directory: Path, destination: Mapping[str, str]) -> None:
-    """Open a new run for waiting records whose own start record is damaged.
-
-    The run gets the name that MLflow chooses; its name and tags were in the damaged record.
-    """
-    key = uuid.uuid4().hex
-    tags = {"framesweep.run_dir": str(directory.absolute()), "framesweep.key": key}
-    fields = {"key": key, "name": None, "tags": tags, "time": _now(), **destination}
-    outbox.insert_first({"kind": "start", **fields})
+        if not self._is_abandoned and self._ownership.is_current():
+            self._outbox.append({"kind": kind, **fields})
 
 
 def _now() -> int:

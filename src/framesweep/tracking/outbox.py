@@ -22,7 +22,10 @@ import contextlib
 import json
 import logging
 import threading
+import time
+import uuid
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -169,6 +172,17 @@ class Outbox:
             log.warning(
                 "%s: cannot be written; the record is kept in memory (%s)", self.path, error
             )
+
+
+def replace_start(outbox: Outbox, directory: Path, destination: Mapping[str, str]) -> None:
+    """Open a new run for waiting records whose own start record is damaged.
+
+    The run gets a name from MLflow; its own name and tags were in the damaged record.
+    """
+    key = uuid.uuid4().hex
+    tags = {"framesweep.run_dir": str(directory.absolute()), "framesweep.key": key}
+    fields = {"key": key, "name": None, "tags": tags, "time": int(time.time() * 1000)}
+    outbox.insert_first({"kind": "start", **fields, **destination})
 
 
 def put_aside(outbox: Path, reason: str, content: OutboxRecord) -> Path:

@@ -14,6 +14,7 @@ for the run's next start.
 import contextlib
 import logging
 import threading
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -57,6 +58,10 @@ class RecordWriter(Protocol):
 class Sender:
     """Sends the records of an outbox from a thread; none of its errors reaches training.
 
+    Args:
+        is_owned: whether the run still belongs to this process; asked before each attempt. Once
+            it does not, nothing more is sent.
+
     Attributes:
         open_attempted: is set once the run was opened, or it is known that it could not be.
         run_error: why the run cannot be opened or continued. All records then stay in the
@@ -64,8 +69,11 @@ class Sender:
         num_refused: number of records that were moved to `refused.jsonl`, with the reason.
     """
 
-    def __init__(self, outbox: Outbox, writer: RecordWriter) -> None:
+    def __init__(
+        self, outbox: Outbox, writer: RecordWriter, is_owned: Callable[[], bool] = lambda: True
+    ) -> None:
         self._outbox = outbox
+        self._is_owned = is_owned
         self._writer = writer
         self._stop = threading.Event()
         self._is_unreachable = False
@@ -88,6 +96,8 @@ class Sender:
         while (record := self._outbox.first()) is not None and not self._stop.is_set():
             try:
                 if not self._send(record):
+                    self.open_attempted.set()
+                    self._outbox.wait_closed()
                     break
             except Exception as error:
                 if record["kind"] in OPENING_KINDS or isinstance(error, LostRunError):
@@ -106,7 +116,8 @@ class Sender:
     def _send(self, record: OutboxRecord) -> bool:
         """Send one record, again and again while tracking is unreachable.
 
-        Return False if `close` stopped waiting before the record was sent.
+        Return False if `close` stopped waiting before the record was sent, or if the run
+        belongs to another process now.
         """
         attempts = Retrying(
             retry=retry_if_exception(_is_temporary),
@@ -116,7 +127,7 @@ class Sender:
             reraise=True,
         )
         for attempt in attempts:
-            if self._stop.is_set():
+            if self._stop.is_set() or not self._is_owned():
                 return False
             with attempt:
                 self._writer.write(record)

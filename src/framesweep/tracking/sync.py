@@ -7,14 +7,11 @@ from framesweep.config import TrackingConfig
 from framesweep.config.composition import CONFIG_FILE, load
 from framesweep.credentials import HIDDEN, scrub
 from framesweep.errors import TrackingError
+from framesweep.system.ownership import own
 from framesweep.tracking import mlflow_store
-from framesweep.tracking.mlflow_tracker import (
-    RUN_DIRECTORY_PATTERNS,
-    TRACKING_FOLDER,
-    replace_start,
-)
+from framesweep.tracking.mlflow_tracker import RUN_DIRECTORY_PATTERNS, TRACKING_FOLDER
 from framesweep.tracking.mlflow_writer import RUN_FILE, MlflowWriter, read_run_file
-from framesweep.tracking.outbox import OUTBOX_FILE, REFUSED_FILE, Outbox
+from framesweep.tracking.outbox import OUTBOX_FILE, REFUSED_FILE, Outbox, replace_start
 from framesweep.tracking.sender import Sender, summarize_error
 from framesweep.tracking.tracked_runs import UnreachableError
 
@@ -57,6 +54,7 @@ def sync(
         uri, experiment: destination of a run that has not been created at its own yet.
 
     Raises:
+        DirectoryInUseError: the run is being trained.
         ConfigError: the URI is none that MLflow can keep runs in, or its password is missing.
         UnreachableError: some records are still unsent after `seconds`.
         TrackingError: no run was tracked in `directory`; it is tracked at another URI; tracking
@@ -67,6 +65,14 @@ def sync(
         raise TrackingError(path, "must exist", fix="Name the directory of a tracked run.")
     if path.stat().st_size == 0:
         return
+    with own(directory):
+        _sync(directory, outputs, seconds, uri, experiment)
+
+
+def _sync(
+    directory: Path, outputs: Path, seconds: float, uri: str | None, experiment: str | None
+) -> None:
+    path = directory / TRACKING_FOLDER / OUTBOX_FILE
     outbox = Outbox(path)
     destination = _find_destination(directory, outputs, outbox)
     full_uri = _choose_uri(uri, destination, directory)

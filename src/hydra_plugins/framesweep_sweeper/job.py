@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
     from optuna.study import Study
+    from optuna.trial import FrozenTrial
 
 
 class TrialPruned(Exception):  # noqa: N818 - Optuna's name for it
@@ -41,6 +42,38 @@ class CurrentTrial:
     _study: "Study" = field(repr=False)
     _storage: "BaseStorage" = field(repr=False)
 
+    @property
+    def token(self) -> int:
+        """The number of the claim under which this job runs.
+
+        Each claim of a trial has a greater one than those before (a fencing token).
+        """
+        return self._serial
+
+    def still_owned(self) -> bool:
+        """Return whether the trial still belongs to this job, by the study's storage."""
+        from hydra_plugins.framesweep_sweeper._errors import SupersededError
+
+        try:
+            self.require_owned()
+        except SupersededError:
+            return False
+        return True
+
+    def require_owned(self) -> "FrozenTrial":
+        """Return the trial as it is in the storage.
+
+        Raises:
+            SupersededError: another worker has taken over the trial.
+        """
+        from hydra_plugins.framesweep_sweeper._errors import SupersededError
+        from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
+
+        trial = self._storage.get_trial(self._trial_id)
+        if _trial_attrs.read(trial).claims != self._serial or trial.state.is_finished():
+            raise SupersededError(f"trial {self.number} was taken over by another worker")
+        return trial
+
     def set_user_attr(self, key: str, value: Any) -> None:
         """Store a `value` that JSON can represent with the trial, for tables and dashboards."""
         self._storage.set_trial_user_attr(self._trial_id, key, value)
@@ -61,12 +94,7 @@ class CurrentTrial:
             SupersededError: another worker has taken over the trial.
             TrialPruned: the study's pruner considers the trial unpromising.
         """
-        from hydra_plugins.framesweep_sweeper._errors import SupersededError
-        from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
-
-        trial = self._storage.get_trial(self._trial_id)
-        if _trial_attrs.read(trial).claims != self._serial or trial.state.is_finished():
-            raise SupersededError(f"trial {self.number} was taken over by another worker")
+        trial = self.require_owned()
         self._storage.set_trial_intermediate_value(self._trial_id, step, float(value))
         if len(self._study.directions) > 1:
             return  # Optuna prunes studies with a single objective only
@@ -119,6 +147,21 @@ def restore(values: Mapping[int, float]) -> None:
     """
     if _current is not None:
         _current.restore(values)
+
+
+def still_owned() -> bool:
+    """Return whether the trial that runs in this process still belongs to it.
+
+    It does not if this process was considered dead, for example because it was suspended, and
+    another one has taken the trial over. Outside of a sweep the result is True.
+    """
+    return _current is None or _current.still_owned()
+
+
+def require_owned() -> None:
+    """Raise SupersededError, which a job must let pass, unless `still_owned`."""
+    if _current is not None:
+        _current.require_owned()
 
 
 def set_current_trial(trial: CurrentTrial | None) -> None:

@@ -1,6 +1,7 @@
 """The parent run of a search, when studies are resumed, and runs deleted or unreachable."""
 
 import time
+from pathlib import Path
 
 import hydra
 import optuna
@@ -14,6 +15,7 @@ from framesweep.sweeps.context import PARENT_ATTR
 from framesweep.sweeps.search_parent import SearchParent
 from framesweep.tracking import mlflow_store
 from framesweep.tracking.mlflow_writer import MlflowWriter
+from owners import write_owner
 
 
 def new_study(name="s", space=None, fixed=None):
@@ -101,6 +103,18 @@ def test_a_deleted_parent_is_replaced(config, client, caplog):
     assert new != old
     assert client.get_run(new).data.params["search/optim.lr"] == "interval(0, 1)"
     assert run_search(study, config) == new
+
+
+def test_a_parent_that_another_process_owns_is_left_to_it(config, outputs):
+    folder = Path(config.hydra.sweep.dir)
+    write_owner(folder)
+    parent, study = SearchParent(), new_study()
+    parent.on_start(study, config)
+    assert "mlflow_parent_run" not in study.user_attrs
+    (folder / ".owner").unlink()
+    end_trial(parent, study)
+    assert study.user_attrs["mlflow_parent_run"]
+    parent.on_end(study, "FINISHED")
 
 
 def test_the_parent_becomes_known_once_tracking_is_back(config, client, monkeypatch):

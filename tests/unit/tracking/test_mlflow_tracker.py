@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from framesweep.config import TrackingConfig
-from framesweep.errors import Interrupted, TrackingError
+from framesweep.errors import DirectoryInUseError, Interrupted, TrackingError
+from framesweep.system.ownership import Owner
 from framesweep.tracking import (
     LostRunError,
     load_metric_history,
@@ -19,6 +20,7 @@ from framesweep.tracking import (
     open_tracker,
 )
 from framesweep.tracking.mlflow_writer import MlflowWriter
+from owners import write_owner
 
 
 @pytest.fixture
@@ -153,6 +155,41 @@ def test_a_run_created_just_before_a_kill_is_found_instead_of_created_again(
         second.log_epoch(1, {"dev/loss": 1.0})
     assert second.run_id == run_id
     assert len(client.search_runs(["1"])) == 1
+
+
+def test_the_directory_is_owned_until_the_run_ends(outputs, directory):
+    tracker = _open(outputs, directory)
+    assert Owner.read(directory) is not None
+    tracker.finish()
+    assert Owner.read(directory) is None
+    write_owner(directory)
+    with pytest.raises(DirectoryInUseError, match="is being trained by"):
+        _open(outputs, directory)
+
+
+@pytest.mark.parametrize("has_finished", [False, True])
+def test_a_run_that_was_taken_over_logs_nothing_and_keeps_its_successors_status(
+    outputs, directory, client, has_finished
+):
+    tracker = _open(outputs, directory)
+    write_owner(directory)
+    if has_finished:
+        (directory / ".owner").unlink()
+    client.set_terminated(tracker.run_id, "FINISHED")
+    tracker.log_epoch(9, {"dev/loss": 1.0})
+    with pytest.raises(RuntimeError), tracker:
+        raise RuntimeError
+    run = load_run(tracker.run_id, None, outputs)
+    assert (run.status, run.metrics) == ("FINISHED", {})
+    assert (directory / "tracking" / "outbox.jsonl").read_bytes() == b""
+
+
+def test_an_abandoned_run_has_no_status_from_this_process(outputs, directory):
+    with _open(outputs, directory) as tracker:
+        tracker.abandon()
+        tracker.log_epoch(9, {"dev/loss": 1.0})
+    run = load_run(tracker.run_id, None, outputs)
+    assert (run.status, run.metrics) == ("RUNNING", {})
 
 
 def test_children_are_nested_under_their_parent(outputs, tmp_path, client):

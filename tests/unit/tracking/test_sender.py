@@ -229,6 +229,20 @@ def test_records_logged_after_the_run_was_lost_are_kept_too(box):
     assert len(box.path.read_text().splitlines()) == 2
 
 
+def test_nothing_is_sent_once_the_run_belongs_to_another_process(box):
+    arrived, owned = [], [True, True, False]
+    sender = Sender(
+        box,
+        SimpleNamespace(write=lambda record: arrived.append(record["step"])),
+        lambda: owned.pop(0),
+    )
+    for step in range(4):
+        box.append(_metrics(step))
+    assert sender.close(10) == 2
+    assert arrived == [0, 1]
+    assert sender.open_attempted.is_set()
+
+
 def test_the_file_is_closed_when_everything_was_sent(tmp_path):
     outbox = Outbox(tmp_path / "outbox.jsonl")
     sender = start_sender(outbox, lambda record: None)

@@ -8,7 +8,7 @@ import pytest
 
 from framesweep.config import TrackingConfig
 from framesweep.config.composition import compose, dump, register
-from framesweep.errors import ConfigError, TrackingError
+from framesweep.errors import ConfigError, DirectoryInUseError, TrackingError
 from framesweep.tracking import (
     UnreachableError,
     find_unsent_runs,
@@ -18,6 +18,7 @@ from framesweep.tracking import (
     sync,
 )
 from framesweep.tracking.mlflow_writer import MlflowWriter
+from owners import write_owner
 
 
 @pytest.fixture(autouse=True)
@@ -232,6 +233,16 @@ def test_a_damaged_line_is_moved_aside_and_all_others_are_sent(
     (refused,) = (directory / "tracking" / "refused.jsonl").read_text().splitlines()
     assert kinds[damaged] in json.loads(refused)["line"]
     assert find_unsent_runs(outputs) == []
+
+
+def test_the_records_of_a_run_that_is_being_trained_are_left_to_it(
+    outputs, directory, unsent_outbox
+):
+    before = unsent_outbox.read_bytes()
+    write_owner(directory)
+    with pytest.raises(DirectoryInUseError, match=r"is being trained by \d+ on"):
+        sync(directory, outputs, 60)
+    assert unsent_outbox.read_bytes() == before
 
 
 def test_a_server_that_is_still_unreachable_is_an_error(outputs, directory, unsent_outbox):

@@ -177,9 +177,13 @@ class TrialQueue:
             The trial as it is afterwards.
         """
         self._mine.discard(claim.number)
-        trial = self.get_trial(claim)
-        if _trial_attrs.read(trial).claims == claim.serial and not trial.state.is_finished():
-            self._apply(trial, outcome)
+        # Under the lock, because a sweeper that is suspended between the check and the write
+        # would otherwise set the state of a trial that belongs to another one by then.
+        with self.lock.hold():
+            trial = self.get_trial(claim)
+            attrs = _trial_attrs.read(trial)
+            if attrs.claims == claim.serial and not trial.state.is_finished():
+                self._apply(trial, outcome)
         return self.get_trial(claim)
 
     def find_original(self, claim: Claim) -> FrozenTrial | None:

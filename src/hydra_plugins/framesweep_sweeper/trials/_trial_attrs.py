@@ -4,7 +4,9 @@ Before a job runs, its sweeper *claims* the trial: it adds one to the trial's cl
 signs with its own process. The job then signs as the *worker* of that claim, and at its end it
 records the *outcome*. Each record carries the number of its claim. Whoever holds an older
 number has been superseded, and its records no longer count. (Such a number is known as a
-fencing token: https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html.)
+fencing token: https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html.) From
+the second claim on, a record also has a key of its own: a worker that is suspended, and wakes
+up between a check and a write, cannot replace its successor's record.
 
 The outcome is written by the job itself, because the sweeper that started it may be dead by
 then; the next sweeper finds the outcome in the storage. The keys and the form of the values
@@ -93,8 +95,8 @@ def read(trial: FrozenTrial) -> TrialAttrs:
     attrs = trial.system_attrs
     claim = attrs.get(CLAIM, {"serial": 0, "sweeper": None})
     serial = claim["serial"]
-    worker = _select_claim(attrs.get(WORKER), serial)
-    outcome = _select_claim(attrs.get(OUTCOME), serial)
+    worker = _select_claim(attrs, WORKER, serial)
+    outcome = _select_claim(attrs, OUTCOME, serial)
     if outcome is not None:
         outcome["values"] = tuple(outcome["values"])
     return TrialAttrs(
@@ -115,7 +117,7 @@ def write_claim(storage: BaseStorage, trial_id: int, serial: int, sweeper: Proce
 def write_worker(storage: BaseStorage, trial_id: int, serial: int, worker: Process) -> None:
     """Record that `worker` runs the job of claim number `serial`."""
     record = {"serial": serial, **worker.dump()}
-    storage.set_trial_system_attr(trial_id, WORKER, record)
+    _write_of_claim(storage, trial_id, WORKER, serial, record)
 
 
 def write_outcome(
@@ -123,7 +125,7 @@ def write_outcome(
 ) -> None:
     """Record how the job of claim number `serial` ended."""
     record = {"serial": serial, **asdict(outcome), "values": list(outcome.values)}
-    storage.set_trial_system_attr(trial_id, OUTCOME, record)
+    _write_of_claim(storage, trial_id, OUTCOME, serial, record)
 
 
 def write_failure(
@@ -136,8 +138,24 @@ def write_failure(
     storage.set_trial_user_attr(trial_id, MESSAGE, outcome.message)
 
 
-def _select_claim(record: dict[str, Any] | None, serial: int) -> dict[str, Any] | None:
-    """Return the record without its claim number, or None if it belongs to another claim."""
+def _write_of_claim(
+    storage: BaseStorage, trial_id: int, key: str, serial: int, record: Any
+) -> None:
+    # Earlier versions, which may share the study, read the first of the two keys only.
+    for name in {key: None, _key_of_claim(key, serial): None}:
+        storage.set_trial_system_attr(trial_id, name, record)
+
+
+def _key_of_claim(key: str, serial: int) -> str:
+    return key if serial <= 1 else f"{key}:{serial}"
+
+
+def _select_claim(attrs: dict[str, Any], key: str, serial: int) -> dict[str, Any] | None:
+    """Return a claim's record without the claim's number, or None if there is none.
+
+    Earlier versions kept the records of all claims under one key.
+    """
+    record = attrs.get(_key_of_claim(key, serial), attrs.get(key))
     if record is None or record["serial"] != serial:
         return None
     return {key: value for key, value in record.items() if key != "serial"}

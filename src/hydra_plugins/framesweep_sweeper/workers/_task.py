@@ -104,12 +104,16 @@ class TrialTask:
         try:
             value = self.task(config)
             outcome = judge_return_value(value, len(trial._study.directions))
+            trial.require_owned()
         except (job.TrialPruned, optuna.TrialPruned):
             outcome = JobOutcome(_trial_attrs.PRUNED)
         except SupersededError:
             raise
         except BaseException as error:
             _leave_to_scheduler(error, requeued)
+            if not trial.still_owned():
+                # The job's own error may be that its directory has another owner now.
+                raise SupersededError(f"trial {trial.number} was taken over") from error
             _trial_attrs.write_outcome(
                 trial._storage, trial._trial_id, trial._serial, judge_error(error)
             )

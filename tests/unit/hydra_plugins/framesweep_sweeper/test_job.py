@@ -9,7 +9,9 @@ from hydra_plugins.framesweep_sweeper import (
     TrialPruned,
     current_trial,
     report,
+    require_owned,
     restore,
+    still_owned,
 )
 from hydra_plugins.framesweep_sweeper._errors import SupersededError
 from hydra_plugins.framesweep_sweeper.job import set_current_trial
@@ -50,6 +52,8 @@ def test_outside_of_a_sweep_reporting_has_no_effect():
     assert current_trial() is None
     report(0.5, step=1)
     restore({1: 0.5})
+    require_owned()
+    assert still_owned()
 
 
 def test_importing_what_a_job_needs_imports_neither_optuna_nor_hydra():
@@ -87,6 +91,20 @@ def test_a_superseded_job_cannot_report(trial, claim, queue, storage):
     with pytest.raises(SupersededError, match="trial 0 was taken over by another worker"):
         report(0.6, step=1)
     assert queue.get_trial(claim).intermediate_values == {}
+
+
+def test_a_job_can_ask_whether_it_still_owns_its_trial(trial, claim, queue, storage):
+    assert (trial.token, still_owned()) == (1, True)
+    require_owned()
+    _trial_attrs.write_claim(storage, claim.trial_id, 2, Process.current())
+    assert not still_owned()
+    with pytest.raises(SupersededError, match="trial 0 was taken over by another worker"):
+        require_owned()
+
+
+def test_a_trial_that_another_worker_has_ended_is_no_longer_owned(trial, claim, queue):
+    queue.study.tell(claim.number, 0.5)
+    assert not still_owned()
 
 
 def test_a_study_with_several_objectives_is_never_pruned(trial, claim, queue, storage):

@@ -99,6 +99,25 @@ def test_a_superseded_job_stops_and_records_nothing(run_job, queue, storage):
     assert isinstance(error, SupersededError)
 
 
+@pytest.mark.parametrize("error", [None, ValueError("its files are gone")])
+def test_a_job_that_was_superseded_without_noticing_records_nothing(
+    run_job, queue, storage, error
+):
+    claim = queue.claim(100)
+
+    def job():
+        _trial_attrs.write_claim(storage, claim.trial_id, 2, Process.current())
+        if error is not None:
+            raise error
+        return 1.0
+
+    outcome, trial, raised = run_job(job, claim)
+    assert isinstance(raised, SupersededError)
+    assert raised.__cause__ is error
+    assert outcome is None
+    assert _trial_attrs.OUTCOME not in trial.system_attrs
+
+
 def test_a_job_that_has_ended_is_not_run_again_under_the_same_claim(run_job, queue):
     claim = queue.claim(1)
     run_job(lambda: 0.5, claim)

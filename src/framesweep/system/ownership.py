@@ -1,0 +1,249 @@
+"""One owner per run directory, on whichever machine and file system.
+
+Two processes that train in one directory would overwrite each other's checkpoints and log every
+epoch twice. The owner of a directory is therefore named in a file, `.owner`, with its process,
+machine and start, and a random token. This works on file systems of one machine and on those
+of networks alike, because all it needs is that a file is renamed atomically.
+
+An owner is replaced if it has ended (its process can be looked up on this machine), if it has
+not touched the file for `STALE_SECONDS` (it was on another machine, or in another container),
+or if the new owner has a later claim to a trial. The replaced process may not have ended: it
+may be suspended, in a laptop or a frozen virtual machine, and wake up at any time. The token is
+therefore a fencing token (Kleppmann, 2016,
+https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html): before each file of
+the directory is replaced, `fence` compares it with the owner's. The comparison and the renaming
+are done under a second lock, `.owner.lock`, which a successor must hold as well to replace the
+owner. No file can therefore be replaced after the directory has changed hands. The second lock
+is that of the operating system, which releases it when its holder ends in any way. Where the
+file system has no locks, what remains is the time between the comparison and the renaming.
+"""
+
+import contextlib
+import json
+import os
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from framesweep.errors import DirectoryInUseError, FramesweepError, OwnershipLostError
+from hydra_plugins.framesweep_sweeper import Process
+
+OWNER_FILE, GUARD_FILE = ".owner", ".owner.lock"
+
+TOUCH_SECONDS = 15.0
+"""Seconds between two signs of life of an owner."""
+
+STALE_SECONDS = 180.0
+"""Seconds without a sign of life after which an owner on another machine counts as dead.
+Network file systems show a file's time with a delay of up to a minute."""
+
+LAST_CLAIM = sys.maxsize
+"""A claim that no other one follows: that of a sweeper to a trial that will not run again."""
+
+GUARD_SECONDS = 30.0
+"""Seconds to wait for the lock under which files are renamed, which takes milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The content of the file that names a directory's owner.
+
+    Attributes:
+        token: what tells this owner from all others.
+        since: when it became the owner, in seconds since 1970.
+        claim: the number of its claim to a trial; 0 outside of a search.
+    """
+
+    token: str
+    process: Process
+    since: float
+    claim: int = 0
+
+    @classmethod
+    def read(cls, directory: Path) -> "Owner | None":
+        """Return the owner of a directory, or None if it has none or the file is damaged.
+
+        Raises:
+            OSError: the file exists but cannot be read.
+        """
+        try:
+            record = json.loads((directory / OWNER_FILE).read_text(encoding="utf-8"))
+            process = Process.load(record["process"])
+            return cls(record["token"], process, float(record["since"]), int(record["claim"]))
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+    def has_ended(self, directory: Path) -> bool:
+        """Return whether the owner's process has certainly or, elsewhere, probably ended."""
+        if self.process.is_known_dead():
+            return True
+        if self.process.place == Process.current().place:
+            return False
+        return _seconds_since_touch(directory) > STALE_SECONDS
+
+    def __str__(self) -> str:
+        started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
+        return f"{self.process.pid} on {self.process.host} since {started}"
+
+
+class Ownership:
+    """The ownership of a directory, from its creation to `release`; `own` creates it."""
+
+    def __init__(self, directory: Path, claim: int) -> None:
+        self.directory = directory.resolve()
+        self._owner = Owner(uuid.uuid4().hex, Process.current(), time.time(), claim)
+        self._guard = FileLock(self.directory / GUARD_FILE, timeout=GUARD_SECONDS)
+        self._ended = threading.Event()
+        self._acquire()
+        self._thread = threading.Thread(target=self._touch, name="owner", daemon=True)
+        self._thread.start()
+
+    def is_current(self) -> bool:
+        """Return whether this process still owns the directory, as far as can be seen."""
+        try:
+            self.require_current()
+        except OwnershipLostError:
+            return False
+        except OSError:
+            pass  # nothing shows that the owner has changed
+        return True
+
+    def require_current(self) -> None:
+        """Check that this process still owns the directory.
+
+        Raises:
+            OwnershipLostError: another process owns it, or has owned it since.
+            OSError: the owner cannot be read.
+        """
+        owner = Owner.read(self.directory)
+        if owner is None or owner.token != self._owner.token:
+            now = f" by {owner}" if owner is not None else ""
+            raise OwnershipLostError(f"{self.directory} was taken over{now}; stopped")
+
+    @contextlib.contextmanager
+    def fence(self) -> Iterator[None]:
+        """Keep the ownership from changing within the context.
+
+        Raises:
+            OwnershipLostError: another process owns the directory now.
+        """
+        with self._hold_guard():
+            self.require_current()
+            yield
+
+    def release(self) -> None:
+        """Give the directory up, unless it belongs to another process now."""
+        self._ended.set()
+        with contextlib.suppress(OSError, FramesweepError), self.fence():
+            (self.directory / OWNER_FILE).unlink()
+
+    def _acquire(self) -> None:
+        path = self.directory / OWNER_FILE
+        temporary = path.with_name(f"{OWNER_FILE}.{self._owner.token}.tmp")
+        try:
+            temporary.write_text(json.dumps(asdict(self._owner)), encoding="utf-8")
+            with self._hold_guard():
+                self._require_free()
+                temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _require_free(self) -> None:
+        owner = Owner.read(self.directory)
+        if owner is None or self._owner.claim > owner.claim or owner.has_ended(self.directory):
+            return
+        # A scheduler starts a job that it requeues under the claim that the job had.
+        if not 0 < self._owner.claim == owner.claim:
+            raise DirectoryInUseError(self.directory, f"is being trained by {owner}")
+
+    @contextlib.contextmanager
+    def _hold_guard(self) -> Iterator[None]:
+        try:
+            self._guard.acquire()
+        except Timeout:
+            # Its holder was suspended within the milliseconds in which it replaces a file.
+            owner = Owner.read(self.directory)
+            rule = f"is being written by {owner}, which does not respond"
+            fix = "Continue or end that process."
+            raise DirectoryInUseError(self.directory, rule, fix=fix) from None
+        except NotImplementedError:
+            # A file system without locks; the token alone must do.
+            yield
+            return
+        try:
+            yield
+        finally:
+            self._guard.release()
+
+    def _touch(self) -> None:
+        while not self._ended.wait(TOUCH_SECONDS):
+            with contextlib.suppress(OSError):
+                if self.is_current():
+                    os.utime(self.directory / OWNER_FILE)
+
+
+def _seconds_since_touch(directory: Path) -> float:
+    """Return the age of the owner's last sign of life, by the clock of the file system."""
+    probe = directory / f"{OWNER_FILE}.{uuid.uuid4().hex}.tmp"
+    try:
+        probe.touch()
+        now = probe.stat().st_mtime
+    finally:
+        probe.unlink(missing_ok=True)
+    try:
+        return now - (directory / OWNER_FILE).stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+_owned: dict[Path, Ownership] = {}
+"""The directories that this process owns. A process has each of them once, however many of its
+parts need it, so this is a property of the process like a file lock."""
+
+
+@contextlib.contextmanager
+def own(directory: Path, claim: int = 0) -> Iterator[Ownership]:
+    """Own a directory, which is created if necessary, within the context.
+
+    Where this process owns it already, the owner remains the same, and so does its end.
+
+    Args:
+        claim: the number of the claim under which a trial is run; a later one is preferred.
+
+    Raises:
+        DirectoryInUseError: another process owns the directory.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    known = _owned.get(directory.resolve())
+    if known is not None and known.is_current():
+        yield known
+        return
+    ownership = Ownership(directory, claim)
+    _owned[ownership.directory] = ownership
+    try:
+        yield ownership
+    finally:
+        if _owned.get(ownership.directory) is ownership:
+            del _owned[ownership.directory]
+        ownership.release()
+
+
+@contextlib.contextmanager
+def fence(path: Path) -> Iterator[None]:
+    """Keep the owner of the directory that `path` is in, if this process ever owned it.
+
+    Raises:
+        OwnershipLostError: this process owned the directory, and another one does now.
+    """
+    for folder in path.resolve().parents if _owned else ():
+        if (ownership := _owned.get(folder)) is not None:
+            with ownership.fence():
+                yield
+            return
+    yield

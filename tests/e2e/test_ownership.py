@@ -1,0 +1,128 @@
+"""Two processes never write to one run: the second is refused, a superseded one stops."""
+
+import os
+import signal
+import sqlite3
+import subprocess
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import torch
+
+SECONDS = 120
+
+
+def query(database: Path, statement: str) -> list[tuple]:
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def wait_for(condition, process):
+    end = time.monotonic() + SECONDS
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def process_tree(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(descendant for child in children for descendant in process_tree(int(child)))]
+
+
+def epochs(outputs: Path) -> tuple[int, int]:
+    """Return the number of dev losses in MLflow, and that of epochs which have one."""
+    statement = "select count(*), count(distinct step) from metrics where key='dev/loss'"
+    return query(outputs / "mlflow.db", statement)[0]
+
+
+@pytest.mark.heavy
+def test_a_second_resume_and_a_sync_of_a_running_run_are_refused(shell):
+    shell.train(*shell.small)
+    (run,) = shell.runs
+    first = shell.start(f"resume={run}", "train.epochs=400")
+    try:
+        wait_for((run / ".owner").exists, first)
+        with (run / "tracking" / "outbox.jsonl").open("a") as outbox:
+            outbox.write('{"kind": "tags", "tags": {}}\n')
+        line = f"error: {run}: is being trained by {first.pid} on "
+        for refused in (
+            shell.train(f"resume={run}", "train.epochs=400", code=2),
+            shell.framesweep("sync", str(run), code=2),
+        ):
+            assert refused.stderr.splitlines()[-1].startswith(line)
+            assert "Traceback" not in refused.stderr
+        wait_for(lambda: epochs(shell.folder / "outputs")[1] > 3, first)
+        first.send_signal(signal.SIGTERM)
+        first.communicate(timeout=SECONDS)
+    finally:
+        first.kill()
+    rows, steps = epochs(shell.folder / "outputs")
+    assert rows == steps > 2
+    assert not (run / ".owner").exists()
+
+
+@pytest.mark.heavy
+def test_a_killed_run_is_resumed_immediately(shell):
+    first = shell.start(*shell.small, "train.epochs=400")
+    wait_for(lambda: [*(shell.folder / "outputs").glob("runs/*/*/checkpoints/last.pt")], first)
+    first.kill()
+    first.communicate()
+    (run,) = shell.runs
+    assert (run / ".owner").exists()
+    shell.train(f"resume={run}", "train.max_minutes=0.01")
+    rows, steps = epochs(shell.folder / "outputs")
+    assert rows == steps
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("moment", ["best.safetensors", "last.pt"])
+def test_a_suspended_sweep_whose_trial_was_taken_over_writes_nothing(shell, moment):
+    command = [
+        *["-m", "sweep=bare", *shell.small, "train.epochs=40", "data.context=choice(1)"],
+        *["hydra/sweeper/sampler=grid", "hydra/sweeper/pruner=none", "train.smooth=false"],
+        *[
+            "hydra.sweeper.study_name=s",
+            "hydra.sweeper.n_trials=1",
+            "hydra.sweeper.heartbeat=1",
+        ],
+    ]
+    outputs = shell.folder / "outputs"
+    trial = outputs / "sweeps" / "s" / "0"
+    suspended = shell.start(*command, stderr=subprocess.STDOUT)
+    tree: list[int] = []
+    try:
+        wait_for((trial / "checkpoints" / moment).exists, suspended)
+        tree = process_tree(suspended.pid)
+        for pid in tree:
+            os.kill(pid, signal.SIGSTOP)
+        shell.train(*command)
+        files = {p: p.read_bytes() for p in trial.rglob("*") if p.is_file()}
+        for pid in tree:
+            os.kill(pid, signal.SIGCONT)
+        output, _ = suspended.communicate(timeout=SECONDS)
+    finally:
+        for pid in tree or [suspended.pid]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+    assert suspended.returncode == 0, output
+    assert "Traceback" not in output
+    assert {p for p in trial.rglob("*") if p.is_file()} == set(files)
+    added = {p.name: p.read_bytes()[len(old) :].decode() for p, old in files.items()}
+    log = added.pop("train.log")  # which says why the job ended
+    assert "trial 0 was taken over" in log
+    # It may have been suspended after the check, just before it logged an epoch.
+    assert log.count("console: epoch ") <= 1
+    assert set(added.values()) == {""}
+    assert all(p.read_bytes().startswith(old) for p, old in files.items())
+    state = torch.load(trial / "checkpoints" / "last.pt", weights_only=True)
+    assert state["progress"]["epoch"] == 41
+    assert {row[0] for row in query(outputs / "mlflow.db", "select status from runs")} == {
+        "FINISHED"
+    }
+    assert epochs(outputs) == (40, 40)
+    assert query(outputs / "studies.db", "select state from trials") == [("COMPLETE",)]
