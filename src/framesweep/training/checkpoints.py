@@ -19,6 +19,7 @@ from torch import nn
 from framesweep import __version__
 from framesweep.errors import CheckpointError
 from framesweep.system.atomic_files import atomic_file
+from framesweep.system.ownership import fence
 from framesweep.training.weight_files import dump_weights
 
 log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class Checkpoints:
                 os.fsync(file.fileno())
             # If the process is killed before the new file takes the name, there is none of that
             # name, and `load` takes the previous one.
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError), fence(self.last):
                 self.last.replace(self.previous)
 
     def load(self) -> dict[str, Any] | None:

@@ -7,9 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from framesweep.errors import CheckpointError
+from framesweep.errors import CheckpointError, OwnershipLostError
+from framesweep.system.ownership import own
 from framesweep.training.checkpoints import Checkpoints, NoCheckpoints
 from framesweep.training.weight_files import load_weights
+from owners import write_owner
 
 
 def test_a_saved_state_is_loaded_again(tmp_path):
@@ -139,6 +141,22 @@ def test_the_best_weights_are_loaded_into_a_network_of_the_same_shape_only(tmp_p
         load_weights(other, checkpoints.best)
     with pytest.raises(CheckpointError, match="must hold this model's weights"):
         load_weights(same, tmp_path / "missing.safetensors")
+
+
+def test_a_process_that_was_taken_over_changes_no_checkpoint(tmp_path):
+    folder = tmp_path / "run" / "checkpoints"
+    checkpoints = Checkpoints(folder, "id")
+    with own(tmp_path / "run"):
+        for number in (1, 2):
+            checkpoints.save({"number": number})
+        checkpoints.save_best(nn.Linear(3, 2))
+        before = {path: path.read_bytes() for path in folder.iterdir()}
+        write_owner(tmp_path / "run", claim=1)
+        with pytest.raises(OwnershipLostError):
+            checkpoints.save({"number": 3})
+        with pytest.raises(OwnershipLostError):
+            checkpoints.save_best(nn.Linear(3, 2))
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 
 def test_a_worker_writes_no_checkpoints(tmp_path, monkeypatch):
