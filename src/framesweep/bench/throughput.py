@@ -20,7 +20,7 @@ from framesweep.bench.case import Case
 from framesweep.bench.corpus import NUM_CLASSES
 from framesweep.bench.timing import Contender, Speeds
 from framesweep.errors import Interrupted
-from framesweep.evaluation.evaluate import BATCH_FRAMES, compute_log_posteriors
+from framesweep.evaluation.evaluate import batch_frames, compute_log_posteriors
 from framesweep.runs.experiment import Experiment
 from framesweep.system.hardware import Hardware
 from framesweep.training.callbacks import NoOpCallback
@@ -86,7 +86,7 @@ def measure_evaluation(case: Case, rounds: int) -> list[dict[str, Any]]:
     for name, contender in (("evaluate", evaluate), ("predict", predict)):
         contenders = {
             name: contender,
-            **_build_matmul_bounds(sizes, BATCH_FRAMES, hardware, train=False),
+            **_build_matmul_bounds(sizes, batch_frames(dev), hardware, train=False),
         }
         Speeds().run_round(contenders)  # a warm-up, which is not recorded
         speeds = Speeds(case.clock)

@@ -9,12 +9,25 @@ from torch.nn import functional
 from framesweep.data.phones import PhoneSet
 from framesweep.data.windows import Windows
 from framesweep.distributed.collectives import SINGLE_PROCESS, ProcessGroup
+from framesweep.evaluation.host_rows import HostRows
 from framesweep.evaluation.metrics import Evaluation, update_confusion
 from framesweep.models.network import Network
 from framesweep.system.hardware import Hardware
 
 BATCH_FRAMES = 4096
-"""Frames per batch in evaluation."""
+"""Frames per batch in evaluation on a CPU."""
+DEVICE_BATCH_FRAMES = 65536
+"""Frames per batch on an accelerator, which smaller batches would not keep busy."""
+DEVICE_BATCH_BYTES = 1 << 29
+"""Limit of the size of such a batch's windows: wide windows make smaller batches."""
+
+
+def batch_frames(windows: Windows) -> int:
+    """Return the number of frames per batch in evaluation on the device of the windows."""
+    if windows.device.type == "cpu":
+        return BATCH_FRAMES
+    fitting = DEVICE_BATCH_BYTES // (windows.window_dim * windows.dtype.itemsize)
+    return int(max(BATCH_FRAMES, min(fitting, DEVICE_BATCH_FRAMES)))
 
 
 def evaluate(
@@ -63,6 +76,7 @@ def measure(
     confusion = torch.zeros(len(phones), len(phones), dtype=torch.int64, device=device)
     loss_sum = torch.zeros((), dtype=hardware.sum_dtype, device=device)
     edges = torch.zeros(2, dtype=torch.int64, device=device)
+    host_rows = None if posteriors is None else HostRows(posteriors)
     for frames, logits in batches:
         labels = windows.labels(frames)
         predictions = logits.argmax(dim=1)
@@ -70,8 +84,10 @@ def measure(
         loss_sum += functional.cross_entropy(logits, labels, reduction="sum")
         edge = windows.edges(frames)
         edges += torch.stack((edge & (labels == predictions), edge)).sum(dim=1)
-        if posteriors is not None:
-            posteriors[frames.cpu()] = logits.log_softmax(dim=1).cpu()
+        if host_rows is not None:
+            host_rows.add(frames, logits.log_softmax(dim=1))
+    if host_rows is not None:
+        host_rows.flush()
     process_group.all_reduce_sum(confusion, loss_sum, edges)
     edge_correct, num_edges = edges.tolist()
     return Evaluation(
@@ -101,9 +117,9 @@ def compute_logits(
     # Any other module works as well, such as torch's own Sequential.
     reads_chunks = isinstance(model, Network) and model.reads_chunks
     network = model.fused_eval(hardware.input_dtype) if isinstance(model, Network) else model
-    first, every = process_group.rank * BATCH_FRAMES, process_group.size * BATCH_FRAMES
-    starts = range(first, windows.num_frames, every)
-    ranges = [(start, min(start + BATCH_FRAMES, windows.num_frames)) for start in starts]
+    size = batch_frames(windows)
+    starts = range(process_group.rank * size, windows.num_frames, process_group.size * size)
+    ranges = [(start, min(start + size, windows.num_frames)) for start in starts]
     for index, (start, stop) in enumerate(ranges):
         windows.hold_range((start, stop), next(iter(ranges[index + 1 : index + 2]), None))
         frames = torch.arange(start, stop, device=windows.device)
@@ -123,6 +139,8 @@ def compute_log_posteriors(
 ) -> Tensor:
     """Return the (N, C) float32 log-probabilities of a split's frames, on the CPU."""
     result = torch.empty(windows.num_frames, num_classes)
+    host_rows = HostRows(result)
     for frames, logits in compute_logits(model, windows, hardware):
-        result[frames.cpu()] = logits.log_softmax(dim=1).cpu()
+        host_rows.add(frames, logits.log_softmax(dim=1))
+    host_rows.flush()
     return result

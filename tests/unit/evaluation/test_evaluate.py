@@ -1,5 +1,7 @@
 """A time-delay network is evaluated on stretches of rows, and says what it says of windows."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import torch
 
@@ -40,3 +42,13 @@ def test_stretches_windows_and_a_predictor_agree(tmp_path, monkeypatch):
     )
     alone = [predictor.log_posteriors(u.features).numpy() for u in corpus.utterances("dev")]
     np.testing.assert_allclose(np.concatenate(alone), served.numpy(), rtol=1e-4, atol=1e-5)
+
+
+def test_an_accelerator_gets_large_batches_unless_its_windows_are_wide():
+    def windows(device, dim, dtype=torch.bfloat16):
+        return SimpleNamespace(device=torch.device(device), window_dim=dim, dtype=dtype)
+
+    assert evaluate.batch_frames(windows("cpu", 2040)) == 4096
+    assert evaluate.batch_frames(windows("cuda", 2040)) == 65536
+    assert evaluate.batch_frames(windows("cuda", 8192, torch.float32)) == 16384
+    assert evaluate.batch_frames(windows("mps", 10**6)) == 4096
