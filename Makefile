@@ -6,8 +6,11 @@ STAMP := .venv/.installed
 EXTRAS := browser,dashboard,joblib,packaging,postgres,ray,slurm
 FUZZ_SECONDS ?= 60
 KILLS ?= 50
+DEVICE ?= cuda
+GPU_OPTIONS ?=
 
-.PHONY: train test test-heavy test-all test-oldest test-newest check format fuzz faults audit clean
+.PHONY: train test test-heavy test-all test-oldest test-newest check format fuzz faults audit gpu \
+	gpu-configs clean
 
 train: $(STAMP)
 	$(BIN)/python train.py
@@ -61,6 +64,16 @@ faults: $(STAMP)
 audit: $(STAMP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[audit]"
 	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off
+
+# GPU machines often have no network, so nothing is installed where PYTHON has what this needs.
+gpu:
+	@python=$(PYTHON); \
+	$$python -c "import numba, numpy, safetensors, scipy, torch" 2>/dev/null || \
+	{ $(MAKE) --no-print-directory $(STAMP) && python=$(BIN)/python; } && \
+	PYTHONPATH=src $$python -m framesweep.bench.gpu --device $(DEVICE) $(GPU_OPTIONS)
+
+gpu-configs: $(STAMP)
+	$(BIN)/python -m framesweep.bench.gpu.compose_configs
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -23,13 +23,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 from framesweep import __version__
 from framesweep.config import SCHEMAS
-from framesweep.config.composition import compose, flatten, register, to_run_config
+from framesweep.config.composition import compose, register, to_run_config
 from framesweep.config.error_messages import (
     describe_bad_choice,
     describe_config_error,
     describe_missing_launcher,
 )
 from framesweep.config.groups import find_conf, option_groups, rename_warnings
+from framesweep.config.plain import flatten
 from framesweep.errors import ConfigError, FramesweepError, Interrupted, UserError
 
 COMMANDS = {

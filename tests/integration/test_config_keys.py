@@ -14,8 +14,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 import framesweep.cli
 from framesweep.config import SCHEMAS
-from framesweep.config.composition import flatten, register, to_run_config
+from framesweep.config.composition import register, to_run_config
 from framesweep.config.groups import find_conf
+from framesweep.config.plain import flatten
 from framesweep.runs.run import run
 from integration.conftest import TINY
 from schema import beyond_measure, extremes, keys, of_other_types

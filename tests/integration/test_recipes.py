@@ -6,8 +6,9 @@ import pytest
 import yaml
 
 from framesweep.config import RunConfig
-from framesweep.config.composition import compose, flatten, register
+from framesweep.config.composition import compose, register
 from framesweep.config.groups import find_conf
+from framesweep.config.plain import flatten
 from framesweep.models.build import NetworkBuilder
 from framesweep.runs.validation import validate_across_groups
 

@@ -17,8 +17,9 @@ from omegaconf import OmegaConf
 
 from framesweep.cli import COMMANDS, _framesweep
 from framesweep.config import SCHEMAS
-from framesweep.config.composition import compose, flatten, register
+from framesweep.config.composition import compose, register
 from framesweep.config.groups import find_conf
+from framesweep.config.plain import flatten
 from framesweep.data.store import frame_store, prepared
 from framesweep.evaluation.metrics import METRICS
 from framesweep.tracking.mlflow_store import URI_VARIABLE

@@ -20,6 +20,7 @@ from framesweep.config.groups import (
     options_without_file,
     register_renamed_groups,
 )
+from framesweep.config.plain import flatten, schema_names
 from framesweep.credentials import scrub
 from framesweep.errors import ConfigError
 
@@ -111,13 +112,8 @@ def compose(overrides: list[str]) -> RunConfig:
 
 def dump(config: RunConfig) -> str:
     """Return YAML from which `load` restores the config, without credentials in its URIs."""
-    names = {
-        group: next(
-            n for n, schema in schemas.items() if schema is type(getattr(config, group))
-        )
-        for group, schemas in SCHEMAS.items()
-    }
-    return scrub(OmegaConf.to_yaml({"schemas": names, "config": OmegaConf.structured(config)}))
+    saved = {"schemas": schema_names(config), "config": OmegaConf.structured(config)}
+    return scrub(OmegaConf.to_yaml(saved))
 
 
 def load(text: str, overrides: list[str], where: object) -> RunConfig:
@@ -153,19 +149,3 @@ def load(text: str, overrides: list[str], where: object) -> RunConfig:
 
 def _first_line(error: Exception) -> str:
     return str(error).split("\n", maxsplit=1)[0]
-
-
-def flatten(config: RunConfig) -> dict[str, Any]:
-    """Return each value of a config by its dotted key, as `data.context`."""
-    container = cast(dict[str, Any], OmegaConf.to_container(OmegaConf.structured(config)))
-    flat: dict[str, Any] = {}
-
-    def visit(prefix: str, value: Any) -> None:
-        if isinstance(value, dict):
-            for key, child in value.items():
-                visit(f"{prefix}.{key}" if prefix else str(key), child)
-        else:
-            flat[prefix] = value
-
-    visit("", container)
-    return flat

@@ -1,9 +1,7 @@
 """The schema of a complete run, and those of training, tracking and sweeps."""
 
 from dataclasses import dataclass, field
-from typing import Literal
-
-from omegaconf import MISSING
+from typing import Any, Literal
 
 from framesweep.config.data import DataConfig
 from framesweep.config.network import AugmentConfig, HardwareConfig, ModelConfig, OptimConfig
@@ -16,6 +14,9 @@ from framesweep.config.ranges import (
 from framesweep.config.registry import option
 from framesweep.config.setting import setting
 
+MISSING: Any = "???"
+"""Marks a key without a default. It is `omegaconf.MISSING`, not imported because schemas are
+also read where Hydra is not installed."""
 MAX_EPOCHS = 1_000_000
 """Largest number of epochs; a typing error could otherwise ask for years."""
 

@@ -5,8 +5,8 @@ import json
 from collections.abc import Collection
 
 from framesweep.config import RunConfig
-from framesweep.config.composition import flatten
 from framesweep.config.effects import effect_of
+from framesweep.config.plain import flatten
 from framesweep.config.setting import Effect
 
 COUNTED_IN_0_1 = ("data.max_missing", "data.workers", "train.smooth")

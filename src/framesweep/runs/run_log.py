@@ -4,7 +4,8 @@ import logging
 import shutil
 from pathlib import Path
 
-from framesweep.config.composition import CONFIG_FILE, dump, flatten
+from framesweep.config.composition import CONFIG_FILE, dump
+from framesweep.config.plain import flatten
 from framesweep.data.chunks import FrameChunks
 from framesweep.data.store.frame_store import FrameStore
 from framesweep.evaluation.metrics import Evaluation

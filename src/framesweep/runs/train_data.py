@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from framesweep.config import RunConfig
-from framesweep.config.composition import CONFIG_FILE, load
 from framesweep.data.chunks import FrameChunks
 from framesweep.data.store.frame_store import Split
 from framesweep.data.store_budget import StoreBudget, split_bytes
@@ -96,6 +95,9 @@ def with_recorded_order(config: RunConfig, directory: Path) -> RunConfig:
     A trial that another worker continues is composed anew, perhaps on another GPU, where the
     features fit. It must nevertheless continue in the order in which it began.
     """
+    # Imported here, because experiments are also built where Hydra is not installed.
+    from framesweep.config.composition import CONFIG_FILE, load
+
     path = directory / CONFIG_FILE
     if not (directory / CHECKPOINT_FOLDER).exists() or not path.exists():
         return config

@@ -7,8 +7,9 @@ from typing import get_args
 import pytest
 
 from framesweep.config import SCHEMAS, RunConfig, SweepConfig, TrainConfig
-from framesweep.config.composition import compose, flatten, register
+from framesweep.config.composition import compose, register
 from framesweep.config.effects import declared_effects, effect_of, free_overrides
+from framesweep.config.plain import flatten
 from framesweep.config.setting import AFFECTS, Effect
 
 register()

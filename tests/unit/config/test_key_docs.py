@@ -6,7 +6,7 @@ from typing import Literal
 import pytest
 
 from framesweep.config import DataConfig, KaldiConfig
-from framesweep.config.composition import compose, flatten, register
+from framesweep.config.composition import compose, register
 from framesweep.config.key_docs import (
     describe_type,
     document_keys,
@@ -14,6 +14,7 @@ from framesweep.config.key_docs import (
     read_meanings,
     to_yaml,
 )
+from framesweep.config.plain import flatten
 from framesweep.config.setting import setting
 from framesweep.errors import ConfigError
 

@@ -82,8 +82,8 @@ def test_streamed_windows_train_to_the_same_bits_in_the_order_of_windows(
 
 
 def test_streamed_chunks_train_to_the_same_bits(config, tmp_path):
-    tdnn = compose(["model=tdnn", "model.channels=4", "model.dilations=[1,1]"]).model
-    config = replace(config, model=replace(tdnn, run_frames=16))
+    tdnn = ["model=tdnn", "model.channels=4", "model.dilations=[1,1]", "model.run_frames=16"]
+    config = replace(config, model=compose(tdnn).model)
     plain, history = fit(config, tmp_path / "plain")
     streamed, streamed_history = fit(limited(config), tmp_path / "streamed")
     assert isinstance(streamed.train, StreamedChunks)
