@@ -66,11 +66,12 @@ audit: $(STAMP)
 	$(BIN)/pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off
 
 # GPU machines often have no network, so nothing is installed where PYTHON has what this needs.
-gpu:
-	@python=$(PYTHON); \
-	$$python -c "import numba, numpy, safetensors, scipy, torch" 2>/dev/null || \
-	{ $(MAKE) --no-print-directory $(STAMP) && python=$(BIN)/python; } && \
-	PYTHONPATH=src $$python -m framesweep.bench.gpu --device $(DEVICE) $(GPU_OPTIONS)
+ifneq ($(filter gpu,$(MAKECMDGOALS)),)
+LACKS_PACKAGES := $(shell $(PYTHON) -c "import numba, numpy, safetensors, scipy, torch" 2>/dev/null || echo yes)
+endif
+gpu: $(if $(LACKS_PACKAGES),$(STAMP))
+	PYTHONPATH=src $(if $(LACKS_PACKAGES),$(BIN)/python,$(PYTHON)) -m framesweep.bench.gpu \
+		--device $(DEVICE) $(GPU_OPTIONS)
 
 gpu-configs: $(STAMP)
 	$(BIN)/python -m framesweep.bench.gpu.compose_configs
