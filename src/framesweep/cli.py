@@ -32,6 +32,7 @@ from framesweep.config.error_messages import (
 from framesweep.config.groups import find_conf, option_groups, rename_warnings
 from framesweep.config.plain import flatten
 from framesweep.errors import ConfigError, FramesweepError, Interrupted, UserError
+from framesweep.system.out_of_memory import describe_out_of_memory
 
 COMMANDS = {
     "train": "Train a network, or sweep with -m, as train.py does.",
@@ -147,9 +148,11 @@ def _exit_code_of(function: Callable[[], Any]) -> int:
     except (HydraException, OmegaConfBaseException) as error:
         keys = [*flatten(compose([])), *SCHEMAS]
         return _print_line(describe_config_error(error, keys))
-    except (RuntimeError, ValueError) as error:
-        line = describe_missing_launcher(error) or describe_bad_choice(
-            error, sys.argv[1:], option_groups()
+    except (MemoryError, RuntimeError, ValueError) as error:
+        line = (
+            describe_out_of_memory(error)
+            or describe_missing_launcher(error)
+            or describe_bad_choice(error, sys.argv[1:], option_groups())
         )
         if line is None:
             raise

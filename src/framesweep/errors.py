@@ -7,7 +7,8 @@ FramesweepError
 │   │   └── UnsafeFileError a file would run code if it were unpickled
 │   ├── CheckpointError     a checkpoint is missing, damaged or of another run
 │   ├── TrackingError       a run, an experiment or a tracking server is not available
-│   └── DirectoryInUseError another process trains in the run's directory
+│   ├── DirectoryInUseError another process trains in the run's directory
+│   └── InsufficientMemoryError  the memory of the machine or of its GPU does not suffice
 ├── NonFiniteLossError      the training loss became NaN or infinite
 ├── OwnershipLostError      another process has taken over the run's directory
 ├── RankLostError           another process of the same run ended or does not respond
@@ -85,6 +86,13 @@ class TrackingError(UserError):
 
 class DirectoryInUseError(UserError):
     """Another process trains in the directory of the run."""
+
+
+class InsufficientMemoryError(UserError):
+    """The memory of the machine or of its GPU does not suffice."""
+
+    failure_reason = "out_of_memory"
+    """The word by which a sweep counts the failure."""
 
 
 class NonFiniteLossError(FramesweepError):

@@ -20,6 +20,7 @@ from framesweep.errors import (
 from framesweep.evaluation.metrics import Evaluation
 from framesweep.runs.experiment import Experiment, build_experiment
 from framesweep.runs.identity import effect_in
+from framesweep.runs.memory import released_memory
 from framesweep.runs.run_log import (
     log_resume_hint,
     log_setup,
@@ -33,6 +34,7 @@ from framesweep.runs.validation import validate_across_groups
 from framesweep.sweeps.context import SweepContext, find_sweep_context
 from framesweep.system.atomic_files import write_text
 from framesweep.system.console import EpochBar, log_epoch
+from framesweep.system.out_of_memory import is_out_of_memory
 from framesweep.system.ownership import Ownership, own
 from framesweep.system.signals import StopRequest, stop_request
 from framesweep.tracking import Tracker, find_run_directory, open_tracker
@@ -73,6 +75,7 @@ def run(config: RunConfig, directory: Path, *, in_sweep: bool = False) -> float 
     trial = current_trial()
     claim = trial.token if trial is not None else 0
     with (
+        released_memory(config, in_sweep=in_sweep),
         own(directory, claim) as ownership,
         open_process_group(config.hardware) as process_group,
     ):
@@ -131,6 +134,8 @@ def _log_early_end(tracker: Tracker, ownership: Ownership) -> Iterator[None]:
             log_resume_hint(tracker)
         elif isinstance(error, NonFiniteLossError):
             tracker.log_tags({"failure": "non-finite loss"})
+        elif is_out_of_memory(error):
+            tracker.log_tags({"failure": "out of memory"})
         elif isinstance(error, TrialPruned):
             tracker.log_tags({"pruned": "true"})
             tracker.finish("FINISHED")
