@@ -70,6 +70,10 @@ def fake_gpu(precision: Precision) -> Iterator[FakeTensorMode]:
         # A torch without CUDA would disable autocast and the gradient scaler.
         mock.patch("torch.amp.grad_scaler.torch.cuda.is_available", return_value=True),
         mock.patch("torch.cuda.is_bf16_supported", return_value=True),
+        # As cuDNN does where the input and the weight have their channels last in memory.
+        mock.patch(
+            "torch._C._conv_determine_backend_memory_format", return_value=torch.channels_last
+        ),
         mock.patch("torch.cuda.mem_get_info", return_value=(1 << 34, 1 << 34)),
     ):
         hardware = FakeHardware(precision, mode)

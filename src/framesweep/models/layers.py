@@ -68,15 +68,18 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, shard: Shard | None = None) -> Tensor:
         """Map (B, in_width) to (B, width); `shard` as for `BatchNorm` and `Dropout`."""
-        y = kernels.linear(x, self.linear)
+        y = self.finish(kernels.linear(x, self.linear), shard)
+        return x + y if self.residual else y
+
+    def finish(self, y: Tensor, shard: Shard | None = None) -> Tensor:
+        """Apply what follows the linear layer to its output (B, width)."""
         if self.training and kernels.can_fuse(y, self._activation_name, shard):
-            y = kernels.norm_activate_drop(
+            return kernels.norm_activate_drop(
                 y, self.norm, self._activation_name, self.dropout.p, shard
             )
-        else:
-            y = self.norm(y, shard) if isinstance(self.norm, BatchNorm) else self.norm(y)
-            y = self.dropout(self.activation(y), shard)
-        return x + y if self.residual else y
+        y = self.norm(y, shard) if isinstance(self.norm, BatchNorm) else self.norm(y)
+        dropped: Tensor = self.dropout(self.activation(y), shard)
+        return dropped
 
     def fused_eval(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor] | None:
         """Return a faster `forward` for evaluation, or None; see `kernels.fuse_linear`."""

@@ -14,6 +14,7 @@ from typing import ClassVar, Self, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from framesweep import kernels
 from framesweep.config.networks.tdnn import TdnnConfig
@@ -57,6 +58,8 @@ class DelayBlock(nn.Module):
             stride: The output has every `stride`-th of the frames in x.
             shard: Which chunks of the training batch x holds; None for all.
         """
+        if convolves(x.device):
+            return self._convolve(x, step, stride, shard)
         if shard is None:
             return self._over(self.block, x, step, stride)
         rows = shard.expand(self._num_frames(x, step, stride))
@@ -79,12 +82,47 @@ class DelayBlock(nn.Module):
         y = block(torch.cat(seen, dim=2).flatten(0, 1)).view(len(x), num_frames, self.channels)
         return seen[self.kernel // 2] + y if self.residual else y
 
+    def _convolve(self, x: Tensor, step: int, stride: int, shard: Shard | None) -> Tensor:
+        """Compute the same as `_over` with the block, as a convolution over time.
+
+        The linear layer's weight, with the frames of a patch one after the other, is that of a
+        convolution whose channels come last in memory, and so are x and the output. Nothing is
+        copied, neither patches here nor their gradients in the backward pass.
+        """
+        linear, dilation = self.block.linear, self.dilation // step
+        weight = linear.weight.view(self.channels, self.kernel, -1).permute(0, 2, 1)
+        y = F.conv2d(
+            x.transpose(1, 2).unsqueeze(2),
+            weight.unsqueeze(2),
+            linear.bias,
+            stride=(1, stride),
+            dilation=(1, dilation),
+        )
+        rows = y.squeeze(2).transpose(1, 2)
+        num_frames = rows.shape[1]
+        patches = None if shard is None else shard.expand(num_frames)
+        out = self.block.finish(rows.flatten(0, 1), patches)
+        out = out.view(len(x), num_frames, self.channels)
+        if not self.residual:
+            return out
+        first = self.kernel // 2 * dilation
+        return x[:, first : first + self._span(x, step) : stride] + out
+
     def _span(self, x: Tensor, step: int) -> int:
         return x.shape[1] - 2 * self.reach // step
 
     def _num_frames(self, x: Tensor, step: int, stride: int) -> int:
         """Return the number of output frames for x (N, T', in_width)."""
         return -(-self._span(x, step) // stride)
+
+
+def convolves(device: torch.device) -> bool:
+    """Return whether a delay block is computed as a convolution.
+
+    cuDNN has convolutions with dilation and stride as fast as products of matrices, and saves
+    the patches. On a CPU, patches and their product are faster, and can be fused.
+    """
+    return device.type == "cuda"
 
 
 class Tdnn(Network):

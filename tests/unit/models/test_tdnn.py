@@ -9,10 +9,12 @@ from torch import Tensor, nn
 
 from framesweep.config import TdnnConfig
 from framesweep.errors import ConfigError
+from framesweep.models import tdnn
 from framesweep.models.build import build_model
 from framesweep.models.tdnn import Tdnn, compute_reach
 
 BINS, CLASSES, CONTEXT = 5, 4, 9
+SEED = torch.Generator()
 
 
 def build(context: int = CONTEXT, **keys: Any) -> Tdnn:
@@ -145,3 +147,33 @@ def test_rules(keys: dict[str, Any], line: str) -> None:
 def test_too_far_a_reach_says_how_many_layers_fit() -> None:
     with pytest.raises(ConfigError, match=r"keep 2 of them"):
         build(dilations=[4, 4, 4])
+
+
+@pytest.mark.parametrize("norm", ["batch", "none"])
+@pytest.mark.parametrize(("stride", "dilations"), [(1, [1, 2, 3]), (4, [1, 2, 4]), (2, [2, 4])])
+def test_on_a_gpu_its_layers_are_convolutions_that_compute_the_same(
+    monkeypatch: pytest.MonkeyPatch, norm: Any, stride: int, dilations: list[int]
+) -> None:
+    found = []
+    for convolves in (False, True):
+        monkeypatch.setattr(tdnn, "convolves", lambda _, value=convolves: value)
+        model = build(norm=norm, stride=stride, dilations=dilations).train()
+        frames = torch.randn(3, (16 + 2 * CONTEXT) * BINS, generator=SEED.manual_seed(1))
+        logits = model(frames)
+        logits.square().sum().backward()
+        gradients = [parameter.grad for parameter in model.parameters()]
+        statistics = list(model.buffers())
+        found.append([logits, *gradients, *statistics, model.eval()(frames)])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_a_convolution_copies_neither_its_weight_nor_its_output() -> None:
+    """Channels come last in memory everywhere, as tensor cores read them."""
+    model = build()
+    block: Any = model.delays[1].block
+    weight = block.linear.weight.view(8, 3, -1).permute(0, 2, 1).unsqueeze(2)
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    assert weight.data_ptr() == block.linear.weight.data_ptr()
+    x = torch.randn(2, 12, 8).transpose(1, 2).unsqueeze(2)
+    assert x.is_contiguous(memory_format=torch.channels_last)
