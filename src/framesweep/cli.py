@@ -30,6 +30,7 @@ from framesweep.config.error_messages import (
     describe_missing_launcher,
 )
 from framesweep.config.groups import find_conf, option_groups, rename_warnings
+from framesweep.config.paths import expand_override
 from framesweep.config.plain import flatten
 from framesweep.errors import ConfigError, FramesweepError, Interrupted, UserError
 from framesweep.system.out_of_memory import describe_out_of_memory
@@ -99,6 +100,7 @@ def train() -> None:
         )
         fix = "Use hardware.processes=N for trials of several processes."
         sys.exit(_print_error(ConfigError("-m", rule, fix=fix)))
+    sys.argv[1:] = map(expand_override, sys.argv[1:])
     for line in rename_warnings(sys.argv[1:]):
         print(f"warning: {line}", file=sys.stderr)
     # Hydra would print its own errors with a traceback. With this variable it raises them, so
@@ -133,7 +135,7 @@ def _resume(arguments: list[str]) -> None:
     outputs = values.get("outputs", os.environ.get("FRAMESWEEP_OUTPUTS", "outputs"))
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     overrides = [argument for argument in arguments if not argument.startswith("resume=")]
-    resume(run_id, overrides, values.get("tracking.uri"), Path(outputs).absolute())
+    resume(run_id, overrides, values.get("tracking.uri"), Path(outputs).expanduser().absolute())
 
 
 def _exit_code_of(function: Callable[[], Any]) -> int:

@@ -23,7 +23,8 @@ def tracking_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--outputs",
             type=click.Path(path_type=Path),
-            default=lambda: Path(os.environ.get("FRAMESWEEP_OUTPUTS", "outputs")),
+            default=lambda: os.environ.get("FRAMESWEEP_OUTPUTS", "outputs"),
+            callback=lambda context, option, path: path.expanduser(),
             help="Directory of the runs.  [default: FRAMESWEEP_OUTPUTS or outputs]",
         ),
     ):

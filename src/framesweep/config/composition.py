@@ -2,6 +2,7 @@
 
 import pkgutil
 import secrets
+import zlib
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from framesweep.config.groups import (
     options_without_file,
     register_renamed_groups,
 )
+from framesweep.config.paths import expand, sqlite_url
 from framesweep.config.plain import flatten, schema_names
 from framesweep.credentials import scrub
 from framesweep.errors import ConfigError
@@ -28,6 +30,9 @@ _BAD_YAML = (OmegaConfBaseException, YAMLError, KeyError, AttributeError, ValueE
 
 CONFIG_FILE = "config.yaml"
 """Name of the file with the config of a run, in its directory and next to its weights."""
+
+CHECKSUM_LINE = "# checksum: "
+"""Beginning of the first line of that file, with the CRC-32 of the lines below."""
 
 PROCESS_ID = secrets.token_hex(3)
 """Part of directory names that distinguishes runs started in the same second."""
@@ -53,6 +58,8 @@ def register() -> None:
     OmegaConf.register_resolver("framesweep.id", lambda: PROCESS_ID, replace=True)
     OmegaConf.register_resolver("framesweep.directions", directions, replace=True)
     OmegaConf.register_resolver("framesweep.free_overrides", free_overrides, replace=True)
+    OmegaConf.register_resolver("framesweep.expand", expand, replace=True)
+    OmegaConf.register_resolver("framesweep.sqlite_url", sqlite_url, replace=True)
     OmegaConf.register_resolver(
         "framesweep.renamed_groups", lambda: RENAMED_GROUPS, replace=True
     )
@@ -90,10 +97,10 @@ def to_run_config(config: DictConfig, cwd: Path | None = None) -> RunConfig:
     for key, value in flatten(run_config).items():
         _require_representable(key, value)
     start = Path.cwd() if cwd is None else cwd
-    run_config.outputs = str(start / run_config.outputs)
+    run_config.outputs = str(start / expand(run_config.outputs))
     for key in DATA_PATHS:
         if path := getattr(run_config.data, key):
-            setattr(run_config.data, key, str(start / Path(path).expanduser()))
+            setattr(run_config.data, key, str(start / expand(path)))
     return run_config
 
 
@@ -113,7 +120,23 @@ def compose(overrides: list[str]) -> RunConfig:
 def dump(config: RunConfig) -> str:
     """Return YAML from which `load` restores the config, without credentials in its URIs."""
     saved = {"schemas": schema_names(config), "config": OmegaConf.structured(config)}
-    return scrub(OmegaConf.to_yaml(saved))
+    text = scrub(OmegaConf.to_yaml(saved))
+    return f"{CHECKSUM_LINE}{_checksum(text)}\n{text}"
+
+
+def _checksum(text: str) -> str:
+    return f"{zlib.crc32(text.encode()):08x}"
+
+
+def _require_intact(text: str, where: object) -> None:
+    """Raise ConfigError if the text has a checksum, and it is not that of the lines above."""
+    first, _, rest = text.partition("\n")
+    if first.startswith(CHECKSUM_LINE) and first != CHECKSUM_LINE + _checksum(rest):
+        raise ConfigError(
+            where,
+            "must be as it was written, but its checksum differs",
+            fix="If you have edited it, delete its first line; otherwise it is damaged.",
+        )
 
 
 def load(text: str, overrides: list[str], where: object) -> RunConfig:
@@ -127,6 +150,7 @@ def load(text: str, overrides: list[str], where: object) -> RunConfig:
     Raises:
         ConfigError: if the text is no config of a run, or an override is not valid.
     """
+    _require_intact(text, where)
     try:
         saved = cast(DictConfig, OmegaConf.create(text))
         config = OmegaConf.structured(RunConfig)

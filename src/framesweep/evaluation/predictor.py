@@ -1,6 +1,5 @@
 """Applies a trained network to the features of one utterance."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from framesweep.data.store.normalization import Normalizer
 from framesweep.errors import CheckpointError, DataError
 from framesweep.models.build import build_model
 from framesweep.system.atomic_files import write_text
+from framesweep.system.checksums import dump_json, load_json
 from framesweep.training.weight_files import load_weights
 
 WEIGHTS, METADATA = "model.safetensors", "predictor.json"
@@ -33,7 +33,7 @@ def write_metadata(directory: Path, store: FrameStore) -> None:
         "normalizer": store.normalizer.to_dict(),
         "digest": store.digest,
     }
-    write_text(directory / METADATA, json.dumps(metadata, indent=1))
+    write_text(directory / METADATA, dump_json(metadata))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +65,23 @@ class Predictor:
         """
         folder = Path(directory)
         try:
-            metadata = json.loads((folder / METADATA).read_text(encoding="utf-8"))
+            metadata = load_json((folder / METADATA).read_text(encoding="utf-8"))
+            phones = PhoneSet(tuple(metadata["phones"]))
+            feature_dim = int(metadata["feature_dim"])
+            normalizer = Normalizer.from_dict(metadata["normalizer"])
             config = load(
                 (folder / CONFIG_FILE).read_text(encoding="utf-8"), [], folder / CONFIG_FILE
             )
-        except (OSError, ValueError) as error:
-            raise CheckpointError(folder, f"must hold a trained network ({error})") from None
-        phones = PhoneSet(tuple(metadata["phones"]))
-        model = build_network(config, metadata["feature_dim"], len(phones))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            rule = f"must hold a trained network, undamaged ({error})"
+            raise CheckpointError(folder / METADATA, rule) from None
+        model = build_network(config, feature_dim, len(phones))
         load_weights(model, folder / WEIGHTS)
         return cls(
             model=model.eval(),
             phones=phones,
-            normalizer=Normalizer.from_dict(metadata["normalizer"]),
-            feature_dim=metadata["feature_dim"],
+            normalizer=normalizer,
+            feature_dim=feature_dim,
             context=config.data.context,
             padding=config.data.padding,
         )

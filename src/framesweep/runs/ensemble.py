@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from framesweep.config import RunConfig
 from framesweep.config.composition import CONFIG_FILE, load
+from framesweep.config.paths import follow_move
 from framesweep.data.corpus import Array
 from framesweep.data.store.frame_store import FrameStore
 from framesweep.data.store_budget import StoreBudget
@@ -79,6 +80,7 @@ def load_trained_run(directory: Path, overrides: Sequence[str] = ()) -> TrainedR
             fix="Resume the run until it finishes.",
         )
     config = load((folder / CONFIG_FILE).read_text(encoding="utf-8"), list(overrides), folder)
+    follow_move(config, directory)
     hardware = resolve_hardware(replace(config.hardware, processes=1))
     store = open_frame_store(config)
     model = hardware.place(build_network(config, store.feature_dim, len(store.phones)))

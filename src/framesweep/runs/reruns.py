@@ -10,6 +10,7 @@ from pathlib import Path
 
 from framesweep.config import RunConfig
 from framesweep.config.composition import CONFIG_FILE, PROCESS_ID, load
+from framesweep.config.paths import follow_move
 from framesweep.errors import CheckpointError
 from framesweep.runs.run import run
 from framesweep.sweeps.context import PARENT_VARIABLE
@@ -80,7 +81,9 @@ def read_config(directory: Path, overrides: list[str]) -> RunConfig:
     path = directory / CONFIG_FILE
     if not path.exists():
         raise CheckpointError(path, "must exist for the run to be trained again")
-    return load(path.read_text(encoding="utf-8"), overrides, path)
+    config = load(path.read_text(encoding="utf-8"), overrides, path)
+    follow_move(config, directory)
+    return config
 
 
 def run_again(directory: Path, outputs: Path, uri: str | None) -> tuple[Path, float]:

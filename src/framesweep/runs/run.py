@@ -8,6 +8,7 @@ from pathlib import Path
 
 from framesweep.config import RunConfig
 from framesweep.config.composition import CONFIG_FILE, dump, load
+from framesweep.config.paths import follow_move
 from framesweep.distributed.collectives import ProcessGroup
 from framesweep.distributed.launch import open_process_group, resolve_processes
 from framesweep.errors import (
@@ -176,6 +177,8 @@ def resume(
     if not path.exists():
         raise CheckpointError(path, "must exist for the run to be resumed")
     config = load(path.read_text(encoding="utf-8"), overrides, path)
+    if not any(override.startswith("outputs=") for override in overrides):
+        follow_move(config, directory)
     for override in overrides:
         key = override.split("=")[0]
         if effect_in(config, key) == "result":

@@ -10,6 +10,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 from sqlalchemy.exc import SQLAlchemyError
 
+from framesweep.config.paths import sqlite_path, sqlite_url
 from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
 from framesweep.sweeps.tables import rank_trials
@@ -28,15 +29,16 @@ def load_study(name: str, storage: str | None, outputs: Path) -> Study:
         TrackingError: the storage does not exist, cannot be read, or has no such study.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    url = storage or f"sqlite:///{outputs.absolute() / 'studies.db'}"
-    path = Path(url.removeprefix("sqlite:///"))
+    url = storage or sqlite_url(outputs.absolute() / "studies.db")
+    path = sqlite_path(url) or (None if "://" in url else Path(url).expanduser())
+    if path is not None and "://" in url:
+        url = sqlite_url(path)
     # Optuna would create the file.
-    if ("://" not in url or url.startswith("sqlite:")) and not path.exists():
+    if path is not None and not path.exists():
         raise TrackingError(path, "must exist", fix="Has any search been run there yet?")
     try:
-        backend = (
-            JournalStorage(JournalFileBackend(url)) if url.endswith(JOURNAL_SUFFIX) else url
-        )
+        is_journal = url.endswith(JOURNAL_SUFFIX)
+        backend = JournalStorage(JournalFileBackend(str(path))) if is_journal else url
         names = optuna.get_all_study_names(backend)
         if name not in names:
             raise TrackingError(

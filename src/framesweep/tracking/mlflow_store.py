@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from framesweep.config.paths import sqlite_path, sqlite_url
 from framesweep.credentials import HIDDEN, scrub
 from framesweep.errors import ConfigError, TrackingError
 from framesweep.system.atomic_files import atomic_file
+from framesweep.tracking.moved_artifacts import ARTIFACT_FOLDER, follow_artifacts
 from framesweep.tracking.ui_view import EXPERIMENT_TAGS
 
 if TYPE_CHECKING:
@@ -52,7 +54,7 @@ def resolve_tracking_uri(uri: str | None, outputs: Path) -> str:
     if uri is None or HIDDEN in uri:
         uri = os.environ.get(URI_VARIABLE, uri)
     if uri is None:
-        return f"sqlite:///{outputs.absolute() / 'mlflow.db'}"
+        return sqlite_url(outputs.absolute() / "mlflow.db")
     scheme = re.split(r"[:+]", uri, maxsplit=1)[0]
     if "://" not in uri or scheme not in DATABASES + SERVERS:
         raise ConfigError(
@@ -69,14 +71,12 @@ def resolve_tracking_uri(uri: str | None, outputs: Path) -> str:
             fix=f"Set {URI_VARIABLE}, or add tracking.uri=...",
         )
     path = get_sqlite_path(uri)
-    return uri if path is None else f"sqlite:///{path}"
+    return uri if path is None else sqlite_url(path)
 
 
 def get_sqlite_path(uri: str) -> Path | None:
     """Return the absolute path of a SQLite database; None for any other URI."""
-    return (
-        Path(uri.removeprefix("sqlite:///")).absolute() if uri.startswith("sqlite:") else None
-    )
+    return sqlite_path(uri)
 
 
 def is_server(uri: str) -> bool:
@@ -114,6 +114,7 @@ def connect(uri: str, outputs: Path) -> "MlflowClient":
     try:
         if path is not None:
             _create_sqlite_database(path, outputs)
+            follow_artifacts(path)
         elif not is_server(uri):
             _create_tables(uri, outputs)
         return MlflowClient(uri, uri)
@@ -151,7 +152,7 @@ def _create_sqlite_database(path: Path, outputs: Path) -> None:
             return
         with atomic_file(path) as temporary:
             create: Any = SqlAlchemyStore
-            create(f"sqlite:///{temporary}", get_artifact_root(outputs)).engine.dispose()
+            create(sqlite_url(temporary), get_artifact_root(outputs)).engine.dispose()
             with contextlib.closing(sqlite3.connect(temporary)) as connection:
                 # With a write-ahead log, readers and the writer never wait for each other:
                 # https://sqlite.org/wal.html
@@ -186,7 +187,7 @@ def _create_tables(uri: str, outputs: Path) -> None:
 
 def get_artifact_root(outputs: Path) -> str:
     """Return the URI of the folder with the artifacts of runs that a database tracks."""
-    return (outputs.absolute() / "artifacts").as_uri()
+    return (outputs.absolute() / ARTIFACT_FOLDER).as_uri()
 
 
 def get_or_create_experiment(client: "MlflowClient", name: str, uri: str, outputs: Path) -> str:

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 TRACKING_FOLDER = "tracking"
 """Folder in a run's directory with the run's MLflow id and its unsent records."""
 
-RUN_DIRECTORY_PATTERNS = ("runs/*/*", "sweeps/*", "sweeps/*/*")
+RUN_DIRECTORY_PATTERNS = ("runs/*/*", "sweeps/*", "sweeps/*/*", "sweeps/*/seeds/*")
 """Glob patterns, relative to the outputs folder, of directories in which runs are tracked."""
 
 FIRST_SECONDS = 60.0

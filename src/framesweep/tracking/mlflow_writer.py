@@ -14,7 +14,7 @@ from kind to kind:
 - `tags`, `dataset`, `artifact` and `status` overwrite themselves; `model` compares a hash.
 """
 
-import json
+import os
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import islice
@@ -23,18 +23,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
-from framesweep.system.atomic_files import write_text
 from framesweep.tracking import mlflow_store
 from framesweep.tracking.mlflow_errors import translate_temporary_errors
 from framesweep.tracking.records import FIELDS, OutboxRecord
+from framesweep.tracking.run_file import RUN_FILE, read_run_file, write_run_file
 from framesweep.tracking.scrubbed_files import without_credentials
 from framesweep.tracking.sender import LostRunError
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
-
-RUN_FILE = "run.json"
-"""Name of the file in a run's tracking folder with its MLflow id, key and tracking URI."""
 
 PARAMS_PER_CALL, METRICS_PER_CALL = 100, 1000
 """The most params or tags, and the most metrics, that MLflow accepts in one request."""
@@ -56,6 +53,7 @@ class MlflowWriter:
         self._uri = uri
         self._experiment = experiment
         self._outputs = outputs
+        self._directory = directory.parent
         self._file = directory / RUN_FILE
         self._run_info = read_run_file(directory)
         self._logged_params: set[str] = set()
@@ -155,7 +153,7 @@ class MlflowWriter:
             "run_id": self._required_run_id,
             "uri": scrub(self._uri),
         }
-        write_text(self._file, json.dumps(self._run_info))
+        write_run_file(self._file.parent, self._run_info)
 
     def _write_params(self, record: OutboxRecord) -> None:
         from mlflow.entities import Param
@@ -191,7 +189,7 @@ class MlflowWriter:
         self._client.log_inputs(self._required_run_id, [DatasetInput(dataset, [context])])
 
     def _write_artifact(self, record: OutboxRecord) -> None:
-        with without_credentials(Path(record["path"])) as path:
+        with without_credentials(self._find_file(record)) as path:
             self._client.log_artifact(
                 self._required_run_id, str(path), record["folder"] or None
             )
@@ -199,20 +197,21 @@ class MlflowWriter:
     def _write_model(self, record: OutboxRecord) -> None:
         from framesweep.tracking.mlflow_model import log_model
 
-        with without_credentials(Path(record["path"])) as path:
+        with without_credentials(self._find_file(record)) as path:
             log_model(self._client, self._required_run_id, path, record["feature_dim"])
+
+    def _find_file(self, record: OutboxRecord) -> Path:
+        """Return the path of a record's file, which may have been moved with the run."""
+        recorded = Path(record["path"])
+        if not os.path.exists(recorded):  # noqa: PTH110 - unlike Path's, it never raises
+            for depth in range(1, len(recorded.parts)):
+                moved = self._directory.joinpath(*recorded.parts[-depth:])
+                if moved.exists():
+                    return moved
+        return recorded
 
     def _write_status(self, record: OutboxRecord) -> None:
         self._client.set_terminated(self._required_run_id, record["status"], record["time"])
-
-
-def read_run_file(directory: Path) -> dict[str, str]:
-    """Return the content of `run.json` in a tracking folder; an empty dict without one."""
-    try:
-        content: dict[str, str] = json.loads((directory / RUN_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content
 
 
 def _split(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -1,17 +1,20 @@
 """Sends the records that a run could not send itself while it was running."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from framesweep.config import TrackingConfig
 from framesweep.config.composition import CONFIG_FILE, load
+from framesweep.config.paths import find_outputs, follow_move, sqlite_url
 from framesweep.credentials import HIDDEN, scrub
 from framesweep.errors import TrackingError
 from framesweep.system.ownership import own
 from framesweep.tracking import mlflow_store
 from framesweep.tracking.mlflow_tracker import RUN_DIRECTORY_PATTERNS, TRACKING_FOLDER
-from framesweep.tracking.mlflow_writer import RUN_FILE, MlflowWriter, read_run_file
+from framesweep.tracking.mlflow_writer import MlflowWriter
 from framesweep.tracking.outbox import OUTBOX_FILE, REFUSED_FILE, Outbox, replace_start
+from framesweep.tracking.run_file import RUN_FILE, read_run_file
 from framesweep.tracking.sender import Sender, summarize_error
 from framesweep.tracking.tracked_runs import UnreachableError
 
@@ -94,17 +97,31 @@ def _find_destination(directory: Path, outputs: Path, outbox: Outbox) -> _Destin
     where it was to be created, its config what the user asked for.
     """
     if known := read_run_file(directory / TRACKING_FOLDER).get("uri"):
-        return _Destination(known, outputs)
+        return _Destination(_follow_database(known, directory), outputs)
     start = outbox.last("start")
     if start is not None and "uri" in start:
-        return _Destination(start["uri"], Path(start["outputs"]), start["experiment"])
+        uri, recorded = _follow_database(start["uri"], directory), Path(start["outputs"])
+        moved = find_outputs(directory) if uri != start["uri"] else None
+        return _Destination(uri, moved or recorded, start["experiment"])
     path = directory / CONFIG_FILE
     if path.exists():
         config = load(path.read_text(encoding="utf-8"), [], path)
+        follow_move(config, directory)
         own_outputs = Path(config.outputs)
         uri = config.tracking.uri or mlflow_store.resolve_tracking_uri(None, own_outputs)
         return _Destination(uri, own_outputs, config.tracking.experiment)
     return _Destination(None, outputs)
+
+
+def _follow_database(uri: str, directory: Path) -> str:
+    """Return the URI of a SQLite file that was moved together with the run's directory."""
+    database, outputs = mlflow_store.get_sqlite_path(uri), find_outputs(directory)
+    if database is None:
+        return uri
+    if outputs is not None and not os.path.exists(database):  # noqa: PTH110 - never raises
+        moved = outputs / database.name
+        database = moved if moved.exists() else database
+    return sqlite_url(database)
 
 
 def _choose_uri(given: str | None, destination: _Destination, directory: Path) -> str:

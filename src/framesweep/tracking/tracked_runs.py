@@ -1,5 +1,6 @@
 """Finds runs that have been tracked, and reads what they logged."""
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -7,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from framesweep.config.composition import CONFIG_FILE
+from framesweep.config.paths import find_moved
 from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
 from framesweep.tracking import mlflow_store
 from framesweep.tracking.mlflow_errors import is_temporary, translate_temporary_errors
 from framesweep.tracking.mlflow_tracker import RUN_DIRECTORY_PATTERNS, TRACKING_FOLDER
-from framesweep.tracking.mlflow_writer import read_run_file
+from framesweep.tracking.run_file import read_run_file
 from framesweep.tracking.ui_view import VIEW_TAG
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ def load_run(run_id: str, uri: str | None, outputs: Path) -> RunInfo:
             return _build_unknown_info(run_id, directory)
     try:
         with _connect(uri, outputs) as client:
-            return _build_info(_get_run(client, run_id))
+            return _build_info(_get_run(client, run_id), directory, outputs)
     except UnreachableError:
         directory = directory or _search_directory(run_id, outputs)
         if directory is None:
@@ -148,16 +150,17 @@ def _get_run(client: "MlflowClient", run_id: str) -> "Run":
         ) from None
 
 
-def _build_info(run: "Run") -> RunInfo:
-    directory = run.data.tags.get("framesweep.run_dir")
-    if directory is None:
+def _build_info(run: "Run", directory: Path | None, outputs: Path) -> RunInfo:
+    recorded = run.data.tags.get("framesweep.run_dir")
+    if recorded is None:
         rule = "must have been created by framesweep"
         raise TrackingError("run", rule, found=run.info.run_id)
+    directory = directory or _find_directory(run.info.run_id, Path(recorded), outputs)
     return RunInfo(
         run_id=run.info.run_id,
         name=run.info.run_name or "",
         status=run.info.status,
-        directory=Path(directory),
+        directory=directory,
         params=run.data.params,
         metrics=run.data.metrics,
         tags=run.data.tags,
@@ -177,9 +180,29 @@ def _parse_run_directory(text: str) -> Path | None:
         return None
 
 
+def _find_directory(run_id: str, recorded: Path, outputs: Path) -> Path:
+    """Return a run's directory: in `outputs` if that has the run, else the recorded one.
+
+    The outputs may have been moved or copied since the run recorded its directory.
+    """
+    moved = find_moved(recorded, outputs)
+    if moved != recorded and _has_run(moved / TRACKING_FOLDER, run_id):
+        return moved
+    if os.path.isdir(recorded):  # noqa: PTH112 - unlike Path's, it never raises
+        return recorded
+    return _search_directory(run_id, outputs) or recorded
+
+
+def _has_run(folder: Path, run_id: str) -> bool:
+    try:
+        return read_run_file(folder).get("run_id") == run_id
+    except (TrackingError, OSError):
+        return False  # one damaged file must not hide all other runs
+
+
 def _search_directory(run_id: str, outputs: Path) -> Path | None:
     for pattern in RUN_DIRECTORY_PATTERNS:
         for folder in outputs.glob(f"{pattern}/{TRACKING_FOLDER}"):
-            if read_run_file(folder).get("run_id") == run_id:
+            if _has_run(folder, run_id):
                 return folder.parent
     return None

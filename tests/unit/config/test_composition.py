@@ -94,3 +94,15 @@ def test_a_schema_that_no_file_includes_is_an_option_by_itself(monkeypatch):
     config = compose(["optim=other", "optim.rho=0.1"])
     assert config.optim == OtherConfig(rho=0.1)
     assert load(dump(config), [], "config.yaml") == config
+
+
+def test_a_saved_config_that_was_damaged_or_cut_off_is_refused():
+    text = dump(compose([]))
+    for damaged in (text.replace("context: 25", "context: 24"), text[:-20]):
+        with pytest.raises(ConfigError, match=r"config\.yaml: must be as it was written"):
+            load(damaged, [], "config.yaml")
+
+
+def test_a_config_without_a_checksum_is_loaded_as_earlier_versions_wrote_it():
+    config = compose(["train.epochs=7"])
+    assert load(dump(config).partition("\n")[2], [], "config.yaml") == config

@@ -1,9 +1,8 @@
 """A record that is sent twice has the effect of one that is sent once."""
 
-import json
-
 import pytest
 
+from framesweep.errors import TrackingError
 from framesweep.tracking import mlflow_store
 from framesweep.tracking.mlflow_writer import (
     MlflowWriter,
@@ -129,19 +128,20 @@ def test_a_record_that_mlflow_refuses_is_not_a_lost_run(make_writer):
         writer.write({"kind": "tags", "tags": {"a+b": "x"}})
 
 
-@pytest.mark.parametrize("content", ["", "{", '{"run_id": "abc"'])
-def test_a_damaged_run_file_counts_as_none(folder, content):
-    (folder / "run.json").write_text(content)
-    assert read_run_file(folder) == {}
-    assert read_run_file(folder / "missing") == {}
+def test_a_damaged_run_file_stops_the_run_instead_of_starting_a_second_one(
+    tracked_outputs, folder
+):
+    (folder / "run.json").write_text("{}")
+    with pytest.raises(TrackingError, match=r"run\.json"):
+        MlflowWriter("http://host", "speech", tracked_outputs, folder)
 
 
 def test_the_run_file_contains_no_password(tracked_outputs, folder):
     writer = MlflowWriter("http://ann:s3cret@host", "speech", tracked_outputs, folder)
     writer.run_id = "abc"
     writer._write_run_file("key")
-    content = json.loads((folder / "run.json").read_text())
-    assert content == {"key": "key", "run_id": "abc", "uri": "http://***@host"}
+    assert "s3cret" not in (folder / "run.json").read_text()
+    assert read_run_file(folder) == {"key": "key", "run_id": "abc", "uri": "http://***@host"}
 
 
 def test_a_long_value_is_truncated_to_the_limit_and_says_so():

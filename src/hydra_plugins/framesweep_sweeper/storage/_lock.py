@@ -12,7 +12,7 @@ from optuna.exceptions import StorageInternalError
 from sqlalchemy.engine import make_url
 
 from hydra_plugins.framesweep_sweeper.storage._retrying_storage import retry_while_unavailable
-from hydra_plugins.framesweep_sweeper.storage._storage import SQLITE_PREFIX
+from hydra_plugins.framesweep_sweeper.storage._storage import find_file
 
 LOCK_SECONDS = 120
 """Seconds to wait for the lock, and seconds after which a stalled holder loses it."""
@@ -44,7 +44,7 @@ class StorageLock:
             self._name = f"framesweep {_digest(parsed.database or '')}"
             return
         if backend in ("file", "sqlite"):
-            path = Path(url.removeprefix(SQLITE_PREFIX) + ".claims")
+            path = Path(f"{find_file(url)}.claims")
         else:
             path = Path(tempfile.gettempdir(), f"framesweep-{_digest(url)}.lock")
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.storage._retrying_storage import add_retries
 
-SQLITE_PREFIX = "sqlite:///"
+SQLITE_SCHEMES = ("sqlite:", "sqlite+pysqlite:")
 JOURNAL_SUFFIX = ".journal"
 BUSY_SECONDS = 60
 """Seconds that SQLite waits for another process's transaction before it raises an error."""
@@ -32,10 +32,18 @@ def make_absolute(url: str, directory: str | Path) -> str:
     Workers run in directories of their own, so a relative path would mean another file there.
     """
     if url.endswith(JOURNAL_SUFFIX) and "://" not in url:
-        return str(Path(directory, url).absolute())
-    if url.startswith(SQLITE_PREFIX):
-        return SQLITE_PREFIX + str(Path(directory, url.removeprefix(SQLITE_PREFIX)).absolute())
-    return url
+        return str(Path(directory, Path(url).expanduser()).absolute())
+    if not url.startswith(SQLITE_SCHEMES):
+        return url
+    # Read and rendered by SQLAlchemy, which escapes what would end the path: % ? #
+    parsed = make_url(url)
+    path = Path(directory, Path(parsed.database or "").expanduser()).absolute()
+    return parsed.set(database=str(path)).render_as_string(hide_password=False)
+
+
+def find_file(url: str) -> Path:
+    """Return the path of the file of an absolute SQLite URL, or of a journal."""
+    return Path(make_url(url).database or "" if "://" in url else url)
 
 
 def hide_password(url: str) -> str:
@@ -93,12 +101,12 @@ def open_storage(url: str, heartbeat: int) -> BaseStorage:
 
 
 def _open_database(url: str, heartbeat: int) -> RDBStorage:
-    if not url.startswith(SQLITE_PREFIX):
+    if not url.startswith(SQLITE_SCHEMES):
         # Each process keeps a single connection open: with a thousand workers, SQLAlchemy's
         # default of five would exhaust the server's connections.
         options = {"pool_pre_ping": True, "pool_size": 1, "max_overflow": 10}
         return RDBStorage(url, engine_kwargs=options, heartbeat_interval=heartbeat)
-    path = Path(url.removeprefix(SQLITE_PREFIX))
+    path = find_file(url)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Write-ahead logging lets processes read while one writes (https://sqlite.org/wal.html).
     # It is a property of the file, so setting it once is enough.

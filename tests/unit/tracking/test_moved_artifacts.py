@@ -1,0 +1,91 @@
+"""Artifact locations follow a database that was moved or copied together with them."""
+
+import logging
+import shutil
+import sqlite3
+
+import pytest
+
+from framesweep.tracking.moved_artifacts import follow_artifacts
+
+RUN, OTHER = "0123abcd", "4567ef01"
+
+
+def make_outputs(folder, *, root=None):
+    """Create an outputs folder with two runs, whose artifacts are in `root`."""
+    root = root or folder / "artifacts"
+    (root / RUN / "artifacts").mkdir(parents=True)
+    (folder / "runs").mkdir(parents=True)
+    with sqlite3.connect(folder / "mlflow.db") as connection:
+        connection.execute("CREATE TABLE experiments (artifact_location)")
+        connection.execute("CREATE TABLE runs (artifact_uri)")
+        connection.execute("CREATE TABLE logged_models (artifact_location)")
+        locations = [(root.as_uri(),), (f"{root.as_uri()}/0",), ("s3://bucket/artifacts",)]
+        connection.executemany("INSERT INTO experiments VALUES (?)", locations)
+        runs = [(f"{root.as_uri()}/{run}/artifacts",) for run in (RUN, OTHER)]
+        connection.executemany("INSERT INTO runs VALUES (?)", runs)
+        model = f"{root.as_uri()}/models/m-1/artifacts"
+        connection.execute("INSERT INTO logged_models VALUES (?)", (model,))
+    return folder
+
+
+def locations(folder):
+    with sqlite3.connect(folder / "mlflow.db") as connection:
+        return [
+            text
+            for table in ("experiments", "runs", "logged_models")
+            for (text,) in connection.execute(f"SELECT * FROM {table}")
+        ]
+
+
+def expected(folder):
+    root = (folder / "artifacts").as_uri()
+    runs = [f"{root}/{run}/artifacts" for run in (RUN, OTHER)]
+    return [
+        *(root, f"{root}/0", "s3://bucket/artifacts"),
+        *runs,
+        f"{root}/models/m-1/artifacts",
+    ]
+
+
+@pytest.mark.parametrize("name", ["new", "50% of é"])
+@pytest.mark.parametrize("change", [shutil.move, shutil.copytree])
+def test_locations_follow_outputs_that_were_moved_or_copied(tmp_path, change, name):
+    make_outputs(tmp_path / "ol d%")
+    change(tmp_path / "ol d%", tmp_path / name)
+    follow_artifacts(tmp_path / name / "mlflow.db")
+    assert locations(tmp_path / name) == expected(tmp_path / name)
+    follow_artifacts(tmp_path / name / "mlflow.db")
+    assert locations(tmp_path / name) == expected(tmp_path / name)
+
+
+def test_outputs_that_were_not_moved_keep_their_locations(tmp_path):
+    make_outputs(tmp_path / "here")
+    follow_artifacts(tmp_path / "here" / "mlflow.db")
+    assert locations(tmp_path / "here") == expected(tmp_path / "here")
+
+
+def test_a_database_whose_artifacts_are_elsewhere_on_purpose_is_left_alone(tmp_path):
+    make_outputs(tmp_path / "here", root=tmp_path / "large-disk" / "artifacts")
+    (tmp_path / "here" / "artifacts").mkdir()
+    before = locations(tmp_path / "here")
+    follow_artifacts(tmp_path / "here" / "mlflow.db")
+    assert locations(tmp_path / "here") == before
+
+
+def test_a_line_says_so_if_artifacts_are_gone_and_nothing_shows_where_they_went(
+    tmp_path, caplog
+):
+    make_outputs(tmp_path / "here", root=tmp_path / "disk" / "artifacts")
+    shutil.rmtree(tmp_path / "disk" / "artifacts")
+    before = locations(tmp_path / "here")
+    with caplog.at_level(logging.WARNING):
+        follow_artifacts(tmp_path / "here" / "mlflow.db")
+    assert locations(tmp_path / "here") == before
+    (line,) = caplog.messages
+    assert str(tmp_path / "disk" / "artifacts") in line
+    assert "does not exist" in line
+
+
+def test_a_database_without_tables_is_accepted(tmp_path):
+    follow_artifacts(tmp_path / "mlflow.db")
