@@ -143,6 +143,7 @@ def _check_pip(words: list[str]) -> None:
     parser.add_argument("command", choices=["install"])
     parser.add_argument("-c", type=lambda name: (REPOSITORY / name).read_text())
     parser.add_argument("-e", "--editable", default="")
+    parser.add_argument("--index-url")
     parser.add_argument("packages", nargs="*")
     requirement = parser.parse_args(words).editable
     if requirement:

@@ -23,6 +23,7 @@ UNCHECKED = {
     "kaggle": "needs an account",
     "optuna-dashboard": "of an extra",
     "python3": "creates a virtual environment",
+    "sed": "the shell's",
     "source": "the shell's",
     "unzip": "not installed everywhere",
 }
@@ -41,7 +42,9 @@ PARSED_ONLY = {
     "sbatch": "needs a Slurm cluster",
     "systemd-run": "needs systemd",
     "torchrun": "tests/e2e/test_ranks.py runs it",
+    "n_jobs=auto": "test_local_pool.py starts workers on GPUs that do not exist",
     "/content/": "Colab's folders",
+    "/kaggle/": "Kaggle's folders",
     "pip install": "would change this environment",
 }
 """Parts of commands that are checked but not run here, and why."""

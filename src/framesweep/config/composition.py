@@ -57,6 +57,7 @@ def register() -> None:
     OmegaConf.register_resolver("framesweep.groups", describe_groups, replace=True)
     OmegaConf.register_resolver("framesweep.id", lambda: PROCESS_ID, replace=True)
     OmegaConf.register_resolver("framesweep.directions", directions, replace=True)
+    OmegaConf.register_resolver("framesweep.gpus", count_requested_gpus, replace=True)
     OmegaConf.register_resolver("framesweep.free_overrides", free_overrides, replace=True)
     OmegaConf.register_resolver("framesweep.expand", expand, replace=True)
     OmegaConf.register_resolver("framesweep.sqlite_url", sqlite_url, replace=True)
@@ -76,6 +77,23 @@ def directions(objective: str, further: ListConfig) -> list[str]:
         "maximize" if name not in metrics or metrics[name].maximize else "minimize"
         for name in (objective, *further)
     ]
+
+
+def count_requested_gpus(device: str, processes: int, default: str) -> int | None:
+    """Return how many GPUs a job requests of a scheduler, or None for none.
+
+    Args:
+        device: `hardware.device`.
+        processes: `hardware.processes`, each of which uses one GPU.
+        default: What a job requests if the device is auto: "always" its GPUs, or "here" only if
+            the machine that starts the jobs has a GPU, for schedulers that would otherwise
+            never start them.
+    """
+    if device == "auto" and default == "here":
+        # Resolved by name when a sweep starts: the module imports torch, --help must not.
+        detect_gpu = pkgutil.resolve_name("framesweep.system.gpus:detect_gpu")
+        return None if detect_gpu() is None else processes
+    return processes if device in ("auto", "cuda") else None
 
 
 def to_run_config(config: DictConfig, cwd: Path | None = None) -> RunConfig:

@@ -1,6 +1,7 @@
 """Recognizes errors of an allocation that failed, without importing torch."""
 
 import errno
+import re
 
 TEXTS = (
     "out of memory",  # CUDA, XPU and MPS
@@ -9,6 +10,8 @@ TEXTS = (
     "alloc_failed",  # cuBLAS and cuDNN
 )
 DEVICES = {"cuda": "GPU", "cublas": "GPU", "cudnn": "GPU", "xpu": "GPU", "mps": "GPU"}
+CHECK = re.compile(r"^\[enforce fail at [^]]*\][^.]*\. ")
+"""What precedes the message of torch's allocator for CPUs."""
 LONGEST_QUOTE = 120
 
 
@@ -23,15 +26,15 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def find_exhausted_memory(error: BaseException) -> str:
-    """Return which memory an error is about: "GPU", or "CPU" for that of the machine."""
+    """Return which memory an error is about: "GPU", or "machine" for that of its CPUs."""
     text = str(error).lower()
-    return next((device for name, device in DEVICES.items() if name in text), "CPU")
+    return next((device for name, device in DEVICES.items() if name in text), "machine")
 
 
 def quote_allocation(error: BaseException) -> str:
     """Return the beginning of the error's message, which has the size of the allocation."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    first, _, rest = lines[0].partition(". ")
+    first, _, rest = CHECK.sub("", lines[0]).partition(". ")
     second = rest.partition(". ")[0].rstrip(".")
     quote = f"{first}. {second}" if second.startswith("Tried to allocate") else first
     return quote.rstrip(".")[:LONGEST_QUOTE]

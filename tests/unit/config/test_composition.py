@@ -21,6 +21,8 @@ from framesweep.config.composition import (
 )
 from framesweep.config.groups import find_conf
 from framesweep.errors import ConfigError
+from framesweep.system import gpus
+from framesweep.system.gpus import Gpu
 
 register()
 
@@ -106,3 +108,35 @@ def test_a_saved_config_that_was_damaged_or_cut_off_is_refused():
 def test_a_config_without_a_checksum_is_loaded_as_earlier_versions_wrote_it():
     config = compose(["train.epochs=7"])
     assert load(dump(config).partition("\n")[2], [], "config.yaml") == config
+
+
+@pytest.mark.parametrize(
+    ("launcher", "overrides", "machine_has_gpu", "expected"),
+    [
+        ("submitit_slurm", ["hardware.processes=2"], False, 2),
+        ("submitit_slurm", ["hardware=cuda"], False, 1),
+        ("submitit_slurm", ["hardware=cpu"], True, None),
+        ("ray", ["hardware.processes=2"], True, 2),
+        ("ray", [], False, None),
+        ("ray", ["hardware=cuda"], False, 1),
+        ("ray", ["hardware=cpu"], True, None),
+        ("ray", ["hardware=cpu", "+hydra.launcher.ray.remote.num_gpus=3"], True, 3),
+    ],
+)
+def test_the_presets_of_schedulers_request_gpus(
+    monkeypatch, launcher, overrides, machine_has_gpu, expected
+):
+    found = Gpu("Tesla T4", "") if machine_has_gpu else None
+    monkeypatch.setattr(gpus, "detect_gpu", lambda: found)
+    with initialize_config_dir(str(find_conf())):
+        overrides = [f"hydra/launcher={launcher}", *overrides]
+        launcher = hydra_compose("config", overrides, return_hydra_config=True).hydra.launcher
+    resources = launcher.ray.remote if "ray" in launcher else launcher
+    assert resources["num_gpus" if "ray" in launcher else "gpus_per_node"] == expected
+
+
+def test_each_local_worker_of_a_search_has_a_gpu_per_process():
+    with initialize_config_dir(str(find_conf())):
+        overrides = ["sweep=bare", "hardware.processes=2"]
+        sweeper = hydra_compose("config", overrides, return_hydra_config=True).hydra.sweeper
+    assert sweeper.devices_per_job == 2

@@ -26,9 +26,9 @@ CPU = (
     ("error", "memory"),
     [
         (torch.OutOfMemoryError(CUDA), "GPU"),
-        (RuntimeError(CPU), "CPU"),
-        (MemoryError(), "CPU"),
-        (OSError(errno.ENOMEM, "Cannot allocate memory"), "CPU"),
+        (RuntimeError(CPU), "machine"),
+        (MemoryError(), "machine"),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), "machine"),
         (
             RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"),
             "GPU",
@@ -61,6 +61,9 @@ def test_the_quote_has_the_size_and_is_a_line() -> None:
     assert quote_allocation(torch.OutOfMemoryError(CUDA)) == (
         "CUDA out of memory. Tried to allocate 2.00 GiB"
     )
+    assert quote_allocation(RuntimeError(CPU)) == (
+        "DefaultCPUAllocator: can't allocate memory: you tried to allocate 4000 bytes"
+    )
     assert quote_allocation(MemoryError()) == "MemoryError"
     assert quote_allocation(MemoryError("Unable to allocate 8 GiB\nmore")) == (
         "Unable to allocate 8 GiB"
@@ -71,4 +74,4 @@ def test_torch_raises_what_is_recognized() -> None:
     with pytest.raises(RuntimeError) as raised:
         torch.empty(1 << 58)
     assert is_out_of_memory(raised.value)
-    assert find_exhausted_memory(raised.value) == "CPU"
+    assert find_exhausted_memory(raised.value) == "machine"
