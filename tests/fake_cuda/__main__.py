@@ -19,8 +19,8 @@ from fake_cuda.build import build_guard, find_compiler
 
 CEILINGS = Path(__file__).with_name("ceilings.json")
 """The most operations per step of each config. The numbers should only ever fall."""
-OFFENCES = "offences"
-"""Name of the result of what a step must not do."""
+OFFENCES, EVALUATION = "offences", "evaluation of"
+"""Name of the result of what a step must not do, and begin of the names of evaluations."""
 
 
 def main() -> None:
@@ -33,8 +33,13 @@ def main() -> None:
     warnings.simplefilter("ignore")
     import torch
 
-    from fake_cuda.experiment import trace_offences, trace_steps, write_corpus
-    from fake_cuda.matrix import CASES
+    from fake_cuda.experiment import (
+        trace_evaluation,
+        trace_offences,
+        trace_steps,
+        write_corpus,
+    )
+    from fake_cuda.matrix import CASES, EVALUATED
 
     torch.set_num_threads(1)
     results = {OFFENCES: _describe([trace_offences()] * 2)}
@@ -42,6 +47,9 @@ def main() -> None:
         corpus = write_corpus(Path(folder) / "corpus")
         for case in CASES:
             results[case.name] = _describe(trace_steps(case, corpus))
+        for case in EVALUATED:
+            traces = trace_evaluation(case, corpus)
+            results[f"{EVALUATION} {case.name}"] = _describe(traces)
     _report(results, sys.argv[1:])
     sys.stdout.flush()
     os._exit(0)  # the end of the interpreter collects garbage, too

@@ -18,7 +18,9 @@ from torch._subclasses.fake_tensor import (
 from fake_cuda.matrix import Case
 from fake_cuda.trace import Trace, Tracer
 from framesweep.config.composition import compose, register
+from framesweep.evaluation import evaluate
 from framesweep.runs import experiment as experiments
+from framesweep.runs.experiment import Experiment
 from framesweep.system.hardware import Hardware, Precision
 from framesweep.training import samplers
 from framesweep.training.loop import _build_sampler
@@ -83,12 +85,8 @@ def fake_gpu(precision: Precision) -> Iterator[FakeTensorMode]:
 
 def trace_steps(case: Case, corpus: Path) -> list[Trace]:
     """Return the traces of the first steps of a training, including their order of frames."""
-    register()
-    outputs = corpus.parent / "outputs"
-    settings = ["data=hw1p2", f"data.root={corpus}", "tracking=none", f"outputs={outputs}"]
-    config = compose([*settings, *case.arguments()])
     with fake_gpu(case.precision):
-        experiment = experiments.build_experiment(config)
+        experiment = _build(case, corpus)
         components, train = experiment.components, experiment.train
         components.model.train()
         group = components.process_group
@@ -104,6 +102,13 @@ def trace_steps(case: Case, corpus: Path) -> list[Trace]:
         shorter = mock.patch.object(Permutation, "_count_walks", return_value=sum(STAGES))
         with contextlib.nullcontext() if case.all_walks else shorter:
             return [_trace_step(step, sampler, size, number) for number in range(STEPS)]
+
+
+def _build(case: Case, corpus: Path) -> Experiment:
+    register()
+    outputs = corpus.parent / "outputs"
+    settings = ["data=hw1p2", f"data.root={corpus}", "tracking=none", f"outputs={outputs}"]
+    return experiments.build_experiment(compose([*settings, *case.arguments()]))
 
 
 def _trace_step(step: TrainingStep, sampler: FrameSampler, size: int, number: int) -> Trace:
@@ -122,6 +127,23 @@ def _trace_step(step: TrainingStep, sampler: FrameSampler, size: int, number: in
         ):
             step(sampler.indices(number * size, size), is_full=True)
     return tracer.trace
+
+
+def trace_evaluation(case: Case, corpus: Path) -> list[Trace]:
+    """Return the traces of the forward passes over dev, in two batches."""
+    with (
+        fake_gpu(case.precision),
+        mock.patch.object(evaluate, "batch_frames", return_value=150),
+    ):
+        experiment = _build(case, corpus)
+        network, hardware = experiment.components.evaluated, experiment.components.hardware
+        batches = evaluate.compute_logits(network, experiment.dev, hardware)
+        traces = []
+        for _ in range(2):
+            with Tracer() as tracer:
+                next(batches, None)
+            traces.append(tracer.trace)
+        return traces
 
 
 def trace_offences() -> Trace:

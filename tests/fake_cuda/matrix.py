@@ -68,3 +68,5 @@ PRECISIONS = [
     Case("tdnn in tf32", "model=tdnn train.batch_size=128", "tf32"),
 ]
 CASES = [*NETWORKS, *TRAINING, *AUGMENTATIONS, *PRECISIONS]
+EVALUATED = [NETWORKS[0], next(case for case in NETWORKS if case.name == "tdnn")]
+"""Networks that read windows, and stretches of neighboring frames."""

@@ -56,7 +56,6 @@ class StreamedWindows(Windows):
 
     def _place_rows(self, split: Split) -> None:
         self.dtype = torch.float32 if self.dtype == torch.float16 else self.dtype
-        self._host_ends = np.cumsum(split.lengths)
         firsts = np.arange(0, self.num_frames, BLOCK_FRAMES)
         self._bounds = self._rows_of(firsts, np.append(firsts[1:], self.num_frames))
         sizes = np.sort(self._bounds[:, 1] - self._bounds[:, 0])

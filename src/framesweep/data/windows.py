@@ -60,7 +60,8 @@ class Windows:
         self.window_dim = (2 * context + 1) * self.feature_dim
         self._gap = split.gap
         self._first = split.lead - context
-        self._ends = torch.from_numpy(np.cumsum(split.lengths)).to(device)
+        self._host_ends = np.cumsum(split.lengths)
+        self._ends = torch.from_numpy(self._host_ends).to(device)
         self._lengths = torch.from_numpy(split.lengths).to(device)
         self._labels = (
             None if split.labels is None else torch.from_numpy(split.labels).to(device)
@@ -162,8 +163,10 @@ class Windows:
             at which the frames' windows start.
         """
         starts = self._window_starts(torch.arange(first, stop, device=self.device))
-        begin, end = starts[[0, -1]].tolist()
-        end += 2 * self.context + 1
+        # As in _window_starts, but on the host, which need not wait for the device.
+        ends = np.array([first, stop - 1])
+        ends += np.searchsorted(self._host_ends, ends, side="right") * self._gap + self._first
+        begin, end = int(ends[0]), int(ends[1]) + 2 * self.context + 1
         if self._on_device is not None:
             return self._on_device.stretch(begin, end), starts - begin
         return self._rows[begin:end].to(self.dtype).view(1, -1), starts - begin
