@@ -14,40 +14,26 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from framesweep.data.store.frame_store import FrameStore
 from framesweep.errors import DataError
+from framesweep.evaluation import viterbi_on_device
+from framesweep.evaluation.phone_chain import Chain, count_chain
 
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.integer]
+CPU = torch.device("cpu")
 
 TRANSITIONS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 PRIORS = (0.0, 0.2, 0.4, 0.7, 1.0)
 """Strengths that `tune` tries, of transitions and of priors."""
 TUNING_CELLS = 1 << 27
 """Limit of frames * phones**2 on which `tune` tries a strength: 84,000 frames of 40 phones."""
-COUNTED_AT_ONCE = 1 << 20
-"""Frames whose labels are counted at a time, to bound the memory."""
 MAX_CLASSES = 512
 """Largest number of classes. More are probably states of phones, and their chain too large."""
 BATCH_CELLS = 1 << 20
 """Limit of utterances * phones**2 in one step of the recursion, to bound the memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chain:
-    """A Markov chain over C phones.
-
-    Attributes:
-        log_prior: (C,) log of each phone's share of frames.
-        log_start: (C,) log-probability of each phone in an utterance's first frame.
-        log_transition: (C, C) log-probability of a frame's phone (column) given the phone of
-            the frame before (row).
-    """
-
-    log_prior: Floats
-    log_start: Floats
-    log_transition: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +50,21 @@ class Smoother:
 
     chain: Chain
     strength: Strength
+    device: torch.device = CPU
 
     def __call__(self, log_posteriors: Floats, lengths: Ints) -> Ints:
-        return smooth(log_posteriors, lengths, self.chain, self.strength)
+        return smooth(log_posteriors, lengths, self.chain, self.strength, self.device)
 
 
-def tune_smoother(store: FrameStore, dev_log_posteriors: Floats) -> Smoother:
+def tune_smoother(
+    store: FrameStore, dev_log_posteriors: Floats, device: torch.device = CPU
+) -> Smoother:
     """Count the chain of phones on train, and tune its strength on dev.
 
     Args:
         store: The corpus.
         dev_log_posteriors: (N, C) log-posteriors of the N frames of its dev split.
+        device: Where to find paths.
 
     Raises:
         DataError: if the corpus has more than MAX_CLASSES classes.
@@ -89,42 +79,17 @@ def tune_smoother(store: FrameStore, dev_log_posteriors: Floats) -> Smoother:
     assert train.labels is not None
     assert dev.labels is not None
     chain = count_chain(train.labels, train.lengths, len(store.phones))
-    strength, _ = tune(dev_log_posteriors, dev.labels, dev.lengths, chain)
-    return Smoother(chain, strength)
+    strength, _ = tune(dev_log_posteriors, dev.labels, dev.lengths, chain, device)
+    return Smoother(chain, strength, device)
 
 
-def count_chain(labels: Ints, lengths: Ints, num_classes: int) -> Chain:
-    """Estimate a chain from the labels of a split.
-
-    One is added to every count (Laplace's rule), so that no path has probability 0.
-
-    Args:
-        labels: (N,) ids of all frames, utterance after utterance.
-        lengths: (U,) number of frames of each utterance.
-        num_classes: C, the number of phones.
-    """
-    firsts = np.cumsum(lengths) - lengths
-    transitions = np.ones((num_classes, num_classes))
-    priors = np.ones(num_classes)
-    for place in range(0, len(labels), COUNTED_AT_ONCE):
-        # One label more than is counted: the successor of the last.
-        part = np.asarray(labels[place : place + COUNTED_AT_ONCE + 1], dtype=np.int64)
-        pairs = part[:-1] * num_classes + part[1:]
-        transitions += np.bincount(pairs, minlength=num_classes**2).reshape(transitions.shape)
-        priors += np.bincount(part[:COUNTED_AT_ONCE], minlength=num_classes)
-    # The first frame of an utterance does not follow the last frame of the one before.
-    np.subtract.at(transitions, (labels[firsts[1:] - 1], labels[firsts[1:]]), 1.0)
-    starts = np.bincount(labels[firsts], minlength=num_classes) + 1.0
-    return Chain(
-        log_prior=np.log(priors / priors.sum()).astype(np.float32),
-        log_start=np.log(starts / starts.sum()).astype(np.float32),
-        log_transition=np.log(transitions / transitions.sum(axis=1, keepdims=True)).astype(
-            np.float32
-        ),
-    )
-
-
-def smooth(log_posteriors: Floats, lengths: Ints, chain: Chain, strength: Strength) -> Ints:
+def smooth(
+    log_posteriors: Floats,
+    lengths: Ints,
+    chain: Chain,
+    strength: Strength,
+    device: torch.device = CPU,
+) -> Ints:
     """Return the most probable path of phones through each utterance.
 
     Args:
@@ -132,21 +97,46 @@ def smooth(log_posteriors: Floats, lengths: Ints, chain: Chain, strength: Streng
         lengths: (U,) number of frames of each utterance.
         chain: A chain over the C phones.
         strength: The weight of the chain.
+        device: Where to find the paths.
 
     Returns:
         (N,) int64 phone ids.
     """
+    lengths = np.asarray(lengths)
     starts = np.cumsum(lengths) - lengths
-    path = np.empty(len(log_posteriors), dtype=np.int64)
-    for batch in _group_by_length(np.asarray(lengths), log_posteriors.shape[1]):
-        _find_paths(
-            log_posteriors, starts[batch], np.asarray(lengths)[batch], chain, strength, path
+    num_classes = log_posteriors.shape[1]
+    if device.type in viterbi_on_device.DEVICES:
+        groups = _group_by_length(lengths, num_classes, viterbi_on_device.BATCH_CELLS)
+        return viterbi_on_device.smooth(
+            torch.from_numpy(log_posteriors).to(device),
+            [(starts[group], lengths[group]) for group in groups],
+            *_scale(chain, strength),
         )
+    path = np.empty(len(log_posteriors), dtype=np.int64)
+    for group in _group_by_length(lengths, num_classes, BATCH_CELLS):
+        _find_paths(log_posteriors, starts[group], lengths[group], chain, strength, path)
     return path
 
 
+def _scale(chain: Chain, strength: Strength) -> tuple[Floats, Floats, Floats]:
+    """Return the scores of starts, of transitions (to, from) and of priors.
+
+    In the second, the phones before are on the last axis, so that the maximum over them reads
+    contiguous memory.
+    """
+    return (
+        strength.transition * chain.log_start,
+        strength.transition * chain.log_transition.T,
+        strength.prior * chain.log_prior,
+    )
+
+
 def tune(
-    log_posteriors: Floats, labels: Ints, lengths: Ints, chain: Chain
+    log_posteriors: Floats,
+    labels: Ints,
+    lengths: Ints,
+    chain: Chain,
+    device: torch.device = CPU,
 ) -> tuple[Strength, float]:
     """Return the strength with the highest accuracy, and that accuracy.
 
@@ -159,6 +149,7 @@ def tune(
         labels: (N,) ids of the true phones.
         lengths: (U,) number of frames of each utterance.
         chain: A chain over the C phones.
+        device: Where to find the paths.
     """
     scores, truth, chosen = _sample_utterances(log_posteriors, labels, lengths)
     best, best_accuracy = Strength(0.0, 0.0), -1.0
@@ -168,7 +159,8 @@ def tune(
         ("transition", TRANSITIONS),
     ):
         for strength in [replace(best, **{name: value}) for value in values]:
-            accuracy = float((smooth(scores, chosen, chain, strength) == truth).mean())
+            path = smooth(scores, chosen, chain, strength, device)
+            accuracy = float((path == truth).mean())
             if accuracy > best_accuracy:
                 best, best_accuracy = strength, accuracy
         if best.transition == 0:
@@ -188,10 +180,10 @@ def _sample_utterances(
     return log_posteriors[frames], labels[frames], np.asarray(lengths)[kept]
 
 
-def _group_by_length(lengths: Ints, num_classes: int) -> Iterator[Ints]:
+def _group_by_length(lengths: Ints, num_classes: int, max_cells: int) -> Iterator[Ints]:
     """Yield the numbers of utterances in batches, from the longest to the shortest."""
     order = np.argsort(-lengths, kind="stable")
-    size = max(1, BATCH_CELLS // num_classes**2)
+    size = max(1, max_cells // num_classes**2)
     yield from (order[i : i + size] for i in range(0, len(order), size))
 
 
@@ -209,10 +201,8 @@ def _find_paths(
     score of the best path to each phone. Because of the sorting, those that have not ended are
     always the first `running`; the others keep the scores of their last frame.
     """
-    # (to, from), so that the maximum is over the last axis, which is contiguous.
-    into = strength.transition * chain.log_transition.T
-    prior = strength.prior * chain.log_prior
-    best = strength.transition * chain.log_start + (log_posteriors[starts] - prior)
+    log_start, into, prior = _scale(chain, strength)
+    best = log_start + (log_posteriors[starts] - prior)
     origins: list[Ints] = []
     for time in range(1, int(lengths[0])):
         running = int(np.searchsorted(-lengths, -time, side="left"))

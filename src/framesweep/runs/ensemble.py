@@ -151,6 +151,6 @@ def predict_smoothed(runs: Sequence[TrainedRun], split: str) -> Array:
 
     store = runs[0].store
     dev = log_posteriors("dev")
-    smoother = tune_smoother(store, dev)
+    smoother = tune_smoother(store, dev, runs[0].hardware.device)
     chosen = dev if split == "dev" else log_posteriors(split)
     return smoother(chosen, store.splits[split].lengths)

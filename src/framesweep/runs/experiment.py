@@ -107,7 +107,7 @@ class Experiment:
         evaluation = self.evaluate(self.dev, posteriors=posteriors)
         dev = self.store.splits["dev"]
         assert dev.labels is not None
-        smoother = tune_smoother(self.store, posteriors.numpy())
+        smoother = tune_smoother(self.store, posteriors.numpy(), self.dev.device)
         path = smoother(posteriors.numpy(), dev.lengths)
         return evaluation, float((path == dev.labels).mean())
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from framesweep.evaluation import viterbi
-from framesweep.evaluation.viterbi import Chain, Strength, count_chain, smooth, tune
+from framesweep.evaluation.phone_chain import Chain, count_chain
+from framesweep.evaluation.viterbi import Strength, smooth, tune
 
 
 def _random_case(seed, num_classes, lengths):
@@ -80,25 +81,6 @@ def test_without_strength_it_is_argmax():
     chain = count_chain(labels, lengths, 7)
     found = smooth(log_posteriors, lengths, chain, Strength(0.0, 0.0))
     assert found.tolist() == log_posteriors.argmax(axis=1).tolist()
-
-
-def test_counts_stay_within_utterances():
-    chain = count_chain(np.array([0, 0, 1, 1, 1, 0]), np.array([3, 3]), 2)
-    # Within utterances 0-0, 0-1, 1-1, 1-0 occur once each; 1 to 1 across the border does not.
-    assert np.allclose(np.exp(chain.log_transition), [[0.5, 0.5], [0.5, 0.5]])
-    assert np.allclose(np.exp(chain.log_start), [0.5, 0.5])
-    assert np.allclose(np.exp(chain.log_prior), [0.5, 0.5])
-
-
-@pytest.mark.parametrize("at_once", [1, 3, 7, 1000])
-def test_counts_do_not_depend_on_how_many_are_counted_at_once(monkeypatch, at_once):
-    labels = np.random.default_rng(4).integers(0, 5, 50).astype(np.int16)
-    lengths = np.array([1, 20, 7, 22])
-    whole = count_chain(labels, lengths, 5)
-    monkeypatch.setattr(viterbi, "COUNTED_AT_ONCE", at_once)
-    parts = count_chain(labels, lengths, 5)
-    for name in ("log_prior", "log_start", "log_transition"):
-        np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
 
 
 def test_tuning_mends_single_wrong_frames_and_never_loses():
