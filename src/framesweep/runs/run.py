@@ -1,8 +1,6 @@
 """Runs a training from its config to the value of its objective, and resumes stopped runs."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,19 +9,13 @@ from framesweep.config.composition import CONFIG_FILE, dump, load
 from framesweep.config.paths import follow_move
 from framesweep.distributed.collectives import ProcessGroup
 from framesweep.distributed.launch import open_process_group, resolve_processes
-from framesweep.errors import (
-    CheckpointError,
-    ConfigError,
-    Interrupted,
-    NonFiniteLossError,
-    RankLostError,
-)
+from framesweep.errors import CheckpointError, ConfigError
 from framesweep.evaluation.metrics import Evaluation
+from framesweep.runs.early_end import log_early_end
 from framesweep.runs.experiment import Experiment, build_experiment
 from framesweep.runs.identity import effect_in
 from framesweep.runs.memory import released_memory
 from framesweep.runs.run_log import (
-    log_resume_hint,
     log_setup,
     log_summary,
     track_config,
@@ -35,7 +27,6 @@ from framesweep.runs.validation import validate_across_groups
 from framesweep.sweeps.context import SweepContext, find_sweep_context
 from framesweep.system.atomic_files import write_text
 from framesweep.system.console import EpochBar, log_epoch
-from framesweep.system.out_of_memory import is_out_of_memory
 from framesweep.system.ownership import Ownership, own
 from framesweep.system.signals import StopRequest, stop_request
 from framesweep.tracking import Tracker, find_run_directory, open_tracker
@@ -43,12 +34,10 @@ from framesweep.training.checkpoints import BEST, CHECKPOINT_FOLDER
 from framesweep.training.state import TrainingState
 from framesweep.training.weight_files import load_weights
 from hydra_plugins.framesweep_sweeper import (
-    TrialPruned,
     current_trial,
     report,
     require_owned,
     restore,
-    still_owned,
 )
 
 log = logging.getLogger(__name__)
@@ -99,7 +88,7 @@ def _run(
     with stop_request() as stop, tracker:
         config_text = dump(config)
         write_text(directory / CONFIG_FILE, config_text)
-        with _log_early_end(tracker, ownership):
+        with log_early_end(tracker, ownership):
             tracker.log_params(sweep.to_params())
             track_config(tracker, experiment, directory)
             # The workers build the same experiment from the text. They can do so only now that
@@ -118,29 +107,6 @@ def _run(
         for name in (config.objective, *config.further_objectives)
     ]
     return values if config.further_objectives else values[0]
-
-
-@contextmanager
-def _log_early_end(tracker: Tracker, ownership: Ownership) -> Iterator[None]:
-    """Log why the run ends early, unless another process has taken it over.
-
-    The status of such a run is its successor's, whatever this process has failed at.
-    """
-    try:
-        yield
-    except Exception as error:
-        if not (ownership.is_current() and still_owned()):
-            tracker.abandon()
-        elif isinstance(error, Interrupted | RankLostError):
-            log_resume_hint(tracker)
-        elif isinstance(error, NonFiniteLossError):
-            tracker.log_tags({"failure": "non-finite loss"})
-        elif is_out_of_memory(error):
-            tracker.log_tags({"failure": "out of memory"})
-        elif isinstance(error, TrialPruned):
-            tracker.log_tags({"pruned": "true"})
-            tracker.finish("FINISHED")
-        raise
 
 
 def _open_tracker(config: RunConfig, directory: Path, sweep: SweepContext) -> Tracker:

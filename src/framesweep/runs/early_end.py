@@ -1,0 +1,34 @@
+"""What is logged of a run that ends before its last epoch."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from framesweep.errors import Interrupted, NonFiniteLossError, RankLostError
+from framesweep.runs.run_log import log_resume_hint
+from framesweep.system.out_of_memory import is_out_of_memory
+from framesweep.system.ownership import Ownership
+from framesweep.tracking import Tracker
+from hydra_plugins.framesweep_sweeper import TrialPruned, still_owned
+
+
+@contextmanager
+def log_early_end(tracker: Tracker, ownership: Ownership) -> Iterator[None]:
+    """Log why the run ends early, unless another process has taken it over.
+
+    The status of such a run is its successor's, whatever this process has failed at.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not (ownership.is_current() and still_owned()):
+            tracker.abandon()
+        elif isinstance(error, Interrupted | RankLostError):
+            log_resume_hint(tracker)
+        elif isinstance(error, NonFiniteLossError):
+            tracker.log_tags({"failure": "non-finite loss"})
+        elif is_out_of_memory(error):
+            tracker.log_tags({"failure": "out of memory"})
+        elif isinstance(error, TrialPruned):
+            tracker.log_tags({"pruned": "true"})
+            tracker.finish("FINISHED")
+        raise

@@ -1,0 +1,63 @@
+"""What is tracked of a run that ends early."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from framesweep.errors import NonFiniteLossError, RankLostError
+from framesweep.runs.early_end import log_early_end
+from hydra_plugins.framesweep_sweeper import TrialPruned
+
+
+class RecordingTracker:
+    """Records the calls that change a run in the tracking store."""
+
+    run_id = "abc"
+
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+
+    def log_tags(self, tags: dict[str, str]) -> None:
+        self.calls.append(tags)
+
+    def finish(self, status: str) -> None:
+        self.calls.append(status)
+
+    def abandon(self) -> None:
+        self.calls.append("abandoned")
+
+
+def _end(error: Exception, *, owned: bool = True) -> list[Any]:
+    tracker: Any = RecordingTracker()
+    ownership: Any = SimpleNamespace(is_current=lambda: owned)
+    with pytest.raises(type(error)), log_early_end(tracker, ownership):
+        raise error
+    return tracker.calls
+
+
+@pytest.mark.parametrize(
+    ("error", "calls"),
+    [
+        (NonFiniteLossError("nan"), [{"failure": "non-finite loss"}]),
+        (RuntimeError("CUDA out of memory. Tried"), [{"failure": "out of memory"}]),
+        (MemoryError(), [{"failure": "out of memory"}]),
+        (TrialPruned("bad"), [{"pruned": "true"}, "FINISHED"]),
+        (RankLostError("rank 1"), []),
+        (ValueError("other"), []),
+    ],
+)
+def test_the_reason_is_tracked(error: Exception, calls: list[Any]) -> None:
+    assert _end(error) == calls
+
+
+def test_a_run_that_was_taken_over_is_left_to_its_successor() -> None:
+    assert _end(MemoryError(), owned=False) == ["abandoned"]
+
+
+def test_the_command_that_resumes_a_stopped_run_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level("INFO"):
+        _end(RankLostError("rank 1"))
+    assert "resume=abc" in caplog.text
