@@ -20,6 +20,7 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from framesweep import __version__
 from framesweep.config import SCHEMAS
@@ -28,12 +29,15 @@ from framesweep.config.error_messages import (
     describe_bad_choice,
     describe_config_error,
     describe_missing_launcher,
+    describe_yaml_error,
 )
 from framesweep.config.groups import find_conf, option_groups, rename_warnings
 from framesweep.config.paths import expand_override
 from framesweep.config.plain import flatten
+from framesweep.credentials import printable
 from framesweep.errors import ConfigError, FramesweepError, Interrupted, UserError
 from framesweep.system.out_of_memory import describe_out_of_memory
+from framesweep.system.streams import flush_streams, print_error, repair_streams
 
 COMMANDS = {
     "train": "Train a network, or sweep with -m, as train.py does.",
@@ -52,9 +56,21 @@ COMMANDS = {
 
 FIXABLE_ERRNOS = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS),
-    *(errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR),
+    *(errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP),
+    *(errno.EMFILE, errno.ENFILE, errno.EFBIG, errno.ENAMETOOLONG),
+    errno.EPIPE,
 }
-"""System errors that a user can fix: a full disk, missing permissions, a missing directory."""
+"""System errors that a user can fix: a full disk, missing permissions, a missing directory, a
+limit of the system."""
+
+ADVICE = {
+    errno.EMFILE: ". Raise the limit with ulimit -n",
+    errno.EFBIG: ". Raise the limit with ulimit -f, or use another file system",
+}
+"""What to do about a system error whose text does not say it."""
+
+LIMIT_TEXTS = ("failed to map segment", "Cannot allocate memory", "can't start new thread")
+"""Texts of errors where a limit of memory or processes stops a library."""
 
 SWEEP_FLAGS = {"--multirun", "-m"}
 OTHER_FLAGS = {
@@ -92,6 +108,7 @@ def _job(config: DictConfig) -> Any:
 
 def train() -> None:
     """Train, sweep or resume as the command line says, and exit with its code."""
+    repair_streams()
     if _is_worker():
         sys.exit(_exit_code_of(_run_worker))
     if "TORCHELASTIC_RUN_ID" in os.environ and SWEEP_FLAGS & set(sys.argv[1:]):
@@ -147,34 +164,46 @@ def _exit_code_of(function: Callable[[], Any]) -> int:
         function()
     except FramesweepError as error:
         return _print_error(error)
-    except (HydraException, OmegaConfBaseException) as error:
-        keys = [*flatten(compose([])), *SCHEMAS]
-        return _print_line(describe_config_error(error, keys))
-    except (MemoryError, RuntimeError, ValueError) as error:
-        line = (
-            describe_out_of_memory(error)
-            or describe_missing_launcher(error)
-            or describe_bad_choice(error, sys.argv[1:], option_groups())
-        )
+    except KeyboardInterrupt as error:
+        return error.__cause__.exit_code if isinstance(error.__cause__, Interrupted) else 130
+    except Exception as error:
+        line = describe_out_of_memory(error) or _describe_error(error)
         if line is None:
             raise
         return _print_line(line)
-    except OSError as error:
-        if error.errno not in FIXABLE_ERRNOS:
-            raise
-        return _print_line(f"{error.filename or 'disk'}: {error.strerror}")
-    except KeyboardInterrupt as error:
-        return error.__cause__.exit_code if isinstance(error.__cause__, Interrupted) else 130
+    flush_streams()
     return 0
 
 
+def _describe_error(error: Exception) -> str | None:
+    """Return a line about an error that the user can fix; None for any other."""
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return describe_config_error(error, [*flatten(compose([])), *SCHEMAS])
+    if isinstance(error, OSError):
+        line = f"{error.filename or 'disk'}: {error.strerror}{ADVICE.get(error.errno or 0, '')}"
+        return line if error.errno in FIXABLE_ERRNOS else None
+    if isinstance(error, YAMLError):
+        return describe_yaml_error(error)
+    if isinstance(error, ImportError | RuntimeError) and any(
+        text in str(error) for text in LIMIT_TEXTS
+    ):
+        return f"memory: must suffice for the libraries and their threads ({error})"
+    if not isinstance(error, RuntimeError | ValueError):
+        return None
+    return describe_missing_launcher(error) or describe_bad_choice(
+        error, sys.argv[1:], option_groups()
+    )
+
+
 def _print_error(error: FramesweepError) -> int:
-    print(f"error: {error}", file=sys.stderr)
+    print_error(f"error: {printable(str(error))}")
+    flush_streams()
     return error.exit_code
 
 
 def _print_line(line: str) -> int:
-    print(f"error: {line}", file=sys.stderr)
+    print_error(f"error: {printable(line)}")
+    flush_streams()
     return UserError.exit_code
 
 
@@ -213,4 +242,5 @@ def _framesweep() -> None:
 
 def main() -> None:
     """Run the framesweep command and exit with its code."""
+    repair_streams()
     sys.exit(_exit_code_of(lambda: _framesweep(standalone_mode=True)))

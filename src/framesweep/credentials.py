@@ -1,4 +1,4 @@
-"""Removes credentials from URIs before they reach a log, a tag, a param or an artifact."""
+"""Removes credentials from URIs, and control characters from texts that are printed."""
 
 import logging
 import re
@@ -22,8 +22,25 @@ def scrub(text: str) -> str:
     return _QUERY.sub(rf"\1{HIDDEN}", _USER_INFO.sub(f"{HIDDEN}@", text))
 
 
+def printable(text: str) -> str:
+    """Return `text` with escapes such as `\\x1b` in place of control characters.
+
+    Names and values in a study, or on a tracking server, may come from anybody. Printed as they
+    are, they could move the cursor, overwrite lines, or set the title of the terminal. Line
+    breaks and tabs stay.
+    """
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else _escape(char) for char in text
+    )
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
 class CleanFormatter(logging.Formatter):
-    """Formats log records without the credentials in them."""
+    """Formats log records without the credentials and control characters in them."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return scrub(super().format(record))
+        return printable(scrub(super().format(record)))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framesweep.credentials import scrub
+from framesweep.credentials import printable, scrub
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,21 @@ WORD = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=6, 
 def test_no_password_stays(before, user, password, after):
     assert f":{password}@" not in scrub(f"{before}http://{user}:{password}@host{after}")
     assert scrub(scrub(before)) == scrub(before)
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("\x1b]0;title\x07", "\\x1b]0;title\\x07"),
+        ("a\rb\x7f\x9b2J", "a\\x0db\\x7f\\x9b2J"),
+        ("abc\u202edef", "abc\\u202edef"),
+        ("é 日本 …\n\tx", "é 日本 …\n\tx"),
+    ],
+)
+def test_control_characters_are_printed_as_escapes(text, printed):
+    assert printable(text) == printed
+
+
+@given(st.text())
+def test_nothing_that_is_printed_controls_a_terminal(text):
+    assert all(char.isprintable() or char in "\n\t" for char in printable(text))

@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from framesweep.commands.options import tracking_options
+from framesweep.credentials import printable
 from framesweep.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -54,14 +55,19 @@ def command(
     if not has_order:
         _refuse_options(context, "top", "seeds")
     trials = select_best_trials(study, top) if has_order else find_pareto_front(study)
-    click.echo(_describe_study(study))
+    _echo(_describe_study(study))
     for trial in trials:
-        click.echo(_describe_trial(trial))
+        _echo(_describe_trial(trial))
     if not has_order:
-        click.echo("These trials form the Pareto front. best.yaml has the command of each.")
+        _echo("These trials form the Pareto front. best.yaml has the command of each.")
         return
     best = _compare_over_seeds(study, trials, seeds, outputs, uri) if seeds else trials[0]
-    click.echo(f"\ntrain trial {best.number} again:\n  {build_train_command(best)}")
+    _echo(f"\ntrain trial {best.number} again:\n  {build_train_command(best)}")
+
+
+def _echo(text: str) -> None:
+    """Print a text with names and values of a study, which others may have written."""
+    click.echo(printable(text))
 
 
 def _refuse_options(context: click.Context, *names: str) -> None:
@@ -108,9 +114,9 @@ def _compare_over_seeds(
     # Not the seed of the search: its values are biased, since the best of them were selected.
     seeds = range(1000, 1000 + num_seeds)
     values = {trial.number: runs.measure(trial.number, seeds) for trial in trials}
-    click.echo(f"\nmean and 95 % confidence interval over {num_seeds} seeds:")
+    _echo(f"\nmean and 95 % confidence interval over {num_seeds} seeds:")
     for number, measured in values.items():
-        click.echo(f"  trial {number:<4} {estimate_mean(measured)}")
+        _echo(f"  trial {number:<4} {estimate_mean(measured)}")
     sign = 1 if study.direction is StudyDirection.MAXIMIZE else -1
     order = sorted(trials, key=lambda t: -sign * estimate_mean(values[t.number]).mean)
     for other in order[1:]:
@@ -118,5 +124,5 @@ def _compare_over_seeds(
         verdict = (
             "better than" if difference.excludes_zero else "not significantly different from"
         )
-        click.echo(f"trial {order[0].number} is {verdict} trial {other.number}: {difference}")
+        _echo(f"trial {order[0].number} is {verdict} trial {other.number}: {difference}")
     return order[0]

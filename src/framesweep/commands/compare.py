@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from framesweep.commands.options import tracking_options
+from framesweep.credentials import printable
 
 ABSENT = "-"
 MAX_WIDTH = 40
@@ -31,7 +32,7 @@ def command(run_ids: tuple[str, ...], uri: str | None, outputs: Path) -> None:
     rows += select_differing(params)
     rows += [[], *build_rows(metrics)]
     for line in align(rows):
-        click.echo(line)
+        click.echo(printable(line))
 
 
 def select_differing(columns: Sequence[Mapping[str, str]]) -> list[list[str]]:

@@ -8,6 +8,8 @@ import difflib
 import re
 from collections.abc import Collection, Iterable
 
+from yaml import YAMLError
+
 from framesweep.credentials import scrub
 
 EXTRAS = {"submitit": "slurm", "ray": "ray", "joblib": "joblib"}
@@ -40,6 +42,15 @@ def describe_missing_launcher(error: Exception) -> str | None:
     return f'hydra/launcher: {package} is not installed. Run: pip install "framesweep[{extra}]"'
 
 
+def describe_yaml_error(error: YAMLError) -> str:
+    """Return which file and line are not YAML, and why, in one line."""
+    mark = getattr(error, "problem_mark", None)
+    where = "YAML" if mark is None else f"{mark.name}, line {mark.line + 1}"
+    reason = getattr(error, "problem", None) or _first_paragraph(str(error))
+    tab = " Indent with spaces, not with tabs." if "'\\t'" in reason else ""
+    return scrub(f"{where}: must be valid YAML ({reason}).{tab}")
+
+
 def describe_bad_choice(
     error: Exception, arguments: Iterable[str], groups: Collection[str]
 ) -> str | None:
@@ -61,6 +72,8 @@ def describe_bad_choice(
 
 def _unknown_key(text: str, keys: Iterable[str]) -> str | None:
     found = re.search(r"Could not override '([^']+)'", text)
+    # In a file of the user's own, the key is only in the last line.
+    found = found or re.search(r"Key '[^']+' (?:is )?not in .*full_key: (\S+)", text, re.DOTALL)
     if found is None or "not in " not in text:
         return None
     key = found.group(1)

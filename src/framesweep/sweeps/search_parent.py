@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from framesweep.config import RunConfig
 from framesweep.config.composition import to_run_config
 from framesweep.errors import DirectoryInUseError
 from framesweep.sweeps.context import PARENT_ATTR, to_bare_key
+from framesweep.sweeps.databases import require_separate_databases
 from framesweep.sweeps.grid_parent import remove_hydra
 from framesweep.sweeps.study_files import StudyFilesThread
-from framesweep.sweeps.study_folder import UID_FILE, claim_folder
+from framesweep.sweeps.study_folder import UID_FILE, claim_folder, require_folder_name
 from framesweep.system.ownership import LAST_CLAIM
 from framesweep.tracking import Status, Tracker, open_tracker
 
@@ -36,8 +37,19 @@ class SearchParent:
         self._files: StudyFilesThread | None = None
 
     def objectives(self, config: DictConfig) -> list[str]:
-        """Return the names of the objectives, one for each direction of the study."""
-        return _list_objectives(to_run_config(remove_hydra(config)))
+        """Return the names of the objectives, one for each direction of the study.
+
+        The sweeper calls this before it creates the study.
+
+        Raises:
+            ConfigError: the study's name is a path, or its storage is the runs' database.
+        """
+        run_config = to_run_config(remove_hydra(config))
+        if (name := OmegaConf.select(config, "hydra.sweeper.study_name")) is not None:
+            require_folder_name(str(name))
+        if (storage := OmegaConf.select(config, "hydra.sweeper.storage")) is not None:
+            require_separate_databases(str(storage), run_config)
+        return _list_objectives(run_config)
 
     def on_start(self, study: "Study", config: DictConfig) -> None:
         """Open the parent, once per study, before any trial needs its id.

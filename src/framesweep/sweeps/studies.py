@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from framesweep.config.paths import sqlite_path, sqlite_url
 from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
+from framesweep.sweeps.study_folder import require_folder_name
 from framesweep.sweeps.tables import rank_trials
 
 JOURNAL_SUFFIX = ".journal"
@@ -68,5 +69,10 @@ def select_best_trials(study: Study, top: int) -> list[FrozenTrial]:
 
 
 def get_trial_directory(study: Study, trial: FrozenTrial, outputs: Path) -> Path:
-    """Return the directory in which the trial ran, with its config and checkpoints."""
+    """Return the directory in which the trial ran, with its config and checkpoints.
+
+    Raises:
+        ConfigError: the study's name is a path. Its storage may come from anybody.
+    """
+    require_folder_name(study.study_name)
     return outputs.absolute() / "sweeps" / study.study_name / str(trial.number)

@@ -16,6 +16,24 @@ UID_ATTR, UID_FILE = "uid", ".study"
 The name does not identify a study: it is free again once the study has been deleted.
 """
 
+MAX_NAME_BYTES = 200
+"""Longest name of a study; file systems allow 255 bytes, of which temporary names need some."""
+
+
+def require_folder_name(name: str) -> None:
+    """Raise ConfigError unless a study's name is also the name of a folder, and not a path.
+
+    The trials of a study named `..` or `a/b` would be outside of the sweeps, or in the folder
+    of another study.
+    """
+    is_path = name in ("", ".", "..") or "/" in name or "\0" in name
+    if is_path or len(name.encode()) > MAX_NAME_BYTES:
+        raise ConfigError(
+            "hydra.sweeper.study_name",
+            f"must be the name of a folder, without / and of at most {MAX_NAME_BYTES} bytes",
+            found=name,
+        )
+
 
 def claim_folder(study: "Study", folder: Path) -> None:
     """Mark `folder` as the study's, unless it is already marked so.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from framesweep.config import TrackingConfig
 from framesweep.tracking.base import Status, Tracker
+from framesweep.tracking.mlflow_store import resolve_tracking_uri
 from framesweep.tracking.mlflow_tracker import TRACKING_FOLDER, MlflowTracker
 from framesweep.tracking.sender import LostRunError
 from framesweep.tracking.sync import find_unsent_runs, sync
@@ -38,6 +39,7 @@ __all__ = [
     "load_metric_history",
     "load_run",
     "open_tracker",
+    "resolve_tracking_uri",
     "serve_ui",
     "sync",
 ]

@@ -127,7 +127,7 @@ def _connect(uri: str | None, outputs: Path) -> "Iterator[MlflowClient]":
         raise TrackingError(path, "must exist", fix="Has any run been tracked there yet?")
     mlflow_store.import_mlflow()
     try:
-        with translate_temporary_errors():
+        with translate_temporary_errors(), mlflow_store.translate_damage(full_uri):
             yield mlflow_store.connect(full_uri, outputs)
     except OSError as error:
         reason = scrub(str(error).split("\n", maxsplit=1)[0])

@@ -84,7 +84,8 @@ def _evaluate_epoch(
 ) -> dict[str, float]:
     """Return the metrics of the state's epoch, having added them to its history."""
     metrics = {**state.train_metrics(), **evaluate()}
-    check_loss_is_finite("dev", metrics.get("dev/loss", 0.0), f"epoch {state.epoch}")
+    when, num_epochs = f"epoch {state.epoch}", state.epoch - 1
+    check_loss_is_finite("dev", metrics.get("dev/loss", 0.0), when, num_epochs)
     metrics["train/lr"] = components.schedule.lr
     best = state.best(plan.objective) if state.history else None
     state.history.append(metrics)

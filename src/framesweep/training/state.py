@@ -57,11 +57,20 @@ class TrainingState:
         self.loss_sum = self.epoch_seconds = 0.0
 
 
-def check_loss_is_finite(split: str, loss: float, when: str) -> None:
-    """Raise NonFiniteLossError where the loss of a split is NaN or infinite."""
+def check_loss_is_finite(split: str, loss: float, when: str, num_epochs: int) -> None:
+    """Raise NonFiniteLossError where the loss of a split is NaN or infinite.
+
+    Args:
+        split: The name of the split.
+        loss: Its loss.
+        when: The epoch and step, for the message.
+        num_epochs: Epochs that have ended, each with a checkpoint.
+    """
     if not math.isfinite(loss):
+        saved = f"the checkpoint after epoch {num_epochs} is kept"
+        kept = saved if num_epochs else "no epoch had ended before it"
         raise NonFiniteLossError(
-            f"the {split} loss became {loss} in {when}; the last good checkpoint is kept. A "
+            f"the {split} loss became {loss} in {when}; {kept}. A "
             "smaller optim.lr, optim.clip_norm=1 or hardware.precision=fp32 may help"
         )
 
@@ -110,7 +119,7 @@ class RunningMetrics:
         self.process_group.all_reduce_sum(loss, correct, seen)
         state.loss_sum = float(loss)
         when = f"epoch {state.epoch}, by step {state.step}"
-        check_loss_is_finite("training", state.loss_sum, when)
+        check_loss_is_finite("training", state.loss_sum, when, state.epoch - 1)
         state.num_correct, state.num_seen = int(correct), int(seen)
         now = time.monotonic()
         # The slowest rank decides, so that all agree when the time is up.

@@ -1,6 +1,13 @@
 import pytest
+import yaml
+from hydra.errors import ConfigCompositionException
 
-from framesweep.config.error_messages import describe_bad_choice, describe_missing_launcher
+from framesweep.config.error_messages import (
+    describe_bad_choice,
+    describe_config_error,
+    describe_missing_launcher,
+    describe_yaml_error,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,3 +38,24 @@ def test_a_group_without_an_option_is_named(argument):
 
 def test_other_errors_say_nothing_of_options():
     assert describe_bad_choice(ValueError("no"), ["model=5"], {"model"}) is None
+
+
+def test_a_tab_in_a_file_of_the_users_own_is_one_line_with_file_and_line_number(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("train:\n\tepochs: 1\n")
+    with path.open() as file, pytest.raises(yaml.YAMLError) as caught:
+        yaml.safe_load(file)
+    line = describe_yaml_error(caught.value)
+    assert line.startswith(f"{path}, line 2: must be valid YAML")
+    assert "Indent with spaces" in line
+    assert "\n" not in line
+
+
+def test_a_misspelt_key_in_a_file_of_the_users_own_is_described_as_on_the_command_line():
+    error = ConfigCompositionException(
+        "In 'experiment/e': ConfigKeyError raised while composing config:\n"
+        "Key 'contxt' not in 'DemoConfig'\n    full_key: data.contxt\n"
+        "    object_type=DemoConfig"
+    )
+    line = describe_config_error(error, ["data.context", "data.root"])
+    assert line == "data.contxt: no such key. Did you mean data.context?"

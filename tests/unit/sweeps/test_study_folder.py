@@ -5,7 +5,7 @@ import pytest
 from optuna.trial import create_trial
 
 from framesweep.errors import ConfigError
-from framesweep.sweeps.study_folder import claim_folder
+from framesweep.sweeps.study_folder import claim_folder, require_folder_name
 
 
 def test_a_claimed_folder_belongs_to_one_study(tmp_path):
@@ -40,3 +40,14 @@ def test_lock_files_and_an_unwritten_mark_do_not_prevent_claiming_a_folder(tmp_p
     study.set_user_attr("uid", "abc")
     claim_folder(study, tmp_path)
     assert (tmp_path / ".study").read_text() == "abc"
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/etc", "../other", "a\0b", "é" * 101])
+def test_a_name_that_is_a_path_is_refused(name):
+    with pytest.raises(ConfigError, match=r"study_name: must be the name of a folder"):
+        require_folder_name(name)
+
+
+@pytest.mark.parametrize("name", ["context", "my study", "...", "a.b", "50%", "é"])
+def test_any_other_name_is_accepted(name):
+    require_folder_name(name)

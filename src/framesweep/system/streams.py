@@ -1,0 +1,46 @@
+"""The standard streams of a command, which may be closed, full or a pipe that nobody reads."""
+
+import contextlib
+import logging
+import os
+import sys
+
+
+def repair_streams() -> None:
+    """Let output to closed streams go nowhere, and let logging fail silently.
+
+    If a descriptor of a standard stream is free, the next file that is opened gets it, and
+    everything that libraries print to that stream is written into the file. What a run prints
+    is in its log file too, so a console that cannot be written is no reason to end it.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # The lowest free descriptor is used: exactly this one.
+            os.open(os.devnull, os.O_RDWR)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
+            setattr(sys, name, stream)
+    logging.raiseExceptions = False
+
+
+def flush_streams() -> None:
+    """Write what is left in the streams; what cannot be written is dropped.
+
+    Python would otherwise try again when it ends, print "Exception ignored", and replace the
+    exit code by 120.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def print_error(line: str) -> None:
+    """Print a line to standard error, unless that cannot be written."""
+    with contextlib.suppress(OSError, ValueError):
+        print(line, file=sys.stderr, flush=True)
