@@ -9,11 +9,13 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from faults.fault_result import FaultResult
 from faults.kills import KilledRun, KilledSweep, run_kills
 from faults.load import run_load
+from faults.partition import run_partition
 from faults.trials import run_trials
 from servers import postgres
 from toy import ToyCorpus, write_hw1p2
@@ -41,6 +43,21 @@ def postgresql(folder: Path) -> FaultResult:
         return run_load("PostgreSQL", server.create("mlflow"), folder, 64, 8)
 
 
+PARTITIONS: dict[str, tuple[str, int]] = {
+    "drop30": ("drop", 30),
+    "drop100": ("drop", 100),
+    "drop300": ("drop", 300),
+    "loss": ("loss", 0),
+    "delay": ("delay", 0),
+}
+"""Faults of the network: which one, and for how many seconds."""
+
+
+def partition(folder: Path, name: str) -> FaultResult:
+    """Disturb the network between a sweep and its database."""
+    return run_partition(folder, *PARTITIONS[name])
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m faults", description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
@@ -52,6 +69,7 @@ def main() -> int:
         "sweep": lambda folder: kills(KilledSweep, folder, arguments.kills, arguments.seed),
         "sqlite": sqlite,
         "postgresql": postgresql,
+        **{name: partial(partition, name=name) for name in PARTITIONS},
         "trials": lambda folder: run_trials(folder, arguments.trials),
     }
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(faults))

@@ -19,6 +19,7 @@ from framesweep.errors import ConfigError, TrackingError
 from framesweep.system.atomic_files import atomic_file
 from framesweep.tracking.moved_artifacts import ARTIFACT_FOLDER, follow_artifacts
 from framesweep.tracking.ui_view import EXPERIMENT_TAGS
+from hydra_plugins.framesweep_sweeper.storage import add_timeouts, limit_sessions
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -121,8 +122,13 @@ def connect(uri: str, outputs: Path) -> "MlflowClient":
             _create_sqlite_database(path, outputs)
             follow_artifacts(path)
         elif not is_server(uri):
+            uri = add_timeouts(uri)
             _create_tables(uri, outputs)
-        return MlflowClient(uri, uri)
+        client = MlflowClient(uri, uri)
+        # MLflow offers no way to configure its connections.
+        if (engine := getattr(client._tracking_client.store, "engine", None)) is not None:
+            limit_sessions(engine)
+        return client
     except ImportError as error:
         raise TrackingError(
             "tracking.uri",

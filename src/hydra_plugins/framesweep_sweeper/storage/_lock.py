@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 
 from hydra_plugins.framesweep_sweeper.storage._retrying_storage import retry_while_unavailable
 from hydra_plugins.framesweep_sweeper.storage._storage import find_file
+from hydra_plugins.framesweep_sweeper.storage._timeouts import add_timeouts, limit_sessions
 
 LOCK_SECONDS = 120
 """Seconds to wait for the lock, and seconds after which a stalled holder loses it."""
@@ -40,7 +41,10 @@ class StorageLock:
         backend = parsed.get_backend_name() if parsed is not None else "file"
         if parsed is not None and backend in ("postgresql", "mysql", "mariadb"):
             # A separate connection while the lock is held, and none in between.
-            self._engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+            self._engine = sqlalchemy.create_engine(
+                add_timeouts(url), poolclass=sqlalchemy.NullPool
+            )
+            limit_sessions(self._engine)
             self._name = f"framesweep {_digest(parsed.database or '')}"
             return
         if backend in ("file", "sqlite"):

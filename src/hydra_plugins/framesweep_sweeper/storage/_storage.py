@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.storage._retrying_storage import add_retries
+from hydra_plugins.framesweep_sweeper.storage._timeouts import add_timeouts, limit_sessions
 
 SQLITE_SCHEMES = ("sqlite:", "sqlite+pysqlite:")
 JOURNAL_SUFFIX = ".journal"
@@ -105,7 +106,11 @@ def _open_database(url: str, heartbeat: int) -> RDBStorage:
         # Each process keeps a single connection open: with a thousand workers, SQLAlchemy's
         # default of five would exhaust the server's connections.
         options = {"pool_pre_ping": True, "pool_size": 1, "max_overflow": 10}
-        return RDBStorage(url, engine_kwargs=options, heartbeat_interval=heartbeat)
+        storage = RDBStorage(
+            add_timeouts(url), engine_kwargs=options, heartbeat_interval=heartbeat
+        )
+        limit_sessions(storage.engine)
+        return storage
     path = find_file(url)
     path.parent.mkdir(parents=True, exist_ok=True)
     # Write-ahead logging lets processes read while one writes (https://sqlite.org/wal.html).
