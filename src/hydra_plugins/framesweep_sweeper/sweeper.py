@@ -36,6 +36,10 @@ class FramesweepSweeper(Sweeper):
         # Hydra imports this module at every start of every application that has the plugin
         # installed, so Optuna and SQLAlchemy are imported only once a sweep begins.
         from hydra_plugins.framesweep_sweeper._errors import SweepError
+        from hydra_plugins.framesweep_sweeper.storage._retrying_storage import (
+            GIVE_UP_SECONDS,
+            TRANSIENT_ERRORS,
+        )
         from hydra_plugins.framesweep_sweeper.sweep._run import run_sweep
 
         assert self.config is not None
@@ -47,6 +51,14 @@ class FramesweepSweeper(Sweeper):
         except SweepError as error:
             print(f"error: {error}", file=sys.stderr)
             sys.exit(error.exit_code)
+        except TRANSIENT_ERRORS as error:
+            reason = type(error.__cause__ or error).__name__
+            print(
+                f"error: hydra.sweeper.storage: could not be reached for {GIVE_UP_SECONDS:.0f} "
+                f"s ({reason}). Run the same command again to resume the study.",
+                file=sys.stderr,
+            )
+            sys.exit(1)
         if signum:
             sys.stderr.flush()
             sys.exit(128 + signum)

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
+from optuna.exceptions import StorageInternalError
 
 from hydra_plugins.framesweep_sweeper._errors import FailedSweepError, SweepError
 from hydra_plugins.framesweep_sweeper.sweep import _run
@@ -50,3 +51,12 @@ def test_an_error_of_the_user_is_one_line_and_an_exit_code(sweep, capsys, error,
         sweep(error)
     assert exit_.value.code == code
     assert capsys.readouterr().err == "error: x\n"
+
+
+def test_a_storage_that_stays_away_is_one_line_and_the_command_to_resume(sweep, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        sweep(StorageInternalError("SQL of many lines"))
+    assert exit_.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: hydra.sweeper.storage: could not be reached for 180 s")
+    assert line.endswith("Run the same command again to resume the study.")
