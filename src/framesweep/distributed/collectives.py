@@ -102,6 +102,15 @@ class ProcessGroup:
                 for tensor in tensors:
                     dist.all_reduce(tensor)
 
+    def all_gather(self, tensor: Tensor) -> Tensor:
+        """Return the (N,) tensor of each rank, as (size, N) in the order of the ranks."""
+        gathered = tensor.new_empty(self.size, *tensor.shape)
+        if self.size == 1:
+            return gathered.copy_(tensor)
+        with _rank_lost_on_error():
+            dist.all_gather(list(gathered.unbind()), tensor)
+        return gathered
+
     def all_reduce_max(self, *values: float) -> tuple[float, ...]:
         """Return the maximum of each value over the ranks, for decisions that all share."""
         if self.size == 1:

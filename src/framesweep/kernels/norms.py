@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 
 from framesweep.distributed.collectives import ProcessGroup, Shard
+from framesweep.kernels.sync_norms import sync_batch_norm
 
 
 def shared_batch_norm(x: Tensor, norm: nn.BatchNorm1d, shard: Shard) -> Tensor:
@@ -17,6 +18,8 @@ def shared_batch_norm(x: Tensor, norm: nn.BatchNorm1d, shard: Shard) -> Tensor:
         norm: The batch norm; its running statistics are updated.
         shard: Which rows of the batch x holds.
     """
+    if x.device.type == "cuda":
+        return sync_batch_norm(x, norm, shard)
     # In float64, because the variance is a difference of two sums that may be nearly equal.
     wide = x.double()
     own = torch.stack((wide.sum(dim=0), wide.square().sum(dim=0)))

@@ -27,6 +27,9 @@ from framesweep.training.samplers import (
 from framesweep.training.state import RunningMetrics, TrainingState, check_loss_is_finite
 from framesweep.training.step import TrainingData, TrainingStep
 
+AGREE_STEPS = 10
+"""Steps after which ranks on GPUs agree whether to stop or to save. To agree, their hosts wait
+for each other, which must not happen in each of the short steps of a GPU."""
 CHECK_STEPS = 50
 """Steps between checks of the loss and the time, each of which waits for an accelerator."""
 
@@ -131,11 +134,12 @@ def _train_epoch(
         step(items, is_full=len(items) == batch_items)
         state.step += 1
         callback.on_step(state.epoch, state.step, num_steps)
-        # All ranks must stop or save after the same step, whichever of them has a reason to.
-        signum, save_due = process_group.all_reduce_max(
-            callback.stop_signal(), time.monotonic() - saved >= 60 * plan.checkpoint_minutes
-        )
         is_last = state.step == num_steps
+        signum, save_due = 0.0, 0.0
+        if is_last or state.step % _steps_to_agree(components) == 0:
+            # All ranks must stop or save after the same step, whichever has a reason to.
+            save_due = float(time.monotonic() - saved >= 60 * plan.checkpoint_minutes)
+            signum, save_due = process_group.all_reduce_max(callback.stop_signal(), save_due)
         if signum or save_due or is_last or state.step % CHECK_STEPS == 0:
             sums.write(state)
             if _is_out_of_time(state, plan):
@@ -146,6 +150,12 @@ def _train_epoch(
             saved = time.monotonic()
         if signum and not is_last:
             raise Interrupted(int(signum))
+
+
+def _steps_to_agree(components: TrainingComponents) -> int:
+    """Return after how many steps the ranks agree whether to stop or to save."""
+    on_cpu = components.hardware.device.type == "cpu"
+    return 1 if on_cpu or components.process_group.size == 1 else AGREE_STEPS
 
 
 def _build_sampler(plan: Plan, epoch: int, train: TrainingData) -> FrameSampler:

@@ -5,6 +5,8 @@ import signal
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +28,7 @@ from framesweep.data.chunks import FrameChunks
 from framesweep.data.phones import PhoneSet
 from framesweep.data.store.frame_store import open_store
 from framesweep.data.windows import Windows
-from framesweep.distributed.collectives import SINGLE_PROCESS
+from framesweep.distributed.collectives import SINGLE_PROCESS, ProcessGroup
 from framesweep.errors import CheckpointError, Interrupted, NonFiniteLossError
 from framesweep.evaluation.evaluate import compute_log_posteriors, evaluate
 from framesweep.evaluation.metrics import METRICS
@@ -410,3 +412,69 @@ def test_a_run_in_blocks_of_frames_can_be_stopped_and_resumed(tmp_path, monkeypa
     shuffled.fit(Recorder())
     windowed = Job(tmp_path / "whole", **keys).checkpoints.best.read_bytes()
     assert shuffled.checkpoints.best.read_bytes() != windowed
+
+
+class TwoInOne(ProcessGroup):
+    """A group that counts as two, in which this process has every batch to itself."""
+
+    def __init__(self):
+        super().__init__(0, 2)
+        self.agreements = 0
+
+    def shard(self, batch):
+        return batch, None
+
+    def all_reduce_sum(self, *tensors):
+        pass
+
+    def all_reduce_max(self, *values):
+        self.agreements += len(values) == 2
+        return values
+
+    def broadcast(self, value):
+        return value
+
+    def replicate(self, model):
+        pass
+
+    def all_reduce_gradients(self, model):
+        pass
+
+
+class StopFrom(Recorder):
+    """Asks to stop from a step on, as a signal does that stays set."""
+
+    def stop_signal(self):
+        return signal.SIGTERM if self.now is not None and self.now >= self.stop_at else 0
+
+
+@pytest.mark.parametrize(("asked", "stopped"), [((2, 1), (2, 3)), ((2, 3), (2, 3))])
+def test_ranks_on_gpus_agree_to_stop_every_few_steps(tmp_path, monkeypatch, asked, stopped):
+    monkeypatch.setattr(loop, "_steps_to_agree", lambda components: 3)
+    whole = Job(tmp_path / "whole")
+    whole.fit(Recorder())
+    job = Job(tmp_path / "parts")
+    job.components.process_group = group = TwoInOne()
+    callback = StopFrom(asked)
+    with pytest.raises(Interrupted):
+        job.fit(callback)
+    assert callback.now == stopped
+    num_steps = steps_per_epoch(job.train.num_items, BATCH)
+    # In each epoch after every third step and after the last.
+    assert group.agreements == len({*range(3, num_steps + 1, 3), num_steps}) + 1
+    resumed = Job(tmp_path / "parts")
+    resumed.fit(Recorder())
+    for name, weight in whole.weights().items():
+        assert torch.equal(weight, resumed.weights()[name])
+
+
+def test_only_ranks_on_gpus_agree_less_often_than_after_each_step():
+    def steps(device, size):
+        components: Any = SimpleNamespace(
+            hardware=SimpleNamespace(device=torch.device(device)),
+            process_group=SimpleNamespace(size=size),
+        )
+        return loop._steps_to_agree(components)
+
+    assert steps("cuda", 2) == loop.AGREE_STEPS > 1
+    assert steps("cuda", 1) == steps("cpu", 2) == 1
