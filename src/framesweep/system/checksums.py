@@ -112,7 +112,7 @@ def verify_folder(folder: Path, names: Iterable[str], *, full: bool = False) -> 
         files = load_json(index.read_text(encoding="utf-8"))["files"]
     except FileNotFoundError:
         return
-    except (OSError, ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise DamagedFileError(index, f"it cannot be read: {error}") from None
     touched = False
     for name in files.keys() & set(names):

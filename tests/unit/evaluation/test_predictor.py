@@ -77,3 +77,19 @@ def test_damaged_metadata_is_an_error_of_one_line(saved):
     (folder / METADATA).write_text("{")
     with pytest.raises(CheckpointError, match="must hold a trained network"):
         Predictor.load(folder)
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "null"])
+def test_metadata_of_another_kind_is_an_error_of_one_line(saved, text):
+    folder, _ = saved
+    (folder / METADATA).write_text(text)
+    with pytest.raises(CheckpointError, match=r"predictor\.json: must hold a trained network"):
+        Predictor.load(folder)
+
+
+def test_a_changed_value_in_the_metadata_is_noticed(saved):
+    folder, _ = saved
+    text = (folder / METADATA).read_text()
+    (folder / METADATA).write_text(text.replace('"utterance"', '"none"'))
+    with pytest.raises(CheckpointError, match="damaged"):
+        Predictor.load(folder)

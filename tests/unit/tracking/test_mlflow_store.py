@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from framesweep.errors import ConfigError, TrackingError
-from framesweep.tracking import mlflow_store
+from framesweep.tracking import load_run, mlflow_store
 
 
 def test_the_default_is_an_absolute_sqlite_file(tmp_path, monkeypatch):
@@ -131,3 +131,14 @@ def test_tables_of_a_database_server_are_created_once(tmp_path):
         mlflow_store._create_tables(uri, tmp_path)
     with sqlite3.connect(tmp_path / "served.db") as connection:
         assert connection.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda content: b"no database" * 99, lambda content: content[:20_000] + b"x" * 20_000],
+)
+def test_a_damaged_database_is_named_in_one_line(tracked_outputs, damage):
+    path = tracked_outputs / "mlflow.db"
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(TrackingError, match=r"mlflow\.db: must be an intact MLflow database"):
+        load_run("0" * 32, None, tracked_outputs)

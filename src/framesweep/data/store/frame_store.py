@@ -195,7 +195,7 @@ def _open_view(config: DataConfig, prepared: PreparedCorpus, folder: Path) -> Fr
     try:
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
         normalizer = Normalizer.from_dict(meta["normalizer"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
         raise damaged(folder / "meta.json", f"it cannot be read: {error!r}", folder) from None
     splits = {}
     for name, arrays in prepared.splits.items():

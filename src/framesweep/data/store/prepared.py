@@ -133,7 +133,7 @@ def open_prepared(folder: Path, *, full: bool = False) -> PreparedCorpus:
     """
     try:
         meta = load_json((folder / "meta.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (FileNotFoundError, ValueError) as error:
         raise DataError(
             folder,
             f"must contain a readable meta.json ({error})",
@@ -150,7 +150,7 @@ def open_prepared(folder: Path, *, full: bool = False) -> PreparedCorpus:
     verify(folder, FILES if full else FILES[:-1], full=full)
     try:
         return _open(folder, meta)
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+    except (FileNotFoundError, ValueError, KeyError, TypeError, IndexError) as error:
         # Only without checksums, which earlier versions did not write.
         raise damaged(folder, f"it cannot be read: {error!r}", folder) from None
 

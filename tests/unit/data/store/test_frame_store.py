@@ -1,5 +1,6 @@
 """Stores are prepared once, laid out as documented, and refused if damaged."""
 
+import errno
 import json
 import os
 
@@ -207,4 +208,15 @@ def test_labels_of_no_phone_are_refused_without_a_checksum(tmp_path):
     labels[3] = 30_000
     labels.tofile(only_store(tmp_path) / "dev.labels")
     with pytest.raises(DataError, match=r"dev\.labels: .* it has labels of no phone"):
+        open_store(DataConfig(), ToyCorpus(), tmp_path)
+
+
+def test_a_limit_of_the_system_is_not_called_damage(tmp_path, monkeypatch):
+    open_store(DataConfig(), ToyCorpus(), tmp_path)
+
+    def fail(*args, **kwargs):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(np, "fromfile", fail)
+    with pytest.raises(OSError, match="Too many open files"):
         open_store(DataConfig(), ToyCorpus(), tmp_path)
