@@ -50,7 +50,11 @@ SETTINGS = [
     ["objective=dev/loss"],
     ["train.patience=1", "train.max_minutes=1"],
 ]
-NOT_HERE = {"hardware=cuda": torch.cuda.is_available, "hardware=mps": torch.mps.is_available}
+NOT_HERE = {
+    "hardware=cuda": torch.cuda.is_available,
+    "hardware=mps": torch.mps.is_available,
+    "hardware=xpu": torch.xpu.is_available,
+}
 
 
 def train(config: RunConfig, directory: Path) -> None:
