@@ -7,7 +7,8 @@ generators in the same state. The ranks divide each batch by rows, each into its
   the ranks.
 - Random numbers (dropout, augmentation) are drawn for the whole batch on every rank, which
   then keeps those of its rows. This costs some redundant draws, but keeps the generators in
-  step without communication.
+  step without communication. On GPUs dropout is a hash of each element's position instead,
+  which a rank computes for its own rows; see `kernels.counter_dropout`.
 
 The result of a run is therefore independent of the number of ranks, up to the order of
 floating-point sums, and a run can be resumed with another number of them.

@@ -7,6 +7,7 @@ for an unknown activation), the caller uses torch's modules.
 """
 
 from framesweep.kernels.allocator import keep_freed_blocks
+from framesweep.kernels.counter_dropout import can_compile, counter_dropout
 from framesweep.kernels.folding import fuse_linear
 from framesweep.kernels.layers import available, can_fuse, norm_activate_drop
 from framesweep.kernels.linear_layer import linear
@@ -14,7 +15,9 @@ from framesweep.kernels.norms import shared_batch_norm
 
 __all__ = [
     "available",
+    "can_compile",
     "can_fuse",
+    "counter_dropout",
     "fuse_linear",
     "keep_freed_blocks",
     "linear",

@@ -32,12 +32,19 @@ class BatchNorm(nn.BatchNorm1d):
 
 
 class Dropout(nn.Dropout):
-    """Dropout that draws its mask for the whole batch where several processes divide it."""
+    """Dropout with the same mask for the batch, however many processes divide it.
+
+    On a CPU each process draws the mask of the whole batch, which equals that of a single
+    process. On GPUs the mask is a hash of each element's position, which costs only the
+    process's own rows; it differs from what a single GPU draws.
+    """
 
     def forward(self, input: Tensor, shard: Shard | None = None) -> Tensor:
         """Map (B, N) to (B, N); `shard` says which rows of the training batch these are."""
         if shard is None or not self.training or self.p == 0:
             return super().forward(input)
+        if input.is_cuda:
+            return kernels.counter_dropout(input, self.p, shard)
         mask = super().forward(input.new_ones(shard.total_rows, *input.shape[1:]))
         return input * shard.select(mask)
 

@@ -1,6 +1,5 @@
 """The device, precision and threads that a run computes with."""
 
-import importlib.util
 import os
 import shutil
 from typing import Any, Literal, cast
@@ -136,9 +135,7 @@ def _require_compiler(device: torch.device) -> None:
     """Raise ConfigError if torch.compile would not find what it compiles with."""
     if device.type in ("cuda", "xpu"):
         needed, install = "Triton and a C compiler", "Install triton and gcc"
-        compilers = (os.environ.get("CC", "gcc"), "cc", "clang")
-        has_triton = importlib.util.find_spec("triton") is not None
-        found = has_triton and any(map(shutil.which, compilers))
+        found = kernels.can_compile()
     else:
         needed, install = "a C++ compiler", "Install g++, set CXX"
         found = shutil.which(os.environ.get("CXX", "g++")) is not None
