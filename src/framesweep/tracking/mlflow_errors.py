@@ -1,8 +1,13 @@
-"""Which of MLflow's errors are temporary: a later attempt may succeed."""
+"""What MLflow's errors mean: a later attempt may succeed, or the database is damaged."""
 
 import contextlib
+import sqlite3
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+from framesweep.config.paths import sqlite_path
+from framesweep.credentials import scrub
+from framesweep.errors import TrackingError
 
 if TYPE_CHECKING:
     from mlflow.exceptions import MlflowException
@@ -17,6 +22,9 @@ TEMPORARY_ERROR_CODES = {
     "CANCELLED",
 }
 """Error codes of MLflow after which the same request may succeed."""
+
+DAMAGED_TEXTS = ("not a database", "malformed", "no such table", "no such column", "disk I/O")
+"""Texts of SQLite's errors about a file that is damaged, or is no database of MLflow."""
 
 
 def is_temporary(error: "MlflowException") -> bool:
@@ -42,3 +50,24 @@ def translate_temporary_errors() -> Iterator[None]:
         raise
     except sqlalchemy.exc.OperationalError as error:
         raise ConnectionError(str(error)) from error
+
+
+@contextlib.contextmanager
+def translate_damage(uri: str) -> Iterator[None]:
+    """Raise TrackingError for a SQLite file that is no intact database of MLflow."""
+    import sqlalchemy.exc
+
+    try:
+        yield
+    except Exception as error:
+        path = sqlite_path(uri)
+        reason = str(error).strip().split("\n", maxsplit=1)[0]
+        kinds = (sqlalchemy.exc.DatabaseError, sqlite3.DatabaseError)
+        is_damaged = isinstance(error, kinds) or isinstance(error.__cause__, kinds)
+        if path is None or not (is_damaged and any(t in str(error) for t in DAMAGED_TEXTS)):
+            raise
+        raise TrackingError(
+            path,
+            f"must be an intact MLflow database ({scrub(reason)})",
+            fix="Restore it from a backup, or move it away: new runs create another one.",
+        ) from None

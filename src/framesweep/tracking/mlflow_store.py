@@ -7,7 +7,6 @@ import os
 import re
 import sqlite3
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,10 +39,6 @@ ENVIRONMENT_DEFAULTS = {
 
 `Sender` retries, and it can be interrupted while it waits, which MLflow cannot.
 """
-
-
-DAMAGED_TEXTS = ("not a database", "malformed", "no such table", "no such column", "disk I/O")
-"""Texts of SQLite's errors about a file that is damaged, or is no database of MLflow."""
 
 
 def resolve_tracking_uri(uri: str | None, outputs: Path) -> str:
@@ -144,27 +139,6 @@ def connect(uri: str, outputs: Path) -> "MlflowClient":
             scrub(uri),
             "must have the tables of the installed version of MLflow",
             fix=f"Back it up, then run `mlflow db upgrade {scrub(uri)}`.",
-        ) from None
-
-
-@contextlib.contextmanager
-def translate_damage(uri: str) -> Iterator[None]:
-    """Raise TrackingError for a SQLite file that is no intact database of MLflow."""
-    import sqlalchemy.exc
-
-    try:
-        yield
-    except Exception as error:
-        path = get_sqlite_path(uri)
-        reason = str(error).strip().split("\n", maxsplit=1)[0]
-        kinds = (sqlalchemy.exc.DatabaseError, sqlite3.DatabaseError)
-        is_damaged = isinstance(error, kinds) or isinstance(error.__cause__, kinds)
-        if path is None or not (is_damaged and any(t in str(error) for t in DAMAGED_TEXTS)):
-            raise
-        raise TrackingError(
-            path,
-            f"must be an intact MLflow database ({scrub(reason)})",
-            fix="Restore it from a backup, or move it away: new runs create another one.",
         ) from None
 
 

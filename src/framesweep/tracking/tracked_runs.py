@@ -12,7 +12,11 @@ from framesweep.config.paths import find_moved
 from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
 from framesweep.tracking import mlflow_store
-from framesweep.tracking.mlflow_errors import is_temporary, translate_temporary_errors
+from framesweep.tracking.mlflow_errors import (
+    is_temporary,
+    translate_damage,
+    translate_temporary_errors,
+)
 from framesweep.tracking.mlflow_tracker import RUN_DIRECTORY_PATTERNS, TRACKING_FOLDER
 from framesweep.tracking.run_file import read_run_file
 from framesweep.tracking.ui_view import VIEW_TAG
@@ -127,7 +131,7 @@ def _connect(uri: str | None, outputs: Path) -> "Iterator[MlflowClient]":
         raise TrackingError(path, "must exist", fix="Has any run been tracked there yet?")
     mlflow_store.import_mlflow()
     try:
-        with translate_temporary_errors(), mlflow_store.translate_damage(full_uri):
+        with translate_temporary_errors(), translate_damage(full_uri):
             yield mlflow_store.connect(full_uri, outputs)
     except OSError as error:
         reason = scrub(str(error).split("\n", maxsplit=1)[0])
