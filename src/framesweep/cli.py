@@ -51,6 +51,7 @@ COMMANDS = {
     "compare": "Print the params in which runs differ, and their metrics.",
     "reproduce": "Train a run again and check that its result is reproducible.",
     "sync": "Send logs that could not reach the tracking server.",
+    "db": "Upgrade MLflow's database to the installed MLflow.",
     "bench": "Compare the speed with what this machine can do.",
 }
 

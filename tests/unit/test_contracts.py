@@ -34,11 +34,19 @@ def command_line() -> Iterator[str]:
     for name in COMMANDS:
         command = _framesweep.get_command(context, name)
         assert command is not None
-        for parameter in command.params:
-            names = "/".join([*parameter.opts, *parameter.secondary_opts])
-            default = "" if callable(parameter.default) else f" = {plain(parameter.default)}"
-            required = " required" if parameter.required else ""
-            yield f"{name} {parameter.param_type_name} {names}{default}{required}"
+        yield from parameters(name, command)
+
+
+def parameters(name: str, command: click.Command) -> Iterator[str]:
+    """The parameters of a command, or those of each command in a group."""
+    for parameter in command.params:
+        names = "/".join([*parameter.opts, *parameter.secondary_opts])
+        default = "" if callable(parameter.default) else f" = {plain(parameter.default)}"
+        required = " required" if parameter.required else ""
+        yield f"{name} {parameter.param_type_name} {names}{default}{required}"
+    if isinstance(command, click.Group):
+        for child, subcommand in command.commands.items():
+            yield from parameters(f"{name} {child}", subcommand)
 
 
 def plain(value: object) -> str:

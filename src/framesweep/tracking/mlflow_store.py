@@ -16,6 +16,7 @@ from framesweep.config.paths import sqlite_path, sqlite_url
 from framesweep.credentials import HIDDEN, scrub
 from framesweep.errors import ConfigError, TrackingError
 from framesweep.system.atomic_files import atomic_file
+from framesweep.tracking.database_upgrade import outdated_error, require_current_tables
 from framesweep.tracking.moved_artifacts import ARTIFACT_FOLDER, follow_artifacts
 from framesweep.tracking.ui_view import EXPERIMENT_TAGS
 from hydra_plugins.framesweep_sweeper.storage import add_timeouts, limit_sessions
@@ -135,11 +136,7 @@ def connect(uri: str, outputs: Path) -> "MlflowClient":
         # MLflow has no error class of its own for this case.
         if "out-of-date database schema" not in str(error):
             raise
-        raise TrackingError(
-            scrub(uri),
-            "must have the tables of the installed version of MLflow",
-            fix=f"Back it up, then run `mlflow db upgrade {scrub(uri)}`.",
-        ) from None
+        raise outdated_error(uri) from None
 
 
 def _create_sqlite_database(path: Path, outputs: Path) -> None:
@@ -148,10 +145,15 @@ def _create_sqlite_database(path: Path, outputs: Path) -> None:
     Without the lock, runs that start together would create tables in the same file. Without the
     renaming, a process that finds the file could take a half-made database for a complete one.
     """
-    if path.exists():
-        return
+    import sqlalchemy
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
+    if path.exists():
+        engine = sqlalchemy.create_engine(sqlite_url(path))
+        try:
+            return require_current_tables(engine, sqlite_url(path))
+        finally:
+            engine.dispose()
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")):
         if path.exists():
@@ -187,6 +189,7 @@ def _create_tables(uri: str, outputs: Path) -> None:
                 if not has_tables():
                     create: Any = SqlAlchemyStore
                     create(uri, get_artifact_root(outputs))
+        require_current_tables(engine, uri)
     finally:
         engine.dispose()
 

@@ -54,7 +54,7 @@ def test_a_new_database_has_all_tables_and_a_write_ahead_log(mlflow_database):
 def test_a_database_of_another_mlflow_version_is_refused_with_the_fix(tracked_outputs):
     with sqlite3.connect(tracked_outputs / "mlflow.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '0584bdc529eb'")
-    with pytest.raises(TrackingError, match="mlflow db upgrade sqlite:///"):
+    with pytest.raises(TrackingError, match="framesweep db upgrade --uri sqlite:///"):
         mlflow_store.connect(
             mlflow_store.resolve_tracking_uri(None, tracked_outputs), tracked_outputs
         )
