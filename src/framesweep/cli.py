@@ -34,7 +34,7 @@ from framesweep.config.error_messages import (
 from framesweep.config.groups import find_conf, option_groups, rename_warnings
 from framesweep.config.paths import expand_override
 from framesweep.config.plain import flatten
-from framesweep.credentials import printable
+from framesweep.credentials import keep_files_private, printable
 from framesweep.errors import ConfigError, FramesweepError, Interrupted, UserError
 from framesweep.system.out_of_memory import describe_out_of_memory
 from framesweep.system.streams import flush_streams, print_error, repair_streams
@@ -110,6 +110,7 @@ def _job(config: DictConfig) -> Any:
 def train() -> None:
     """Train, sweep or resume as the command line says, and exit with its code."""
     repair_streams()
+    keep_files_private(sys.argv[1:])
     if _is_worker():
         sys.exit(_exit_code_of(_run_worker))
     if "TORCHELASTIC_RUN_ID" in os.environ and SWEEP_FLAGS & set(sys.argv[1:]):
@@ -244,4 +245,5 @@ def _framesweep() -> None:
 def main() -> None:
     """Run the framesweep command and exit with its code."""
     repair_streams()
+    keep_files_private(sys.argv[1:])
     sys.exit(_exit_code_of(lambda: _framesweep(standalone_mode=True)))

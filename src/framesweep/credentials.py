@@ -1,7 +1,9 @@
-"""Removes credentials from URIs, and control characters from texts that are printed."""
+"""Protects credentials in URIs, and escapes control characters in texts that are printed."""
 
 import logging
+import os
 import re
+from collections.abc import Iterable
 
 HIDDEN = "***"
 """Placeholder of removed credentials."""
@@ -20,6 +22,20 @@ def scrub(text: str) -> str:
     from some texts, but a password may contain `@` or `/`.
     """
     return _QUERY.sub(rf"\1{HIDDEN}", _USER_INFO.sub(f"{HIDDEN}@", text))
+
+
+def keep_files_private(arguments: Iterable[str]) -> None:
+    """Create files for this user only, if a URI with credentials is used.
+
+    Credentials are removed from all that is written here. Another program, a core dump or a
+    library's own log may write them nevertheless. Otherwise the umask decides, as usual.
+
+    Args:
+        arguments: The command line; FRAMESWEEP_TRACKING_URI is looked at as well.
+    """
+    texts = [*arguments, os.environ.get("FRAMESWEEP_TRACKING_URI", "")]
+    if any(scrub(text) != text for text in texts):
+        os.umask(0o077)
 
 
 def printable(text: str) -> str:

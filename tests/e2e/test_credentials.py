@@ -31,6 +31,7 @@ def test_a_password_is_stored_and_printed_nowhere(shell):
     assert "http://***@127.0.0.1:1" in said
     assert "Retrying" not in said
     assert files_with(PASSWORD, shell.folder) == []
+    assert [path for path in shell.folder.rglob("*") if path.stat().st_mode & 0o077] == []
     names = {p.name for p in files_with("http://***@127.0.0.1:1", shell.folder)}
     assert {"config.yaml", "multirun.yaml", "outbox.jsonl"} <= names
 

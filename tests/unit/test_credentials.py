@@ -1,10 +1,12 @@
 """Credentials are taken out of whatever looks like a URI."""
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framesweep.credentials import printable, scrub
+from framesweep.credentials import keep_files_private, printable, scrub
 
 
 @pytest.mark.parametrize(
@@ -58,3 +60,26 @@ def test_control_characters_are_printed_as_escapes(text, printed):
 @given(st.text())
 def test_nothing_that_is_printed_controls_a_terminal(text):
     assert all(char.isprintable() or char in "\n\t" for char in printable(text))
+
+
+@pytest.mark.parametrize(
+    ("argument", "variable", "expected"),
+    [
+        ("tracking.uri=http://ann:pw@host", "", 0o077),
+        ("hydra.sweeper.storage=postgresql://ann:pw@host/studies", "", 0o077),
+        ("tracking.uri=http://host?token=abc", "", 0o077),
+        ("", "http://ann:pw@host", 0o077),
+        ("tracking.uri=http://host:5000", "http://host", 0o027),
+        ("data.root=/data/a@b", "", 0o027),
+    ],
+)
+def test_files_are_private_only_if_credentials_are_used(
+    monkeypatch, argument, variable, expected
+):
+    monkeypatch.setenv("FRAMESWEEP_TRACKING_URI", variable)
+    earlier = os.umask(0o027)
+    try:
+        keep_files_private(["-m", argument])
+    finally:
+        found = os.umask(earlier)
+    assert found == expected
