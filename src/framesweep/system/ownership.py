@@ -26,70 +26,25 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from framesweep.errors import DirectoryInUseError, FramesweepError, OwnershipLostError
+from framesweep.system.owner import OWNER_FILE, Owner
 from hydra_plugins.framesweep_sweeper import Process
 
-OWNER_FILE, GUARD_FILE = ".owner", ".owner.lock"
+GUARD_FILE = ".owner.lock"
 
 TOUCH_SECONDS = 15.0
 """Seconds between two signs of life of an owner."""
-
-STALE_SECONDS = 180.0
-"""Seconds without a sign of life after which an owner on another machine counts as dead.
-Network file systems show a file's time with a delay of up to a minute."""
 
 LAST_CLAIM = sys.maxsize
 """A claim that no other one follows: that of a sweeper to a trial that will not run again."""
 
 GUARD_SECONDS = 30.0
 """Seconds to wait for the lock under which files are renamed, which takes milliseconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """The content of the file that names a directory's owner.
-
-    Attributes:
-        token: what tells this owner from all others.
-        since: when it became the owner, in seconds since 1970.
-        claim: the number of its claim to a trial; 0 outside of a search.
-    """
-
-    token: str
-    process: Process
-    since: float
-    claim: int = 0
-
-    @classmethod
-    def read(cls, directory: Path) -> "Owner | None":
-        """Return the owner of a directory, or None if it has none or the file is damaged.
-
-        Raises:
-            OSError: the file exists but cannot be read.
-        """
-        try:
-            record = json.loads((directory / OWNER_FILE).read_text(encoding="utf-8"))
-            process = Process.load(record["process"])
-            return cls(record["token"], process, float(record["since"]), int(record["claim"]))
-        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
-            return None
-
-    def has_ended(self, directory: Path) -> bool:
-        """Return whether the owner's process has certainly or, elsewhere, probably ended."""
-        if self.process.is_known_dead():
-            return True
-        if self.process.place == Process.current().place:
-            return False
-        return _seconds_since_touch(directory) > STALE_SECONDS
-
-    def __str__(self) -> str:
-        started = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.since))
-        return f"{self.process.pid} on {self.process.host} since {started}"
 
 
 class Ownership:
@@ -188,20 +143,6 @@ class Ownership:
                     os.utime(self.directory / OWNER_FILE)
 
 
-def _seconds_since_touch(directory: Path) -> float:
-    """Return the age of the owner's last sign of life, by the clock of the file system."""
-    probe = directory / f"{OWNER_FILE}.{uuid.uuid4().hex}.tmp"
-    try:
-        probe.touch()
-        now = probe.stat().st_mtime
-    finally:
-        probe.unlink(missing_ok=True)
-    try:
-        return now - (directory / OWNER_FILE).stat().st_mtime
-    except OSError:
-        return 0.0
-
-
 _owned: dict[Path, Ownership] = {}
 """The directories that this process owns. A process has each of them once, however many of its
 parts need it, so this is a property of the process like a file lock."""
@@ -219,6 +160,7 @@ def own(directory: Path, claim: int = 0) -> Iterator[Ownership]:
     Raises:
         DirectoryInUseError: another process owns the directory.
     """
+    is_new = not directory.exists()
     directory.mkdir(parents=True, exist_ok=True)
     known = _owned.get(directory.resolve())
     if known is not None and known.is_current():
@@ -232,6 +174,10 @@ def own(directory: Path, claim: int = 0) -> Iterator[Ownership]:
         if _owned.get(ownership.directory) is ownership:
             del _owned[ownership.directory]
         ownership.release()
+        if is_new and [path.name for path in directory.iterdir()] == [GUARD_FILE]:
+            # A run that was rejected leaves nothing behind.
+            (directory / GUARD_FILE).unlink()
+            directory.rmdir()
 
 
 @contextlib.contextmanager

@@ -7,9 +7,11 @@ import time
 import pytest
 
 from framesweep.errors import DirectoryInUseError, OwnershipLostError
+from framesweep.system import owner as owner_module
 from framesweep.system import ownership as module
 from framesweep.system.atomic_files import write_text
-from framesweep.system.ownership import OWNER_FILE, Owner, Ownership, fence, own
+from framesweep.system.owner import OWNER_FILE, Owner
+from framesweep.system.ownership import Ownership, fence, own
 from owners import write_owner
 
 
@@ -75,17 +77,17 @@ def test_a_process_of_this_machine_that_has_ended_is_replaced(folder):
 
 def test_a_process_of_this_machine_that_lives_is_never_stale(folder):
     write_owner(folder)
-    age(folder, 10 * module.STALE_SECONDS)
+    age(folder, 10 * owner_module.STALE_SECONDS)
     with pytest.raises(DirectoryInUseError), own(folder):
         pass
 
 
 def test_an_owner_on_another_machine_is_replaced_after_it_has_shown_no_sign_of_life(folder):
     write_owner(folder, place="another boot", host="elsewhere")
-    age(folder, module.STALE_SECONDS - 30)
+    age(folder, owner_module.STALE_SECONDS - 30)
     with pytest.raises(DirectoryInUseError, match="on elsewhere since"), own(folder):
         pass
-    age(folder, module.STALE_SECONDS + 30)
+    age(folder, owner_module.STALE_SECONDS + 30)
     with own(folder) as ownership:
         assert ownership.is_current()
 
@@ -95,7 +97,7 @@ def test_an_owner_shows_that_it_lives(folder, monkeypatch):
     with own(folder):
         age(folder, 1000)
         end = time.monotonic() + 10
-        while module._seconds_since_touch(folder) > 100:
+        while owner_module._seconds_since_touch(folder) > 100:
             assert time.monotonic() < end
             time.sleep(0.01)
 
@@ -163,3 +165,17 @@ def test_the_owner_cannot_change_while_a_file_is_being_replaced(folder, monkeypa
         assert "Continue or end that process." in line
         take()
         assert not ownership.is_current()
+
+
+def test_a_new_directory_in_which_nothing_was_written_disappears(tmp_path):
+    with own(tmp_path / "run"):
+        assert (tmp_path / "run" / OWNER_FILE).exists()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_that_was_there_or_has_contents_stays(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with own(tmp_path / "empty"), own(tmp_path / "used"):
+        (tmp_path / "used" / "model").touch()
+    assert (tmp_path / "empty").is_dir()
+    assert (tmp_path / "used" / "model").exists()

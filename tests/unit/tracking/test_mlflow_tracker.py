@@ -11,7 +11,7 @@ import pytest
 
 from framesweep.config import TrackingConfig
 from framesweep.errors import DirectoryInUseError, Interrupted, TrackingError
-from framesweep.system.ownership import Owner
+from framesweep.system.owner import Owner
 from framesweep.tracking import (
     LostRunError,
     load_metric_history,
