@@ -121,6 +121,9 @@ def test_a_suspended_sweep_whose_trial_was_taken_over_writes_nothing(shell, mome
     assert all(p.read_bytes().startswith(old) for p, old in files.items())
     state = torch.load(trial / "checkpoints" / "last.pt", weights_only=True)
     assert state["progress"]["epoch"] == 41
+    # A process that is suspended within a transaction keeps MLflow's database locked. What its
+    # successor could not send in the meantime waits in the outbox.
+    shell.framesweep("sync")
     assert {row[0] for row in query(outputs / "mlflow.db", "select status from runs")} == {
         "FINISHED"
     }
