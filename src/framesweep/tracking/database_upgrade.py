@@ -7,7 +7,6 @@ therefore refused before MLflow opens it.
 """
 
 import contextlib
-import shlex
 import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
@@ -21,33 +20,13 @@ from framesweep.credentials import scrub
 from framesweep.errors import ConfigError, TrackingError
 from framesweep.system.atomic_files import atomic_file
 from framesweep.tracking.mlflow_errors import translate_damage
+from framesweep.tracking.mlflow_store import is_server
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 LOCK_KEY = 0x6672_616D_6573
 """Number of the lock that PostgreSQL holds during an upgrade; no other program may use it."""
-
-
-def require_current_tables(engine: "Engine", uri: str) -> None:
-    """Raise TrackingError if MLflow would add tables to a database that has some of them."""
-    import sqlalchemy
-    from mlflow.store.db import utils
-
-    migrations: Any = utils
-    is_used = sqlalchemy.inspect(engine).has_table("alembic_version")
-    if is_used and not migrations._all_tables_exist(engine):
-        raise outdated_error(uri)
-
-
-def outdated_error(uri: str) -> TrackingError:
-    """Return the error for a database whose tables are those of another version of MLflow."""
-    command = f"framesweep db upgrade --uri {shlex.quote(scrub(uri))}"
-    fix = f"Run `{command}`, which keeps a backup."
-    if sqlite_path(uri) is None:
-        fix = f"Back it up, then run `{command} --backed-up`."
-    rule = "must have the tables of the installed version of MLflow"
-    return TrackingError(scrub(uri), rule, fix=fix)
 
 
 class Upgrade(NamedTuple):
@@ -80,7 +59,7 @@ def upgrade_database(uri: str, outputs: Path, *, backed_up: bool = False) -> Upg
         TrackingError: There is no database, it is damaged or of a later version of MLflow, or
             its upgrade failed.
     """
-    if uri.startswith(("http:", "https:")):
+    if is_server(uri):
         rule = "must be a database, because a server's tables are upgraded where it runs"
         fix = "Run `mlflow db upgrade` there, after a backup."
         raise ConfigError("--uri", rule, found=scrub(uri), fix=fix)

@@ -1,6 +1,7 @@
 """What MLflow's errors mean: a later attempt may succeed, or the database is damaged."""
 
 import contextlib
+import shlex
 import sqlite3
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -71,3 +72,13 @@ def translate_damage(uri: str) -> Iterator[None]:
             f"must be an intact MLflow database ({scrub(reason)})",
             fix="Restore it from a backup, or move it away: new runs create another one.",
         ) from None
+
+
+def outdated_error(uri: str) -> TrackingError:
+    """Return the error for a database whose tables are those of another version of MLflow."""
+    command = f"framesweep db upgrade --uri {shlex.quote(scrub(uri))}"
+    fix = f"Run `{command}`, which keeps a backup."
+    if sqlite_path(uri) is None:
+        fix = f"Back it up, then run `{command} --backed-up`."
+    rule = "must have the tables of the installed version of MLflow"
+    return TrackingError(scrub(uri), rule, fix=fix)

@@ -16,13 +16,14 @@ from framesweep.config.paths import sqlite_path, sqlite_url
 from framesweep.credentials import HIDDEN, scrub
 from framesweep.errors import ConfigError, TrackingError
 from framesweep.system.atomic_files import atomic_file
-from framesweep.tracking.database_upgrade import outdated_error, require_current_tables
+from framesweep.tracking.mlflow_errors import outdated_error
 from framesweep.tracking.moved_artifacts import ARTIFACT_FOLDER, follow_artifacts
 from framesweep.tracking.ui_view import EXPERIMENT_TAGS
 from hydra_plugins.framesweep_sweeper.storage import add_timeouts, limit_sessions
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
+    from sqlalchemy import Engine
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 SERVERS = ("http", "https")
@@ -139,6 +140,17 @@ def connect(uri: str, outputs: Path) -> "MlflowClient":
         raise outdated_error(uri) from None
 
 
+def _require_current_tables(engine: "Engine", uri: str) -> None:
+    """Raise TrackingError if MLflow would add tables to a database that has some of them."""
+    import sqlalchemy
+    from mlflow.store.db import utils
+
+    migrations: Any = utils
+    is_used = sqlalchemy.inspect(engine).has_table("alembic_version")
+    if is_used and not migrations._all_tables_exist(engine):
+        raise outdated_error(uri)
+
+
 def _create_sqlite_database(path: Path, outputs: Path) -> None:
     """Create the database, unless it exists, under a temporary name and then rename it.
 
@@ -151,7 +163,7 @@ def _create_sqlite_database(path: Path, outputs: Path) -> None:
     if path.exists():
         engine = sqlalchemy.create_engine(sqlite_url(path))
         try:
-            return require_current_tables(engine, sqlite_url(path))
+            return _require_current_tables(engine, sqlite_url(path))
         finally:
             engine.dispose()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -189,7 +201,7 @@ def _create_tables(uri: str, outputs: Path) -> None:
                 if not has_tables():
                     create: Any = SqlAlchemyStore
                     create(uri, get_artifact_root(outputs))
-        require_current_tables(engine, uri)
+        _require_current_tables(engine, uri)
     finally:
         engine.dispose()
 
