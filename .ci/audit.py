@@ -68,8 +68,8 @@ def audit_by_index(path: Path) -> Audit:
 def audit_by_copy(pins: dict[str, Version], archive: Path) -> Audit:
     """Compare the pins with each advisory in a copy of the OSV database.
 
-    The database has advisories only: a dependency without one is either safe or unknown, so
-    none is called unknown, unless there are no advisories at all.
+    The database holds advisories only, so a dependency without one is either safe or unknown.
+    All of them count as looked up, unless the copy holds no advisories at all.
     """
     found: dict[str, list[str]] = {}
     num_advisories = 0

@@ -5,6 +5,9 @@ import os
 import re
 from collections.abc import Iterable
 
+URI_VARIABLE = "FRAMESWEEP_TRACKING_URI"
+"""Environment variable with the tracking URI, used where `tracking.uri` is not set."""
+
 HIDDEN = "***"
 """Placeholder of removed credentials."""
 
@@ -33,7 +36,7 @@ def keep_files_private(arguments: Iterable[str]) -> None:
     Args:
         arguments: The command line; FRAMESWEEP_TRACKING_URI is looked at as well.
     """
-    texts = [*arguments, os.environ.get("FRAMESWEEP_TRACKING_URI", "")]
+    texts = [*arguments, os.environ.get(URI_VARIABLE, "")]
     if any(scrub(text) != text for text in texts):
         os.umask(0o077)
 

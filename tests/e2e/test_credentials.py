@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from framesweep.config.composition import compose, dump, load, register
+from framesweep.credentials import URI_VARIABLE
 from framesweep.errors import ConfigError
-from framesweep.tracking.mlflow_store import URI_VARIABLE, resolve_tracking_uri
+from framesweep.tracking.mlflow_store import resolve_tracking_uri
 
 PASSWORD = "s3cret-pass"
 AWAY = f"http://ann:{PASSWORD}@127.0.0.1:1"

@@ -20,9 +20,9 @@ from framesweep.config import SCHEMAS
 from framesweep.config.composition import compose, register
 from framesweep.config.groups import find_conf
 from framesweep.config.plain import flatten
+from framesweep.credentials import URI_VARIABLE
 from framesweep.data.store import frame_store, prepared
 from framesweep.evaluation.metrics import METRICS
-from framesweep.tracking.mlflow_store import URI_VARIABLE
 from framesweep.training import checkpoints
 
 EXPECTED = Path(__file__).with_name("contracts")

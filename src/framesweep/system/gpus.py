@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import torch
 
+from hydra_plugins.framesweep_sweeper.workers import VISIBLE, read_visible
+
 QUERY = ("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader")
 QUERY_SECONDS = 30.0
 """How long to wait for nvidia-smi, which takes seconds where the driver is not loaded yet."""
@@ -58,8 +60,8 @@ def find_gpu_problem() -> GpuProblem | None:
 
 def are_gpus_hidden() -> bool:
     """Return whether CUDA_VISIBLE_DEVICES is set to a value that hides all GPUs."""
-    first = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
-    return not (first.isdigit() or first.startswith(("GPU-", "MIG-")))
+    value = os.environ.get(VISIBLE)
+    return value is not None and not read_visible(value)
 
 
 def detect_gpu() -> Gpu | None:

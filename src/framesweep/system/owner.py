@@ -22,7 +22,7 @@ class Owner:
     Attributes:
         token: what tells this owner from all others.
         since: when it became the owner, in seconds since 1970.
-        claim: the number of its claim to a trial; 0 outside of a search.
+        claim: the number of the claim under which it runs a trial; 0 outside of a search.
     """
 
     token: str

@@ -70,7 +70,7 @@ def open_tracker(
         parent_run_id: run that a new one is nested under.
         tags: tags in addition to those of the config.
         replace_lost: starts a new run if the one to continue no longer exists.
-        claim: the number of the claim of a trial; see `ownership.own`.
+        claim: the number of the claim under which a trial is run; see `ownership.own`.
 
     Raises:
         ConfigError: `tracking.uri` is none that MLflow can keep runs in.

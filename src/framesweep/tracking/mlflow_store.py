@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock
 
 from framesweep.config.paths import sqlite_path, sqlite_url
-from framesweep.credentials import HIDDEN, scrub
+from framesweep.credentials import HIDDEN, URI_VARIABLE, scrub
 from framesweep.errors import ConfigError, TrackingError
 from framesweep.system.atomic_files import atomic_file
 from framesweep.tracking.mlflow_errors import outdated_error
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 SERVERS = ("http", "https")
-URI_VARIABLE = "FRAMESWEEP_TRACKING_URI"
-"""Environment variable with the tracking URI, used where `tracking.uri` is not set."""
 
 ENVIRONMENT_DEFAULTS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -73,13 +71,8 @@ def resolve_tracking_uri(uri: str | None, outputs: Path) -> str:
             found=uri,
             fix=f"Set {URI_VARIABLE}, or add tracking.uri=...",
         )
-    path = get_sqlite_path(uri)
+    path = sqlite_path(uri)
     return uri if path is None else sqlite_url(path)
-
-
-def get_sqlite_path(uri: str) -> Path | None:
-    """Return the absolute path of a SQLite database; None for any other URI."""
-    return sqlite_path(uri)
 
 
 def is_server(uri: str) -> bool:
@@ -113,7 +106,7 @@ def connect(uri: str, outputs: Path) -> "MlflowClient":
     import_mlflow()
     from mlflow.tracking import MlflowClient
 
-    path = get_sqlite_path(uri)
+    path = sqlite_path(uri)
     try:
         if path is not None:
             _create_sqlite_database(path, outputs)

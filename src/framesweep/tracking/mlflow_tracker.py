@@ -56,7 +56,7 @@ class MlflowTracker(Tracker):
     directory over, it writes and sends nothing more.
 
     Args:
-        claim: the number of the claim of a trial; see `ownership.own`.
+        claim: the number of the claim under which a trial is run; see `ownership.own`.
 
     Raises:
         DirectoryInUseError: another process owns the directory.

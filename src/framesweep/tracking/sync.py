@@ -6,8 +6,8 @@ from pathlib import Path
 
 from framesweep.config import TrackingConfig
 from framesweep.config.composition import CONFIG_FILE, load
-from framesweep.config.paths import find_outputs, follow_move, sqlite_url
-from framesweep.credentials import HIDDEN, scrub
+from framesweep.config.paths import find_outputs, follow_move, sqlite_path, sqlite_url
+from framesweep.credentials import HIDDEN, URI_VARIABLE, scrub
 from framesweep.errors import TrackingError
 from framesweep.system.ownership import own
 from framesweep.tracking import mlflow_store
@@ -115,7 +115,7 @@ def _find_destination(directory: Path, outputs: Path, outbox: Outbox) -> _Destin
 
 def _follow_database(uri: str, directory: Path) -> str:
     """Return the URI of a SQLite file that was moved together with the run's directory."""
-    database, outputs = mlflow_store.get_sqlite_path(uri), find_outputs(directory)
+    database, outputs = sqlite_path(uri), find_outputs(directory)
     if database is None:
         return uri
     if outputs is not None and not os.path.exists(database):  # noqa: PTH110 - never raises
@@ -144,7 +144,7 @@ def _choose_uri(given: str | None, destination: _Destination, directory: Path) -
     run_file = directory / TRACKING_FOLDER / RUN_FILE
     if scrub(uri) != destination.uri and (HIDDEN in wanted or run_file.exists()):
         raise TrackingError(
-            "--uri" if given else mlflow_store.URI_VARIABLE,
+            "--uri" if given else URI_VARIABLE,
             f"must be {destination.uri}, where the run of {directory} is tracked",
             found=scrub(uri),
             fix=f"If the server has moved, change {run_file}."

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from framesweep.config.composition import CONFIG_FILE
-from framesweep.config.paths import find_moved
+from framesweep.config.paths import find_moved, sqlite_path
 from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
 from framesweep.tracking import mlflow_store
@@ -125,7 +125,7 @@ class UnreachableError(TrackingError):
 @contextmanager
 def _connect(uri: str | None, outputs: Path) -> "Iterator[MlflowClient]":
     full_uri = mlflow_store.resolve_tracking_uri(uri, outputs)
-    path = mlflow_store.get_sqlite_path(full_uri)
+    path = sqlite_path(full_uri)
     # Connecting would create the database, and looking for a run must not create anything.
     if path is not None and not path.exists():
         raise TrackingError(path, "must exist", fix="Has any run been tracked there yet?")

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
+from framesweep.config.paths import sqlite_path
 from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
 from framesweep.tracking import mlflow_store
@@ -65,7 +66,7 @@ def serve_ui(
         on_ready(scrub(full_uri))
         return
     _require_free_port(host, port)
-    path = mlflow_store.get_sqlite_path(full_uri)
+    path = sqlite_path(full_uri)
     if path is not None and not path.exists():
         mlflow_store.connect(full_uri, outputs)
     experiment = find_latest_experiment(full_uri, outputs)

@@ -4,6 +4,7 @@ import sqlite3
 
 import pytest
 
+from framesweep.config.paths import sqlite_path
 from framesweep.errors import ConfigError, TrackingError
 from framesweep.tracking import load_run, mlflow_store
 
@@ -29,7 +30,7 @@ def test_a_relative_sqlite_file_is_made_absolute(tmp_path, monkeypatch):
 )
 def test_uris_of_servers_and_other_databases_are_unchanged(tmp_path, uri):
     assert mlflow_store.resolve_tracking_uri(uri, tmp_path) == uri
-    assert mlflow_store.get_sqlite_path(uri) is None
+    assert sqlite_path(uri) is None
     assert mlflow_store.is_server(uri) == uri.startswith("http")
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from framesweep.config import TrackingConfig
 from framesweep.config.composition import compose, dump, register
+from framesweep.credentials import URI_VARIABLE
 from framesweep.errors import ConfigError, DirectoryInUseError, TrackingError
 from framesweep.tracking import (
     UnreachableError,
@@ -24,7 +25,7 @@ from owners import write_owner
 @pytest.fixture(autouse=True)
 def short_waits(monkeypatch):
     monkeypatch.setattr("framesweep.tracking.mlflow_tracker.DATABASE_SECONDS", 0.2)
-    monkeypatch.delenv(mlflow_store.URI_VARIABLE, raising=False)
+    monkeypatch.delenv(URI_VARIABLE, raising=False)
 
 
 @pytest.fixture
@@ -151,7 +152,7 @@ def test_a_removed_password_must_be_given_for_the_same_server(
     del record["crc"]
     unsent_outbox.write_text("".join([json.dumps(record), "\n", *others]))
     if other is not None:
-        monkeypatch.setenv(mlflow_store.URI_VARIABLE, other)
+        monkeypatch.setenv(URI_VARIABLE, other)
     with pytest.raises((TrackingError, ConfigError)) as caught:
         sync(directory, outputs, 60)
     assert "http://***@host" in str(caught.value)

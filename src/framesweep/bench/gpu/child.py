@@ -21,7 +21,7 @@ EPOCHS = 3
 
 
 class _Kill(NoOpCallback):
-    """Kills this process after a step, as a machine that loses its power would."""
+    """Kills this process after a step, as a power failure would."""
 
     def __init__(self, after: list[int] | None) -> None:
         self._after = after

@@ -93,7 +93,7 @@ class MuonWithAdamW(Optimizer):
 
     def step(self) -> None:  # type: ignore[override]  # a closure would run twice
         for part in self.parts.values():
-            # Torch's gradient scaler sets these for the time of a step.
+            # Torch's gradient scaler sets these during a step.
             part.grad_scale = getattr(self, "grad_scale", None)  # type: ignore[attr-defined]
             part.found_inf = getattr(self, "found_inf", None)  # type: ignore[attr-defined]
             part.step()

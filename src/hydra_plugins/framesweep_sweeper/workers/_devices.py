@@ -83,11 +83,11 @@ def device_environment(groups: Sequence[str], slot: int) -> dict[str, str]:
 def list_devices(environment: Mapping[str, str] = os.environ) -> list[str]:
     """Return the names of the NVIDIA GPUs that this process may use, in their order."""
     if VISIBLE in environment:
-        return _read_visible(environment[VISIBLE])
+        return read_visible(environment[VISIBLE])
     return _list_with_nvidia_smi() or _list_in_proc()
 
 
-def _read_visible(value: str) -> list[str]:
+def read_visible(value: str) -> list[str]:
     """Return the entries of CUDA_VISIBLE_DEVICES; as in CUDA, the first invalid one ends it."""
     names: list[str] = []
     for name in (entry.strip() for entry in value.split(",")):
