@@ -4,7 +4,6 @@ No module imported at the top of this one needs torch or MLflow, which take seco
 so that --help and shell completion respond immediately.
 """
 
-import errno
 import importlib
 import logging
 import os
@@ -16,27 +15,16 @@ from typing import Any
 import click
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from framesweep import __version__
-from framesweep.config import SCHEMAS
-from framesweep.config.composition import compose, register, to_run_config
-from framesweep.config.error_messages import (
-    describe_bad_choice,
-    describe_config_error,
-    describe_missing_launcher,
-    describe_yaml_error,
-)
-from framesweep.config.groups import find_conf, option_groups, rename_warnings
+from framesweep.config.composition import register, to_run_config
+from framesweep.config.groups import find_conf, rename_warnings
 from framesweep.config.paths import expand_override
-from framesweep.config.plain import flatten
 from framesweep.credentials import keep_files_private, printable
 from framesweep.errors import ConfigError, FramesweepError, Interrupted, UserError
-from framesweep.system.out_of_memory import describe_out_of_memory
+from framesweep.system.error_lines import describe_error
 from framesweep.system.streams import flush_streams, print_error, repair_streams
 
 COMMANDS = {
@@ -54,24 +42,6 @@ COMMANDS = {
     "db": "Upgrade MLflow's database to the installed MLflow.",
     "bench": "Compare the speed with what this machine can do.",
 }
-
-FIXABLE_ERRNOS = {
-    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS),
-    *(errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP),
-    *(errno.EMFILE, errno.ENFILE, errno.EFBIG, errno.ENAMETOOLONG),
-    errno.EPIPE,
-}
-"""System errors that a user can fix: a full disk, missing permissions, a missing directory, a
-limit of the system."""
-
-ADVICE = {
-    errno.EMFILE: ". Raise the limit with ulimit -n",
-    errno.EFBIG: ". Raise the limit with ulimit -f, or use another file system",
-}
-"""What to do about a system error whose text does not say it."""
-
-LIMIT_TEXTS = ("failed to map segment", "Cannot allocate memory", "can't start new thread")
-"""Texts of errors where a limit of memory or processes stops a library."""
 
 SWEEP_FLAGS = {"--multirun", "-m"}
 OTHER_FLAGS = {
@@ -169,32 +139,12 @@ def _exit_code_of(function: Callable[[], Any]) -> int:
     except KeyboardInterrupt as error:
         return error.__cause__.exit_code if isinstance(error.__cause__, Interrupted) else 130
     except Exception as error:
-        line = describe_out_of_memory(error) or _describe_error(error)
+        line = describe_error(error, sys.argv[1:])
         if line is None:
             raise
         return _print_line(line)
     flush_streams()
     return 0
-
-
-def _describe_error(error: Exception) -> str | None:
-    """Return a line about an error that the user can fix; None for any other."""
-    if isinstance(error, HydraException | OmegaConfBaseException):
-        return describe_config_error(error, [*flatten(compose([])), *SCHEMAS])
-    if isinstance(error, OSError):
-        line = f"{error.filename or 'disk'}: {error.strerror}{ADVICE.get(error.errno or 0, '')}"
-        return line if error.errno in FIXABLE_ERRNOS else None
-    if isinstance(error, YAMLError):
-        return describe_yaml_error(error)
-    if isinstance(error, ImportError | RuntimeError) and any(
-        text in str(error) for text in LIMIT_TEXTS
-    ):
-        return f"memory: must suffice for the libraries and their threads ({error})"
-    if not isinstance(error, RuntimeError | ValueError):
-        return None
-    return describe_missing_launcher(error) or describe_bad_choice(
-        error, sys.argv[1:], option_groups()
-    )
 
 
 def _print_error(error: FramesweepError) -> int:

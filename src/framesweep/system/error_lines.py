@@ -1,0 +1,67 @@
+"""The line that describes an error which a user can fix, whichever library raised it."""
+
+import errno
+from collections.abc import Sequence
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from framesweep.config import SCHEMAS
+from framesweep.config.composition import compose
+from framesweep.config.error_messages import (
+    describe_bad_choice,
+    describe_config_error,
+    describe_missing_launcher,
+    describe_yaml_error,
+)
+from framesweep.config.groups import option_groups
+from framesweep.config.plain import flatten
+from framesweep.system.out_of_memory import describe_out_of_memory
+
+FIXABLE_ERRNOS = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS),
+    *(errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP),
+    *(errno.EMFILE, errno.ENFILE, errno.EFBIG, errno.ENAMETOOLONG),
+    errno.EPIPE,
+}
+"""System errors that a user can fix: a full disk, missing permissions, a missing directory, a
+limit of the system."""
+
+ADVICE = {
+    errno.EMFILE: ". Raise the limit with ulimit -n",
+    errno.EFBIG: ". Raise the limit with ulimit -f, or use another file system",
+}
+"""What to do about a system error whose text does not say it."""
+
+LIMIT_TEXTS = ("failed to map segment", "Cannot allocate memory", "can't start new thread")
+"""Texts of errors where a limit of memory or processes stops a library."""
+
+
+def describe_error(error: Exception, arguments: Sequence[str]) -> str | None:
+    """Return a line about an error that the user can fix; None for any other.
+
+    Args:
+        error: An exception that is not one of framesweep's own.
+        arguments: The command line, or the overrides of a call.
+    """
+    return describe_out_of_memory(error) or _describe_other(error, arguments)
+
+
+def _describe_other(error: Exception, arguments: Sequence[str]) -> str | None:
+    if isinstance(error, HydraException | OmegaConfBaseException):
+        return describe_config_error(error, [*flatten(compose([])), *SCHEMAS])
+    if isinstance(error, OSError):
+        line = f"{error.filename or 'disk'}: {error.strerror}{ADVICE.get(error.errno or 0, '')}"
+        return line if error.errno in FIXABLE_ERRNOS else None
+    if isinstance(error, YAMLError):
+        return describe_yaml_error(error)
+    if isinstance(error, ImportError | RuntimeError) and any(
+        text in str(error) for text in LIMIT_TEXTS
+    ):
+        return f"memory: must suffice for the libraries and their threads ({error})"
+    if not isinstance(error, RuntimeError | ValueError):
+        return None
+    return describe_missing_launcher(error) or describe_bad_choice(
+        error, arguments, option_groups()
+    )
