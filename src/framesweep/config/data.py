@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from framesweep.config.features import Featurization
 from framesweep.config.ranges import require_at_least, require_between
 from framesweep.config.setting import setting
 
@@ -49,6 +50,11 @@ class DataConfig:
         contain it; they are taken to have the standard shift, which HW1P2's and Kaldi's have.
         """
         return STANDARD_FRAME_SHIFT_MS
+
+    @property
+    def featurization(self) -> Featurization | None:
+        """How features are computed from audio; None for a corpus of features."""
+        return None
 
     def __post_init__(self) -> None:
         """Check the rules of the keys above.

@@ -1,7 +1,7 @@
 """The options of the feature extraction from audio."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, Self
 
 from framesweep.config.ranges import require_at_least, require_between, require_positive
 from framesweep.config.setting import setting
@@ -66,3 +66,36 @@ class FeatureOptions:
         uses_ceps = self.features == "mfcc"
         static = self.num_ceps if uses_ceps else self.num_mel_bins + self.use_energy
         return static * (1 + self.deltas)
+
+
+@dataclass(frozen=True, slots=True)
+class Featurization:
+    """How the features of a corpus were computed from audio, so that others can be, too.
+
+    Attributes:
+        sample_rate: Sample rate in Hz to which audio is resampled first.
+        options: The kind of the features and their parameters.
+    """
+
+    sample_rate: int
+    options: FeatureOptions
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-serializable values from which `from_dict` makes an equal object."""
+        return {"sample_rate": self.sample_rate, **asdict(self.options)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Return what `to_dict` described.
+
+        Raises:
+            TypeError, ConfigError: if a value is unknown or invalid.
+        """
+        options = dict(values)
+        return cls(int(options.pop("sample_rate")), FeatureOptions(**options))
+
+
+def extract_options(config: FeatureOptions) -> FeatureOptions:
+    """Return only the feature options of a corpus's config, which inherits them."""
+    names = (field.name for field in fields(FeatureOptions))
+    return FeatureOptions(**{name: getattr(config, name) for name in names})

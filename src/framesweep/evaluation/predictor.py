@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,6 +11,8 @@ from torch.nn import functional
 
 from framesweep.config import RunConfig
 from framesweep.config.composition import CONFIG_FILE, load
+from framesweep.config.data import STANDARD_FRAME_SHIFT_MS, DataConfig
+from framesweep.config.features import Featurization
 from framesweep.data.checks import validate_features
 from framesweep.data.corpus import Array
 from framesweep.data.phones import PhoneSet
@@ -17,21 +20,27 @@ from framesweep.data.store.frame_store import FrameStore, pad
 from framesweep.data.store.normalization import Normalizer
 from framesweep.errors import CheckpointError, DataError
 from framesweep.models.build import build_model
+from framesweep.models.network import Network
 from framesweep.system.atomic_files import write_text
 from framesweep.system.checksums import dump_json, load_json
 from framesweep.training.weight_files import load_weights
 
 WEIGHTS, METADATA = "model.safetensors", "predictor.json"
 """Files of a model: the weights, and what is needed in addition to them and the config."""
+BATCH_FRAMES = 4096
+"""Frames that the network classifies at a time, to bound the memory of a long recording."""
 
 
-def write_metadata(directory: Path, store: FrameStore) -> None:
-    """Write the phones and the normalization statistics of a network's corpus."""
+def write_metadata(directory: Path, store: FrameStore, data: DataConfig) -> None:
+    """Write the phones, the normalization statistics and the features of a network's corpus."""
+    featurization = data.featurization
     metadata = {
         "feature_dim": store.feature_dim,
         "phones": store.phones.names,
         "normalizer": store.normalizer.to_dict(),
         "digest": store.digest,
+        "frame_shift_ms": data.frame_shift_ms,
+        "featurization": None if featurization is None else featurization.to_dict(),
     }
     write_text(directory / METADATA, dump_json(metadata))
 
@@ -47,6 +56,9 @@ class Predictor:
         feature_dim: D, the number of values per frame.
         context: Frames to each side of the center frame.
         padding: `data.padding`: what lies beyond the edges of the utterance.
+        frame_shift_ms: Time between the starts of consecutive frames.
+        featurization: How the features were computed from audio; None if the network was
+            trained on files of features.
     """
 
     model: nn.Module
@@ -55,6 +67,8 @@ class Predictor:
     feature_dim: int
     context: int
     padding: str
+    frame_shift_ms: float = STANDARD_FRAME_SHIFT_MS
+    featurization: Featurization | None = None
 
     @classmethod
     def load(cls, directory: Path | str) -> "Predictor":
@@ -72,6 +86,7 @@ class Predictor:
             config = load(
                 (folder / CONFIG_FILE).read_text(encoding="utf-8"), [], folder / CONFIG_FILE
             )
+            featurization = _read_featurization(metadata, config.data)
         except (OSError, ValueError, KeyError, TypeError) as error:
             rule = f"must hold a trained network, undamaged ({error})"
             raise CheckpointError(folder / METADATA, rule) from None
@@ -84,6 +99,8 @@ class Predictor:
             feature_dim=feature_dim,
             context=config.data.context,
             padding=config.data.padding,
+            frame_shift_ms=config.data.frame_shift_ms,
+            featurization=featurization,
         )
 
     def log_posteriors(self, features: Array) -> Tensor:
@@ -100,10 +117,22 @@ class Predictor:
                 found=features.shape[1],
             )
         rows = pad(self.normalizer(features), self.context, self.context, self.padding)
-        windows = np.lib.stride_tricks.sliding_window_view(rows, 2 * self.context + 1, axis=0)
-        flat = np.ascontiguousarray(windows.transpose(0, 2, 1)).reshape(len(features), -1)
+        batches = [
+            self._classify(rows[start : start + BATCH_FRAMES + 2 * self.context])
+            for start in range(0, len(features), BATCH_FRAMES)
+        ]
+        return torch.cat(batches)
+
+    def _classify(self, rows: Array) -> Tensor:
+        """Return the (L, C) log-probabilities of L frames, from (L + 2 * context, D) rows."""
+        if isinstance(self.model, Network) and self.model.reads_chunks:
+            flat = rows.reshape(1, -1)
+        else:
+            view = np.lib.stride_tricks.sliding_window_view(rows, 2 * self.context + 1, axis=0)
+            flat = view.transpose(0, 2, 1).reshape(len(view), -1)
         with torch.inference_mode():
-            return functional.log_softmax(self.model(torch.from_numpy(flat)).float(), dim=1)
+            logits = self.model(torch.tensor(flat)).float()
+            return functional.log_softmax(logits, dim=1)
 
     def predict(self, features: Array) -> Array:
         """Return the (T,) int64 ids of the most probable phones for (T, D) features."""
@@ -114,3 +143,11 @@ def build_network(config: RunConfig, feature_dim: int, num_classes: int) -> nn.M
     """Return the untrained network that a run's config describes."""
     num_frames = 2 * config.data.context + 1
     return build_model(config.model, num_frames * feature_dim, num_classes, num_frames)
+
+
+def _read_featurization(metadata: dict[str, Any], data: DataConfig) -> Featurization | None:
+    """Return how the features were computed; earlier versions stored it in the config only."""
+    if "featurization" not in metadata:
+        return data.featurization
+    values = metadata["featurization"]
+    return None if values is None else Featurization.from_dict(values)

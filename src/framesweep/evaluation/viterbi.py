@@ -32,6 +32,8 @@ TUNING_CELLS = 1 << 27
 """Limit of frames * phones**2 on which `tune` tries a strength: 84,000 frames of 40 phones."""
 MAX_CLASSES = 512
 """Largest number of classes. More are probably states of phones, and their chain too large."""
+MIN_PROBABILITY = 1e-30
+"""Lower bound of probabilities before their logarithm."""
 BATCH_CELLS = 1 << 20
 """Limit of utterances * phones**2 in one step of the recursion, to bound the memory."""
 

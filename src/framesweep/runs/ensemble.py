@@ -24,15 +24,12 @@ from framesweep.evaluation.evaluate import (
 )
 from framesweep.evaluation.metrics import Evaluation
 from framesweep.evaluation.predictor import WEIGHTS, build_network
-from framesweep.evaluation.viterbi import tune_smoother
+from framesweep.evaluation.viterbi import MIN_PROBABILITY, tune_smoother
 from framesweep.runs.experiment import open_frame_store
 from framesweep.runs.run_log import MODEL_FOLDER
 from framesweep.system.hardware import Hardware, resolve_hardware
 from framesweep.training.checkpoints import BEST, CHECKPOINT_FOLDER
 from framesweep.training.weight_files import load_weights
-
-MIN_PROBABILITY = 1e-30
-"""Lower bound of probabilities before their logarithm."""
 
 
 @dataclass(frozen=True, slots=True)

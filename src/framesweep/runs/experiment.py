@@ -19,7 +19,7 @@ from framesweep.distributed.collectives import SINGLE_PROCESS, ProcessGroup
 from framesweep.errors import ConfigError
 from framesweep.evaluation.evaluate import evaluate
 from framesweep.evaluation.metrics import METRICS, Evaluation
-from framesweep.evaluation.viterbi import MAX_CLASSES, tune_smoother
+from framesweep.evaluation.viterbi import MAX_CLASSES, Smoother, tune_smoother
 from framesweep.models.build import NetworkBuilder
 from framesweep.models.network import Network
 from framesweep.runs.identity import identities
@@ -42,6 +42,14 @@ from framesweep.training.optimizers.build import build_optimizer
 from framesweep.training.plan import Plan, steps_per_epoch
 from framesweep.training.state import TrainingState
 from framesweep.training.step import TrainingData
+
+
+@dataclass(frozen=True, slots=True)
+class Smoothing:
+    """A smoother that was tuned on dev, and the metrics of the smoothed predictions."""
+
+    smoother: Smoother
+    metrics: dict[str, float]
 
 
 @dataclass(slots=True)
@@ -94,11 +102,11 @@ class Experiment:
             network, windows, self.components.hardware, phones, process_group, posteriors
         )
 
-    def evaluate_smoothed(self) -> tuple[Evaluation, float | None]:
-        """Evaluate the current network on dev, and its accuracy after Viterbi smoothing.
+    def evaluate_smoothed(self) -> tuple[Evaluation, Smoothing | None]:
+        """Evaluate the current network on dev, and what Viterbi smoothing makes of it.
 
-        Both come from one pass over dev. The smoothed accuracy is None if train.smooth is
-        false, or if there are too many classes.
+        Both come from one pass over dev. There is no smoothing if train.smooth is false, or if
+        there are too many classes.
         """
         num_classes = len(self.store.phones)
         if not self.config.train.smooth or num_classes > MAX_CLASSES:
@@ -109,7 +117,8 @@ class Experiment:
         assert dev.labels is not None
         smoother = tune_smoother(self.store, posteriors.numpy(), self.dev.device)
         path = smoother(posteriors.numpy(), dev.lengths)
-        return evaluation, float((path == dev.labels).mean())
+        metrics = {"dev/smoothed_accuracy": float((path == dev.labels).mean())}
+        return evaluation, Smoothing(smoother, metrics)
 
     def dev_metrics(self) -> dict[str, float]:
         """Return the dev metrics of the current network, the same on all ranks.

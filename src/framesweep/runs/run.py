@@ -12,7 +12,7 @@ from framesweep.distributed.launch import open_process_group, resolve_processes
 from framesweep.errors import CheckpointError, ConfigError
 from framesweep.evaluation.metrics import Evaluation
 from framesweep.runs.early_end import log_early_end
-from framesweep.runs.experiment import Experiment, build_experiment
+from framesweep.runs.experiment import Experiment, Smoothing, build_experiment
 from framesweep.runs.identity import effect_in
 from framesweep.runs.memory import released_memory
 from framesweep.runs.run_log import (
@@ -96,8 +96,8 @@ def _run(
             process_group.start(config_text, experiment.components.hardware.device)
             state = _fit(experiment, directory, tracker, stop)
             require_owned()
-            evaluation = _evaluate_best(experiment, directory, state, tracker)
-            write_results(experiment, state, evaluation, directory)
+            evaluation, smoothing = _evaluate_best(experiment, directory, state, tracker)
+            write_results(experiment, state, evaluation, smoothing, directory)
             track_results(tracker, experiment, state, directory, in_sweep=in_sweep)
             require_owned()
         run_id = tracker.run_id
@@ -207,14 +207,13 @@ def _fit(
 
 def _evaluate_best(
     experiment: Experiment, directory: Path, state: TrainingState, tracker: Tracker
-) -> Evaluation:
+) -> tuple[Evaluation, Smoothing | None]:
     load_weights(experiment.components.evaluated, directory / CHECKPOINT_FOLDER / BEST)
-    evaluation, smoothed_accuracy = experiment.evaluate_smoothed()
-    if smoothed_accuracy is not None:
-        metrics = {"dev/smoothed_accuracy": smoothed_accuracy}
-        state.history[state.best_epoch - 1] |= metrics
-        tracker.log_epoch(state.best_epoch, metrics)
-    return evaluation
+    evaluation, smoothing = experiment.evaluate_smoothed()
+    if smoothing is not None:
+        state.history[state.best_epoch - 1] |= smoothing.metrics
+        tracker.log_epoch(state.best_epoch, smoothing.metrics)
+    return evaluation, smoothing
 
 
 def _objective_value(name: str, experiment: Experiment, state: TrainingState) -> float:

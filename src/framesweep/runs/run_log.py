@@ -10,7 +10,8 @@ from framesweep.data.chunks import FrameChunks
 from framesweep.data.store.frame_store import FrameStore
 from framesweep.evaluation.metrics import Evaluation
 from framesweep.evaluation.predictor import WEIGHTS, write_metadata
-from framesweep.runs.experiment import Experiment
+from framesweep.evaluation.smoother_file import SMOOTHER, write_smoother
+from framesweep.runs.experiment import Experiment, Smoothing
 from framesweep.system.atomic_files import atomic_file, write_text
 from framesweep.system.cgroups import memory_limit
 from framesweep.tracking import Tracker
@@ -103,7 +104,11 @@ def track_config(tracker: Tracker, experiment: Experiment, directory: Path) -> N
 
 
 def write_results(
-    experiment: Experiment, state: TrainingState, evaluation: Evaluation, directory: Path
+    experiment: Experiment,
+    state: TrainingState,
+    evaluation: Evaluation,
+    smoothing: Smoothing | None,
+    directory: Path,
 ) -> None:
     """Write the report, and the best network with everything that prediction needs."""
     # Matplotlib takes seconds to import and is not needed before.
@@ -118,8 +123,12 @@ def write_results(
     )
     folder = directory / MODEL_FOLDER
     folder.mkdir(exist_ok=True)
-    write_metadata(folder, experiment.store)
+    write_metadata(folder, experiment.store, experiment.config.data)
     write_text(folder / CONFIG_FILE, dump(experiment.config))
+    # Before a run was resumed, it may have had a smoother.
+    (folder / SMOOTHER).unlink(missing_ok=True)
+    if smoothing is not None:
+        write_smoother(folder, smoothing.smoother)
     # A copy, not a link: damage to one file must leave the other as it is.
     with atomic_file(folder / WEIGHTS) as temporary:
         shutil.copyfile(directory / CHECKPOINT_FOLDER / BEST, temporary)

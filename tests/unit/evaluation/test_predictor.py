@@ -34,7 +34,7 @@ def saved(tmp_path, corpus):
     network = build_network(config, store.feature_dim, len(NAMES)).eval()
     folder = tmp_path / "model"
     folder.mkdir()
-    write_metadata(folder, store)
+    write_metadata(folder, store, config.data)
     (folder / CONFIG_FILE).write_text(dump(config))
     save_file(network.state_dict(), folder / WEIGHTS)
     return folder, network

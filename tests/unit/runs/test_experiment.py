@@ -74,13 +74,14 @@ def test_an_objective_that_the_phones_do_not_define_is_refused(config):
 
 def test_smoothing_is_measured_only_if_wanted(config):
     experiment = build_experiment(config)
-    evaluation, smoothed = experiment.evaluate_smoothed()
-    assert smoothed is not None
-    assert 0 <= smoothed <= 1
+    evaluation, smoothing = experiment.evaluate_smoothed()
+    assert smoothing is not None
+    assert 0 <= smoothing.metrics["dev/smoothed_accuracy"] <= 1
+    assert smoothing.smoother.chain.log_prior.shape == (len(NAMES),)
     train = replace(config.train, smooth=False)
     experiment.config = replace(config, train=train)
-    again, smoothed = experiment.evaluate_smoothed()
-    assert smoothed is None
+    again, smoothing = experiment.evaluate_smoothed()
+    assert smoothing is None
     assert again.metrics() == pytest.approx(evaluation.metrics())
 
 

@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 
 from framesweep.config.data import DataConfig
+from framesweep.config.features import FeatureOptions, Featurization
 from framesweep.config.registry import option
 from framesweep.config.setting import setting
+
+SAMPLE_RATE = 16000
+"""Sample rate of the synthesized speech, in Hz."""
 
 
 @option("data", "demo", built_by="framesweep.data.readers.demo.corpus:DemoCorpus")
@@ -26,3 +30,8 @@ class DemoConfig(DataConfig):
     """Highest signal-to-noise ratio, that is, the softest noise added to the speech."""
     seed: int = 0
     """Seed that chooses sentences, voices and noise. It is independent of the training seed."""
+
+    @property
+    def featurization(self) -> Featurization:
+        """How features are computed from the synthesized speech."""
+        return Featurization(SAMPLE_RATE, FeatureOptions(num_mel_bins=self.num_mel_bins))

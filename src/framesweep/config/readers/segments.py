@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from framesweep.config.data import DataConfig
-from framesweep.config.features import FeatureOptions
+from framesweep.config.features import FeatureOptions, Featurization, extract_options
 from framesweep.config.registry import option
 from framesweep.config.setting import setting
 
@@ -67,3 +67,8 @@ class SegmentsConfig(FeatureOptions, DataConfig):
         """Check the rules of both bases."""
         DataConfig.__post_init__(self)
         FeatureOptions.__post_init__(self)
+
+    @property
+    def featurization(self) -> Featurization:
+        """How features are computed from audio."""
+        return Featurization(self.sample_rate, extract_options(self))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from framesweep.config import DemoConfig
-from framesweep.config.features import FeatureOptions
+from framesweep.config.readers.demo import SAMPLE_RATE
 from framesweep.data.corpus import SPLITS, Array, Utterance
 from framesweep.data.features import frame_centres, mel_features
 from framesweep.data.formats.audio import resample
@@ -32,7 +32,6 @@ from framesweep.errors import ConfigError
 
 RECIPE = 1
 """Version of the synthesis; increase it if the utterances of any config change."""
-SAMPLE_RATE = 16000
 SECONDS_PER_UTTERANCE = 3.7
 """Mean over the sentences, voices and rates below; a test verifies it."""
 
@@ -72,7 +71,7 @@ class DemoCorpus:
     def __init__(self, config: DemoConfig) -> None:
         _validate(config)
         self._config = config
-        self._options = FeatureOptions(num_mel_bins=config.num_mel_bins)
+        self._options = config.featurization.options
 
     def source_key(self) -> dict[str, Any]:
         """Return all that the content depends on; minutes count as numbers of utterances."""
