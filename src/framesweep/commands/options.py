@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from framesweep.credentials import printable
+
 if TYPE_CHECKING:
     from framesweep.runs.ensemble import TrainedRun
 
@@ -47,15 +49,20 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def load_runs(
     run_ids: Sequence[str], uri: str | None, outputs: Path, overrides: Sequence[str]
 ) -> list[TrainedRun]:
-    """Return the trained runs with these MLflow ids or directories.
+    """Return the trained runs with these ids, names or directories, or `last`, or `best`.
+
+    A line on the standard error says which run `last` or `best` is.
 
     Raises:
-        TrackingError: if a run does not exist.
+        TrackingError: if a run does not exist, or if several match.
     """
+    from framesweep.catalog import describe_run, is_word, resolve_run
     from framesweep.runs.ensemble import load_trained_run
     from framesweep.tracking import find_run_directory
 
-    return [
-        load_trained_run(find_run_directory(run_id, uri, outputs), overrides)
-        for run_id in run_ids
-    ]
+    directories = []
+    for run_id in run_ids:
+        directories.append(find_run_directory(run_id, uri, outputs))
+        if is_word(run_id) and (run := resolve_run(run_id, uri, outputs)) is not None:
+            click.echo(printable(f"{run_id}: {describe_run(run)}"), err=True)
+    return [load_trained_run(directory, overrides) for directory in directories]

@@ -21,15 +21,13 @@ from framesweep.config.groups import (
     options_without_file,
     register_renamed_groups,
 )
+from framesweep.config.paths import CONFIG_FILE as CONFIG_FILE  # noqa: PLC0414
 from framesweep.config.paths import expand, sqlite_url
 from framesweep.config.plain import flatten, schema_names
 from framesweep.credentials import scrub
 from framesweep.errors import ConfigError
 
 _BAD_YAML = (OmegaConfBaseException, YAMLError, KeyError, AttributeError, ValueError)
-
-CONFIG_FILE = "config.yaml"
-"""Name of the file with the config of a run, in its directory and next to its weights."""
 
 CHECKSUM_LINE = "# checksum: "
 """Beginning of the first line of that file, with the CRC-32 of the lines below."""

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from framesweep.config.run import RunConfig
 
+CONFIG_FILE = "config.yaml"
+"""Name of the file with the config of a run, in its directory and next to its weights."""
+
 SQLITE_SCHEMES = ("sqlite:", "sqlite+pysqlite:")
 """How the URLs of SQLite files begin."""
 

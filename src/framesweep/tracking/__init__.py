@@ -9,10 +9,11 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+from framesweep.catalog.directories import TRACKING_FOLDER
 from framesweep.config import TrackingConfig
 from framesweep.tracking.base import Status, Tracker
 from framesweep.tracking.mlflow_store import resolve_tracking_uri
-from framesweep.tracking.mlflow_tracker import TRACKING_FOLDER, MlflowTracker
+from framesweep.tracking.mlflow_tracker import MlflowTracker
 from framesweep.tracking.sender import LostRunError
 from framesweep.tracking.sync import find_unsent_runs, sync
 from framesweep.tracking.tracked_runs import (

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
+from framesweep.catalog.directories import TRACKING_FOLDER
 from framesweep.config import TrackingConfig
 from framesweep.credentials import scrub
 from framesweep.errors import Interrupted, TrackingError
@@ -29,12 +30,6 @@ from framesweep.tracking.provenance import collect_provenance, hash_config
 from framesweep.tracking.sender import LostRunError, Sender, summarize_error
 
 log = logging.getLogger(__name__)
-
-TRACKING_FOLDER = "tracking"
-"""Folder in a run's directory with the run's MLflow id and its unsent records."""
-
-RUN_DIRECTORY_PATTERNS = ("runs/*/*", "sweeps/*", "sweeps/*/*", "sweeps/*/seeds/*")
-"""Glob patterns, relative to the outputs folder, of directories in which runs are tracked."""
 
 FIRST_SECONDS = 60.0
 """How long a run waits at its start for a busy database or a slow server."""

@@ -21,12 +21,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from framesweep.catalog.run_file import RUN_FILE, read_run_file, write_run_file
 from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
 from framesweep.tracking import mlflow_store
 from framesweep.tracking.mlflow_errors import translate_temporary_errors
 from framesweep.tracking.records import FIELDS, OutboxRecord
-from framesweep.tracking.run_file import RUN_FILE, read_run_file, write_run_file
 from framesweep.tracking.scrubbed_files import without_credentials
 from framesweep.tracking.sender import LostRunError
 

@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from framesweep.catalog.directories import RUN_DIRECTORY_PATTERNS, TRACKING_FOLDER
+from framesweep.catalog.run_file import RUN_FILE, read_run_file
 from framesweep.config import TrackingConfig
 from framesweep.config.composition import CONFIG_FILE, load
 from framesweep.config.paths import find_outputs, follow_move, sqlite_path, sqlite_url
@@ -11,10 +13,8 @@ from framesweep.credentials import HIDDEN, URI_VARIABLE, scrub
 from framesweep.errors import TrackingError
 from framesweep.system.ownership import own
 from framesweep.tracking import mlflow_store
-from framesweep.tracking.mlflow_tracker import RUN_DIRECTORY_PATTERNS, TRACKING_FOLDER
 from framesweep.tracking.mlflow_writer import MlflowWriter
 from framesweep.tracking.outbox import OUTBOX_FILE, REFUSED_FILE, Outbox, replace_start
-from framesweep.tracking.run_file import RUN_FILE, read_run_file
 from framesweep.tracking.sender import Sender, summarize_error
 from framesweep.tracking.tracked_runs import UnreachableError
 

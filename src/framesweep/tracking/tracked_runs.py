@@ -1,12 +1,16 @@
 """Finds runs that have been tracked, and reads what they logged."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from framesweep.catalog.directories import RUN_DIRECTORY_PATTERNS, TRACKING_FOLDER
+from framesweep.catalog.resolve import ambiguous_error, resolve_run
+from framesweep.catalog.run_file import read_run_file
 from framesweep.config.composition import CONFIG_FILE
 from framesweep.config.paths import find_moved, sqlite_path
 from framesweep.credentials import scrub
@@ -17,8 +21,6 @@ from framesweep.tracking.mlflow_errors import (
     translate_damage,
     translate_temporary_errors,
 )
-from framesweep.tracking.mlflow_tracker import RUN_DIRECTORY_PATTERNS, TRACKING_FOLDER
-from framesweep.tracking.run_file import read_run_file
 from framesweep.tracking.ui_view import VIEW_TAG
 
 if TYPE_CHECKING:
@@ -46,25 +48,24 @@ class RunInfo:
 
 
 def load_run(run_id: str, uri: str | None, outputs: Path) -> RunInfo:
-    """Return the run with this MLflow id or in this directory.
+    """Return the run that a text names: an id, its beginning, a name, a directory, last, best.
 
-    While the tracking server cannot be reached, a run whose directory is in `outputs` is found
-    all the same, with status UNKNOWN and without params and metrics: its checkpoint is enough
-    to evaluate it.
+    `catalog.resolve_run` says what names a run; those on a server are found by id and name,
+    too. While the tracking server cannot be reached, a run whose directory is in `outputs` is
+    found all the same, with status UNKNOWN and without params and metrics: its checkpoint is
+    enough to evaluate it.
 
     Args:
-        run_id: an MLflow run id, or a run's directory.
+        run_id: what the user typed for the run.
         uri: `tracking.uri`; None for SQLite in `outputs`.
 
     Raises:
-        TrackingError: there is no such run, it was not created by framesweep, or tracking
-            cannot be reached.
+        TrackingError: there is no such run or there are several, it was not created by
+            framesweep, or tracking cannot be reached.
     """
-    directory = _parse_run_directory(run_id)
-    if directory is not None:
-        run_id = read_run_file(directory / TRACKING_FOLDER).get("run_id", "")
-        if not run_id:
-            return _build_unknown_info(run_id, directory)
+    run_id, directory = _resolve(run_id, uri, outputs)
+    if directory is not None and not run_id:
+        return _build_unknown_info(run_id, directory)
     try:
         with _connect(uri, outputs) as client:
             return _build_info(_get_run(client, run_id), directory, outputs)
@@ -76,17 +77,31 @@ def load_run(run_id: str, uri: str | None, outputs: Path) -> RunInfo:
 
 
 def find_run_directory(run_id: str, uri: str | None, outputs: Path) -> Path:
-    """Return the directory of the run with this MLflow id or in this directory.
+    """Return the directory of the run that a text names, as for `load_run`.
 
-    If `run_id` is a run's directory, it is returned without connecting to tracking.
+    Tracking is asked only if the run is not in `outputs`.
 
     Raises:
         TrackingError: as `load_run`.
     """
-    directory = Path(run_id)
-    if (directory / CONFIG_FILE).exists():
+    run_id, directory = _resolve(run_id, uri, outputs)
+    if directory is not None and (directory / CONFIG_FILE).exists():
         return directory
     return load_run(run_id, uri, outputs).directory
+
+
+def _resolve(text: str, uri: str | None, outputs: Path) -> tuple[str, Path | None]:
+    """Return the MLflow id and the directory of the run that a text names.
+
+    If `outputs` has no such run, the text itself is returned as an id, for tracking to look up.
+    """
+    directory = _parse_run_directory(text)
+    if directory is not None:
+        return read_run_file(directory / TRACKING_FOLDER).get("run_id", ""), directory
+    run = resolve_run(text, uri, outputs)
+    if run is None:
+        return text, None
+    return run.run_id, run.directory if os.path.isdir(run.directory) else None  # noqa: PTH112
 
 
 def find_latest_experiment(uri: str | None, outputs: Path) -> str | None:
@@ -146,12 +161,29 @@ def _get_run(client: "MlflowClient", run_id: str) -> "Run":
     except MlflowException as error:
         if is_temporary(error):
             raise
+    matches = _search_runs(client, run_id)
+    if len(matches) > 1:
+        raise ambiguous_error(run_id, [f"{r.info.run_id} ({r.info.run_name})" for r in matches])
+    if not matches:
         raise TrackingError(
             "run",
-            "must be the id of a tracked run",
+            "must be the id or the name of a run",
             found=run_id,
-            fix="`framesweep ui` lists them.",
-        ) from None
+            fix="`framesweep runs` lists them.",
+        )
+    return matches[0]
+
+
+def _search_runs(client: "MlflowClient", text: str) -> "list[Run]":
+    """Return the runs of framesweep on a server with this name, or whose ids begin so."""
+    if not re.fullmatch(r"[^\"\\\0]{3,250}", text):
+        return []  # MLflow's search has no way to quote these characters
+    ours = [e.experiment_id for e in client.search_experiments() if VIEW_TAG in e.tags]
+    for condition in (f'run_name = "{text}"', f'run_id LIKE "{text}%"'):
+        found = list(client.search_runs(ours, f"attributes.{condition}")) if ours else []
+        if found or not text.isalnum():
+            return found
+    return []
 
 
 def _build_info(run: "Run", directory: Path | None, outputs: Path) -> RunInfo:
@@ -178,7 +210,9 @@ def _build_unknown_info(run_id: str, directory: Path) -> RunInfo:
 def _parse_run_directory(text: str) -> Path | None:
     """Return the run's directory that `text` names; None if it names none."""
     try:
-        return Path(text) if text and (Path(text) / TRACKING_FOLDER).is_dir() else None
+        folder = Path(text)
+        is_run = (folder / TRACKING_FOLDER).is_dir() or (folder / CONFIG_FILE).is_file()
+        return folder if text and is_run else None
     except (OSError, ValueError):
         # Whatever a user types may be too long for a path, or contain a null character.
         return None

@@ -4,14 +4,22 @@ import pytest
 
 from framesweep.config import TrackingConfig
 from framesweep.errors import TrackingError
-from framesweep.tracking import load_metric_history, load_run, mlflow_store, open_tracker
-from framesweep.tracking.tracked_runs import find_latest_experiment
+from framesweep.tracking import (
+    find_run_directory,
+    load_metric_history,
+    load_run,
+    mlflow_store,
+    open_tracker,
+)
+from framesweep.tracking.tracked_runs import _get_run, find_latest_experiment
 
 
 def test_an_unknown_id_is_a_one_line_error(tracked_outputs):
     with pytest.raises(TrackingError) as caught:
         load_run("0123", None, tracked_outputs)
-    expected = "run: must be the id of a tracked run; found '0123'. `framesweep ui` lists them."
+    expected = (
+        "run: must be the id or the name of a run; found '0123'. `framesweep runs` lists them."
+    )
     assert str(caught.value) == expected
 
 
@@ -76,3 +84,42 @@ def test_the_latest_experiment_is_the_one_of_framesweep_with_the_latest_run(trac
     open_tracker(TrackingConfig(experiment="first"), tracked_outputs, again).finish()
     first = client.get_experiment_by_name("first").experiment_id
     assert find_latest_experiment(None, tracked_outputs) == first
+
+
+def test_a_run_elsewhere_is_found_on_its_store_by_name_and_by_the_beginning_of_its_id(
+    tracked_outputs,
+):
+    config = TrackingConfig(run_name="model=wide data.context=15")
+    with open_tracker(config, tracked_outputs, tracked_outputs / "runs" / "a" / "b") as tracker:
+        run_id = tracker.run_id
+    client = mlflow_store.connect(f"sqlite:///{tracked_outputs}/mlflow.db", tracked_outputs)
+    for text in (run_id, run_id[:5], "model=wide data.context=15"):
+        assert _get_run(client, text).info.run_id == run_id
+    with open_tracker(config, tracked_outputs, tracked_outputs / "runs" / "a" / "c"):
+        pass
+    for text in ("ab", "%", 'a"b', "a\\b", "_" * 5):
+        with pytest.raises(TrackingError, match="must be the id or the name"):
+            _get_run(client, text)
+    with pytest.raises(TrackingError, match=r"2 match; .* \(model=wide data.context=15\), "):
+        _get_run(client, "model=wide data.context=15")
+
+
+def test_words_prefixes_and_names_lead_to_the_same_run_in_outputs(tracked_outputs):
+    directory = tracked_outputs / "runs" / "a" / "b"
+    config = TrackingConfig(run_name="a name")
+    with open_tracker(config, tracked_outputs, directory) as tracker:
+        tracker.log_epoch(1, {"best/accuracy": 0.5})
+    (directory / "config.yaml").touch()
+    for text in ("last", "best", "a name", tracker.run_id[:6], "a/b"):
+        assert load_run(text, None, tracked_outputs).run_id == tracker.run_id
+        assert find_run_directory(text, None, tracked_outputs) == directory
+
+
+def test_a_run_that_is_not_tracked_is_found_in_outputs(tmp_path):
+    directory = tmp_path / "runs" / "2026-01-02" / "10-20-30-abcdef"
+    directory.mkdir(parents=True)
+    (directory / "config.yaml").touch()
+    for text in ("last", "10-20-30", "10-20-30-abcdef", str(directory)):
+        assert find_run_directory(text, None, tmp_path) == directory
+    run = load_run("last", None, tmp_path)
+    assert (run.run_id, run.status, run.directory) == ("", "UNKNOWN", directory)

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from framesweep.catalog.run_file import RUN_FILE, read_run_file, write_run_file
 from framesweep.errors import TrackingError
-from framesweep.tracking.run_file import RUN_FILE, read_run_file, write_run_file
 
 INFO = {"key": "abc", "run_id": "0123", "uri": "http://server"}
 

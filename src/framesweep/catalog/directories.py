@@ -1,0 +1,81 @@
+"""The directories of runs in an outputs folder, and what their files tell about a run."""
+
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from framesweep.catalog.records import State
+from framesweep.config.paths import CONFIG_FILE, find_outputs
+from framesweep.system.owner import STALE_SECONDS, Owner
+from hydra_plugins.framesweep_sweeper import Process
+
+TRACKING_FOLDER = "tracking"
+"""Folder in a run's directory with the run's MLflow id and its unsent records."""
+
+RUN_DIRECTORY_PATTERNS = ("runs/*/*", "sweeps/*", "sweeps/*/*", "sweeps/*/seeds/*")
+"""Glob patterns, relative to the outputs folder, of directories in which runs are tracked."""
+
+TRAINED_MODEL = "model/model.safetensors"
+"""File in the directory of a run that has finished."""
+
+
+def find_run_directories(outputs: Path) -> Iterator[Path]:
+    """Yield the directories in `outputs` in which a network is or was trained."""
+    for pattern in RUN_DIRECTORY_PATTERNS:
+        if pattern == "sweeps/*":
+            continue  # the directories of whole sweeps
+        for file in outputs.absolute().glob(f"{pattern}/{CONFIG_FILE}"):
+            yield file.parent
+
+
+def shorten(directory: Path) -> str:
+    """Return the part of a run's directory by which it is named if it has no MLflow id.
+
+    It is `<time>-<id>` for a single run, `<study>/<number>` for a job of a sweep, and the whole
+    path for a run outside of an outputs folder.
+    """
+    outputs = find_outputs(directory)
+    if outputs is None:
+        return str(directory)
+    kind, first, *rest = directory.absolute().relative_to(outputs).parts
+    return "/".join(rest if kind == "runs" else (first, *rest))
+
+
+def find_study(directory: Path) -> str:
+    """Return the name of the sweep to which a run's directory belongs; empty without one."""
+    outputs = find_outputs(directory)
+    if outputs is None:
+        return ""
+    parts = directory.absolute().relative_to(outputs).parts
+    return parts[1] if parts[0] == "sweeps" and len(parts) > 2 else ""
+
+
+def read_state(directory: Path) -> State:
+    """Return the state of a run, as far as the files in its directory show it."""
+    if _is_owned(directory):
+        return "running"
+    return "finished" if (directory / TRAINED_MODEL).exists() else "stopped"
+
+
+def read_start(directory: Path) -> float:
+    """Return when a run started, in seconds since 1970, by its directory's name or its file."""
+    try:
+        date, clock = directory.parts[-2:]
+        return datetime.strptime(f"{date} {clock[:8]}", "%Y-%m-%d %H-%M-%S").timestamp()
+    except ValueError:
+        return (directory / CONFIG_FILE).stat().st_mtime
+
+
+def _is_owned(directory: Path) -> bool:
+    """Return whether a process trains there, without writing anything as `has_ended` does."""
+    try:
+        owner = Owner.read(directory)
+        if owner is None or owner.process.is_known_dead():
+            return False
+        if owner.process.place == Process.current().place:
+            return True
+        age = datetime.now().timestamp() - os.stat(directory / ".owner").st_mtime  # noqa: PTH116
+        return age < STALE_SECONDS
+    except OSError:
+        return False

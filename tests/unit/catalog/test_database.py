@@ -1,0 +1,53 @@
+"""MLflow's database is read as MLflow itself reads it."""
+
+import math
+import os
+
+import pytest
+
+from framesweep.catalog.database import find_database, read_tracked_rows
+from framesweep.credentials import URI_VARIABLE
+from framesweep.tracking import mlflow_store
+
+
+@pytest.fixture(autouse=True)
+def no_variable(monkeypatch):
+    monkeypatch.delenv(URI_VARIABLE, raising=False)
+
+
+def test_rows_are_what_mlflow_returns(tracked_outputs, track):
+    run_id, directory = track("runs/d/t", "a name", dev_loss=float("nan"), dev_accuracy=0.5)
+    client = mlflow_store.connect(f"sqlite:///{tracked_outputs}/mlflow.db", tracked_outputs)
+    (row,) = read_tracked_rows(tracked_outputs / "mlflow.db")
+    run = client.get_run(run_id)
+    assert (row.name, row.status, row.start) == ("a name", "FINISHED", run.info.start_time)
+    assert row.tags.items() <= run.data.tags.items()
+    assert row.tags["framesweep.run_dir"] == str(directory)
+    assert (row.metrics["dev/accuracy"], row.epochs) == (0.5, 3)
+    assert math.isnan(row.metrics["dev/loss"])
+
+
+def test_deleted_runs_and_those_of_other_programs_are_left_out(tracked_outputs, track):
+    run_id, _ = track("runs/d/t")
+    client = mlflow_store.connect(f"sqlite:///{tracked_outputs}/mlflow.db", tracked_outputs)
+    client.create_run("0")
+    client.delete_run(track("runs/d/gone")[0])
+    rows = read_tracked_rows(tracked_outputs / "mlflow.db")
+    assert [row.run_id for row in rows] == [run_id]
+
+
+def test_a_file_that_is_no_database_has_no_runs(tmp_path):
+    path = tmp_path / "mlflow.db"
+    path.write_bytes(os.urandom(5000))
+    assert read_tracked_rows(path) == []
+
+
+def test_the_database_is_found_as_for_tracking(tmp_path, monkeypatch):
+    assert find_database(None, tmp_path) is None
+    (tmp_path / "mlflow.db").touch()
+    (tmp_path / "other.db").touch()
+    assert find_database(None, tmp_path) == tmp_path / "mlflow.db"
+    assert find_database(f"sqlite:///{tmp_path}/other.db", tmp_path) == tmp_path / "other.db"
+    assert find_database("http://host", tmp_path) is None
+    monkeypatch.setenv(URI_VARIABLE, f"sqlite:///{tmp_path}/other.db")
+    assert find_database(None, tmp_path) == tmp_path / "other.db"
