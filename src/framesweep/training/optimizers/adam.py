@@ -1,20 +1,21 @@
 """Adam, and AdamW with decoupled weight decay."""
 
 from torch import nn
-from torch.optim import Adam, AdamW
+from torch.optim import Adam
 
 from framesweep.config.optimizers.adam import AdamConfig
+from framesweep.training.optimizers.eager import EagerAdam, EagerAdamW
 from framesweep.training.optimizers.parameter_groups import split_by_decay
 
 
 def build_adam(config: AdamConfig, model: nn.Module) -> Adam:
     """Return Adam over the parameters of `model`, its weight decay added to the gradient."""
-    return _build(Adam, config, model)
+    return _build(EagerAdam, config, model)
 
 
 def build_adamw(config: AdamConfig, model: nn.Module) -> Adam:
     """Return AdamW over the parameters of `model`."""
-    return _build(AdamW, config, model)
+    return _build(EagerAdamW, config, model)
 
 
 def _build(kind: type[Adam], config: AdamConfig, model: nn.Module) -> Adam:

@@ -5,10 +5,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import AdamW, Muon, Optimizer
+from torch.optim import AdamW, Muon
 
 from framesweep.config.optimizers.muon import MuonConfig
 from framesweep.errors import ConfigError
+from framesweep.training.optimizers.eager import EagerAdamW, EagerMuon, EagerOptimizer
 from framesweep.training.optimizers.parameter_groups import split_by_decay
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
@@ -16,7 +17,7 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 ITERATIONS = 5
 
 
-class DeviceMuon(Muon):
+class DeviceMuon(EagerMuon):
     """Torch's Muon, in which the host reads no number from the device.
 
     Torch's own reads the learning rate if it is a tensor. In fp16 it also lets the gradient
@@ -76,7 +77,7 @@ def orthogonalize(matrix: Tensor) -> Tensor:
     return x.T if matrix.shape[0] > matrix.shape[1] else x
 
 
-class MuonWithAdamW(Optimizer):
+class MuonWithAdamW(EagerOptimizer):
     """Two optimizers that are stepped, saved and scheduled as one."""
 
     def __init__(self, muon: Muon, adamw: AdamW) -> None:
@@ -126,8 +127,8 @@ def build_muon(config: MuonConfig, model: nn.Module) -> MuonWithAdamW:
         )
     chosen = {id(p) for p in hidden}
     rest = [p for p in model.parameters() if id(p) not in chosen]
-    kind = DeviceMuon if hidden[0].device.type == "cuda" else Muon
+    kind = DeviceMuon if hidden[0].device.type == "cuda" else EagerMuon
     return MuonWithAdamW(
         kind(hidden, lr=config.lr, weight_decay=config.weight_decay, momentum=config.momentum),
-        AdamW(split_by_decay(config.weight_decay, rest), lr=config.adam_lr, fused=True),
+        EagerAdamW(split_by_decay(config.weight_decay, rest), lr=config.adam_lr, fused=True),
     )
