@@ -84,7 +84,9 @@ def _run(
     config = experiment.config
     log_setup(experiment)
     sweep = find_sweep_context()
-    tracker = _open_tracker(config, directory, sweep)
+    # A run of several processes starts them only once it is certain to be tracked. Any other
+    # opens its MLflow run while it trains, because to import MLflow takes seconds.
+    tracker = _open_tracker(config, directory, sweep, wait=process_group.size > 1)
     with stop_request() as stop, tracker:
         config_text = dump(config)
         write_text(directory / CONFIG_FILE, config_text)
@@ -109,13 +111,16 @@ def _run(
     return values if config.further_objectives else values[0]
 
 
-def _open_tracker(config: RunConfig, directory: Path, sweep: SweepContext) -> Tracker:
+def _open_tracker(
+    config: RunConfig, directory: Path, sweep: SweepContext, *, wait: bool
+) -> Tracker:
     return open_tracker(
         replace(config.tracking, run_name=config.tracking.run_name or sweep.name),
         Path(config.outputs),
         directory,
         parent_run_id=sweep.parent_run_id,
         tags=sweep.tags,
+        wait=wait,
     )
 
 
@@ -178,11 +183,13 @@ class _RunCallback:
 
     def on_step(self, epoch: int, step: int, num_steps: int) -> None:
         self._bar.step(epoch, step, num_steps)
+        self._tracker.require_open(wait=False)
 
     def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
         self._bar.close()
         require_owned()
         log_epoch(epoch, self._plan.epochs, metrics)
+        self._tracker.require_open(wait=True)
         self._tracker.log_epoch(epoch, metrics)
         report(metrics[self._plan.objective], step=epoch)
 
@@ -198,6 +205,7 @@ def _fit(
     try:
         checkpoints = experiment.checkpoints(directory / CHECKPOINT_FOLDER)
         state = experiment.fit(checkpoints, callback)
+        tracker.require_open(wait=True)  # as after an epoch, of which there may be none left
         process_group.barrier()
         process_group.destroy()
         return state

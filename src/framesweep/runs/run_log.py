@@ -1,5 +1,6 @@
 """Logs a run to the console, and tracks its config and results."""
 
+import contextlib
 import logging
 import shutil
 from pathlib import Path
@@ -8,6 +9,7 @@ from framesweep.config.composition import CONFIG_FILE, dump
 from framesweep.config.plain import flatten
 from framesweep.data.chunks import FrameChunks
 from framesweep.data.store.frame_store import FrameStore
+from framesweep.errors import TrackingError
 from framesweep.evaluation.metrics import Evaluation
 from framesweep.evaluation.predictor import WEIGHTS, write_metadata
 from framesweep.evaluation.smoother_file import SMOOTHER, write_smoother
@@ -162,7 +164,9 @@ def track_results(
 
 
 def log_resume_hint(tracker: Tracker) -> None:
-    """Log the command that resumes the run."""
+    """Log the command that resumes the run, which has an id once it is open."""
+    with contextlib.suppress(TrackingError):
+        tracker.require_open(wait=True)
     if tracker.run_id is not None:
         log.info("stopped; resume with: python train.py resume=%s", tracker.run_id)
 

@@ -55,6 +55,7 @@ def open_tracker(
     parent_run_id: str | None = None,
     tags: Mapping[str, str] | None = None,
     replace_lost: bool = False,
+    wait: bool = True,
     claim: int = 0,
 ) -> Tracker:
     """Track the run in `directory`: the one that was started there, or else a new one.
@@ -71,6 +72,8 @@ def open_tracker(
         parent_run_id: run that a new one is nested under.
         tags: tags in addition to those of the config.
         replace_lost: starts a new run if the one to continue no longer exists.
+        wait: waits also until a new run is open. Otherwise the caller has to call
+            `Tracker.require_open`, and MLflow is imported at its first call, in another thread.
         claim: the number of the claim under which a trial is run; see `ownership.own`.
 
     Raises:
@@ -83,12 +86,12 @@ def open_tracker(
         return Tracker()
     all_tags = {**config.tags, **(tags or {})}
     try:
-        return _open(config, outputs, directory, run_id, parent_run_id, all_tags, claim)
+        return _open(config, outputs, directory, run_id, parent_run_id, all_tags, wait, claim)
     except LostRunError as error:
         if not replace_lost:
             raise
         _discard_lost_run(directory, error)
-    return _open(config, outputs, directory, None, parent_run_id, all_tags, claim)
+    return _open(config, outputs, directory, None, parent_run_id, all_tags, wait, claim)
 
 
 def _discard_lost_run(directory: Path, error: LostRunError) -> None:
@@ -104,13 +107,15 @@ def _open(
     run_id: str | None,
     parent_run_id: str | None,
     tags: Mapping[str, str],
+    wait: bool,
     claim: int,
 ) -> Tracker:
     tracker = MlflowTracker(config, outputs, directory, claim)
     resumed = tracker.resume(run_id)
     if not resumed:
         tracker.start(config.run_name, tags, parent_run_id)
-    tracker.wait_open()
+    if resumed or wait:
+        tracker.require_open(wait=True)
     if resumed:
         tracker.log_tags(tags)
     return tracker

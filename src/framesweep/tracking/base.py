@@ -12,14 +12,25 @@ Status = Literal["FINISHED", "FAILED", "KILLED"]
 class Tracker:
     """A tracker that discards everything, and the interface of those that do not.
 
-    Every call returns immediately, and none raises because tracking has failed: training must
-    neither wait for a tracking server nor end with it.
+    Every call but `require_open` returns immediately, and none raises because tracking has
+    failed: training must neither wait for a tracking server nor end with it.
     """
 
     @property
     def run_id(self) -> str | None:
         """Return MLflow's id of the run; None without tracking or before it was created."""
         return None
+
+    def require_open(self, *, wait: bool) -> None:
+        """Check that tracking has opened the run, or may still do so.
+
+        Args:
+            wait: wait until the run is open, or it turns out that tracking cannot be reached.
+
+        Raises:
+            TrackingError: the run can be opened neither now nor later; it is not tracked any
+                more.
+        """
 
     def log_params(self, params: Mapping[str, object]) -> None:
         """Log the flat config as params, and its hash as a tag."""

@@ -14,7 +14,7 @@ from types import TracebackType
 from framesweep.catalog.directories import TRACKING_FOLDER
 from framesweep.config import TrackingConfig
 from framesweep.credentials import scrub
-from framesweep.errors import Interrupted, TrackingError
+from framesweep.errors import Interrupted
 from framesweep.system.ownership import own
 from framesweep.tracking import mlflow_store
 from framesweep.tracking.base import Status, Tracker
@@ -27,7 +27,7 @@ from framesweep.tracking.outbox import (
     replace_start,
 )
 from framesweep.tracking.provenance import collect_provenance, hash_config
-from framesweep.tracking.sender import LostRunError, Sender, summarize_error
+from framesweep.tracking.sender import Sender, describe_opening_error
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,6 @@ class MlflowTracker(Tracker):
     ) -> None:
         self._uri = mlflow_store.resolve_tracking_uri(config.uri, outputs)
         self._directory = directory
-        mlflow_store.import_mlflow()
         self._owned = contextlib.ExitStack()
         self._ownership = self._owned.enter_context(own(directory, claim))
         folder = directory / TRACKING_FOLDER
@@ -75,10 +74,13 @@ class MlflowTracker(Tracker):
         self._writer = MlflowWriter(self._uri, config.experiment, outputs, folder)
         if self._outbox.lacks_start and self._writer.run_id is None:
             replace_start(self._outbox, directory, self._destination)
-        self._sender = Sender(self._outbox, self._writer, self._ownership.is_current)
+        # MLflow is imported in the sender's thread, which starts when it is needed: the import
+        # takes seconds, in which training takes its first steps.
+        is_current = self._ownership.is_current
+        self._sender = Sender(self._outbox, self._writer, is_current, starts=False)
         self._key: str | None = None
         self._resumed_run_id: str | None = None
-        self._is_finished = self._is_abandoned = False
+        self._is_finished = self._is_abandoned = self._is_resumed = False
 
     def start(
         self, name: str | None, tags: Mapping[str, str], parent_run_id: str | None
@@ -108,6 +110,7 @@ class MlflowTracker(Tracker):
         if self._resumed_run_id is None and unsent_start is None:
             return False
         self._append("resume", run_id=self._resumed_run_id)
+        self._is_resumed = True
         return True
 
     @property
@@ -117,32 +120,21 @@ class MlflowTracker(Tracker):
             return self._resumed_run_id or self._writer.run_id
         return None
 
-    def wait_open(self) -> None:
-        """Wait until the run is open, or it turns out that tracking cannot be reached.
-
-        Raises:
-            LostRunError: the run to continue no longer exists; the tracker has been closed.
-            TrackingError: the run cannot be opened, now or later; the tracker has been closed.
-        """
-        self._sender.open_attempted.wait(FIRST_SECONDS)
-        error = self._sender.run_error
+    def require_open(self, *, wait: bool) -> None:
+        if self._is_finished:
+            return
+        error = self._sender.await_opening(FIRST_SECONDS if wait else 0)
         if error is None:
-            # Nobody waits for it any more, so the sender must log an error that comes later.
-            self._sender.open_attempted.set()
             return
         self._is_finished = True
-        first = self._outbox.first()
-        if first is not None and first["kind"] in OPENING_KINDS:
-            # The run ends here; `framesweep sync` must not open it later.
+        # The run ends here; `framesweep sync` must not open it later.
+        if not self._is_resumed:
+            self._outbox.clear()
+        elif (first := self._outbox.first()) is not None and first["kind"] in OPENING_KINDS:
             self._outbox.remove_first()
         self._sender.close(0)
         self._owned.close()
-        if isinstance(error, LostRunError):
-            fix = f"To start a new run, delete {self._directory / TRACKING_FOLDER}."
-            raise LostRunError(error.where, error.rule, fix=fix)
-        if isinstance(error, TrackingError):
-            raise error
-        raise TrackingError(scrub(self._uri), f"must accept the run ({summarize_error(error)})")
+        raise describe_opening_error(error, self._uri, self._directory / TRACKING_FOLDER)
 
     def log_params(self, params: Mapping[str, object]) -> None:
         values = {
@@ -196,6 +188,9 @@ class MlflowTracker(Tracker):
         server = mlflow_store.is_server(self._uri)
         num_unsent = self._sender.close(SERVER_SECONDS if server else DATABASE_SECONDS)
         self._owned.close()
+        if self._sender.opening_error is not None:
+            # The run has ended before anybody asked whether it was open.
+            self._sender.warn_of_refusal(self._sender.opening_error)
         if num_unsent:
             log.warning(
                 "%d records could not be sent and are kept in %s; "

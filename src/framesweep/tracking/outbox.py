@@ -144,6 +144,12 @@ class Outbox:
                 self._size = self._file.truncate(0)
             self._changed.notify_all()
 
+    def clear(self) -> None:
+        """Remove all records, none of which shall be sent any more."""
+        with self._changed:
+            self._records.clear()
+            self._size = self._file.truncate(0)
+
     def close(self) -> None:
         """Declare that no more records will be appended."""
         with self._changed:

@@ -16,6 +16,7 @@ import logging
 import threading
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from tenacity import (
@@ -61,16 +62,24 @@ class Sender:
     Args:
         is_owned: whether the run still belongs to this process; asked before each attempt. Once
             it does not, nothing more is sent.
+        starts: whether the thread starts now; otherwise when the run is first asked for by
+            `await_opening`, or at the end.
 
     Attributes:
         open_attempted: is set once the run was opened, or it is known that it could not be.
+        opening_error: why the run cannot be opened, if that was not logged.
         run_error: why the run cannot be opened or continued. All records then stay in the
             outbox, as they belong to a run that may come back.
         num_refused: number of records that were moved to `refused.jsonl`, with the reason.
     """
 
     def __init__(
-        self, outbox: Outbox, writer: RecordWriter, is_owned: Callable[[], bool] = lambda: True
+        self,
+        outbox: Outbox,
+        writer: RecordWriter,
+        is_owned: Callable[[], bool] = lambda: True,
+        *,
+        starts: bool = True,
     ) -> None:
         self._outbox = outbox
         self._is_owned = is_owned
@@ -79,13 +88,36 @@ class Sender:
         self._is_unreachable = False
         self.num_refused = 0
         self.run_error: Exception | None = None
+        self.opening_error: Exception | None = None
         self.open_attempted = threading.Event()
         self._thread = threading.Thread(target=self._run, name="tracking", daemon=True)
-        self._thread.start()
+        if starts:
+            self._thread.start()
+
+    def await_opening(self, seconds: float) -> Exception | None:
+        """Wait until it is known whether the run can be opened; return why it cannot, or None.
+
+        After `seconds`, training proceeds without knowing, and an error that comes later is
+        logged. With 0 seconds, an error that comes later is returned by a later call.
+        """
+        if not self._has_started:
+            self._thread.start()
+        if not self.open_attempted.wait(seconds) and seconds:
+            self.open_attempted.set()
+        return self.opening_error
+
+    @property
+    def _has_started(self) -> bool:
+        return self._thread.ident is not None
 
     def close(self, seconds: float) -> int:
         """Wait up to `seconds` for the outbox to empty; return the number of records left."""
         self._outbox.close()
+        if not self._has_started:
+            if not seconds:
+                self._outbox.release()
+                return len(self._outbox)
+            self._thread.start()
         try:
             self._thread.join(seconds)
         finally:
@@ -154,15 +186,21 @@ class Sender:
     def _give_up(self, error: Exception) -> None:
         """Stop sending, but keep the outbox open for what the run still logs."""
         self.run_error = error
-        # Before that, `MlflowTracker.wait_open` waits and raises the error itself.
+        # Before that, `MlflowTracker.require_open` raises the error.
         if self.open_attempted.is_set():
-            log.warning(
-                "Tracking does not accept the run; its records are kept in %s (%s)",
-                self._outbox.path,
-                summarize_error(error),
-            )
+            self.warn_of_refusal(error)
+        else:
+            self.opening_error = error
         self.open_attempted.set()
         self._outbox.wait_closed()
+
+    def warn_of_refusal(self, error: Exception) -> None:
+        """Log that tracking does not accept the run."""
+        log.warning(
+            "Tracking does not accept the run; its records are kept in %s (%s)",
+            self._outbox.path,
+            summarize_error(error),
+        )
 
     def _put_aside(self, record: OutboxRecord, error: Exception) -> None:
         path = self._outbox.path.with_name(REFUSED_FILE)
@@ -185,3 +223,21 @@ def _is_temporary(error: BaseException) -> bool:
 def summarize_error(error: BaseException | None) -> str:
     """Return the first line of an error's text, without credentials."""
     return scrub(str(error).strip().split("\n", maxsplit=1)[0])[:300]
+
+
+def describe_opening_error(error: Exception, uri: str, folder: Path) -> Exception:
+    """Return what to raise where a run cannot be opened.
+
+    Args:
+        error: what the sender got.
+        uri: the tracking URI.
+        folder: the tracking folder of the run, which names a run to continue.
+    """
+    if isinstance(error, LostRunError):
+        return LostRunError(
+            error.where, error.rule, fix=f"To start a new run, delete {folder}."
+        )
+    # Without memory, MLflow may not even be imported.
+    if isinstance(error, TrackingError | ImportError | MemoryError):
+        return error
+    return TrackingError(scrub(uri), f"must accept the run ({summarize_error(error)})")

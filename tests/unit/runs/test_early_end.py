@@ -13,10 +13,13 @@ from hydra_plugins.framesweep_sweeper import TrialPruned
 class RecordingTracker:
     """Records the calls that change a run in the tracking store."""
 
-    run_id = "abc"
+    run_id: str | None = None
 
     def __init__(self) -> None:
         self.calls: list[Any] = []
+
+    def require_open(self, *, wait: bool) -> None:
+        self.run_id = "abc" if wait else None
 
     def log_tags(self, tags: dict[str, str]) -> None:
         self.calls.append(tags)

@@ -300,6 +300,66 @@ def test_a_run_that_cannot_be_opened_is_an_error_at_its_start(outputs, directory
         _open(outputs, directory)
 
 
+def test_a_new_run_is_opened_after_its_first_steps_if_nobody_waits(outputs, directory):
+    tracker = _open(outputs, directory, wait=False)
+    tracker.log_epoch(1, {"dev/loss": 1.0})
+    assert not [t for t in threading.enumerate() if t.name == "tracking"]
+    assert tracker.run_id is None
+    tracker.require_open(wait=False)
+    tracker.require_open(wait=True)
+    assert tracker.run_id is not None
+    tracker.finish()
+    assert load_run(tracker.run_id, None, outputs).metrics == {"dev/loss": 1.0}
+
+
+def test_a_run_that_ends_before_its_first_step_is_tracked_all_the_same(outputs, directory):
+    with pytest.raises(MemoryError), _open(outputs, directory, wait=False) as tracker:
+        raise MemoryError
+    assert load_run(tracker.run_id, None, outputs).status == "FAILED"
+
+
+def test_a_run_that_is_abandoned_before_its_first_step_is_not_opened(
+    outputs, directory, client
+):
+    tracker = _open(outputs, directory, wait=False)
+    tracker.abandon()
+    assert client.search_experiments(filter_string="name = 'framesweep'") == []
+
+
+def test_a_new_run_that_cannot_be_opened_later_is_an_error_and_leaves_nothing_to_send(
+    outputs, directory, client
+):
+    client.delete_experiment(client.create_experiment("framesweep"))
+    tracker = _open(outputs, directory, wait=False)
+    tracker.log_params({"seed": 1})
+    with pytest.raises(TrackingError, match="must not be deleted"), tracker:
+        tracker.require_open(wait=True)
+    assert (directory / "tracking" / "outbox.jsonl").read_bytes() == b""
+    assert Owner.read(directory) is None
+    tracker.require_open(wait=True)  # it has been reported
+
+
+def test_a_run_that_ends_before_it_could_be_opened_says_that_tracking_refuses_it(
+    outputs, directory, client, caplog
+):
+    client.delete_experiment(client.create_experiment("framesweep"))
+    with pytest.raises(RuntimeError), _open(outputs, directory, wait=False):
+        raise RuntimeError
+    assert "does not accept the run" in caplog.text
+    assert "must not be deleted" in caplog.text
+    assert '"start"' in (directory / "tracking" / "outbox.jsonl").read_text()
+
+
+def test_a_run_to_continue_is_opened_before_training_even_if_nobody_waits(
+    outputs, directory, client
+):
+    with _open(outputs, directory) as first:
+        pass
+    client.delete_run(first.run_id)
+    with pytest.raises(LostRunError):
+        _open(outputs, directory, wait=False)
+
+
 def test_a_run_whose_database_was_deleted_is_an_error_with_the_fix(
     outputs, directory, mlflow_database, tmp_path
 ):
