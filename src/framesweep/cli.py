@@ -19,6 +19,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from framesweep import __version__
+from framesweep.commands import COMMANDS
 from framesweep.config.composition import register, to_run_config
 from framesweep.config.groups import find_conf, rename_warnings
 from framesweep.config.paths import expand_override
@@ -26,22 +27,6 @@ from framesweep.credentials import keep_files_private, printable
 from framesweep.errors import ConfigError, FramesweepError, Interrupted, UserError
 from framesweep.system.error_lines import describe_error
 from framesweep.system.streams import flush_streams, print_error, repair_streams
-
-COMMANDS = {
-    "train": "Train a network, or sweep with -m, as train.py does.",
-    "ui": "Compare runs in the MLflow UI.",
-    "keys": "Explain config keys: type, unit, default and meaning.",
-    "predict": "Write the predictions of a run or an ensemble as CSV.",
-    "evaluate": "Evaluate a run or an ensemble on a labelled split.",
-    "prepare": "Prepare the frame store of a corpus before training.",
-    "inspect": "Summarize a corpus and report problems in it.",
-    "best": "Print the best trials of a search and how to train them again.",
-    "compare": "Print the params in which runs differ, and their metrics.",
-    "reproduce": "Train a run again and check that its result is reproducible.",
-    "sync": "Send logs that could not reach the tracking server.",
-    "db": "Upgrade MLflow's database to the installed MLflow.",
-    "bench": "Compare the speed with what this machine can do.",
-}
 
 SWEEP_FLAGS = {"--multirun", "-m"}
 OTHER_FLAGS = {

@@ -1,1 +1,19 @@
 """The subcommands of framesweep, one module each."""
+
+COMMANDS = {
+    "train": "Train a network, or sweep with -m, as train.py does.",
+    "ui": "Compare runs in the MLflow UI.",
+    "runs": "List the runs in the outputs folder.",
+    "keys": "Explain config keys: type, unit, default and meaning.",
+    "predict": "Write the predictions of a run or an ensemble as CSV.",
+    "evaluate": "Evaluate a run or an ensemble on a labelled split.",
+    "prepare": "Prepare the frame store of a corpus before training.",
+    "inspect": "Summarize a corpus and report problems in it.",
+    "best": "Print the best trials of a search and how to train them again.",
+    "compare": "Print the params in which runs differ, and their metrics.",
+    "reproduce": "Train a run again and check that its result is reproducible.",
+    "sync": "Send logs that could not reach the tracking server.",
+    "db": "Upgrade MLflow's database to the installed MLflow.",
+    "bench": "Compare the speed with what this machine can do.",
+}
+"""The commands and their one-line descriptions, in the order of `framesweep --help`."""

@@ -1,0 +1,47 @@
+"""What commands print is valid JSON, or fits the terminal."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from framesweep.commands.output import echo_json, format_time, layout_table, to_plain
+
+
+def test_json_has_neither_nan_nor_infinity_nor_paths(capsys):
+    echo_json({"a": [float("nan"), float("inf"), 0.5], 1: Path("x"), "n": np.float32(0.25)})
+    assert json.loads(capsys.readouterr().out, parse_constant=pytest.fail) == {
+        "a": [None, None, 0.5],
+        "1": "x",
+        "n": 0.25,
+    }
+
+
+def test_plain_values_stay_as_they_are():
+    values = {"a": (1, True, None, "text"), "b": np.array([1.0, np.nan])}
+    assert to_plain(values) == {"a": [1, True, None, "text"], "b": [1.0, None]}
+
+
+def test_json_is_ascii_so_that_any_terminal_can_print_it(capsys):
+    echo_json(["ʃ"])
+    out = capsys.readouterr().out
+    assert out.isascii()
+    assert json.loads(out) == ["ʃ"]
+
+
+def test_times_have_an_offset():
+    assert format_time(0)[-6] in "+-"
+
+
+def test_columns_are_aligned_and_lines_are_cut_only_on_a_terminal():
+    rows = [["a", "1", "long name"], ["bcd", "10", "x"]]
+    header = ["id", "n", "name"]
+    full = layout_table(header, rows, None, right="n")
+    assert full == ["id    n  name", "a     1  long name", "bcd  10  x"]
+    narrow = layout_table(header, rows, 12, right="n")
+    assert narrow == ["id    n  na…", "a     1  lo…", "bcd  10  x"]
+
+
+def test_control_characters_of_a_name_are_not_printed():
+    assert "\x1b" not in layout_table(["name"], [["\x1b[31mred"]], None)[1]
