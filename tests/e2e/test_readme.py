@@ -21,7 +21,7 @@ TRAINING = [
     for c in COMMANDS
     if c.startswith("python train.py ") and not c.startswith("python train.py resume")
 ]
-AFTER_RUN = [c for c in COMMANDS if "RUN_ID" in c]
+AFTER_RUN = [c for c in COMMANDS if "RUN_ID" in c or c.startswith("framesweep runs")]
 KEYS = [c for c in COMMANDS if c.startswith("framesweep keys")]
 SETUP = [c for c in COMMANDS if c.startswith(("make", "pip"))]
 SERVERS = [c for c in COMMANDS if c.startswith("framesweep ui")]
