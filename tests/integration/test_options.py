@@ -7,17 +7,15 @@ import pytest
 import torch
 
 from framesweep.config import HardwareConfig, RunConfig
+from framesweep.config.groups import option_groups
 from framesweep.errors import ConfigError
 from framesweep.runs.ensemble import load_trained_run
 from framesweep.runs.run import run
 from framesweep.system.hardware import resolve_hardware
 from integration.conftest import TINY
 
-CONF = Path(__file__).parents[2] / "conf"
 GROUPS = ("model", "optim", "augment", "hardware", "tracking", "recipe")
-OPTIONS = [
-    f"{group}={path.stem}" for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))
-]
+OPTIONS = [f"{group}={option}" for group in GROUPS for option in option_groups()[group]]
 ON_SOUND = {"recipe=timit"}
 """Options for a corpus of sound, which test_recipes.py tries."""
 SMALLER = {
@@ -95,8 +93,13 @@ def test_the_demo_corpus_trains_an_epoch(compose, tmp_path):
 
 
 def test_every_data_option_is_tested_here():
-    named = {path.stem for path in (CONF / "data").glob("*.yaml")}
-    assert named == {"demo", "hw1p2", "hw1p2_folders", "segments", "kaldi"}
+    assert set(option_groups()["data"]) == {
+        "demo",
+        "hw1p2",
+        "hw1p2_folders",
+        "segments",
+        "kaldi",
+    }
 
 
 def test_a_network_trained_by_several_processes_predicts_in_one(compose, hw1p2_root, tmp_path):

@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 from framesweep.cli import COMMANDS, _framesweep
 from framesweep.config import SCHEMAS
 from framesweep.config.composition import compose, register
-from framesweep.config.groups import find_conf
+from framesweep.config.groups import UNLISTED, find_conf
 from framesweep.config.plain import flatten
 from framesweep.credentials import URI_VARIABLE
 from framesweep.data.store import frame_store, prepared
@@ -67,7 +67,8 @@ def config_keys() -> Iterator[str]:
         if key.split(".")[0] not in SCHEMAS:
             yield f"{key} = {value}"
     for path in sorted(find_conf().glob("*/*.yaml")):
-        yield f"option {path.parent.name}={path.stem}"
+        if not path.stem.startswith(UNLISTED):
+            yield f"option {path.parent.name}={path.stem}"
 
 
 def metric_names() -> Iterator[str]:

@@ -17,6 +17,7 @@ from framesweep.config.effects import free_overrides
 from framesweep.config.groups import (
     RENAMED_GROUPS,
     describe_groups,
+    describe_options,
     find_conf,
     options_without_file,
     register_renamed_groups,
@@ -53,6 +54,7 @@ def register() -> None:
         store.store(group=group, name=name, node=SCHEMAS[group][name], replace=True)
     register_renamed_groups()
     OmegaConf.register_resolver("framesweep.groups", describe_groups, replace=True)
+    OmegaConf.register_resolver("framesweep.options", describe_options, replace=True)
     OmegaConf.register_resolver("framesweep.id", lambda: PROCESS_ID, replace=True)
     OmegaConf.register_resolver("framesweep.directions", directions, replace=True)
     OmegaConf.register_resolver("framesweep.gpus", count_requested_gpus, replace=True)

@@ -88,7 +88,7 @@ def _unknown_option(text: str) -> str | None:
     options = re.search(r"Available options in '[^']+':\n((?:\t.+\n?)+)", text)
     if found is None or options is None:
         return None
-    names = " ".join(options.group(1).split())
+    names = " ".join(name for name in options.group(1).split() if not name.startswith("_"))
     return f"{found.group(1)}: must be one of {names}; found '{found.group(2)}'"
 
 

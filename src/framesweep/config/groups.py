@@ -18,6 +18,11 @@ RENAMED_GROUPS = {"lever": "ablation"}
 
 LINE_LENGTH = 80
 
+UNLISTED = "_"
+"""How the names of options begin that only recipes choose. A recipe has a file of its own in
+each group whose options disagree on its keys, so that an option that the user types takes the
+place of that file, and none of the recipe's values remains."""
+
 
 def find_conf() -> Path:
     """Return the conf folder: that of the checkout if there is one, else the package's."""
@@ -66,11 +71,15 @@ def _read_option(group: str, name: str) -> Option:
 
 
 def option_groups() -> dict[str, list[str]]:
-    """Return the names of the options of each group, as `model: [base, conv, ...]`."""
+    """Return the names of the options of each group, as `model: [base, conv, ...]`.
+
+    The files that only recipes choose are left out.
+    """
     groups: dict[str, list[str]] = {}
     files = ((path.parent.name, path.stem) for path in find_conf().glob("*/*.yaml"))
     for group, name in sorted([*files, *options_without_file()]):
-        groups.setdefault(group, []).append(name)
+        if not name.startswith(UNLISTED):
+            groups.setdefault(group, []).append(name)
     return groups
 
 
@@ -90,6 +99,21 @@ def describe_groups() -> str:
     return "\n".join(
         textwrap.fill(f"{group}: {', '.join(options)}", LINE_LENGTH, subsequent_indent="  ")
         for group, options in option_groups().items()
+    )
+
+
+def describe_options(group: str) -> str:
+    """Return what each option of a group is for, in lines of at most 80 columns."""
+    options = read_options(group)
+    width = max(len(option.name) for option in options) + 4
+    return "\n".join(
+        textwrap.fill(
+            option.summary,
+            LINE_LENGTH,
+            initial_indent=f"  {option.name}".ljust(width),
+            subsequent_indent=" " * width,
+        )
+        for option in options
     )
 
 

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from framesweep.config import SCHEMAS
-from framesweep.config.groups import Option, option_groups, read_options
+from framesweep.config.groups import Option, describe_options, option_groups, read_options
 from framesweep.config.key_docs import KeyDoc, document_keys, to_yaml
 
 LINE_LENGTH = 80
@@ -57,6 +57,15 @@ def render_text(docs: Iterable[KeyDoc]) -> str:
     schemas = {doc.schema: doc.key.partition(".")[0] for doc in listed}
     options = {schema: _options_of(schema, group) for schema, group in schemas.items()}
     return "\n\n".join("\n".join(_entry(doc, options[doc.schema])) for doc in listed)
+
+
+def render_options(groups: Iterable[str]) -> str:
+    """Return what each option of some groups is for, as text of at most 80 columns."""
+    return "\n\n".join(
+        f"{group}=OPTION\n{describe_options(group)}\n"
+        f"  Print what an option sets: python train.py {group}=OPTION --cfg job"
+        for group in groups
+    )
 
 
 def _entry(doc: KeyDoc, options: str) -> Iterator[str]:

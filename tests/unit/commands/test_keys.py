@@ -26,6 +26,14 @@ def test_a_key_is_explained():
     ]
 
 
+def test_a_group_is_explained_by_what_its_options_are_for_and_by_its_keys():
+    recipes = invoke("recipe")
+    assert "quick      The best accuracy in two minutes on two cores" in recipes
+    assert recipes.endswith("python train.py recipe=OPTION --cfg job\n")
+    output = invoke("augment")
+    assert output.index("specaugment  SpecAugment") < output.index("augment.time_masks\n")
+
+
 def test_several_patterns_give_each_key_once():
     output = invoke("train.epochs", "train.ep*", "seed")
     keys = [line for line in output.splitlines() if line and not line.startswith(" ")]

@@ -6,6 +6,7 @@ from framesweep.config import SCHEMAS, AdamConfig
 from framesweep.config.groups import (
     RENAMED_GROUPS,
     describe_groups,
+    describe_options,
     find_conf,
     option_groups,
     options_without_file,
@@ -26,6 +27,23 @@ def test_the_description_names_every_option_in_80_columns():
     assert max(map(len, lines)) <= 80
     words = set(" ".join(lines).replace(",", " ").split())
     assert {option for options in option_groups().values() for option in options} <= words
+
+
+def test_what_each_recipe_is_for_is_described_in_80_columns():
+    text = describe_options("recipe")
+    assert max(map(len, text.splitlines())) <= 80
+    assert [line.split()[0] for line in text.splitlines() if line[2] != " "] == option_groups()[
+        "recipe"
+    ]
+    assert "  quick      The best accuracy in two minutes on two cores" in text
+
+
+def test_options_that_only_recipes_choose_are_not_listed():
+    files = {path.stem for path in (find_conf() / "model").glob("*.yaml")}
+    assert {name for name in files if name.startswith("_")} >= {"_quick", "_thorough"}
+    assert not [
+        name for names in option_groups().values() for name in names if name.startswith("_")
+    ]
 
 
 def test_a_renamed_group_is_described_by_its_present_name():
