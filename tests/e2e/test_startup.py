@@ -1,4 +1,4 @@
-"""The commands typed most often respond quickly: they import nothing that trains or tracks."""
+"""Each command imports only what it needs, when it needs it, so that it responds quickly."""
 
 import os
 import subprocess
@@ -10,7 +10,37 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 TRAIN = str(REPOSITORY / "train.py")
 FRAMESWEEP = str(Path(sys.executable).with_name("framesweep"))
-HEAVY = {"torch", "mlflow", "optuna", "numpy", "pandas", "scipy", "sklearn", "matplotlib"}
+SLOW = {"mlflow", "sqlalchemy", "optuna", "pandas", "sklearn", "matplotlib", "torch._dynamo"}
+HEAVY = SLOW | {"torch", "numpy", "scipy"}
+
+UNTIL_THE_FIRST_STEP = """
+import sys
+from framesweep import cli
+from framesweep.runs.run import _RunCallback
+
+on_step = _RunCallback.on_step
+
+def print_modules(self, epoch, step, num_steps):
+    if (epoch, step) == (1, 1):
+        print("modules:", *sys.modules)
+    on_step(self, epoch, step, num_steps)
+
+_RunCallback.on_step = print_modules
+cli.train()
+"""
+
+COMMANDS = """
+import sys
+from framesweep import cli
+
+for line in sys.stdin:
+    sys.argv = ["framesweep", *line.split()]
+    try:
+        cli.main()
+    except SystemExit as end:
+        assert not end.code
+    print("modules:", *sys.modules)
+"""
 
 
 def answer(*command: str, folder: Path, **environment: str) -> str:
@@ -56,3 +86,34 @@ def test_tab_completes_commands(tmp_path):
     variables["_FRAMESWEEP_COMPLETE"] = "bash_complete"
     found = answer(FRAMESWEEP, folder=tmp_path, **variables)
     assert set(found.split()) == {"plain,best", "plain,bench"}
+
+
+def list_modules(script: str, *arguments: str, shell, lines: str = "") -> list[set[str]]:
+    """The modules that were imported when the script printed them, each time it did so."""
+    result = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        input=lines,
+        cwd=shell.folder,
+        env=shell.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    printed = [line.split() for line in result.stdout.splitlines()]
+    return [set(words) for words in printed if words[:1] == ["modules:"]]
+
+
+def test_what_takes_seconds_to_import_is_imported_after_the_first_step(make_shell, tmp_path):
+    shell = make_shell(tmp_path)
+    (imported,) = list_modules(UNTIL_THE_FIRST_STEP, *shell.small, shell=shell)
+    assert "torch" in imported
+    assert not imported & SLOW
+    (run,) = shell.runs
+    lines = f"predict {run} --split test --out a.csv\nevaluate {run} --split dev --smooth\n"
+    predicted, evaluated = list_modules(COMMANDS, shell=shell, lines=lines)
+    assert "framesweep.evaluation.predictor" in predicted
+    assert not (predicted | evaluated) & SLOW
+    (compared,) = list_modules(COMMANDS, shell=shell, lines=f"compare {run} {run}\n")
+    assert "mlflow" in compared
+    assert not compared & {"torch", "optuna", "sklearn", "matplotlib", "torch._dynamo"}

@@ -22,7 +22,6 @@ def command(
     run_ids: tuple[str, ...], split: str, report: Path | None, smooth: bool, **options: Any
 ) -> None:
     """Evaluate a run on a labelled split. Several runs are evaluated as an ensemble."""
-    from framesweep.evaluation.report import write_report
     from framesweep.runs.ensemble import evaluate_runs, predict_smoothed
 
     runs = load_runs(run_ids, **options)
@@ -37,5 +36,7 @@ def command(
     for name, value in metrics.items():
         click.echo(f"{name:24} {value:.4f}")
     if report is not None:
+        from framesweep.evaluation.report import write_report  # which imports matplotlib
+
         for path in write_report(report, [], evaluation.confusion, store.phones):
             click.echo(path)
