@@ -6,6 +6,7 @@ COMMANDS = {
     "runs": "List the runs in the outputs folder.",
     "keys": "Explain config keys: type, unit, default and meaning.",
     "predict": "Write the predictions of a run or an ensemble as CSV.",
+    "label": "Write the phones of audio files, with times, as label files.",
     "evaluate": "Evaluate a run or an ensemble on a labelled split.",
     "prepare": "Prepare the frame store of a corpus before training.",
     "inspect": "Summarize a corpus and report problems in it.",

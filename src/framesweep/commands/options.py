@@ -49,7 +49,19 @@ def run_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def load_runs(
     run_ids: Sequence[str], uri: str | None, outputs: Path, overrides: Sequence[str]
 ) -> list[TrainedRun]:
-    """Return the trained runs with these ids, names or directories, or `last`, or `best`.
+    """Return the trained runs that `find_directories` finds.
+
+    Raises:
+        TrackingError: if a run does not exist, or if several match.
+    """
+    from framesweep.runs.ensemble import load_trained_run
+
+    directories = find_directories(run_ids, uri, outputs)
+    return [load_trained_run(directory, overrides) for directory in directories]
+
+
+def find_directories(run_ids: Sequence[str], uri: str | None, outputs: Path) -> list[Path]:
+    """Return the directories of runs: by ids, names or directories, or `last`, or `best`.
 
     A line on the standard error says which run `last` or `best` is.
 
@@ -57,7 +69,6 @@ def load_runs(
         TrackingError: if a run does not exist, or if several match.
     """
     from framesweep.catalog import describe_run, is_word, resolve_run
-    from framesweep.runs.ensemble import load_trained_run
     from framesweep.tracking import find_run_directory
 
     directories = []
@@ -65,4 +76,4 @@ def load_runs(
         directories.append(find_run_directory(run_id, uri, outputs))
         if is_word(run_id) and (run := resolve_run(run_id, uri, outputs)) is not None:
             click.echo(printable(f"{run_id}: {describe_run(run)}"), err=True)
-    return [load_trained_run(directory, overrides) for directory in directories]
+    return directories

@@ -71,13 +71,16 @@ class Labeller:
                 )
 
     @classmethod
-    def load(cls, *folders: Path | str, smooth: bool = False) -> Self:
+    def load(
+        cls, *folders: Path | str, smooth: bool = False, smoother: Smoother | None = None
+    ) -> Self:
         """Load the model in a folder, or an ensemble of the models in several.
 
         Args:
             folders: Folders `model` of runs.
             smooth: Whether to smooth by Viterbi's algorithm, with the strength that was tuned
                 when the model was trained. An ensemble uses the mean of the strengths.
+            smoother: Another smoother to use, whatever `smooth` is.
 
         Raises:
             CheckpointError: if a file is missing or damaged, or if `smooth` is true and a model
@@ -85,13 +88,13 @@ class Labeller:
             DataError: if the models do not belong together.
         """
         predictors = [Predictor.load(folder) for folder in folders]
-        if not smooth:
-            return cls(predictors)
-        smoothers = [
-            require_smoother(Path(folder), len(predictor.phones))
-            for folder, predictor in zip(folders, predictors, strict=True)
-        ]
-        return cls(predictors, average_smoothers(smoothers))
+        if smooth and smoother is None:
+            smoothers = [
+                require_smoother(Path(folder), len(predictor.phones))
+                for folder, predictor in zip(folders, predictors, strict=True)
+            ]
+            smoother = average_smoothers(smoothers)
+        return cls(predictors, smoother)
 
     @property
     def featurization(self) -> Featurization | None:

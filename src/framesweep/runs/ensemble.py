@@ -24,7 +24,7 @@ from framesweep.evaluation.evaluate import (
 )
 from framesweep.evaluation.metrics import Evaluation
 from framesweep.evaluation.predictor import WEIGHTS, build_network
-from framesweep.evaluation.viterbi import MIN_PROBABILITY, tune_smoother
+from framesweep.evaluation.viterbi import MIN_PROBABILITY, Smoother, tune_smoother
 from framesweep.runs.experiment import open_frame_store
 from framesweep.runs.run_log import MODEL_FOLDER
 from framesweep.system.hardware import Hardware, resolve_hardware
@@ -141,13 +141,21 @@ def predict_smoothed(runs: Sequence[TrainedRun], split: str) -> Array:
 
     The phone bigram is counted on train, and its weight is tuned on dev for these runs.
     """
+    dev = _log_posteriors(runs, "dev")
+    smoother = _tune(runs, dev)
+    chosen = dev if split == "dev" else _log_posteriors(runs, split)
+    return smoother(chosen, runs[0].store.splits[split].lengths)
 
-    def log_posteriors(name: str) -> Array:
-        probabilities: Array = average_posteriors(runs, name).numpy()
-        return np.asarray(np.log(np.maximum(probabilities, MIN_PROBABILITY)))
 
-    store = runs[0].store
-    dev = log_posteriors("dev")
-    smoother = tune_smoother(store, dev, runs[0].hardware.device)
-    chosen = dev if split == "dev" else log_posteriors(split)
-    return smoother(chosen, store.splits[split].lengths)
+def tune_for(runs: Sequence[TrainedRun]) -> Smoother:
+    """Return the smoother of a run or an ensemble, tuned on dev; its device is the CPU."""
+    return replace(_tune(runs, _log_posteriors(runs, "dev")), device=torch.device("cpu"))
+
+
+def _tune(runs: Sequence[TrainedRun], dev: Array) -> Smoother:
+    return tune_smoother(runs[0].store, dev, runs[0].hardware.device)
+
+
+def _log_posteriors(runs: Sequence[TrainedRun], split: str) -> Array:
+    probabilities: Array = average_posteriors(runs, split).numpy()
+    return np.asarray(np.log(np.maximum(probabilities, MIN_PROBABILITY)))

@@ -19,8 +19,11 @@ class SegmentsConfig(FeatureOptions, DataConfig):
     segments: str = ""
     """Folder of the segment files in root, named and arranged like the audio files. It may
     contain wildcards. Empty is root."""
-    format: Literal["auto", "phn", "xlabel", "htk", "seconds", "textgrid"] = "auto"
-    """Format of the segment files. auto chooses by their suffix, for .lab by their content."""
+    format: Literal["auto", "phn", "xlabel", "htk", "seconds", "textgrid", "ctm", "csv"] = (
+        "auto"
+    )
+    """Format of the segment files. auto chooses by their suffix, for .lab by their content; it
+    does not look for .ctm and .csv."""
     tier: str = "phones"
     """Tier of a TextGrid that contains the phones."""
     exclude: str | None = None

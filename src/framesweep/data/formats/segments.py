@@ -1,8 +1,8 @@
-"""Reads phone segments from the formats of speech tools: .phn, .lab and .TextGrid.
+"""Reads phone segments from the formats of speech tools: .phn, .lab, .TextGrid, .ctm and .csv.
 
 A segment is the stretch of time in which one phone is spoken. The formats differ in their unit
 of time: .phn (TIMIT) counts samples, .lab counts seconds (Festival, xlabel) or units of 100 ns
-(HTK), and .TextGrid (Praat, the Montreal Forced Aligner) counts seconds.
+(HTK), and .TextGrid (Praat, the Montreal Forced Aligner), .ctm and .csv count seconds.
 """
 
 import re
@@ -14,10 +14,12 @@ from typing import Literal
 import numpy as np
 
 from framesweep.data.corpus import Array
+from framesweep.data.formats.segment_lines import line_error, numbered_lines, parse_time
+from framesweep.data.formats.segment_tables import parse_csv, parse_ctm
 from framesweep.data.formats.textgrid import read_tier
 from framesweep.errors import DataError
 
-Format = Literal["auto", "phn", "xlabel", "htk", "seconds", "textgrid"]
+Format = Literal["auto", "phn", "xlabel", "htk", "seconds", "textgrid", "ctm", "csv"]
 
 SUFFIXES = (".phn", ".lab", ".textgrid")
 HTK_UNITS_PER_SECOND = 1e7
@@ -81,6 +83,8 @@ def read_segments(path: Path, kind: Format, tier: str, sample_rate: int) -> Segm
         "htk": _parse_htk,
         "seconds": _parse_seconds,
         "textgrid": lambda path, text: read_tier(path, text, tier),
+        "ctm": parse_ctm,
+        "csv": parse_csv,
     }[detected]
     units_per_second = {"phn": sample_rate, "htk": HTK_UNITS_PER_SECOND}.get(detected, 1)
     rows = list(parse(path, text))
@@ -111,7 +115,7 @@ def _detect_format(path: Path, text: str) -> str:
         # HTK writes integers and the rest write seconds with a decimal point.
         if any(line.strip() == "#" for line in text.splitlines()):
             return "xlabel"
-        has_point = any("." in line.split()[0] for _, line in _numbered_lines(text))
+        has_point = any("." in line.split()[0] for _, line in numbered_lines(text))
         return "seconds" if has_point else "htk"
     if suffix in SUFFIXES:
         return suffix[1:]
@@ -121,70 +125,51 @@ def _detect_format(path: Path, text: str) -> str:
 
 
 def _parse_phn(path: Path, text: str) -> Iterator[_Row]:
-    for number, line in _numbered_lines(text):
+    for number, line in numbered_lines(text):
         fields = line.split()
         if len(fields) != 3:
-            raise _line_error(path, number, "must be `START END PHONE` in samples", line)
-        start, end = (_parse_time(path, number, field) for field in fields[:2])
+            raise line_error(path, number, "must be `START END PHONE` in samples", line)
+        start, end = (parse_time(path, number, field) for field in fields[:2])
         yield start, end, fields[2]
 
 
 def _parse_htk(path: Path, text: str) -> Iterator[_Row]:
-    for number, line in _numbered_lines(text):
+    for number, line in numbered_lines(text):
         if line.strip() == "///":  # separates the best transcription from alternatives
             return
         fields = line.split()  # scores and words may follow the phone
         if len(fields) < 3:
             rule = "must be `START END PHONE` in units of 100 ns"
-            raise _line_error(path, number, rule, line)
-        start, end = (_parse_time(path, number, field) for field in fields[:2])
+            raise line_error(path, number, rule, line)
+        start, end = (parse_time(path, number, field) for field in fields[:2])
         yield start, end, _IN_CONTEXT.sub(r"\1", fields[2])
 
 
 def _parse_seconds(path: Path, text: str) -> Iterator[_Row]:
-    for number, line in _numbered_lines(text):
+    for number, line in numbered_lines(text):
         fields = line.split(maxsplit=2)
         if len(fields) < 2:
-            raise _line_error(path, number, "must be `START END PHONE` in seconds", line)
-        start, end = (_parse_time(path, number, field) for field in fields[:2])
+            raise line_error(path, number, "must be `START END PHONE` in seconds", line)
+        start, end = (parse_time(path, number, field) for field in fields[:2])
         yield start, end, fields[2].strip() if len(fields) == 3 else ""
 
 
 def _parse_xlabel(path: Path, text: str) -> Iterator[_Row]:
     # Lines give only the end of a segment; it starts where the previous one ended.
     start, in_body = 0.0, False
-    for number, line in _numbered_lines(text):
+    for number, line in numbered_lines(text):
         if not in_body:
             in_body = line.strip() == "#"
             continue
         fields = line.split(maxsplit=2)
         if len(fields) < 2:
-            raise _line_error(path, number, "must be `END COLOUR PHONE` in seconds", line)
-        end = _parse_time(path, number, fields[0])
+            raise line_error(path, number, "must be `END COLOUR PHONE` in seconds", line)
+        end = parse_time(path, number, fields[0])
         # Further fields may follow the phone after semicolons.
         yield start, end, fields[2].split(";")[0].strip() if len(fields) == 3 else ""
         start = end
     if not in_body:
         raise DataError(path, "must have a line `#` before its labels")
-
-
-def _numbered_lines(text: str) -> Iterator[tuple[int, str]]:
-    """Yield the number, from 1, and the text of each line that is not blank."""
-    return ((n, line) for n, line in enumerate(text.splitlines(), start=1) if line.strip())
-
-
-def _line_error(path: Path, number: int, rule: str, line: str) -> DataError:
-    return DataError(f"{path}, line {number}", rule, found=line.strip()[:60])
-
-
-def _parse_time(path: Path, number: int, field: str) -> float:
-    try:
-        time = float(field)
-    except ValueError:
-        time = np.nan
-    if not np.isfinite(time) or time < 0:
-        raise _line_error(path, number, "a time must be a non-negative number", field)
-    return time
 
 
 def _validate_order(path: Path, starts: Array, ends: Array) -> None:

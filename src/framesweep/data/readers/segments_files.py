@@ -18,6 +18,8 @@ SUFFIXES_OF_FORMAT = {
     "htk": (".lab",),
     "seconds": (".lab", ".txt"),
     "textgrid": (".textgrid",),
+    "ctm": (".ctm",),
+    "csv": (".csv",),
 }
 
 
@@ -48,7 +50,7 @@ def list_utterances(config: SegmentsConfig, root: Path) -> list[UtteranceFiles]:
     """
     exclude = _compile("data.exclude", config.exclude)
     speaker = _compile("data.speaker", config.speaker)
-    audio_files = _prefer_originals(
+    audio_files = prefer_originals(
         _list_by_id(root, "audio", config.audio, audio.SUFFIXES, exclude)
     )
     suffixes = SUFFIXES_OF_FORMAT.get(config.format, SUFFIXES)
@@ -80,12 +82,12 @@ def _list_by_id(
     """Return the files with these suffixes in the folders that `data.<key>` names, by id."""
     found: dict[str, Path] = {}
     for prefix, folder in _match_folders(root, name, f"data.{key}"):
-        for path in _walk(folder):
+        for path in walk(folder):
             relative = prefix / path.relative_to(folder)
             excluded = exclude and exclude.search(relative.as_posix())
             if path.suffix.lower() not in suffixes or excluded:
                 continue
-            _validate_encoding(path)
+            validate_encoding(path)
             id = relative.as_posix().removesuffix(path.suffix)
             if id in found:
                 rule = f"must be the only file of its utterance; {found[id].name} is another"
@@ -114,13 +116,14 @@ def _match_folders(root: Path, name: str, key: str) -> list[tuple[Path, Path]]:
     return [(Path(*(f.relative_to(root).parts[i] for i in wildcards)), f) for f in folders]
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def walk(folder: Path) -> Iterator[Path]:
+    """Yield all files in a folder and its subfolders, except hidden ones."""
     # Path.rglob does not follow links, and corpora are often assembled of links.
     for directory, _, names in os.walk(folder, followlinks=True):
         yield from (Path(directory, name) for name in names if not name.startswith("."))
 
 
-def _validate_encoding(path: Path) -> None:
+def validate_encoding(path: Path) -> None:
     """Raise DataError if a file name is not UTF-8: its id could not be stored as JSON."""
     try:
         str(path).encode()
@@ -131,7 +134,7 @@ def _validate_encoding(path: Path) -> None:
         ) from None
 
 
-def _prefer_originals(files: dict[str, Path]) -> dict[str, Path]:
+def prefer_originals(files: dict[str, Path]) -> dict[str, Path]:
     """Return audio files by the id of the file that they were converted from.
 
     Copies of TIMIT often have converted files, `SX1.WAV.wav`, next to the originals, `SX1.WAV`.

@@ -1,0 +1,53 @@
+"""Reads phone segments from tables with one segment per line: .ctm and .csv."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+from framesweep.data.formats.segment_lines import line_error, numbered_lines, parse_time
+from framesweep.errors import DataError
+
+CSV_COLUMNS = ("start_s", "end_s", "phone")
+"""Columns that a CSV file must have; it may have others."""
+
+
+def parse_ctm(path: Path, text: str) -> Iterator[tuple[float, float, str]]:
+    """Yield start and end in seconds and the phone of each line of NIST's CTM format.
+
+    A line is `UTTERANCE CHANNEL START DURATION PHONE [CONFIDENCE]`, times in seconds; lines
+    that start with two semicolons are comments (NIST, "sclite", section on file formats).
+
+    Raises:
+        DataError: a line has another form, or the file describes several utterances.
+    """
+    utterance = ""
+    for number, line in numbered_lines(text):
+        if line.startswith(";;"):
+            continue
+        fields = line.split()
+        if len(fields) not in (5, 6):
+            rule = "must be `UTTERANCE CHANNEL START DURATION PHONE [CONFIDENCE]`"
+            raise line_error(path, number, rule, line)
+        start, duration = (parse_time(path, number, field) for field in fields[2:4])
+        utterance = utterance or fields[0]
+        if fields[0] != utterance:
+            rule = f"must describe one utterance, as the lines before, {utterance!r}"
+            raise line_error(path, number, rule, line)
+        yield start, start + duration, fields[4]
+
+
+def parse_csv(path: Path, text: str) -> Iterator[tuple[float, float, str]]:
+    """Yield start and end in seconds and the phone of each row of a CSV file with a header.
+
+    Raises:
+        DataError: one of CSV_COLUMNS is missing, or a time is not a number.
+    """
+    rows = csv.DictReader(text.splitlines())
+    if missing := [name for name in CSV_COLUMNS if name not in (rows.fieldnames or ())]:
+        rule = f"must have the columns {', '.join(CSV_COLUMNS)}"
+        raise DataError(path, rule, found=f"no {missing[0]}")
+    for row in rows:
+        start, end = (
+            parse_time(path, rows.line_num, row[name] or "") for name in CSV_COLUMNS[:2]
+        )
+        yield start, end, (row["phone"] or "").strip()

@@ -1,0 +1,194 @@
+"""Labels audio files with trained runs, and writes one label file for each."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from framesweep.data.formats import audio
+from framesweep.data.formats.audio import read_audio_info
+from framesweep.data.formats.segment_writers import (
+    SUFFIX_OF_FORMAT,
+    LabelFormat,
+    Recording,
+    format_segments,
+)
+from framesweep.data.readers.segments_files import prefer_originals, validate_encoding, walk
+from framesweep.errors import CheckpointError, ConfigError, DataError
+from framesweep.evaluation.label_plot import write_label_plot
+from framesweep.evaluation.labeller import Labeller
+from framesweep.evaluation.predictor import WEIGHTS
+from framesweep.evaluation.smoother_file import SMOOTHER
+from framesweep.runs.ensemble import load_trained_run, tune_for
+from framesweep.runs.run_log import MODEL_FOLDER
+from framesweep.system.atomic_files import write_text
+from framesweep.system.progress_bars import track
+
+log = logging.getLogger(__name__)
+
+Existing = Literal["refuse", "skip", "overwrite"]
+"""What to do where a label file exists already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """An audio file to label.
+
+    Attributes:
+        id: Its path below the folder that was given, without its suffix: that of the label file
+            below the output folder.
+        path: The file.
+    """
+
+    id: str
+    path: Path
+
+
+@dataclass(slots=True)
+class Summary:
+    """What was labelled: numbers of files and phones, seconds of audio, and failures."""
+
+    num_files: int = 0
+    num_skipped: int = 0
+    num_phones: int = 0
+    seconds: float = 0.0
+    failures: list[DataError] = field(default_factory=list)
+
+
+def load_labeller(directories: Sequence[Path], *, smooth: bool = False) -> Labeller:
+    """Load the model of a run, or an ensemble of the models of several.
+
+    Args:
+        directories: The directories of the runs.
+        smooth: Whether to smooth with Viterbi. The smoother is that of the model; runs of
+            earlier versions, which did not store it, need their corpus to tune it again.
+
+    Raises:
+        CheckpointError: if a run has not finished, or its files are damaged.
+        DataError: if the runs do not belong together, or a corpus is needed but cannot be read.
+    """
+    folders = [directory / MODEL_FOLDER for directory in directories]
+    for folder in folders:
+        if not (folder / WEIGHTS).exists():
+            rule = f"must contain {MODEL_FOLDER}/{WEIGHTS}"
+            fix = "Resume the run until it finishes."
+            raise CheckpointError(folder.parent, rule, fix=fix)
+    if not smooth or all((folder / SMOOTHER).exists() for folder in folders):
+        return Labeller.load(*folders, smooth=smooth)
+    log.info("the runs were stored without a smoother; tuning it on their corpus")
+    smoother = tune_for([load_trained_run(directory) for directory in directories])
+    return Labeller.load(*folders, smoother=smoother)
+
+
+def find_inputs(paths: Iterable[Path]) -> list[Input]:
+    """Return the audio files among `paths`, and all audio files in folders among them.
+
+    Files that are given by name may have any suffix. Labels of two inputs must not be one file.
+
+    Raises:
+        DataError: if a path does not exist, a folder contains no audio file, or two files would
+            have the same label file.
+    """
+    inputs: dict[str, Input] = {}
+    for path in paths:
+        if path.is_dir():
+            found = _list_folder(path)
+        elif path.exists():
+            found = [Input(path.stem, path)]
+        else:
+            raise DataError(path, "must be an existing audio file or folder")
+        for item in found:
+            other = inputs.setdefault(item.id, item)
+            if other.path != item.path:
+                raise _ambiguous(other.path, item.path)
+    return list(inputs.values())
+
+
+def _list_folder(folder: Path) -> list[Input]:
+    by_id: dict[str, Path] = {}
+    for path in sorted(walk(folder)):
+        if path.suffix.lower() not in audio.SUFFIXES:
+            continue
+        validate_encoding(path)
+        id = path.relative_to(folder).as_posix().removesuffix(path.suffix)
+        if id in by_id:
+            raise _ambiguous(by_id[id], path)
+        by_id[id] = path
+    if not by_id:
+        rule = f"must contain audio files: {', '.join(audio.SUFFIXES)}"
+        raise DataError(folder, rule)
+    return [Input(id, path) for id, path in prefer_originals(by_id).items()]
+
+
+def _ambiguous(one: Path, other: Path) -> DataError:
+    rule = f"must have another name than {one}, because both would have the same label file"
+    return DataError(other, rule, fix="Label them with different --out.")
+
+
+def label_files(
+    labeller: Labeller,
+    inputs: Sequence[Input],
+    out: Path,
+    kind: LabelFormat,
+    existing: Existing = "refuse",
+) -> Summary:
+    """Label audio files and write `<out>/<id><suffix>` for each, atomically.
+
+    A file that cannot be labelled does not stop the others; a single one does.
+
+    Args:
+        labeller: The model.
+        inputs: The files.
+        out: The folder of the label files.
+        kind: Their format.
+        existing: What to do where a label file exists already.
+
+    Raises:
+        ConfigError: if label files exist and must not be replaced.
+        DataError: if the run knows no audio, or the only input cannot be labelled.
+    """
+    labeller.require_featurization()
+    targets = {item: out / f"{item.id}{SUFFIX_OF_FORMAT[kind]}" for item in inputs}
+    found = [target for target in targets.values() if target.exists()]
+    if found and existing == "refuse":
+        raise ConfigError(
+            "--out",
+            f"must not contain label files of these inputs, such as {found[0]}",
+            found=f"{len(found)} of {len(inputs)}",
+            fix="Use --existing=skip or --existing=overwrite.",
+        )
+    chosen = [item for item in inputs if existing != "skip" or not targets[item].exists()]
+    summary = Summary(num_skipped=len(inputs) - len(chosen))
+    for item in track(chosen, "Labelling", len(chosen)):
+        try:
+            _label_file(labeller, item, targets[item], kind, summary)
+        except DataError as error:
+            if len(inputs) == 1:
+                raise
+            log.warning("not labelled: %s", error)
+            summary.failures.append(error)
+    return summary
+
+
+def _label_file(
+    labeller: Labeller, item: Input, target: Path, kind: LabelFormat, summary: Summary
+) -> None:
+    segments = labeller.label(item.path)
+    sample_rate, _ = read_audio_info(item.path)
+    write_text(target, format_segments(kind, segments, Recording(item.id, sample_rate)))
+    summary.num_files += 1
+    summary.num_phones += len(segments)
+    summary.seconds += segments[-1].end_s
+
+
+def plot_labels(labeller: Labeller, item: Input, path: Path) -> None:
+    """Draw the spectrogram, the phones and the posteriors of one file as PNG.
+
+    Raises:
+        DataError: if the file cannot be labelled.
+    """
+    sample_rate = labeller.require_featurization().sample_rate
+    samples, _ = audio.read_audio(item.path, sample_rate)
+    decoding = labeller.decode(item.path)
+    write_label_plot(path, decoding, labeller.phones, samples, sample_rate)
