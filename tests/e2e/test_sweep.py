@@ -93,9 +93,10 @@ def test_trials_are_nested_tagged_and_named_by_their_searched_values(search):
     for trial in search.study().trials:
         run = children[trial.number]
         assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
-        assert run.info.status == "FINISHED"
         pruned = trial.state is TrialState.PRUNED
+        assert run.info.status == ("KILLED" if pruned else "FINISHED")
         assert ("pruned" in run.data.tags) == pruned
+        assert run.info.run_name.startswith("[pruned] trial" if pruned else "trial")
         first = sorted(run.data.params)[: len(trial.params)]
         assert first == sorted(f"_swept/{key}" for key in trial.params)
         for key, value in trial.params.items():

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from framesweep.commands.options import tracking_options
 from framesweep.credentials import printable
+
+if TYPE_CHECKING:
+    from framesweep.tracking import RunInfo
 
 ABSENT = "-"
 MAX_WIDTH = 40
@@ -20,19 +24,38 @@ MAX_WIDTH = 40
 @tracking_options
 def command(run_ids: tuple[str, ...], uri: str | None, outputs: Path) -> None:
     """Print the params in which runs differ, and all their metrics, one column per run."""
-    from framesweep.sweeps.context import SWEPT_PREFIX
     from framesweep.tracking import load_run
 
     runs = [load_run(run_id, uri, outputs) for run_id in run_ids]
-    params = [
-        {k: v for k, v in r.params.items() if not k.startswith(SWEPT_PREFIX)} for r in runs
-    ]
+    params = [read_params(run) for run in runs]
     metrics = [{k: f"{v:.6g}" for k, v in r.metrics.items()} for r in runs]
     rows = [["run", *(run.run_id[:8] for run in runs)], ["name", *(run.name for run in runs)]]
     rows += select_differing(params)
     rows += [[], *build_rows(metrics)]
     for line in align(rows):
         click.echo(printable(line))
+
+
+def read_params(run: RunInfo) -> dict[str, str]:
+    """Return the params of a run: its whole config, and what else it has logged.
+
+    Tracking has only the params that a person reads. The config is in the run's directory; a
+    run whose directory no longer exists is compared by its logged params.
+    """
+    from framesweep.config.composition import CONFIG_FILE, load
+    from framesweep.config.plain import flatten
+    from framesweep.errors import UserError
+    from framesweep.sweeps.context import SWEPT_PREFIX
+    from framesweep.tracking import format_param
+
+    logged = {k: v for k, v in run.params.items() if not k.startswith(SWEPT_PREFIX)}
+    path = run.directory / CONFIG_FILE
+    try:
+        config = load(path.read_text(encoding="utf-8"), [], path)
+    except (OSError, ValueError, UserError):
+        return logged
+    # The config comes second: unlike a param in tracking, it changes when a run is resumed.
+    return logged | {key: format_param(value) for key, value in flatten(config).items()}
 
 
 def select_differing(columns: Sequence[Mapping[str, str]]) -> list[list[str]]:

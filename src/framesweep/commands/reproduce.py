@@ -33,17 +33,21 @@ def command(run_id: str, uri: str | None, outputs: Path) -> None:
     """
     from framesweep.errors import TrackingError
     from framesweep.runs.reruns import read_config, run_again
+    from framesweep.sweeps.objective_names import name_best
     from framesweep.tracking import load_run
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     before = load_run(run_id, uri, outputs)
     objective = read_config(before.directory, []).objective
-    name = f"best/{objective.partition('/')[2]}"
-    if name not in before.metrics:
+    name = name_best(objective)
+    # A run that was stopped has the metric, too, but the tag only comes at the end.
+    if name not in before.metrics or "best_epoch" not in before.tags:
         raise TrackingError(
-            f"run {run_id}", f"must have the metric {name}", fix="Resume it until it finishes."
+            f"run {run_id}",
+            f"must have the metric {name}, and have ended",
+            fix="Resume it until it finishes.",
         )
-    directory, value = run_again(before.directory, outputs, uri)
+    directory, value = run_again(before.directory, outputs, uri, f"again: {before.name}")
     after = load_run(str(directory), uri, outputs)
     first, second = before.metrics[name], value
     click.echo(f"{objective}: {first!r} in the first run, {second!r} in the second")

@@ -12,8 +12,8 @@ from hydra_plugins.framesweep_sweeper import TrialPruned, still_owned
 
 
 @contextmanager
-def log_early_end(tracker: Tracker, ownership: Ownership) -> Iterator[None]:
-    """Log why the run ends early, unless another process has taken it over.
+def log_early_end(tracker: Tracker, ownership: Ownership, name: str) -> Iterator[None]:
+    """Log why the run `name` ends early, unless another process has taken it over.
 
     The status of such a run is its successor's, whatever this process has failed at.
     """
@@ -29,6 +29,8 @@ def log_early_end(tracker: Tracker, ownership: Ownership) -> Iterator[None]:
         elif is_out_of_memory(error):
             tracker.log_tags({"failure": "out of memory"})
         elif isinstance(error, TrialPruned):
-            tracker.log_tags({"pruned": "true"})
-            tracker.finish("FINISHED")
+            # MLflow has no status for it. In a list of runs, KILLED has another sign than runs
+            # that trained to their end, and the name says why.
+            tracker.log_tags({"pruned": "true", "mlflow.runName": f"[pruned] {name}"})
+            tracker.finish("KILLED")
         raise

@@ -86,19 +86,23 @@ def read_config(directory: Path, overrides: list[str]) -> RunConfig:
     return config
 
 
-def run_again(directory: Path, outputs: Path, uri: str | None) -> tuple[Path, float]:
+def run_again(
+    directory: Path, outputs: Path, uri: str | None, name: str | None = None
+) -> tuple[Path, float]:
     """Train with the config of the run in `directory` in a new directory.
 
     Args:
         directory: The directory of the first run.
         outputs: The directory of all runs.
         uri: The tracking URI; None for that of the first run.
+        name: The name of the new run; None for that of the first run's config.
 
     Returns:
         The new directory and the objective.
     """
     config = read_config(directory, [])
     config.tracking.uri = uri or config.tracking.uri
+    config.tracking.run_name = name or config.tracking.run_name
     config.outputs = str(outputs.absolute())
     now = datetime.now()
     new_directory = outputs / "runs" / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}-{PROCESS_ID}"

@@ -11,6 +11,7 @@ from framesweep.distributed.collectives import ProcessGroup
 from framesweep.distributed.launch import open_process_group, resolve_processes
 from framesweep.errors import CheckpointError, ConfigError
 from framesweep.evaluation.metrics import Evaluation
+from framesweep.runs.best_metrics import BestSoFar
 from framesweep.runs.early_end import log_early_end
 from framesweep.runs.experiment import Experiment, Smoothing, build_experiment
 from framesweep.runs.identity import effect_in
@@ -22,6 +23,7 @@ from framesweep.runs.run_log import (
     track_results,
     write_results,
 )
+from framesweep.runs.run_name import name_run
 from framesweep.runs.train_data import with_recorded_order
 from framesweep.runs.validation import validate_across_groups
 from framesweep.sweeps.context import SweepContext, find_sweep_context
@@ -84,15 +86,15 @@ def _run(
     config = experiment.config
     log_setup(experiment)
     sweep = find_sweep_context()
+    name = name_run(config, sweep)
     # A run of several processes starts them only once it is certain to be tracked. Any other
     # opens its MLflow run while it trains, because to import MLflow takes seconds.
-    tracker = _open_tracker(config, directory, sweep, wait=process_group.size > 1)
+    tracker = _open_tracker(config, directory, sweep, name, wait=process_group.size > 1)
     with stop_request() as stop, tracker:
         config_text = dump(config)
         write_text(directory / CONFIG_FILE, config_text)
-        with log_early_end(tracker, ownership):
-            tracker.log_params(sweep.to_params())
-            track_config(tracker, experiment, directory)
+        with log_early_end(tracker, ownership, name):
+            track_config(tracker, experiment, directory, sweep)
             # The workers build the same experiment from the text. They can do so only now that
             # rank 0 has prepared the data.
             process_group.start(config_text, experiment.components.hardware.device)
@@ -112,10 +114,10 @@ def _run(
 
 
 def _open_tracker(
-    config: RunConfig, directory: Path, sweep: SweepContext, *, wait: bool
+    config: RunConfig, directory: Path, sweep: SweepContext, name: str, *, wait: bool
 ) -> Tracker:
     return open_tracker(
-        replace(config.tracking, run_name=config.tracking.run_name or sweep.name),
+        replace(config.tracking, run_name=name),
         Path(config.outputs),
         directory,
         parent_run_id=sweep.parent_run_id,
@@ -168,6 +170,8 @@ class _RunCallback:
     def __init__(self, experiment: Experiment, tracker: Tracker, stop: StopRequest) -> None:
         self._plan = experiment.plan
         self._tracker = tracker
+        objectives = (experiment.plan.objective, *experiment.config.further_objectives)
+        self._best = BestSoFar(objectives, maximize=experiment.plan.maximize)
         self._bar = EpochBar(experiment.plan.epochs)
         self.stop_signal = stop
 
@@ -177,7 +181,7 @@ class _RunCallback:
         # A crash may have come between a checkpoint and the logging of its metrics, so they are
         # logged again. Tracking stores a metric of a step only once.
         for epoch, metrics in enumerate(history, start=1):
-            self._tracker.log_epoch(epoch, metrics)
+            self._tracker.log_epoch(epoch, metrics | self._best.update(metrics))
         objective = self._plan.objective
         restore({epoch: metrics[objective] for epoch, metrics in enumerate(history, start=1)})
 
@@ -190,7 +194,7 @@ class _RunCallback:
         require_owned()
         log_epoch(epoch, self._plan.epochs, metrics)
         self._tracker.require_open(wait=True)
-        self._tracker.log_epoch(epoch, metrics)
+        self._tracker.log_epoch(epoch, metrics | self._best.update(metrics))
         report(metrics[self._plan.objective], step=epoch)
 
     def close(self) -> None:

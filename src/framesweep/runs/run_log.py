@@ -14,9 +14,11 @@ from framesweep.evaluation.metrics import Evaluation
 from framesweep.evaluation.predictor import WEIGHTS, write_metadata
 from framesweep.evaluation.smoother_file import SMOOTHER, write_smoother
 from framesweep.runs.experiment import Experiment, Smoothing
+from framesweep.runs.tracked_params import derived_params, select_params
+from framesweep.sweeps.context import SweepContext
 from framesweep.system.atomic_files import atomic_file, write_text
 from framesweep.system.cgroups import memory_limit
-from framesweep.tracking import Tracker
+from framesweep.tracking import CONFIG_HASH_TAG, Tracker, hash_config
 from framesweep.training.checkpoints import BEST, CHECKPOINT_FOLDER
 from framesweep.training.state import TrainingState
 
@@ -78,20 +80,14 @@ def _warn_of_memory(experiment: Experiment) -> None:
     )
 
 
-def track_config(tracker: Tracker, experiment: Experiment, directory: Path) -> None:
-    """Track the config, what is derived from it, and the data."""
+def track_config(
+    tracker: Tracker, experiment: Experiment, directory: Path, sweep: SweepContext
+) -> None:
+    """Track the params, the whole config as an artifact, and the data."""
     config, store = experiment.config, experiment.store
-    resources = experiment.components.hardware
-    tracker.log_params(
-        {
-            **flatten(config),
-            "derived.widths": list(experiment.widths),
-            "derived.num_params": experiment.num_params,
-            "derived.device": str(resources.device),
-            "derived.precision": resources.precision,
-            "derived.processes": experiment.components.process_group.size,
-        }
-    )
+    tracker.log_params({**sweep.to_params(), **select_params(experiment, sweep)})
+    everything = {**flatten(config), **derived_params(experiment)}
+    tracker.log_tags({CONFIG_HASH_TAG: hash_config(everything)})
     tracker.log_artifact(directory / CONFIG_FILE)
     tracker.log_dataset(
         store.name,
@@ -144,16 +140,7 @@ def track_results(
     *,
     in_sweep: bool,
 ) -> None:
-    """Track the metrics of the best epoch, its weights, the report and maybe the model."""
-    best = state.history[state.best_epoch - 1]
-    tracker.log_epoch(
-        state.best_epoch,
-        {
-            f"best/{name.partition('/')[2]}": value
-            for name, value in best.items()
-            if name.startswith("dev/")
-        },
-    )
+    """Track the best epoch, its weights, the report and maybe the model."""
     tracker.log_tags({"best_epoch": str(state.best_epoch)})
     for path in sorted((directory / REPORT_FOLDER).iterdir()):
         tracker.log_artifact(path, REPORT_FOLDER)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from framesweep.sweeps.run_names import name_by_values
 from hydra_plugins.framesweep_sweeper import CurrentTrial, current_trial
 
 PARENT_ATTR = "mlflow_parent_run"
@@ -26,7 +27,7 @@ class SweepContext:
     """A run's place in a sweep; empty for a run outside of one.
 
     Attributes:
-        name: name for the run, made of the swept values; None for MLflow's random one.
+        name: name for the run, made of the swept values; None if there are none.
         swept: key -> value of what the sweep varies.
     """
 
@@ -51,7 +52,7 @@ def find_sweep_context() -> SweepContext:
     keys = os.environ.get(SWEPT_VARIABLE, "").split()
     overrides = _read_task_overrides() if keys else {}
     swept = {key: value for key, value in overrides.items() if key in keys}
-    return SweepContext(parent, _build_name("", swept) or None, {}, swept)
+    return SweepContext(parent, name_by_values(swept) or None, {}, swept)
 
 
 def _build_trial_context(trial: CurrentTrial) -> SweepContext:
@@ -61,24 +62,30 @@ def _build_trial_context(trial: CurrentTrial) -> SweepContext:
         "attempt": str(trial.attempt),
     }
     swept = {to_bare_key(key): value for key, value in trial.params.items()}
-    name = _build_name(f"trial {trial.number}: ", swept)
+    name = name_by_values(swept, f"trial {trial.number}: ")
     return SweepContext(trial.study_attr(PARENT_ATTR), name, tags, swept)
-
-
-def _build_name(prefix: str, swept: Mapping[str, object]) -> str:
-    """Return `prefix` and each value after the last part of its key, as in `context=15`."""
-    values = (
-        f"{key.rpartition('.')[2]}={value:.4g}"
-        if isinstance(value, float)
-        else f"{key.rpartition('.')[2]}={value}"
-        for key, value in swept.items()
-    )
-    return prefix + " ".join(values)
 
 
 def _read_task_overrides() -> dict[str, str]:
     """Return the overrides of the running Hydra job: bare key -> value."""
+    pairs = (override.partition("=") for override in list_task_overrides() or [])
+    return {to_bare_key(key): value for key, _, value in pairs}
+
+
+def list_task_overrides() -> list[str] | None:
+    """Return the overrides of the running Hydra job; None outside of one."""
     from hydra.core.hydra_config import HydraConfig
 
-    pairs = (override.partition("=") for override in HydraConfig.get().overrides.task)
-    return {to_bare_key(key): value for key, _, value in pairs}
+    if not HydraConfig.initialized():
+        return None
+    return list(HydraConfig.get().overrides.task)
+
+
+def list_choices() -> dict[str, str]:
+    """Return group -> chosen option of the running Hydra job; {} outside of one."""
+    from hydra.core.hydra_config import HydraConfig
+
+    if not HydraConfig.initialized():
+        return {}
+    choices = HydraConfig.get().runtime.choices
+    return {str(group): str(option) for group, option in choices.items() if option}

@@ -1,17 +1,20 @@
 """The MLflow parent of a plain grid, which is `-m` without a search."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, open_dict, read_write
+from omegaconf import DictConfig, ListConfig, open_dict, read_write
 
-from framesweep.config.composition import to_run_config
+from framesweep.config.composition import directions, to_run_config
 from framesweep.credentials import scrub
 from framesweep.errors import Interrupted
 from framesweep.sweeps.context import PARENT_VARIABLE, SWEPT_VARIABLE, to_bare_key
+from framesweep.sweeps.grid_results import log_grid_results
+from framesweep.sweeps.run_names import name_by_overrides
 from framesweep.system.atomic_files import write_text
 from framesweep.tracking import Tracker, open_tracker
 
@@ -24,6 +27,7 @@ class GridParent(Callback):
 
     def __init__(self) -> None:
         self._tracker: Tracker | None = None
+        self._overrides: list[str] = []
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the tracker out of copies for other processes.
@@ -31,7 +35,7 @@ class GridParent(Callback):
         joblib, submitit and Ray pickle Hydra's callbacks with every job, and a tracker holds
         open files. A job does not need it: it learns its parent's id from the environment.
         """
-        return {"_tracker": None}
+        return {"_tracker": None, "_overrides": self._overrides}
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Open the parent.
@@ -46,9 +50,16 @@ class GridParent(Callback):
             return
         run_config = to_run_config(remove_hydra(config))
         directory = Path(config.hydra.sweep.dir).absolute()
-        swept = select_sweep_overrides(list(config.hydra.overrides.task))
+        self._overrides = list(config.hydra.overrides.task)
+        swept = select_sweep_overrides(self._overrides)
+        # What is swept comes first, because a long name is cut.
+        ordered = sorted(self._overrides, key=lambda o: to_bare_key(o) not in swept)
+        name = run_config.tracking.run_name or f"grid: {name_by_overrides(ordered)}"
         self._tracker = open_tracker(
-            run_config.tracking, Path(run_config.outputs), directory, tags={"sweep": "grid"}
+            replace(run_config.tracking, run_name=name),
+            Path(run_config.outputs),
+            directory,
+            tags={"sweep": "grid"},
         )
         self._tracker.log_params(swept)
         run_id = self._tracker.run_id
@@ -66,6 +77,9 @@ class GridParent(Callback):
             return
         # Hydra does not pass the error, but calls this from a `finally` clause.
         error = sys.exception()
+        run_config = to_run_config(remove_hydra(config))
+        maximize = directions(run_config.objective, ListConfig([])) == ["maximize"]
+        log_grid_results(self._tracker, run_config, self._overrides, maximize=maximize)
         if error is None:
             self._tracker.finish("FINISHED")
         else:

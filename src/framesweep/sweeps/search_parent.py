@@ -76,10 +76,19 @@ class SearchParent:
             self._files.request()
 
     def on_end(self, study: "Study", status: Status) -> None:
-        """Write the files a last time, and end the parent."""
+        """Write the files a last time, log the winner's params, and end the parent.
+
+        The parent's row in a list of runs has these in the same columns as the winner's own.
+        MLflow never changes a param: if the study is continued and finds a better trial, the
+        description and the best value follow, and the params remain those of the first winner.
+        """
+        from framesweep.sweeps.study_note import winner_params
+
         self._open_if_free(study)
         if self._tracker is not None and self._files is not None:
             self._files.close()
+            if status == "FINISHED":
+                self._tracker.log_params(winner_params(study))
             self._tracker.finish(status)
             self._lock.release()
 

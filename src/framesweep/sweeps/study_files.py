@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from framesweep.sweeps.notes import NOTE_TAG
+from framesweep.sweeps.objective_names import name_best
 from framesweep.tracking import Tracker
 
 if TYPE_CHECKING:
@@ -60,17 +62,30 @@ class StudyFilesThread:
             while not self._closing and time.monotonic() < end:
                 time.sleep(min(0.2, pause))
 
+    def _log_best_values(self) -> None:
+        """Log the best value after each trial, also under the name it has in a trial's run.
+
+        In a list of runs, the parent's row then has the winner's value in the same column.
+        """
+        from framesweep.sweeps.tables import get_objective_names, track_best_value
+
+        values = track_best_value(self._study)
+        name = name_best(get_objective_names(self._study)[0])
+        for index in range(self._num_logged, len(values)):
+            value = values[index]
+            self._tracker.log_epoch(index + 1, {"best_value": value, name: value})
+        self._num_logged = len(values)
+
     def _write_and_log(self) -> None:
         # Matplotlib takes a second to import, which would delay the first trial.
         from framesweep.sweeps.ablation import write_ablation
         from framesweep.sweeps.plots import write_plots
-        from framesweep.sweeps.tables import track_best_value, write_best, write_table
+        from framesweep.sweeps.study_note import build_study_note
+        from framesweep.sweeps.tables import write_best, write_table
 
         try:
-            best_values = track_best_value(self._study)
-            for index in range(self._num_logged, len(best_values)):
-                self._tracker.log_epoch(index + 1, {"best_value": best_values[index]})
-            self._num_logged = len(best_values)
+            self._log_best_values()
+            self._tracker.log_tags({NOTE_TAG: build_study_note(self._study)})
             table, best = self._directory / "trials.csv", self._directory / "best.yaml"
             write_table(self._study, table)
             write_best(self._study, self._directory, best)

@@ -12,8 +12,10 @@ from pathlib import Path
 from framesweep.catalog.directories import TRACKING_FOLDER
 from framesweep.config import TrackingConfig
 from framesweep.tracking.base import Status, Tracker
+from framesweep.tracking.children import load_children
 from framesweep.tracking.mlflow_store import resolve_tracking_uri
-from framesweep.tracking.mlflow_tracker import MlflowTracker
+from framesweep.tracking.mlflow_tracker import MlflowTracker, format_param
+from framesweep.tracking.provenance import CONFIG_HASH_TAG, hash_config
 from framesweep.tracking.sender import LostRunError
 from framesweep.tracking.sync import find_unsent_runs, sync
 from framesweep.tracking.tracked_runs import (
@@ -28,6 +30,7 @@ from framesweep.tracking.ui import build_ui_command, serve_ui
 log = logging.getLogger(__name__)
 
 __all__ = [
+    "CONFIG_HASH_TAG",
     "LostRunError",
     "MlflowTracker",
     "RunInfo",
@@ -37,6 +40,9 @@ __all__ = [
     "build_ui_command",
     "find_run_directory",
     "find_unsent_runs",
+    "format_param",
+    "hash_config",
+    "load_children",
     "load_metric_history",
     "load_run",
     "open_tracker",

@@ -33,7 +33,7 @@ class Tracker:
         """
 
     def log_params(self, params: Mapping[str, object]) -> None:
-        """Log the flat config as params, and its hash as a tag."""
+        """Log params by name; one that the run already has keeps its value."""
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
         """Set tags of the run."""

@@ -26,7 +26,7 @@ from framesweep.tracking.outbox import (
     Outbox,
     replace_start,
 )
-from framesweep.tracking.provenance import collect_provenance, hash_config
+from framesweep.tracking.provenance import collect_provenance
 from framesweep.tracking.sender import Sender, describe_opening_error
 
 log = logging.getLogger(__name__)
@@ -138,10 +138,10 @@ class MlflowTracker(Tracker):
 
     def log_params(self, params: Mapping[str, object]) -> None:
         values = {
-            FORBIDDEN_CHARACTERS.sub("_", key): _to_text(value) for key, value in params.items()
+            FORBIDDEN_CHARACTERS.sub("_", key): format_param(value)
+            for key, value in params.items()
         }
         self._append("params", params=values)
-        self.log_tags({"framesweep.config_hash": hash_config(params)})
 
     def log_tags(self, tags: Mapping[str, str]) -> None:
         self._append("tags", tags={key: scrub(value) for key, value in tags.items()})
@@ -234,6 +234,6 @@ def _now() -> int:
     return int(time.time() * 1000)
 
 
-def _to_text(value: object) -> str:
+def format_param(value: object) -> str:
     """Return a param as YAML would write it, without credentials."""
     return scrub(value if isinstance(value, str) else json.dumps(value, default=str))

@@ -15,6 +15,9 @@ from framesweep import __version__
 from framesweep.config.effects import effect_of
 from framesweep.credentials import scrub
 
+CONFIG_HASH_TAG = "framesweep.config_hash"
+"""Tag with the hash of a run's whole config."""
+
 GIT_SECONDS = 10.0
 """How long git may take; on a slow network file system it may not answer at all."""
 

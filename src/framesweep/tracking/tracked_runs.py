@@ -67,8 +67,8 @@ def load_run(run_id: str, uri: str | None, outputs: Path) -> RunInfo:
     if directory is not None and not run_id:
         return _build_unknown_info(run_id, directory)
     try:
-        with _connect(uri, outputs) as client:
-            return _build_info(_get_run(client, run_id), directory, outputs)
+        with connect(uri, outputs) as client:
+            return build_info(get_run(client, run_id), directory, outputs)
     except UnreachableError:
         directory = directory or _search_directory(run_id, outputs)
         if directory is None:
@@ -110,7 +110,7 @@ def find_latest_experiment(uri: str | None, outputs: Path) -> str | None:
     Raises:
         TrackingError: tracking cannot be reached, or its tables are of another MLflow version.
     """
-    with _connect(uri, outputs) as client:
+    with connect(uri, outputs) as client:
         ours = [e.experiment_id for e in client.search_experiments() if VIEW_TAG in e.tags]
         if not ours:
             return None
@@ -127,8 +127,8 @@ def load_metric_history(
     Raises:
         TrackingError: as `load_run`.
     """
-    with _connect(uri, outputs) as client:
-        _get_run(client, run_id)
+    with connect(uri, outputs) as client:
+        get_run(client, run_id)
         history = client.get_metric_history(run_id, metric)
     return {entry.step: entry.value for entry in sorted(history, key=lambda m: m.step)}
 
@@ -138,7 +138,8 @@ class UnreachableError(TrackingError):
 
 
 @contextmanager
-def _connect(uri: str | None, outputs: Path) -> "Iterator[MlflowClient]":
+def connect(uri: str | None, outputs: Path) -> "Iterator[MlflowClient]":
+    """Yield a client, and translate errors of the connection into TrackingError."""
     full_uri = mlflow_store.resolve_tracking_uri(uri, outputs)
     path = sqlite_path(full_uri)
     # Connecting would create the database, and looking for a run must not create anything.
@@ -153,7 +154,8 @@ def _connect(uri: str | None, outputs: Path) -> "Iterator[MlflowClient]":
         raise UnreachableError(scrub(full_uri), f"must be reachable ({reason})") from None
 
 
-def _get_run(client: "MlflowClient", run_id: str) -> "Run":
+def get_run(client: "MlflowClient", run_id: str) -> "Run":
+    """Return a run; raise TrackingError if there is none, or if several have the name."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -186,7 +188,8 @@ def _search_runs(client: "MlflowClient", text: str) -> "list[Run]":
     return []
 
 
-def _build_info(run: "Run", directory: Path | None, outputs: Path) -> RunInfo:
+def build_info(run: "Run", directory: Path | None, outputs: Path) -> RunInfo:
+    """Return what MLflow knows of a run; `directory` is looked for if it is None."""
     recorded = run.data.tags.get("framesweep.run_dir")
     if recorded is None:
         rule = "must have been created by framesweep"

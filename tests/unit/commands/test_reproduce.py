@@ -11,16 +11,19 @@ from framesweep.commands.reproduce import command
 from framesweep.errors import TrackingError
 from framesweep.runs import reruns
 
-TAGS = {"framesweep.host": "one", "framesweep.version": "1"}
+TAGS = {"framesweep.host": "one", "framesweep.version": "1", "best_epoch": "3"}
 
 
 @pytest.fixture
 def reproduce(monkeypatch):
     """Invoke the command on a run whose repetition has the given value and tags."""
 
-    def invoke(value, tags=TAGS, metrics=None):
+    def invoke(value, tags=TAGS, metrics=None, first_tags=TAGS):
         first = SimpleNamespace(
-            directory=Path("first"), metrics=metrics or {"best/accuracy": 0.5}, tags=TAGS
+            name="one",
+            directory=Path("first"),
+            metrics=metrics or {"best/accuracy": 0.5},
+            tags=first_tags,
         )
         second = SimpleNamespace(directory=Path("second"), metrics={}, tags=tags)
         found = {"id": first, "second": second}
@@ -58,3 +61,10 @@ def test_a_run_without_a_result_cannot_be_compared(reproduce):
     error = reproduce(0.5, metrics={"best/loss": 1.0}).exception
     assert isinstance(error, TrackingError)
     assert str(error).startswith("run id: must have the metric best/accuracy")
+
+
+def test_a_run_that_was_stopped_cannot_be_compared(reproduce):
+    tags = {key: value for key, value in TAGS.items() if key != "best_epoch"}
+    error = reproduce(0.5, first_tags=tags).exception
+    assert isinstance(error, TrackingError)
+    assert "and have ended" in str(error)

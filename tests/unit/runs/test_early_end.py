@@ -34,7 +34,7 @@ class RecordingTracker:
 def _end(error: Exception, *, owned: bool = True) -> list[Any]:
     tracker: Any = RecordingTracker()
     ownership: Any = SimpleNamespace(is_current=lambda: owned)
-    with pytest.raises(type(error)), log_early_end(tracker, ownership):
+    with pytest.raises(type(error)), log_early_end(tracker, ownership, "a"):
         raise error
     return tracker.calls
 
@@ -45,7 +45,10 @@ def _end(error: Exception, *, owned: bool = True) -> list[Any]:
         (NonFiniteLossError("nan"), [{"failure": "non-finite loss"}]),
         (RuntimeError("CUDA out of memory. Tried"), [{"failure": "out of memory"}]),
         (MemoryError(), [{"failure": "out of memory"}]),
-        (TrialPruned("bad"), [{"pruned": "true"}, "FINISHED"]),
+        (
+            TrialPruned("bad"),
+            [{"pruned": "true", "mlflow.runName": "[pruned] a"}, "KILLED"],
+        ),
         (RankLostError("rank 1"), []),
         (ValueError("other"), []),
     ],

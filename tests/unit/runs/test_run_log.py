@@ -22,6 +22,7 @@ from framesweep.runs.run_log import (
     track_config,
     track_results,
 )
+from framesweep.sweeps.context import SweepContext
 from toy import NAMES, ToyCorpus
 
 register()
@@ -103,23 +104,37 @@ def test_a_split_larger_than_memory_is_a_warning(experiment, caplog, monkeypatch
     assert caplog.messages == []
 
 
-def test_the_config_is_tracked_with_what_is_derived_from_it(experiment, tmp_path):
+def test_the_params_that_a_person_reads_are_tracked_and_the_config_is_an_artifact(
+    experiment, tmp_path
+):
     tracker: Any = Tracker()
-    track_config(tracker, experiment, tmp_path)
+    sweep = SweepContext(swept={"data.context": 3})
+    track_config(tracker, experiment, tmp_path, sweep)
     ((params,),) = tracker.named("log_params")
-    assert params["data.context"] == 3
+    assert params["_swept/data.context"] == params["data.context"] == 3
     assert params["derived.widths"] == [8, 4]
+    assert params["optim.lr"] == experiment.config.optim.lr
     assert tracker.named("log_artifact") == [(tmp_path / CONFIG_FILE,)]
     (dataset,) = [kwargs for name, _, kwargs in tracker.calls if name == "log_dataset"]
     assert dataset["splits"] == {"train": {"num_utterances": 2, "num_frames": 6000}}
 
 
-def test_the_best_epoch_is_tracked_under_names_of_its_own(experiment, state, directory):
+def test_the_hash_of_the_config_covers_params_that_are_not_tracked(experiment, tmp_path):
+    hashes = set()
+    for epochs in (5, 6, 5):
+        experiment.config.optim.step_epochs = epochs
+        tracker: Any = Tracker()
+        track_config(tracker, experiment, tmp_path, SweepContext())
+        ((tags,),) = tracker.named("log_tags")
+        hashes.add((epochs, tags["framesweep.config_hash"]))
+    assert len(hashes) == 2
+
+
+def test_the_best_epoch_is_tracked_with_the_files_of_the_run(experiment, state, directory):
     tracker: Any = Tracker()
     track_results(tracker, experiment, state, directory, in_sweep=False)
-    assert tracker.named("log_epoch") == [
-        (2, {"best/accuracy": 0.7, "best/smoothed_accuracy": 0.8})
-    ]
+    assert tracker.named("log_tags") == [({"best_epoch": "2"},)]
+    assert tracker.named("log_epoch") == []
     assert tracker.named("log_artifact") == [
         (directory / REPORT_FOLDER / "phones.csv", REPORT_FOLDER),
         (directory / MODEL_FOLDER / WEIGHTS,),

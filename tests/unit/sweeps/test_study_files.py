@@ -16,10 +16,14 @@ class RecordingTracker(Tracker):
 
     def __init__(self):
         self.epochs = []
+        self.tags = {}
         self.artifacts = []
 
     def log_epoch(self, epoch, metrics):
         self.epochs.append((epoch, dict(metrics)))
+
+    def log_tags(self, tags):
+        self.tags |= tags
 
     def log_artifact(self, path, folder=""):
         assert path.exists()
@@ -43,7 +47,10 @@ def test_close_writes_and_logs_everything(study, tracker, tmp_path):
     assert {path.name for path in (tmp_path / "s").iterdir()} == {"trials.csv", "best.yaml"}
     assert tracker.artifacts == ["trials.csv", "best.yaml"]
     values = [0.4, 0.9, 0.9, 0.9]
-    assert tracker.epochs == [(i + 1, {"best_value": v}) for i, v in enumerate(values)]
+    assert tracker.epochs == [
+        (i + 1, {"best_value": v, "best/value": v}) for i, v in enumerate(values)
+    ]
+    assert "trial 2" in tracker.tags["mlflow.note.content"]
 
 
 def test_a_best_value_is_logged_once(study, tracker, tmp_path):

@@ -11,7 +11,7 @@ from framesweep.tracking import (
     mlflow_store,
     open_tracker,
 )
-from framesweep.tracking.tracked_runs import _get_run, find_latest_experiment
+from framesweep.tracking.tracked_runs import find_latest_experiment, get_run
 
 
 def test_an_unknown_id_is_a_one_line_error(tracked_outputs):
@@ -94,14 +94,14 @@ def test_a_run_elsewhere_is_found_on_its_store_by_name_and_by_the_beginning_of_i
         run_id = tracker.run_id
     client = mlflow_store.connect(f"sqlite:///{tracked_outputs}/mlflow.db", tracked_outputs)
     for text in (run_id, run_id[:5], "model=wide data.context=15"):
-        assert _get_run(client, text).info.run_id == run_id
+        assert get_run(client, text).info.run_id == run_id
     with open_tracker(config, tracked_outputs, tracked_outputs / "runs" / "a" / "c"):
         pass
     for text in ("ab", "%", 'a"b', "a\\b", "_" * 5):
         with pytest.raises(TrackingError, match="must be the id or the name"):
-            _get_run(client, text)
+            get_run(client, text)
     with pytest.raises(TrackingError, match=r"2 match; .* \(model=wide data.context=15\), "):
-        _get_run(client, "model=wide data.context=15")
+        get_run(client, "model=wide data.context=15")
 
 
 def test_words_prefixes_and_names_lead_to_the_same_run_in_outputs(tracked_outputs):

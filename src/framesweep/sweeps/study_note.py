@@ -1,0 +1,57 @@
+"""Describes a study in Markdown: its state, its best trials, how to train the best again."""
+
+from optuna.study import Study
+from optuna.trial import TrialState
+
+from framesweep.sweeps.context import SWEPT_PREFIX, to_bare_key
+from framesweep.sweeps.notes import Entry, build_note
+from framesweep.sweeps.tables import (
+    build_train_command,
+    find_pareto_front,
+    get_objective_names,
+    rank_trials,
+)
+
+STATES = (
+    (TrialState.COMPLETE, "complete"),
+    (TrialState.PRUNED, "pruned"),
+    (TrialState.FAIL, "failed"),
+)
+
+
+def build_study_note(study: Study) -> str:
+    """Return the description of a study as its MLflow parent shows it."""
+    trials = rank_trials(study) if len(study.directions) == 1 else find_pareto_front(study)
+    names = get_objective_names(study)
+    entries = [
+        Entry(
+            f"trial {trial.number}", dict(zip(names, trial.values, strict=True)), trial.params
+        )
+        for trial in trials
+    ]
+    command = build_train_command(trials[0]) if trials else None
+    return build_note(summarize_study(study), entries, command)
+
+
+def summarize_study(study: Study) -> str:
+    """Return one line: the study's name, its objectives, and its trials by state."""
+    states = [trial.state for trial in study.get_trials(deepcopy=False)]
+    counts = ", ".join(f"{states.count(state)} {word}" for state, word in STATES)
+    goals = " and ".join(
+        f"{direction.name.lower()} {name}"
+        for name, direction in zip(get_objective_names(study), study.directions, strict=True)
+    )
+    return f"Study {study.study_name} ({goals}): {counts}."
+
+
+def winner_params(study: Study) -> dict[str, object]:
+    """Return the best trial's values, under the names that the trials' runs have for them.
+
+    Return {} if no trial has completed, and for a Pareto front, which has no winner.
+    """
+    best = rank_trials(study)[:1] if len(study.directions) == 1 else []
+    return {
+        f"{SWEPT_PREFIX}{to_bare_key(key)}": value
+        for trial in best
+        for key, value in trial.params.items()
+    }

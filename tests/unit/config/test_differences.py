@@ -1,0 +1,26 @@
+"""Which keys of a config differ from their defaults."""
+
+from framesweep.config.composition import compose, register
+from framesweep.config.differences import changed_keys
+
+register()
+
+
+def test_only_keys_that_were_changed_and_affect_the_result_are_listed():
+    default = changed_keys(compose(["model=small"]))
+    changes = ["model=small", "optim.beta1=0.8", "tracking.experiment=x", "outputs=elsewhere"]
+    changed = changed_keys(compose(changes))
+    assert set(changed) - set(default) == {"optim.beta1"}
+
+
+def test_the_default_config_differs_at_most_in_what_its_yaml_files_set():
+    assert set(changed_keys(compose([]))) <= {"data.normalize", "model.widths"}
+
+
+def test_values_of_an_option_count_as_changed():
+    assert {"model.width"} <= set(changed_keys(compose(["model=wide"])))
+
+
+def test_defaults_are_those_of_the_option_in_use():
+    changed = changed_keys(compose(["optim=sgd", "model=tdnn"]))
+    assert {key for key in changed if key.startswith("optim.")} <= {"optim.lr"}

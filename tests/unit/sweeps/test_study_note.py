@@ -1,0 +1,34 @@
+"""What the parent of a search says about it."""
+
+import optuna
+
+from framesweep.sweeps.study_note import build_study_note, winner_params
+
+
+def test_the_note_counts_trials_and_lists_the_best_first(study):
+    note = build_study_note(study)
+    assert note.startswith("Study s (maximize value): 4 complete, 1 pruned, 1 failed.")
+    assert "$ python train.py a.lr=0.6 'data.root=/with space'" in note
+    rows = [line for line in note.splitlines() if line.startswith("| trial")]
+    assert rows == [
+        "| trial 2 | 0.9 | 0.6 | y |",
+        "| trial 5 | 0.7 | 0.8 | y |",
+        "| trial 0 | 0.4 | 0.1 | x |",
+    ]
+
+
+def test_the_winner_has_its_values_under_the_names_of_its_run(study):
+    assert winner_params(study) == {"_swept/a.lr": 0.6, "_swept/m": "y"}
+
+
+def test_a_pareto_front_has_a_table_and_no_winner(two_objectives):
+    note = build_study_note(two_objectives)
+    assert "(maximize value and minimize value\\_2)" in note
+    assert note.count("| trial") == 2
+    assert winner_params(two_objectives) == {}
+
+
+def test_a_study_without_results_is_described():
+    study = optuna.create_study(study_name="new")
+    assert build_study_note(study).startswith("Study new (minimize value): 0 complete")
+    assert winner_params(study) == {}
