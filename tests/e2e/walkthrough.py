@@ -2,7 +2,9 @@
 
 import re
 import shlex
+import zipfile
 from collections.abc import Iterable
+from pathlib import Path
 
 from e2e.conftest import Shell
 
@@ -71,4 +73,11 @@ def _run(shell: Shell, words: list[str]) -> None:
         shell.framesweep(*words[1:])
     if "--out" in words:
         path = shell.folder / words[words.index("--out") + 1]
-        assert len(path.read_text().splitlines()) == TEST_FRAMES + 1
+        assert len(_read_predictions(path).splitlines()) == TEST_FRAMES + 1
+
+
+def _read_predictions(path: Path) -> str:
+    if path.suffix != ".zip":
+        return path.read_text()
+    with zipfile.ZipFile(path) as archive:
+        return archive.read("submission.csv").decode()

@@ -7,6 +7,7 @@ COMMANDS = {
     "keys": "Explain config keys: type, unit, default and meaning.",
     "predict": "Write the predictions of a run or an ensemble as CSV.",
     "label": "Write the phones of audio files, with times, as label files.",
+    "submit": "Write predictions and what graders ask for as a zip file.",
     "evaluate": "Evaluate a run or an ensemble on a labelled split.",
     "prepare": "Prepare the frame store of a corpus before training.",
     "inspect": "Summarize a corpus and report problems in it.",

@@ -1,36 +1,19 @@
 """framesweep predict: write the predicted phone of each frame of a split as CSV."""
 
-from __future__ import annotations
-
-import csv
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from framesweep.commands.options import load_runs, run_options
-
-if TYPE_CHECKING:
-    from framesweep.runs.ensemble import TrainedRun
+from framesweep.commands.prediction_options import (
+    choose_runs,
+    predict_split,
+    prediction_options,
+)
 
 
 @click.command()
-@click.argument("run_ids", metavar="[RUN_ID]...", nargs=-1)
-@click.option("--study", help="Use the best trials of this study instead of RUN_ID.")
-@click.option(
-    "--top",
-    default=3,
-    show_default=True,
-    type=click.IntRange(min=1),
-    help="With --study, number of trials.",
-)
-@click.option(
-    "--max-params",
-    type=float,
-    help="With --study, limit of the total number of parameters; a trial that would exceed it "
-    "is skipped.",
-)
-@click.option("--storage", help="Storage of the study.  [default: outputs/studies.db]")
+@prediction_options
 @click.option("--split", default="test", show_default=True, help="Split to predict.")
 @click.option(
     "--out",
@@ -40,27 +23,19 @@ if TYPE_CHECKING:
     help="File to write.",
 )
 @click.option(
-    "--labels",
-    type=click.Choice(["id", "phone"]),
-    default="id",
+    "--format",
+    "file_format",
+    type=click.Choice(["csv", "kaggle"]),
+    default="csv",
     show_default=True,
-    help="Write the id or the name of a phone.",
+    help="kaggle compares the rows with sample_submission.csv or random_submission.csv in the "
+    "folder of the corpus, and takes over its header.",
 )
-@click.option(
-    "--smooth",
-    is_flag=True,
-    help="Smooth the predictions with Viterbi, weighted to suit dev.",
-)
-@run_options
 def command(
-    run_ids: tuple[str, ...],
-    study: str | None,
-    top: int,
-    max_params: float | None,
-    storage: str | None,
     split: str,
     out: Path,
-    labels: str,
+    file_format: str,
+    labels: str | None,
     smooth: bool,
     **options: Any,
 ) -> None:
@@ -69,59 +44,22 @@ def command(
     The id numbers the frames of all utterances of the split in order, from 0. Several runs form
     an ensemble, whose probabilities are averaged.
     """
-    from framesweep.runs.ensemble import average_posteriors, predict_smoothed
-    from framesweep.system.atomic_files import atomic_file
+    from framesweep.runs.submission import (
+        choose_labels,
+        describe_check,
+        describe_labels,
+        find_checked_sample,
+        format_csv,
+    )
+    from framesweep.system.atomic_files import write_text
 
-    if bool(run_ids) == bool(study):
-        raise click.UsageError("Give either RUN_ID or --study.")
-    if study:
-        runs = _load_best_trials(study, storage, top, max_params, **options)
-    else:
-        runs = load_runs(run_ids, **options)
-    if smooth:
-        predictions = predict_smoothed(runs, split).tolist()
-    else:
-        predictions = average_posteriors(runs, split).argmax(dim=1).tolist()
-    names = runs[0].store.phones.names
-    with atomic_file(out) as temporary, temporary.open("w", newline="") as handle:
-        writer = csv.writer(handle)
-        writer.writerow(["id", "label"])
-        writer.writerows(
-            (index, names[label] if labels == "phone" else label)
-            for index, label in enumerate(predictions)
-        )
+    runs = choose_runs(**options)
+    # Before the predictions, which may take minutes.
+    sample = find_checked_sample(runs[0], split) if file_format == "kaggle" else None
+    chosen = choose_labels(runs[0].config, sample, labels)
+    predictions = predict_split(runs, split, smooth=smooth)
+    write_text(out, format_csv(predictions, runs[0].store.phones.names, chosen, sample))
     click.echo(f"{len(predictions):,} frames of {split} written to {out}")
-
-
-def _load_best_trials(
-    study_name: str,
-    storage: str | None,
-    top: int,
-    max_params: float | None,
-    *,
-    outputs: Path,
-    overrides: tuple[str, ...],
-    **_: Any,
-) -> list[TrainedRun]:
-    """Return the trained runs of the best trials of a study, the best first."""
-    from framesweep.errors import ConfigError
-    from framesweep.runs.ensemble import load_trained_run
-    from framesweep.sweeps.studies import get_trial_directory, load_study, select_best_trials
-
-    study = load_study(study_name, storage, outputs)
-    chosen: list[TrainedRun] = []
-    budget = float("inf") if max_params is None else max_params
-    for trial in select_best_trials(study, len(study.trials)):
-        run = load_trained_run(get_trial_directory(study, trial, outputs), overrides)
-        num_params = sum(parameter.numel() for parameter in run.model.parameters())
-        if num_params <= budget:
-            click.echo(f"trial {trial.number}: {num_params:,} parameters")
-            chosen.append(run)
-            budget -= num_params
-        if len(chosen) == top:
-            break
-    if not chosen:
-        raise ConfigError(
-            "--max-params", "must be large enough for at least one trial", found=max_params
-        )
-    return chosen
+    click.echo(describe_labels(runs[0], chosen))
+    if file_format == "kaggle":
+        click.echo(describe_check(runs[0], sample))

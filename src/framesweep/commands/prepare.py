@@ -14,6 +14,7 @@ def command(overrides: tuple[str, ...]) -> None:
     The arguments are those of train.py: framesweep prepare data=segments data.root=FOLDER
     """
     from framesweep.config.composition import compose
+    from framesweep.data.phones import describe_numbering
     from framesweep.runs.experiment import open_frame_store
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -27,3 +28,4 @@ def command(overrides: tuple[str, ...]) -> None:
         f"{store.name}: {store.feature_dim} features per frame, {len(store.phones)} phones; "
         f"prepared in {time.monotonic() - start:.1f} s"
     )
+    click.echo(describe_numbering(store.phones))

@@ -3,6 +3,7 @@
 import pkgutil
 import secrets
 import zlib
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,6 +26,7 @@ from framesweep.config.groups import (
 from framesweep.config.paths import CONFIG_FILE as CONFIG_FILE  # noqa: PLC0414
 from framesweep.config.paths import expand, sqlite_url
 from framesweep.config.plain import flatten, schema_names
+from framesweep.config.setting import EARLIER
 from framesweep.credentials import scrub
 from framesweep.errors import ConfigError
 
@@ -35,9 +37,6 @@ CHECKSUM_LINE = "# checksum: "
 
 PROCESS_ID = secrets.token_hex(3)
 """Part of directory names that distinguishes runs started in the same second."""
-
-DATA_PATHS = ("root", "cache")
-"""Keys of `data` that are made absolute, so that a run can be used from any directory."""
 
 MAX_NUMBERS = {int: 2**63 - 1, float: 3.4e38}
 """Largest values of numbers: those of a 64-bit integer and of float32."""
@@ -116,8 +115,9 @@ def to_run_config(config: DictConfig, cwd: Path | None = None) -> RunConfig:
         _require_representable(key, value)
     start = Path.cwd() if cwd is None else cwd
     run_config.outputs = str(start / expand(run_config.outputs))
-    for key in DATA_PATHS:
-        if path := getattr(run_config.data, key):
+    # A run can be used from any directory.
+    for key in run_config.data.path_keys:
+        if path := getattr(run_config.data, key, None):
             setattr(run_config.data, key, str(start / expand(path)))
     return run_config
 
@@ -173,7 +173,7 @@ def load(text: str, overrides: list[str], where: object) -> RunConfig:
         saved = cast(DictConfig, OmegaConf.create(text))
         config = OmegaConf.structured(RunConfig)
         for group, name in saved.schemas.items():
-            config[group] = OmegaConf.structured(SCHEMAS[str(group)][name])
+            config[group] = _with_earlier_values(SCHEMAS[str(group)][name])
         config = OmegaConf.merge(config, saved.config)
         OmegaConf.to_container(config, throw_on_missing=True)
     except _BAD_YAML as error:
@@ -187,6 +187,15 @@ def load(text: str, overrides: list[str], where: object) -> RunConfig:
             rule = f"must be an existing key with a valid value ({_first_line(error)})"
             raise ConfigError(override.partition("=")[0], rule, found=override) from None
     return cast(RunConfig, OmegaConf.to_object(config))
+
+
+def _with_earlier_values(schema: type) -> DictConfig:
+    """Return the defaults of a schema; of a key that was added later, what came before it."""
+    config = OmegaConf.structured(schema)
+    for field in fields(cast(Any, schema)):
+        if EARLIER in field.metadata:
+            config[field.name] = field.metadata[EARLIER]
+    return cast(DictConfig, config)
 
 
 def _first_line(error: Exception) -> str:

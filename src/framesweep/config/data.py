@@ -56,6 +56,11 @@ class DataConfig:
         """How features are computed from audio; None for a corpus of features."""
         return None
 
+    @property
+    def path_keys(self) -> tuple[str, ...]:
+        """The keys, where a corpus has them, with paths that start at the working directory."""
+        return ("root", "cache", "phones")
+
     def __post_init__(self) -> None:
         """Check the rules of the keys above.
 

@@ -20,11 +20,13 @@ part of a checkpoint's identity (result), of a study's (result and end), and of 
 that is tracked (all but nothing).
 """
 
-AFFECTS, UNIT = "affects", "unit"
+AFFECTS, UNIT, EARLIER = "affects", "unit", "earlier"
 """Keys of a field's metadata."""
 
 
-def setting(default: T, *, affects: Effect = "result", unit: str = "") -> T:
+def setting(
+    default: T, *, affects: Effect = "result", unit: str = "", earlier: T | None = None
+) -> T:
     """Declare a field of a schema with its default, its unit and what it affects.
 
     A field affects the result unless it is declared otherwise, which is the safe assumption:
@@ -34,8 +36,12 @@ def setting(default: T, *, affects: Effect = "result", unit: str = "") -> T:
         default: The field's value if nobody sets it; each config gets a copy of a list or dict.
         affects: What a change of the value affects; see `Effect`.
         unit: What a number counts or measures, for the documentation; "" for no unit.
+        earlier: The value of saved configs that lack the key, if it is not the default: what
+            the versions before the key did.
     """
-    metadata = {AFFECTS: affects, UNIT: unit}
+    metadata: dict[str, object] = {AFFECTS: affects, UNIT: unit}
+    if earlier is not None:
+        metadata[EARLIER] = earlier
     # Type checkers see the value that the field will hold, as they do for `dataclasses.field`.
     if isinstance(default, list | dict):
         return field(default_factory=partial(copy, default), metadata=metadata)

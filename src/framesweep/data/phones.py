@@ -1,7 +1,7 @@
 """Phone sets: the names of labels, which of them are silence, and how they are folded."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -96,6 +96,36 @@ ARPABET_71 = PhoneSet(
     )
 )
 """The 71 labels of HW1P2: SIL, SPN, then ARPAbet in alphabetical order with stress."""
+
+_SILENCE_SPELLINGS = ("[SIL]", "SIL")
+
+HW1P2_40 = tuple(
+    PhoneSet((silence, *sorted(chain(ARPABET_CONSONANTS, ARPABET_VOWELS))))
+    for silence in _SILENCE_SPELLINGS
+)
+"""The 40 labels of HW1P2 since Spring 2022, in the order of the list that the course publishes:
+silence, which Spring 2022 spelled SIL and later semesters [SIL], then ARPAbet without stress.
+The course's list ends with two marks of a transcript's start and end, which no frame has."""
+
+
+def number_as_course(names: Collection[str]) -> PhoneSet | None:
+    """Return the phone set of HW1P2 that contains all `names`, or None if neither does."""
+    return next((phones for phones in HW1P2_40 if set(phones.names).issuperset(names)), None)
+
+
+def describe_numbering(phones: PhoneSet) -> str:
+    """Return one line that says how labels are numbered: `0 [SIL], 1 AA, ..., 39 ZH`."""
+    names = phones.names
+    if names == PhoneSet.numbered(len(names)).names:
+        return f"labels: {len(names)} numbers without names"
+    if phones in HW1P2_40 or phones == ARPABET_71:
+        order = "in the order of CMU 11-785"
+    else:
+        order = "in alphabetical order" if list(names) == sorted(names) else "in a given order"
+    shown = [f"{i} {name}" for i, name in enumerate(names)]
+    if len(shown) > 4:
+        shown = [*shown[:2], "...", shown[-1]]
+    return f"labels: {len(names)} phones {order}: {', '.join(shown)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,12 +42,16 @@ class TrainedRun:
     model: nn.Module
     hardware: Hardware
 
-    def open_windows(self, split: str) -> Windows:
-        """Return the windows of a split; raise DataError if the corpus has no such split."""
+    def require_split(self, split: str) -> None:
+        """Raise DataError if the corpus has no such split."""
         if split not in self.store.splits:
             raise DataError(
                 self.store.name, f"must have a split {split}", found=list(self.store.splits)
             )
+
+    def open_windows(self, split: str) -> Windows:
+        """Return the windows of a split; raise DataError if the corpus has no such split."""
+        self.require_split(split)
         hardware, context = self.hardware, self.config.data.context
         budget = StoreBudget(hardware.device, self.config.hardware.max_store_gib)
         return budget.open_windows(self.store.splits[split], context, hardware.input_dtype)

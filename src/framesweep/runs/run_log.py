@@ -8,6 +8,7 @@ from pathlib import Path
 from framesweep.config.composition import CONFIG_FILE, dump
 from framesweep.config.plain import flatten
 from framesweep.data.chunks import FrameChunks
+from framesweep.data.phones import describe_numbering
 from framesweep.data.store.frame_store import FrameStore
 from framesweep.errors import TrackingError
 from framesweep.evaluation.metrics import Evaluation
@@ -48,6 +49,7 @@ def log_setup(experiment: Experiment) -> None:
         else "",
         resources.threads,
     )
+    log.info(describe_numbering(store.phones))
     _warn_of_memory(experiment)
 
 

@@ -4,7 +4,7 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from framesweep.config import RunConfig
+from framesweep.config import Hw1p2FoldersConfig, RunConfig
 from framesweep.data.chunks import FrameChunks
 from framesweep.data.store.frame_store import Split
 from framesweep.data.store_budget import StoreBudget, split_bytes
@@ -90,10 +90,11 @@ def _log_streaming(
 
 
 def with_recorded_order(config: RunConfig, directory: Path) -> RunConfig:
-    """Return the config with the order that an earlier part of the same run has saved.
+    """Return the config with the orders that an earlier part of the same run has saved.
 
     A trial that another worker continues is composed anew, perhaps on another GPU, where the
-    features fit. It must nevertheless continue in the order in which it began.
+    features fit. It must nevertheless continue in the order of frames in which it began, and
+    with the numbers of its phones, which an earlier version may have chosen.
     """
     # Imported here, because experiments are also built where Hydra is not installed.
     from framesweep.config.composition import CONFIG_FILE, load
@@ -101,7 +102,10 @@ def with_recorded_order(config: RunConfig, directory: Path) -> RunConfig:
     path = directory / CONFIG_FILE
     if not (directory / CHECKPOINT_FOLDER).exists() or not path.exists():
         return config
-    recorded = load(path.read_text(encoding="utf-8"), [], path).train
-    if (recorded.order, recorded.window_frames) != ("windows", config.train.window_frames):
-        return config
-    return replace(config, train=replace(config.train, order="windows"))
+    recorded = load(path.read_text(encoding="utf-8"), [], path)
+    data, train = config.data, config.train
+    if isinstance(data, Hw1p2FoldersConfig) and isinstance(recorded.data, Hw1p2FoldersConfig):
+        data = replace(data, phone_order=recorded.data.phone_order)
+    if (recorded.train.order, recorded.train.window_frames) == ("windows", train.window_frames):
+        train = replace(train, order="windows")
+    return replace(config, data=data, train=train)

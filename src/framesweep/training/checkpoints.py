@@ -128,6 +128,16 @@ class Checkpoints:
             temporary.write_bytes(dump_weights(model))
 
 
+def read_progress(directory: Path) -> dict[str, Any]:
+    """Return how far training came by the last checkpoint: the fields of a `TrainingState`.
+
+    Raises:
+        CheckpointError: There is no checkpoint, or it is damaged.
+    """
+    progress: dict[str, Any] = _read(directory / LAST)["progress"]
+    return progress
+
+
 def _read(path: Path) -> dict[str, Any]:
     """Return the content of a checkpoint.
 

@@ -7,19 +7,30 @@ import torch
 from click.testing import CliRunner
 from torch import nn
 
-from framesweep.commands import predict
+from framesweep.commands import prediction_options
 from framesweep.commands.predict import command
-from framesweep.errors import ConfigError
+from framesweep.config.composition import compose, register
+from framesweep.data.phones import PhoneSet
+from framesweep.errors import ConfigError, DataError
 from framesweep.runs import ensemble
 from framesweep.sweeps import studies
+
+register()
 
 
 def run(directory=None, overrides=()):
     """A trained run of three phones, whose network has as many parameters as its name says."""
-    store = SimpleNamespace(phones=SimpleNamespace(names=("SIL", "AA", "B")))
+    split = SimpleNamespace(num_frames=3)
+    store = SimpleNamespace(phones=PhoneSet(("SIL", "AA", "B")), splits={"test": split})
     num_params = int(directory.name) if directory else 1
     model = nn.ParameterList([torch.zeros(num_params)])
-    return SimpleNamespace(store=store, model=model, directory=directory)
+    return SimpleNamespace(
+        store=store,
+        model=model,
+        directory=directory,
+        config=compose(["data=hw1p2"]),
+        require_split=store.splits.__getitem__,
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +42,9 @@ def runs(monkeypatch):
         asked.extend(runs)
         return torch.eye(3)[[2, 0, 1]]
 
-    monkeypatch.setattr(predict, "load_runs", lambda run_ids, **_: [run() for _ in run_ids])
+    monkeypatch.setattr(
+        prediction_options, "load_runs", lambda run_ids, **_: [run() for _ in run_ids]
+    )
     monkeypatch.setattr(ensemble, "average_posteriors", average)
     return asked
 
@@ -59,7 +72,11 @@ def invoke(*arguments):
 def test_each_frame_is_a_line_of_the_file(tmp_path, labels, column):
     out = tmp_path / "out.csv"
     output = invoke("a", "--labels", labels, "--out", str(out)).output
-    assert output == f"3 frames of test written to {out}\n"
+    written = "numbers" if labels == "id" else "names"
+    assert output.splitlines() == [
+        f"3 frames of test written to {out}",
+        "labels: 3 phones in a given order: 0 SIL, 1 AA, 2 B; " + written + " are written",
+    ]
     lines = [f"{index},{label}" for index, label in enumerate(column.split())]
     assert out.read_text().split() == ["id,label", *lines]
 
@@ -78,6 +95,46 @@ def test_a_trial_that_exceeds_the_budget_is_skipped(study, runs, tmp_path):
 def test_a_budget_below_every_trial_is_an_error(study):
     with pytest.raises(ConfigError, match=r"^--max-params: must be large enough"):
         invoke("--study", "s", "--max-params", "10")
+
+
+@pytest.fixture
+def corpus(monkeypatch, tmp_path):
+    """The folder of the corpus that the run was trained on."""
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    config = compose(["data=hw1p2", f"data.root={folder}"])
+
+    def loaded(run_ids, **_):
+        return [SimpleNamespace(**{**vars(run()), "config": config}) for _ in run_ids]
+
+    monkeypatch.setattr(prediction_options, "load_runs", loaded)
+    return folder
+
+
+def test_a_submission_takes_over_the_header_and_the_labels_of_its_sample(corpus, tmp_path):
+    (corpus / "sample_submission.csv").write_text("Id,Label\n0,AA\n1,AA\n2,AA\n")
+    out = tmp_path / "out.csv"
+    output = invoke("a", "--format", "kaggle", "--out", str(out)).output
+    assert out.read_text().split() == ["Id,Label", "0,B", "1,SIL", "2,AA"]
+    assert output.endswith(f"those of {corpus / 'sample_submission.csv'}\n")
+    invoke("a", "--format", "kaggle", "--labels", "id", "--out", str(out))
+    assert out.read_text().split() == ["Id,Label", "0,2", "1,0", "2,1"]
+
+
+def test_a_submission_that_does_not_fit_its_sample_is_not_written(corpus, tmp_path, runs):
+    (corpus / "sample_submission.csv").write_text("id,label\n0,AA\n1,AA\n")
+    with pytest.raises(DataError, match=r"each of the 3 frames of test; found '2 rows'"):
+        invoke("a", "--format", "kaggle", "--out", str(tmp_path / "out.csv"))
+    assert not runs, "the error came after the predictions"
+    assert not (tmp_path / "out.csv").exists()
+    invoke("a", "--out", str(tmp_path / "out.csv"))
+    assert (tmp_path / "out.csv").exists(), "a plain CSV is compared with nothing"
+
+
+def test_a_missing_sample_is_said(corpus, tmp_path):
+    output = invoke("a", "--format", "kaggle", "--out", str(tmp_path / "out.csv")).output
+    names = "sample_submission.csv or random_submission.csv"
+    assert output.splitlines()[-1] == f"no {names} in {corpus} to compare the rows with"
 
 
 @pytest.mark.parametrize("arguments", [[], ["a", "--study", "s"]])

@@ -40,6 +40,27 @@ def test_folders_are_absolute_from_where_they_were_typed(monkeypatch, tmp_path):
     assert (config.outputs, config.data.root) == ("/started/here/out", "/corpus")
 
 
+@pytest.mark.parametrize("data", ["hw1p2", "hw1p2_folders", "segments"])
+def test_a_phone_list_is_the_same_file_from_any_directory(data, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    config = compose([f"data={data}", "data.phones=phones.txt"])
+    assert config.data.phones == str(tmp_path / "phones.txt")
+
+
+def test_the_phone_list_of_kaldi_starts_at_its_root():
+    assert compose(["data=kaldi", "data.phones=phones.txt"]).data.phones == "phones.txt"
+
+
+def test_a_config_of_an_earlier_version_keeps_the_numbers_of_its_phones():
+    text = dump(compose(["data=hw1p2_folders"])).partition("\n")[2]
+    assert load(text, [], "config.yaml").data.phone_order == "course"
+    earlier = text.replace("    phone_order: course\n", "")
+    assert earlier != text
+    assert load(earlier, [], "config.yaml").data.phone_order == "alphabetical"
+    override = ["data.phone_order=course"]
+    assert load(earlier, override, "config.yaml").data.phone_order == "course"
+
+
 def test_a_saved_config_is_read_with_overrides():
     config = compose(["model=tdnn", "data.context=25"])
     again = load(dump(config), ["train.epochs=3", "data.root=/elsewhere"], "config.yaml")

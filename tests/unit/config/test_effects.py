@@ -77,4 +77,5 @@ def test_what_a_study_may_change_when_it_is_continued():
     assert set(free_overrides()) == {
         *("hardware", "tracking", "sweep", "outputs", "resume", "train.checkpoint_minutes"),
         *("data.root", "data.cache", "data.verify", "data.workers", "data.max_missing"),
+        "data.phone_order",
     }

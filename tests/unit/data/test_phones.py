@@ -2,7 +2,15 @@
 
 import pytest
 
-from framesweep.data.phones import ARPABET_71, FOLDINGS, TIMIT_61, PhoneSet, find_foldings
+from framesweep.data.phones import (
+    ARPABET_71,
+    FOLDINGS,
+    HW1P2_40,
+    TIMIT_61,
+    PhoneSet,
+    describe_numbering,
+    find_foldings,
+)
 from framesweep.errors import DataError
 
 TIMIT = PhoneSet(tuple(TIMIT_61.split()))
@@ -119,3 +127,17 @@ def test_arpabet_has_71_labels_with_stress():
     assert len(ARPABET_71) == 71
     assert ARPABET_71.names[:5] == ("SIL", "SPN", "AA0", "AA1", "AA2")
     assert ARPABET_71.silence_ids == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("names", "line"),
+    [
+        (HW1P2_40[0].names, "40 phones in the order of CMU 11-785: 0 [SIL], 1 AA, ..., 39 ZH"),
+        (ARPABET_71.names, "71 phones in the order of CMU 11-785: 0 SIL, 1 SPN, ..., 70 ZH"),
+        (("a", "b", "c"), "3 phones in alphabetical order: 0 a, 1 b, 2 c"),
+        (("sil", "aa"), "2 phones in a given order: 0 sil, 1 aa"),
+        (("0", "1"), "2 numbers without names"),
+    ],
+)
+def test_the_numbering_of_labels_is_one_line(names, line):
+    assert describe_numbering(PhoneSet(names)) == f"labels: {line}"

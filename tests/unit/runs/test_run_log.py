@@ -9,6 +9,7 @@ import torch
 
 from framesweep.config import DataConfig, SegmentsConfig
 from framesweep.config.composition import CONFIG_FILE, compose, register
+from framesweep.data.phones import PhoneSet
 from framesweep.data.store.frame_store import open_store
 from framesweep.evaluation.predictor import WEIGHTS
 from framesweep.runs import run_log
@@ -57,7 +58,11 @@ def experiment():
     return SimpleNamespace(
         config=config,
         store=SimpleNamespace(
-            name="hw1p2", digest="d", feature_dim=4, splits={"train": split}, phones=range(5)
+            name="hw1p2",
+            digest="d",
+            feature_dim=4,
+            splits={"train": split},
+            phones=PhoneSet(("SIL", "B", "AA", "T", "IY")),
         ),
         train=None,
         widths=(8, 4),
@@ -84,12 +89,13 @@ def directory(tmp_path):
 def test_the_setup_has_the_sizes_of_data_and_network(experiment, caplog):
     caplog.set_level("INFO")
     log_setup(experiment)
-    data, network = caplog.messages
+    data, network, labels = caplog.messages
     assert data.startswith("hw1p2: train 6,000 frames")
     assert data.endswith("; 5 phones")
     assert network == (
         "network: 8-4, 12,345 parameters, context 3; fp32 on cpu, 2 processes of 2 threads"
     )
+    assert labels == "labels: 5 phones in a given order: 0 SIL, 1 B, ..., 4 IY"
 
 
 def test_a_split_larger_than_memory_is_a_warning(experiment, caplog, monkeypatch):

@@ -115,3 +115,11 @@ def test_a_trial_that_is_composed_anew_continues_in_the_order_it_began_in(config
     assert with_recorded_order(config, tmp_path).train.order == "shuffle", "no step was saved"
     (tmp_path / CHECKPOINT_FOLDER).mkdir()
     assert with_recorded_order(config, tmp_path) == began
+
+
+def test_a_trial_of_an_earlier_version_keeps_the_numbers_of_its_phones(tmp_path):
+    (tmp_path / CHECKPOINT_FOLDER).mkdir()
+    config = compose(["data=hw1p2_folders"])
+    text = dump(config).partition("\n")[2].replace("    phone_order: course\n", "")
+    (tmp_path / CONFIG_FILE).write_text(text)
+    assert with_recorded_order(config, tmp_path).data.phone_order == "alphabetical"

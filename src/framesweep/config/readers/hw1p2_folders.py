@@ -1,9 +1,11 @@
 """Options of HW1P2 since Spring 2022: folders of arrays."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from framesweep.config.data import DataConfig
 from framesweep.config.registry import option
+from framesweep.config.setting import setting
 
 
 @option(
@@ -22,5 +24,12 @@ class Hw1p2FoldersConfig(DataConfig):
     test_order: str = "test_order.csv"
     """File in root that lists the test utterances in order, if it exists."""
     phones: str | None = None
-    """File of `PHONE id` lines. null takes phonemes.txt in root or, if there is none, all
-    phones of the transcripts in alphabetical order."""
+    """File of phones, each line `PHONE` or `PHONE id`. null takes phonemes.txt in root or, if
+    there is none, the order of phone_order."""
+    # A run's identity contains the digest of its labels, and thus how they are numbered.
+    phone_order: Literal["course", "alphabetical"] = setting(
+        "course", affects="nothing", earlier="alphabetical"
+    )
+    """Numbers of the phones without a file of phones. course numbers them as CMU 11-785 does:
+    silence, then all 39 phones of ARPAbet, whether or not they occur. alphabetical numbers the
+    phones of the transcripts in alphabetical order, as does course where they are others."""

@@ -28,3 +28,8 @@ class KaldiConfig(DataConfig):
     max_missing: float = setting(0.05, affects="nothing", unit="share")
     """Largest share of utterances, from 0 to 1, that may lack features or alignments, or have
     different numbers of frames in the two. They are left out; a larger share is an error."""
+
+    @property
+    def path_keys(self) -> tuple[str, ...]:
+        """The keys with paths that start at the working directory; phones starts at root."""
+        return ("root", "cache")

@@ -12,7 +12,7 @@ import numpy as np
 from framesweep.config import Hw1p2FoldersConfig
 from framesweep.data.corpus import Utterance
 from framesweep.data.formats.npy import load_npy
-from framesweep.data.phones import PhoneSet
+from framesweep.data.phones import PhoneSet, number_as_course
 from framesweep.data.readers.source_files import (
     find_phones,
     read_phones,
@@ -36,9 +36,11 @@ class Hw1p2FoldersCorpus:
     Utterances are sorted by file name; those of test follow the file data.test_order if there
     is one. The test partition may lack transcripts or be absent.
 
-    Phones are numbered by data.phones or phonemes.txt; without such a file, in alphabetical
-    order of all that occur in train and dev. The speaker is the first number in a LibriSpeech
-    file name, `speaker-chapter-utterance.npy`; with other names speakers are unknown.
+    Phones are numbered by data.phones or phonemes.txt. Without such a file, they are numbered
+    as the course does if it knows all that occur in train and dev, and otherwise, or with
+    data.phone_order=alphabetical, in alphabetical order. The speaker is the first number in a
+    LibriSpeech file name, `speaker-chapter-utterance.npy`; with other names speakers are
+    unknown.
 
     Raises:
         ConfigError: data.root is not set, or a partition or test_order leads out of it.
@@ -50,6 +52,7 @@ class Hw1p2FoldersCorpus:
     def __init__(self, config: Hw1p2FoldersConfig) -> None:
         self._root = resolve_root(config.root)
         self._limit = config.max_utterances
+        self._is_course_order = config.phone_order == "course"
         self._phones_file = find_phones(self._root, config.phones)
         self._order_file = self._find_order(config.test_order)
         self._features: dict[str, list[Path]] = {}
@@ -64,11 +67,18 @@ class Hw1p2FoldersCorpus:
                 self._list_split(split, folder)
 
     def source_key(self) -> dict[str, Any]:
-        """Return the stamps of all files, and the limit on utterances."""
+        """Return the stamps of all files, the limit on utterances, and the course's order.
+
+        With a file of phones, or in alphabetical order, the key is that of earlier versions,
+        whose prepared corpora thus stay in use.
+        """
         files = [self._phones_file, self._order_file]
         for split in self._features:
             files += [*self._features[split], *self._transcripts[split]]
-        return {"files": stamp_files(files), "max_utterances": self._limit}
+        key: dict[str, Any] = {"files": stamp_files(files), "max_utterances": self._limit}
+        if self._phones_file is None and self._is_course_order:
+            key["phone_order"] = "course"
+        return key
 
     def splits(self) -> tuple[str, ...]:
         """Return train, dev, and test if it is present."""
@@ -103,7 +113,8 @@ class Hw1p2FoldersCorpus:
         names: set[str] = set()
         for path in track(paths, "Collecting phones", len(paths)):
             names.update(read_transcript(path))
-        return PhoneSet(tuple(sorted(names)))
+        course = number_as_course(names) if self._is_course_order else None
+        return course or PhoneSet(tuple(sorted(names)))
 
     def _read_labels(self, path: Path) -> Any:
         names = read_transcript(path)

@@ -49,7 +49,7 @@ def ids(corpus: Hw1p2FoldersCorpus, split: str) -> list[str]:
 
 
 def test_utterances_and_phones_are_sorted(root: Path) -> None:
-    corpus = corpus_of(root)
+    corpus = corpus_of(root, phone_order="alphabetical")
     assert corpus.splits() == ("train", "dev", "test")
     assert corpus.phone_set(4).names == ("AA", "B", "CH", "[SIL]")
     read = list(corpus.utterances("train"))
@@ -57,6 +57,47 @@ def test_utterances_and_phones_are_sorted(root: Path) -> None:
     assert [u.labels.tolist() for u in read if u.labels is not None] == [[0], [1, 1, 0], [3, 0]]
     assert [u.features.shape for u in read] == [(1, 4), (3, 4), (2, 4)]
     assert [u.features[0, 0] for u in read] == [ord("1"), ord("a"), ord("b")]
+
+
+COURSE = (
+    "[SIL] AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH "
+    "UH UW V W Y Z ZH"
+)
+"""The list in the course's own notebooks, without its marks [SOS] and [EOS] at the end."""
+
+
+def test_phones_are_numbered_as_the_course_numbers_them(root: Path) -> None:
+    corpus = corpus_of(root)
+    assert corpus.phone_set(4).names == tuple(COURSE.split())
+    read = [u.labels.tolist() for u in corpus.utterances("train") if u.labels is not None]
+    assert read == [[1], [7, 7, 1], [0, 1]]
+
+
+def test_phone_that_occurs_in_test_only_is_known_to_the_course(root: Path) -> None:
+    test = root / "test-clean"
+    for stem in NAMES["test-clean"]:
+        save_utterance(test, stem, ["ZH", "[SIL]"])
+    assert [u.labels.tolist() for u in corpus_of(root).utterances("test")] == [[39, 0]] * 3  # type: ignore[union-attr]
+
+
+def test_silence_is_spelled_as_in_the_transcripts(root: Path) -> None:
+    save_utterance(root / "train-clean-100", "b", ["SIL", "AA"])
+    assert corpus_of(root).phone_set(4).names == ("SIL", *COURSE.split()[1:])
+
+
+def test_phones_that_the_course_does_not_have_are_numbered_alphabetically(root: Path) -> None:
+    save_utterance(root / "dev-clean", "1272-128104-0000", ["AA", "AX"])
+    assert corpus_of(root).phone_set(4).names == ("AA", "AX", "B", "[SIL]")
+
+
+def test_a_changed_numbering_is_prepared_anew_and_an_earlier_cache_stays_in_use(
+    root: Path,
+) -> None:
+    alphabetical = corpus_of(root, phone_order="alphabetical").source_key()
+    assert alphabetical.keys() == {"files", "max_utterances"}, "the key of version 0.1"
+    assert corpus_of(root).source_key() == {**alphabetical, "phone_order": "course"}
+    (root / "phonemes.txt").write_text("[SIL] 0\nCH 1\nB 2\nAA 3\nZ 4\n")
+    assert corpus_of(root).source_key().keys() == {"files", "max_utterances"}
 
 
 def test_speaker_is_known_only_from_librispeech_names(root: Path) -> None:
@@ -75,7 +116,7 @@ def test_test_partition_may_lack_transcripts_or_be_absent(root: Path) -> None:
     read = [
         u.labels.tolist() for u in corpus_of(root).utterances("test") if u.labels is not None
     ]
-    assert read == [[0], [2], [1, 1]]
+    assert read == [[1], [8], [7, 7]]
     assert corpus_of(root, test_partition="none").splits() == ("train", "dev")
 
 
@@ -145,7 +186,7 @@ def test_phone_that_is_not_listed_is_refused_with_its_file(root: Path) -> None:
 
 
 def test_limit_does_not_change_the_phones(root: Path) -> None:
-    corpus = corpus_of(root, max_utterances=1)
+    corpus = corpus_of(root, max_utterances=1, phone_order="alphabetical")
     assert [corpus.num_utterances(split) for split in corpus.splits()] == [1, 1, 1]
     assert corpus.phone_set(2).names == ("AA", "B", "CH", "[SIL]")
 

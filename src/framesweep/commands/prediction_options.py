@@ -1,0 +1,117 @@
+"""What the commands that predict a split share: how runs are chosen and labels are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from framesweep.commands.options import load_runs, run_options
+
+if TYPE_CHECKING:
+    from framesweep.runs.ensemble import TrainedRun
+
+
+def prediction_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the arguments that choose runs or a study, and the options of `run_options`."""
+    for option in (
+        run_options,
+        click.option(
+            "--smooth",
+            is_flag=True,
+            help="Smooth the predictions with Viterbi, weighted to suit dev.",
+        ),
+        click.option(
+            "--labels",
+            type=click.Choice(["id", "phone"]),
+            help="Write the id or the name of a phone.  [default: phone for "
+            "data=hw1p2_folders, otherwise id; with a sample submission, as there]",
+        ),
+        click.option("--storage", help="Storage of the study.  [default: outputs/studies.db]"),
+        click.option(
+            "--max-params",
+            type=float,
+            help="With --study, limit of the total number of parameters; a trial that would "
+            "exceed it is skipped.",
+        ),
+        click.option(
+            "--top",
+            default=3,
+            show_default=True,
+            type=click.IntRange(min=1),
+            help="With --study, number of trials.",
+        ),
+        click.option("--study", help="Use the best trials of this study instead of RUN_ID."),
+        click.argument("run_ids", metavar="[RUN_ID]...", nargs=-1),
+    ):
+        function = option(function)
+    return function
+
+
+def choose_runs(
+    run_ids: tuple[str, ...],
+    study: str | None,
+    storage: str | None,
+    top: int,
+    max_params: float | None,
+    **options: Any,
+) -> list[TrainedRun]:
+    """Return the trained runs with these ids, or of the best trials of a study.
+
+    Raises:
+        UsageError: both are given, or neither is.
+        ConfigError: no trial of the study has few enough parameters.
+        TrackingError: a run does not exist.
+    """
+    if bool(run_ids) == bool(study):
+        raise click.UsageError("Give either RUN_ID or --study.")
+    if study:
+        return _load_best_trials(study, storage, top, max_params, **options)
+    return load_runs(run_ids, **options)
+
+
+def predict_split(runs: list[TrainedRun], split: str, *, smooth: bool) -> list[int]:
+    """Return the phone id of each frame of a split; several runs form an ensemble."""
+    from framesweep.runs.ensemble import average_posteriors, predict_smoothed
+
+    if smooth:
+        smoothed: list[int] = predict_smoothed(runs, split).tolist()
+        return smoothed
+    predictions: list[int] = average_posteriors(runs, split).argmax(dim=1).tolist()
+    return predictions
+
+
+def _load_best_trials(
+    study_name: str,
+    storage: str | None,
+    top: int,
+    max_params: float | None,
+    *,
+    outputs: Path,
+    overrides: tuple[str, ...],
+    **_: Any,
+) -> list[TrainedRun]:
+    """Return the trained runs of the best trials of a study, the best first."""
+    from framesweep.errors import ConfigError
+    from framesweep.runs.ensemble import load_trained_run
+    from framesweep.sweeps.studies import get_trial_directory, load_study, select_best_trials
+
+    study = load_study(study_name, storage, outputs)
+    chosen: list[TrainedRun] = []
+    budget = float("inf") if max_params is None else max_params
+    for trial in select_best_trials(study, len(study.trials)):
+        run = load_trained_run(get_trial_directory(study, trial, outputs), overrides)
+        num_params = sum(parameter.numel() for parameter in run.model.parameters())
+        if num_params <= budget:
+            click.echo(f"trial {trial.number}: {num_params:,} parameters")
+            chosen.append(run)
+            budget -= num_params
+        if len(chosen) == top:
+            break
+    if not chosen:
+        raise ConfigError(
+            "--max-params", "must be large enough for at least one trial", found=max_params
+        )
+    return chosen

@@ -1,0 +1,49 @@
+"""framesweep submit: write the predictions of test, and what graders ask for, as a zip file."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from framesweep.commands.prediction_options import (
+    choose_runs,
+    predict_split,
+    prediction_options,
+)
+
+
+@click.command()
+@prediction_options
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("submission.zip"),
+    show_default=True,
+    help="File to write.",
+)
+def command(out: Path, labels: str | None, smooth: bool, **options: Any) -> None:
+    """Write a zip file with the predictions of test and what graders of a course ask for.
+
+    submission.csv is checked as by `predict --format kaggle`. Next to it are the config, the
+    architecture with its number of parameters, the metrics of each epoch, the log and the
+    report of each run, and a summary.
+    """
+    from framesweep.runs.submission import (
+        choose_labels,
+        count_params,
+        describe_check,
+        describe_labels,
+        find_checked_sample,
+        format_csv,
+        write_zip,
+    )
+
+    runs = choose_runs(**options)
+    sample = find_checked_sample(runs[0], "test")
+    chosen = choose_labels(runs[0].config, sample, labels)
+    predictions = predict_split(runs, "test", smooth=smooth)
+    write_zip(out, format_csv(predictions, runs[0].store.phones.names, chosen, sample), runs)
+    total = sum(count_params(run) for run in runs)
+    click.echo(f"{len(predictions):,} frames of test, {total:,} parameters written to {out}")
+    click.echo(describe_labels(runs[0], chosen))
+    click.echo(describe_check(runs[0], sample))

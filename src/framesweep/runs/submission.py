@@ -1,0 +1,245 @@
+"""The CSV of a submission to Kaggle, and the zip file that graders of a course ask for.
+
+A competition comes with a sample of its submissions. It decides the header and the number of
+rows, so the predictions are compared with it before anything is written.
+"""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any, Literal
+
+from framesweep import __version__
+from framesweep.config import Hw1p2FoldersConfig, RunConfig
+from framesweep.credentials import scrub
+from framesweep.data.phones import describe_numbering
+from framesweep.errors import DataError
+from framesweep.runs.ensemble import TrainedRun
+from framesweep.runs.run_log import MODEL_FOLDER, REPORT_FOLDER
+from framesweep.system.atomic_files import atomic_file
+from framesweep.training.checkpoints import CHECKPOINT_FOLDER, read_progress
+
+SAMPLE_NAMES = ("sample_submission.csv", "random_submission.csv")
+"""Names of the sample, in the root of the corpus or in the folder of its test split."""
+
+HEADER = ("id", "label")
+"""The columns of a submission unless its sample names them otherwise."""
+
+ID_NAMES = ("id", "index")
+LABEL_NAMES = ("label", "labels", "phone", "phoneme", "prediction")
+"""What samples call the two columns, in lower case."""
+
+Labels = Literal["id", "phone"]
+"""Whether a label is written as its number or as the name of its phone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A sample submission whose ids are 0, 1, 2, ...
+
+    Attributes:
+        header: its two columns.
+        num_rows: its rows below the header.
+        labels: whether it has numbers or names.
+    """
+
+    path: Path
+    header: tuple[str, str]
+    num_rows: int
+    labels: Labels
+
+
+def find_checked_sample(run: TrainedRun, split: str) -> Sample | None:
+    """Return the sample submission of a run's corpus, which fits the predictions of `split`.
+
+    Return None if there is no sample, or if it is not test that is predicted.
+
+    Raises:
+        DataError: it does not fit, or the corpus has no such split.
+    """
+    run.require_split(split)
+    path = find_sample(run.config)
+    if path is None or split != "test":
+        return None
+    sample = read_sample(path)
+    require_rows(sample, run.store.splits[split].num_frames, run.config)
+    return sample
+
+
+def find_sample(config: RunConfig) -> Path | None:
+    """Return the sample submission in the folder of the corpus, or None."""
+    if config.data.root is None:
+        return None
+    root = Path(config.data.root)
+    partition = root / str(getattr(config.data, "test_partition", "test"))
+    folders = (root, partition, partition / "transcript")
+    paths = (folder / name for folder in folders for name in SAMPLE_NAMES)
+    return next((path for path in paths if path.is_file()), None)
+
+
+def read_sample(path: Path) -> Sample:
+    """Read a sample submission.
+
+    Raises:
+        DataError: it is no CSV file, has other columns than an id and a label, or its ids are
+            not 0, 1, 2, ...
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = (row for row in csv.reader(file) if row)
+            header = _require_header(path, next(rows, []))
+            return _read_rows(path, header, rows)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(path, f"must be a readable CSV file ({error})") from None
+
+
+def _require_header(path: Path, row: list[str]) -> tuple[str, str]:
+    names = [name.strip().lower() for name in row]
+    if len(names) != 2 or names[0] not in ID_NAMES or names[1] not in LABEL_NAMES:
+        raise DataError(
+            path,
+            "must have the columns id and label, as the predictions have",
+            found=",".join(row)[:80],
+        )
+    return row[0], row[1]
+
+
+def _read_rows(path: Path, header: tuple[str, str], rows: Iterator[list[str]]) -> Sample:
+    num_rows, labels = 0, "id"
+    for expected, row in zip(count(), rows, strict=False):
+        if len(row) != 2 or row[0].strip() != str(expected):
+            rule = f"row {expected + 1} must have the id {expected} and a label"
+            raise DataError(path, rule, found=",".join(row)[:80])
+        if not row[1].strip().isdecimal():
+            labels = "phone"
+        num_rows += 1
+    return Sample(path, header, num_rows, "phone" if labels == "phone" else "id")
+
+
+def require_rows(sample: Sample, num_frames: int, config: RunConfig) -> None:
+    """Raise DataError unless the sample has as many rows as there are predictions."""
+    if sample.num_rows != num_frames:
+        limited = config.data.max_utterances is not None
+        raise DataError(
+            sample.path,
+            f"must have a row for each of the {num_frames:,} frames of test",
+            found=f"{sample.num_rows:,} rows",
+            fix="Pass --set data.max_utterances=null."
+            if limited
+            else "Use the corpus that belongs to this sample.",
+        )
+
+
+def choose_labels(config: RunConfig, sample: Sample | None, asked: str | None) -> Labels:
+    """Return how labels are written: as the user asks, else as in the sample, if there is one.
+
+    The phones of `data=hw1p2_folders` are names in the transcripts as well.
+    """
+    if asked is not None:
+        return "phone" if asked == "phone" else "id"
+    if sample is not None:
+        return sample.labels
+    return "phone" if isinstance(config.data, Hw1p2FoldersConfig) else "id"
+
+
+def describe_labels(run: TrainedRun, labels: Labels) -> str:
+    """Return one line that says how labels are numbered, and which of the two is written."""
+    written = "names" if labels == "phone" else "numbers"
+    return f"{describe_numbering(run.store.phones)}; {written} are written"
+
+
+def describe_check(run: TrainedRun, sample: Sample | None) -> str:
+    """Return one line that says with which sample the rows were compared."""
+    if sample is not None:
+        return f"header, rows and ids are those of {sample.path}"
+    where = run.config.data.root or "the corpus"
+    return f"no {' or '.join(SAMPLE_NAMES)} in {where} to compare the rows with"
+
+
+def format_csv(
+    predictions: Sequence[int], names: Sequence[str], labels: Labels, sample: Sample | None
+) -> str:
+    """Return the submission as text: an id and a label per frame, in order."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    writer.writerow(sample.header if sample is not None else HEADER)
+    writer.writerows(
+        (index, names[label] if labels == "phone" else label)
+        for index, label in enumerate(predictions)
+    )
+    return file.getvalue()
+
+
+def write_zip(out: Path, csv_text: str, runs: Sequence[TrainedRun]) -> None:
+    """Write the submission with everything that graders ask for, as one zip file, atomically.
+
+    The files of a single run are at its top, those of an ensemble in folders run1, run2, ...
+    Credentials are removed from all texts.
+
+    Raises:
+        CheckpointError: a run's checkpoint, from which its metrics are read, is damaged.
+    """
+    summary: dict[str, Any] = {
+        "framesweep": __version__,
+        "rows": csv_text.count("\n") - 1,
+        "labels": describe_numbering(runs[0].store.phones),
+        "total_params": sum(map(count_params, runs)),
+        "runs": [],
+    }
+    with atomic_file(out) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        archive.writestr("submission.csv", csv_text, zipfile.ZIP_DEFLATED)
+        for number, run in enumerate(runs, start=1):
+            prefix = "" if len(runs) == 1 else f"run{number}/"
+            progress = read_progress(run.directory / CHECKPOINT_FOLDER)
+            for name, content in _list_files(run, progress["history"]):
+                archive.writestr(prefix + name, content, zipfile.ZIP_DEFLATED)
+            summary["runs"].append(_summarize(run, progress))
+        archive.writestr("summary.json", json.dumps(summary, indent=2))
+
+
+def count_params(run: TrainedRun) -> int:
+    """Return the number of parameters of the network of a run."""
+    return sum(parameter.numel() for parameter in run.model.parameters())
+
+
+def _summarize(run: TrainedRun, progress: Mapping[str, Any]) -> dict[str, Any]:
+    best_epoch, history = progress["best_epoch"], progress["history"]
+    return {
+        "directory": run.directory.name,
+        "num_params": count_params(run),
+        "epochs": len(history),
+        "best_epoch": best_epoch,
+        "objective": run.config.objective,
+        "metrics": history[best_epoch - 1],
+    }
+
+
+def _list_files(
+    run: TrainedRun, history: Sequence[Mapping[str, float]]
+) -> Iterator[tuple[str, str | bytes]]:
+    """Yield the name and the content of each file about a run."""
+    config = run.directory / MODEL_FOLDER / "config.yaml"
+    yield "config.yaml", scrub(config.read_text(encoding="utf-8"))
+    yield "architecture.txt", f"{run.model}\n\n{count_params(run):,} parameters\n"
+    yield "metrics.csv", _format_metrics(history)
+    # Named after the program that was started: train.py or framesweep.
+    for log in sorted(run.directory.glob("*.log")):
+        yield log.name, scrub(log.read_text(encoding="utf-8", errors="replace"))
+    report = run.directory / REPORT_FOLDER
+    for path in sorted(report.iterdir()) if report.is_dir() else ():
+        yield f"{REPORT_FOLDER}/{path.name}", path.read_bytes()
+
+
+def _format_metrics(history: Sequence[Mapping[str, float]]) -> str:
+    names = list(dict.fromkeys(name for metrics in history for name in metrics))
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    writer.writerow(["epoch", *names])
+    for epoch, metrics in enumerate(history, start=1):
+        writer.writerow([epoch, *(metrics.get(name, "") for name in names)])
+    return file.getvalue()
