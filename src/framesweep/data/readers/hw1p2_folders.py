@@ -132,8 +132,9 @@ class Hw1p2FoldersCorpus:
         self._features[split] = list(features.values())
         self._transcripts[split] = []
         transcript_folder = folder / "transcript"
+        # In the course's own folder of test, a sample submission may be all that there is.
         if split == "test" and not (
-            transcript_folder.is_dir() and any(transcript_folder.iterdir())
+            transcript_folder.is_dir() and _list_npy(transcript_folder)
         ):
             return
         transcripts = _list_npy(transcript_folder)

@@ -110,6 +110,7 @@ def test_test_partition_may_lack_transcripts_or_be_absent(root: Path) -> None:
     test = root / "test-clean"
     assert all(u.labels is None for u in corpus_of(root).utterances("test"))
     (test / "transcript").mkdir()
+    (test / "transcript" / "random_submission.csv").write_text("index,label\n0,AA\n")
     assert all(u.labels is None for u in corpus_of(root).utterances("test"))
     for stem, names in NAMES["test-clean"].items():
         save_utterance(test, stem, names)
