@@ -14,13 +14,13 @@ from torch import Tensor
 
 from framesweep.data.phones import PhoneSet
 from framesweep.evaluation.phone_scores import find_top_confusions, score_phones
-from framesweep.system.atomic_files import atomic_file, write_text
+from framesweep.system.atomic_files import write_text
+from framesweep.system.figures import DPI, save_png, to_label
 
 CURVES, MATRIX = "learning_curves.png", "confusion_matrix.png"
 PER_PHONE, CONFUSIONS = "per_phone.csv", "top_confusions.csv"
 
 NUM_CONFUSIONS = 100
-DPI = 110
 MAX_LABELS = 120
 LABEL_POINTS = 7.5
 LABEL_INCHES = 1.2 * LABEL_POINTS / 72
@@ -70,7 +70,7 @@ def write_curves(
             axes.axvline(best_epoch, color="tab:green", linewidth=1, label="best epoch")
         if axes.get_legend_handles_labels()[0]:
             axes.legend(fontsize=8, framealpha=0.6)
-    _save(figure, path)
+    save_png(figure, path)
 
 
 def _draw_curves(
@@ -110,19 +110,21 @@ def write_matrix(path: Path, confusion: Tensor, phones: PhoneSet) -> None:
     every = -(-len(phones) // MAX_LABELS)
     named = range(0, len(phones), every)
     side = max(4.0, len(named) * LABEL_INCHES)
-    figure, axes, bar = _square_figure(side, max(len(name) for name in phones.names))
+    labels = [to_label(name) for name in phones.names]
+    figure, axes, bar = _square_figure(side, max(map(len, labels)))
     image = axes.imshow(
         shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1), interpolation="nearest"
     )
-    names = [phones.names[i] for i in named]
-    axes.set_xticks(named, names, rotation=90, fontsize=LABEL_POINTS)
-    axes.set_yticks(named, names, fontsize=LABEL_POINTS)
+    names = [labels[i] for i in named]
+    # Names are no formulas, even if they contain dollar signs.
+    axes.set_xticks(named, names, rotation=90, fontsize=LABEL_POINTS, parse_math=False)
+    axes.set_yticks(named, names, fontsize=LABEL_POINTS, parse_math=False)
     axes.tick_params(length=1.5, pad=1)
     axes.set_xlabel("predicted phone")
     axes.set_ylabel("true phone")
     axes.set_title("Share of each true phone's frames", fontsize=11)
     figure.colorbar(image, cax=bar)
-    _save(figure, path)
+    save_png(figure, path)
 
 
 def _square_figure(side: float, longest_name: int) -> tuple[Figure, Axes, Axes]:
@@ -169,8 +171,3 @@ def _write_csv(path: Path, header: list[str], rows: Iterable[list[object]]) -> N
     writer.writerow(header)
     writer.writerows(rows)
     write_text(path, text.getvalue())
-
-
-def _save(figure: Figure, path: Path) -> None:
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, format="png")

@@ -10,6 +10,7 @@ from optuna.study import Study
 
 from framesweep.sweeps.tables import get_objective_names, rank_trials
 from framesweep.system.atomic_files import atomic_file
+from framesweep.system.figures import save_png, to_label
 
 GROUP_NAMES = ("ablation", "lever")
 """The config group that an ablation study searches, and its name in earlier studies."""
@@ -102,7 +103,7 @@ def _write_table(gains: list[Gain], objective: str, path: Path) -> None:
 
 
 def _write_plot(gains: list[Gain], objective: str, path: Path) -> None:
-    figure = Figure(figsize=(8, 1 + 0.3 * len(gains)), dpi=100, layout="constrained")
+    figure = Figure(figsize=(8, 1 + 0.3 * len(gains)), layout="constrained")
     axes = figure.subplots()
     positions = np.arange(len(gains))[::-1]  # the largest gain at the top
     axes.barh(
@@ -112,10 +113,9 @@ def _write_plot(gains: list[Gain], objective: str, path: Path) -> None:
         color=["tab:green" if gain.gain > 0 else "tab:red" for gain in gains],
         error_kw={"linewidth": 1},
     )
-    axes.set_yticks(positions, [gain.ablation for gain in gains])
+    axes.set_yticks(positions, [to_label(gain.ablation) for gain in gains])
     axes.axvline(0, color="black", linewidth=0.8)
     base = next(gain for gain in gains if gain.ablation == BASELINE)
     axes.set_xlabel(f"gain in {objective} over {base.mean:.4f}, with its standard error")
     axes.grid(axis="x", alpha=0.3)
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, format="png")
+    save_png(figure, path)

@@ -14,10 +14,11 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 from optuna.visualization import matplotlib as visualization
 
+from framesweep.sweeps.plot_layout import make_readable
 from framesweep.sweeps.tables import get_objective_names
-from framesweep.system.atomic_files import atomic_file
+from framesweep.system.figures import PLAIN_TEXT, save_png
 
-MAX_CONTOUR_PARAMS = 4
+MAX_CONTOUR_PARAMS = 3
 """Number of params, the most important ones, that the contour plot pairs with each other."""
 
 Draw = Callable[[], Any]
@@ -32,7 +33,7 @@ def write_plots(study: Study, folder: Path) -> list[Path]:
     paths = []
     for name, draw in _list_plots(study).items():
         path = folder / f"{name}.png"
-        if _write_plot(draw, path):
+        if _write_plot(draw, path, get_objective_names(study)[0]):
             paths.append(path)
     return paths
 
@@ -59,7 +60,7 @@ def _list_objective_plots(study: Study, index: int, name: str, suffix: str) -> d
 
     # With a single objective, Optuna reads the values itself and also marks the best ones.
     target: Any = value if suffix else None
-    options = {"target": target, "target_name": name if suffix else "Objective Value"}
+    options = {"target": target, "target_name": name}
     return {
         f"history{suffix}": lambda: visualization.plot_optimization_history(study, **options),
         f"importances{suffix}": lambda: visualization.plot_param_importances(study, **options),
@@ -76,9 +77,10 @@ def _select_important_params(study: Study, target: Any) -> list[str]:
     return list(importances)[:MAX_CONTOUR_PARAMS]
 
 
-def _write_plot(draw: Draw, path: Path) -> bool:
+def _write_plot(draw: Draw, path: Path, objective: str) -> bool:
     """Draw and write one plot; return False if the study has too few trials for it."""
-    with warnings.catch_warnings():
+    # Optuna chooses a style for all figures of the process, which ends with this context.
+    with warnings.catch_warnings(), mpl.rc_context(PLAIN_TEXT):
         warnings.simplefilter("ignore")  # that these plots are experimental
         try:
             axes = np.ravel(np.asarray(draw(), dtype=object))
@@ -87,9 +89,7 @@ def _write_plot(draw: Draw, path: Path) -> bool:
             plt.close("all")
             return False
         figure = axes[0].figure
-        width, height = figure.get_size_inches()
-        figure.set_size_inches(max(width, 8), max(height, 5))
-        with atomic_file(path) as temporary:
-            figure.savefig(temporary, dpi=80, bbox_inches="tight", format="png")
+        make_readable(figure, path.stem, objective)
+        save_png(figure, path, tight=True)
         plt.close("all")
     return True
