@@ -20,6 +20,7 @@ from omegaconf import DictConfig
 
 from framesweep import __version__
 from framesweep.commands import COMMANDS
+from framesweep.commands.completion import SHELLS, read_script
 from framesweep.config.composition import register, to_run_config
 from framesweep.config.groups import find_conf, rename_warnings
 from framesweep.config.paths import expand_override
@@ -65,6 +66,9 @@ def _job(config: DictConfig) -> Any:
 def train() -> None:
     """Train, sweep or resume as the command line says, and exit with its code."""
     repair_streams()
+    if _is_request_for_completion(sys.argv[1:]):
+        print(read_script(sys.argv[2].partition("=")[2]), end="")
+        sys.exit(0)
     keep_files_private(sys.argv[1:])
     if _is_worker():
         sys.exit(_exit_code_of(_run_worker))
@@ -83,6 +87,19 @@ def train() -> None:
     if any(argument.startswith("resume=") for argument in sys.argv[1:]):
         sys.exit(_exit_code_of(lambda: _resume(sys.argv[1:])))
     sys.exit(_exit_code_of(_job))
+
+
+def _is_request_for_completion(arguments: list[str]) -> bool:
+    """Return whether Hydra's flag for a completion script was given.
+
+    Hydra's own script completes only files that contain `@hydra.main`, unlike train.py.
+    """
+    installs = [f"install={shell}" for shell in SHELLS]
+    return (
+        len(arguments) > 1
+        and arguments[0] in ("-sc", "--shell-completion")
+        and arguments[1] in installs
+    )
 
 
 def _is_worker() -> bool:

@@ -16,6 +16,7 @@ COMMANDS = {
     "reproduce": "Train a run again and check that its result is reproducible.",
     "sync": "Send logs that could not reach the tracking server.",
     "db": "Upgrade MLflow's database to the installed MLflow.",
+    "completion": "Print the script by which the Tab key completes commands.",
     "bench": "Compare the speed with what this machine can do.",
 }
 """The commands and their one-line descriptions, in the order of `framesweep --help`."""

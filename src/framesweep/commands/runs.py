@@ -47,7 +47,7 @@ STUDY_WIDTH = 14
 
 
 @click.command("runs")
-@click.argument("patterns", metavar="[PATTERN]...", nargs=-1)
+@click.argument("texts", metavar="[PATTERN]...", nargs=-1)
 @click.option(
     "--filter",
     "conditions",
@@ -74,7 +74,7 @@ STUDY_WIDTH = 14
 @tracking_options
 def command(
     *,
-    patterns: tuple[str, ...],
+    texts: tuple[str, ...],
     conditions: tuple[str, ...],
     sort: str,
     reverse: bool,
@@ -95,8 +95,7 @@ def command(
     runs = [
         run
         for run in list_runs(uri, outputs)
-        if all(_matches(run, pattern) for pattern in patterns)
-        and all(test(run) for test in tests)
+        if all(_matches(run, pattern) for pattern in texts) and all(test(run) for test in tests)
     ]
     width = terminal_width()
     if limit is None and width is not None and not as_json:
@@ -106,7 +105,7 @@ def command(
         echo_json([_to_json(run) for run in chosen])
         return
     if not chosen:
-        click.echo(f"no runs in {outputs}" + (" match" if patterns or conditions else ""))
+        click.echo(f"no runs in {outputs}" + (" match" if texts or conditions else ""))
         return
     for line in _layout(chosen, width):
         click.echo(line)

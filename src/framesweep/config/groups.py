@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra.core.config_store import ConfigStore
 
 from framesweep.config import SCHEMAS
 
@@ -119,6 +118,9 @@ def describe_options(group: str) -> str:
 
 def register_renamed_groups() -> None:
     """Let Hydra accept the earlier name of a group: each option chooses the present one."""
+    # Completion reads groups too, and must not wait for Hydra to be imported.
+    from hydra.core.config_store import ConfigStore
+
     store, options = ConfigStore.instance(), option_groups()
     for earlier, present in RENAMED_GROUPS.items():
         for name in options[present]:
