@@ -85,7 +85,11 @@ def test_an_earlier_run_is_evaluated_and_predicts_as_then(read_only, name):
 
     printed = shell.framesweep("evaluate", run_id, "--split", "dev").stdout
     measured = {line.split()[0]: float(line.split()[1]) for line in printed.splitlines()}
-    assert measured == pytest.approx(earlier.expected["evaluated"][name], abs=PRINTED)
+    expected = earlier.expected["evaluated"][name]
+    # Later versions print more metrics.
+    assert {metric: measured[metric] for metric in expected} == pytest.approx(
+        expected, abs=PRINTED
+    )
 
     shell.framesweep("predict", run_id, "--split", "test", "--out", "predictions.csv")
     with (shell.folder / "predictions.csv").open(newline="") as file:

@@ -22,6 +22,7 @@ def command(
     run_ids: tuple[str, ...], split: str, report: Path | None, smooth: bool, **options: Any
 ) -> None:
     """Evaluate a run on a labelled split. Several runs are evaluated as an ensemble."""
+    from framesweep.evaluation.smoothed_metrics import measure_smoothed
     from framesweep.runs.ensemble import evaluate_runs, predict_smoothed
 
     runs = load_runs(run_ids, **options)
@@ -29,12 +30,10 @@ def command(
     evaluation = evaluate_runs(runs, split)
     metrics = evaluation.metrics()
     if smooth:
-        labels = store.splits[split].labels
-        metrics[f"{split}/smoothed_accuracy"] = float(
-            (predict_smoothed(runs, split) == labels).mean()
-        )
+        smoothed = predict_smoothed(runs, split)
+        metrics |= measure_smoothed(smoothed, store.splits[split], store.phones)
     for name, value in metrics.items():
-        click.echo(f"{name:24} {value:.4f}")
+        click.echo(f"{name:30} {value:.4f}")
     if report is not None:
         from framesweep.evaluation.report import write_report  # which imports matplotlib
 

@@ -41,6 +41,10 @@ class Windows:
         context: frames on each side of the centre frame.
         device: device of the batches.
         dtype: type of the batches; float32 where float16 cannot hold the rows.
+
+    Attributes:
+        host_labels: (N,) labels of all frames as the store has them, or None.
+        lengths: (U,) number of frames of each utterance.
     """
 
     def __init__(
@@ -58,6 +62,8 @@ class Windows:
         self.item_frames = 1
         self.feature_dim = split.rows.shape[1]
         self.window_dim = (2 * context + 1) * self.feature_dim
+        self.host_labels = split.labels
+        self.lengths = split.lengths
         self._gap = split.gap
         self._first = split.lead - context
         self._host_ends = np.cumsum(split.lengths)

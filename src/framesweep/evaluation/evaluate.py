@@ -11,6 +11,7 @@ from framesweep.data.windows import Windows
 from framesweep.distributed.collectives import SINGLE_PROCESS, ProcessGroup
 from framesweep.evaluation.host_rows import HostRows
 from framesweep.evaluation.metrics import Evaluation, update_confusion
+from framesweep.evaluation.phone_errors import PhonePaths
 from framesweep.models.network import Network
 from framesweep.system.hardware import Hardware
 
@@ -76,11 +77,13 @@ def measure(
     confusion = torch.zeros(len(phones), len(phones), dtype=torch.int64, device=device)
     loss_sum = torch.zeros((), dtype=hardware.sum_dtype, device=device)
     edges = torch.zeros(2, dtype=torch.int64, device=device)
+    path = torch.zeros(windows.num_frames, dtype=torch.int32, device=device)
     host_rows = None if posteriors is None else HostRows(posteriors)
     for frames, logits in batches:
         labels = windows.labels(frames)
         predictions = logits.argmax(dim=1)
         update_confusion(confusion, labels, predictions)
+        path[frames] = predictions.int()
         loss_sum += functional.cross_entropy(logits, labels, reduction="sum")
         edge = windows.edges(frames)
         edges += torch.stack((edge & (labels == predictions), edge)).sum(dim=1)
@@ -88,8 +91,10 @@ def measure(
             host_rows.add(frames, logits.log_softmax(dim=1))
     if host_rows is not None:
         host_rows.flush()
-    process_group.all_reduce_sum(confusion, loss_sum, edges)
+    # In the path, the frames of other ranks are 0.
+    process_group.all_reduce_sum(confusion, loss_sum, edges, path)
     edge_correct, num_edges = edges.tolist()
+    assert windows.host_labels is not None
     return Evaluation(
         split=windows.name,
         confusion=confusion.cpu(),
@@ -97,6 +102,7 @@ def measure(
         edge_correct=edge_correct,
         num_edges=num_edges,
         phones=phones,
+        paths=PhonePaths.from_frames(windows.host_labels, path.cpu().numpy(), windows.lengths),
     )
 
 

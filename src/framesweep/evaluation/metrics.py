@@ -1,8 +1,9 @@
-"""The registry of metrics, and the frame metrics themselves.
+"""The registry of metrics, and the metrics of an evaluation.
 
-Counts are numbers of frames, so every frame metric is exact over a split, however its frames
-were batched or shared between processes. To add one, write a function of an `Evaluation` here
-and decorate it with `@metric`: it is then tracked, and can be an objective.
+Counts are numbers of frames, and sequences of phones are complete, so every metric is exact
+over a split, however its frames were batched or shared between processes. To add one, write a
+function of an `Evaluation` here and decorate it with `@metric`: it is then tracked, and can be
+an objective.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +14,12 @@ import torch
 from torch import Tensor
 
 from framesweep.data.phones import FOLDINGS, Folding, PhoneSet
+from framesweep.evaluation.phone_errors import (
+    PhonePaths,
+    compute_phone_error_rate,
+    fold_phones,
+    merge_silences,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +33,7 @@ class Evaluation:
         edge_correct: Correctly classified frames among the `num_edges`.
         num_edges: Frames whose window crosses an edge of their utterance.
         phones: The C phones.
+        paths: The sequences of phones of all utterances, if they were kept.
     """
 
     split: str
@@ -34,6 +42,7 @@ class Evaluation:
     edge_correct: int
     num_edges: int
     phones: PhoneSet
+    paths: PhonePaths | None = None
 
     def metrics(self) -> dict[str, float]:
         """Return the frame metrics that are defined here, by name: `dev/accuracy`, ..."""
@@ -144,8 +153,26 @@ def folding_accuracy(folding: Folding, evaluation: Evaluation) -> float | None:
     return folded_accuracy(evaluation.confusion, classes)
 
 
+@metric("phone_error_rate", maximize=False)
+def phone_error_rate(evaluation: Evaluation) -> float | None:
+    """Return the phone error rate, with all silences as one phone; see `phone_errors`."""
+    if evaluation.paths is None:
+        return None
+    return compute_phone_error_rate(evaluation.paths, merge_silences(evaluation.phones))
+
+
+def folding_phone_error_rate(folding: Folding, evaluation: Evaluation) -> float | None:
+    """Return the phone error rate with phones merged by `folding`; None if it does not fit."""
+    if evaluation.paths is None or not folding.fits(evaluation.phones):
+        return None
+    return compute_phone_error_rate(evaluation.paths, fold_phones(evaluation.phones, folding))
+
+
 for _folding in FOLDINGS:
     metric(f"accuracy_{_folding.name}")(partial(folding_accuracy, _folding))
+    metric(f"phone_error_rate_{_folding.name}", maximize=False)(
+        partial(folding_phone_error_rate, _folding)
+    )
 
 
 def folded_accuracy(confusion: Tensor, classes: Sequence[int]) -> float:

@@ -19,6 +19,7 @@ from framesweep.distributed.collectives import SINGLE_PROCESS, ProcessGroup
 from framesweep.errors import ConfigError
 from framesweep.evaluation.evaluate import evaluate
 from framesweep.evaluation.metrics import METRICS, Evaluation
+from framesweep.evaluation.smoothed_metrics import measure_smoothed
 from framesweep.evaluation.viterbi import MAX_CLASSES, Smoother, tune_smoother
 from framesweep.models.build import NetworkBuilder
 from framesweep.models.network import Network
@@ -117,7 +118,7 @@ class Experiment:
         assert dev.labels is not None
         smoother = tune_smoother(self.store, posteriors.numpy(), self.dev.device)
         path = smoother(posteriors.numpy(), dev.lengths)
-        metrics = {"dev/smoothed_accuracy": float((path == dev.labels).mean())}
+        metrics = measure_smoothed(path, dev, self.store.phones)
         return evaluation, Smoothing(smoother, metrics)
 
     def dev_metrics(self) -> dict[str, float]:

@@ -6,6 +6,9 @@ from framesweep.errors import ConfigError
 from framesweep.evaluation.metrics import METRICS
 from framesweep.models.network import network_class
 
+FOLDED_METRICS = ("dev/accuracy_", "dev/phone_error_rate_")
+"""How the names of metrics begin that end with the name of a folding."""
+
 
 def validate_across_groups(config: RunConfig) -> None:
     """Check the rules that cross groups and need no data, before a corpus is read.
@@ -45,13 +48,14 @@ def _validate_objectives(config: RunConfig) -> None:
 
 def validate_phones(config: RunConfig, phones: PhoneSet) -> None:
     """Raise ConfigError if an objective is not defined for the phones of the corpus."""
-    fitting = {f"dev/accuracy_{folding.name}" for folding in find_foldings(phones)}
+    fitting = {folding.name for folding in find_foldings(phones)}
     for key, name in _objectives(config):
-        if name.startswith("dev/accuracy_") and name not in fitting:
+        prefix = next((p for p in FOLDED_METRICS if name.startswith(p)), None)
+        if prefix is not None and (folding := name.removeprefix(prefix)) not in fitting:
             raise ConfigError(
                 key,
                 f"must be defined for the {len(phones)} phones of the corpus, but folding "
-                f"{name.removeprefix('dev/accuracy_')} is not",
+                f"{folding} is not",
                 found=name,
             )
 

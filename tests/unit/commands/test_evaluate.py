@@ -8,14 +8,18 @@ from click.testing import CliRunner
 
 from framesweep.commands import evaluate
 from framesweep.commands.evaluate import command
+from framesweep.data.phones import PhoneSet
 from framesweep.evaluation import report
 from framesweep.runs import ensemble
+
+PHONES = PhoneSet(("a", "b"))
 
 
 @pytest.fixture(autouse=True)
 def one_run(monkeypatch):
     labels = np.array([0, 1, 1, 0])
-    store = SimpleNamespace(splits={"dev": SimpleNamespace(labels=labels)}, phones="phones")
+    split = SimpleNamespace(name="dev", labels=labels, lengths=np.array([4]))
+    store = SimpleNamespace(splits={"dev": split}, phones=PHONES)
     evaluation = SimpleNamespace(
         metrics=lambda: {"dev/accuracy": 0.75, "dev/loss": 1.5}, confusion="confusion"
     )
@@ -40,12 +44,16 @@ def test_metrics_are_printed():
 
 
 def test_smoothed_predictions_are_compared_with_the_labels():
-    assert lines("--smooth")[-1] == ["dev/smoothed_accuracy", "0.7500"]
+    assert lines("--smooth")[2:] == [
+        ["dev/smoothed_accuracy", "0.7500"],
+        # Both are a b a; only their frames differ.
+        ["dev/smoothed_phone_error_rate", "0.0000"],
+    ]
 
 
 def test_the_files_of_a_report_are_named(monkeypatch, tmp_path):
     def write(directory, history, confusion, phones):
-        assert (history, confusion, phones) == ([], "confusion", "phones")
+        assert (history, confusion, phones) == ([], "confusion", PHONES)
         return [directory / "phones.csv"]
 
     monkeypatch.setattr(report, "write_report", write)

@@ -18,9 +18,11 @@ from framesweep.evaluation.metrics import (
     folded_accuracy,
     folding_accuracy,
     macro_accuracy,
+    phone_error_rate,
     speech_accuracy,
     update_confusion,
 )
+from framesweep.evaluation.phone_errors import PhonePaths
 from unit.evaluation.conftest import NUM_PHONES
 
 PHONES = PhoneSet(tuple("sil a b c d e f sp g i k l".split()))
@@ -119,9 +121,31 @@ def test_an_evaluation_gives_the_metrics_that_are_defined(confusion):
     ]
 
 
-def test_losses_and_the_number_of_parameters_are_minimized_and_all_else_maximized():
+def test_phone_error_rates_are_metrics_where_the_phones_fit():
+    phones = PhoneSet(("h#", "pau", "aa", "ao", "q", "t", "tcl"))
+    labels = np.array([0, 0, 2, 4, 4, 6, 5, 1])
+    predictions = np.array([1, 1, 3, 2, 4, 0, 5, 0])
+    paths = PhonePaths.from_frames(labels, predictions, np.array([8]))
+    confusion = torch.zeros(7, 7, dtype=torch.int64)
+    counted = evaluation(confusion, phones, paths=paths, split="test")
+    rates = {k: v for k, v in counted.metrics().items() if "phone_error" in k}
+    assert rates == {
+        # True h# aa q tcl t h#, found h# ao aa q h# t h#: an insertion and a substitution.
+        "test/phone_error_rate": 2 / 6,
+        # True sil aa cl t sil, found sil ao aa sil t sil.
+        "test/phone_error_rate_48": 2 / 5,
+        # Both are sil aa sil t sil.
+        "test/phone_error_rate_39": 0.0,
+    }
+    assert phone_error_rate(evaluation(confusion, phones)) is None
+
+
+def test_losses_errors_and_the_number_of_parameters_are_minimized_and_all_else_maximized():
     minimized = {name for name, spec in METRICS.items() if not spec.maximize}
-    assert minimized == {"train/loss", "dev/loss", "model/params"}
+    assert minimized == {
+        *("train/loss", "dev/loss", "model/params", "dev/phone_error_rate"),
+        *(f"dev/phone_error_rate_{folding.name}" for folding in FOLDINGS),
+    }
     assert all(spec.name == name for name, spec in METRICS.items())
 
 
