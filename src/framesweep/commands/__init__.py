@@ -9,6 +9,7 @@ COMMANDS = {
     "label": "Write the phones of audio files, with times, as label files.",
     "submit": "Write predictions and what graders ask for as a zip file.",
     "evaluate": "Evaluate a run or an ensemble on a labelled split.",
+    "export": "Write the network of a run as ONNX or TorchScript.",
     "prepare": "Prepare the frame store of a corpus before training.",
     "inspect": "Summarize a corpus and report problems in it.",
     "best": "Print the best trials of a search and how to train them again.",

@@ -1,4 +1,8 @@
-"""Converts between untyped configs, of Hydra or in YAML, and the typed RunConfig."""
+"""Converts between untyped configs, of Hydra or in YAML, and the typed RunConfig.
+
+Hydra is imported by the functions that compose: `load` must work without it, because a logged
+model reads its config where Hydra need not be installed.
+"""
 
 import pkgutil
 import secrets
@@ -7,8 +11,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
-import hydra
-from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
@@ -44,6 +46,8 @@ MAX_NUMBERS = {int: 2**63 - 1, float: 3.4e38}
 
 def register() -> None:
     """Register schemas, renamed groups and resolvers with Hydra, once per process."""
+    from hydra.core.config_store import ConfigStore
+
     store = ConfigStore.instance()
     store.store(group="schema", name="run", node=RunConfig, package="_global_", replace=True)
     for group, schemas in SCHEMAS.items():
@@ -131,6 +135,8 @@ def _require_representable(key: str, value: Any) -> None:
 
 def compose(overrides: list[str]) -> RunConfig:
     """Return the config that train.py would run with these overrides."""
+    import hydra
+
     with hydra.initialize_config_dir(str(find_conf())):
         return to_run_config(hydra.compose("config", overrides))
 

@@ -118,7 +118,8 @@ def describe_options(group: str) -> str:
 
 def register_renamed_groups() -> None:
     """Let Hydra accept the earlier name of a group: each option chooses the present one."""
-    # Completion reads groups too, and must not wait for Hydra to be imported.
+    # Completion reads groups too, and must not wait for Hydra to be imported; a logged model
+    # reads its config where Hydra need not be installed.
     from hydra.core.config_store import ConfigStore
 
     store, options = ConfigStore.instance(), option_groups()

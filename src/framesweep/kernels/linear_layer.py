@@ -16,9 +16,11 @@ def linear(x: Tensor, layer: nn.Linear) -> Tensor:
     by_torch = (
         x.device.type != "cpu"
         or x.dtype != torch.float32
-        or len(x) == 0
         or torch.is_autocast_enabled("cpu")
+        # Before len(x), which a tracer would take as a constant.
         or torch.compiler.is_compiling()
+        or torch.jit.is_tracing()
+        or len(x) == 0
         or not matmul.available()
     )
     if by_torch:

@@ -35,14 +35,14 @@ class ConvBlock(nn.Module):
     def forward(self, x: Tensor, shard: Shard | None = None) -> Tensor:
         patches = None if shard is None else shard.expand(self.size.frames)
         y: Tensor = self.block(self._patches(x), patches)
-        return y.view(len(x), self.size.output_dim)
+        return y.view(x.shape[0], self.size.output_dim)
 
     def fused_eval(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor] | None:
         """Return a faster `forward` for evaluation, or None, as `Block.fused_eval`."""
         block = self.block.fused_eval(dtype)
         if block is None:
             return None
-        return lambda x: block(self._patches(x)).view(len(x), self.size.output_dim)
+        return lambda x: block(self._patches(x)).view(x.shape[0], self.size.output_dim)
 
     def _patches(self, x: Tensor) -> Tensor:
         """Return (B * frames, patch_dim): what the block sees at each position."""

@@ -79,7 +79,9 @@ class DelayBlock(nn.Module):
             x[:, first : first + span : stride]
             for first in range(0, self.kernel * dilation, dilation)
         ]
-        y = block(torch.cat(seen, dim=2).flatten(0, 1)).view(len(x), num_frames, self.channels)
+        y = block(torch.cat(seen, dim=2).flatten(0, 1)).view(
+            x.shape[0], num_frames, self.channels
+        )
         return seen[self.kernel // 2] + y if self.residual else y
 
     def _convolve(self, x: Tensor, step: int, stride: int, shard: Shard | None) -> Tensor:
@@ -102,7 +104,7 @@ class DelayBlock(nn.Module):
         num_frames = rows.shape[1]
         patches = None if shard is None else shard.expand(num_frames)
         out = self.block.finish(rows.flatten(0, 1), patches)
-        out = out.view(len(x), num_frames, self.channels)
+        out = out.view(x.shape[0], num_frames, self.channels)
         if not self.residual:
             return out
         first = self.kernel // 2 * dilation
@@ -211,7 +213,7 @@ class Tdnn(Network):
     def _seen(self, x: Tensor, step: int) -> Tensor:
         """Return (N, T, feature_dim): every `step`-th frame of those that the layers see."""
         num_frames = x.shape[1] // self.feature_dim
-        frames = x.view(len(x), num_frames, self.feature_dim)
+        frames = x.view(x.shape[0], num_frames, self.feature_dim)
         return frames[:, self.unseen : num_frames - self.unseen : step]
 
 

@@ -1,0 +1,46 @@
+"""framesweep export: write the network of a run as ONNX or TorchScript."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from framesweep.commands.options import tracking_options
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN_ID")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["onnx", "torchscript"]),
+    default="onnx",
+    show_default=True,
+    help="Format of the file. onnx needs the extra export: pip install 'framesweep[export]'.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write.  [default: model.onnx or model.pt]",
+)
+@tracking_options
+def command(run_id: str, kind: str, out: Path | None, uri: str | None, outputs: Path) -> None:
+    """Write the network of a run to a file that needs neither framesweep nor its corpus.
+
+    The exported network maps the features of an utterance of any length, (frames, features per
+    frame) float32, to the log-posteriors of the phones. Normalization and context windows are
+    part of it. It is compared with the original before the file appears.
+    """
+    from framesweep.evaluation.export import SUFFIXES, export
+    from framesweep.evaluation.predictor import Predictor
+    from framesweep.runs.run_log import MODEL_FOLDER
+    from framesweep.tracking import find_run_directory
+
+    predictor = Predictor.load(find_run_directory(run_id, uri, outputs) / MODEL_FOLDER)
+    path = out or Path("model").with_suffix(SUFFIXES[kind])
+    export(predictor, path, kind)
+    click.echo(
+        f"{path}: ({predictor.feature_dim} features per frame) to log-posteriors of "
+        f"{len(predictor.phones)} phones, {path.stat().st_size / 1e6:.1f} MB"
+    )
