@@ -1,11 +1,13 @@
 """What `mlflow.pyfunc.load_model` returns for the model of a run."""
 
+import itertools
 import subprocess
 import sys
 
 import mlflow
 import numpy as np
 import pytest
+from mlflow.exceptions import MlflowException
 
 from framesweep.config import TrackingConfig
 from framesweep.errors import DataError
@@ -22,6 +24,7 @@ UNNEEDED = (
     "kaldi_native_fbank",
     "soundfile",
     "numba",
+    "hydra",
 )
 """Dependencies of framesweep that prediction does not need."""
 
@@ -32,7 +35,7 @@ for name in {UNNEEDED}:
 import mlflow, numpy as np
 mlflow.set_tracking_uri(sys.argv[1])
 model = mlflow.pyfunc.load_model("runs:/" + sys.argv[2] + "/model")
-print(*model.predict(np.load(sys.argv[3])))
+print(*model.predict(np.load(sys.argv[3]), params={{"frames": True}})["id"])
 import framesweep
 print(framesweep.__file__)
 """
@@ -70,14 +73,31 @@ def test_the_model_predicts_like_the_predictor_from_floats_of_any_width(trained,
     predictor = Predictor.load(directory / "model")
     for dtype in (np.float16, np.float32, np.float64):
         features = utterance.astype(dtype)
-        expected = predictor.predict(features)
-        assert model.predict(features).tolist() == expected.tolist()
-        assert model.predict(features).dtype == np.int64
-    inputs, outputs = model.metadata.signature.inputs, model.metadata.signature.outputs
-    assert (inputs.inputs[0].type, inputs.inputs[0].shape) == (np.float32, (-1, 6))
-    assert (outputs.inputs[0].type, outputs.inputs[0].shape) == (np.int64, (-1,))
-    with pytest.raises(DataError, match="must have 6 features per frame"):
+        frames = model.predict(features, params={"frames": True})
+        assert frames["id"].tolist() == predictor.predict(features).tolist()
+        assert frames["id"].dtype == np.int64
+        phones = model.predict(features)
+        assert (phones["phone"] != phones["phone"].shift()).all()
+        assert phones["phone"].tolist() == [
+            name for name, _ in itertools.groupby(frames["phone"].tolist())
+        ]
+    columns = [column.name for column in model.metadata.signature.outputs.inputs]
+    assert columns == list(frames.columns)
+    with pytest.raises(MlflowException, match="must have 6 features per frame") as caught:
         model.predict(np.zeros((4, 5), dtype=np.float32))
+    assert isinstance(caught.value.__cause__, DataError)
+
+
+def test_the_model_says_what_it_was_trained_on(trained):
+    directory, run_id, client = trained
+    (logged,) = client.search_logged_models(["1"])
+    metrics = client.get_run(run_id).data.metrics
+    note = logged.tags["mlflow.note.content"]
+    assert "**Trained on** hw1p2" in note
+    assert f"dev/accuracy {metrics['best/accuracy']:.4f}" in note
+    metadata = mlflow.pyfunc.load_model(f"runs:/{run_id}/model").metadata.metadata
+    assert metadata["phones"] == list(Predictor.load(directory / "model").phones.names)
+    assert metadata["metrics"]["dev/accuracy"] == metrics["best/accuracy"]
 
 
 def test_the_model_contains_its_code_and_no_pickle(trained, utterance, tmp_path):

@@ -11,8 +11,9 @@ import click
 from click.core import ParameterSource
 
 from framesweep.commands.options import tracking_options
+from framesweep.config.ranges import require_model_name
 from framesweep.credentials import printable
-from framesweep.errors import ConfigError
+from framesweep.errors import ConfigError, TrackingError
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -34,6 +35,11 @@ if TYPE_CHECKING:
     type=click.IntRange(min=0),
     help="Train each of these trials again with this many seeds and compare the means.",
 )
+@click.option(
+    "--register",
+    metavar="NAME",
+    help="Register the winner's model in MLflow's model registry, with the alias best.",
+)
 @click.option("--storage", help="Storage of the study.  [default: outputs/studies.db]")
 @tracking_options
 @click.pass_context
@@ -42,6 +48,7 @@ def command(
     study_name: str,
     top: int,
     seeds: int,
+    register: str | None,
     storage: str | None,
     uri: str | None,
     outputs: Path,
@@ -53,7 +60,9 @@ def command(
     study = load_study(study_name, storage, outputs)
     has_order = len(study.directions) == 1
     if not has_order:
-        _refuse_options(context, "top", "seeds")
+        _refuse_options(context, "top", "seeds", "register")
+    if register is not None:
+        require_model_name("--register", register)
     trials = select_best_trials(study, top) if has_order else find_pareto_front(study)
     _echo(_describe_study(study))
     for trial in trials:
@@ -63,6 +72,31 @@ def command(
         return
     best = _compare_over_seeds(study, trials, seeds, outputs, uri) if seeds else trials[0]
     _echo(f"\ntrain trial {best.number} again:\n  {build_train_command(best)}")
+    if register is not None:
+        _register(study, best, register, outputs, uri)
+
+
+def _register(
+    study: Study, trial: FrozenTrial, name: str, outputs: Path, uri: str | None
+) -> None:
+    """Register the model of a trial, which becomes that of the study's parent run."""
+    from framesweep.sweeps.context import PARENT_ATTR
+    from framesweep.sweeps.studies import get_trial_directory
+    from framesweep.tracking import register_winner
+
+    directory = get_trial_directory(study, trial, outputs)
+    parent = study.user_attrs.get(PARENT_ATTR)
+    if parent is None:
+        raise TrackingError(
+            f"study {study.study_name}",
+            "must be tracked for its winner to be registered",
+            fix="If tracking was unavailable, type framesweep sync first.",
+        )
+    version = register_winner(uri, outputs, parent, directory, name)
+    _echo(
+        f"\ntrial {trial.number} is registered as models:/{name}/{version}, "
+        f"and as models:/{name}@best"
+    )
 
 
 def _echo(text: str) -> None:

@@ -41,6 +41,6 @@ def command(run_id: str, kind: str, out: Path | None, uri: str | None, outputs: 
     path = out or Path("model").with_suffix(SUFFIXES[kind])
     export(predictor, path, kind)
     click.echo(
-        f"{path}: ({predictor.feature_dim} features per frame) to log-posteriors of "
+        f"{path}: features (frames, {predictor.feature_dim}) to log-posteriors of "
         f"{len(predictor.phones)} phones, {path.stat().st_size / 1e6:.1f} MB"
     )

@@ -69,7 +69,7 @@ def register() -> None:
     )
 
 
-def directions(objective: str, further: ListConfig) -> list[str]:
+def directions(objective: str, further: ListConfig | list[str]) -> list[str]:
     """Return "minimize" or "maximize" for each objective of a search.
 
     An unknown metric is maximized here; the validation of the complete config rejects it.

@@ -1,6 +1,7 @@
-"""Rules on single numbers that a schema's types cannot express."""
+"""Rules on single values that a schema's types cannot express."""
 
 import math
+import re
 
 from framesweep.errors import ConfigError
 
@@ -27,3 +28,15 @@ def require_positive(key: str, value: float, fix: str = "") -> None:
     """Raise ConfigError unless `value` is above 0 and finite."""
     if not 0 < value < math.inf:
         raise ConfigError(key, "must be above 0", found=value, fix=fix)
+
+
+def require_model_name(key: str, name: str) -> None:
+    """Raise ConfigError unless MLflow's model registry accepts `name`."""
+    # A slash, a colon and an at-sign separate the parts of models:/NAME/VERSION and
+    # models:/NAME@ALIAS; a quotation mark would end the name in a query.
+    if not re.fullmatch(r"[^/:@'\"\s]([^/:@'\"\n]{0,254}[^/:@'\"\s])?", name) or name in (
+        ".",
+        "..",
+    ):
+        rule = "must be a name of up to 256 characters without / : @ and quotation marks"
+        raise ConfigError(key, rule, found=name)

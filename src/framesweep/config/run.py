@@ -8,11 +8,13 @@ from framesweep.config.network import AugmentConfig, HardwareConfig, ModelConfig
 from framesweep.config.ranges import (
     require_at_least,
     require_between,
+    require_model_name,
     require_positive,
     require_share,
 )
 from framesweep.config.registry import option
 from framesweep.config.setting import setting
+from framesweep.errors import ConfigError
 
 MISSING: Any = "???"
 """Marks a key without a default. It is `omegaconf.MISSING`, not imported because schemas are
@@ -37,9 +39,29 @@ class TrackingConfig:
     """Name of the run. null lets MLflow choose one."""
     log_model: bool | None = setting(None, affects="nothing")
     """Log the network of the best epoch as an MLflow model. null logs it unless the run is part
-    of a sweep."""
+    of a sweep, whose winner's network becomes the model of the sweep instead."""
+    register: str | None = setting(None, affects="nothing")
+    """Register the model under this name in MLflow's model registry; in a sweep, that of the
+    winner. null does not register it."""
     tags: dict[str, str] = setting({}, affects="nothing")
     """Additional tags of the run."""
+
+    def __post_init__(self) -> None:
+        """Check the rules of the `tracking` group.
+
+        Raises:
+            ConfigError: naming the key, its rule and the value found.
+        """
+        if self.register is None:
+            return
+        require_model_name("tracking.register", self.register)
+        if self.log_model is False:
+            raise ConfigError(
+                "tracking.register",
+                "needs a logged model",
+                found=self.register,
+                fix="Remove tracking.log_model=false.",
+            )
 
 
 @dataclass(kw_only=True, slots=True)

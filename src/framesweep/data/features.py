@@ -13,7 +13,6 @@ energies are then well above the floor that the log needs.
 
 from typing import Any
 
-import kaldi_native_fbank as knf
 import numpy as np
 
 from framesweep.config.features import FeatureOptions
@@ -117,6 +116,8 @@ def _extractor(
     Raises:
         ConfigError: the windows or filters are impossible at this sample rate.
     """
+    import kaldi_native_fbank as knf  # a model that labels features need not have it
+
     if min(_window_and_shift(sample_rate, options)) < 1:
         raise ConfigError(
             "data.window_ms, data.shift_ms", f"must be at least one sample at {sample_rate} Hz"

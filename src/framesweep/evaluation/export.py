@@ -103,7 +103,9 @@ def _write_torchscript(portable: PortableNetwork, path: Path, metadata: dict[str
     with warnings.catch_warnings(), torch.no_grad():
         # The warnings of the tracer are about lines that `_require_equal` checks.
         warnings.simplefilter("ignore")
-        traced = torch.jit.trace(portable, torch.from_numpy(example), check_trace=False)
+        traced: Any = torch.jit.trace(  # type: ignore[no-untyped-call]
+            portable, torch.from_numpy(example), check_trace=False
+        )
         texts = {METADATA_FILE: json.dumps(metadata)}
         torch.jit.save(traced, str(path), _extra_files=texts)
 
@@ -111,7 +113,7 @@ def _write_torchscript(portable: PortableNetwork, path: Path, metadata: dict[str
 def _load_torchscript(path: Path) -> Callable[[Array], Tensor]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.jit is deprecated, though not replaced in C++
-        loaded: Any = torch.jit.load(str(path))
+        loaded: Any = torch.jit.load(str(path))  # type: ignore[no-untyped-call]
 
     def run(features: Array) -> Tensor:
         with torch.no_grad():

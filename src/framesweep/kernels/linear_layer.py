@@ -19,7 +19,7 @@ def linear(x: Tensor, layer: nn.Linear) -> Tensor:
         or torch.is_autocast_enabled("cpu")
         # Before len(x), which a tracer would take as a constant.
         or torch.compiler.is_compiling()
-        or torch.jit.is_tracing()
+        or torch._C._is_tracing()
         or len(x) == 0
         or not matmul.available()
     )

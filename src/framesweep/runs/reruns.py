@@ -103,6 +103,7 @@ def run_again(
     config = read_config(directory, [])
     config.tracking.uri = uri or config.tracking.uri
     config.tracking.run_name = name or config.tracking.run_name
+    config.tracking.register = None  # the first run may have registered its model
     config.outputs = str(outputs.absolute())
     now = datetime.now()
     new_directory = outputs / "runs" / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}-{PROCESS_ID}"

@@ -20,12 +20,13 @@ from framesweep.sweeps.context import SweepContext
 from framesweep.system.atomic_files import atomic_file, write_text
 from framesweep.system.cgroups import memory_limit
 from framesweep.tracking import CONFIG_HASH_TAG, Tracker, hash_config
+from framesweep.tracking.models import description
 from framesweep.training.checkpoints import BEST, CHECKPOINT_FOLDER
 from framesweep.training.state import TrainingState
 
 log = logging.getLogger(__name__)
 
-MODEL_FOLDER, REPORT_FOLDER = "model", "report"
+MODEL_FOLDER, REPORT_FOLDER = description.MODEL_FOLDER, "report"
 """Names of folders in the directory of a run."""
 
 
@@ -125,6 +126,7 @@ def write_results(
     folder.mkdir(exist_ok=True)
     write_metadata(folder, experiment.store, experiment.config.data)
     write_text(folder / CONFIG_FILE, dump(experiment.config))
+    _write_summary(experiment, state, folder)
     # Before a run was resumed, it may have had a smoother.
     (folder / SMOOTHER).unlink(missing_ok=True)
     if smoothing is not None:
@@ -132,6 +134,21 @@ def write_results(
     # A copy, not a link: damage to one file must leave the other as it is.
     with atomic_file(folder / WEIGHTS) as temporary:
         shutil.copyfile(directory / CHECKPOINT_FOLDER / BEST, temporary)
+
+
+def _write_summary(experiment: Experiment, state: TrainingState, folder: Path) -> None:
+    """Write what people want to know about the training of a model."""
+    store = experiment.store
+    description.write_summary(
+        folder,
+        corpus=store.name,
+        frames={name: split.num_frames for name, split in store.splits.items()},
+        widths=experiment.widths,
+        num_params=experiment.num_params,
+        context=experiment.config.data.context,
+        epoch=state.best_epoch,
+        metrics=state.history[state.best_epoch - 1],
+    )
 
 
 def track_results(
@@ -147,9 +164,11 @@ def track_results(
     for path in sorted((directory / REPORT_FOLDER).iterdir()):
         tracker.log_artifact(path, REPORT_FOLDER)
     tracker.log_artifact(directory / MODEL_FOLDER / WEIGHTS)
-    wanted = experiment.config.tracking.log_model
-    if wanted or (wanted is None and not in_sweep):
+    config = experiment.config.tracking
+    if config.log_model or (config.log_model is None and not in_sweep):
         tracker.log_model(directory / MODEL_FOLDER, experiment.store.feature_dim)
+    if config.register is not None and not in_sweep:  # of a sweep, only the winner
+        tracker.register_model(config.register)
 
 
 def log_resume_hint(tracker: Tracker) -> None:

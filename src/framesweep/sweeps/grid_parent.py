@@ -15,6 +15,7 @@ from framesweep.errors import Interrupted
 from framesweep.sweeps.context import PARENT_VARIABLE, SWEPT_VARIABLE, to_bare_key
 from framesweep.sweeps.grid_results import log_grid_results
 from framesweep.sweeps.run_names import name_by_overrides
+from framesweep.sweeps.winner import find_grid_winner, track_winner
 from framesweep.system.atomic_files import write_text
 from framesweep.tracking import Tracker, open_tracker
 
@@ -81,6 +82,8 @@ class GridParent(Callback):
         maximize = directions(run_config.objective, ListConfig([])) == ["maximize"]
         log_grid_results(self._tracker, run_config, self._overrides, maximize=maximize)
         if error is None:
+            winner = find_grid_winner(Path(config.hydra.sweep.dir), run_config.objective)
+            track_winner(self._tracker, run_config.tracking, winner)
             self._tracker.finish("FINISHED")
         else:
             stopped = isinstance(error, KeyboardInterrupt | Interrupted)

@@ -16,6 +16,7 @@ from framesweep.sweeps.databases import require_separate_databases
 from framesweep.sweeps.grid_parent import remove_hydra
 from framesweep.sweeps.study_files import StudyFilesThread
 from framesweep.sweeps.study_folder import UID_FILE, claim_folder, require_folder_name
+from framesweep.sweeps.winner import track_winner
 from framesweep.system.ownership import LAST_CLAIM
 from framesweep.tracking import Status, Tracker, open_tracker
 
@@ -89,6 +90,8 @@ class SearchParent:
             self._files.close()
             if status == "FINISHED":
                 self._tracker.log_params(winner_params(study))
+            if status != "KILLED":
+                self._track_winner(study)
             self._tracker.finish(status)
             self._lock.release()
 
@@ -139,6 +142,16 @@ class SearchParent:
             }
         )
         return tracker
+
+    def _track_winner(self, study: "Study") -> None:
+        """Log the winner's model to the parent. A Pareto front has no winner."""
+        from framesweep.sweeps.tables import rank_trials
+
+        assert self._tracker is not None
+        if len(study.directions) == 1:
+            for winner in rank_trials(study)[:1]:
+                directory = self._directory / str(winner.number)
+                track_winner(self._tracker, self._config.tracking, directory)
 
     def _tag_failure(self, study: "Study", trial: "FrozenTrial") -> None:
         """Give the run of a failed trial its status and reason.

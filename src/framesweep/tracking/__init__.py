@@ -15,6 +15,7 @@ from framesweep.tracking.base import Status, Tracker
 from framesweep.tracking.children import load_children
 from framesweep.tracking.mlflow_store import resolve_tracking_uri
 from framesweep.tracking.mlflow_tracker import MlflowTracker, format_param
+from framesweep.tracking.models.registry import register_winner
 from framesweep.tracking.provenance import CONFIG_HASH_TAG, hash_config
 from framesweep.tracking.sender import LostRunError
 from framesweep.tracking.sync import find_unsent_runs, sync
@@ -46,6 +47,7 @@ __all__ = [
     "load_metric_history",
     "load_run",
     "open_tracker",
+    "register_winner",
     "resolve_tracking_uri",
     "serve_ui",
     "sync",

@@ -68,6 +68,9 @@ class Tracker:
     def log_model(self, directory: Path, feature_dim: int) -> None:
         """Log the predictor in `directory` as the run's MLflow model, once per run."""
 
+    def register_model(self, name: str) -> None:
+        """Register the run's MLflow model, once, as a version of the model `name`."""
+
     def finish(self, status: Status = "FINISHED") -> None:
         """End the run and wait until its records have been sent; later calls do nothing."""
 

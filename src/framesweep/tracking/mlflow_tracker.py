@@ -178,6 +178,9 @@ class MlflowTracker(Tracker):
     def log_model(self, directory: Path, feature_dim: int) -> None:
         self._append("model", path=str(directory.absolute()), feature_dim=feature_dim)
 
+    def register_model(self, name: str) -> None:
+        self._append("register", name=name)
+
     def finish(self, status: Status = "FINISHED") -> None:
         if self._is_finished:
             return

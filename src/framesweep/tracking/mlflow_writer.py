@@ -11,7 +11,8 @@ from kind to kind:
   (metric, time, step, value), so the same record adds nothing. A resumed run logs its earlier
   epochs at other times; `resume` therefore asks MLflow which epochs it has, to skip those.
 - `params` cannot change once they are set; those that the run has are skipped.
-- `tags`, `dataset`, `artifact` and `status` overwrite themselves; `model` compares a hash.
+- `tags`, `dataset`, `artifact` and `status` overwrite themselves; `model` compares a hash, and
+  `register` looks for the version that it may have created.
 """
 
 import os
@@ -195,10 +196,15 @@ class MlflowWriter:
             )
 
     def _write_model(self, record: OutboxRecord) -> None:
-        from framesweep.tracking.mlflow_model import log_model
+        from framesweep.tracking.models.mlflow_model import log_model
 
         with without_credentials(self._find_file(record)) as path:
-            log_model(self._client, self._required_run_id, path, record["feature_dim"])
+            log_model(self._client, self._required_run_id, path)
+
+    def _write_register(self, record: OutboxRecord) -> None:
+        from framesweep.tracking.models.registry import register_run
+
+        register_run(self._client, self._required_run_id, record["name"])
 
     def _find_file(self, record: OutboxRecord) -> Path:
         """Return the path of a record's file, which may have been moved with the run."""

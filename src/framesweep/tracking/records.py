@@ -32,6 +32,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "dataset": {"dataset": TEXT_VALUES},
     "artifact": {"path": str, "folder": str},
     "model": {"path": str, "feature_dim": int},
+    "register": {"name": str},
     "status": {"status": str, "time": int},
 }
 """The fields that each kind of record needs, and their types. A `start` record may also have

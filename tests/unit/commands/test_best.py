@@ -3,8 +3,10 @@ import pytest
 from click.testing import CliRunner
 from optuna.trial import create_trial
 
+from framesweep import tracking
 from framesweep.commands.best import command
-from framesweep.errors import ConfigError
+from framesweep.errors import ConfigError, TrackingError
+from framesweep.sweeps.context import PARENT_ATTR
 
 
 @pytest.fixture
@@ -27,10 +29,65 @@ def test_a_front_has_each_point_once(best):
     assert [line.split()[1] for line in result.output.splitlines()[1:-1]] == ["0"]
 
 
-@pytest.mark.parametrize(("option", "value"), [("--top", 1), ("--top", 3), ("--seeds", 2)])
+@pytest.mark.parametrize(
+    ("option", "value"), [("--top", 1), ("--top", 3), ("--seeds", 2), ("--register", "x")]
+)
 def test_a_front_has_no_order_to_take_leaders_by(best, option, value):
     error = best(option, str(value)).exception
     assert isinstance(error, ConfigError)
     assert str(error).startswith(
-        f"{option}: requires a study with a single objective; found {value}"
+        f"{option}: requires a study with a single objective; found {value!r}"
     )
+
+
+@pytest.fixture
+def ranked(tmp_path, monkeypatch):
+    """Calls `framesweep best` on a study of one objective with two trials.
+
+    What would be registered is in `calls`.
+    """
+    calls = []
+
+    def register(*arguments):
+        calls.append(arguments)
+        return "3"
+
+    monkeypatch.setattr(tracking, "register_winner", register)
+    url = f"sqlite:///{tmp_path}/studies.db"
+    study = optuna.create_study(study_name="s", storage=url, direction="maximize")
+    for value in (0.5, 0.9):
+        study.add_trial(create_trial(value=value))
+
+    def call(*options):
+        return CliRunner().invoke(command, ["s", "--outputs", str(tmp_path), *options])
+
+    return call, calls, study
+
+
+def test_the_winner_is_registered_on_request(ranked, tmp_path):
+    call, calls, study = ranked
+    study.set_user_attr(PARENT_ATTR, "parent")
+    result = call("--register", "phones")
+    assert (
+        "trial 1 is registered as models:/phones/3, and as models:/phones@best" in result.output
+    )
+    assert calls == [(None, tmp_path, "parent", tmp_path / "sweeps" / "s" / "1", "phones")]
+    call()
+    assert len(calls) == 1
+
+
+def test_the_winner_of_a_study_without_a_parent_cannot_be_registered(ranked):
+    call, calls, _ = ranked
+    error = call("--register", "phones").exception
+    assert isinstance(error, TrackingError)
+    assert "must be tracked for its winner to be registered" in str(error)
+    assert calls == []
+
+
+def test_a_bad_name_is_refused_before_anything_is_trained(ranked):
+    call, calls, study = ranked
+    study.set_user_attr(PARENT_ATTR, "parent")
+    error = call("--register", "a/b", "--seeds", "2").exception
+    assert isinstance(error, ConfigError)
+    assert str(error).startswith("--register: must be a name")
+    assert calls == []

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from framesweep.config import TrainConfig
+from framesweep.config import TrackingConfig, TrainConfig
 from framesweep.errors import ConfigError
 
 
@@ -31,3 +31,21 @@ def test_a_value_out_of_range_is_refused(key: str, value: Any):
         TrainConfig(**{key: value})
     assert str(caught.value).startswith(f"train.{key}: must be ")
     assert f"found {value!r}" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["phones", "phones of children", "a", "Ä.1-x_y", "x" * 256])
+def test_a_name_of_the_registry_is_accepted(name: str):
+    assert TrackingConfig(register=name).register == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", "a/b", "a:b", "a@b", "a'b", 'a"b', ".", "..", "a\nb", " a", "x" * 257]
+)
+def test_a_name_that_the_registry_would_reject_is_refused(name: str):
+    with pytest.raises(ConfigError, match=r"^tracking\.register: must be a name of up to 256"):
+        TrackingConfig(register=name)
+
+
+def test_what_is_not_logged_cannot_be_registered():
+    with pytest.raises(ConfigError, match=r"Remove tracking\.log_model=false"):
+        TrackingConfig(register="phones", log_model=False)

@@ -26,6 +26,8 @@ def make_outputs(folder, *, root=None):
         connection.executemany("INSERT INTO runs VALUES (?)", runs)
         model = f"{root.as_uri()}/models/m-1/artifacts"
         connection.execute("INSERT INTO logged_models VALUES (?)", (model,))
+        connection.execute("CREATE TABLE model_versions (source, storage_location)")
+        connection.execute("INSERT INTO model_versions VALUES (?, ?)", (model, model))
     return folder
 
 
@@ -33,8 +35,9 @@ def locations(folder):
     with sqlite3.connect(folder / "mlflow.db") as connection:
         return [
             text
-            for table in ("experiments", "runs", "logged_models")
-            for (text,) in connection.execute(f"SELECT * FROM {table}")
+            for table in ("experiments", "runs", "logged_models", "model_versions")
+            for row in connection.execute(f"SELECT * FROM {table}")
+            for text in row
         ]
 
 
@@ -44,7 +47,7 @@ def expected(folder):
     return [
         *(root, f"{root}/0", "s3://bucket/artifacts"),
         *runs,
-        f"{root}/models/m-1/artifacts",
+        *[f"{root}/models/m-1/artifacts"] * 3,
     ]
 
 

@@ -4,7 +4,6 @@ import math
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
 from framesweep.data.corpus import Array
 from framesweep.errors import DataError
@@ -18,6 +17,8 @@ def read_audio_info(path: Path) -> tuple[int, float]:
     Raises:
         DataError: the file is missing or is not an audio file.
     """
+    import soundfile  # a model that labels features need not have it
+
     try:
         info = soundfile.info(path)
     except (OSError, RuntimeError) as error:
@@ -34,6 +35,8 @@ def read_audio(path: Path, sample_rate: int) -> tuple[Array, int]:
     Raises:
         DataError: the file is missing, is not an audio file, or has no samples.
     """
+    import soundfile
+
     try:
         samples, own_rate = soundfile.read(path, dtype="float32", always_2d=True)
     except (OSError, RuntimeError) as error:

@@ -6,12 +6,10 @@ tests/integration/test_tracking_model.py loads one and predicts with it.
 from importlib.metadata import version
 
 import mlflow
-import numpy as np
 import pytest
 
-from framesweep.tracking import mlflow_model, mlflow_store
-
-FEATURE_DIM = 4
+from framesweep.tracking import mlflow_store
+from framesweep.tracking.models import mlflow_model
 
 
 @pytest.fixture
@@ -44,7 +42,7 @@ def log_model(client, run_id, predictor, monkeypatch):
     )
 
     def log():
-        mlflow_model.log_model(client, run_id, predictor, FEATURE_DIM)
+        mlflow_model.log_model(client, run_id, predictor)
         experiment_id = client.get_run(run_id).info.experiment_id
         return [model.model_id for model in client.search_logged_models([experiment_id])]
 
@@ -53,16 +51,24 @@ def log_model(client, run_id, predictor, monkeypatch):
 
 def test_the_model_has_a_signature_and_no_pickle(predictor, tmp_path):
     path = tmp_path / "model"
-    mlflow_model.save_model(path, predictor, FEATURE_DIM)
+    mlflow_model.save_model(path, predictor)
     signature = mlflow.models.get_model_info(str(path)).signature
-    (features,) = signature.inputs.inputs
-    assert (features.type, features.shape) == (np.dtype(np.float32), (-1, FEATURE_DIM))
-    (phones,) = signature.outputs.inputs
-    assert (phones.type, phones.shape) == (np.dtype(np.int64), (-1,))
+    assert signature.inputs is None  # features, samples and paths have no schema in common
+    assert {c.name: c.type.name for c in signature.outputs.inputs} == {
+        "utterance": "long",
+        "phone": "string",
+        "id": "long",
+        "start": "double",
+        "end": "double",
+        "posterior": "double",
+    }
+    assert [p.name for p in signature.params.params] == ["sample_rate", "smooth", "frames"]
     assert (path / "artifacts" / "predictor" / "model.safetensors").read_bytes() == b"weights"
-    assert (path / "code" / "framesweep" / "tracking" / "pyfunc_model.py").exists()
+    assert (path / "code/framesweep/tracking/models/pyfunc_model.py").exists()
     assert not [p for p in path.rglob("*") if p.suffix in (".pkl", ".pickle", ".pt")]
-    assert f"mlflow=={version('mlflow')}" in (path / "requirements.txt").read_text()
+    requirements = (path / "requirements.txt").read_text()
+    assert f"mlflow=={version('mlflow')}" in requirements
+    assert "hydra" not in requirements
 
 
 def test_the_suffix_of_a_local_build_is_not_pinned(monkeypatch):
@@ -88,6 +94,25 @@ def test_an_incomplete_model_is_replaced(log_model, client, run_id):
     incomplete = client.create_logged_model(experiment_id, "model", run_id)
     (model,) = log_model()
     assert model != incomplete.model_id
+
+
+def test_a_registered_model_is_kept(log_model, client, predictor):
+    (first,) = log_model()
+    client.set_logged_model_tags(first, {"mlflow.modelVersions": "[]"})
+    (predictor / "model.safetensors").write_bytes(b"better weights")
+    assert len(log_model()) == 2
+
+
+def test_the_last_complete_model_of_a_run_is_found(log_model, client, run_id, predictor):
+    assert mlflow_model.find_model(client, run_id) is None
+    log_model()
+    (predictor / "model.safetensors").write_bytes(b"better weights")
+    (second,) = log_model()
+    experiment_id = client.get_run(run_id).info.experiment_id
+    client.create_logged_model(experiment_id, "model", run_id)  # incomplete
+    model = mlflow_model.find_model(client, run_id)
+    assert model is not None
+    assert model.model_id == second
 
 
 def test_models_of_other_names_are_kept(log_model, client, run_id):
