@@ -14,19 +14,19 @@ from typing import Any
 
 import click
 import hydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from framesweep import __version__
 from framesweep.commands import COMMANDS
 from framesweep.commands.completion import SHELLS, read_script
-from framesweep.config.composition import register, to_run_config
+from framesweep.config.composition import register
 from framesweep.config.groups import find_conf, rename_warnings
 from framesweep.config.paths import expand_override
 from framesweep.credentials import keep_files_private, printable
 from framesweep.errors import ConfigError, FramesweepError, Interrupted, UserError
+from framesweep.runs.job import TRUSTED_TARGETS, is_in_sweep, run_job
 from framesweep.system.error_lines import describe_error
+from framesweep.system.matplotlib_backend import draw_into_files
 from framesweep.system.streams import flush_streams, print_error, repair_streams
 
 SWEEP_FLAGS = {"--multirun", "-m"}
@@ -40,25 +40,13 @@ register()
 
 
 @hydra.main(
-    config_path=str(find_conf()),
-    config_name="config",
-    execution_whitelist=("framesweep.sweeps.*", "framesweep.credentials.*"),
+    config_path=str(find_conf()), config_name="config", execution_whitelist=TRUSTED_TARGETS
 )
 def _job(config: DictConfig) -> Any:
-    from framesweep.runs.run import run
-    from hydra_plugins.framesweep_sweeper import current_trial
-
-    hydra_config = HydraConfig.get()
-    directory = Path(hydra_config.runtime.output_dir)
-    in_sweep = hydra_config.mode == RunMode.MULTIRUN
     try:
-        run_config = to_run_config(config, Path(hydra_config.runtime.cwd))
-        return run(run_config, directory, in_sweep=in_sweep)
+        return run_job(config)
     except FramesweepError as error:
-        if isinstance(error, Interrupted) and in_sweep and current_trial() is None:
-            # The sweeper of Hydra itself starts the next job after any other exception.
-            raise KeyboardInterrupt from error
-        if in_sweep:
+        if is_in_sweep():
             raise
         sys.exit(_print_error(error))
 
@@ -69,6 +57,7 @@ def train() -> None:
     if _is_request_for_completion(sys.argv[1:]):
         print(read_script(sys.argv[2].partition("=")[2]), end="")
         sys.exit(0)
+    draw_into_files()
     keep_files_private(sys.argv[1:])
     if _is_worker():
         sys.exit(_exit_code_of(_run_worker))
@@ -197,5 +186,6 @@ def _framesweep() -> None:
 def main() -> None:
     """Run the framesweep command and exit with its code."""
     repair_streams()
+    draw_into_files()
     keep_files_private(sys.argv[1:])
     sys.exit(_exit_code_of(lambda: _framesweep(standalone_mode=True)))

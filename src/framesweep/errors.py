@@ -26,6 +26,10 @@ class FramesweepError(Exception):
 
     exit_code: int = 1
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython prints instead of a traceback."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class UserError(FramesweepError):
     """Something that the user can fix: the message has the place, the rule, value and fix.

@@ -5,7 +5,10 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[2] / "src"
 UNIT = Path(__file__).parent
 EXCEPTIONS = UNIT / "without_tests.txt"
-ABOUT_THE_WHOLE = {"test_architecture.py", "test_contracts.py", "test_mirror.py"}
+ABOUT_THE_WHOLE = {
+    *("test_architecture.py", "test_contracts.py", "test_mirror.py"),
+    "test_python_interface.py",
+}
 """Tests of the source as a whole, which mirror no module."""
 
 

@@ -44,8 +44,12 @@ MAX_NUMBERS = {int: 2**63 - 1, float: 3.4e38}
 """Largest values of numbers: those of a 64-bit integer and of float32."""
 
 
-def register() -> None:
-    """Register schemas, renamed groups and resolvers with Hydra, once per process."""
+def register(directory_id: str = PROCESS_ID) -> None:
+    """Register schemas, renamed groups and resolvers with Hydra.
+
+    Args:
+        directory_id: Part of the names of the directories of runs and grids.
+    """
     from hydra.core.config_store import ConfigStore
 
     store = ConfigStore.instance()
@@ -58,7 +62,7 @@ def register() -> None:
     register_renamed_groups()
     OmegaConf.register_resolver("framesweep.groups", describe_groups, replace=True)
     OmegaConf.register_resolver("framesweep.options", describe_options, replace=True)
-    OmegaConf.register_resolver("framesweep.id", lambda: PROCESS_ID, replace=True)
+    OmegaConf.register_resolver("framesweep.id", lambda: directory_id, replace=True)
     OmegaConf.register_resolver("framesweep.directions", directions, replace=True)
     OmegaConf.register_resolver("framesweep.gpus", count_requested_gpus, replace=True)
     OmegaConf.register_resolver("framesweep.free_overrides", free_overrides, replace=True)

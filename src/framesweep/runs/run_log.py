@@ -15,10 +15,12 @@ from framesweep.evaluation.metrics import Evaluation
 from framesweep.evaluation.predictor import WEIGHTS, write_metadata
 from framesweep.evaluation.smoother_file import SMOOTHER, write_smoother
 from framesweep.runs.experiment import Experiment, Smoothing
+from framesweep.runs.history import REPORT_FOLDER, History, write_history
 from framesweep.runs.tracked_params import derived_params, select_params
 from framesweep.sweeps.context import SweepContext
 from framesweep.system.atomic_files import atomic_file, write_text
 from framesweep.system.cgroups import memory_limit
+from framesweep.system.matplotlib_backend import import_matplotlib
 from framesweep.tracking import CONFIG_HASH_TAG, Tracker, hash_config
 from framesweep.tracking.models import description
 from framesweep.training.checkpoints import BEST, CHECKPOINT_FOLDER
@@ -26,8 +28,8 @@ from framesweep.training.state import TrainingState
 
 log = logging.getLogger(__name__)
 
-MODEL_FOLDER, REPORT_FOLDER = description.MODEL_FOLDER, "report"
-"""Names of folders in the directory of a run."""
+MODEL_FOLDER = description.MODEL_FOLDER
+"""Name of the folder in the directory of a run with its network."""
 
 
 def log_setup(experiment: Experiment) -> None:
@@ -113,6 +115,7 @@ def write_results(
 ) -> None:
     """Write the report, and the best network with everything that prediction needs."""
     # Matplotlib takes seconds to import and is not needed before.
+    import_matplotlib()
     from framesweep.evaluation.report import write_report
 
     write_report(
@@ -122,6 +125,7 @@ def write_results(
         experiment.store.phones,
         best_epoch=state.best_epoch,
     )
+    write_history(directory, History(state.history, state.best_epoch))
     folder = directory / MODEL_FOLDER
     folder.mkdir(exist_ok=True)
     write_metadata(folder, experiment.store, experiment.config.data)

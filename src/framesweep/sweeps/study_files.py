@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from framesweep.sweeps.notes import NOTE_TAG
 from framesweep.sweeps.objective_names import name_best
+from framesweep.system.matplotlib_backend import import_matplotlib
 from framesweep.tracking import Tracker
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class StudyFilesThread:
 
     def _write_and_log(self) -> None:
         # Matplotlib takes a second to import, which would delay the first trial.
+        import_matplotlib()
         from framesweep.sweeps.ablation import write_ablation
         from framesweep.sweeps.plots import write_plots
         from framesweep.sweeps.study_note import build_study_note

@@ -83,12 +83,12 @@ class Checkpoints:
         if not paths:
             return None
         try:
-            state = _read(paths[0])
+            state = read_checkpoint(paths[0])
         except CheckpointError as error:
             if len(paths) == 1:
                 raise
             try:
-                state = _read(paths[1])
+                state = read_checkpoint(paths[1])
             except CheckpointError:
                 raise error from None
             log.warning(
@@ -134,11 +134,11 @@ def read_progress(directory: Path) -> dict[str, Any]:
     Raises:
         CheckpointError: There is no checkpoint, or it is damaged.
     """
-    progress: dict[str, Any] = _read(directory / LAST)["progress"]
+    progress: dict[str, Any] = read_checkpoint(directory / LAST)["progress"]
     return progress
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_checkpoint(path: Path) -> dict[str, Any]:
     """Return the content of a checkpoint.
 
     Raises:

@@ -17,7 +17,7 @@ That prefix is also what keeps Hydra from importing them: at each start of each 
 looks for plugins by importing every other module of `hydra_plugins`.
 """
 
-from hydra_plugins.framesweep_sweeper._errors import SupersededError
+from hydra_plugins.framesweep_sweeper._errors import SupersededError, SweepError
 from hydra_plugins.framesweep_sweeper.job import (
     CurrentTrial,
     TrialPruned,
@@ -33,6 +33,7 @@ __all__ = [
     "CurrentTrial",
     "Process",
     "SupersededError",
+    "SweepError",
     "TrialPruned",
     "current_trial",
     "report",

@@ -33,9 +33,30 @@ class FramesweepSweeper(Sweeper):
             SystemExit: with code 2 for a wrong setting, 1 if too many trials failed, and
                 128 + signal if the sweep was interrupted.
         """
+        from hydra_plugins.framesweep_sweeper._errors import SweepError
+
+        try:
+            signum = self.search(arguments)
+        except SweepError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(error.exit_code)
+        if signum:
+            sys.stderr.flush()
+            sys.exit(128 + signum)
+
+    def search(self, arguments: list[str]) -> int:
+        """Run the sweep as `sweep` does, for an application that handles errors itself.
+
+        Returns:
+            The signal that ended the sweep early, or 0.
+
+        Raises:
+            SweepError: a setting is wrong, too many trials failed, or the storage of the study
+                could not be reached.
+        """
         # Hydra imports this module at every start of every application that has the plugin
         # installed, so Optuna and SQLAlchemy are imported only once a sweep begins.
-        from hydra_plugins.framesweep_sweeper._errors import SweepError
+        from hydra_plugins.framesweep_sweeper._errors import FailedSweepError
         from hydra_plugins.framesweep_sweeper.storage._retrying_storage import (
             GIVE_UP_SECONDS,
             TRANSIENT_ERRORS,
@@ -45,20 +66,12 @@ class FramesweepSweeper(Sweeper):
         assert self.config is not None
         assert self.hydra_context is not None
         try:
-            signum = run_sweep(
+            return run_sweep(
                 self._settings, self.hydra_context, self._task_function, self.config, arguments
             )
-        except SweepError as error:
-            print(f"error: {error}", file=sys.stderr)
-            sys.exit(error.exit_code)
         except TRANSIENT_ERRORS as error:
             reason = type(error.__cause__ or error).__name__
-            print(
-                f"error: hydra.sweeper.storage: could not be reached for {GIVE_UP_SECONDS:.0f} "
-                f"s ({reason}). Run the same command again to resume the study.",
-                file=sys.stderr,
-            )
-            sys.exit(1)
-        if signum:
-            sys.stderr.flush()
-            sys.exit(128 + signum)
+            raise FailedSweepError(
+                f"hydra.sweeper.storage: could not be reached for {GIVE_UP_SECONDS:.0f} "
+                f"s ({reason}). Run the same command again to resume the study."
+            ) from error

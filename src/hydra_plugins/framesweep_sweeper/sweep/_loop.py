@@ -27,7 +27,6 @@ from hydra_plugins.framesweep_sweeper.workers._signals import StopSignal
 
 POLL_SECONDS = 0.5
 """How long to wait for a job to end before looking at signals and the display again."""
-
 CLAIM_SECONDS = 2.0
 """Least time between two requests for a trial while there is none."""
 
@@ -128,7 +127,8 @@ class SweepLoop:
         self._pool.start(slot, job)
         verb = "resumed" if claim.is_resumed else "started"
         attempt = f", attempt {claim.attempt}" if claim.attempt > 1 else ""
-        self._progress.log(f"trial {claim.number} {verb}{attempt}: {params}")
+        show = self._progress.log if claim.is_resumed else self._progress.log_start
+        show(f"trial {claim.number} {verb}{attempt}: {params}")
         return True
 
     def _claim(self) -> Claim | None:
@@ -158,7 +158,7 @@ class SweepLoop:
         except Exception as error:
             reason, message = _failures.CONFIG, _failures.summarize_error(error)
             outcome = JobOutcome(_trial_attrs.FAILED, reason=reason, message=message)
-            self._close_trial(claim, outcome, 0.0)
+            self._close_trial(claim, outcome, None)
             if not any(self._slots) and not self._queue.get_trials(*ENDED):
                 raise
             return None
@@ -189,11 +189,12 @@ class SweepLoop:
             claim, running = busy
             self._slots[finished.slot] = None
             outcome = self._queue.read_outcome(claim) or _explain(finished, stopping)
-            self._close_trial(claim, outcome, time.monotonic() - running.began)
+            self._close_trial(claim, outcome, running)
 
-    def _close_trial(self, claim: Claim, outcome: JobOutcome, seconds: float) -> None:
+    def _close_trial(self, claim: Claim, outcome: JobOutcome, job: RunningTrial | None) -> None:
         trial = self._queue.settle(claim, outcome)
-        self._progress.log(describe_end(trial, seconds))
+        seconds, params = (time.monotonic() - job.began, job.params) if job else (0.0, "")
+        self._progress.log_end(describe_end(trial, seconds), params)
         if trial.state in ENDED:
             self._seconds.append(seconds)
             self._failures.count_success()
@@ -238,6 +239,7 @@ class SweepLoop:
         for claim in [*held, *self._duplicates, *self._ready]:
             outcome = self._queue.read_outcome(claim) or JobOutcome(_trial_attrs.INTERRUPTED)
             self._queue.settle(claim, outcome)
+        self._heartbeats.stop()
 
 
 def _explain(finished: FinishedJob, stopping: bool) -> JobOutcome:

@@ -55,6 +55,14 @@ class ProgressDisplay(Protocol):
         """Show an event, in a line that stays."""
         ...
 
+    def log_start(self, line: str) -> None:
+        """Show that a trial has started for the first time."""
+        ...
+
+    def log_end(self, line: str, params: str) -> None:
+        """Show how a job of a trial with these parameters has ended."""
+        ...
+
     def update(self, summary: StudySummary, slots: list[RunningTrial | None]) -> None:
         """Show the state of the study, and the trial in each slot."""
         ...
@@ -65,25 +73,44 @@ class ProgressDisplay(Protocol):
 
 
 class PlainProgress:
-    """Writes a log line for each event, and one for the study whenever its counts change."""
+    """Writes one log line per trial, when it ends, with its parameters and the study's counts.
+
+    Where nobody redraws lines, as in a notebook or a log file, they would be too many
+    otherwise. A line for the study alone follows only if other sweepers ended its trials.
+    """
 
     seconds = 30.0
 
     def __init__(self) -> None:
-        self._last = ""
+        self._counts = ""
+        self._ended: list[str] = []  # written with the next counts
 
     def log(self, line: str) -> None:
+        self._flush()
         log.info(line)
 
+    def log_start(self, line: str) -> None:
+        pass
+
+    def log_end(self, line: str, params: str) -> None:
+        self._flush()
+        self._ended.append(f"{line}: {params}" if params else line)
+
     def update(self, summary: StudySummary, slots: list[RunningTrial | None]) -> None:
-        if summary.format_counts() != self._last:
+        counts = summary.format_counts()
+        if self._ended:
+            log.info("%s  [%s]", self._ended.pop(), summary.format_line())
+        elif self._counts not in ("", counts):
             # The first summary only repeats the line with which the sweep starts.
-            if self._last:
-                log.info(summary.format_line())
-            self._last = summary.format_counts()
+            log.info(summary.format_line())
+        self._counts = counts
 
     def close(self) -> None:
-        pass
+        self._flush()
+
+    def _flush(self) -> None:
+        while self._ended:
+            log.info(self._ended.pop())
 
 
 class LiveProgress:
@@ -100,6 +127,12 @@ class LiveProgress:
 
     def log(self, line: str) -> None:
         self._live.console.print(line, markup=False, highlight=False)
+
+    def log_start(self, line: str) -> None:
+        self.log(line)
+
+    def log_end(self, line: str, params: str) -> None:
+        self.log(line)
 
     def update(self, summary: StudySummary, slots: list[RunningTrial | None]) -> None:
         from rich.text import Text

@@ -41,9 +41,33 @@ def test_a_plain_display_logs_the_study_whenever_its_counts_change(logged):
     ]
 
 
-def test_a_plain_display_logs_every_event(logged):
-    PlainProgress().log("trial 0 started")
-    assert logged() == ["trial 0 started"]
+def test_a_plain_display_logs_one_line_per_trial(logged):
+    progress = PlainProgress()
+    for number in range(2):
+        progress.log_start(f"trial {number} started: x={number}")
+        progress.update(make_summary(number), [None])
+        progress.log_end(f"trial {number} complete: 0.5 in 0:01", f"x={number}")
+        progress.update(make_summary(number + 1), [None])
+        progress.update(make_summary(number + 1), [None])
+    assert logged() == [
+        "trial 0 complete: 0.5 in 0:01: x=0  [study: 1/4 done, 0 pruned, 0 failed, best -]",
+        "trial 1 complete: 0.5 in 0:01: x=1  [study: 2/4 done, 0 pruned, 0 failed, best -]",
+    ]
+
+
+def test_a_plain_display_logs_the_end_of_every_trial_also_without_another_update(logged):
+    progress = PlainProgress()
+    progress.log_end("trial 0 complete", "")
+    progress.log_end("trial 1 complete", "x=1")
+    progress.log("stopping")
+    progress.log_end("trial 2 complete", "x=2")
+    progress.close()
+    assert logged() == [
+        "trial 0 complete",
+        "trial 1 complete: x=1",
+        "stopping",
+        "trial 2 complete: x=2",
+    ]
 
 
 def test_a_live_display_has_a_line_per_worker_and_one_for_the_study(monkeypatch):
@@ -51,7 +75,7 @@ def test_a_live_display_has_a_line_per_worker_and_one_for_the_study(monkeypatch)
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("COLUMNS", "120")
     progress = LiveProgress()
-    progress.log("trial 0 [started]")
+    progress.log_start("trial 0 [started]")
     progress.update(make_summary(1), [RunningTrial(0, 2, "x=1"), None])
     progress.close()
     shown = terminal.getvalue()

@@ -1,0 +1,176 @@
+"""A trained run in Python: its metrics, and the network for prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from framesweep.catalog.directories import TRACKING_FOLDER
+from framesweep.catalog.run_file import read_run_file
+from framesweep.config import RunConfig
+from framesweep.config.composition import CONFIG_FILE
+from framesweep.config.composition import load as load_config
+from framesweep.data.phone_segments import PhoneSegment
+from framesweep.errors import CheckpointError
+from framesweep.evaluation.predictor import WEIGHTS
+from framesweep.runs.history import History, read_history
+from framesweep.runs.run_log import MODEL_FOLDER
+from framesweep.runs.run_table import outputs_folder
+from framesweep.tracking import find_run_directory
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from framesweep.evaluation.labeller import Labeller
+    from framesweep.evaluation.predictor import Predictor
+
+
+class Result:
+    """A run: its results, and the network of its best epoch.
+
+    Args:
+        directory: The directory of the run.
+    """
+
+    def __init__(self, directory: Path | str) -> None:
+        self.directory = Path(directory).absolute()
+        """The directory with the run's config, log, checkpoints, report and model."""
+
+    @cached_property
+    def run_id(self) -> str | None:
+        """The run's id in MLflow, which every command accepts; None with `tracking=none`."""
+        return read_run_file(self.directory / TRACKING_FOLDER).get("run_id")
+
+    @cached_property
+    def config(self) -> RunConfig:
+        """The complete config of the run."""
+        path = self.directory / CONFIG_FILE
+        return load_config(path.read_text(encoding="utf-8"), [], path)
+
+    @cached_property
+    def _history(self) -> History:
+        return read_history(self.directory)
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch with the best objective, whose network is kept."""
+        return self._history.best_epoch
+
+    @property
+    def metrics(self) -> Mapping[str, float]:
+        """The metrics of the best epoch by name, as `metrics["dev/accuracy"]`."""
+        if not self.best_epoch:
+            raise CheckpointError(self.directory, "must have finished an epoch")
+        return dict(self._history.epochs[self.best_epoch - 1])
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """The metrics of all epochs: one row per epoch, one column per metric."""
+        import pandas as pd
+
+        index = pd.RangeIndex(1, len(self._history.epochs) + 1, name="epoch")
+        return pd.DataFrame([dict(epoch) for epoch in self._history.epochs], index=index)
+
+    @property
+    def phones(self) -> tuple[str, ...]:
+        """The names of the C phones, in the order of the columns of `posteriors`."""
+        return self._predictor.phones.names
+
+    def predict(self, features: ArrayLike) -> NDArray[np.str_]:
+        """Return the (T,) names of the most probable phones of an utterance.
+
+        Args:
+            features: The (T, D) features of the utterance's frames, as in the corpus: they are
+                normalized here.
+
+        Raises:
+            FramesweepError: if the run has no network yet, or the features another shape.
+        """
+        ids = self._predictor.predict(np.asarray(features))
+        names: NDArray[np.str_] = np.asarray(self.phones)[ids]
+        return names
+
+    def posteriors(self, features: ArrayLike) -> NDArray[np.float32]:
+        """Return the (T, C) probabilities of the phones; see `predict` for the arguments."""
+        posteriors: NDArray[np.float32] = (
+            self._predictor.log_posteriors(np.asarray(features)).exp().numpy()
+        )
+        return posteriors
+
+    def label(
+        self,
+        utterance: str | Path | NDArray[Any],
+        sample_rate: int | None = None,
+        *,
+        smooth: bool = False,
+    ) -> list[PhoneSegment]:
+        """Return the phones of a recording in order of time, with start, end and posterior.
+
+        Args:
+            utterance: The path of an audio file; or, with `sample_rate`, the (N,) or
+                (N, channels) samples of a recording; or (T, D) features.
+            sample_rate: Sample rate of the samples, in Hz.
+            smooth: Whether to smooth by Viterbi's algorithm, with the strength that was tuned
+                when the run was trained.
+
+        Raises:
+            FramesweepError: if the recording cannot be read, or if it is audio and the run was
+                trained on files of features.
+        """
+        from framesweep.evaluation.labeller import Labeller
+
+        labeller = self._labellers.get(smooth)
+        if labeller is None:
+            labeller = Labeller.load(self._require_model(), smooth=smooth)
+            self._labellers[smooth] = labeller
+        return labeller.label(utterance, sample_rate)
+
+    @cached_property
+    def _labellers(self) -> dict[bool, Labeller]:
+        return {}
+
+    @cached_property
+    def _predictor(self) -> Predictor:
+        from framesweep.evaluation.predictor import Predictor
+
+        return Predictor.load(self._require_model())
+
+    def _require_model(self) -> Path:
+        """Return the folder of the network; raise CheckpointError if there is none yet."""
+        folder = self.directory / MODEL_FOLDER
+        if not (folder / WEIGHTS).exists():
+            raise CheckpointError(
+                self.directory,
+                f"must contain {MODEL_FOLDER}/{WEIGHTS}",
+                fix="Resume the run until it finishes.",
+            )
+        return folder
+
+    def __repr__(self) -> str:
+        name = self.run_id or self.directory.name
+        if not self._history.epochs:
+            return f"Result({name}, no epoch finished)"
+        accuracy = self.metrics["dev/accuracy"]
+        return f"Result({name}, dev/accuracy {accuracy:.4f} in epoch {self.best_epoch})"
+
+
+def load(
+    run: str | Path, *, outputs: str | Path | None = None, uri: str | None = None
+) -> Result:
+    """Return a run that was trained earlier, here or by a command.
+
+    Args:
+        run: The run's id or the beginning of it, its name, its directory, `last` or `best`.
+        outputs: The directory of all runs; None for FRAMESWEEP_OUTPUTS, or else `outputs`.
+        uri: The tracking URI; None for FRAMESWEEP_TRACKING_URI, or else the database in
+            `outputs`.
+
+    Raises:
+        FramesweepError: if there is no such run.
+    """
+    return Result(find_run_directory(str(run), uri, outputs_folder(outputs)))

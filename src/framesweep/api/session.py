@@ -1,0 +1,172 @@
+"""The state of a process that a call changes, and that is restored when the call returns.
+
+A command line has a process of its own. A call may come from a notebook or a larger program,
+which has its own logging, its own use of Hydra, and its own threads.
+"""
+
+import logging
+import os
+import secrets
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn
+
+from hydra._internal.execution_policy import execution_whitelist
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+
+from framesweep.config.composition import register
+from framesweep.credentials import CleanFormatter, keep_files_private, printable
+from framesweep.errors import FramesweepError, Interrupted, UserError
+from framesweep.runs.job import TRUSTED_TARGETS
+from framesweep.system.error_lines import describe_error
+from framesweep.system.matplotlib_backend import import_matplotlib
+from hydra_plugins.framesweep_sweeper import SweepError
+
+LOGGERS = ("framesweep", "hydra_plugins")
+"""Loggers whose lines are the progress of a call."""
+
+_turn = threading.RLock()
+"""Held by the call that runs. Hydra keeps its state once per process, so that calls from
+several threads run one after the other."""
+
+
+@contextmanager
+def session(command: str, overrides: Sequence[str]) -> Iterator[None]:
+    """Prepare the process for a call, and restore its state at the end of the context.
+
+    Args:
+        command: The command that does the same as the call, which a run records.
+        overrides: The overrides of the call.
+
+    Raises:
+        FramesweepError: in place of any error that a user can fix; its message is the line that
+            the command line prints.
+        KeyboardInterrupt: if Ctrl-C, or a notebook's stop button, ended the call.
+    """
+    with _turn, _one_line_errors(overrides), _restored_hydra(), _restored_process():
+        sys.argv = [*command.split(), *overrides]
+        keep_files_private(overrides)
+        import_matplotlib()
+        # The name of a directory: two runs of one process may start in the same second.
+        register(secrets.token_hex(3))
+        with execution_whitelist(TRUSTED_TARGETS), attached(_console()):
+            yield
+
+
+@contextmanager
+def attached(*handlers: logging.Handler) -> Iterator[None]:
+    """Send the lines of this package and its sweeper to `handlers` as well, and close these.
+
+    The root logger gets none of them: in a notebook it may have a handler of its own, which
+    would print each line again.
+    """
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    before = [(logger.level, logger.propagate) for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+        for handler in handlers:
+            logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        for logger, (level, propagate) in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+            logger.propagate = propagate
+            for handler in handlers:
+                logger.removeHandler(handler)
+        for handler in handlers:
+            handler.close()
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Let the handlers that are attached now print nothing but warnings and errors."""
+    handlers = logging.getLogger(LOGGERS[0]).handlers
+    before = [(handler, handler.level) for handler in handlers]
+    for handler in list(handlers):
+        handler.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        for handler, level in before:
+            handler.setLevel(level)
+
+
+def _console() -> logging.Handler:
+    # The stream of this moment: a notebook sends what is printed to the cell that runs.
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(CleanFormatter("%(message)s"))
+    return handler
+
+
+@contextmanager
+def _one_line_errors(overrides: Sequence[str]) -> Iterator[None]:
+    try:
+        yield
+    except Interrupted as error:
+        _stop(error)
+    except FramesweepError:
+        raise
+    except SweepError as error:
+        raise _build_error(error) from None
+    except SystemExit as error:
+        # Some launcher wanted to end the process.
+        raise FramesweepError(f"ended with exit code {error.code}") from error
+    except Exception as error:
+        line = describe_error(error, overrides)
+        if line is None:
+            raise
+        where, _, rule = printable(line).partition(": ")
+        raise UserError(where, rule) from None
+
+
+def _build_error(error: SweepError) -> FramesweepError:
+    """Return an error of the sweeper, whose classes are its own, as one of this package."""
+    where, _, rule = printable(" ".join(str(error).split())).partition(": ")
+    return (
+        UserError(where, rule) if error.exit_code == 2 else FramesweepError(f"{where}: {rule}")
+    )
+
+
+def _stop(error: Interrupted) -> NoReturn:
+    """Do what the signal that stopped a run usually does, once its checkpoint is saved."""
+    signum = error.exit_code - 128
+    if signum == signal.SIGINT:
+        raise KeyboardInterrupt(str(error)) from None
+    if threading.current_thread() is threading.main_thread():
+        signal.raise_signal(signum)  # its own handler has been restored
+    raise error
+
+
+@contextmanager
+def _restored_hydra() -> Iterator[None]:
+    """Restore Hydra's state, so that the caller may use Hydra itself, before and after."""
+    hydra, config = GlobalHydra.instance().hydra, HydraConfig.instance().cfg
+    GlobalHydra.instance().hydra = None
+    try:
+        yield
+    finally:
+        GlobalHydra.instance().hydra = hydra
+        HydraConfig.instance().cfg = config
+
+
+@contextmanager
+def _restored_process() -> Iterator[None]:
+    """Restore `sys.argv`, the mode of new files, and the number of torch's threads."""
+    arguments = sys.argv
+    umask = os.umask(0o077)
+    os.umask(umask)
+    torch = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch is not None else 0
+    try:
+        yield
+    finally:
+        sys.argv = arguments
+        os.umask(umask)
+        if torch is not None:
+            torch.set_num_threads(threads)

@@ -1,0 +1,201 @@
+"""Sweeps over settings from Python: grids, and searches with Optuna."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra._internal.callbacks import Callbacks
+from hydra._internal.execution_policy import _get_active_execution_whitelist
+from hydra._internal.hydra import Hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, RunMode, TaskFunction
+from omegaconf import DictConfig
+
+from framesweep.api.overrides import read_overrides
+from framesweep.api.result import Result
+from framesweep.api.session import attached, muted, session
+from framesweep.api.training import build_hydra, log_file
+from framesweep.api.trial_tables import COMPLETE, build_grid_table, build_study_table
+from framesweep.config.composition import to_run_config
+from framesweep.errors import FramesweepError, Interrupted
+from framesweep.runs.job import run_job
+from framesweep.sweeps.context import to_bare_key
+from framesweep.sweeps.grid_parent import SEARCH_SWEEPERS, remove_hydra, select_sweep_overrides
+from hydra_plugins.framesweep_sweeper.sweeper import FramesweepSweeper
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from optuna.study import Study
+
+log = logging.getLogger(__name__)
+
+IN_PROCESS_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+KEEP_LOGGING = ("hydra.job_logging.root=null", "hydra.hydra_logging.root=null")
+"""Overrides with which Hydra leaves the logging of this process as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A finished sweep.
+
+    Attributes:
+        study: The Optuna study of a search; None for a grid.
+        table: One row per trial or grid point: the swept values, the objective, and more.
+        directory: The directory of the sweep, with one folder per run.
+    """
+
+    study: Study | None
+    table: pd.DataFrame
+    directory: Path
+
+    @property
+    def best(self) -> Result:
+        """The run with the best objective.
+
+        Raises:
+            FramesweepError: if no run has finished.
+        """
+        finished = self.table[self.table["state"] == COMPLETE]
+        if finished.empty:
+            raise FramesweepError("the sweep has no finished run")
+        return Result(str(finished.sort_values("rank")["directory"].iloc[0]))
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the study and the table: `study, table = sweep(...)`."""
+        return iter((self.study, self.table))
+
+
+def sweep(overrides: Sequence[str]) -> Sweep:
+    """Train many runs, as `framesweep train -m` does: a grid, or a search with Optuna.
+
+    Args:
+        overrides: Options and keys, as on the command line. `["data.context=5,15"]` is a grid;
+            `["sweep=optuna", "hydra.sweeper.n_trials=20"]` is a search, and the same call
+            continues it if it was stopped.
+
+    Raises:
+        FramesweepError: if an override or the data is not valid, or too many runs fail. The
+            message is the line that the command line prints.
+        KeyboardInterrupt: after Ctrl-C. The same call continues a search.
+    """
+    texts = read_overrides(overrides, in_sweep=True)
+    with session("framesweep train -m", texts), _restored_verbosity():
+        hydra = build_hydra()
+        config = _compose(hydra, texts)
+        choices = config.hydra.runtime.choices
+        if choices["hydra/sweeper"] in SEARCH_SWEEPERS:
+            return _search(hydra, config)
+        in_process = config.hydra.launcher._target_ == IN_PROCESS_LAUNCHER
+        if in_process:
+            config = _compose(hydra, [*texts, *KEEP_LOGGING])
+        return _run_grid(hydra, config, in_process=in_process)
+
+
+def _compose(hydra: Hydra, overrides: list[str]) -> DictConfig:
+    config = hydra.compose_config(
+        "config", overrides, run_mode=RunMode.MULTIRUN, activate_config_repository=True
+    )
+    config.hydra.mode = RunMode.MULTIRUN
+    return config
+
+
+@contextmanager
+def _restored_verbosity() -> Iterator[None]:
+    """Restore how much Optuna logs, which a search reduces."""
+    import optuna
+
+    verbosity = optuna.logging.get_verbosity()
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+
+
+@contextmanager
+def _open_sweeper(hydra: Hydra, config: DictConfig, task: TaskFunction) -> Iterator[Sweeper]:
+    """Yield the sweeper of a config between the callbacks that Hydra makes around it.
+
+    This is what `Hydra.multirun` does, except that the caller calls the sweeper.
+    """
+    HydraConfig.instance().set_config(config)
+    callbacks = Callbacks(config)
+    try:
+        callbacks.on_multirun_start(config=config, config_name="config")
+        context = HydraContext(
+            config_loader=hydra.config_loader,
+            callbacks=callbacks,
+            execution_whitelist=_get_active_execution_whitelist(),
+        )
+        yield Plugins.instance().instantiate_sweeper(
+            config=config, hydra_context=context, task_function=task
+        )
+    finally:
+        callbacks.on_multirun_end(config=config, config_name="config")
+
+
+def _search(hydra: Hydra, config: DictConfig) -> Sweep:
+    from framesweep.sweeps.studies import load_study
+
+    with _open_sweeper(hydra, config, run_job) as sweeper:
+        assert isinstance(sweeper, FramesweepSweeper)
+        signum = sweeper.search(list(config.hydra.overrides.task))
+    if signum:
+        raise Interrupted(signum)
+    # The sweeper has written the name of the study into the config.
+    outputs = Path(config.hydra.runtime.cwd, config.outputs)
+    settings = config.hydra.sweeper
+    study = load_study(settings.study_name, settings.storage, outputs)
+    directory = Path(config.hydra.sweep.dir).absolute()
+    return Sweep(study, build_study_table(study, directory), directory)
+
+
+def _run_grid(hydra: Hydra, config: DictConfig, *, in_process: bool) -> Sweep:
+    from framesweep.evaluation.metrics import METRICS
+
+    run_config = to_run_config(remove_hydra(config))
+    swept = list(select_sweep_overrides(list(config.hydra.overrides.task)))
+    task: TaskFunction = QuietJob(swept) if in_process else run_job
+    with _open_sweeper(hydra, config, task) as sweeper:
+        batches = sweeper.sweep(list(config.hydra.overrides.task))
+    objectives = [run_config.objective, *run_config.further_objectives]
+    metric = METRICS.get(objectives[0])
+    table = build_grid_table(
+        [job for batch in batches for job in batch],
+        swept,
+        objectives,
+        maximize=metric is None or metric.maximize,
+    )
+    return Sweep(None, table, Path(config.hydra.sweep.dir).absolute())
+
+
+class QuietJob:
+    """A point of a grid in this process, which prints a line when it ends.
+
+    Args:
+        swept: The keys that the grid sweeps over.
+    """
+
+    def __init__(self, swept: Sequence[str]) -> None:
+        self._swept = swept
+
+    def __call__(self, config: DictConfig) -> float | list[float]:
+        """Run the job with its log in a file only, and print the objective."""
+        job, began = HydraConfig.get(), time.monotonic()
+        point = [o for o in job.overrides.task if to_bare_key(o) in self._swept]
+        with muted(), attached(log_file(Path(job.runtime.output_dir))):
+            value = run_job(config)
+        values = value if isinstance(value, list) else [value]
+        text = " / ".join(f"{each:.6g}" for each in values)
+        seconds = time.monotonic() - began
+        log.info(
+            "run %s complete: %s in %.0f s: %s", job.job.num, text, seconds, " ".join(point)
+        )
+        return value

@@ -1,0 +1,106 @@
+"""Trains a run from Python."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from framesweep.api.overrides import read_overrides
+from framesweep.api.result import Result
+from framesweep.api.session import attached, session
+from framesweep.config.groups import find_conf
+from framesweep.errors import ConfigError, Interrupted
+from framesweep.runs.job import run_job
+from framesweep.runs.run_table import outputs_folder
+from framesweep.sweeps.grid_parent import select_sweep_overrides
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def train(overrides: Sequence[str] = ()) -> Result:
+    """Train a network, as `framesweep train` does, and return the run.
+
+    Args:
+        overrides: Options and keys, as on the command line: `["model=wide", "train.epochs=3"]`.
+            `["resume=RUN_ID"]` resumes a run that was stopped.
+
+    Raises:
+        FramesweepError: if an override, the data or a checkpoint is not valid, or the run ends
+            early. The message is the line that the command line prints.
+        KeyboardInterrupt: after Ctrl-C. The run's checkpoint is saved, and it can be resumed.
+    """
+    texts = read_overrides(overrides)
+    with session("framesweep train", texts):
+        if any(text.startswith("resume=") for text in texts):
+            return _resume(texts)
+        for key, swept in select_sweep_overrides(texts).items():
+            fix = "Call sweep to train one run for each value."
+            raise ConfigError(
+                key, "must be a single value to train one run", found=swept, fix=fix
+            )
+        job = LoggedJob()
+        build_hydra().run("config", job, texts, with_log_configuration=False)
+        return job.result()
+
+
+def build_hydra() -> Hydra:
+    """Return Hydra with the configs of this package, as its command line has it."""
+    search_path = create_config_search_path(str(find_conf()))
+    return Hydra.create_main_hydra2("train", search_path)
+
+
+class LoggedJob:
+    """A job in this process, with a log file in its directory as on the command line.
+
+    Hydra prints the errors of a job, so they are kept here instead and raised by `result`.
+    """
+
+    def __init__(self) -> None:
+        self._error: Exception | None = None
+        self._directory: Path | None = None
+
+    def __call__(self, config: DictConfig) -> float | list[float] | None:
+        """Run the job; return None if it failed."""
+        self._directory = Path(HydraConfig.get().runtime.output_dir)
+        with attached(log_file(self._directory)):
+            try:
+                return run_job(config)
+            except Exception as error:
+                self._error = error
+                return None
+
+    def result(self) -> Result:
+        """Return the run; raise what the job raised, for one that was stopped with the fix."""
+        assert self._directory is not None
+        result = Result(self._directory)
+        if isinstance(self._error, Interrupted):
+            name = result.run_id or self._directory
+            self._error.args = (f'{self._error}; train(["resume={name}"]) resumes the run',)
+        if self._error is not None:
+            raise self._error
+        return result
+
+
+def log_file(directory: Path) -> logging.Handler:
+    """Return a handler that appends to the log of the run in `directory`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(directory / "train.log", encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter(LOG_FORMAT))
+    return handler
+
+
+def _resume(overrides: Sequence[str]) -> Result:
+    from framesweep.runs.run import resume
+    from framesweep.tracking import find_run_directory
+
+    values = dict(text.partition("=")[::2] for text in overrides)
+    outputs, uri = outputs_folder(values.get("outputs")), values.get("tracking.uri")
+    directory = find_run_directory(values["resume"], uri, outputs)
+    others = [text for text in overrides if not text.startswith("resume=")]
+    with attached(log_file(directory)):
+        resume(str(directory), others, uri, outputs)
+    return Result(directory)

@@ -1,0 +1,78 @@
+"""The metrics of each epoch of a run, in a file of its report."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from framesweep.errors import CheckpointError
+from framesweep.system.atomic_files import write_text
+from framesweep.training.checkpoints import CHECKPOINT_FOLDER, LAST, PREVIOUS, read_checkpoint
+
+REPORT_FOLDER, HISTORY = "report", "history.csv"
+"""The folder of the report in a run's directory, and the file in it with the metrics: one row
+per epoch, one column per metric."""
+
+EPOCH, BEST = "epoch", "is_best"
+"""Columns that are not metrics: the number of the epoch, and 1 in the best epoch, else 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The metrics of the epochs that a run has finished.
+
+    Attributes:
+        epochs: One mapping from metric names to values per epoch, from epoch 1.
+        best_epoch: The epoch with the best objective, 0 before the first.
+    """
+
+    epochs: Sequence[Mapping[str, float]]
+    best_epoch: int
+
+
+def write_history(directory: Path, history: History) -> None:
+    """Write the history of the run in `directory`; what an epoch lacks is empty there."""
+    names = list(dict.fromkeys(name for metrics in history.epochs for name in metrics))
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, [EPOCH, *names, BEST], restval="", lineterminator="\n")
+    writer.writeheader()
+    for epoch, metrics in enumerate(history.epochs, start=1):
+        writer.writerow({EPOCH: epoch, **metrics, BEST: int(epoch == history.best_epoch)})
+    write_text(directory / REPORT_FOLDER / HISTORY, text.getvalue())
+
+
+def read_history(directory: Path) -> History:
+    """Return the history of the run in `directory`, from its report or else its checkpoint.
+
+    Raises:
+        CheckpointError: if the run has no checkpoint yet, or a file is damaged.
+    """
+    path = directory / REPORT_FOLDER / HISTORY
+    if path.exists():
+        return _read_csv(path)
+    folder = directory / CHECKPOINT_FOLDER
+    for name in (LAST, PREVIOUS):
+        if (folder / name).exists():
+            progress = read_checkpoint(folder / name)["progress"]
+            return History(progress["history"], progress["best_epoch"])
+    raise CheckpointError(
+        directory,
+        "must contain a checkpoint or a report",
+        fix="Has this run finished an epoch?",
+    )
+
+
+def _read_csv(path: Path) -> History:
+    epochs: list[dict[str, float]] = []
+    best_epoch = 0
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                epoch, is_best = int(row.pop(EPOCH)), row.pop(BEST)
+                best_epoch = epoch if is_best == "1" else best_epoch
+                epochs.append({name: float(text) for name, text in row.items() if text})
+    except (KeyError, ValueError, TypeError) as error:
+        rule = f"must have one row of metrics per epoch ({error})"
+        raise CheckpointError(path, rule, fix="Resume the run to write it again.") from None
+    return History(epochs, best_epoch)

@@ -1,0 +1,41 @@
+"""The job that Hydra calls with a composed config: a single run, a grid point or a trial."""
+
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from framesweep.config.composition import to_run_config
+from framesweep.errors import Interrupted
+
+TRUSTED_TARGETS = ("framesweep.sweeps.*", "framesweep.credentials.*")
+"""The classes that Hydra may instantiate from a config."""
+
+
+def is_in_sweep() -> bool:
+    """Return whether the running Hydra job is one of several."""
+    return bool(HydraConfig.get().mode == RunMode.MULTIRUN)
+
+
+def run_job(config: DictConfig) -> float | list[float]:
+    """Train in the directory that Hydra has chosen, and return the objective, as `run.run`.
+
+    Raises:
+        KeyboardInterrupt: if a signal stopped a point of a grid. Hydra's own sweeper starts
+            the next point after any other exception.
+        FramesweepError: as `run.run`.
+    """
+    # Torch takes seconds to import, and --help must not wait for it.
+    from framesweep.runs.run import run
+    from hydra_plugins.framesweep_sweeper import current_trial
+
+    runtime = HydraConfig.get().runtime
+    in_sweep = is_in_sweep()
+    try:
+        run_config = to_run_config(config, Path(runtime.cwd))
+        return run(run_config, Path(runtime.output_dir), in_sweep=in_sweep)
+    except Interrupted as error:
+        if in_sweep and current_trial() is None:
+            raise KeyboardInterrupt from error
+        raise

@@ -1,0 +1,164 @@
+"""Training and sweeping from Python, in one process on a tiny corpus."""
+
+import asyncio
+import logging
+import os
+import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import assert_type
+
+import numpy as np
+import pandas as pd
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+
+import framesweep as fs
+from integration.conftest import TINY
+
+
+@pytest.fixture
+def overrides(hw1p2_root, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return [*TINY, "data=hw1p2", f"data.root={hw1p2_root}", "model.widths=[8]"]
+
+
+def read_state():
+    """Return the state of the process that a call must restore."""
+    framesweep = logging.getLogger("framesweep")
+    return (
+        {signum: signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)},
+        [(log.level, log.propagate, log.handlers[:]) for log in (logging.root, framesweep)],
+        GlobalHydra.instance().hydra,
+        {thread.name for thread in threading.enumerate()},
+        dict(os.environ),
+    )
+
+
+class Interrupt(logging.Handler):
+    """Presses Ctrl-C when a line is logged."""
+
+    def __init__(self, line: str) -> None:
+        super().__init__()
+        self._line = line
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.getMessage().startswith(self._line):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_two_trainings_in_one_process_have_the_same_result_and_leave_no_trace(
+    overrides, capsys
+):
+    fs.train(overrides)  # what is imported at first use is left out of the comparison
+    capsys.readouterr()
+    before = read_state()
+    results = [fs.train([*overrides, "train.epochs=2"]) for _ in range(2)]
+    assert read_state() == before
+    first, second = results
+    assert_type(first.metrics["dev/accuracy"], float)
+    assert first.directory != second.directory
+    columns = [name for name in first.history if name != "train/frames_per_second"]
+    pd.testing.assert_frame_equal(first.history[columns], second.history[columns])
+    assert first.metrics["dev/accuracy"] == first.history["dev/accuracy"].max()
+    printed = capsys.readouterr()
+    assert sum(line.startswith("epoch ") for line in printed.out.splitlines()) == 4
+    assert printed.err == ""
+    assert "\r" not in printed.out
+    assert "\x1b" not in printed.out
+    log_lines = (first.directory / "train.log").read_text().splitlines()
+    assert sum("epoch " in line and "dev loss" in line for line in log_lines) == 2
+
+
+def test_a_trained_run_predicts_and_is_loaded_again(overrides, tmp_path):
+    result = fs.train(overrides)
+    features = np.random.default_rng(0).normal(size=(20, 6))
+    again = fs.load(result.directory)
+    assert again.predict(features).tolist() == result.predict(features).tolist()
+    assert again.metrics == result.metrics
+    assert fs.load("last").directory == result.directory
+    runs = fs.runs()
+    assert_type(runs, pd.DataFrame)
+    assert runs["state"].tolist() == ["finished"]
+    assert fs.runs(outputs=tmp_path / "elsewhere").empty
+
+
+def test_training_works_in_another_thread_and_under_a_running_event_loop(overrides):
+    with ThreadPoolExecutor(1) as pool:
+        in_thread = pool.submit(fs.train, overrides).result()
+
+    async def cell():
+        return fs.train(overrides)
+
+    in_loop = asyncio.run(cell())
+    assert in_loop.metrics["dev/accuracy"] == in_thread.metrics["dev/accuracy"]
+
+
+def test_ctrl_c_ends_a_training_that_can_be_resumed(overrides):
+    whole = fs.train([*overrides, "train.epochs=3"])
+    handler = Interrupt("epoch 1/3")
+    logging.getLogger("framesweep").addHandler(handler)
+    try:
+        with pytest.raises(KeyboardInterrupt, match=r"stopped by SIGINT; train\(\[\"resume="):
+            fs.train([*overrides, "train.epochs=3"])
+    finally:
+        logging.getLogger("framesweep").removeHandler(handler)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    stopped = fs.load("last")
+    assert 1 <= len(stopped.history) < 3
+    resumed = fs.train([f"resume={stopped.directory}"])
+    assert resumed.directory == stopped.directory
+    assert resumed.metrics["dev/accuracy"] == whole.metrics["dev/accuracy"]
+    assert len(resumed.history) == 3
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("data.contxt=3", r"^data\.contxt: no such key\. Did you mean data\.context\?$"),
+        ("data.root=/none", r"^data\.root: must be an existing folder"),
+        ("train.epochs=0", r"^train\.epochs: must be"),
+        ("data.context=2,3", r"^data\.context: must be a single value .* Call sweep"),
+    ],
+)
+def test_an_error_is_one_exception_with_the_line_of_the_command(overrides, override, line):
+    before = read_state()
+    with pytest.raises(fs.FramesweepError, match=line) as raised:
+        fs.train([*overrides, override])
+    assert "\n" not in str(raised.value)
+    assert read_state() == before
+
+
+def test_a_grid_is_a_table_with_one_line_per_run(overrides, capsys):
+    before = logging.root.handlers[:], logging.root.level
+    sweep = fs.sweep([*overrides, "model.dropout=0.1,0.2", "train.epochs=2"])
+    study, table = sweep
+    assert study is None
+    assert table["model.dropout"].tolist() == [0.1, 0.2]
+    assert sorted(table["rank"]) == [1, 2]
+    assert sweep.best.metrics["dev/accuracy"] == table["dev/accuracy"].max()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == ["run 0 complete", "run 1 complete"]
+    assert lines[1].endswith("model.dropout=0.2")
+    assert (logging.root.handlers, logging.root.level) == before
+    assert "epoch 2/2" in (sweep.best.directory / "train.log").read_text()
+
+
+@pytest.mark.heavy
+def test_a_search_returns_its_study_and_table_and_continues(overrides, capfd):
+    search = [*overrides, "sweep=bare", "model.dropout=interval(0.0,0.5)"]
+    with pytest.raises(
+        fs.FramesweepError, match=r"^hydra\.sweeper\.n_trials: must be 1 or more"
+    ):
+        fs.sweep([*search, "hydra.sweeper.n_trials=0"])
+    capfd.readouterr()
+    sweep = fs.sweep([*search, "hydra.sweeper.n_trials=2"])
+    printed = capfd.readouterr()
+    assert printed.err == ""
+    assert sum(line.startswith("trial ") for line in printed.out.splitlines()) == 2
+    assert len(printed.out.splitlines()) <= 5
+    assert sweep.study is not None
+    assert len(sweep.study.trials) == len(sweep.table) == 2
+    assert sweep.best.metrics["dev/accuracy"] == sweep.study.best_value
+    assert "heartbeat" not in {thread.name for thread in threading.enumerate()}
+    assert len(fs.sweep([*search, "hydra.sweeper.n_trials=3"]).table) == 3

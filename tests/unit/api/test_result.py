@@ -1,0 +1,86 @@
+"""Trained runs in Python."""
+
+import logging
+
+import numpy as np
+import pytest
+
+from audio_model import NAMES, make_tones, write_model
+from framesweep.api.result import Result, load
+from framesweep.errors import CheckpointError, DataError, TrackingError
+from framesweep.runs.history import History, write_history
+
+EPOCHS = [
+    {"train/loss": 2.0, "dev/accuracy": 0.25},
+    {"train/loss": 1.5, "dev/accuracy": 0.5, "dev/smoothed_accuracy": 0.625},
+    {"train/loss": 1.0, "dev/accuracy": 0.375},
+]
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory):
+    path = tmp_path_factory.mktemp("outputs") / "runs" / "2026-11-28" / "12-00-00-abc"
+    config = write_model(path / "model")
+    (path / "config.yaml").write_text((path / "model" / "config.yaml").read_text())
+    (path / "report").mkdir()
+    write_history(path, History(EPOCHS, best_epoch=2))
+    assert config.data.context == 2
+    return path
+
+
+def test_metrics_are_those_of_the_best_epoch(directory):
+    result = Result(directory)
+    assert result.metrics["dev/accuracy"] == 0.5
+    assert result.best_epoch == 2
+    assert repr(result) == "Result(12-00-00-abc, dev/accuracy 0.5000 in epoch 2)"
+
+
+def test_the_history_has_a_row_per_epoch(directory):
+    history = Result(directory).history
+    assert history.index.tolist() == [1, 2, 3]
+    assert history.loc[2, "train/loss"] == 1.5
+    assert history["dev/smoothed_accuracy"].isna().tolist() == [True, False, True]
+
+
+def test_a_run_that_is_not_tracked_has_no_id(directory):
+    assert Result(directory).run_id is None
+    assert Result(directory).config.data.context == 2
+
+
+def test_features_are_mapped_to_the_names_of_phones(directory):
+    result = Result(directory)
+    features = np.random.default_rng(0).normal(size=(30, 40))
+    posteriors = result.posteriors(features)
+    assert posteriors.shape == (30, len(NAMES))
+    assert np.allclose(posteriors.sum(axis=1), 1, atol=1e-5)
+    names = result.predict(features.tolist())
+    assert names.tolist() == [NAMES[i] for i in posteriors.argmax(axis=1)]
+    with pytest.raises(DataError, match="must have 40 features per frame; found 13"):
+        result.predict(features[:, :13])
+
+
+def test_a_recording_is_mapped_to_phones_with_times(directory):
+    segments = Result(directory).label(make_tones(1.0), 16_000)
+    assert segments[0].start_s == 0
+    assert segments[-1].end_s == 1
+    assert {segment.phone for segment in segments} <= set(NAMES)
+
+
+def test_a_run_without_a_network_says_how_to_get_one(tmp_path):
+    with pytest.raises(CheckpointError, match="Resume the run until it finishes"):
+        Result(tmp_path).predict(np.zeros((3, 40)))
+    with pytest.raises(CheckpointError, match="must contain a checkpoint or a report"):
+        _ = Result(tmp_path).metrics
+
+
+def test_a_run_is_loaded_by_its_directory_or_its_name(directory):
+    assert load(directory).directory == directory
+    outputs = directory.parents[2]
+    assert load("last", outputs=outputs).directory == directory
+    assert load(directory.name, outputs=outputs).directory == directory
+
+
+def test_a_run_that_does_not_exist_is_one_line(directory):
+    logging.getLogger("mlflow").setLevel(logging.ERROR)
+    with pytest.raises(TrackingError, match="must"):
+        load("no_such_run", outputs=directory.parents[2])

@@ -1,0 +1,57 @@
+"""The job that Hydra calls."""
+
+import signal
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from framesweep.config.composition import register
+from framesweep.config.groups import find_conf
+from framesweep.errors import Interrupted
+from framesweep.runs import run as run_module
+from framesweep.runs.job import is_in_sweep, run_job
+
+
+@pytest.fixture
+def job(monkeypatch, tmp_path):
+    """Return a function that runs a job of one mode; training raises `error` or returns 0.5."""
+    register()
+
+    def call(mode, error=None):
+        seen = []
+
+        def train(config, directory, *, in_sweep):
+            seen.append((config.data.context, directory, in_sweep))
+            if error is not None:
+                raise error
+            return 0.5
+
+        with initialize_config_dir(str(find_conf())):
+            config = compose("config", ["data.context=3"])
+        runtime = {"cwd": str(tmp_path), "output_dir": str(tmp_path / "run")}
+        hydra_config = OmegaConf.create({"hydra": {"mode": mode, "runtime": runtime}})
+        monkeypatch.setattr(HydraConfig.instance(), "cfg", hydra_config)
+        monkeypatch.setattr(run_module, "run", train)
+        return run_job(config), seen
+
+    return call
+
+
+@pytest.mark.parametrize("mode", list(RunMode))
+def test_a_job_trains_in_the_directory_that_hydra_chose(job, mode, tmp_path):
+    value, seen = job(mode)
+    assert value == 0.5
+    assert seen == [(3, Path(tmp_path / "run"), mode is RunMode.MULTIRUN)]
+    assert is_in_sweep() == (mode is RunMode.MULTIRUN)
+
+
+def test_a_signal_ends_a_grid_and_not_only_its_current_point(job):
+    with pytest.raises(KeyboardInterrupt) as raised:
+        job(RunMode.MULTIRUN, Interrupted(signal.SIGINT))
+    assert isinstance(raised.value.__cause__, Interrupted)
+    with pytest.raises(Interrupted):
+        job(RunMode.RUN, Interrupted(signal.SIGINT))

@@ -1,0 +1,39 @@
+"""What `import framesweep` offers and costs."""
+
+import subprocess
+import sys
+
+import framesweep
+
+HEAVY = {"torch", "mlflow", "hydra", "omegaconf", "numpy", "pandas", "optuna", "matplotlib"}
+
+
+def run(code: str) -> str:
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    return result.stdout.strip()
+
+
+def test_the_import_imports_nothing_heavy():
+    code = f"import sys, framesweep; print(*sorted({HEAVY!r} & set(sys.modules)), dir())"
+    assert run(code).startswith("[")
+
+
+def test_runs_can_be_called_before_and_after_its_modules_are_imported():
+    code = """
+import framesweep as fs
+assert callable(fs.runs)
+import framesweep.runs.history
+assert callable(fs.runs)
+from framesweep import runs
+print(runs.history.HISTORY, runs.__call__.__doc__.split()[0])
+"""
+    assert run(code) == "history.csv Return"
+
+
+def test_everything_that_is_offered_exists():
+    for name in framesweep.__all__:
+        assert getattr(framesweep, name).__doc__
+        assert name in dir(framesweep)
+    assert not hasattr(framesweep, "no_such_name")
