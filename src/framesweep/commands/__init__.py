@@ -13,6 +13,7 @@ COMMANDS = {
     "prepare": "Prepare the frame store of a corpus before training.",
     "inspect": "Summarize a corpus and report problems in it.",
     "best": "Print the best trials of a search and how to train them again.",
+    "report": "Write a page of HTML about a search, a grid or a run.",
     "compare": "Print the params in which runs differ, and their metrics.",
     "reproduce": "Train a run again and check that its result is reproducible.",
     "sync": "Send logs that could not reach the tracking server.",

@@ -31,31 +31,49 @@ def command(run_id: str, uri: str | None, outputs: Path) -> None:
 
     The exit code is 1 if the objective differs.
     """
-    from framesweep.errors import TrackingError
     from framesweep.runs.reruns import read_config, run_again
-    from framesweep.sweeps.objective_names import name_best
     from framesweep.tracking import load_run
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     before = load_run(run_id, uri, outputs)
     objective = read_config(before.directory, []).objective
-    name = name_best(objective)
-    # A run that was stopped has the metric, too, but the tag only comes at the end.
-    if name not in before.metrics or "best_epoch" not in before.tags:
-        raise TrackingError(
-            f"run {run_id}",
-            f"must have the metric {name}, and have ended",
-            fix="Resume it until it finishes.",
-        )
+    first = _find_result(before, objective)
     directory, value = run_again(before.directory, outputs, uri, f"again: {before.name}")
     after = load_run(str(directory), uri, outputs)
-    first, second = before.metrics[name], value
+    second = value
     click.echo(f"{objective}: {first!r} in the first run, {second!r} in the second")
     if first == second:
         click.echo("reproducible: equal to the last bit")
         return
     click.echo(f"not reproducible: differs by {second - first:+.3g}{_explain(before, after)}")
     sys.exit(1)
+
+
+def _find_result(run: RunInfo, objective: str) -> float:
+    """Return the objective in the best epoch of a run that has ended.
+
+    Raises:
+        TrackingError: if it has not ended.
+        CheckpointError: if it is not tracked, and its checkpoint cannot be read.
+    """
+    from framesweep.errors import TrackingError
+    from framesweep.runs.run_log import REPORT_FOLDER
+    from framesweep.sweeps.objective_names import name_best
+    from framesweep.training.checkpoints import CHECKPOINT_FOLDER, read_progress
+
+    name = name_best(objective)
+    # A run that was stopped has the metric, too, but the tag only comes at the end.
+    if name in run.metrics and "best_epoch" in run.tags:
+        return run.metrics[name]
+    # A run without tracking has its result in its checkpoint, and its report once it has ended.
+    if not run.metrics and (run.directory / REPORT_FOLDER).exists():
+        progress = read_progress(run.directory / CHECKPOINT_FOLDER)
+        return float(progress["history"][progress["best_epoch"] - 1][objective])
+    raise TrackingError(
+        f"run {run.run_id or run.directory}",
+        f"must have the metric {name}, and have ended",
+        fix="Resume it until it finishes.",
+    )
 
 
 def _explain(before: RunInfo, after: RunInfo) -> str:

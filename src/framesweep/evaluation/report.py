@@ -19,6 +19,7 @@ from framesweep.system.figures import DPI, save_png, to_label
 
 CURVES, MATRIX = "learning_curves.png", "confusion_matrix.png"
 PER_PHONE, CONFUSIONS = "per_phone.csv", "top_confusions.csv"
+COUNTS = "confusion_matrix.csv"
 
 NUM_CONFUSIONS = 100
 MAX_LABELS = 120
@@ -50,7 +51,8 @@ def write_report(
     write_matrix(directory / MATRIX, confusion, phones)
     write_per_phone(directory / PER_PHONE, confusion, phones)
     write_confusions(directory / CONFUSIONS, confusion, phones)
-    names = (MATRIX, PER_PHONE, CONFUSIONS)
+    write_counts(directory / COUNTS, confusion, phones)
+    names = (MATRIX, PER_PHONE, CONFUSIONS, COUNTS)
     return [directory / name for name in ((CURVES, *names) if history else names)]
 
 
@@ -163,6 +165,13 @@ def write_confusions(path: Path, confusion: Tensor, phones: PhoneSet) -> None:
         for one in find_top_confusions(confusion, NUM_CONFUSIONS)
     )
     _write_csv(path, ["true", "predicted", "frames", "share"], rows)
+
+
+def write_counts(path: Path, confusion: Tensor, phones: PhoneSet) -> None:
+    """Write the confusion matrix as CSV: a row of counts of frames for each true phone."""
+    counts: list[list[int]] = confusion.tolist()
+    rows = ([name, *row] for name, row in zip(phones.names, counts, strict=True))
+    _write_csv(path, ["true \\ predicted", *phones.names], rows)
 
 
 def _write_csv(path: Path, header: list[str], rows: Iterable[list[object]]) -> None:

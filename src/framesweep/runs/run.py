@@ -17,6 +17,7 @@ from framesweep.runs.experiment import Experiment, Smoothing, build_experiment
 from framesweep.runs.identity import effect_in
 from framesweep.runs.memory import released_memory
 from framesweep.runs.run_log import (
+    REPORT_FOLDER,
     log_setup,
     log_summary,
     track_config,
@@ -102,6 +103,8 @@ def _run(
             require_owned()
             evaluation, smoothing = _evaluate_best(experiment, directory, state, tracker)
             write_results(experiment, state, evaluation, smoothing, directory)
+            if not in_sweep:
+                _write_page(directory, name, state, tracker)
             track_results(tracker, experiment, state, directory, in_sweep=in_sweep)
             require_owned()
         run_id = tracker.run_id
@@ -124,6 +127,14 @@ def _open_tracker(
         tags=sweep.tags,
         wait=wait,
     )
+
+
+def _write_page(directory: Path, name: str, state: TrainingState, tracker: Tracker) -> None:
+    from framesweep.runs.run_page import PAGE, build_run_page
+
+    progress = (state.history, state.best_epoch)
+    page = build_run_page(directory, name, tracker.run_id, progress)
+    page.write(directory / REPORT_FOLDER / PAGE)
 
 
 def resume(

@@ -51,6 +51,7 @@ class StudyFilesThread:
         self._requested.set()
         self._thread.join()
         self._write_and_log()
+        self._write_page()
 
     def _run(self) -> None:
         while self._requested.wait() and not self._closing:
@@ -62,6 +63,17 @@ class StudyFilesThread:
             end = time.monotonic() + pause
             while not self._closing and time.monotonic() < end:
                 time.sleep(min(0.2, pause))
+
+    def _write_page(self) -> None:
+        """Write and log the interactive plots, once, because they take five megabytes."""
+        from framesweep.sweeps.study_figures import write_study_figures
+
+        try:
+            path = self._directory / "plots" / "plots.html"
+            if write_study_figures(self._study, path):
+                self._tracker.log_artifact(path, "plots")
+        except Exception as error:
+            log.warning("The study's interactive plots could not be written (%s)", error)
 
     def _log_best_values(self) -> None:
         """Log the best value after each trial, also under the name it has in a trial's run.

@@ -10,6 +10,7 @@ from framesweep import tracking
 from framesweep.commands.reproduce import command
 from framesweep.errors import TrackingError
 from framesweep.runs import reruns
+from framesweep.training import checkpoints
 
 TAGS = {"framesweep.host": "one", "framesweep.version": "1", "best_epoch": "3"}
 
@@ -18,11 +19,12 @@ TAGS = {"framesweep.host": "one", "framesweep.version": "1", "best_epoch": "3"}
 def reproduce(monkeypatch):
     """Invoke the command on a run whose repetition has the given value and tags."""
 
-    def invoke(value, tags=TAGS, metrics=None, first_tags=TAGS):
+    def invoke(value, tags=TAGS, metrics=None, first_tags=TAGS, directory=Path("first")):
         first = SimpleNamespace(
             name="one",
-            directory=Path("first"),
-            metrics=metrics or {"best/accuracy": 0.5},
+            run_id="id",
+            directory=directory,
+            metrics={"best/accuracy": 0.5} if metrics is None else metrics,
             tags=first_tags,
         )
         second = SimpleNamespace(directory=Path("second"), metrics={}, tags=tags)
@@ -68,3 +70,16 @@ def test_a_run_that_was_stopped_cannot_be_compared(reproduce):
     error = reproduce(0.5, first_tags=tags).exception
     assert isinstance(error, TrackingError)
     assert "and have ended" in str(error)
+
+
+def test_a_run_without_tracking_has_its_result_in_its_checkpoint(
+    reproduce, monkeypatch, tmp_path
+):
+    history = [{"dev/accuracy": 0.25}, {"dev/accuracy": 0.5}, {"dev/accuracy": 0.4}]
+    monkeypatch.setattr(
+        checkpoints, "read_progress", lambda _: {"history": history, "best_epoch": 2}
+    )
+    assert isinstance(reproduce(0.5, metrics={}, directory=tmp_path).exception, TrackingError)
+    (tmp_path / "report").mkdir()
+    result = reproduce(0.5, metrics={}, directory=tmp_path)
+    assert "reproducible: equal to the last bit" in result.output

@@ -9,7 +9,13 @@ from matplotlib import image
 from matplotlib.figure import Figure
 
 from framesweep.data.phones import ARPABET_71, PhoneSet
-from framesweep.evaluation.report import _draw_curves, write_curves, write_matrix, write_report
+from framesweep.evaluation.report import (
+    _draw_curves,
+    write_counts,
+    write_curves,
+    write_matrix,
+    write_report,
+)
 
 HISTORY = [
     {"train/loss": 2.0, "dev/loss": 2.1, "train/accuracy": 0.4, "dev/accuracy": 0.38},
@@ -39,6 +45,7 @@ def test_report_files(tmp_path, confusion, phones):
         "confusion_matrix.png",
         "per_phone.csv",
         "top_confusions.csv",
+        "confusion_matrix.csv",
     }
     assert sorted(files) == sorted((tmp_path / "report").iterdir())
 
@@ -106,3 +113,8 @@ def test_curves_of_one_epoch_and_of_missing_values(tmp_path):
     write_curves(tmp_path / "gap.png", [*HISTORY, {"dev/loss": float("nan")}], None)
     assert image.imread(tmp_path / "one.png").std() > 0
     assert image.imread(tmp_path / "gap.png").std() > 0
+
+
+def test_counts_of_the_confusion_matrix(tmp_path):
+    write_counts(tmp_path / "counts.csv", torch.tensor([[5, 1], [0, 2]]), PhoneSet(("a", "b")))
+    assert (tmp_path / "counts.csv").read_text() == "true \\ predicted,a,b\na,5,1\nb,0,2\n"

@@ -39,6 +39,9 @@ def tracker():
 def no_plots(monkeypatch):
     """Plots take seconds; test_plots.py tests them."""
     monkeypatch.setattr("framesweep.sweeps.plots.write_plots", lambda study, folder: [])
+    monkeypatch.setattr(
+        "framesweep.sweeps.study_figures.write_study_figures", lambda study, path: False
+    )
 
 
 def test_close_writes_and_logs_everything(study, tracker, tmp_path):
@@ -96,3 +99,21 @@ def test_an_error_is_logged_and_does_not_end_the_sweep(study, tracker, tmp_path,
     blocked.write_text("a file where the folder should be")
     StudyFilesThread(study, blocked, tracker).close()
     assert "tables and plots could not be updated" in caplog.text
+
+
+def test_interactive_plots_are_written_once_at_the_end(study, tracker, tmp_path, monkeypatch):
+    written = []
+
+    def write(study, path):
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+        written.append(path)
+        return True
+
+    monkeypatch.setattr("framesweep.sweeps.study_figures.write_study_figures", write)
+    thread = StudyFilesThread(study, tmp_path, tracker)
+    thread._write_and_log()
+    assert written == []
+    thread.close()
+    assert written == [tmp_path / "plots" / "plots.html"]
+    assert tracker.artifacts[-1] == "plots/plots.html"

@@ -1,0 +1,105 @@
+"""framesweep report: write a page of HTML about a study, a grid or a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from framesweep.commands.options import tracking_options
+from framesweep.credentials import printable
+from framesweep.errors import TrackingError
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+
+    from framesweep.system.html_page import Page
+    from framesweep.tracking import RunInfo
+
+
+@click.command("report")
+@click.argument("target", metavar="STUDY|RUN_ID")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("report.html"),
+    show_default=True,
+    help="The file to write.",
+)
+@click.option("--storage", help="Storage of the study.  [default: outputs/studies.db]")
+@tracking_options
+def command(
+    target: str, out: Path, storage: str | None, uri: str | None, outputs: Path
+) -> None:
+    """Write a page of HTML that needs no network and no other file.
+
+    It shows what was searched or trained, the best result, interactive plots, the errors by
+    phone, and how to repeat it. STUDY|RUN_ID is the name of a search, or a run or the parent of
+    a grid by its id, name or directory, or last, or best.
+    """
+    study = _find_study(target, storage, outputs)
+    page = _report_run(target, uri, outputs) if study is None else _report_study(study, outputs)
+    page.write(out)
+    click.echo(printable(f"report: {out}"))
+
+
+def _find_study(name: str, storage: str | None, outputs: Path) -> Study | None:
+    """Return the study of this name; None if there is none, and no storage was given."""
+    from framesweep.sweeps.studies import load_study
+
+    try:
+        return load_study(name, storage, outputs)
+    except TrackingError:
+        if storage is not None:
+            raise
+        return None
+
+
+def _report_study(study: Study, outputs: Path) -> Page:
+    from framesweep.runs.sweep_page import build_study_page
+
+    return build_study_page(study, outputs)
+
+
+def _report_run(target: str, uri: str | None, outputs: Path) -> Page:
+    from framesweep.runs.run_page import build_run_page
+    from framesweep.tracking import load_run
+
+    try:
+        run = load_run(target, uri, outputs)
+    except TrackingError as error:
+        # Neither outputs without tracking nor those without a search have both databases.
+        rule = f"must be a study or a run ({error})"
+        raise TrackingError("report", rule, found=target) from None
+    if run.tags.get("sweep") == "search":
+        study = _find_study(run.tags.get("study", ""), None, outputs)
+        if study is not None:
+            return _report_study(study, outputs)
+    if run.tags.get("sweep") == "grid":
+        return _report_grid(run, uri, outputs)
+    return build_run_page(run.directory, run.name or run.directory.name, run.run_id or None)
+
+
+def _report_grid(parent: RunInfo, uri: str | None, outputs: Path) -> Page:
+    import shlex
+
+    from framesweep.evaluation.metrics import METRICS
+    from framesweep.runs.reruns import read_config
+    from framesweep.runs.sweep_page import build_grid_page
+    from framesweep.sweeps.grid_results import rank_runs, swept_values
+    from framesweep.sweeps.objective_names import name_best
+    from framesweep.tracking import load_children
+
+    runs = load_children(parent.run_id, uri, outputs)
+    if not runs:
+        raise TrackingError(f"grid {parent.name}", "must have a run")
+    objective = read_config(runs[0].directory, []).objective
+    metric = name_best(objective)
+    ranked = rank_runs(runs, metric, maximize=METRICS[objective].maximize)
+    rows = [(run.name, run.metrics[metric], swept_values(run)) for run in ranked]
+    best = ranked[0] if ranked else None
+    command = shlex.join(["framesweep", "reproduce", best.run_id]) if best else None
+    return build_grid_page(
+        parent.name, rows, objective, command, best.directory if best else None
+    )

@@ -1,0 +1,76 @@
+"""The page about a run."""
+
+import shlex
+
+import pytest
+import torch
+
+from framesweep.config.composition import compose, dump, register
+from framesweep.data.phones import PhoneSet
+from framesweep.errors import CheckpointError
+from framesweep.evaluation.report import COUNTS, write_report
+from framesweep.runs.run_page import build_run_page
+from framesweep.system import html_page
+
+register()
+
+HISTORY = [
+    {"dev/accuracy": 0.5, "dev/loss": 2.0},
+    {"dev/accuracy": 0.75, "dev/loss": 1.0},
+]
+CONFUSION = torch.tensor([[5, 1, 0], [4, 2, 0], [0, 0, 0]])
+
+
+@pytest.fixture(autouse=True)
+def short_plotly(monkeypatch):
+    monkeypatch.setattr(html_page, "read_plotly", lambda: "var Plotly = {};")
+
+
+@pytest.fixture
+def directory(tmp_path):
+    """The directory of a run that has not ended."""
+    (tmp_path / "config.yaml").write_text(dump(compose(["optim.beta1=0.5"])))
+    return tmp_path
+
+
+@pytest.fixture
+def finished(directory):
+    phones = PhoneSet(("sil", "<b>क</b>", "unseen"))
+    write_report(directory / "report", HISTORY, CONFUSION, phones, best_epoch=2)
+    return directory
+
+
+def test_a_page_has_results_settings_errors_and_how_to_repeat_it(finished):
+    page = build_run_page(finished, "model=wide", "abc", (HISTORY, 2)).render()
+    assert "<h1>Run model=wide</h1>" in page
+    assert "Best dev/accuracy 0.7500 in epoch 2 of 2." in page
+    assert "<th>optim.beta1</th><td>0.5</td>" in page
+    assert "framesweep reproduce abc" in page
+    assert page.count("Plotly.newPlot") == 3
+    assert "<pre># checksum:" in page
+
+
+def test_phones_are_ranked_by_their_errors_and_are_texts(finished):
+    page = build_run_page(finished, "run", "abc", (HISTORY, 2)).render()
+    table = page.partition("Errors by phone")[2]
+    assert table.index("&lt;b&gt;क&lt;/b&gt;") < table.index(">sil<")
+    assert "unseen" not in table.partition("Confusions")[0]
+    assert "<b>" not in page
+
+
+def test_the_picture_of_an_earlier_run_stands_for_its_counts(finished):
+    (finished / "report" / COUNTS).unlink()
+    page = build_run_page(finished, "run", "abc", (HISTORY, 2)).render()
+    assert page.count("Plotly.newPlot") == 2
+    assert 'src="data:image/png;base64,' in page
+
+
+def test_a_run_that_is_not_tracked_is_repeated_by_its_directory(directory):
+    page = build_run_page(directory, "", None).render()
+    assert "No epoch has ended yet." in page
+    assert shlex.join(["framesweep", "reproduce", str(directory)]) in page
+
+
+def test_a_directory_without_a_config_is_an_error(tmp_path):
+    with pytest.raises(CheckpointError, match="must exist for the run to be reported on"):
+        build_run_page(tmp_path, "run", "abc")
