@@ -40,6 +40,8 @@ CONFIG = {
 }
 FAILURES = ("memory", "nan", "exception", "kill", "nan_value", "text")
 ConfigStore.instance().store("app", CONFIG)
+for _option in ("one", "two"):
+    ConfigStore.instance().store(group="group", name=_option, node={"chosen": _option})
 
 
 class OtherLauncher(BasicLauncher):

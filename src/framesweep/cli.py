@@ -20,8 +20,9 @@ from framesweep import __version__
 from framesweep.commands import COMMANDS
 from framesweep.commands.completion import SHELLS, read_script
 from framesweep.config.composition import register
-from framesweep.config.groups import find_conf, rename_warnings
+from framesweep.config.groups import find_conf, hide_unlisted, rename_warnings
 from framesweep.config.paths import expand_override
+from framesweep.config.user_files import require_no_run_folders
 from framesweep.credentials import keep_files_private, printable
 from framesweep.errors import ConfigError, FramesweepError, Interrupted, UserError
 from framesweep.runs.job import TRUSTED_TARGETS, is_in_sweep, run_job
@@ -67,7 +68,7 @@ def train() -> None:
         )
         fix = "Use hardware.processes=N for trials of several processes."
         sys.exit(_print_error(ConfigError("-m", rule, fix=fix)))
-    sys.argv[1:] = map(expand_override, sys.argv[1:])
+    sys.argv[1:] = map(hide_unlisted, map(expand_override, sys.argv[1:]))
     for line in rename_warnings(sys.argv[1:]):
         print(f"warning: {line}", file=sys.stderr)
     # Hydra would print its own errors with a traceback. With this variable it raises them, so
@@ -75,7 +76,12 @@ def train() -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     if any(argument.startswith("resume=") for argument in sys.argv[1:]):
         sys.exit(_exit_code_of(lambda: _resume(sys.argv[1:])))
-    sys.exit(_exit_code_of(_job))
+    sys.exit(_exit_code_of(_train))
+
+
+def _train() -> None:
+    require_no_run_folders(sys.argv[1:])
+    _job()
 
 
 def _is_request_for_completion(arguments: list[str]) -> bool:

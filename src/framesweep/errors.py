@@ -71,6 +71,9 @@ def _restore(kind: type[UserError], args: tuple[Any, ...], state: dict[str, Any]
 class ConfigError(UserError):
     """A config key has an invalid value, or keys contradict each other."""
 
+    failure_reason = "config"
+    """The word by which a sweep counts the failure, which it does not try again."""
+
 
 class DataError(UserError):
     """A corpus, one of its files, or a prepared store cannot be used."""

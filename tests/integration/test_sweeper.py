@@ -240,14 +240,15 @@ def test_equal_points_are_trained_only_once(app):
 
 
 def test_a_point_that_cannot_be_composed_does_not_block_the_others(app):
-    search = ["kind=choice(plain,'a,b',heavy)", "hydra/sweeper/sampler=grid", "epochs=1"]
+    search = ["+group=choice(one,absent,two)", "hydra/sweeper/sampler=grid", "epochs=1"]
     for total in (1, 2, 2, 2):
         process = app.start(*search, f"hydra.sweeper.n_trials={total}")
         process.communicate(timeout=SECONDS)
     assert app.states() == {"COMPLETE": 2, "FAIL": 1}
     failed = next(trial for trial in app.study().trials if trial.state.name == "FAIL")
-    assert failed.params == {"kind": "a,b"}
+    assert failed.params == {"+group": "absent"}
     assert failed.user_attrs["failure_reason"] == "config"
+    assert failed.user_attrs["attempts"] == 1
 
 
 @pytest.mark.parametrize("name", ["тест", "1.10"])

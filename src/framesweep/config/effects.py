@@ -39,6 +39,11 @@ def free_overrides() -> list[str]:
     return free
 
 
+def declared_keys(schema: type, prefix: str) -> list[str]:
+    """Return the keys of a schema, each with `prefix` before it."""
+    return [key for key, _ in _declared(schema, prefix)]
+
+
 @functools.cache
 def declared_effects() -> dict[str, Effect]:
     """Return the effect of every key of every schema, in the order of their declaration."""

@@ -4,32 +4,63 @@ The libraries raise few exception types with long texts, so that the facts are t
 text by regular expressions. What none of them matches is printed as it is, on one line.
 """
 
-import difflib
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
 from yaml import YAMLError
 
+from framesweep.config.unknown_keys import describe_unknown_key
+from framesweep.config.user_files import (
+    describe_container,
+    describe_missing_package,
+    find_choice,
+    locate,
+)
 from framesweep.credentials import scrub
+from hydra_plugins.framesweep_sweeper.search._syntax import explain_sweep
+
+ALLOW_VARIABLE = "FRAMESWEEP_ALLOW"
+"""Environment variable with the patterns of objects, as mymodule.*, that configs may call."""
 
 EXTRAS = {"submitit": "slurm", "ray": "ray", "joblib": "joblib"}
 """The extra of this package that installs hydra-<name>-launcher."""
 
+PRIMARY = "config"
+"""Hydra's name of conf/config.yaml, where the options that the user typed are put in place."""
+
 TYPES = {"Integer": "an integer", "Float": "a number", "Boolean": "true or false"}
 
 
-def describe_config_error(error: Exception, keys: Iterable[str]) -> str:
+def describe_config_error(
+    error: Exception, keys: Iterable[str], arguments: Sequence[str] = ()
+) -> str:
     """Return what is wrong with a config, in one line without credentials.
 
     Args:
         error: An exception of Hydra or OmegaConf during composition.
         keys: All existing keys and groups, from which the nearest is suggested.
+        arguments: The command line, which names the folders of the user's own files.
     """
-    text = str(error)
+    text, known = str(error), list(keys)
     if error.__cause__ is not None and str(error.__cause__) not in text:
         text = f"{text}\n{error.__cause__}"
-    line = _unknown_key(text, keys) or _unknown_option(text) or _bad_value(text)
-    return scrub(line or _syntax_error(text) or _first_paragraph(text))
+    line = _unknown_key(text, known, arguments) or _unknown_option(text, arguments)
+    line = line or _not_a_mapping(text, known, arguments) or _other_error(text, arguments)
+    line = line or _bad_value(text) or _syntax_error(text)
+    return scrub(_with_file(line or _first_paragraph(text), text, arguments))
+
+
+def _with_file(line: str, text: str, arguments: Sequence[str]) -> str:
+    """Return the line after the path of the file that Hydra names, if it names one."""
+    found = re.match(r"In '([^']+)': ", text)
+    if found is None or found.group(1) == PRIMARY:
+        return line
+    path = locate(found.group(1), arguments)
+    line = line.removeprefix(found.group(0))
+    line = re.sub(r"^\w+ raised while composing config: ", "", line)
+    return line if line.startswith(f"{path}: ") else f"{path}: {line}"
 
 
 def describe_missing_launcher(error: Exception) -> str | None:
@@ -47,8 +78,19 @@ def describe_yaml_error(error: YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     where = "YAML" if mark is None else f"{mark.name}, line {mark.line + 1}"
     reason = getattr(error, "problem", None) or _first_paragraph(str(error))
-    tab = " Indent with spaces, not with tabs." if "'\\t'" in reason else ""
+    tab = " Indent with spaces, not with tabs." if _has_tab(mark, reason) else ""
     return scrub(f"{where}: must be valid YAML ({reason}).{tab}")
+
+
+def _has_tab(mark: Any, reason: str) -> bool:
+    """Return whether a tab is the reason for an error in YAML; not every parser says so."""
+    if "'\\t'" in reason:
+        return True
+    path = Path(mark.name) if mark is not None else None
+    if path is None or not path.is_file():
+        return False
+    lines = path.read_text("utf-8", errors="replace").splitlines()
+    return any("\t" in re.split(r"[^\s]", line)[0] for line in lines[mark.line : mark.line + 1])
 
 
 def describe_bad_choice(
@@ -61,6 +103,9 @@ def describe_bad_choice(
         arguments: The command line.
         groups: The names of all config groups.
     """
+    if str(error).startswith("Only one of --run, --multirun"):
+        fix = "Leave out -m to see the config of one job."
+        return f"-m: cannot be combined with --cfg, --info or --shell-completion. {fix}"
     if "Config group override must be a string" not in str(error):
         return None
     for argument in arguments:
@@ -70,7 +115,7 @@ def describe_bad_choice(
     return _first_paragraph(str(error))
 
 
-def _unknown_key(text: str, keys: Iterable[str]) -> str | None:
+def _unknown_key(text: str, keys: Sequence[str], arguments: Sequence[str]) -> str | None:
     found = re.search(r"Could not override '([^']+)'", text)
     # In a file of the user's own, the key is only in the last line.
     found = found or re.search(r"Key '[^']+' (?:is )?not in .*full_key: (\S+)", text, re.DOTALL)
@@ -79,17 +124,55 @@ def _unknown_key(text: str, keys: Iterable[str]) -> str | None:
     key = found.group(1)
     if f"full_key: {key}." in text:  # the key is a dictionary, as tracking.tags
         return f"{key}: must have the prefix ++ to add an entry. Type ++{key}=..."
-    near = difflib.get_close_matches(key, keys, n=1, cutoff=0.5)
-    return f"{key}: no such key" + (f". Did you mean {near[0]}?" if near else "")
+    schema = re.search(r"object_type=(\w+)", text)
+    return describe_missing_package(key, arguments) or describe_unknown_key(
+        key, schema.group(1) if schema else "", keys, arguments
+    )
 
 
-def _unknown_option(text: str) -> str | None:
+def _not_a_mapping(text: str, keys: Sequence[str], arguments: Sequence[str]) -> str | None:
+    found = re.match(r"In '([^']+)': ", text)
+    if found is None or not ("Merge error" in text or "Cannot merge" in text):
+        return None
+    return describe_container(locate(found.group(1), arguments), keys)
+
+
+def _other_error(text: str, arguments: Sequence[str]) -> str | None:
+    """Return a line about an error of Hydra whose own text does not say what to type."""
+    conflict = re.search(r"Multiple values for (\S+)\. To override a value use '(.+)'", text)
+    if conflict:
+        of_file = re.search(r"'[^']+' from '([^']+)'", text)
+        where = f"{locate(of_file.group(1), arguments)}: " if of_file else ""
+        group, option = conflict.group(1), conflict.group(2).removeprefix("override ")
+        rule = f"must replace the option of {group} in its defaults"
+        return f"{where}{rule}. Type '- override /{option}' there"
+    missing = re.search(r"In '([^']+)': Could not load '([^']+)'", text)
+    if missing:
+        return f"its defaults name {missing.group(2)}, for which there is no file"
+    if "not support sweep type : INTERVAL_SWEEP" in text:
+        named = [one for one in arguments if "interval(" in one]
+        key = named[0].partition("=")[0] if named else "-m"
+        rule = "interval(...) needs a search, because a grid has only listed values"
+        return f"{key}: {rule}. Add sweep=bare, or list values as {key}=1,2,3"
+    target = re.search(r"Target '([^']+)' is not in the Hydra execution whitelist", text)
+    if target:
+        full_key = re.search(r"full_key: (\S+)", text)
+        rule = f"must be allowed before it may run code; found {target.group(1)}"
+        fix = f"If you trust it, set {ALLOW_VARIABLE}={target.group(1)} in the environment"
+        return f"{full_key.group(1) if full_key else '_target_'}: {rule}. {fix}"
+    return None
+
+
+def _unknown_option(text: str, arguments: Sequence[str]) -> str | None:
     found = re.search(r"Could not find '(.+)/([^/']+)'", text)
     options = re.search(r"Available options in '[^']+':\n((?:\t.+\n?)+)", text)
     if found is None or options is None:
         return None
     names = " ".join(name for name in options.group(1).split() if not name.startswith("_"))
-    return f"{found.group(1)}: must be one of {names}; found '{found.group(2)}'"
+    group, option = found.groups()
+    line = f"{group}: must be one of {names}; found '{option}'"
+    chosen_in = find_choice(group, option, arguments)
+    return f"{chosen_in}: {line}" if chosen_in else line
 
 
 def _bad_value(text: str) -> str | None:
@@ -104,7 +187,9 @@ def _bad_value(text: str) -> str | None:
     if choice:
         names = choice.group(2).replace("'", "").replace(",", "")
         return f"{key.group(1)}: must be one of {names}; found '{choice.group(1)}'"
-    reason = next(line for line in text.splitlines() if "Error merging" not in line)
+    skipped = ("Error merging", "raised while composing config:")
+    lines = text.splitlines()
+    reason = next(line for line in lines if not any(one in line for one in skipped))
     return f"{key.group(1)}: {reason.strip()}"
 
 
@@ -112,7 +197,9 @@ def _syntax_error(text: str) -> str | None:
     found = re.search(r"Error when parsing index: \d+, string: (.*) out of \[.*\]", text)
     if found is None:
         return None
-    key = found.group(1).partition("=")[0]
+    key, _, value = found.group(1).partition("=")
+    if explained := explain_sweep(value):
+        return f"{key}: {explained[0]}; found {value!r}. {explained[1]}"
     fix = f"In a shell, quote as '{key}=\"...\"'"
     return f"{key}: must be a value in Hydra's syntax; found {found.group(1)!r}. {fix}"
 

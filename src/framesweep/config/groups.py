@@ -82,6 +82,20 @@ def option_groups() -> dict[str, list[str]]:
     return groups
 
 
+def hide_unlisted(argument: str) -> str:
+    """Return an override whose glob, as in `model=glob(*)`, leaves out what is not listed."""
+    key, equals, value = argument.partition("=")
+    glob = re.fullmatch(r"\s*glob\((.*)\)\s*", value)
+    if glob is None or not equals:
+        return argument
+    excluded = re.search(r",\s*exclude\s*=\s*(\[[^]]*\]|[^,]+)", glob.group(1))
+    if excluded is None:
+        return f"{key}=glob({glob.group(1)},exclude={UNLISTED}*)"
+    others = excluded.group(1).strip("[] ")
+    included = glob.group(1).replace(excluded.group(0), "")
+    return f"{key}=glob({included},exclude=[{others},{UNLISTED}*])"
+
+
 def options_without_file() -> Iterator[tuple[str, str]]:
     """Yield the group and name of each schema that no YAML file of its group includes.
 

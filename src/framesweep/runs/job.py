@@ -1,5 +1,6 @@
 """The job that Hydra calls with a composed config: a single run, a grid point or a trial."""
 
+import os
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -7,10 +8,15 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from framesweep.config.composition import to_run_config
+from framesweep.config.error_messages import ALLOW_VARIABLE
 from framesweep.errors import Interrupted
 
-TRUSTED_TARGETS = ("framesweep.sweeps.*", "framesweep.credentials.*")
-"""The classes that Hydra may instantiate from a config."""
+TRUSTED_TARGETS = (
+    "framesweep.sweeps.*",
+    "framesweep.credentials.*",
+    *filter(None, os.environ.get(ALLOW_VARIABLE, "").replace(" ", "").split(",")),
+)
+"""What Hydra may call from a config: classes of framesweep, and what the user allows."""
 
 
 def is_in_sweep() -> bool:

@@ -1,5 +1,6 @@
 """The MLflow parent of a search: its params, best value, tables and plots."""
 
+import shlex
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -94,6 +95,14 @@ class SearchParent:
                 self._track_winner(study)
             self._tracker.finish(status)
             self._lock.release()
+
+    def next_steps(self, study: "Study") -> list[str]:
+        """Return the commands that show and use the results of the study."""
+        name = shlex.quote(study.study_name)
+        steps = [f"next: framesweep best {name}   prints how to train the best again"]
+        if self._config.tracking.backend == "mlflow":
+            steps.append("      framesweep ui   compares the trials")
+        return steps
 
     def _open_if_free(self, study: "Study") -> None:
         """Open the parent unless another sweeper holds it, and store its id in the study.

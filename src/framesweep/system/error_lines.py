@@ -17,6 +17,7 @@ from framesweep.config.error_messages import (
 )
 from framesweep.config.groups import option_groups
 from framesweep.config.plain import flatten
+from framesweep.config.user_files import describe_undecodable
 from framesweep.system.out_of_memory import describe_out_of_memory
 
 FIXABLE_ERRNOS = {
@@ -50,7 +51,7 @@ def describe_error(error: Exception, arguments: Sequence[str]) -> str | None:
 
 def _describe_other(error: Exception, arguments: Sequence[str]) -> str | None:
     if isinstance(error, HydraException | OmegaConfBaseException):
-        return describe_config_error(error, [*flatten(compose([])), *SCHEMAS])
+        return describe_config_error(error, [*flatten(compose([])), *SCHEMAS], arguments)
     if isinstance(error, OSError):
         line = f"{error.filename or 'disk'}: {error.strerror}{ADVICE.get(error.errno or 0, '')}"
         return line if error.errno in FIXABLE_ERRNOS else None
@@ -60,8 +61,14 @@ def _describe_other(error: Exception, arguments: Sequence[str]) -> str | None:
         text in str(error) for text in LIMIT_TEXTS
     ):
         return f"memory: must suffice for the libraries and their threads ({error})"
-    if not isinstance(error, RuntimeError | ValueError):
-        return None
+    if isinstance(error, RuntimeError | ValueError):
+        return _describe_wrong_value(error, arguments)
+    return None
+
+
+def _describe_wrong_value(error: Exception, arguments: Sequence[str]) -> str | None:
+    if isinstance(error, UnicodeDecodeError):
+        return describe_undecodable(arguments)
     return describe_missing_launcher(error) or describe_bad_choice(
         error, arguments, option_groups()
     )

@@ -141,7 +141,8 @@ class FramesweepSweeperConf:
     jobs_per_device: int = 1
     """Number of trials that share a GPU with `n_jobs=auto`."""
     retries: int = 1
-    """Number of further attempts after which a trial that keeps failing is given up."""
+    """Number of further attempts after which a trial that keeps failing is given up. A wrong
+    config and a job that returns no number are not tried again."""
     max_failure_rate: float = 0.5
     """Share of failed trials, 0 to 1, above which the sweep stops, beyond statistical doubt."""
     repeat_duplicates: bool = False

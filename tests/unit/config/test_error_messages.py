@@ -58,4 +58,4 @@ def test_a_misspelt_key_in_a_file_of_the_users_own_is_described_as_on_the_comman
         "    object_type=DemoConfig"
     )
     line = describe_config_error(error, ["data.context", "data.root"])
-    assert line == "data.contxt: no such key. Did you mean data.context?"
+    assert line == "experiment/e.yaml: data.contxt: no such key. Did you mean data.context?"

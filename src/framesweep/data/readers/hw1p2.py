@@ -47,7 +47,8 @@ class Hw1p2Corpus:
             features, labels = find_npy(root, split), find_npy(root, f"{split}_labels")
             for path, name in ((features, split), (labels, f"{split}_labels")):
                 if path is None and split != "test":
-                    raise DataError(root, f"must contain {name}.npy or {name}.npy.zip")
+                    rule = f"must contain {name}.npy or {name}.npy.zip"
+                    raise DataError(root, rule, fix=_describe_layout(root))
             if features is not None:
                 self._files[split] = (features, labels)
 
@@ -128,3 +129,12 @@ def _to_numbers(utterance: Any, where: str) -> Array:
         return np.array(utterance.tolist())
     except (ValueError, OverflowError) as error:
         raise DataError(where, f"must be one array of numbers ({error})") from None
+
+
+def _describe_layout(root: Path) -> str:
+    """Return which files are expected, or the reader for the files that there are."""
+    if any(root.glob("*/mfcc")):
+        return "This is the layout since Spring 2022: type data=hw1p2_folders."
+    return (
+        "The layout is train.npy train_labels.npy dev.npy dev_labels.npy test.npy in data.root."
+    )

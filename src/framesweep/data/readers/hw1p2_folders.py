@@ -177,7 +177,7 @@ def read_transcript(path: Path) -> list[str]:
 def _list_npy(folder: Path) -> dict[str, Path]:
     """Return the .npy files in `folder` by name, sorted."""
     if not folder.is_dir():
-        raise DataError(folder, "must be a folder of .npy files")
+        raise DataError(folder, "must be a folder of .npy files", fix=_describe_layout(folder))
     # macOS leaves a hidden ._NAME next to a file that it copied.
     paths = sorted(path for path in folder.glob("*.npy") if not path.name.startswith("."))
     return {path.name: path for path in paths}
@@ -222,3 +222,14 @@ def _reorder(files: dict[str, Path], order: Path) -> dict[str, Path]:
             found=(f"{len(unlisted)} missing: {', '.join(unlisted[:3])}"),
         )
     return {name: files[name] for name in names}
+
+
+def _describe_layout(folder: Path) -> str:
+    """Return which folders are expected, or the reader for the files that there are."""
+    root = folder.parents[1]
+    if any(root.glob("train.npy*")):
+        return "This is the layout until Fall 2021: type data=hw1p2."
+    return (
+        "The layout is PARTITION/mfcc/*.npy and PARTITION/transcript/*.npy in data.root, with "
+        "the partitions data.train_partition, data.dev_partition and data.test_partition."
+    )

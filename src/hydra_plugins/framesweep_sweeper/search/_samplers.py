@@ -1,6 +1,7 @@
 """Building Optuna's samplers and pruners from their configs."""
 
 import functools
+import importlib.util
 import math
 import warnings
 import zlib
@@ -20,6 +21,14 @@ SAMPLER_TARGETS = ("hydra_plugins.hydra_optuna_sweeper.*", "optuna.samplers.*")
 PRUNER_TARGETS = ("optuna.pruners.*",)
 """What `_target_` may name; a config from elsewhere must not be able to run anything else."""
 
+PACKAGES = {
+    "CmaEsSampler": ("cmaes",),
+    "GPSampler": ("torch", "scipy"),
+    "QMCSampler": ("scipy",),
+    "WilcoxonPruner": ("scipy",),
+}
+"""Packages that Optuna imports only when a sampler or pruner is used for the first time."""
+
 
 def build_sampler(config: DictConfig, space: SearchSpace, num_begun: int) -> BaseSampler:
     """Return the sampler of a sweeper.
@@ -34,7 +43,8 @@ def build_sampler(config: DictConfig, space: SearchSpace, num_begun: int) -> Bas
         num_begun: the number of trials that the study has when the sweeper joins.
 
     Raises:
-        SweepError: a field is unknown or wrong, or a grid was asked for a continuous key.
+        SweepError: a field is unknown or wrong, a package is missing, or a grid was asked for
+            a continuous key.
     """
     config = OmegaConf.create(
         cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
@@ -49,6 +59,7 @@ def build_sampler(config: DictConfig, space: SearchSpace, num_begun: int) -> Bas
         raise SweepError(
             f"hydra.sweeper.sampler: must be a sampler of Optuna; found {config._target_}"
         )
+    _require_packages("hydra.sweeper.sampler", sampler)
     return sampler
 
 
@@ -64,6 +75,7 @@ def build_pruner(config: Any) -> BasePruner:
         raise SweepError(
             f"hydra.sweeper.pruner: must be a pruner of Optuna; found {config._target_}"
         )
+    _require_packages("hydra.sweeper.pruner", pruner)
     return pruner
 
 
@@ -90,6 +102,18 @@ def count_grid_points(sampler: BaseSampler, space: SearchSpace) -> float:
     if not isinstance(sampler, GridSampler):
         return math.inf
     return math.prod(len(values) for values in list_grid_values(space).values())
+
+
+def _require_packages(where: str, built: object) -> None:
+    """Raise SweepError if a package is missing that a sampler or pruner needs later."""
+    name = type(built).__name__
+    missing = [one for one in PACKAGES.get(name, ()) if importlib.util.find_spec(one) is None]
+    if missing:
+        packages = " ".join(missing)
+        raise SweepError(
+            f"{where}: {name} needs {packages}, which is not installed. "
+            f"Run: pip install {packages}"
+        )
 
 
 def _continues_sequence(config: DictConfig) -> bool:

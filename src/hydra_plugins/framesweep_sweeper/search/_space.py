@@ -1,11 +1,11 @@
 """The search space: which keys are searched, under which conditions, and which are fixed."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import ChoiceSweep, Override, ValueType
 from hydra.errors import HydraException
 from optuna import Trial
 from optuna.distributions import BaseDistribution
@@ -15,6 +15,7 @@ from hydra_plugins.framesweep_sweeper.search._distributions import (
     format_distribution,
     suggest_value,
 )
+from hydra_plugins.framesweep_sweeper.search._syntax import explain_sweep, write_text
 from hydra_plugins.hydra_optuna_sweeper._impl import create_optuna_distribution_from_override
 
 PARAMS = "hydra.sweeper.params"
@@ -44,12 +45,18 @@ class Dimension:
         distribution: where the value is drawn from; None for a key with a fixed value.
         value: the value of a key that has no distribution.
         conditions: all of them must hold, or the key is left out of the trial.
+        texts: how an override spells those choices that Hydra would not parse as they are.
     """
 
     key: str
     distribution: BaseDistribution | None
     value: str = ""
     conditions: tuple[Condition, ...] = ()
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    def spell(self, value: Any) -> Any:
+        """Return a value as it is written in an override."""
+        return self.texts.get(value, value) if isinstance(value, str) else value
 
     def describe(self) -> str:
         """Return the sweep and its conditions as text."""
@@ -101,7 +108,7 @@ class SearchSpace:
             if dimension.distribution is not None:
                 value = suggest_value(trial, dimension.key, dimension.distribution)
             chosen[_strip_affixes(dimension.key)] = value
-            overrides.append(f"{dimension.key}={value}")
+            overrides.append(f"{dimension.key}={dimension.spell(value)}")
         fixed = [f"{key}={value}" for key, value in self.fixed.items()]
         return [*overrides, *fixed, *self.deletions]
 
@@ -144,7 +151,7 @@ def _read_entry(key: str, entry: Any) -> Dimension:
     when = entry["when"]
     clauses = [when] if isinstance(when, str) else list(when)
     conditions = tuple(_read_condition(key, str(clause)) for clause in clauses)
-    return Dimension(key, plain.distribution, plain.value, conditions)
+    return replace(plain, key=key, conditions=conditions)
 
 
 def _read_condition(key: str, clause: str) -> Condition:
@@ -164,7 +171,9 @@ def _parse(arguments: list[str], where: str) -> list[Override]:
         try:
             overrides += parser.parse_overrides([argument])
         except HydraException as error:
-            raise SweepError(f"{where}: {_shorten(error)}; found {argument!r}") from None
+            rule, fix = explain_sweep(argument.partition("=")[2]) or (_shorten(error), "")
+            line = f"{where}: {rule}; found {argument!r}"
+            raise SweepError(f"{line}. {fix}" if fix else line) from None
     return overrides
 
 
@@ -178,13 +187,29 @@ def _shorten(error: HydraException) -> str:
 
 def _read_dimension(override: Override) -> Dimension:
     key = override.get_key_element()
+    if override.value_type is ValueType.GLOB_CHOICE_SWEEP:
+        raise SweepError(
+            f"{key}: glob(...) has no meaning in a search; found {override.input_line}. "
+            "List the options, as choice(a, b)"
+        )
     try:
         value = create_optuna_distribution_from_override(override)
     except (ValueError, AssertionError, NotImplementedError) as error:
         raise SweepError(f"{key}: {error}; found {override.input_line}") from None
     if isinstance(value, BaseDistribution):
-        return Dimension(key, value)
+        return Dimension(key, value, texts=_spell_texts(override.value()))
     return Dimension(key, None, str(value))
+
+
+def _spell_texts(sweep: Any) -> dict[str, str]:
+    """Return the texts of a choice that need quotes or escapes, as an override spells them.
+
+    A choice loses the quotes of its texts when it is parsed. In the study they are stored
+    without, and so they are shown.
+    """
+    listed = sweep.list if isinstance(sweep, ChoiceSweep) else []
+    spelled = {text: write_text(text) for text in listed if isinstance(text, str)}
+    return {text: spelling for text, spelling in spelled.items() if text != spelling}
 
 
 def _sort_parents_first(dimensions: list[Dimension]) -> Iterable[Dimension]:

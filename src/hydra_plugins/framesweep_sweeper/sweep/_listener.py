@@ -22,7 +22,8 @@ class Listener(Protocol):
     """Is notified of a sweep's progress, in the process of the sweeper.
 
     A listener that knows the names of the objectives may have a method `objectives(config)`
-    that returns them.
+    that returns them. One that knows what to do with the results may have a method
+    `next_steps(study)` that returns lines, which are shown at the end.
     """
 
     def on_start(self, study: Study, config: Any) -> None:
@@ -72,6 +73,12 @@ def check_objectives(listener: Listener, direction: Any, config: DictConfig) -> 
             f"hydra.sweeper.direction: must be one for each objective ({', '.join(names)}); "
             f"found {', '.join(directions)}. Give {len(names)}"
         )
+
+
+def list_next_steps(listener: Listener, study: Study) -> list[str]:
+    """Return the lines in which the listener says what to do with the results, if it does."""
+    describe = getattr(listener, "next_steps", None)
+    return list(describe(study)) if describe is not None else []
 
 
 def notify_safely(notify: Callable[..., None], *args: Any) -> None:

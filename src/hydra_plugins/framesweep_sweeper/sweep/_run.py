@@ -31,6 +31,7 @@ from hydra_plugins.framesweep_sweeper.sweep._listener import (
     SweepStatus,
     build_listener,
     check_objectives,
+    list_next_steps,
     notify_safely,
 )
 from hydra_plugins.framesweep_sweeper.sweep._loop import LoopSettings, SweepLoop
@@ -83,6 +84,7 @@ def run_sweep(
     sampler = build_sampler(settings["sampler"], spaces[0], 0)
     total = int(min(settings["n_trials"], count_grid_points(sampler, spaces[0])))
     custom = load_custom_search_space(settings)
+    _require_space(spaces[0], repeats=custom is not None or settings["repeat_duplicates"])
     url = make_absolute(settings["storage"], config.hydra.runtime.cwd)
     check_driver(url)
     listener = build_listener(settings["listener"])
@@ -105,6 +107,15 @@ def run_sweep(
         on_trial_end=partial(notify_safely, listener.on_trial_end, queue.study),
     )
     return _run_loop(loop, queue, listener, progress, total, config)
+
+
+def _require_space(space: SearchSpace, *, repeats: bool) -> None:
+    """Raise SweepError if every trial would be the same, unless that is what is asked for."""
+    if not space.searched and not repeats:
+        raise SweepError(
+            "hydra.sweeper.params: must have a key to search, or all trials would be the same; "
+            "found none. Type a sweep of a key, as 'optim.lr=interval(0.001,0.01)'"
+        )
 
 
 def _open_queue(
@@ -178,6 +189,9 @@ def _run_loop(
             best = write_results(study, path)
             notify_safely(listener.on_end, study, status)
     _log_results(queue, best, path, progress, stop)
+    if best and not stop.signum:
+        for line in list_next_steps(listener, study):
+            progress.log(line)
     return stop.signum
 
 

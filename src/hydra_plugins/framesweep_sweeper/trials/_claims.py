@@ -26,6 +26,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.framesweep_sweeper.storage._lock import StorageLock
 from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
+from hydra_plugins.framesweep_sweeper.trials._failures import RECURRING
 from hydra_plugins.framesweep_sweeper.trials._process import Process
 from hydra_plugins.framesweep_sweeper.trials._takeover import find_abandoned_trials
 from hydra_plugins.framesweep_sweeper.trials._trial_attrs import JobOutcome
@@ -222,7 +223,7 @@ class TrialQueue:
             case _trial_attrs.FAILED:
                 attrs = _trial_attrs.read(trial)
                 _trial_attrs.write_failure(self.storage, trial._trial_id, attrs, outcome)
-                if attrs.attempt > self._retries:
+                if attrs.attempt > self._retries or outcome.reason in RECURRING:
                     self._finish(trial, TrialState.FAIL, None)
                 else:
                     self._requeue(trial)

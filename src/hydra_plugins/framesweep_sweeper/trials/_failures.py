@@ -11,6 +11,9 @@ KILLED = "killed"
 TIME_LIMIT = "time_limit"
 CONFIG = "config"
 
+RECURRING = {CONFIG, BAD_OBJECTIVE}
+"""Failures that another attempt would repeat."""
+
 LOST_WORKER_ERRORS = {"WorkerCrashedError", "NodeDiedError", "TerminatedWorkerError"}
 """What Ray and joblib raise for a worker process that was killed."""
 

@@ -33,6 +33,18 @@ def test_every_pruner_can_be_built(name):
     assert isinstance(pruner, optuna.pruners.BasePruner)
 
 
+def test_a_package_that_a_sampler_or_pruner_needs_is_missed_before_the_first_trial(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(SweepError) as error:
+        build_sampler(make_config("CmaEsSampler"), read_space({}, ["x=interval(0.0,1.0)"]), 0)
+    assert str(error.value) == (
+        "hydra.sweeper.sampler: CmaEsSampler needs cmaes, which is not installed. "
+        "Run: pip install cmaes"
+    )
+    with pytest.raises(SweepError, match="WilcoxonPruner needs scipy"):
+        build_pruner(OmegaConf.structured(PRUNERS["wilcoxon"]()))
+
+
 def test_the_patient_pruner_wraps_another_one():
     inner = {"_target_": "optuna.pruners.MedianPruner"}
     node = {"_target_": "optuna.pruners.PatientPruner", "wrapped_pruner": inner, "patience": 1}

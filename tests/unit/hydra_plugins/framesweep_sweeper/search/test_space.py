@@ -1,5 +1,6 @@
 import optuna
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given
 from hypothesis import strategies as st
 from optuna.distributions import FloatDistribution, IntDistribution
@@ -104,6 +105,21 @@ def test_choices_of_lists_and_deletions_are_passed_to_hydra_as_they_are():
     assert suggest(space, {"model.widths": "[1024]"}) == ["model.widths=[1024]", "~augment"]
 
 
+def test_texts_reach_hydra_as_in_a_plain_grid():
+    space = read_space({"b": "choice(adam, 'x: y')"}, ['a=choice("a, b","c=d (1)",[1,2],3)'])
+    assert space.searched[1].distribution.choices == ("a, b", "c=d (1)", "[1,2]", 3)
+    for stored, value in (("a, b", "a, b"), ("c=d (1)", "c=d (1)"), ("[1,2]", [1, 2]), (3, 3)):
+        overrides = suggest(space, {"a": stored, "b": "x: y"})
+        parsed = OverridesParser.create().parse_overrides(overrides)
+        assert [override.value() for override in parsed] == ["x: y", value]
+
+
+def test_conditions_and_quoted_texts_go_together():
+    params = {"a": {"when": "b=1", "space": "choice('p, q', r)"}, "b": "choice(1)"}
+    (_, override) = suggest(read_space(params, []), {"a": "p, q", "b": 1})
+    assert OverridesParser.create().parse_override(override).value() == "p, q"
+
+
 CYCLE = {
     "a": {"when": "b=1", "space": "choice(1,2)"},
     "b": {"when": "a=1", "space": "choice(1,2)"},
@@ -118,7 +134,14 @@ CYCLE = {
         ({"a": "interval(2.0,1.0)"}, [], "a: "),
         ({"a": "tag(log, interval(0.0,1.0))"}, [], "a: "),
         ({"a": "choice(1,"}, [], "hydra.sweeper.params.a"),
-        ({"a": "choice(null,5)"}, [], "NoneType is incompatible"),
+        (
+            {"a": "choice(null,5)"},
+            [],
+            "choice(...) must not contain null",
+        ),
+        ({"a": "interval(0,1).tag(log)"}, [], "Type tag(log, interval(0,1))"),
+        ({"a": "intervall(0,1)"}, [], "Did you mean interval(...)?"),
+        ({}, ["a=glob(*)"], "a: glob(...) has no meaning in a search; found a=glob(*)"),
         ({"a": "choice(1,\n2"}, [], "hydra.sweeper.params.a"),
         ({}, ["a=choice(1,"], "command line"),
         ({"a": {"when": "b=1"}}, [], "`when` and `space`"),

@@ -123,11 +123,11 @@ def test_a_trial_that_cannot_be_composed_counts_as_failed(run):
 
 
 def test_a_command_of_which_no_trial_can_be_composed_shows_the_error(run, make_queue):
-    for _ in range(2):
-        with pytest.raises(ValueError, match="no config for trial 0"):
-            run(2, unfit={0})
-    assert run(2, unfit={0})[0] == ["FAIL", "COMPLETE", "COMPLETE"]
-    assert make_queue().describe_last_failure() == "config: ValueError: no config for trial 0"
+    for number in range(2):
+        with pytest.raises(ValueError, match=f"no config for trial {number}"):
+            run(2, unfit={0, 1})
+    assert run(2, unfit={0, 1})[0] == ["FAIL", "FAIL", "COMPLETE", "COMPLETE"]
+    assert make_queue().describe_last_failure() == "config: ValueError: no config for trial 1"
 
 
 def test_a_duplicate_gets_the_result_without_running(run, make_queue):

@@ -46,10 +46,10 @@ def config(tmp_path):
 def start(make_settings, config, monkeypatch):
     """Return a function that starts a sweep with a listener and these settings."""
 
-    def start(listener, **changes):
+    def start(listener, *, arguments=("x=interval(0.0,1.0)",), **changes):
         settings = make_settings(**changes)
         monkeypatch.setattr(_run, "build_listener", lambda _: listener)
-        return _run.run_sweep(settings, None, lambda _: 0.5, config, ["x=interval(0.0,1.0)"])
+        return _run.run_sweep(settings, None, lambda _: 0.5, config, list(arguments))
 
     return start
 
@@ -63,6 +63,14 @@ def test_a_listener_is_not_started_if_the_sweep_cannot_start(start, monkeypatch)
     with pytest.raises(RuntimeError, match="no workers"):
         start(listener)
     assert listener.calls == []
+
+
+def test_a_sweep_without_anything_to_search_is_refused_and_leaves_nothing_behind(
+    start, database
+):
+    with pytest.raises(SweepError, match=r"^hydra\.sweeper\.params: must have a key to search"):
+        start(RecordingListener(), arguments=["x=1"])
+    assert not database.exists()
 
 
 def test_a_missing_custom_search_space_leaves_nothing_behind(start, database):

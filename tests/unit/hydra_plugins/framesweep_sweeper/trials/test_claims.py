@@ -49,6 +49,15 @@ def test_a_failed_trial_is_retried_then_given_up_and_replaced(make_queue):
     assert queue.describe_last_failure() == "exception: ValueError: no"
 
 
+@pytest.mark.parametrize("reason", ["config", "bad_objective"])
+def test_a_failure_that_would_recur_is_not_tried_again(make_queue, reason):
+    queue = make_queue(retries=3)
+    outcome = JobOutcome(_trial_attrs.FAILED, reason=reason, message="no")
+    trial = queue.settle(queue.claim(1), outcome)
+    assert trial.state is TrialState.FAIL
+    assert trial.user_attrs["attempts"] == 1
+
+
 def test_an_interrupted_trial_is_resumed_with_its_parameters_and_its_attempts(make_queue):
     queue = make_queue()
     claim = queue.claim(1)

@@ -1,0 +1,54 @@
+"""Describes a key that the chosen options do not have: which options have it, or a near one."""
+
+import difflib
+from collections.abc import Collection, Sequence
+
+from framesweep.config import SCHEMAS
+from framesweep.config.effects import declared_keys
+from framesweep.config.groups import read_options
+
+
+def describe_unknown_key(
+    key: str, schema: str, keys: Collection[str], arguments: Sequence[str] = ()
+) -> str:
+    """Return what is wrong with a key that does not exist, and what to type.
+
+    Args:
+        key: The key, as `optim.beta1`.
+        schema: The name of the class that has no such key, as `SgdConfig`, or "".
+        keys: All keys and groups of the default config.
+        arguments: The command line, for the option that was typed.
+    """
+    group = key.partition(".")[0]
+    having = _options_with(key)
+    if having and group in SCHEMAS:
+        typed = [one for one in arguments if one.startswith(f"{group}=")]
+        has = "have" if len(having) > 1 else "has"
+        only = f"only {' and '.join(f'{group}={name}' for name in having)} {has}"
+        if typed:
+            return f"{key}: {typed[-1]} has no such key; {only} it"
+        return f"{key}: {only} this key"
+    existing = _existing_keys(group, schema, keys)
+    near = difflib.get_close_matches(key, existing, n=1, cutoff=0.5)
+    return f"{key}: no such key" + (f". Did you mean {near[0]}?" if near else "")
+
+
+def _options_with(key: str) -> list[str]:
+    """Return the options of the key's group that have it; none if all have it."""
+    group = key.partition(".")[0]
+    options = read_options(group) if group in SCHEMAS else []
+    having = [
+        option.name
+        for option in options
+        if key in declared_keys(SCHEMAS[group][option.schema], f"{group}.")
+    ]
+    return having if len(having) < len(options) else []
+
+
+def _existing_keys(group: str, schema: str, keys: Collection[str]) -> list[str]:
+    """Return the keys that exist, given the schema of one group."""
+    for option in SCHEMAS.get(group, {}).values():
+        if option.__name__ == schema:
+            others = [key for key in keys if key.partition(".")[0] != group]
+            return [*declared_keys(option, f"{group}."), group, *others]
+    return list(keys)

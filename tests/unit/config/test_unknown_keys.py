@@ -1,0 +1,29 @@
+"""What is said about a key that the chosen options do not have."""
+
+from framesweep.config import SCHEMAS
+from framesweep.config.composition import compose, register
+from framesweep.config.plain import flatten
+from framesweep.config.unknown_keys import describe_unknown_key
+
+register()
+KEYS = [*flatten(compose([])), *SCHEMAS]
+
+
+def test_a_key_of_other_options_is_named_with_these():
+    typed = describe_unknown_key("optim.beta1", "SgdConfig", KEYS, ["optim=sgd"])
+    assert typed == (
+        "optim.beta1: optim=sgd has no such key; only optim=adam and optim=adamw have it"
+    )
+    untyped = describe_unknown_key("model.channels", "MlpConfig", KEYS)
+    assert untyped == "model.channels: only model=tdnn has this key"
+
+
+def test_the_suggested_key_is_one_of_the_chosen_option():
+    line = describe_unknown_key("optim.momentun", "SgdConfig", KEYS, ["optim=sgd"])
+    assert line == "optim.momentun: no such key. Did you mean optim.momentum?"
+    line = describe_unknown_key("data.contxt", "DemoConfig", KEYS)
+    assert line == "data.contxt: no such key. Did you mean data.context?"
+
+
+def test_a_key_that_resembles_none_is_named_alone():
+    assert describe_unknown_key("zzz", "RunConfig", KEYS) == "zzz: no such key"
