@@ -1,37 +1,71 @@
 """framesweep keys: what the config keys mean."""
 
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
 import click
+
+from framesweep.commands.output import echo_json, json_option
+
+if TYPE_CHECKING:
+    from framesweep.config.key_docs import KeyDoc
 
 
 @click.command()
 @click.argument("patterns", metavar="[PATTERN]...", nargs=-1)
 @click.option("--markdown", is_flag=True, help="Print docs/config.md.")
-def command(patterns: tuple[str, ...], markdown: bool) -> None:
+@click.option(
+    "--json-schema",
+    is_flag=True,
+    help="Print a JSON schema for editors: of whole configs, or of the group in PATTERN.",
+)
+@json_option
+def command(
+    patterns: tuple[str, ...], *, markdown: bool, json_schema: bool, as_json: bool
+) -> None:
     """Explain config keys: their type, unit, default and meaning.
 
     A PATTERN is a key (data.context), a group (data), the last part of a key (context), or a
     shell pattern ('data.*_share'). Without one, all keys are explained. Of a group, its options
     are explained, too; recipe and ablation have nothing else.
     """
-    from framesweep.config.groups import option_groups
+    from framesweep.config.groups import option_groups, read_options
+    from framesweep.config.json_schema import build_json_schema
     from framesweep.config.key_docs import document_keys, find_keys
     from framesweep.config.key_pages import render_markdown, render_options, render_text
 
     if markdown:
         click.echo(render_markdown(), nl=False)
         return
+    if json_schema:
+        echo_json(build_json_schema(*patterns[:1]))
+        return
     described = document_keys()
     groups = [pattern for pattern in patterns if pattern in option_groups()]
     with_keys = {doc.key.partition(".")[0] for doc in described}
-    if groups:
-        click.echo(render_options(groups))
     found = [
         doc
         for pattern in patterns
         if pattern not in groups or pattern in with_keys
         for doc in find_keys(pattern)
     ]
+    docs = list(dict.fromkeys(found or ([] if patterns else described)))
+    if as_json:
+        options = [option for group in groups for option in read_options(group)]
+        echo_json({"options": map(asdict, options), "keys": map(_to_dict, docs)})
+        return
+    if groups:
+        click.echo(render_options(groups))
     if found and groups:
         click.echo()
-    if found or not patterns:
-        click.echo(render_text(dict.fromkeys(found or described)))
+    if docs:
+        click.echo(render_text(docs))
+
+
+def _to_dict(doc: KeyDoc) -> dict[str, str]:
+    """Return what is known about a key, without the class that declares it."""
+    fields = asdict(doc)
+    del fields["schema"]
+    return fields

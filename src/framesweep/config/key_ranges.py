@@ -1,0 +1,82 @@
+"""The ranges of numeric keys, for the JSON schema of the config.
+
+The rules themselves are checked where a key is used, with errors that name the fix. A test
+compares both: what a range excludes must be rejected there, and its ends be accepted.
+"""
+
+from framesweep.config.data import MAX_CONTEXT
+from framesweep.config.features import MAX_MEL_BINS, MIN_MEL_BINS
+from framesweep.config.network import MAX_MASKS, MAX_PROCESSES, MAX_SHIFT, MAX_THREADS
+from framesweep.config.run import MAX_EPOCHS
+
+Range = dict[str, float]
+"""Keywords of JSON schema: minimum, maximum, exclusiveMinimum, exclusiveMaximum."""
+
+MAX_UNITS = 65_536
+"""Largest width of a layer, as in models.widths."""
+
+
+def _between(low: float, high: float) -> Range:
+    return {"minimum": low, "maximum": high}
+
+
+def _at_least(low: float) -> Range:
+    return {"minimum": low}
+
+
+SHARE: Range = {"minimum": 0, "exclusiveMaximum": 1}
+POSITIVE: Range = {"exclusiveMinimum": 0}
+
+RANGES: dict[str, Range] = {
+    "data.context": _between(0, MAX_CONTEXT),
+    "data.normalize_frames": _at_least(2),
+    "data.max_utterances": _at_least(1),
+    "data.num_mel_bins": _between(MIN_MEL_BINS, MAX_MEL_BINS),
+    "data.num_ceps": POSITIVE,
+    "data.window_ms": POSITIVE,
+    "data.shift_ms": POSITIVE,
+    "data.low_freq": _at_least(0),
+    "data.deltas": _between(0, 2),
+    "model.width": _between(1, MAX_UNITS),
+    "model.widths": _between(1, MAX_UNITS),
+    "model.dropout": SHARE,
+    "model.channels": _between(1, MAX_UNITS),
+    "model.dilations": _between(1, MAX_UNITS),
+    "model.kernel": _between(1, MAX_UNITS),
+    "optim.lr": POSITIVE,
+    "optim.weight_decay": _at_least(0),
+    "optim.warmup": SHARE,
+    "optim.final_lr": _between(0, 1),
+    "optim.step_epochs": _at_least(1),
+    "optim.patience": _at_least(1),
+    "optim.gamma": {"exclusiveMinimum": 0, "maximum": 1},
+    "optim.clip_norm": POSITIVE,
+    "optim.label_smoothing": SHARE,
+    "optim.beta1": SHARE,
+    "optim.beta2": SHARE,
+    "optim.eps": POSITIVE,
+    "optim.momentum": SHARE,
+    "optim.adam_lr": POSITIVE,
+    "augment.time_masks": _between(0, MAX_MASKS),
+    "augment.freq_masks": _between(0, MAX_MASKS),
+    "augment.time_width": _at_least(0),
+    "augment.freq_width": _at_least(0),
+    "augment.shift": _between(0, MAX_SHIFT),
+    "augment.tempo": SHARE,
+    "augment.gain": _at_least(0),
+    "augment.noise": _at_least(0),
+    "hardware.threads": _between(1, MAX_THREADS),
+    "hardware.processes": _between(1, MAX_PROCESSES),
+    "hardware.timeout_minutes": POSITIVE,
+    "hardware.max_store_gib": POSITIVE,
+    "train.epochs": _between(1, MAX_EPOCHS),
+    "train.batch_size": _at_least(1),
+    "train.final_batch_size": _at_least(1),
+    "train.window_frames": _at_least(1),
+    "train.patience": _at_least(1),
+    "train.max_minutes": POSITIVE,
+    "train.checkpoint_minutes": POSITIVE,
+    "train.ema_decay": SHARE,
+    "train.average_from": SHARE,
+}
+"""The range of each key whose value, or each item of whose value, has one."""

@@ -1,0 +1,100 @@
+"""The ranges for editors are those that runs accept."""
+
+import dataclasses
+import functools
+import math
+
+import pytest
+
+from framesweep.config import SCHEMAS, RunConfig, TrainConfig
+from framesweep.config.composition import compose, register
+from framesweep.config.key_docs import document_keys
+from framesweep.config.key_ranges import MAX_UNITS, RANGES
+from framesweep.errors import ConfigError
+from framesweep.models.network import network_class
+from framesweep.models.widths import MAX_WIDTH
+
+register()
+KEYS = sorted(RANGES)
+BASES = {
+    "data": ["data=segments"],
+    "model": ["model=base", "model=tdnn"],
+    "optim": [f"optim={name}" for name in SCHEMAS["optim"]],
+}
+
+
+compose_once = functools.cache(lambda override: compose([override]))
+
+
+def configs(key: str) -> list[RunConfig]:
+    """A config for each option that has the key."""
+    group, _, name = key.partition(".")
+    composed = [compose_once(option) for option in BASES.get(group, ["seed=0"])]
+    return [config for config in composed if hasattr(getattr(config, group), name)]
+
+
+def is_accepted(config: RunConfig, key: str, value: float) -> bool:
+    group, _, name = key.partition(".")
+    before = getattr(getattr(config, group), name)
+    given = [value] * len(before) if isinstance(before, list) else value
+    changes = {name: given}
+    if name == "width":
+        changes |= {"widths": None, "depth": 2}
+    if name == "widths":
+        changes |= {"widths": [value]}
+    if name == "momentum" and hasattr(config.optim, "nesterov"):
+        changes |= {"nesterov": False}
+    try:
+        changed = dataclasses.replace(getattr(config, group), **changes)
+        if group == "model":
+            network_class(changed).validate(changed, config.data.context)
+    except ConfigError as error:
+        if str(error.where) != key:
+            raise  # another rule was broken
+        return False
+    return True
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_values_outside_of_the_range_are_rejected_by_a_run(key):
+    limits = RANGES[key]
+    outside = [
+        *([limits["minimum"] - 1] if "minimum" in limits else []),
+        *([limits["maximum"] + 1] if "maximum" in limits else []),
+        *([limits["exclusiveMinimum"]] if "exclusiveMinimum" in limits else []),
+        *([limits["exclusiveMaximum"]] if "exclusiveMaximum" in limits else []),
+    ]
+    found = configs(key)
+    assert found
+    assert outside
+    for config in found:
+        for value in outside:
+            assert not is_accepted(config, key, value), value
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_ends_of_the_range_are_accepted_by_a_run(key):
+    limits = RANGES[key]
+    smallest = 1 if is_whole(key) else 1e-6
+    low = limits.get("minimum", smallest)
+    for config in configs(key):
+        assert is_accepted(config, key, low)
+        if "exclusiveMaximum" in limits:
+            assert is_accepted(config, key, math.nextafter(limits["exclusiveMaximum"], 0))
+        # The largest even number of frames in a kernel, or dilations as wide as windows, break
+        # other rules, which concern several keys.
+        elif "maximum" in limits and key not in ("model.kernel", "model.dilations"):
+            assert is_accepted(config, key, limits["maximum"])
+
+
+def is_whole(key: str) -> bool:
+    return any(doc.key == key and doc.type.startswith("int") for doc in document_keys())
+
+
+def test_every_key_with_a_range_exists():
+    assert RANGES.keys() <= {doc.key for doc in document_keys()}
+    assert TrainConfig().epochs <= RANGES["train.epochs"]["maximum"]
+
+
+def test_the_width_of_a_layer_is_limited_as_in_the_networks():
+    assert MAX_UNITS == MAX_WIDTH
