@@ -22,10 +22,10 @@ of a group. The default is that of the schema; an option can set another value.
 Values are written in YAML: `null` means that nothing is set, `[1, 2]` is a list and `{a: 1}` a
 dictionary. In a shell, quote values with spaces or brackets: `'model.widths=[512, 512]'`.
 
-Editors with the YAML language server, such as VS Code with the extension "YAML", complete keys and
-underline errors in files of your own: write the schema with
-`framesweep keys --json-schema > framesweep.schema.json`, and name it in the first line of the file.
-For a file of one group, write its schema, with `framesweep keys --json-schema model` for example.
+Editors with the YAML language server, such as VS Code with the extension "YAML", complete keys
+and underline errors in files of your own. Write the schema with
+`framesweep keys --json-schema > framesweep.schema.json`, and name it in the first line of the
+file. A file of one group has a schema of its own: `framesweep keys --json-schema model`.
 
 ```yaml
 # yaml-language-server: $schema=framesweep.schema.json
