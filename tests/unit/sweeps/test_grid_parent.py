@@ -1,6 +1,7 @@
 """The parent run of a grid: who gets one, what its jobs learn, and how it ends."""
 
 import pickle
+from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
@@ -9,7 +10,10 @@ from framesweep.config.composition import register
 from framesweep.config.groups import find_conf
 from framesweep.errors import Interrupted
 from framesweep.sweeps.grid_parent import GridParent, remove_hydra, select_sweep_overrides
-from framesweep.tracking import load_run
+from framesweep.system.checksums import dump_json
+from framesweep.tracking import load_run, mlflow_store
+from framesweep.tracking.models import mlflow_model
+from framesweep.tracking.models.description import write_summary
 
 GRID = ["data.context=5,15", "model=small"]
 
@@ -126,3 +130,33 @@ def test_removing_hydra_keeps_the_rest_and_the_original():
     OmegaConf.set_readonly(config, True)
     assert remove_hydra(config) == {"seed": 3}
     assert "hydra" in config
+
+
+def test_the_winner_of_a_grid_is_its_model(make_config, tracked_outputs, monkeypatch):
+    monkeypatch.setattr(
+        mlflow_model, "save_model", lambda path, *_: path.joinpath("x").mkdir(parents=True)
+    )
+    config = make_config("tracking.register=phones")
+    for number, accuracy in enumerate((0.5, 0.9)):
+        folder = Path(config.hydra.sweep.dir) / str(number) / "model"
+        folder.mkdir(parents=True)
+        (folder / "predictor.json").write_text(dump_json({"feature_dim": 40}))
+        (folder / "model.safetensors").write_text(str(number))
+        write_summary(
+            folder,
+            corpus="c",
+            frames={},
+            widths=(),
+            num_params=1,
+            context=0,
+            epoch=1,
+            metrics={"dev/accuracy": accuracy},
+        )
+    run_id = run_grid(config)
+    uri = mlflow_store.resolve_tracking_uri(None, tracked_outputs)
+    client = mlflow_store.connect(uri, tracked_outputs)
+    model = mlflow_model.find_model(client, run_id)
+    assert model is not None
+    assert model.tags["framesweep.digest"] == mlflow_model._hash_files(folder)
+    (version,) = client.search_model_versions("name = 'phones'")
+    assert version.run_id == run_id

@@ -1,5 +1,6 @@
 """The parent run of a search, when studies are resumed, and runs deleted or unreachable."""
 
+import threading
 import time
 from pathlib import Path
 
@@ -13,8 +14,11 @@ from framesweep.config.groups import find_conf
 from framesweep.errors import ConfigError
 from framesweep.sweeps.context import PARENT_ATTR
 from framesweep.sweeps.search_parent import SearchParent
+from framesweep.system.checksums import dump_json
 from framesweep.tracking import mlflow_store
 from framesweep.tracking.mlflow_writer import MlflowWriter
+from framesweep.tracking.models import mlflow_model
+from framesweep.tracking.sender import Sender
 from owners import write_owner
 
 
@@ -51,6 +55,30 @@ def run_search(study, config, status="FINISHED"):
     parent.on_start(study, config)
     parent.on_end(study, status)
     return study.user_attrs[PARENT_ATTR]
+
+
+@pytest.fixture
+def models(client, monkeypatch):
+    """Returns the digests of the models of a run, whose packages are not written."""
+    monkeypatch.setattr(
+        mlflow_model, "save_model", lambda path, *_: path.joinpath("x").mkdir(parents=True)
+    )
+
+    def models(run_id):
+        experiment_id = client.get_run(run_id).info.experiment_id
+        found = client.search_logged_models([experiment_id], f"source_run_id = '{run_id}'")
+        return [model.tags["framesweep.digest"] for model in found]
+
+    return models
+
+
+def complete_trial(study, config, value):
+    """Add a completed trial to the study, and its trained network to the study's folder."""
+    study.add_trial(create_trial(value=value))
+    folder = Path(config.hydra.sweep.dir) / str(study.trials[-1].number) / "model"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "predictor.json").write_text(dump_json({"feature_dim": 40}))
+    (folder / "model.safetensors").write_bytes(str(value).encode())
 
 
 def end_trial(parent, study):
@@ -142,3 +170,62 @@ def test_the_parent_becomes_known_once_tracking_is_back(config, client, monkeypa
     (run,) = client.search_runs(["1"])
     assert study.user_attrs[PARENT_ATTR] == run.info.run_id
     parent.on_end(study, "FINISHED")
+
+
+def test_the_winner_of_a_search_is_its_model_exactly_once(config, models):
+    study = optuna.create_study(study_name="s", direction="maximize")
+    study.set_user_attr("search_space", {})
+    study.set_user_attr("fixed_overrides", {})
+    for value in (0.5, 0.9, 0.7):
+        complete_trial(study, config, value)
+    run_id = run_search(study, config)
+    first = models(run_id)
+    assert len(first) == 1
+    assert models(run_search(study, config)) == first
+    complete_trial(study, config, 0.95)
+    assert run_search(study, config) == run_id
+    (second,) = models(run_id)
+    assert second != first[0]
+
+
+def test_the_model_of_a_winner_is_sent_by_the_next_sweep_if_this_one_is_killed(
+    config, models, monkeypatch
+):
+    study = new_study()
+    complete_trial(study, config, 0.5)
+    write, close, written = MlflowWriter.write, Sender.close, threading.Event()
+
+    def killed(self, record):
+        write(self, record)
+        if record["kind"] == "model":
+            written.set()
+            # The process dies before the outbox can forget the record.
+            raise ConnectionError("gone")
+
+    def close_then(self, seconds):
+        assert written.wait(60)
+        return close(self, 0)
+
+    with monkeypatch.context() as context:
+        context.setattr(MlflowWriter, "write", killed)
+        context.setattr(Sender, "close", close_then)
+        run_id = run_search(study, config)
+    assert len(models(run_id)) == 1
+    assert run_search(study, config) == run_id
+    assert len(models(run_id)) == 1
+
+
+def test_the_winner_is_registered_under_the_name_that_the_config_gives(config, models, client):
+    config.tracking.register = "phones"
+    study = new_study()
+    complete_trial(study, config, 0.5)
+    run_id = run_search(study, config)
+    run_search(study, config)
+    (version,) = client.search_model_versions("name = 'phones'")
+    assert version.run_id == run_id
+
+
+def test_a_search_that_was_stopped_has_no_winner_yet(config, models):
+    study = new_study()
+    complete_trial(study, config, 0.5)
+    assert models(run_search(study, config, "KILLED")) == []
