@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import warm_processes
 from tones import write_tones
 from toy import ToyCorpus, write_hw1p2
 
@@ -20,10 +21,12 @@ SMALL = [
     "train.batch_size=64",
     "train.epochs=2",
 ]
+SECONDS = 300
+"""How long a command may take, on a machine that is busy with other tests."""
 
 
 class Shell:
-    """Runs train.py and framesweep in a folder of their own."""
+    """Runs train.py and framesweep in a folder of their own; see `warm_processes`."""
 
     def __init__(self, folder: Path, corpus: Path) -> None:
         self.folder = folder
@@ -36,7 +39,7 @@ class Shell:
 
     def start(self, *arguments: str, **options) -> subprocess.Popen[str]:
         """`python train.py ...`, running."""
-        return subprocess.Popen(
+        return warm_processes.popen(
             [sys.executable, str(REPOSITORY / "train.py"), *arguments],
             cwd=self.folder,
             env=self.environment,
@@ -54,17 +57,21 @@ class Shell:
         return self._run([str(command), *arguments], code)
 
     def _run(self, command: list[str], code: int) -> subprocess.CompletedProcess[str]:
-        result = subprocess.run(
+        process = warm_processes.popen(
             command,
             cwd=self.folder,
             env=self.environment,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=300,
-            check=False,
         )
-        assert result.returncode == code, result.stdout + result.stderr
-        return result
+        with process:
+            try:
+                output, errors = process.communicate(timeout=SECONDS)
+            finally:
+                process.kill()
+        assert process.returncode == code, output + errors
+        return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
     @property
     def runs(self) -> list[Path]:
