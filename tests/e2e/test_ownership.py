@@ -42,14 +42,14 @@ def epochs(outputs: Path) -> tuple[int, int]:
 def test_a_second_resume_and_a_sync_of_a_running_run_are_refused(shell):
     shell.train(*shell.small)
     (run,) = shell.runs
-    first = shell.start(f"resume={run}", "train.epochs=400")
+    first = shell.start(f"resume={run}", "train.epochs=1000000")
     try:
         wait_for((run / ".owner").exists, first)
         with (run / "tracking" / "outbox.jsonl").open("a") as outbox:
             outbox.write('{"kind": "tags", "tags": {}}\n')
         line = f"error: {run}: is being trained by {first.pid} on "
         for refused in (
-            shell.train(f"resume={run}", "train.epochs=400", code=2),
+            shell.train(f"resume={run}", "train.epochs=1000000", code=2),
             shell.framesweep("sync", str(run), code=2),
         ):
             assert refused.stderr.splitlines()[-1].startswith(line)
