@@ -43,12 +43,15 @@ def write_label_plot(
     end = float(decoding.edges[-1])
     width = float(np.clip(end * INCHES_PER_SECOND, *WIDTHS))
     figure = _new_figure(width)
+    from framesweep.system.figures import to_label  # imports matplotlib as well
+
+    labels = [to_label(name) for name in phones]
     spectrum, names, matrix = figure.subplots(
         3, 1, sharex=True, height_ratios=(4, 0.7, 5), gridspec_kw={"hspace": 0.08}
     )
     _draw_spectrogram(spectrum, samples, sample_rate)
-    _draw_phones(names, decoding, width / end)
-    _draw_posteriors(matrix, decoding, phones)
+    _draw_phones(names, decoding, dict(zip(phones, labels, strict=True)), width / end)
+    _draw_posteriors(matrix, decoding, labels)
     matrix.set_xlim(0, end)
     matrix.set_xlabel("time in seconds")
     with atomic_file(path) as temporary:
@@ -91,27 +94,23 @@ def _draw_spectrogram(axes: "Axes", samples: Array, sample_rate: int) -> None:
     axes.set_ylabel("frequency in kHz")
 
 
-def _draw_phones(axes: "Axes", decoding: Decoding, inches_per_second: float) -> None:
+def _draw_phones(
+    axes: "Axes", decoding: Decoding, labels: dict[str, str], inches_per_second: float
+) -> None:
     """Write the name of each phone into its segment; where it does not fit, only the edges."""
     axes.set_yticks([])
     axes.set_ylim(0, 1)
     for segment in decoding.segments:
         axes.axvline(segment.start_s, color="black", linewidth=0.6)
+        label = labels[segment.phone]
         points = (segment.end_s - segment.start_s) * inches_per_second * 72
-        if points >= LABEL_POINTS * 0.7 * len(segment.phone):
+        if points >= LABEL_POINTS * 0.7 * len(label):
             center = (segment.start_s + segment.end_s) / 2
-            axes.text(
-                center,
-                0.5,
-                segment.phone,
-                ha="center",
-                va="center",
-                fontsize=LABEL_POINTS,
-                parse_math=False,
-            )
+            text = axes.text(center, 0.5, label, ha="center", va="center", parse_math=False)
+            text.set_fontsize(LABEL_POINTS)
 
 
-def _draw_posteriors(axes: "Axes", decoding: Decoding, phones: tuple[str, ...]) -> None:
+def _draw_posteriors(axes: "Axes", decoding: Decoding, labels: list[str]) -> None:
     """Draw the posteriors of the phones that are most probable over time, in their order."""
     totals = decoding.posteriors.sum(axis=0)
     shown = np.sort(np.argsort(-totals, kind="stable")[:MAX_ROWS])
@@ -119,6 +118,8 @@ def _draw_posteriors(axes: "Axes", decoding: Decoding, phones: tuple[str, ...]) 
     axes.pcolormesh(
         decoding.edges, rows, decoding.posteriors[:, shown].T, cmap="Blues", vmin=0, vmax=1
     )
-    axes.set_yticks(range(len(shown)), [phones[i] for i in shown], fontsize=ROW_POINTS)
+    axes.set_yticks(
+        range(len(shown)), [labels[i] for i in shown], fontsize=ROW_POINTS, parse_math=False
+    )
     axes.invert_yaxis()
     axes.set_ylabel("posterior")
