@@ -4,8 +4,12 @@ import csv
 from itertools import pairwise
 
 import pytest
+import soundfile
 
-from tones import PITCH
+from framesweep.config.features import FeatureOptions
+from framesweep.data.features import frame_centres, num_frames
+from framesweep.data.formats.segments import read_segments
+from tones import PITCH, RATE
 
 
 @pytest.fixture
@@ -21,7 +25,7 @@ def data(audio_root):
 
 
 @pytest.mark.heavy
-def test_audio_becomes_smoothed_predictions(shell, data):
+def test_audio_becomes_smoothed_predictions_and_label_files(shell, data, audio_root):
     prepared = shell.framesweep("prepare", *data).stdout
     assert "segments: 40 features per frame, 4 phones; prepared in" in prepared
     inspected = shell.framesweep("inspect", *data, "--out", "corpus.png").stdout
@@ -43,8 +47,33 @@ def test_audio_becomes_smoothed_predictions(shell, data):
         changes = sum(one != other for one, other in pairwise(labels))
         if not smooth:
             plain_changes = changes
+        if not smooth:
+            plain_labels = labels
     assert set(labels) <= set(PITCH)
     assert changes <= plain_changes
+    assert values["test/smoothed_phone_error_rate"] <= values["test/phone_error_rate"]
+    assert_labels_agree(shell, run, audio_root, plain_labels)
+
+
+def assert_labels_agree(shell, run, root, predicted):
+    """`label` writes for recordings what `predict` writes for the frames of their features."""
+    single = shell.framesweep("label", run, str(root / "wav" / "u09.flac"), "--format", "phn")
+    assert single.stdout.startswith("1 of 1 files labelled in labels: ")
+    many = shell.framesweep("label", run, str(root), "--format", "phn", "--out", "all")
+    assert many.stdout.startswith("20 of 20 files labelled in all: ")
+    alone, among = (shell.folder / path for path in ("labels/u09.phn", "all/wav/u09.phn"))
+    assert alone.read_text() == among.read_text()
+    frames = []
+    for name in ("u09", "u19"):  # the test split
+        segments = read_segments(shell.folder / "all" / "wav" / f"{name}.phn", "auto", "", RATE)
+        samples = soundfile.info(root / "wav" / f"{name}.flac").frames
+        count = num_frames(samples, RATE, FeatureOptions())
+        assert segments.ends[-1] == samples / RATE
+        times = frame_centres(count, RATE, FeatureOptions()) / RATE
+        frames += [segments.phones[i] for i in segments.at(times)]
+    agreeing = [one == other for one, other in zip(frames, predicted, strict=True)]
+    # Predictions of a split may be computed in bf16.
+    assert sum(agreeing) > 0.97 * len(agreeing)
 
 
 @pytest.mark.heavy

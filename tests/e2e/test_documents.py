@@ -10,7 +10,7 @@ import yaml
 
 import documents
 from documents import COMMANDS, DOCUMENTS, PROJECT, REPOSITORY, Command, links_of
-from e2e.walkthrough import after_run, after_search, run_training
+from e2e.walkthrough import after_run, after_search, label_recordings, run_training
 from framesweep import __version__
 from integration.conftest import write_folders
 from toy import ToyCorpus
@@ -60,9 +60,14 @@ RUN = [
     for c in CHECKED
     if c.document != "README.md" and not any(part in c.text for part in PARSED_ONLY)
 ]
-AFTER_RUN = list(dict.fromkeys(c.text for c in RUN if "RUN_ID" in c.text))
+LABEL = list(dict.fromkeys(c.text for c in RUN if c.text.startswith("framesweep label")))
+AFTER_RUN = list(
+    dict.fromkeys(c.text for c in RUN if "RUN_ID" in c.text and c.text not in LABEL)
+)
 AFTER_SEARCH = list(dict.fromkeys(c.text for c in RUN if "STUDY" in c.text))
-ALONE = list(dict.fromkeys(c.text for c in RUN if c.text not in {*AFTER_RUN, *AFTER_SEARCH}))
+ALONE = list(
+    dict.fromkeys(c.text for c in RUN if c.text not in {*AFTER_RUN, *AFTER_SEARCH, *LABEL})
+)
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +127,12 @@ def test_documented_commands_run(
 def test_documented_commands_run_on_a_trained_run(shell):
     assert AFTER_RUN
     after_run(shell, AFTER_RUN)
+
+
+def test_documented_commands_label_recordings(tmp_path, monkeypatch):
+    assert LABEL
+    monkeypatch.chdir(tmp_path)
+    label_recordings(tmp_path, LABEL)
 
 
 @pytest.mark.heavy

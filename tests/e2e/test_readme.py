@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from documents import REPOSITORY, commands_of
-from e2e.walkthrough import after_run, run_training
+from e2e.walkthrough import after_run, label_recordings, run_training
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 COMMANDS = list(dict.fromkeys(command.text for command in commands_of("README.md")))
@@ -21,7 +21,10 @@ TRAINING = [
     for c in COMMANDS
     if c.startswith("python train.py ") and not c.startswith("python train.py resume")
 ]
-AFTER_RUN = [c for c in COMMANDS if "RUN_ID" in c or c.startswith("framesweep runs")]
+LABEL = [c for c in COMMANDS if c.startswith("framesweep label")]
+AFTER_RUN = [
+    c for c in COMMANDS if ("RUN_ID" in c and c not in LABEL) or c.startswith("framesweep runs")
+]
 KEYS = [c for c in COMMANDS if c.startswith("framesweep keys")]
 SETUP = [c for c in COMMANDS if c.startswith(("make", "pip"))]
 SERVERS = [c for c in COMMANDS if c.startswith("framesweep ui")]
@@ -32,7 +35,7 @@ NOT_RUN = {
 
 
 def test_every_command_is_tried_here():
-    tried = {QUICKSTART, *TRAINING, *AFTER_RUN, *KEYS, *SETUP, *SERVERS, *NOT_RUN}
+    tried = {QUICKSTART, *TRAINING, *AFTER_RUN, *LABEL, *KEYS, *SETUP, *SERVERS, *NOT_RUN}
     assert [c for c in COMMANDS if c not in tried] == []
     assert [c for c in NOT_RUN if c not in COMMANDS] == []
 
@@ -63,6 +66,12 @@ def pattern(line: str) -> str:
 
 def test_after_a_run(shell):
     after_run(shell, AFTER_RUN)
+
+
+def test_recordings_are_labelled(tmp_path, monkeypatch):
+    assert LABEL
+    monkeypatch.chdir(tmp_path)
+    label_recordings(tmp_path, LABEL)
 
 
 @pytest.mark.parametrize("command", KEYS)

@@ -6,7 +6,16 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+import soundfile
+from click.testing import CliRunner
+
+from audio_model import RATE, make_tones, write_model
 from e2e.conftest import Shell
+from framesweep.cli import _framesweep
+from framesweep.evaluation.phone_chain import count_chain
+from framesweep.evaluation.smoother_file import write_smoother
+from framesweep.evaluation.viterbi import Smoother, Strength
 
 FEWER_TRIALS = "hydra.sweeper.n_trials=2"
 SMALLER_RECIPES = {
@@ -63,6 +72,30 @@ def after_search(shell: Shell, commands: Iterable[str]) -> None:
     assert study is not None, output
     for command in commands:
         _run(shell, shlex.split(command.replace("STUDY", study[1])))
+
+
+def label_recordings(folder: Path, commands: Iterable[str]) -> None:
+    """Run `framesweep label` commands in a folder with a run on audio and with recordings.
+
+    It must be the working directory. The commands run in this process, which is faster.
+    """
+    write_model(folder / "run" / "model")
+    (folder / "run" / "config.yaml").touch()
+    chain = count_chain(np.repeat(np.arange(4), 50), np.array([200]), 4)
+    write_smoother(folder / "run" / "model", Smoother(chain, Strength(1.0, 0.0)))
+    (folder / "recordings" / "monday").mkdir(parents=True)
+    for name in ("mine.wav", "recordings/a.wav", "recordings/monday/b.flac"):
+        soundfile.write(folder / name, make_tones(0.5), RATE)
+    for command in commands:
+        words = shlex.split(command.replace("RUN_ID", "run"))[1:]
+        CliRunner().invoke(_framesweep, words, catch_exceptions=False)
+        labels = folder / (words[words.index("--out") + 1] if "--out" in words else "labels")
+        suffix = words[words.index("--format") + 1] if "--format" in words else "TextGrid"
+        found = {str(path.relative_to(labels)) for path in labels.rglob(f"*.{suffix}")}
+        expected = {"mine"} if "mine.wav" in words else {"a", "monday/b"}
+        assert found >= {f"{name}.{suffix}" for name in expected}, command
+        if "--plot" in words:
+            assert (folder / words[words.index("--plot") + 1]).stat().st_size > 1000
 
 
 def _run(shell: Shell, words: list[str]) -> None:

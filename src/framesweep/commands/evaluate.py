@@ -33,7 +33,7 @@ def command(
         smoothed = predict_smoothed(runs, split)
         metrics |= measure_smoothed(smoothed, store.splits[split], store.phones)
     for name, value in metrics.items():
-        click.echo(f"{name:30} {value:.4f}")
+        click.echo(f"{name:34} {value:.4f}")
     if report is not None:
         from framesweep.evaluation.report import write_report  # which imports matplotlib
 

@@ -20,6 +20,7 @@ from framesweep.evaluation.label_plot import write_label_plot
 from framesweep.evaluation.labeller import Labeller
 from framesweep.evaluation.predictor import WEIGHTS
 from framesweep.evaluation.smoother_file import SMOOTHER
+from framesweep.evaluation.viterbi import Smoother
 from framesweep.runs.ensemble import load_trained_run, tune_for
 from framesweep.runs.run_log import MODEL_FOLDER
 from framesweep.system.atomic_files import write_text
@@ -76,9 +77,19 @@ def load_labeller(directories: Sequence[Path], *, smooth: bool = False) -> Label
             raise CheckpointError(folder.parent, rule, fix=fix)
     if not smooth or all((folder / SMOOTHER).exists() for folder in folders):
         return Labeller.load(*folders, smooth=smooth)
-    log.info("the runs were stored without a smoother; tuning it on their corpus")
-    smoother = tune_for([load_trained_run(directory) for directory in directories])
-    return Labeller.load(*folders, smoother=smoother)
+    return Labeller.load(*folders, smoother=_tune_on_corpus(directories))
+
+
+def _tune_on_corpus(directories: Sequence[Path]) -> Smoother:
+    log.info("a model has no smoother, which is now tuned on the corpus")
+    try:
+        return tune_for([load_trained_run(directory) for directory in directories])
+    except (ConfigError, DataError) as error:
+        raise CheckpointError(
+            directories[0] / MODEL_FOLDER,
+            f"must contain {SMOOTHER}, or else its corpus must be readable ({error})",
+            fix="Label without --smooth.",
+        ) from None
 
 
 def find_inputs(paths: Iterable[Path]) -> list[Input]:
