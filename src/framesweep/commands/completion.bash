@@ -44,7 +44,7 @@ _framesweep_script() {
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         word=${word/#\~\//$HOME/}
         if [[ $word == train.py || $word == */train.py ]]; then
-            if grep -qs framesweep "$word"; then
+            if grep -qs framesweep.cli "$word"; then
                 _framesweep_reply "$1"
                 return
             fi

@@ -50,7 +50,7 @@ _framesweep_script() {
     local word
     for word in "${(@)words[2,CURRENT-1]}"; do
         word=${word/#\~\//$HOME/}
-        if [[ $word == train.py || $word == */train.py ]] && grep -qs framesweep $word; then
+        if [[ $word == train.py || $word == */train.py ]] && grep -qs framesweep.cli $word; then
             _framesweep_reply ${words[1]/#\~\//$HOME/}
             return
         fi

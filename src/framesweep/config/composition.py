@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from framesweep.config import SCHEMAS, RunConfig
+from framesweep.config.command_line import train_command
 from framesweep.config.effects import free_overrides
 from framesweep.config.groups import (
     RENAMED_GROUPS,
@@ -63,6 +64,7 @@ def register(directory_id: str = PROCESS_ID) -> None:
     OmegaConf.register_resolver("framesweep.groups", describe_groups, replace=True)
     OmegaConf.register_resolver("framesweep.options", describe_options, replace=True)
     OmegaConf.register_resolver("framesweep.id", lambda: directory_id, replace=True)
+    OmegaConf.register_resolver("framesweep.program", lambda: train_command([]), replace=True)
     OmegaConf.register_resolver("framesweep.directions", directions, replace=True)
     OmegaConf.register_resolver("framesweep.gpus", count_requested_gpus, replace=True)
     OmegaConf.register_resolver("framesweep.free_overrides", free_overrides, replace=True)

@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from framesweep.config import SCHEMAS
+from framesweep.config.command_line import train_command
 from framesweep.config.groups import Option, describe_options, option_groups, read_options
 from framesweep.config.key_docs import KeyDoc, document_keys, to_yaml
 
@@ -78,7 +79,7 @@ def render_options(groups: Iterable[str]) -> str:
     """Return what each option of some groups is for, as text of at most 80 columns."""
     return "\n\n".join(
         f"{group}=OPTION\n{describe_options(group)}\n"
-        f"  Print what an option sets: python train.py {group}=OPTION --cfg job"
+        f"  Print what an option sets: {train_command([f'{group}=OPTION', '--cfg', 'job'])}"
         for group in groups
     )
 

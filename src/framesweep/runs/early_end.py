@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from framesweep.config import RunConfig
 from framesweep.errors import Interrupted, NonFiniteLossError, RankLostError
 from framesweep.runs.run_log import log_resume_hint
 from framesweep.system.out_of_memory import is_out_of_memory
@@ -12,7 +13,9 @@ from hydra_plugins.framesweep_sweeper import TrialPruned, still_owned
 
 
 @contextmanager
-def log_early_end(tracker: Tracker, ownership: Ownership, name: str) -> Iterator[None]:
+def log_early_end(
+    tracker: Tracker, ownership: Ownership, config: RunConfig, name: str
+) -> Iterator[None]:
     """Log why the run `name` ends early, unless another process has taken it over.
 
     The status of such a run is its successor's, whatever this process has failed at.
@@ -23,7 +26,7 @@ def log_early_end(tracker: Tracker, ownership: Ownership, name: str) -> Iterator
         if not (ownership.is_current() and still_owned()):
             tracker.abandon()
         elif isinstance(error, Interrupted | RankLostError):
-            log_resume_hint(tracker)
+            log_resume_hint(tracker, config, ownership.directory)
         elif isinstance(error, NonFiniteLossError):
             tracker.log_tags({"failure": "non-finite loss"})
         elif is_out_of_memory(error):

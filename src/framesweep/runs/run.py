@@ -94,7 +94,7 @@ def _run(
     with stop_request() as stop, tracker:
         config_text = dump(config)
         write_text(directory / CONFIG_FILE, config_text)
-        with log_early_end(tracker, ownership, name):
+        with log_early_end(tracker, ownership, config, name):
             track_config(tracker, experiment, directory, sweep)
             # The workers build the same experiment from the text. They can do so only now that
             # rank 0 has prepared the data.

@@ -2,9 +2,12 @@
 
 import contextlib
 import logging
+import shlex
 import shutil
 from pathlib import Path
 
+from framesweep.config import RunConfig
+from framesweep.config.command_line import resume_command, where_options
 from framesweep.config.composition import CONFIG_FILE, dump
 from framesweep.config.plain import flatten
 from framesweep.data.chunks import FrameChunks
@@ -175,12 +178,11 @@ def track_results(
         tracker.register_model(config.register)
 
 
-def log_resume_hint(tracker: Tracker) -> None:
+def log_resume_hint(tracker: Tracker, config: RunConfig, directory: Path) -> None:
     """Log the command that resumes the run, which has an id once it is open."""
     with contextlib.suppress(TrackingError):
         tracker.require_open(wait=True)
-    if tracker.run_id is not None:
-        log.info("stopped; resume with: python train.py resume=%s", tracker.run_id)
+    log.info("stopped; resume with: %s", resume_command(config, directory, tracker.run_id))
 
 
 def log_summary(
@@ -205,4 +207,6 @@ def log_summary(
     if average is not None and average.model is None:
         log.warning("train.average=swa had no effect: training ended before averaging started")
     if run_id is not None:
-        log.info("run: %s   compare runs with: framesweep ui", run_id)
+        options = where_options(experiment.config)
+        command = shlex.join(["framesweep", "ui", *options])
+        log.info("run: %s   compare runs with: %s", run_id, command)

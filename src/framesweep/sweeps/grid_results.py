@@ -2,11 +2,11 @@
 
 import logging
 import math
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from framesweep.config import RunConfig
+from framesweep.config.command_line import train_command
 from framesweep.sweeps.context import SWEPT_PREFIX, to_bare_key
 from framesweep.sweeps.notes import NOTE_TAG, Entry, build_note
 from framesweep.sweeps.objective_names import name_best
@@ -81,4 +81,4 @@ def build_grid_command(overrides: Sequence[str], swept: dict[str, str]) -> str:
         else override
         for override in overrides
     ]
-    return shlex.join(["python", "train.py", *chosen])
+    return train_command(chosen)

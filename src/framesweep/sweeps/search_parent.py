@@ -10,6 +10,7 @@ from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
 from framesweep.config import RunConfig
+from framesweep.config.command_line import where_options
 from framesweep.config.composition import to_run_config
 from framesweep.errors import DirectoryInUseError
 from framesweep.sweeps.context import PARENT_ATTR, to_bare_key
@@ -98,10 +99,13 @@ class SearchParent:
 
     def next_steps(self, study: "Study") -> list[str]:
         """Return the commands that show and use the results of the study."""
-        name = shlex.quote(study.study_name)
-        steps = [f"next: framesweep best {name}   prints how to train the best again"]
+        config = self._config
+        folder = where_options(replace(config, tracking=replace(config.tracking, uri=None)))
+        best = shlex.join(["framesweep", "best", study.study_name, *folder])
+        steps = [f"next: {best}   prints how to train the best again"]
         if self._config.tracking.backend == "mlflow":
-            steps.append("      framesweep ui   compares the trials")
+            ui = shlex.join(["framesweep", "ui", *where_options(config)])
+            steps.append(f"      {ui}   compares the trials")
         return steps
 
     def _open_if_free(self, study: "Study") -> None:

@@ -1,7 +1,6 @@
 """Writes the table of a study's trials and its best trials, and ranks trials."""
 
 import csv
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import yaml
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from framesweep.config.command_line import train_command
 from framesweep.system.atomic_files import atomic_file, write_text
 
 NOTES = ("attempts", "failure_reason", "failure_message", "duplicate_of")
@@ -95,4 +95,4 @@ def get_objective_names(study: Study) -> list[str]:
 def build_train_command(trial: FrozenTrial) -> str:
     """Return the command that trains a trial again, outside of its sweep."""
     overrides: Sequence[Any] = trial.user_attrs.get("overrides", [])
-    return shlex.join(["python", "train.py", *map(str, overrides)])
+    return train_command(overrides)

@@ -5,13 +5,13 @@ import getpass
 import hashlib
 import json
 import platform
-import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from framesweep import __version__
+from framesweep.config.command_line import started_command
 from framesweep.config.effects import effect_of
 from framesweep.credentials import scrub
 
@@ -31,7 +31,7 @@ def collect_provenance(directory: Path) -> dict[str, str]:
         **_git_tags(),
         "framesweep.version": __version__,
         "framesweep.host": platform.node(),
-        "framesweep.command_line": scrub(shlex.join(sys.argv)),
+        "framesweep.command_line": started_command(),
         "framesweep.run_dir": str(directory.absolute()),
     }
 

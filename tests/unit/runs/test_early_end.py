@@ -1,5 +1,6 @@
 """What is tracked of a run that ends early."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -33,8 +34,9 @@ class RecordingTracker:
 
 def _end(error: Exception, *, owned: bool = True) -> list[Any]:
     tracker: Any = RecordingTracker()
-    ownership: Any = SimpleNamespace(is_current=lambda: owned)
-    with pytest.raises(type(error)), log_early_end(tracker, ownership, "a"):
+    ownership: Any = SimpleNamespace(is_current=lambda: owned, directory=Path("run"))
+    config: Any = SimpleNamespace(outputs="outputs", tracking=SimpleNamespace(uri=None))
+    with pytest.raises(type(error)), log_early_end(tracker, ownership, config, "a"):
         raise error
     return tracker.calls
 
@@ -62,8 +64,9 @@ def test_a_run_that_was_taken_over_is_left_to_its_successor() -> None:
 
 
 def test_the_command_that_resumes_a_stopped_run_is_logged(
-    caplog: pytest.LogCaptureFixture,
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("FRAMESWEEP_OUTPUTS", raising=False)
     with caplog.at_level("INFO"):
         _end(RankLostError("rank 1"))
     assert "resume=abc" in caplog.text

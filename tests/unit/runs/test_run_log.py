@@ -181,13 +181,14 @@ def test_an_average_that_never_started_is_a_warning(experiment, state, tmp_path,
     ]
 
 
-def test_a_stopped_run_says_how_to_resume_it(caplog):
+def test_a_stopped_run_says_how_to_resume_it(caplog, monkeypatch, tmp_path):
     caplog.set_level("INFO")
+    monkeypatch.setattr(run_log, "resume_command", lambda *arguments: f"resume {arguments}")
     tracker: Any = Tracker()
-    log_resume_hint(tracker)
-    tracker.run_id = None
-    log_resume_hint(tracker)
-    assert caplog.messages == ["stopped; resume with: python train.py resume=abc"]
+    config: Any = "config"
+    log_resume_hint(tracker, config, tmp_path)
+    expected = f"stopped; resume with: resume {('config', tmp_path, 'abc')}"
+    assert caplog.messages == [expected]
 
 
 @pytest.mark.parametrize(

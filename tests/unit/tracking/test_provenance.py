@@ -23,7 +23,7 @@ def test_tags_contain_command_line_and_directory_without_credentials(monkeypatch
     monkeypatch.setattr(sys, "argv", arguments)
     tags = collect_provenance(tmp_path / "run")
     command = tags["framesweep.command_line"]
-    assert command == "train.py tracking.uri=http://***@host 'note=two words'"
+    assert command == "python train.py tracking.uri=http://***@host 'note=two words'"
     assert tags["framesweep.run_dir"] == str(tmp_path / "run")
     assert tags["framesweep.version"] == __version__
     assert tags["framesweep.host"]
