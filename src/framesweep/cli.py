@@ -7,6 +7,7 @@ so that --help and shell completion respond immediately.
 import importlib
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +29,12 @@ from framesweep.errors import ConfigError, FramesweepError, Interrupted, UserErr
 from framesweep.runs.job import TRUSTED_TARGETS, is_in_sweep, run_job
 from framesweep.system.error_lines import describe_error
 from framesweep.system.matplotlib_backend import draw_into_files
-from framesweep.system.streams import flush_streams, print_error, repair_streams
+from framesweep.system.streams import (
+    flush_streams,
+    is_stdout_closed,
+    print_error,
+    repair_streams,
+)
 
 SWEEP_FLAGS = {"--multirun", "-m"}
 OTHER_FLAGS = {
@@ -136,6 +142,10 @@ def _exit_code_of(function: Callable[[], Any]) -> int:
     except KeyboardInterrupt as error:
         return error.__cause__.exit_code if isinstance(error.__cause__, Interrupted) else 130
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and is_stdout_closed():
+            # As if SIGPIPE had ended it, which is what `| head` does to other programs.
+            flush_streams()
+            return 128 + signal.SIGPIPE
         line = describe_error(error, sys.argv[1:])
         if line is None:
             raise

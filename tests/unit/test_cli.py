@@ -113,3 +113,11 @@ def test_resume_is_no_key_of_hydra(train, monkeypatch, tmp_path):
     monkeypatch.setattr(cli, "_job", raising(AssertionError()))
     assert train("resume=abc", "train.epochs=9", f"outputs={tmp_path}") == 0
     assert calls == [("abc", ["train.epochs=9", f"outputs={tmp_path}"], None, tmp_path)]
+
+
+def test_output_into_a_pipe_that_was_closed_ends_quietly_as_by_sigpipe(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "is_stdout_closed", lambda: True)
+    assert _exit_code_of(raising(BrokenPipeError(errno.EPIPE, "Broken pipe"))) == 141
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(cli, "is_stdout_closed", lambda: False)  # it was another pipe
+    assert _exit_code_of(raising(BrokenPipeError(errno.EPIPE, "Broken pipe"))) == 2

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import select
 import sys
 
 
@@ -24,6 +25,20 @@ def repair_streams() -> None:
             stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
             setattr(sys, name, stream)
     logging.raiseExceptions = False
+
+
+def is_stdout_closed() -> bool:
+    """Return whether nobody reads what is written to standard output."""
+    try:
+        sys.stdout.flush()
+        # A pipe reports an error, and no event, once its reader has closed it.
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)
+        return any(event & select.POLLERR for _, event in poll.poll(0))
+    except BrokenPipeError:
+        return True
+    except (OSError, ValueError):
+        return False
 
 
 def flush_streams() -> None:

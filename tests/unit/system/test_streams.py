@@ -1,9 +1,13 @@
 """Closed, full and broken standard streams disturb no command."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from framesweep.system.streams import is_stdout_closed
 
 COMMAND = """
 import logging, os, sys
@@ -38,3 +42,15 @@ def test_a_command_ends_with_its_own_exit_code_and_no_traceback(tmp_path, redire
     assert "Exception ignored" not in done.stderr
     assert "Logging error" not in done.stderr
     assert (tmp_path / "file").read_bytes() == b""
+
+
+def test_a_pipe_that_nobody_reads_any_more_is_closed(monkeypatch):
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert not is_stdout_closed()
+        os.close(reader)
+        assert is_stdout_closed()
+    with Path(os.devnull).open("w") as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert not is_stdout_closed()
