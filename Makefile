@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
-EXTRAS := browser,dashboard,export,joblib,notebook,packaging,postgres,ray,slurm,tensorboard,wandb
+EXTRAS := browser,dashboard,export,joblib,notebook,packaging,postgres,ray,slurm,system-metrics,tensorboard,wandb
 FUZZ_SECONDS ?= 60
 KILLS ?= 50
 DEVICE ?= cuda

@@ -19,6 +19,8 @@ from framesweep.errors import ConfigError
 MISSING: Any = "???"
 """Marks a key without a default. It is `omegaconf.MISSING`, not imported because schemas are
 also read where Hydra is not installed."""
+MIRROR_NAMES = ("wandb", "tensorboard")
+"""Trackers that `tracking.also` may name."""
 MAX_EPOCHS = 1_000_000
 """Largest number of epochs; a typing error could otherwise ask for years."""
 
@@ -45,6 +47,12 @@ class TrackingConfig:
     winner. null does not register it."""
     tags: dict[str, str] = setting({}, affects="nothing")
     """Additional tags of the run."""
+    also: list[str] = setting([], affects="nothing")
+    """Further trackers that receive params, tags and metrics: wandb, tensorboard or both, as
+    [wandb,tensorboard]. Each requires the extra of its name."""
+    system_metrics: bool = setting(False, affects="nothing")
+    """Log the load of CPU, memory, disk, network and GPU every 10 seconds. Requires the extra
+    system-metrics."""
 
     def __post_init__(self) -> None:
         """Check the rules of the `tracking` group.
@@ -52,6 +60,11 @@ class TrackingConfig:
         Raises:
             ConfigError: naming the key, its rule and the value found.
         """
+        for name in self.also:
+            if name not in MIRROR_NAMES:
+                raise ConfigError(
+                    "tracking.also", f"must be some of {' '.join(MIRROR_NAMES)}", found=name
+                )
         if self.register is None:
             return
         require_model_name("tracking.register", self.register)

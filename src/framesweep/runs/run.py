@@ -32,7 +32,14 @@ from framesweep.system.atomic_files import write_text
 from framesweep.system.console import EpochBar, log_epoch
 from framesweep.system.ownership import Ownership, own
 from framesweep.system.signals import StopRequest, stop_request
-from framesweep.tracking import Tracker, find_run_directory, open_tracker
+from framesweep.tracking import (
+    Tracker,
+    find_run_directory,
+    log_system_metrics,
+    open_tracker,
+    require_packages,
+    require_psutil,
+)
 from framesweep.training.checkpoints import BEST, CHECKPOINT_FOLDER
 from framesweep.training.state import TrainingState
 from framesweep.training.weight_files import load_weights
@@ -65,6 +72,8 @@ def run(config: RunConfig, directory: Path, *, in_sweep: bool = False) -> float 
     """
     config = replace(config, hardware=resolve_processes(config.hardware))
     validate_across_groups(config)
+    require_packages(config.tracking.also)
+    require_psutil(config.tracking)
     trial = current_trial()
     claim = trial.token if trial is not None else 0
     with (
@@ -91,7 +100,8 @@ def _run(
     # A run of several processes starts them only once it is certain to be tracked. Any other
     # opens its MLflow run while it trains, because to import MLflow takes seconds.
     tracker = _open_tracker(config, directory, sweep, name, wait=process_group.size > 1)
-    with stop_request() as stop, tracker:
+    load = log_system_metrics(tracker, config.tracking, directory)
+    with stop_request() as stop, tracker, load:
         config_text = dump(config)
         write_text(directory / CONFIG_FILE, config_text)
         with log_early_end(tracker, ownership, config, name):

@@ -1,7 +1,8 @@
 """Tracking of runs with MLflow, which no other package imports.
 
 Whatever a run logs goes into an outbox on disk first, and a thread sends it from there to
-MLflow. Training therefore neither waits for a tracking server nor fails with it.
+MLflow. Training therefore neither waits for a tracking server nor fails with it. What is logged
+can be mirrored to other trackers, each in a process of its own.
 """
 
 import logging
@@ -13,9 +14,11 @@ from framesweep.catalog.directories import TRACKING_FOLDER
 from framesweep.config import TrackingConfig
 from framesweep.tracking.base import Status, Tracker
 from framesweep.tracking.children import load_children
+from framesweep.tracking.mirrors import open_mirrors, require_packages
 from framesweep.tracking.mlflow_store import resolve_tracking_uri
 from framesweep.tracking.mlflow_tracker import MlflowTracker, format_param
 from framesweep.tracking.models.registry import register_winner
+from framesweep.tracking.monitoring.system_metrics import log_system_metrics, require_psutil
 from framesweep.tracking.provenance import CONFIG_HASH_TAG, hash_config
 from framesweep.tracking.sender import LostRunError
 from framesweep.tracking.sync import find_unsent_runs, sync
@@ -46,8 +49,11 @@ __all__ = [
     "load_children",
     "load_metric_history",
     "load_run",
+    "log_system_metrics",
     "open_tracker",
     "register_winner",
+    "require_packages",
+    "require_psutil",
     "resolve_tracking_uri",
     "serve_ui",
     "sync",
@@ -85,21 +91,30 @@ def open_tracker(
         claim: the number of the claim under which a trial is run; see `ownership.own`.
 
     Raises:
-        ConfigError: `tracking.uri` is none that MLflow can keep runs in.
+        ConfigError: `tracking.uri` is none that MLflow can keep runs in, or a mirror is not
+            installed.
         DirectoryInUseError: another process owns the directory.
         LostRunError: the run to continue no longer exists.
         TrackingError: the run cannot be opened, now or later.
     """
-    if config.backend == "none":
-        return Tracker()
+    require_packages(config.also)
     all_tags = {**config.tags, **(tags or {})}
-    try:
-        return _open(config, outputs, directory, run_id, parent_run_id, all_tags, wait, claim)
-    except LostRunError as error:
-        if not replace_lost:
-            raise
-        _discard_lost_run(directory, error)
-    return _open(config, outputs, directory, None, parent_run_id, all_tags, wait, claim)
+    if config.backend == "none":
+        tracker = Tracker()
+    else:
+        try:
+            tracker = _open(
+                config, outputs, directory, run_id, parent_run_id, all_tags, wait, claim
+            )
+        except LostRunError as error:
+            if not replace_lost:
+                raise
+            _discard_lost_run(directory, error)
+            tracker = _open(
+                config, outputs, directory, None, parent_run_id, all_tags, wait, claim
+            )
+    folder = directory / TRACKING_FOLDER
+    return open_mirrors(tracker, config, directory, folder, parent_run_id, all_tags)
 
 
 def _discard_lost_run(directory: Path, error: LostRunError) -> None:

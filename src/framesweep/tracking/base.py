@@ -5,6 +5,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+from framesweep.errors import Interrupted
+
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 """MLflow's names for how a run can end."""
 
@@ -20,6 +22,11 @@ class Tracker:
     def run_id(self) -> str | None:
         """Return MLflow's id of the run; None without tracking or before it was created."""
         return None
+
+    @property
+    def is_current(self) -> bool:
+        """Return whether the run still belongs to this process."""
+        return True
 
     def require_open(self, *, wait: bool) -> None:
         """Check that tracking has opened the run, or may still do so.
@@ -87,3 +94,9 @@ class Tracker:
         traceback: TracebackType | None,
     ) -> None:
         """End the run: KILLED after Interrupted or Ctrl-C, FAILED after any other error."""
+        if error is None:
+            self.finish("FINISHED")
+        elif isinstance(error, Interrupted | KeyboardInterrupt):
+            self.finish("KILLED")
+        else:
+            self.finish("FAILED")

@@ -9,12 +9,10 @@ import time
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 
 from framesweep.catalog.directories import TRACKING_FOLDER
 from framesweep.config import TrackingConfig
 from framesweep.credentials import scrub
-from framesweep.errors import Interrupted
 from framesweep.system.ownership import own
 from framesweep.tracking import mlflow_store
 from framesweep.tracking.base import Status, Tracker
@@ -214,21 +212,12 @@ class MlflowTracker(Tracker):
         self._sender.close(0)
         self._owned.close()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if error is None:
-            self.finish("FINISHED")
-        elif isinstance(error, Interrupted | KeyboardInterrupt):
-            self.finish("KILLED")
-        else:
-            self.finish("FAILED")
+    @property
+    def is_current(self) -> bool:
+        return not self._is_abandoned and self._ownership.is_current()
 
     def _append(self, kind: str, **fields: object) -> None:
-        if not self._is_abandoned and self._ownership.is_current():
+        if self.is_current:
             self._outbox.append({"kind": kind, **fields})
 
 
