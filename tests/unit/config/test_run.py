@@ -49,3 +49,11 @@ def test_a_name_that_the_registry_would_reject_is_refused(name: str):
 def test_what_is_not_logged_cannot_be_registered():
     with pytest.raises(ConfigError, match=r"Remove tracking\.log_model=false"):
         TrackingConfig(register="phones", log_model=False)
+
+
+def test_mirrors_are_named() -> None:
+    assert TrackingConfig(also=["tensorboard", "wandb"]).also == ["tensorboard", "wandb"]
+    with pytest.raises(
+        ConfigError, match=r"^tracking\.also: must be some of wandb tensorboard; "
+    ):
+        TrackingConfig(also=["neptune"])

@@ -69,6 +69,9 @@ class MirroringTracker(Tracker):
     def log_model(self, directory: Path, feature_dim: int) -> None:
         self._tracker.log_model(directory, feature_dim)
 
+    def register_model(self, name: str) -> None:
+        self._tracker.register_model(name)
+
     def finish(self, status: Status = "FINISHED") -> None:
         if self._is_finished:
             return

@@ -73,6 +73,7 @@ def test_every_call_reaches_the_tracker() -> None:
         ),
         "log_artifact": lambda: tracker.log_artifact(Path("x")),
         "log_model": lambda: tracker.log_model(Path("x"), 1),
+        "register_model": lambda: tracker.register_model("m"),
         "finish": tracker.finish,
         "abandon": tracker.abandon,
     }
