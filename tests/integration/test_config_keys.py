@@ -18,6 +18,7 @@ from framesweep.config.composition import register, to_run_config
 from framesweep.config.groups import find_conf
 from framesweep.config.plain import flatten
 from framesweep.runs.run import run
+from framesweep.system import error_lines
 from integration.conftest import TINY
 from schema import beyond_measure, extremes, keys, of_other_types
 
@@ -51,8 +52,8 @@ def with_override(chosen, override):
 def complaint(function, monkeypatch):
     """Exit code and standard error of what `function` raises, as a user gets them."""
     known = [*flatten(to_run_config(composed(()))), *SCHEMAS]
-    monkeypatch.setattr(framesweep.cli, "compose", lambda overrides: None)
-    monkeypatch.setattr(framesweep.cli, "flatten", lambda config: known)
+    monkeypatch.setattr(error_lines, "compose", lambda overrides: None)
+    monkeypatch.setattr(error_lines, "flatten", lambda config: known)
     errors = io.StringIO()
     with redirect_stderr(errors):
         code = framesweep.cli._exit_code_of(function)
