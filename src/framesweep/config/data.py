@@ -25,7 +25,7 @@ class DataConfig:
     padding: Literal["zero", "replicate", "cross"] = "zero"
     """What a window contains beyond the edge of its utterance: zeros, copies of the edge frame,
     or frames of the neighboring utterance."""
-    normalize: Literal["none", "utterance", "speaker", "sliding", "global"] = "none"
+    normalize: Literal["none", "utterance", "speaker", "sliding", "global"] = "utterance"
     """Frames whose mean and variance normalize each feature: those of the utterance, of all
     utterances of the same speaker in the split, of a sliding window around the frame, or of the
     train split. none leaves the features unchanged."""
