@@ -63,14 +63,14 @@ def command(
     Several runs form an ensemble, whose probabilities are averaged. A folder stands for all
     audio files in it and its subfolders.
     """
-    from framesweep.errors import ConfigError
-    from framesweep.runs.labelling import (
-        find_inputs,
-        label_files,
-        load_labeller,
-        plot_labels,
-    )
+    import torch
 
+    from framesweep.errors import ConfigError
+    from framesweep.runs.labelling import find_inputs, label_files, load_labeller
+    from framesweep.system.cores import count_physical_cores
+
+    # By default torch ignores the quota of a container.
+    torch.set_num_threads(count_physical_cores())
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     run_ids, paths = split_arguments(arguments)
     inputs = find_inputs(Path(path) for path in paths)
@@ -79,10 +79,9 @@ def command(
         raise ConfigError("--plot", rule, found=f"{len(inputs)} files")
     directories = find_directories(run_ids, uri, outputs)
     labeller = load_labeller(directories, smooth=smooth)
-    summary = label_files(labeller, inputs, out, kind, existing)
+    summary = label_files(labeller, inputs, out, kind, existing, plot)
     _print_summary(summary, len(inputs), out)
-    if plot is not None:
-        plot_labels(labeller, inputs[0], plot)
+    if plot is not None and summary.num_files:
         click.echo(plot)
 
 

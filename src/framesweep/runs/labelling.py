@@ -17,7 +17,7 @@ from framesweep.data.formats.segment_writers import (
 from framesweep.data.readers.segments_files import prefer_originals, validate_encoding, walk
 from framesweep.errors import CheckpointError, ConfigError, DataError
 from framesweep.evaluation.label_plot import write_label_plot
-from framesweep.evaluation.labeller import Labeller
+from framesweep.evaluation.labeller import Decoding, Labeller
 from framesweep.evaluation.predictor import WEIGHTS
 from framesweep.evaluation.smoother_file import SMOOTHER
 from framesweep.evaluation.viterbi import Smoother
@@ -143,6 +143,7 @@ def label_files(
     out: Path,
     kind: LabelFormat,
     existing: Existing = "refuse",
+    plot: Path | None = None,
 ) -> Summary:
     """Label audio files and write `<out>/<id><suffix>` for each, atomically.
 
@@ -154,6 +155,7 @@ def label_files(
         out: The folder of the label files.
         kind: Their format.
         existing: What to do where a label file exists already.
+        plot: The picture to draw of the only input, if any.
 
     Raises:
         ConfigError: if label files exist and must not be replaced.
@@ -173,7 +175,9 @@ def label_files(
     summary = Summary(num_skipped=len(inputs) - len(chosen))
     for item in track(chosen, "Labelling", len(chosen)):
         try:
-            _label_file(labeller, item, targets[item], kind, summary)
+            decoding = _label_file(labeller, item, targets[item], kind, summary)
+            if plot is not None:
+                _plot(labeller, item, decoding, plot)
         except DataError as error:
             if len(inputs) == 1:
                 raise
@@ -184,22 +188,18 @@ def label_files(
 
 def _label_file(
     labeller: Labeller, item: Input, target: Path, kind: LabelFormat, summary: Summary
-) -> None:
-    segments = labeller.label(item.path)
+) -> Decoding:
+    decoding = labeller.decode(item.path)
+    segments = decoding.segments
     sample_rate, _ = read_audio_info(item.path)
     write_text(target, format_segments(kind, segments, Recording(item.id, sample_rate)))
     summary.num_files += 1
     summary.num_phones += len(segments)
     summary.seconds += segments[-1].end_s
+    return decoding
 
 
-def plot_labels(labeller: Labeller, item: Input, path: Path) -> None:
-    """Draw the spectrogram, the phones and the posteriors of one file as PNG.
-
-    Raises:
-        DataError: if the file cannot be labelled.
-    """
+def _plot(labeller: Labeller, item: Input, decoding: Decoding, path: Path) -> None:
     sample_rate = labeller.require_featurization().sample_rate
     samples, _ = audio.read_audio(item.path, sample_rate)
-    decoding = labeller.decode(item.path)
     write_label_plot(path, decoding, labeller.phones, samples, sample_rate)

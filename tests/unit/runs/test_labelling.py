@@ -11,7 +11,6 @@ from framesweep.config.composition import register
 from framesweep.data.formats.segment_writers import SUFFIX_OF_FORMAT
 from framesweep.data.formats.segments import read_segments
 from framesweep.errors import CheckpointError, ConfigError, DataError
-from framesweep.evaluation.labeller import Labeller
 from framesweep.evaluation.phone_chain import count_chain
 from framesweep.evaluation.smoother_file import write_smoother
 from framesweep.evaluation.viterbi import Smoother, Strength
@@ -21,7 +20,6 @@ from framesweep.runs.labelling import (
     find_inputs,
     label_files,
     load_labeller,
-    plot_labels,
 )
 
 register()
@@ -161,7 +159,8 @@ def test_a_plot_shows_one_file_whatever_backend_a_notebook_asks_for(
     labeller, folder, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("MPLBACKEND", "module://absent.backend")
-    plot_labels(labeller, Input("a", folder / "a.wav"), tmp_path / "plots" / "a.png")
-    data = (tmp_path / "plots" / "a.png").read_bytes()
-    assert data.startswith(b"\x89PNG")
-    assert isinstance(labeller, Labeller)
+    plot = tmp_path / "plots" / "a.png"
+    inputs = find_inputs([folder / "a.wav"])
+    label_files(labeller, inputs, tmp_path / "out", "csv", plot=plot)
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "out" / "a.csv").exists()

@@ -49,9 +49,11 @@ def test_an_objective_fits_the_phones() -> None:
         ConfigError, match=r"^objective: must be defined for the 3 phones of the corpus, but"
     ):
         validate_phones(config, PhoneSet.numbered(3))
-    config = compose(["further_objectives=[dev/accuracy_39]"])
-    with pytest.raises(ConfigError, match=r"^further_objectives: .* folding 39 is not"):
-        validate_phones(config, ARPABET_71)
+    for name in ("dev/accuracy_39", "dev/phone_error_rate_39"):
+        config = compose([f"further_objectives=[{name}]"])
+        with pytest.raises(ConfigError, match=r"^further_objectives: .* folding 39 is not"):
+            validate_phones(config, ARPABET_71)
+    validate_phones(compose(["objective=dev/phone_error_rate"]), PhoneSet.numbered(3))
 
 
 def test_what_fits_passes() -> None:
