@@ -32,11 +32,12 @@ STUDY = "lr"
 
 @dataclass(frozen=True)
 class Site:
-    """A running UI: the link that it printed, and the runs that it must show."""
+    """A running UI: the link that it printed, the runs that it must show, and their report."""
 
     url: str
     parent: mlflow.entities.Run
     children: list[mlflow.entities.Run]
+    report: Path
 
 
 def _skip_without(what: str) -> None:
@@ -78,6 +79,7 @@ def site(context, tmp_path_factory, make_shell):
     search = ["sweep=bare", "optim.lr=tag(log, interval(1e-4,1e-2))"]
     sweeper = ["hydra.sweeper.n_trials=2", "hydra.sweeper.sampler.seed=1"]
     shell.train("-m", *shell.small, *search, *sweeper)
+    shell.framesweep("report", STUDY)
     outputs = shell.folder / "outputs"
     client = mlflow.MlflowClient(f"sqlite:///{outputs}/mlflow.db")
     runs = client.search_runs(["1"], order_by=["attributes.start_time ASC"])
@@ -91,8 +93,8 @@ def site(context, tmp_path_factory, make_shell):
     )
     try:
         url = server.stdout.readline().strip().removeprefix("MLflow UI: ")
-        assert url.startswith(f"http://127.0.0.1:{port}/#/")
-        yield Site(url, runs[0], runs[1:])
+        assert url == f"http://127.0.0.1:{port}/framesweep"
+        yield Site(url, runs[0], runs[1:], shell.folder / "report.html")
     finally:
         server.send_signal(signal.SIGINT)
         try:
@@ -104,11 +106,11 @@ def site(context, tmp_path_factory, make_shell):
 
 @pytest.fixture
 def page(context, site):
-    """Yields the page that the printed link opens, with the sweep expanded."""
+    """Yields the page that the printed link opens, on which the sweep is expanded."""
     page = context.new_page()
     page.goto(site.url)
-    page.get_by_role("link", name=site.parent.info.run_name).wait_for()
-    page.locator(f'[row-id="{site.parent.info.run_id}"]').get_by_role("button").click()
+    page.get_by_role("link", name=site.parent.info.run_name, exact=True).wait_for()
+    page.get_by_role("link", name=site.children[0].info.run_name).wait_for()
     yield page
     page.close()
 
@@ -128,6 +130,13 @@ def test_the_link_opens_the_nested_training_runs_with_their_metrics(page, site):
     page.get_by_role("heading", name="Runs", exact=True).wait_for()
     assert site.parent.info.run_name == STUDY
     assert len(site.children) == 2
+    assert page.get_by_text("shared view").count() == 0
+    best = max(child.data.metrics["best/accuracy"] for child in site.children)
+    row = page.locator(f'[row-id="{site.parent.info.run_id}"]')
+    assert float(row.locator('[col-id="metrics.`best/accuracy`"]').inner_text()) == best
+    assert row.locator('[col-id="params.`_swept/optim.lr`"]').inner_text() in {
+        child.data.params["_swept/optim.lr"] for child in site.children
+    }
     for child in site.children:
         page.get_by_role("link", name=child.info.run_name).wait_for()
         for metric in ("best/accuracy", "dev/accuracy"):
@@ -142,6 +151,7 @@ def test_two_runs_are_compared_with_a_chart_of_their_metric(page, site):
         row.get_by_label("toggle row selection").check()
     page.get_by_role("button", name="Compare").click()
     page.get_by_role("heading", name="Comparing 2 Runs").wait_for()
+    page.locator(".js-plotly-plot").get_by_text("best/accuracy").first.wait_for()
     for child in site.children:
         page.get_by_role("link", name=child.info.run_id).wait_for()
         page.get_by_role("cell", name=child.info.run_name).wait_for()
@@ -162,6 +172,35 @@ def test_a_run_shows_its_confusion_matrix_and_the_sweep_its_plots(page, site):
     page.goto(site.url)
     page.get_by_role("link", name=site.parent.info.run_name, exact=True).click()
     assert _open_image(page, "plots", "history.png") > 300
+
+
+def test_a_report_draws_its_figures_without_a_request_or_an_error(context, site):
+    page = context.new_page()
+    requests, errors = [], []
+    page.on("request", lambda request: requests.append(request.url.partition(":")[0]))
+    page.on("console", lambda message: errors.append(message.text))
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(site.report.as_uri())
+    page.get_by_role("heading", name=f"Study {STUDY}").wait_for()
+    figures = page.locator(".figure")
+    assert figures.count() >= 5
+    for figure in figures.all():
+        figure.locator("svg.main-svg").first.wait_for()
+    page.get_by_role("heading", name="Errors by phone").wait_for()
+    assert errors == []
+    assert set(requests) <= {"file", "data", "blob"}
+    assert requests.count("file") == 1
+    page.close()
+
+
+def test_the_interactive_plots_of_a_sweep_are_drawn_in_the_ui(page, site):
+    page.get_by_role("link", name=site.parent.info.run_name, exact=True).click()
+    page.get_by_text("Train the best one again:").wait_for()
+    page.get_by_role("tab", name="Artifacts").click()
+    page.get_by_text("plots", exact=True).click()
+    page.get_by_text("plots.html", exact=True).click()
+    plots = page.frame_locator("iframe")
+    plots.locator(".figure svg.main-svg").first.wait_for()
 
 
 def test_the_browser_contacts_no_other_machine(page, requested):

@@ -92,7 +92,8 @@ def test_the_ui_shows_runs_and_artifacts_and_ends_all_its_processes(tracked_outp
     ui = Ui(tracked_outputs, port)
     try:
         url = f"http://127.0.0.1:{port}"
-        assert ui.line.startswith(f"MLflow UI: {url}/#/experiments/1/runs?")
+        assert ui.line == f"MLflow UI: {url}/framesweep\n"
+        assert b"/#/experiments/1/runs?" in _get(f"{url}/framesweep")
         assert _listening_addresses(port) == {"0100007F"}
         api = f"{url}/ajax-api/2.0/mlflow/experiments/search"
         found = json.loads(_get(api, max_results=10))["experiments"]

@@ -202,7 +202,7 @@ class _RunCallback:
         # A crash may have come between a checkpoint and the logging of its metrics, so they are
         # logged again. Tracking stores a metric of a step only once.
         for epoch, metrics in enumerate(history, start=1):
-            self._tracker.log_epoch(epoch, metrics | self._best.update(metrics))
+            self._log(epoch, metrics)
         objective = self._plan.objective
         restore({epoch: metrics[objective] for epoch, metrics in enumerate(history, start=1)})
 
@@ -215,8 +215,12 @@ class _RunCallback:
         require_owned()
         log_epoch(epoch, self._plan.epochs, metrics)
         self._tracker.require_open(wait=True)
-        self._tracker.log_epoch(epoch, metrics | self._best.update(metrics))
+        self._log(epoch, metrics)
         report(metrics[self._plan.objective], step=epoch)
+
+    def _log(self, epoch: int, metrics: dict[str, float]) -> None:
+        # The objective comes first: MLflow's page that compares runs opens on the first metric.
+        self._tracker.log_epoch(epoch, self._best.update(metrics) | metrics)
 
     def close(self) -> None:
         self._bar.close()

@@ -1,6 +1,7 @@
 """MLflow's UI for the runs of an outputs folder, as a child process."""
 
 import contextlib
+import json
 import os
 import signal
 import socket
@@ -9,34 +10,66 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, Any
 
 from framesweep.config.paths import sqlite_path
 from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
-from framesweep.tracking import mlflow_store
-from framesweep.tracking.tracked_runs import find_latest_experiment
-from framesweep.tracking.ui_view import build_experiment_link
+from framesweep.tracking import mlflow_store, tracked_runs
+from framesweep.tracking.ui_app import VIEW_PATH, VIEW_VARIABLE
+from framesweep.tracking.ui_view import (
+    MAX_RUNS,
+    Row,
+    build_experiment_path,
+    choose_columns,
+    find_latest_parent,
+)
 
 START_SECONDS, STOP_SECONDS = 120.0, 2.0
 """How long the server may take to start, and to stop before it is killed."""
 
 
+APP = "framesweep"
+"""Name by which MLflow's server finds the application in `ui_app`."""
+
+
 def build_ui_command(host: str, port: int) -> list[str]:
     """Return the command that starts the UI's server; its environment says where runs are."""
-    options = ["--host", host, "--port", str(port), "--workers", "1"]
+    options = ["--host", host, "--port", str(port), "--workers", "1", "--app-name", APP]
     return [sys.executable, "-m", "mlflow", "server", *options]
 
 
-def build_ui_environment(uri: str, outputs: Path) -> dict[str, str]:
+def write_entry_point(folder: Path) -> None:
+    """Write metadata that makes `ui_app` an application of MLflow's server, in `folder`.
+
+    MLflow looks applications up among the entry points of what is installed. A distribution of
+    its own, on the path of the server's process only, also works in a checkout that was
+    installed before the entry point existed.
+    """
+    metadata = folder / "framesweep_ui-1.dist-info"
+    metadata.mkdir()
+    entry = f"[mlflow.app]\n{APP} = framesweep.tracking.ui_app:app\n"
+    (metadata / "entry_points.txt").write_text(entry, encoding="utf-8")
+    names = "Metadata-Version: 2.1\nName: framesweep-ui\nVersion: 1\n"
+    (metadata / "METADATA").write_text(names, encoding="utf-8")
+
+
+def build_ui_environment(
+    uri: str, outputs: Path, folder: Path, view: Mapping[str, Any]
+) -> dict[str, str]:
     """Return the environment of the UI's server.
 
     The URI is passed here rather than as an argument, because every user of the machine can
     read the arguments of a process, and the URI may contain a password.
+
+    Args:
+        folder: The folder with the entry point.
+        view: The experiment to open and its columns.
     """
+    paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         **os.environ,
         **mlflow_store.ENVIRONMENT_DEFAULTS,
@@ -44,6 +77,29 @@ def build_ui_environment(uri: str, outputs: Path) -> dict[str, str]:
         "MLFLOW_DEFAULT_ARTIFACT_ROOT": mlflow_store.get_artifact_root(outputs),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_LOGGING_LEVEL": "ERROR",
+        "PYTHONPATH": os.pathsep.join(paths),
+        VIEW_VARIABLE: json.dumps(view),
+    }
+
+
+def load_view(experiment_id: str, uri: str | None, outputs: Path) -> dict[str, Any]:
+    """Return the view of an experiment: its link, its columns, and the sweep to expand.
+
+    Raises:
+        TrackingError: tracking cannot be reached.
+    """
+    with tracked_runs.connect(uri, outputs) as client:
+        order = ["attributes.start_time DESC"]
+        found = client.search_runs([experiment_id], max_results=MAX_RUNS, order_by=order)
+        rows = [
+            Row(run.info.run_id, run.data.metrics, run.data.params, run.data.tags)
+            for run in found
+        ]
+    return {
+        "experiment": experiment_id,
+        "link": build_experiment_path(experiment_id),
+        "columns": choose_columns(rows),
+        "expanded": dict.fromkeys(find_latest_parent(rows), True),
     }
 
 
@@ -69,14 +125,21 @@ def serve_ui(
     path = sqlite_path(full_uri)
     if path is not None and not path.exists():
         mlflow_store.connect(full_uri, outputs)
-    experiment = find_latest_experiment(full_uri, outputs)
-    with tempfile.TemporaryFile("w+") as output, _signals_as_interrupts():
-        server = _start_server(full_uri, outputs, host, port, output)
+    experiment = tracked_runs.find_latest_experiment(full_uri, outputs)
+    view = {} if experiment is None else load_view(experiment, full_uri, outputs)
+    with (
+        tempfile.TemporaryFile("w+") as output,
+        tempfile.TemporaryDirectory(prefix="framesweep-ui-") as folder,
+        _signals_as_interrupts(),
+    ):
+        write_entry_point(Path(folder))
+        environment = build_ui_environment(full_uri, outputs, Path(folder), view)
+        server = _start_server(environment, host, port, output)
         try:
             url = f"http://{host}:{port}"
             if not _wait_until_up(server, url):
                 raise TrackingError("framesweep ui", f"must start ({_last_line(output)})")
-            on_ready(url + build_experiment_link(experiment))
+            on_ready(url + (VIEW_PATH if view else build_experiment_path(None)))
             server.wait()
         except KeyboardInterrupt:
             pass
@@ -85,11 +148,11 @@ def serve_ui(
 
 
 def _start_server(
-    uri: str, outputs: Path, host: str, port: int, output: IO[str]
+    environment: dict[str, str], host: str, port: int, output: IO[str]
 ) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         build_ui_command(host, port),
-        env=build_ui_environment(uri, outputs),
+        env=environment,
         stdout=output,
         stderr=subprocess.STDOUT,
         # The server starts workers. In a session of their own they form one process group,

@@ -5,20 +5,32 @@ import signal
 import socket
 import subprocess
 import sys
+from importlib import metadata
 
 import pytest
 
+from framesweep.config import TrackingConfig
 from framesweep.errors import TrackingError
-from framesweep.tracking import serve_ui, ui
+from framesweep.tracking import open_tracker, serve_ui, ui
 
 SECRET_URI = "postgresql://ann:s3cret@host/mlflow"
 
 
 def test_the_uri_is_passed_by_the_environment_and_not_in_the_command(tmp_path):
-    assert (
-        ui.build_ui_environment(SECRET_URI, tmp_path)["MLFLOW_BACKEND_STORE_URI"] == SECRET_URI
-    )
+    environment = ui.build_ui_environment(SECRET_URI, tmp_path, tmp_path, {})
+    assert environment["MLFLOW_BACKEND_STORE_URI"] == SECRET_URI
     assert not any("s3cret" in argument for argument in ui.build_ui_command("127.0.0.1", 5000))
+
+
+def test_the_server_finds_the_application_beside_the_users_own_path(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "/mine")
+    ui.write_entry_point(tmp_path)
+    path = ui.build_ui_environment("sqlite://", tmp_path, tmp_path, {})["PYTHONPATH"]
+    assert path == f"{tmp_path}{os.pathsep}/mine"
+    (found,) = metadata.distributions(name="framesweep-ui", path=[str(tmp_path)])
+    (entry,) = found.entry_points
+    assert (entry.group, entry.name) == ("mlflow.app", ui.APP)
+    assert ui.APP in ui.build_ui_command("127.0.0.1", 5000)
 
 
 def test_a_port_that_is_in_use_is_an_error(tracked_outputs):
@@ -64,3 +76,13 @@ def test_a_server_that_ignores_sigterm_is_killed_with_its_children(monkeypatch):
     # The pipe reaches its end once no process of the group holds it any more.
     assert server.stdout.read() == b""
     server.stdout.close()
+
+
+def test_a_view_is_read_from_the_runs_of_the_experiment(tracked_outputs):
+    folder = tracked_outputs / "sweeps" / "s"
+    with open_tracker(TrackingConfig(), tracked_outputs, folder, tags={"sweep": "x"}) as parent:
+        parent.log_epoch(1, {"best/accuracy": 0.5})
+    view = ui.load_view("1", None, tracked_outputs)
+    assert view["link"].startswith("/#/experiments/1/runs?")
+    assert view["columns"][0] == "metrics.`best/accuracy`"
+    assert view["expanded"] == {parent.run_id: True}
