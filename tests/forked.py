@@ -13,7 +13,7 @@ from torch.distributed import TCPStore
 
 from framesweep.distributed.collectives import ProcessGroup
 
-SECONDS = 100
+SECONDS = 600
 CONTEXT = multiprocessing.get_context("forkserver")
 # Forked from a process that has imported all but computed nothing, children start quickly,
 # and find no lock that another thread held.

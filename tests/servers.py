@@ -17,7 +17,7 @@ from typing import Any
 
 import sqlalchemy
 
-START_SECONDS = 60
+START_SECONDS = 300
 PAUSE = 0.1
 PR_SET_PDEATHSIG = 1
 PASSWORD = "s3cret-pass"

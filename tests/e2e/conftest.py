@@ -21,7 +21,7 @@ SMALL = [
     "train.batch_size=64",
     "train.epochs=2",
 ]
-SECONDS = 300
+SECONDS = 600
 """How long a command may take, on a machine that is busy with other tests."""
 
 

@@ -133,7 +133,7 @@ def train(copy: Path, arguments: list[str], code: int = 0) -> str:
         env={**os.environ, "PYTHONPATH": str(copy / "src")},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert done.returncode == code, done.stdout + done.stderr

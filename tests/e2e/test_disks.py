@@ -108,7 +108,7 @@ def test_a_run_on_a_disk_that_fills_up_ends_cleanly_and_is_resumed(shell, disk):
     filler = small.fill()
     wait_for(process, "kept in memory", "could not be sent")
     filler.unlink()
-    output, errors = process.communicate(timeout=200)
+    output, errors = process.communicate(timeout=600)
     assert process.returncode == 2, output + errors
     assert "No space left on device" in only_error(
         subprocess.CompletedProcess([], 2, output, errors)
@@ -137,7 +137,7 @@ def test_a_database_on_a_full_disk_loses_no_metric(shell, disk):
     wait_for(process, "epoch ")
     filler.unlink()
     small.remount("size=64m")
-    output, errors = process.communicate(timeout=200)
+    output, errors = process.communicate(timeout=600)
     assert process.returncode == 0, output + errors
     if "could not be sent" in output:  # the run ended before the next attempt
         shell.framesweep("sync", str(shell.runs[0]))

@@ -58,10 +58,10 @@ def test_training_continues_while_the_tracking_server_is_unreachable(shell, tmp_
         if away == "middle":
             wait_for(process, "Tracking cannot be reached")
         with server():
-            output, errors = process.communicate(timeout=300)
+            output, errors = process.communicate(timeout=600)
             assert "Tracking is back" in output
     else:
-        output, errors = process.communicate(timeout=300)
+        output, errors = process.communicate(timeout=600)
         assert "could not be sent" in output
         with server():
             shell.framesweep("sync", "--uri", uri)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-SECONDS = 120
+SECONDS = 600
 
 
 def query(database: Path, statement: str) -> list[tuple]:

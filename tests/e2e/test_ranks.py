@@ -16,7 +16,7 @@ pytestmark = pytest.mark.heavy
 
 # Few steps: on a busy machine each of them waits until all processes have had their turn.
 RANKS = ["hardware.precision=fp32", "model.dropout=0.3", "train.batch_size=300"]
-SECONDS = 240
+SECONDS = 600
 
 
 def start(shell, kind, *arguments):

@@ -96,7 +96,7 @@ def test_servers_come_up_and_go_down(shell, command):
         assert "http://127.0.0.1:" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
         process.stdout.close()
-        assert process.wait(timeout=60) in (0, 130)
+        assert process.wait(timeout=300) in (0, 130)
     finally:
         process.kill()
 

@@ -66,7 +66,7 @@ def search(tmp_path_factory, make_shell):
     process = search.shell.start(
         *search.command, f"hydra.sweeper.n_trials={TRIALS}", start_new_session=True
     )
-    end = time.monotonic() + 240
+    end = time.monotonic() + 600
     while not list(search.folder.glob("*/checkpoints/last.pt")):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end

@@ -19,7 +19,7 @@ REPOSITORY = Path(__file__).parents[2]
 PROJECT = REPOSITORY / "src" / "hydra_plugins"
 APP = REPOSITORY / "tests" / "sweep_app.py"
 README = (PROJECT / "README.md").read_text()
-SECONDS = 180
+SECONDS = 600
 READ_TRIALS = """
 import json, sys, optuna
 study = optuna.load_study(study_name=sys.argv[1], storage="sqlite:///outputs/studies.db")

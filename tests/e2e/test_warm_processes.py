@@ -70,14 +70,14 @@ def test_signals_end_the_process_and_its_session(start, signum):
         assert process.stdout.readline().startswith("__main__ ['wait', '0']")
         assert process.poll() is None
         os.killpg(process.pid, signum)
-        assert process.wait(60) == -signum
+        assert process.wait(300) == -signum
 
 
 def test_ctrl_c_is_an_exception_in_the_process(start):
     with start(warm_processes.popen, "wait", "0") as process:
         process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=300)
     assert output == "at the end\n"
     assert errors.endswith("KeyboardInterrupt\n")
     assert process.returncode == -signal.SIGINT

@@ -12,8 +12,10 @@ from pathlib import Path
 import optuna
 import pytest
 
+import warm_processes
+
 APP = Path(__file__).parents[1] / "sweep_app.py"
-SECONDS = 120
+SECONDS = 600
 
 
 class App:
@@ -25,9 +27,10 @@ class App:
 
     def start(self, *overrides: str) -> subprocess.Popen:
         command = [sys.executable, str(APP), "-m", "hydra.sweeper.study_name=s", *overrides]
-        return subprocess.Popen(
+        return warm_processes.popen(
             command,
             cwd=self.folder,
+            env=dict(os.environ),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -62,7 +62,7 @@ def test_eight_concurrent_runs_in_a_new_folder_lose_nothing(tmp_path):
     outputs = tmp_path / "outputs"
     processes = [_start(outputs, str(number)) for number in range(NUM_RUNS)]
     for process in processes:
-        output, errors = process.communicate(timeout=300)
+        output, errors = process.communicate(timeout=600)
         assert process.returncode == 0, errors
         assert errors == ""
         assert len(output.strip()) == 32

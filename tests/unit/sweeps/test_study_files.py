@@ -67,7 +67,7 @@ def test_a_best_value_is_logged_once(study, tracker, tmp_path):
 def test_a_request_is_answered_by_the_thread(study, tracker, tmp_path):
     thread = StudyFilesThread(study, tmp_path / "s", tracker)
     thread.request()
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while "best.yaml" not in tracker.artifacts:
         assert time.monotonic() < end
         time.sleep(0.01)

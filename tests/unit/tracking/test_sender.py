@@ -35,7 +35,7 @@ def test_records_are_sent_in_order(box):
     sender = start_sender(box, lambda record: arrived.append(record["step"]))
     for step in range(50):
         box.append(_metrics(step))
-    assert sender.close(10) == 0
+    assert sender.close(60) == 0
     assert arrived == list(range(50))
 
 
@@ -51,7 +51,7 @@ def test_a_record_is_retried_before_later_records_while_tracking_is_unreachable(
     sender = start_sender(box, write)
     for step in range(3):
         box.append(_metrics(step))
-    assert sender.close(10) == 0
+    assert sender.close(60) == 0
     assert arrived == [(0, False), (1, True), (2, False)]
     assert caplog.text.count("cannot be reached") == 1
     assert "s3cret" not in caplog.text
@@ -70,7 +70,7 @@ def test_waits_between_attempts_double_up_to_the_longest(box, monkeypatch):
 
     sender = start_sender(box, write)
     box.append(_metrics(0))
-    assert sender.close(10) == 0
+    assert sender.close(60) == 0
     assert waits == [1.0, 2.0, 3.0, 3.0]
 
 
@@ -89,7 +89,7 @@ def test_waits_start_small_again_for_each_record(box, monkeypatch):
     sender = start_sender(box, write)
     box.append(_metrics(0))
     box.append(_metrics(1))
-    assert sender.close(10) == 0
+    assert sender.close(60) == 0
     assert waits == [1.0, 1.0]
 
 
@@ -104,9 +104,9 @@ def test_close_ends_a_long_wait_without_another_attempt(box, monkeypatch):
 
     sender = start_sender(box, write)
     box.append({"kind": "start"})
-    assert sender.open_attempted.wait(10)
+    assert sender.open_attempted.wait(60)
     assert sender.close(0.01) == 1
-    sender._thread.join(10)
+    sender._thread.join(60)
     assert not sender._thread.is_alive()
     assert len(attempts) == 1
 
@@ -122,7 +122,7 @@ def test_a_refused_record_is_put_aside_and_the_rest_is_sent(box):
     sender = start_sender(box, write)
     for step in range(3):
         box.append(_metrics(step))
-    assert sender.close(10) == 0
+    assert sender.close(60) == 0
     assert arrived == [0, 2]
     refused = box.path.with_name("refused.jsonl").read_text()
     assert json.loads(refused) == {
@@ -144,7 +144,7 @@ def test_a_missing_file_does_not_block_later_records(box):
     sender = start_sender(box, write)
     box.append(_metrics(0))
     box.append(_metrics(1))
-    assert sender.close(10) == 0
+    assert sender.close(60) == 0
     assert arrived == [1]
 
 
@@ -161,12 +161,12 @@ def test_close_stops_waiting_in_time_and_leaves_unsent_records_on_disk(box):
 
 def test_open_attempted_is_set_once_the_run_is_open(box):
     gate = threading.Event()
-    sender = start_sender(box, lambda record: gate.wait(10))
+    sender = start_sender(box, lambda record: gate.wait(60))
     box.append({"kind": "start"})
     assert not sender.open_attempted.is_set()
     gate.set()
-    assert sender.open_attempted.wait(10)
-    sender.close(10)
+    assert sender.open_attempted.wait(60)
+    sender.close(60)
 
 
 def test_an_error_of_the_start_record_becomes_the_run_error(box, caplog):
@@ -175,10 +175,10 @@ def test_an_error_of_the_start_record_becomes_the_run_error(box, caplog):
 
     sender = start_sender(box, write)
     box.append({"kind": "start"})
-    assert sender.open_attempted.wait(10)
+    assert sender.open_attempted.wait(60)
     assert str(sender.run_error) == "no such experiment"
     assert caplog.text == ""
-    sender.close(10)
+    sender.close(60)
 
 
 def test_a_run_that_is_refused_after_tracking_is_back_keeps_its_records(box, caplog):
@@ -190,9 +190,9 @@ def test_a_run_that_is_refused_after_tracking_is_back_keeps_its_records(box, cap
 
     sender = start_sender(box, write)
     box.append({"kind": "start"})
-    assert sender.open_attempted.wait(10)
+    assert sender.open_attempted.wait(60)
     box.append(_metrics(1))
-    assert sender.close(10) == 2
+    assert sender.close(60) == 2
     assert caplog.text.count("does not accept the run") == 1
     assert "no such experiment" in caplog.text
     kinds = [json.loads(line)["kind"] for line in box.path.read_text().splitlines()]
@@ -209,7 +209,7 @@ def test_records_of_a_lost_run_are_kept(box, caplog):
     sender.open_attempted.set()
     for step in range(4):
         box.append(_metrics(step))
-    assert sender.close(10) == 3
+    assert sender.close(60) == 3
     assert "must have the run abc" in caplog.text
     assert sender.num_refused == 0
 
@@ -223,9 +223,9 @@ def test_records_logged_after_the_run_was_lost_are_kept_too(box):
 
     sender = start_sender(box, write)
     box.append(_metrics(0))
-    assert lost.wait(10)
+    assert lost.wait(60)
     box.append(_metrics(1))
-    assert sender.close(10) == 2
+    assert sender.close(60) == 2
     assert len(box.path.read_text().splitlines()) == 2
 
 
@@ -238,7 +238,7 @@ def test_nothing_is_sent_once_the_run_belongs_to_another_process(box):
     )
     for step in range(4):
         box.append(_metrics(step))
-    assert sender.close(10) == 2
+    assert sender.close(60) == 2
     assert arrived == [0, 1]
     assert sender.open_attempted.is_set()
 
@@ -247,6 +247,6 @@ def test_the_file_is_closed_when_everything_was_sent(tmp_path):
     outbox = Outbox(tmp_path / "outbox.jsonl")
     sender = start_sender(outbox, lambda record: None)
     outbox.append({"kind": "start"})
-    assert sender.close(10) == 0
+    assert sender.close(60) == 0
     with pytest.raises(ValueError, match="closed file"):
         outbox.append({"kind": "metrics"})

@@ -106,7 +106,7 @@ def test_workers_exit_when_their_parent_is_killed(tmp_path):
     job.kill()
     job.communicate()
     assert workers
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while any(map(alive, workers)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(map(alive, workers))

@@ -29,10 +29,10 @@ def test_a_trial_becomes_stale_once_its_heartbeats_stop(running):
 
     def find():
         trials = study.get_trials(deepcopy=False)
-        return find_stale_trials(storage, study_id, trials, 1)
+        return find_stale_trials(storage, study_id, trials, 3)
 
     assert find() == set()
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while not (found := find()) and time.monotonic() < end:
         time.sleep(0.1)
     assert found == {silent.number}
@@ -71,7 +71,7 @@ def test_a_heartbeat_that_cannot_be_recorded_is_repeated_soon(storage, monkeypat
     assert not heartbeats.beat(7)
     trial_id = optuna.load_study(study_name="s", storage=storage).ask()._trial_id
     heartbeats.add(trial_id)
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while calls.count(trial_id) < 3:
         assert time.monotonic() < end
         time.sleep(0.01)
