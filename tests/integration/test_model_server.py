@@ -24,7 +24,7 @@ from servers import free_port, start_daemon, wait_until
 
 register()
 
-COLUMNS = {"utterance", "phone", "id", "start", "end", "posterior"}
+COLUMNS = {"utterance", "phone", "id", "start_s", "end_s", "posterior"}
 
 
 @pytest.fixture(scope="module")
@@ -127,13 +127,13 @@ def test_every_format_of_a_request_gets_the_same_answer(kind, post, saved, audio
         rows = answer["predictions"]
         assert set(rows[0]) == COLUMNS
         assert [row["phone"] for row in rows] == expected["phone"]
-        assert [row["end"] for row in rows] == pytest.approx(expected["end"])
+        assert [row["end_s"] for row in rows] == pytest.approx(expected["end_s"])
         assert [row["posterior"] for row in rows] == pytest.approx(expected["posterior"])
 
 
 def test_params_reach_the_model(post, audio):
     frames = post({"inputs": str(audio), "params": {"frames": True}})[1]["predictions"]
-    assert [row["start"] for row in frames] == sorted({row["start"] for row in frames})
+    assert [row["start_s"] for row in frames] == sorted({row["start_s"] for row in frames})
     assert len(frames) == 28  # windows of 25 ms every 10 ms in 0.3 s
 
 

@@ -11,7 +11,7 @@ from framesweep.errors import DataError
 from framesweep.evaluation.labeller import Decoding, Labeller
 from framesweep.evaluation.model_input import parse_model_input
 
-COLUMNS = ("utterance", "phone", "id", "start", "end", "posterior")
+COLUMNS = ("utterance", "phone", "id", "start_s", "end_s", "posterior")
 """The columns of an answer, as in the signature of the logged model."""
 
 
@@ -40,7 +40,7 @@ class ServedModel:
 
         - utterance: the index of the utterance, from 0.
         - phone, id: the name and the number of the phone.
-        - start, end: seconds from the start of the utterance.
+        - start_s, end_s: seconds from the start of the utterance.
         - posterior: the mean probability of the phone over its frames.
 
         Args:

@@ -43,8 +43,8 @@ def test_a_row_is_a_phone_with_times_and_posterior(folder, model):
     answer = model.predict(samples, {"sample_rate": RATE})
     assert answer["phone"] == [segment.phone for segment in segments]
     assert [NAMES[index] for index in answer["id"]] == answer["phone"]
-    assert answer["start"] == [segment.start_s for segment in segments]
-    assert answer["end"] == [segment.end_s for segment in segments]
+    assert answer["start_s"] == [segment.start_s for segment in segments]
+    assert answer["end_s"] == [segment.end_s for segment in segments]
     assert answer["posterior"] == [segment.posterior for segment in segments]
     assert set(answer["utterance"]) == {0}
 
@@ -65,8 +65,8 @@ def test_with_frames_there_is_a_row_for_each_frame(folder, model):
     decoding = Labeller.load(folder).decode(samples, RATE)
     answer = model.predict(samples, {"sample_rate": RATE, "frames": True})
     assert answer["id"] == decoding.posteriors.argmax(axis=1).tolist()
-    assert answer["start"] == decoding.edges[:-1].tolist()
-    assert answer["end"] == decoding.edges[1:].tolist()
+    assert answer["start_s"] == decoding.edges[:-1].tolist()
+    assert answer["end_s"] == decoding.edges[1:].tolist()
     assert answer["posterior"] == decoding.posteriors.max(axis=1).tolist()
 
 
@@ -103,7 +103,7 @@ def test_a_model_of_features_says_that_it_cannot_label_audio(tmp_path):
     ):
         model.predict({"samples": make_tones(), "sample_rate": RATE}, {})
     answer = model.predict(np.zeros((7, 40)), {"frames": True})
-    assert answer["end"][-1] == pytest.approx(0.07)
+    assert answer["end_s"][-1] == pytest.approx(0.07)
 
 
 def test_a_negative_sample_rate_is_refused(model):

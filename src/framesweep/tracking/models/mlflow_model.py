@@ -133,8 +133,8 @@ def _build_signature() -> "ModelSignature":
         "utterance": "long",
         "phone": "string",
         "id": "long",
-        "start": "double",
-        "end": "double",
+        "start_s": "double",
+        "end_s": "double",
         "posterior": "double",
     }
     return ModelSignature(

@@ -58,8 +58,8 @@ def test_the_model_has_a_signature_and_no_pickle(predictor, tmp_path):
         "utterance": "long",
         "phone": "string",
         "id": "long",
-        "start": "double",
-        "end": "double",
+        "start_s": "double",
+        "end_s": "double",
         "posterior": "double",
     }
     assert [p.name for p in signature.params.params] == ["sample_rate", "smooth", "frames"]

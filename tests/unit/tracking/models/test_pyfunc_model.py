@@ -27,7 +27,7 @@ class Served:
         if model_input is None:
             raise DataError("model input", "must contain an utterance")
         self.params = params
-        return {"phone": ["AA"], "start": [0.0]}
+        return {"phone": ["AA"], "start_s": [0.0]}
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_the_network_is_loaded_from_its_folder(model):
 
 def test_an_answer_is_a_data_frame(model):
     answer = model.predict(None, np.eye(3), {"smooth": True})
-    assert answer.to_dict("records") == [{"phone": "AA", "start": 0.0}]
+    assert answer.to_dict("records") == [{"phone": "AA", "start_s": 0.0}]
     assert model._model.params == {"smooth": True}
 
 
