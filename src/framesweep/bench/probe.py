@@ -71,7 +71,7 @@ def read_memory() -> dict[str, int]:
     dict on systems without /proc.
     """
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
     except OSError:
         return {}
     names = {"VmHWM": "peak", "RssAnon": "own", "RssFile": "files"}

@@ -16,7 +16,7 @@ import torch
 def find_library() -> Path | None:
     """Return the GNU OpenMP library of this process, or None if torch uses another or none."""
     try:
-        maps = Path("/proc/self/maps").read_text()
+        maps = Path("/proc/self/maps").read_text(encoding="utf-8")
     except OSError:
         return None
     torch_folder = str(Path(torch.__file__).parent)

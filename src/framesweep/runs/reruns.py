@@ -126,7 +126,7 @@ def _nested_under(parent_run_id: str | None) -> Iterator[None]:
 def _read(path: Path) -> list[SeedResult]:
     if not path.exists():
         return []
-    with path.open(newline="") as file:
+    with path.open(encoding="utf-8", newline="") as file:
         return [
             SeedResult(int(row["trial"]), int(row["seed"]), float(row["value"]))
             for row in csv.DictReader(file)

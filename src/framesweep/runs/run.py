@@ -29,7 +29,7 @@ from framesweep.runs.train_data import with_recorded_order
 from framesweep.runs.validation import validate_across_groups
 from framesweep.sweeps.context import SweepContext, find_sweep_context
 from framesweep.system.atomic_files import write_text
-from framesweep.system.console import EpochBar, log_epoch
+from framesweep.system.console import RunBar, log_epoch
 from framesweep.system.ownership import Ownership, own
 from framesweep.system.signals import StopRequest, stop_request
 from framesweep.tracking import (
@@ -118,7 +118,7 @@ def _run(
             track_results(tracker, experiment, state, directory, in_sweep=in_sweep)
             require_owned()
         run_id = tracker.run_id
-    log_summary(experiment, state, directory, run_id)
+    log_summary(experiment, state, directory, run_id, in_sweep=in_sweep)
     values = [
         _objective_value(name, experiment, state)
         for name in (config.objective, *config.further_objectives)
@@ -193,7 +193,7 @@ class _RunCallback:
         self._tracker = tracker
         objectives = (experiment.plan.objective, *experiment.config.further_objectives)
         self._best = BestSoFar(objectives, maximize=experiment.plan.maximize)
-        self._bar = EpochBar(experiment.plan.epochs)
+        self._bar = RunBar(experiment.plan.epochs)
         self.stop_signal = stop
 
     def on_restore(self, history: list[dict[str, float]]) -> None:
@@ -209,6 +209,12 @@ class _RunCallback:
     def on_step(self, epoch: int, step: int, num_steps: int) -> None:
         self._bar.step(epoch, step, num_steps)
         self._tracker.require_open(wait=False)
+
+    def on_values(self, loss: float, lr: float) -> None:
+        self._bar.values(loss, lr)
+
+    def on_evaluate(self, epoch: int) -> None:
+        self._bar.evaluate(epoch)
 
     def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
         self._bar.close()

@@ -17,6 +17,7 @@ from framesweep.errors import TrackingError
 from framesweep.evaluation.metrics import Evaluation
 from framesweep.evaluation.predictor import WEIGHTS, write_metadata
 from framesweep.evaluation.smoother_file import SMOOTHER, write_smoother
+from framesweep.runs.advice import describe_next_run
 from framesweep.runs.experiment import Experiment, Smoothing
 from framesweep.runs.history import REPORT_FOLDER, History, write_history
 from framesweep.runs.tracked_params import derived_params, select_params
@@ -186,9 +187,14 @@ def log_resume_hint(tracker: Tracker, config: RunConfig, directory: Path) -> Non
 
 
 def log_summary(
-    experiment: Experiment, state: TrainingState, directory: Path, run_id: str | None
+    experiment: Experiment,
+    state: TrainingState,
+    directory: Path,
+    run_id: str | None,
+    *,
+    in_sweep: bool = False,
 ) -> None:
-    """Log the results, their directory, and how to compare runs."""
+    """Log the results, their directory, how to compare runs, and what to try next."""
     objective = experiment.config.objective
     speed = sum(m["train/frames_per_second"] for m in state.history) / len(state.history)
     log.info(
@@ -210,3 +216,6 @@ def log_summary(
         options = where_options(experiment.config)
         command = shlex.join(["framesweep", "ui", *options])
         log.info("run: %s   compare runs with: %s", run_id, command)
+    advice = describe_next_run(experiment.config, state.history, state.best_epoch)
+    if advice is not None and not in_sweep:
+        log.info("%s", advice)

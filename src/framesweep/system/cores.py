@@ -33,7 +33,7 @@ def _siblings(cpu: int) -> str:
     """Return the hardware threads of the core that logical CPU number `cpu` belongs to."""
     topology = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
     try:
-        return topology.read_text()
+        return topology.read_text(encoding="utf-8")
     except OSError:
         return str(cpu)
 
@@ -41,7 +41,7 @@ def _siblings(cpu: int) -> str:
 def _quota() -> int:
     """Return the whole cores that the control group grants, UNLIMITED without a quota."""
     try:
-        quota, period = CPU_MAX.read_text().split()
+        quota, period = CPU_MAX.read_text(encoding="utf-8").split()
         return int(quota) // int(period)
     except (OSError, ValueError):
         return UNLIMITED

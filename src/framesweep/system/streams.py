@@ -1,6 +1,7 @@
 """The standard streams of a command, which may be closed, full or a pipe that nobody reads."""
 
 import contextlib
+import io
 import logging
 import os
 import select
@@ -8,8 +9,10 @@ import sys
 
 
 def repair_streams() -> None:
-    """Let output to closed streams go nowhere, and let logging fail silently.
+    """Let output to closed streams go nowhere, and let no output fail.
 
+    Characters that the encoding of the terminal lacks are written as escapes: a name in IPA
+    must not end a command where the locale is not UTF-8.
     If a descriptor of a standard stream is free, the next file that is opened gets it, and
     everything that libraries print to that stream is written into the file. What a run prints
     is in its log file too, so a console that cannot be written is no reason to end it.
@@ -24,6 +27,9 @@ def repair_streams() -> None:
         if getattr(sys, name) is None:
             stream = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
             setattr(sys, name, stream)
+    for output in (sys.stdout, sys.stderr):
+        if isinstance(output, io.TextIOWrapper):
+            output.reconfigure(errors="backslashreplace")
     logging.raiseExceptions = False
 
 

@@ -128,7 +128,7 @@ def serve_ui(
     experiment = tracked_runs.find_latest_experiment(full_uri, outputs)
     view = {} if experiment is None else load_view(experiment, full_uri, outputs)
     with (
-        tempfile.TemporaryFile("w+") as output,
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output,
         tempfile.TemporaryDirectory(prefix="framesweep-ui-") as folder,
         _signals_as_interrupts(),
     ):

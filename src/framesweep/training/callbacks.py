@@ -16,6 +16,12 @@ class Callback(Protocol):
     def on_step(self, epoch: int, step: int, num_steps: int) -> None:
         """Called after step number `step` of the epoch's `num_steps`, both counted from 1."""
 
+    def on_values(self, loss: float, lr: float) -> None:
+        """Called every few steps with the epoch's mean training loss and the learning rate."""
+
+    def on_evaluate(self, epoch: int) -> None:
+        """Called after the last step of an epoch, before it is evaluated."""
+
     def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
         """Called after an epoch, counted from 1, was evaluated and its checkpoint written."""
 
@@ -31,6 +37,12 @@ class NoOpCallback:
         pass
 
     def on_step(self, epoch: int, step: int, num_steps: int) -> None:
+        pass
+
+    def on_values(self, loss: float, lr: float) -> None:
+        pass
+
+    def on_evaluate(self, epoch: int) -> None:
         pass
 
     def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:

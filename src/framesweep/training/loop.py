@@ -69,6 +69,7 @@ def fit(
     callback.on_restore(state.history)
     while not _is_finished(state, plan):
         _train_epoch(components, train, plan, state, checkpoints, callback, step)
+        callback.on_evaluate(state.epoch)
         metrics = _evaluate_epoch(components, evaluate, plan, state)
         if state.best_epoch == state.epoch:
             checkpoints.save_best(components.evaluated)
@@ -142,6 +143,7 @@ def _train_epoch(
             signum, save_due = process_group.all_reduce_max(callback.stop_signal(), save_due)
         if signum or save_due or is_last or state.step % CHECK_STEPS == 0:
             sums.write(state)
+            callback.on_values(state.loss_sum / max(1, state.num_seen), components.schedule.lr)
             if _is_out_of_time(state, plan):
                 components.skip(num_steps - state.step)
                 break

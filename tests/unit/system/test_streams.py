@@ -1,5 +1,6 @@
 """Closed, full and broken standard streams disturb no command."""
 
+import io
 import os
 import subprocess
 import sys
@@ -7,11 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from framesweep.system.streams import is_stdout_closed
+from framesweep.system.streams import (
+    flush_streams,
+    is_stdout_closed,
+    print_error,
+    repair_streams,
+)
 
 COMMAND = """
 import logging, os, sys
-from framesweep.system.streams import flush_streams, print_error, repair_streams
+X2
 repair_streams()
 file = os.open("file", os.O_CREAT | os.O_WRONLY)
 assert file > 2, file
@@ -26,6 +32,20 @@ print_error("error: something")
 flush_streams()
 sys.exit(7)
 """
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-8"])
+def test_characters_that_the_encoding_lacks_are_written_as_escapes(monkeypatch, encoding):
+    streams = {name: io.TextIOWrapper(io.BytesIO(), encoding) for name in ("stdout", "stderr")}
+    for name, stream in streams.items():
+        monkeypatch.setattr(sys, name, stream)
+    repair_streams()
+    print("phone tʃ")
+    print_error("error: no phone tʃ")
+    flush_streams()
+    written = {"utf-8": "tʃ".encode()}.get(encoding, rb"t\u0283")
+    for stream in streams.values():
+        assert written in stream.buffer.getvalue()
 
 
 @pytest.mark.parametrize(

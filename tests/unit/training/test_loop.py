@@ -59,6 +59,7 @@ class Recorder:
 
     def __init__(self, stop_at=None):
         self.epochs, self.restored, self.now = [], [], None
+        self.values, self.evaluated = [], []
         self.stop_at = stop_at
 
     def on_restore(self, history):
@@ -66,6 +67,12 @@ class Recorder:
 
     def on_step(self, epoch, step, num_steps):
         self.now = (epoch, step)
+
+    def on_values(self, loss, lr):
+        self.values.append((loss, lr))
+
+    def on_evaluate(self, epoch):
+        self.evaluated.append((epoch, len(self.epochs)))
 
     def on_epoch(self, epoch, metrics):
         self.epochs.append((epoch, metrics))
@@ -285,6 +292,16 @@ def test_averaged_weights_are_evaluated_and_saved(tmp_path):
     assert state.best_epoch == 3
     kept = load_file(job.checkpoints.best)
     assert all(torch.equal(averaged[name], kept[name]) for name in averaged)
+
+
+def test_the_callback_hears_of_loss_rate_and_evaluation(tmp_path):
+    job = Job(tmp_path)
+    callback = Recorder()
+    job.fit(callback)
+    assert callback.evaluated == [(epoch, epoch - 1) for epoch, _ in callback.epochs]
+    last_loss, last_lr = callback.values[-1]
+    assert last_loss == pytest.approx(callback.epochs[-1][1]["train/loss"])
+    assert last_lr >= 0
 
 
 def test_each_epoch_visits_every_frame_in_its_batch_size(tmp_path):

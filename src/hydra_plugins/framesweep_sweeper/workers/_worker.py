@@ -6,6 +6,7 @@ or dies.
 """
 
 import ctypes
+import io
 import os
 import pickle
 import signal
@@ -45,6 +46,10 @@ def main(jobs: int, lifeline: int, parent: int) -> None:
     from hydra.core.singleton import Singleton
     from hydra.core.utils import setup_globals
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # They are written to a file, whose encoding must not depend on the locale.
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     setup_globals()
     Singleton.set_state(singletons)
     while True:

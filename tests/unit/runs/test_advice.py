@@ -1,0 +1,70 @@
+"""What is suggested after a run that overfitted."""
+
+import shlex
+
+import pytest
+from hydra.core.hydra_config import HydraConfig
+
+from framesweep.config.composition import compose, register
+from framesweep.runs.advice import describe_next_run, suggest_overrides
+
+register()
+FELL = [{"dev/accuracy": value} for value in (0.5, 0.6, 0.58, 0.55, 0.5)]
+
+
+def test_keys_that_are_not_used_yet_are_suggested_and_exist():
+    config = compose(["model.dropout=0.2"])
+    suggested = suggest_overrides(config, FELL, 2)
+    assert suggested == [
+        "optim.schedule=onecycle",
+        "model.dropout=0.3",
+        "optim=adamw",
+        "train.patience=2",
+    ]
+    after = compose(["model.dropout=0.2", *suggested])
+    assert (after.optim.schedule, after.model.dropout, after.train.patience) == (
+        "onecycle",
+        0.3,
+        2,
+    )
+    again = suggest_overrides(after, FELL, 2)
+    assert again == ["model.dropout=0.4", "optim.weight_decay=0.05"]
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "best"), [((0.5, 0.6, 0.7, 0.65), 3), ((0.5, 0.6, 0.6), 2), ((0.6, 0.5), 1)]
+)
+def test_nothing_is_suggested_after_a_late_best_epoch_or_a_short_run(accuracies, best):
+    history = [{"dev/accuracy": value} for value in accuracies]
+    assert suggest_overrides(compose([]), history, best) == []
+    assert describe_next_run(compose([]), history, best) is None
+
+
+def test_a_run_for_which_all_has_been_tried_gets_no_advice():
+    everything = ["optim=adamw", "optim.weight_decay=0.1", "optim.schedule=cosine"]
+    config = compose([*everything, "model.dropout=0.5", "train.patience=3"])
+    assert suggest_overrides(config, FELL, 1) == []
+
+
+def test_the_command_repeats_what_was_typed_and_composes(monkeypatch):
+    typed = ["model=small", "model.dropout=0.1", "optim=adam", "tracking.run_name='a b'"]
+    hydra_config = type("Hydra", (), {"overrides": type("Overrides", (), {"task": typed})})
+    monkeypatch.setattr(HydraConfig, "initialized", staticmethod(lambda: True))
+    monkeypatch.setattr(HydraConfig, "get", staticmethod(lambda: hydra_config))
+    line = describe_next_run(compose(typed), FELL, 2)
+    assert line is not None
+    assert line.startswith("dev accuracy fell after epoch 2 of 5. Try: framesweep train ")
+    words = shlex.split(line.partition("Try: framesweep train ")[2])
+    assert words[:2] == ["model=small", "tracking.run_name='a b'"]
+    config = compose(words)
+    assert config.model.dropout == 0.2
+    assert config.tracking.run_name == "a b"
+
+
+def test_a_resumed_run_gets_the_overrides_alone(monkeypatch):
+    monkeypatch.setattr(HydraConfig, "initialized", staticmethod(lambda: False))
+    line = describe_next_run(compose(["train.patience=9"]), FELL, 2)
+    assert line == (
+        "dev accuracy fell after epoch 2 of 5. "
+        "Try optim.schedule=onecycle model.dropout=0.3 optim=adamw"
+    )
