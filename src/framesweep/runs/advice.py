@@ -1,11 +1,11 @@
 """What to try next where a network fitted its training data more and more, and dev less."""
 
-import shlex
 from collections.abc import Sequence
 
 from hydra.core.hydra_config import HydraConfig
 
 from framesweep.config import AdamConfig, RunConfig
+from framesweep.config.command_line import train_command
 from framesweep.config.optimizers.adam import AdamWConfig
 
 MIN_EPOCHS = 3
@@ -65,5 +65,4 @@ def describe_next_run(
         for override in HydraConfig.get().overrides.task
         if override.lstrip("+").partition("=")[0] not in keys
     ]
-    command = shlex.join(["framesweep", "train", *typed, *suggested])
-    return f"{fall} Try: {command}"
+    return f"{fall} Try: {train_command([*typed, *suggested])}"

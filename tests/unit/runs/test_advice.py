@@ -53,8 +53,9 @@ def test_the_command_repeats_what_was_typed_and_composes(monkeypatch):
     monkeypatch.setattr(HydraConfig, "get", staticmethod(lambda: hydra_config))
     line = describe_next_run(compose(typed), FELL, 2)
     assert line is not None
-    assert line.startswith("dev accuracy fell after epoch 2 of 5. Try: framesweep train ")
-    words = shlex.split(line.partition("Try: framesweep train ")[2])
+    head, _, command = line.partition(" Try: ")
+    assert head == "dev accuracy fell after epoch 2 of 5."
+    words = shlex.split(command)[2:]  # after "python train.py" or "framesweep train"
     assert words[:2] == ["model=small", "tracking.run_name='a b'"]
     config = compose(words)
     assert config.model.dropout == 0.2

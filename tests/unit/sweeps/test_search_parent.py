@@ -229,3 +229,13 @@ def test_a_search_that_was_stopped_has_no_winner_yet(config, models):
     study = new_study()
     complete_trial(study, config, 0.5)
     assert models(run_search(study, config, "KILLED")) == []
+
+
+def test_a_search_ends_with_the_commands_that_use_its_results(config, outputs):
+    parent = SearchParent()
+    study = new_study()
+    parent.on_start(study, config)
+    best, ui = parent.next_steps(study)
+    parent.on_end(study, "FINISHED")
+    assert best.startswith(f"next: framesweep best s --outputs {outputs}")
+    assert "framesweep ui --outputs" in ui

@@ -17,7 +17,7 @@ from framesweep.system.streams import (
 
 COMMAND = """
 import logging, os, sys
-X2
+from framesweep.system.streams import flush_streams, print_error, repair_streams
 repair_streams()
 file = os.open("file", os.O_CREAT | os.O_WRONLY)
 assert file > 2, file
