@@ -5,6 +5,7 @@ does not read them, this thread waits, and training does not. The other logs wha
 has to say, and notices when it ends.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -21,8 +22,8 @@ from framesweep.tracking.mirrors.base import MirroredRun, MirrorRecord
 
 log = logging.getLogger(__name__)
 
-READ_SECONDS = 5.0
-"""How long the last words of a process that has ended may take to be read."""
+LAST_SECONDS = 5.0
+"""How long the threads may take to notice that the process has ended."""
 
 
 class MirrorProcess:
@@ -52,7 +53,8 @@ class MirrorProcess:
         self._queue.put(asdict(run))
         self._reader = threading.Thread(target=self._read, name=f"{name} output", daemon=True)
         self._reader.start()
-        threading.Thread(target=self._feed, name=f"{name} input", daemon=True).start()
+        self._feeder = threading.Thread(target=self._feed, name=f"{name} input", daemon=True)
+        self._feeder.start()
 
     def send(self, record: MirrorRecord) -> None:
         """Queue a record."""
@@ -74,7 +76,8 @@ class MirrorProcess:
         except subprocess.TimeoutExpired:
             self._warn(f"it did not end within {seconds:.0f} s")
             self.kill()
-        self._reader.join(READ_SECONDS)
+        for thread in (self._reader, self._feeder):
+            thread.join(LAST_SECONDS)
 
     def kill(self) -> None:
         """End the process without a word to the tracker that it writes to, or to the log."""
@@ -87,19 +90,18 @@ class MirrorProcess:
     def _feed(self) -> None:
         assert self._process is not None
         assert self._process.stdin is not None
-        try:
+        # An error means that the process has ended, which the other thread reports.
+        with contextlib.suppress(OSError), self._process.stdin as pipe:
             while (record := self._queue.get()) is not None:
-                self._process.stdin.write(json.dumps(record).encode() + b"\n")
-                self._process.stdin.flush()
-            self._process.stdin.close()
-        except OSError:
-            pass  # the process has ended, which the other thread reports
+                pipe.write(json.dumps(record).encode() + b"\n")
+                pipe.flush()
 
     def _read(self) -> None:
         assert self._process is not None
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            self._handle(line)
+        with self._process.stdout as pipe:
+            for line in pipe:
+                self._handle(line)
         code = self._process.wait()
         if not self._is_closed or code:
             self._warn(f"its process ended with exit code {code}")
