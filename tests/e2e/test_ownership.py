@@ -42,11 +42,12 @@ def epochs(outputs: Path) -> tuple[int, int]:
 def test_a_second_resume_and_a_sync_of_a_running_run_are_refused(shell):
     shell.train(*shell.small)
     (run,) = shell.runs
+    outbox = run / "tracking" / "outbox.jsonl"
+    database = sqlite3.connect(shell.folder / "outputs" / "mlflow.db", isolation_level=None)
+    database.execute("begin immediate")  # the run's records have to wait, to be sent by `sync`
     first = shell.start(f"resume={run}", "train.epochs=1000000")
     try:
-        wait_for((run / ".owner").exists, first)
-        with (run / "tracking" / "outbox.jsonl").open("a") as outbox:
-            outbox.write('{"kind": "tags", "tags": {}}\n')
+        wait_for(lambda: outbox.stat().st_size > 0, first)
         line = f"error: {run}: is being trained by {first.pid} on "
         for refused in (
             shell.train(f"resume={run}", "train.epochs=1000000", code=2),
@@ -54,6 +55,7 @@ def test_a_second_resume_and_a_sync_of_a_running_run_are_refused(shell):
         ):
             assert refused.stderr.splitlines()[-1].startswith(line)
             assert "Traceback" not in refused.stderr
+        database.close()
         wait_for(lambda: epochs(shell.folder / "outputs")[1] > 3, first)
         first.send_signal(signal.SIGTERM)
         first.communicate(timeout=SECONDS)
