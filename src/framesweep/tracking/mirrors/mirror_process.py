@@ -44,9 +44,10 @@ class MirrorProcess:
         self._is_closed = self._has_warned = False
         self._queue: SimpleQueue[MirrorRecord | None] = SimpleQueue()
         self._process: subprocess.Popen[bytes] | None = None
-        module = "framesweep.tracking.mirrors"
+        # -P: a file json.py in the working directory must not take the place of Python's own.
+        default = [sys.executable, "-P", "-m", "framesweep.tracking.mirrors", name]
         try:
-            self._process = _start(command or [sys.executable, "-m", module, name], run, name)
+            self._process = _start(command or default, run, name)
         except OSError as error:
             self._warn(str(error))
             return
