@@ -88,7 +88,7 @@ def _report_grid(parent: RunInfo, uri: str | None, outputs: Path) -> Page:
     from framesweep.runs.reruns import read_config
     from framesweep.runs.sweep_page import build_grid_page
     from framesweep.sweeps.grid_results import rank_runs, swept_values
-    from framesweep.sweeps.objective_names import name_best
+    from framesweep.sweeps.run_names import name_best
     from framesweep.tracking import load_children
 
     runs = load_children(parent.run_id, uri, outputs)

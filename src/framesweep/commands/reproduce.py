@@ -58,7 +58,7 @@ def _find_result(run: RunInfo, objective: str) -> float:
     """
     from framesweep.errors import TrackingError
     from framesweep.runs.run_log import REPORT_FOLDER
-    from framesweep.sweeps.objective_names import name_best
+    from framesweep.sweeps.run_names import name_best
     from framesweep.training.checkpoints import CHECKPOINT_FOLDER, read_progress
 
     name = name_best(objective)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from framesweep.sweeps.objective_names import name_best
+from framesweep.sweeps.run_names import name_best
 from framesweep.training.plan import improves
 
 

@@ -9,7 +9,7 @@ from framesweep.config import RunConfig
 from framesweep.config.command_line import train_command
 from framesweep.sweeps.context import SWEPT_PREFIX, to_bare_key
 from framesweep.sweeps.notes import NOTE_TAG, Entry, build_note
-from framesweep.sweeps.objective_names import name_best
+from framesweep.sweeps.run_names import name_best
 from framesweep.tracking import RunInfo, Tracker, load_children
 
 log = logging.getLogger(__name__)

@@ -14,12 +14,10 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 from optuna.visualization import matplotlib as visualization
 
+from framesweep.sweeps.importances import select_important_params
 from framesweep.sweeps.plot_layout import make_readable
 from framesweep.sweeps.tables import get_objective_names
 from framesweep.system.figures import PLAIN_TEXT, save_png
-
-MAX_CONTOUR_PARAMS = 3
-"""Number of params, the most important ones, that the contour plot pairs with each other."""
 
 Draw = Callable[[], Any]
 """Draws a plot and returns its axes, one or an array of them."""
@@ -67,14 +65,9 @@ def _list_objective_plots(study: Study, index: int, name: str, suffix: str) -> d
         f"parallel{suffix}": lambda: visualization.plot_parallel_coordinate(study, **options),
         f"slice{suffix}": lambda: visualization.plot_slice(study, **options),
         f"contour{suffix}": lambda: visualization.plot_contour(
-            study, params=_select_important_params(study, target), **options
+            study, params=select_important_params(study, target), **options
         ),
     }
-
-
-def _select_important_params(study: Study, target: Any) -> list[str]:
-    importances = optuna.importance.get_param_importances(study, target=target)
-    return list(importances)[:MAX_CONTOUR_PARAMS]
 
 
 def _write_plot(draw: Draw, path: Path, objective: str) -> bool:

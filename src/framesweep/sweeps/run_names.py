@@ -1,9 +1,12 @@
-"""Names runs by what distinguishes them from the default run."""
+"""Names runs by what distinguishes them from the default run, and their best values."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from framesweep.config.effects import effect_of
 from framesweep.credentials import printable, scrub
+
+BEST_PREFIX = "best/"
+"""Prefix of the metrics with the best values of a run's objectives."""
 
 DEFAULT_NAME = "defaults"
 """Name of a run without overrides."""
@@ -60,3 +63,8 @@ def _clean(word: str) -> str:
     text = printable(scrub(word)).replace("\n", " ").replace("\t", " ")
     longest = MAX_VALUE + len(text.partition("=")[0])
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def name_best(objective: str) -> str:
+    """Return the name of an objective's best value, as `best/accuracy` for `dev/accuracy`."""
+    return BEST_PREFIX + (objective.partition("/")[2] or objective)

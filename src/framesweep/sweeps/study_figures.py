@@ -11,11 +11,9 @@ from optuna import visualization
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from framesweep.sweeps.importances import select_important_params
 from framesweep.sweeps.tables import get_objective_names
 from framesweep.system.html_page import Page
-
-MAX_CONTOUR_PARAMS = 3
-"""Number of params, the most important ones, that the contour plot pairs with each other."""
 
 CONTOUR_HEIGHT = 900
 """Height in pixels of the contour plots, which are a matrix."""
@@ -80,14 +78,9 @@ def _list_objective_figures(
         lambda: visualization.plot_parallel_coordinate(study, **options),
         lambda: visualization.plot_slice(study, **options),
         lambda: visualization.plot_contour(
-            study, params=_select_important_params(study, target), **options
+            study, params=select_important_params(study, target), **options
         ).update_layout(height=CONTOUR_HEIGHT),
     ]
-
-
-def _select_important_params(study: Study, target: Any) -> list[str]:
-    importances = optuna.importance.get_param_importances(study, target=target)
-    return list(importances)[:MAX_CONTOUR_PARAMS]
 
 
 def _label_epochs(figure: Any, objective: str) -> Any:

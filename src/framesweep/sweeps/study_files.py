@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from framesweep.sweeps.notes import NOTE_TAG
-from framesweep.sweeps.objective_names import name_best
+from framesweep.sweeps.run_names import name_best
 from framesweep.system.matplotlib_backend import import_matplotlib
 from framesweep.tracking import Tracker
 

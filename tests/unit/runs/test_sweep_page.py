@@ -35,7 +35,7 @@ def test_a_study_has_its_space_its_best_trial_plots_and_a_command(study, tmp_pat
     assert "Study s (maximize value): 2 complete" in page
     assert "choice(5, &lt;b&gt;)" in page
     assert "<th>seed</th><td>7</td>" in page
-    assert f"python train.py data.context={best.params['data.context']}" in page
+    assert f" data.context={best.params['data.context']}" in page
     assert page.count("Plotly.newPlot") >= 3
     assert "<h2>Trial" not in page
 

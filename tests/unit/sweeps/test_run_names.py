@@ -2,7 +2,13 @@
 
 import pytest
 
-from framesweep.sweeps.run_names import MAX_NAME, join_words, name_by_overrides, name_by_values
+from framesweep.sweeps.run_names import (
+    MAX_NAME,
+    join_words,
+    name_best,
+    name_by_overrides,
+    name_by_values,
+)
 
 
 @pytest.mark.parametrize(
@@ -46,3 +52,15 @@ def test_values_are_named_by_the_last_part_of_their_key():
     assert (
         len(name_by_values({f"a.key{i}": "v" * 30 for i in range(9)}, "trial 7: ")) <= MAX_NAME
     )
+
+
+@pytest.mark.parametrize(
+    ("objective", "name"),
+    [
+        ("dev/speech_accuracy", "best/speech_accuracy"),
+        ("model/params", "best/params"),
+        ("value", "best/value"),
+    ],
+)
+def test_the_name_keeps_the_metric_of_the_objective(objective, name):
+    assert name_best(objective) == name

@@ -8,7 +8,7 @@ from framesweep.sweeps.study_note import build_study_note, winner_params
 def test_the_note_counts_trials_and_lists_the_best_first(study):
     note = build_study_note(study)
     assert note.startswith("Study s (maximize value): 4 complete, 1 pruned, 1 failed.")
-    assert "$ python train.py a.lr=0.6 'data.root=/with space'" in note
+    assert " a.lr=0.6 'data.root=/with space'\n" in note
     rows = [line for line in note.splitlines() if line.startswith("| trial")]
     assert rows == [
         "| trial 2 | 0.9 | 0.6 | y |",
