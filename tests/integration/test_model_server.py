@@ -19,8 +19,9 @@ from mlflow.pyfunc import scoring_server
 from audio_model import RATE, make_tones, write_model
 from framesweep.config.composition import register
 from framesweep.evaluation.served_model import ServedModel
+from framesweep.tracking import mlflow_store, register_winner
 from framesweep.tracking.models.mlflow_model import save_model
-from servers import free_port, start_daemon, wait_until
+from servers import free_port, mlflow_server, start_daemon, wait_until
 
 register()
 
@@ -224,3 +225,28 @@ def test_a_model_is_loaded_without_hydra_and_without_a_tracking_server(saved, au
     phones, num_frames = result.stdout.splitlines()
     assert phones.split() == ServedModel.load(saved[0]).predict(str(audio), {})["phone"]
     assert num_frames == "5"
+
+
+@pytest.mark.heavy
+def test_a_model_is_registered_once_at_a_tracking_server(saved, audio, tmp_path):
+    backend = f"sqlite:///{tmp_path}/server.db"
+    with mlflow_server(tmp_path / "server", backend) as uri:
+        client = mlflow_store.connect(uri, tmp_path)
+        run_id = client.create_run(client.create_experiment("speech")).info.run_id
+        for _ in range(2):
+            version = register_winner(uri, tmp_path, run_id, saved[0].parent, "phones")
+            assert version == "1"
+        (found,) = client.search_model_versions("name = 'phones'")
+        (model,) = client.search_logged_models(["1"])
+        assert json.loads(model.tags["mlflow.modelVersions"]) == [
+            {"name": "phones", "version": 1}
+        ]
+        best = client.get_model_version_by_alias("phones", "best")
+        assert (found.run_id, best.version) == (run_id, found.version)
+        mlflow.set_tracking_uri(uri)
+        try:
+            loaded = mlflow.pyfunc.load_model("models:/phones@best")
+        finally:
+            mlflow.set_tracking_uri(None)
+    expected = ServedModel.load(saved[0]).predict(str(audio), {})
+    assert loaded.predict(str(audio))["phone"].tolist() == expected["phone"]
