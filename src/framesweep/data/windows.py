@@ -43,8 +43,7 @@ class Windows:
         dtype: type of the batches; float32 where float16 cannot hold the rows.
 
     Attributes:
-        host_labels: (N,) labels of all frames as the store has them, or None.
-        lengths: (U,) number of frames of each utterance.
+        lengths: (U,) int64 number of frames of each utterance, on the device.
     """
 
     def __init__(
@@ -62,13 +61,11 @@ class Windows:
         self.item_frames = 1
         self.feature_dim = split.rows.shape[1]
         self.window_dim = (2 * context + 1) * self.feature_dim
-        self.host_labels = split.labels
-        self.lengths = split.lengths
         self._gap = split.gap
         self._first = split.lead - context
         self._host_ends = np.cumsum(split.lengths)
         self._ends = torch.from_numpy(self._host_ends).to(device)
-        self._lengths = torch.from_numpy(split.lengths).to(device)
+        self.lengths = torch.from_numpy(split.lengths).to(device)
         self._labels = (
             None if split.labels is None else torch.from_numpy(split.labels).to(device)
         )
@@ -191,10 +188,16 @@ class Windows:
         assert self._labels is not None
         return self._labels[frames].long()  # int16 in memory; the losses of torch need int64
 
+    @property
+    def all_labels(self) -> Tensor:
+        """The (N,) int16 labels of all frames of a labelled split, on the device."""
+        assert self._labels is not None
+        return self._labels
+
     def edges(self, frames: Tensor) -> Tensor:
         """Return, as (B,) bool, whether each frame's window crosses an utterance edge."""
         utterances = torch.searchsorted(self._ends, frames, right=True)
         ends = self._ends[utterances]
-        lengths = self._lengths[utterances]
+        lengths = self.lengths[utterances]
         positions = frames - (ends - lengths)
         return (positions < self.context) | (positions >= lengths - self.context)

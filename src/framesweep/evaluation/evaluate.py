@@ -94,7 +94,6 @@ def measure(
     # In the path, the frames of other ranks are 0.
     process_group.all_reduce_sum(confusion, loss_sum, edges, path)
     edge_correct, num_edges = edges.tolist()
-    assert windows.host_labels is not None
     return Evaluation(
         split=windows.name,
         confusion=confusion.cpu(),
@@ -102,7 +101,7 @@ def measure(
         edge_correct=edge_correct,
         num_edges=num_edges,
         phones=phones,
-        paths=PhonePaths.from_frames(windows.host_labels, path.cpu().numpy(), windows.lengths),
+        paths=PhonePaths.from_frames(windows.all_labels, path, windows.lengths),
     )
 
 

@@ -22,6 +22,8 @@ from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from framesweep.data.phone_segments import find_starts
 from framesweep.data.phones import Folding, PhoneSet
@@ -44,15 +46,23 @@ class PhoneSequences:
     num_utterances: int
 
     @classmethod
-    def collapse(cls, path: Ints, lengths: Ints) -> Self:
+    def collapse(cls, path: Tensor, lengths: Tensor) -> Self:
         """Merge successive frames of one phone.
 
+        It computes on the device of the path, so that only the merged phones are copied.
+
         Args:
-            path: (N,) ids of the frames' phones, utterance after utterance.
-            lengths: (U,) number of frames of each utterance.
+            path: (N,) integer ids of the frames' phones, utterance after utterance.
+            lengths: (U,) int64 number of frames of each utterance, at least 1.
         """
-        utterances = np.repeat(np.arange(len(lengths)), lengths)
-        return cls(np.asarray(path, dtype=np.int64), utterances, len(lengths))._merged()
+        ends = lengths.cumsum(dim=0)
+        starting = torch.ones(len(path), dtype=torch.bool, device=path.device)
+        torch.ne(path[1:], path[:-1], out=starting[1:])
+        starting[ends[:-1]] = True
+        starts = starting.nonzero().squeeze(dim=1)
+        utterances = torch.searchsorted(ends, starts, right=True)
+        ids = path[starts].long()
+        return cls(ids.cpu().numpy(), utterances.cpu().numpy(), len(ends))
 
     def _merged(self) -> Self:
         """Merge successive phones of one id in the same utterance."""
@@ -89,13 +99,8 @@ class PhonePaths:
     predicted: PhoneSequences
 
     @classmethod
-    def from_frames(cls, labels: Ints, predictions: Ints, lengths: Ints) -> Self:
-        """Collapse the phones of frames.
-
-        Args:
-            labels, predictions: (N,) ids of the frames' phones, utterance after utterance.
-            lengths: (U,) number of frames of each utterance.
-        """
+    def from_frames(cls, labels: Tensor, predictions: Tensor, lengths: Tensor) -> Self:
+        """Collapse the phones of frames; the arguments are as in `PhoneSequences.collapse`."""
         true = PhoneSequences.collapse(labels, lengths)
         return cls(true, PhoneSequences.collapse(predictions, lengths))
 

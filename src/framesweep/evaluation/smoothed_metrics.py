@@ -1,5 +1,7 @@
 """Metrics of predictions that were smoothed along time."""
 
+import torch
+
 from framesweep.data.corpus import Array
 from framesweep.data.phones import PhoneSet, find_foldings
 from framesweep.data.store.frame_store import Split
@@ -23,7 +25,10 @@ def measure_smoothed(path: Array, split: Split, phones: PhoneSet) -> dict[str, f
         The metrics by name, such as `dev/smoothed_accuracy`.
     """
     assert split.labels is not None
-    paths = PhonePaths.from_frames(split.labels, path, split.lengths)
+    frames = (split.labels, path, split.lengths)
+    paths = PhonePaths.from_frames(
+        *(torch.from_numpy(array.astype("int64")) for array in frames)
+    )
     prefix = f"{split.name}/smoothed"
     return {
         f"{prefix}_accuracy": float((path == split.labels).mean()),

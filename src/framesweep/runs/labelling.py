@@ -181,8 +181,10 @@ def label_files(
         except DataError as error:
             if len(inputs) == 1:
                 raise
-            log.warning("not labelled: %s", error)
             summary.failures.append(error)
+    # Not before, because lines would break the progress bar.
+    for failure in summary.failures:
+        log.warning("not labelled: %s", failure)
     return summary
 
 

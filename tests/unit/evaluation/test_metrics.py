@@ -123,9 +123,9 @@ def test_an_evaluation_gives_the_metrics_that_are_defined(confusion):
 
 def test_phone_error_rates_are_metrics_where_the_phones_fit():
     phones = PhoneSet(("h#", "pau", "aa", "ao", "q", "t", "tcl"))
-    labels = np.array([0, 0, 2, 4, 4, 6, 5, 1])
-    predictions = np.array([1, 1, 3, 2, 4, 0, 5, 0])
-    paths = PhonePaths.from_frames(labels, predictions, np.array([8]))
+    labels = torch.tensor([0, 0, 2, 4, 4, 6, 5, 1])
+    predictions = torch.tensor([1, 1, 3, 2, 4, 0, 5, 0])
+    paths = PhonePaths.from_frames(labels, predictions, torch.tensor([8]))
     confusion = torch.zeros(7, 7, dtype=torch.int64)
     counted = evaluation(confusion, phones, paths=paths, split="test")
     rates = {k: v for k, v in counted.metrics().items() if "phone_error" in k}

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,6 +38,11 @@ def collapse(frames, classes):
     return [key for key in runs if key >= 0]
 
 
+def from_frames(*arrays):
+    """Paths of arrays instead of tensors; labels are int16 in a store."""
+    return PhonePaths.from_frames(*map(torch.from_numpy, arrays))
+
+
 def split(path, lengths):
     return np.split(np.asarray(path), np.cumsum(lengths)[:-1])
 
@@ -55,7 +61,7 @@ def test_the_rate_is_that_of_a_plain_dynamic_program(lengths, seed):
     edits = sum(map(edit_distance, true, predicted))
     num_phones = sum(map(len, true))
     expected = edits / num_phones if num_phones else np.nan
-    paths = PhonePaths.from_frames(labels, predictions, np.array(lengths))
+    paths = from_frames(labels, predictions, np.array(lengths))
     found = compute_phone_error_rate(paths, CLASSES)
     assert found == pytest.approx(expected, nan_ok=True)
 
@@ -63,14 +69,14 @@ def test_the_rate_is_that_of_a_plain_dynamic_program(lengths, seed):
 def test_utterances_are_compared_one_by_one():
     # The phone at the edge is the same in both, and still two phones.
     labels, lengths = np.array([0, 1, 1, 2]), np.array([2, 2])
-    sequences = PhoneSequences.collapse(labels, lengths)
+    sequences = PhoneSequences.collapse(torch.from_numpy(labels), torch.from_numpy(lengths))
     assert sequences.ids.tolist() == [0, 1, 1, 2]
-    paths = PhonePaths.from_frames(labels, np.array([0, 0, 1, 2]), lengths)
+    paths = from_frames(labels, np.array([0, 0, 1, 2]), lengths)
     assert compute_phone_error_rate(paths, range(3)) == 1 / 4
 
 
 def test_a_rate_may_exceed_1_and_is_nan_without_phones():
-    one = PhonePaths.from_frames(np.zeros(4, int), np.array([1, 2, 1, 2]), np.array([4]))
+    one = from_frames(np.zeros(4, int), np.array([1, 2, 1, 2]), np.array([4]))
     assert compute_phone_error_rate(one, range(3)) == 4
     assert np.isnan(compute_phone_error_rate(one, (-1, 1, 2)))
 
@@ -93,7 +99,7 @@ def test_timit_is_scored_in_39_classes_without_the_glottal_stop():
 
     labels = encode("h# h# q pcl p ix ix n bcl epi h#")
     same = encode("pau h# q tcl p ih ih en h# h# h#")
-    paths = PhonePaths.from_frames(labels, same, np.array([11]))
+    paths = from_frames(labels, same, np.array([11]))
     assert compute_phone_error_rate(paths, classes) == 0
     # sil sil p ih n sil: q separates the two silences.
     assert len(paths.true.fold(classes).ids) == 6
