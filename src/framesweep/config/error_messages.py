@@ -187,6 +187,9 @@ def _bad_value(text: str) -> str | None:
     if choice:
         names = choice.group(2).replace("'", "").replace(",", "")
         return f"{key.group(1)}: must be one of {names}; found '{choice.group(1)}'"
+    if "is not a ListConfig" in text:
+        example = f"Write {key.group(1)}=[A,B], or {key.group(1)}=[A] for a single value."
+        return f"{key.group(1)}: must be a list. {example}"
     skipped = ("Error merging", "raised while composing config:")
     lines = text.splitlines()
     reason = next(line for line in lines if not any(one in line for one in skipped))

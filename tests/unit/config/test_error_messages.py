@@ -59,3 +59,14 @@ def test_a_misspelt_key_in_a_file_of_the_users_own_is_described_as_on_the_comman
     )
     line = describe_config_error(error, ["data.context", "data.root"])
     assert line == "experiment/e.yaml: data.contxt: no such key. Did you mean data.context?"
+
+
+def test_a_single_value_where_a_list_is_needed_is_shown_as_a_list():
+    cause = "Invalid value assigned: str is not a ListConfig, TupleConfig, list, or tuple."
+    error = ConfigCompositionException("Error merging override tracking.also=wandb")
+    error.__cause__ = ValueError(f"{cause}\n    full_key: tracking.also")
+    line = describe_config_error(error, ["tracking.also"])
+    assert line == (
+        "tracking.also: must be a list. Write tracking.also=[A,B], or tracking.also=[A] for a "
+        "single value."
+    )
