@@ -12,6 +12,7 @@ from forked import in_ranks
 from framesweep.distributed.collectives import SINGLE_PROCESS
 from framesweep.errors import Interrupted
 from framesweep.runs.experiment import build_experiment
+from framesweep.training.callbacks import NoOpCallback
 from framesweep.training.checkpoints import BEST, LAST, Checkpoints, NoCheckpoints
 from framesweep.training.loop import fit
 
@@ -55,7 +56,7 @@ VARIANTS = {
 }
 
 
-class Stop:
+class Stop(NoOpCallback):
     """A callback that asks to stop after some steps and records the epochs' metrics."""
 
     def __init__(self, steps):
