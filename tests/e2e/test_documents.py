@@ -40,6 +40,7 @@ PARSED_ONLY = {
     "framesweep bench": "takes minutes; tests/unit/bench runs its parts",
     "hydra/launcher=ray": "tests/e2e/test_ray.py runs it",
     "hydra/launcher=submitit_slurm": "tests/e2e/test_slurm.py runs it",
+    "tracking.also=": "tests/unit/tracking/mirrors runs both mirrors, offline",
     "mlflow models serve": "tests/integration/test_model_server.py runs it",
     "mlflow server": "tests/e2e/test_postgres.py runs it",
     "postgresql+psycopg": "tests/e2e/test_postgres.py runs it",
