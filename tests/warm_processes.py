@@ -50,17 +50,10 @@ PRELOADED = (
     "torch.distributed",
 )
 READ_AT_IMPORT = (
-    "PYTHON",
-    "OMP_",
-    "MKL_",
-    "OPENBLAS_",
-    "NUMBA_",
-    "MPL",
-    "LC_",
-    "LANG",
-    "TORCH",
+    *("PYTHON", "LD_", "MALLOC_", "GLIBC_", "LC_", "LANG", "TZ", "FAKETIME", "CUDA_", "TORCH"),
+    *("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "NUMBA_", "MPL"),
 )
-"""Beginnings of the names of variables that libraries read while they are imported."""
+"""Beginnings of the names of variables that are read while libraries are loaded or imported."""
 
 
 def popen(
