@@ -12,6 +12,7 @@ import atexit
 import contextlib
 import functools
 import gc
+import io
 import json
 import os
 import runpy
@@ -212,6 +213,7 @@ def _become(job: dict[str, Any], descriptors: list[int]) -> None:
     for number, fd in enumerate(descriptors):
         os.dup2(fd, number)
         os.close(fd)
+    _open_streams()
     if job["new_session"]:
         os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -230,6 +232,21 @@ def _become(job: dict[str, Any], descriptors: list[int]) -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
     os._exit(code)
+
+
+def _open_streams() -> None:
+    """Replace Python's streams, which know whether the server's could seek or are terminals."""
+    sys.stdin = sys.__stdin__ = open(0, closefd=False)  # type: ignore[misc]  # noqa: SIM115
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        old = getattr(sys, name)
+        stream = io.TextIOWrapper(
+            open(number, "wb", closefd=False),  # noqa: SIM115
+            encoding=old.encoding,
+            errors=old.errors,
+            line_buffering=name == "stderr" or os.isatty(number),
+        )
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
 
 
 def _run(script: str) -> int:

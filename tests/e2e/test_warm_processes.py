@@ -15,6 +15,7 @@ import atexit, os, sys, threading, time
 atexit.register(print, "at the end")
 print(__name__, sys.argv[1:], sys.path[0], os.getcwd(), os.environ["OTHER"], sys.stdin.read())
 print("an error", file=sys.stderr)
+sys.stdout.reconfigure(errors="backslashreplace")
 if sys.argv[1] == "wait":
     sys.stdout.flush()
     time.sleep(60)
