@@ -86,6 +86,7 @@ def check(words: list[str]) -> None:
     checkers: dict[str, Callable[[list[str]], None]] = {
         "python": _check_python,
         "framesweep": _check_framesweep,
+        "docker": _check_docker,
         "torchrun": _check_torchrun,
         "sbatch": _check_sbatch,
         "systemd-run": _check_systemd_run,
@@ -123,6 +124,14 @@ def _check_torchrun(words: list[str]) -> None:
 def _check_sbatch(words: list[str]) -> None:
     """The command that a job runs; Slurm's own options are left to Slurm."""
     check(shlex.split(words[words.index("--wrap") + 1]))
+
+
+def _check_docker(words: list[str]) -> None:
+    """The command that a container runs; Docker's own options are left to Docker."""
+    assert (REPOSITORY / "Dockerfile").exists()
+    if words[0] == "run":
+        (image,) = [i for i, word in enumerate(words) if word.partition(":")[0] == "framesweep"]
+        check(["framesweep", *words[image + 1 :]])
 
 
 def _check_systemd_run(words: list[str]) -> None:

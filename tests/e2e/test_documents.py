@@ -33,6 +33,7 @@ UNCHECKED = {
 
 PARSED_ONLY = {
     "--nnodes": "needs two machines",
+    "docker ": "test_docker.py rehearses the steps of the image and runs a container's command",
     "--storage": "test_slurm.py searches with a journal file",
     "/path/to/kaldi": "tests/unit/data/readers/test_kaldi.py reads such a corpus",
     "/path/to/timit": "TIMIT is not free; tests/integration/test_recipes.py composes it",

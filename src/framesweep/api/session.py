@@ -10,6 +10,7 @@ import secrets
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
@@ -47,7 +48,13 @@ def session(command: str, overrides: Sequence[str]) -> Iterator[None]:
             the command line prints.
         KeyboardInterrupt: if Ctrl-C, or a notebook's stop button, ended the call.
     """
-    with _turn, _one_line_errors(overrides), _restored_hydra(), _restored_process():
+    with (
+        _turn,
+        _one_line_errors(overrides),
+        _restored_hydra(),
+        _restored_process(),
+        _ignored_warnings(),
+    ):
         sys.argv = [*command.split(), *overrides]
         keep_files_private(overrides)
         import_matplotlib()
@@ -55,6 +62,14 @@ def session(command: str, overrides: Sequence[str]) -> Iterator[None]:
         register(secrets.token_hex(3))
         with execution_whitelist(TRUSTED_TARGETS), attached(_console()):
             yield
+
+
+@contextmanager
+def _ignored_warnings() -> Iterator[None]:
+    """Hide what tqdm, which other libraries import, reports about a notebook's own bars."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        yield
 
 
 @contextmanager

@@ -57,7 +57,7 @@ def _find_result(run: RunInfo, objective: str) -> float:
         CheckpointError: if it is not tracked, and its checkpoint cannot be read.
     """
     from framesweep.errors import TrackingError
-    from framesweep.runs.run_log import REPORT_FOLDER
+    from framesweep.runs.history import REPORT_FOLDER
     from framesweep.sweeps.run_names import name_best
     from framesweep.training.checkpoints import CHECKPOINT_FOLDER, read_progress
 

@@ -208,7 +208,7 @@ def log_summary(
     best = state.history[state.best_epoch - 1]
     if "dev/smoothed_accuracy" in best:
         log.info("dev accuracy after Viterbi smoothing: %.4f", best["dev/smoothed_accuracy"])
-    log.info("files: %s", directory)
+    log.info("files: %s", _shorten(directory))
     average = experiment.components.average
     if average is not None and average.model is None:
         log.warning("train.average=swa had no effect: training ended before averaging started")
@@ -219,3 +219,9 @@ def log_summary(
     advice = describe_next_run(experiment.config, state.history, state.best_epoch)
     if advice is not None and not in_sweep:
         log.info("%s", advice)
+
+
+def _shorten(directory: Path) -> Path:
+    """Return a directory relative to the working directory, if it is inside of that."""
+    cwd = Path.cwd()
+    return directory.relative_to(cwd) if directory.is_relative_to(cwd) else directory
