@@ -14,10 +14,10 @@ from framesweep.evaluation.metrics import Evaluation
 from framesweep.runs.best_metrics import BestSoFar
 from framesweep.runs.early_end import log_early_end
 from framesweep.runs.experiment import Experiment, Smoothing, build_experiment
+from framesweep.runs.history import REPORT_FOLDER
 from framesweep.runs.identity import effect_in
 from framesweep.runs.memory import released_memory
 from framesweep.runs.run_log import (
-    REPORT_FOLDER,
     log_setup,
     log_summary,
     track_config,
