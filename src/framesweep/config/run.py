@@ -68,13 +68,14 @@ class TrackingConfig:
         if self.register is None:
             return
         require_model_name("tracking.register", self.register)
-        if self.log_model is False:
-            raise ConfigError(
-                "tracking.register",
-                "needs a logged model",
-                found=self.register,
-                fix="Remove tracking.log_model=false.",
-            )
+        for unsuitable, override in (
+            (self.backend == "none", "tracking=none"),
+            (self.log_model is False, "tracking.log_model=false"),
+        ):
+            if unsuitable:
+                rule = "needs a logged model"
+                fix = f"Remove {override}."
+                raise ConfigError("tracking.register", rule, found=self.register, fix=fix)
 
 
 @dataclass(kw_only=True, slots=True)

@@ -49,6 +49,8 @@ def test_a_name_that_the_registry_would_reject_is_refused(name: str):
 def test_what_is_not_logged_cannot_be_registered():
     with pytest.raises(ConfigError, match=r"Remove tracking\.log_model=false"):
         TrackingConfig(register="phones", log_model=False)
+    with pytest.raises(ConfigError, match=r"Remove tracking=none"):
+        TrackingConfig(register="phones", backend="none")
 
 
 def test_mirrors_are_named() -> None:
