@@ -29,7 +29,10 @@ def repair_streams() -> None:
             setattr(sys, name, stream)
     for output in (sys.stdout, sys.stderr):
         if isinstance(output, io.TextIOWrapper):
-            output.reconfigure(errors="backslashreplace")
+            # The file of a stream may have been replaced by a pipe, which has no position to
+            # ask for. By then the new way to write is in place.
+            with contextlib.suppress(OSError, ValueError):
+                output.reconfigure(errors="backslashreplace")
     logging.raiseExceptions = False
 
 

@@ -14,7 +14,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,8 @@ def main(jobs: int, lifeline: int, parent: int) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # They are written to a file, whose encoding must not depend on the locale.
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+            with suppress(OSError, ValueError):
+                stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     setup_globals()
     Singleton.set_state(singletons)
     while True:
