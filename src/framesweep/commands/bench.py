@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from framesweep.commands.output import echo_json
+
 if TYPE_CHECKING:
     pass
 
@@ -110,7 +112,12 @@ class CommaSeparated(click.ParamType[Any]):
     help="Directory of random corpora, which are reused.",
 )
 @click.option(
-    "--json", "json_path", type=click.Path(path_type=Path), help="File for the results."
+    "--json",
+    "json_path",
+    type=click.Path(path_type=Path, allow_dash=True),
+    is_flag=False,
+    flag_value="-",
+    help="File for the results. Without a file, they are printed as JSON instead of tables.",
 )
 def command(
     *,
@@ -141,7 +148,8 @@ def command(
         **(FULL if full else QUICK),
         **{k: v for k, v in options.items() if v is not None},
     }
-    console = Console()
+    as_json = json_path == Path("-")
+    console = Console(stderr=as_json)
     results = []
     if accuracy:
         measured = suites.measure_accuracies(chosen, folder, seeds, epochs)
@@ -152,6 +160,9 @@ def command(
     for result in measured:
         results.append(result)
         console.print(json.dumps(result), soft_wrap=True, highlight=False, style="dim")
+    if as_json:
+        echo_json(results)
+        return
     _show(console, results)
     if json_path is not None:
         write_text(json_path, json.dumps(results, indent=1))

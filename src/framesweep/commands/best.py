@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from framesweep.commands.options import tracking_options
+from framesweep.commands.output import echo_json, json_option, layout_table, terminal_width
 from framesweep.config.ranges import require_model_name
 from framesweep.credentials import printable
 from framesweep.errors import ConfigError, TrackingError
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @click.command("best")
-@click.argument("study_name", metavar="STUDY")
+@click.argument("study_name", metavar="[STUDY]", required=False)
 @click.option(
     "--top",
     default=3,
@@ -41,22 +45,30 @@ if TYPE_CHECKING:
     help="Register the winner's model in MLflow's model registry, with the alias best.",
 )
 @click.option("--storage", help="Storage of the study.  [default: outputs/studies.db]")
+@json_option
 @tracking_options
 @click.pass_context
 def command(
     context: click.Context,
-    study_name: str,
+    *,
+    study_name: str | None,
     top: int,
     seeds: int,
     register: str | None,
     storage: str | None,
+    as_json: bool,
     uri: str | None,
     outputs: Path,
 ) -> None:
-    """Print the best trials of a study and the command that trains the best one again."""
+    """Print the best trials of a study and the command that trains the best one again.
+
+    Without STUDY, the studies are listed.
+    """
     from framesweep.sweeps.studies import load_study, select_best_trials
     from framesweep.sweeps.tables import build_train_command, find_pareto_front
 
+    if study_name is None:
+        return _list_studies(storage, outputs, as_json=as_json)
     study = load_study(study_name, storage, outputs)
     has_order = len(study.directions) == 1
     if not has_order:
@@ -64,22 +76,73 @@ def command(
     if register is not None:
         require_model_name("--register", register)
     trials = select_best_trials(study, top) if has_order else find_pareto_front(study)
-    _echo(_describe_study(study))
+    echo = partial(_echo, err=as_json)
+    echo(_describe_study(study))
     for trial in trials:
-        _echo(_describe_trial(trial))
-    if not has_order:
-        _echo("These trials form the Pareto front. best.yaml has the command of each.")
+        echo(_describe_trial(trial))
+    best = trials[0] if has_order else None
+    if seeds and has_order:
+        best = _compare_over_seeds(study, trials, seeds, outputs, uri, echo)
+    if best is None:
+        echo("These trials form the Pareto front. best.yaml has the command of each.")
+    else:
+        echo(f"\ntrain trial {best.number} again:\n  {build_train_command(best)}")
+        if register is not None:
+            echo(_register(study, best, register, outputs, uri))
+    if as_json:
+        echo_json(_to_dict(study, trials, best))
+
+
+def _list_studies(storage: str | None, outputs: Path, *, as_json: bool) -> None:
+    from framesweep.sweeps.studies import list_studies
+
+    studies = list_studies(storage, outputs)
+    if as_json:
+        echo_json([asdict(one) for one in studies])
         return
-    best = _compare_over_seeds(study, trials, seeds, outputs, uri) if seeds else trials[0]
-    _echo(f"\ntrain trial {best.number} again:\n  {build_train_command(best)}")
-    if register is not None:
-        _register(study, best, register, outputs, uri)
+    rows = [
+        [
+            one.started[:16].replace("T", " "),
+            str(one.num_trials),
+            "-" if one.best_value is None else f"{one.best_value:.4f}",
+            one.name,
+        ]
+        for one in studies
+    ]
+    header = ["started", "trials", "best", "study"]
+    for line in layout_table(header, rows, terminal_width(), right="trials best"):
+        _echo(line)
+
+
+def _to_dict(
+    study: Study, trials: Sequence[FrozenTrial], best: FrozenTrial | None
+) -> dict[str, Any]:
+    from framesweep.sweeps.tables import build_train_command, get_objective_names
+
+    return {
+        "study": study.study_name,
+        "objectives": get_objective_names(study),
+        "counts": _count_states(study),
+        "trials": [
+            {
+                "number": trial.number,
+                "values": trial.values,
+                "params": trial.params,
+                "command": build_train_command(trial),
+            }
+            for trial in trials
+        ],
+        "best": None if best is None else best.number,
+    }
 
 
 def _register(
     study: Study, trial: FrozenTrial, name: str, outputs: Path, uri: str | None
-) -> None:
-    """Register the model of a trial, which becomes that of the study's parent run."""
+) -> str:
+    """Register the model of a trial, which becomes that of the study's parent run.
+
+    Return a line that says under which names.
+    """
     from framesweep.sweeps.context import PARENT_ATTR
     from framesweep.sweeps.studies import get_trial_directory
     from framesweep.tracking import register_winner
@@ -93,15 +156,15 @@ def _register(
             fix="If tracking was unavailable, type framesweep sync first.",
         )
     version = register_winner(uri, outputs, parent, directory, name)
-    _echo(
+    return (
         f"\ntrial {trial.number} is registered as models:/{name}/{version}, "
         f"and as models:/{name}@best"
     )
 
 
-def _echo(text: str) -> None:
+def _echo(text: str, *, err: bool = False) -> None:
     """Print a text with names and values of a study, which others may have written."""
-    click.echo(printable(text))
+    click.echo(printable(text), err=err)
 
 
 def _refuse_options(context: click.Context, *names: str) -> None:
@@ -117,12 +180,15 @@ def _refuse_options(context: click.Context, *names: str) -> None:
 
 
 def _describe_study(study: Study) -> str:
-    states = [trial.state.name for trial in study.get_trials(deepcopy=False)]
-    counts = ", ".join(
-        f"{states.count(state)} {word}"
-        for state, word in (("COMPLETE", "complete"), ("PRUNED", "pruned"), ("FAIL", "failed"))
-    )
+    counts = ", ".join(f"{count} {word}" for word, count in _count_states(study).items())
     return f"study {study.study_name}: {counts}"
+
+
+def _count_states(study: Study) -> dict[str, int]:
+    """Return how many trials are complete, pruned and failed."""
+    states = [trial.state.name for trial in study.get_trials(deepcopy=False)]
+    words = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
+    return {word: states.count(state) for word, state in words.items()}
 
 
 def _describe_trial(trial: FrozenTrial) -> str:
@@ -132,7 +198,12 @@ def _describe_trial(trial: FrozenTrial) -> str:
 
 
 def _compare_over_seeds(
-    study: Study, trials: list[FrozenTrial], num_seeds: int, outputs: Path, uri: str | None
+    study: Study,
+    trials: list[FrozenTrial],
+    num_seeds: int,
+    outputs: Path,
+    uri: str | None,
+    echo: Callable[[str], None],
 ) -> FrozenTrial:
     """Train each trial with several seeds, print the means, and return the best trial."""
     from optuna.study import StudyDirection
@@ -148,9 +219,9 @@ def _compare_over_seeds(
     # Not the seed of the search: its values are biased, since the best of them were selected.
     seeds = range(1000, 1000 + num_seeds)
     values = {trial.number: runs.measure(trial.number, seeds) for trial in trials}
-    _echo(f"\nmean and 95 % confidence interval over {num_seeds} seeds:")
+    echo(f"\nmean and 95 % confidence interval over {num_seeds} seeds:")
     for number, measured in values.items():
-        _echo(f"  trial {number:<4} {estimate_mean(measured)}")
+        echo(f"  trial {number:<4} {estimate_mean(measured)}")
     sign = 1 if study.direction is StudyDirection.MAXIMIZE else -1
     order = sorted(trials, key=lambda t: -sign * estimate_mean(values[t.number]).mean)
     for other in order[1:]:
@@ -158,5 +229,5 @@ def _compare_over_seeds(
         verdict = (
             "better than" if difference.excludes_zero else "not significantly different from"
         )
-        _echo(f"trial {order[0].number} is {verdict} trial {other.number}: {difference}")
+        echo(f"trial {order[0].number} is {verdict} trial {other.number}: {difference}")
     return order[0]

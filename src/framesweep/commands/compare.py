@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from framesweep.commands.options import tracking_options
+from framesweep.commands.output import echo_json, json_option
 from framesweep.credentials import printable
 
 if TYPE_CHECKING:
@@ -21,19 +22,38 @@ MAX_WIDTH = 40
 
 @click.command("compare")
 @click.argument("run_ids", metavar="RUN_ID...", nargs=-1, required=True)
+@json_option
 @tracking_options
-def command(run_ids: tuple[str, ...], uri: str | None, outputs: Path) -> None:
+def command(run_ids: tuple[str, ...], *, as_json: bool, uri: str | None, outputs: Path) -> None:
     """Print the params in which runs differ, and all their metrics, one column per run."""
     from framesweep.tracking import load_run
 
     runs = [load_run(run_id, uri, outputs) for run_id in run_ids]
     params = [read_params(run) for run in runs]
+    if as_json:
+        differing = [row[0] for row in select_differing(params)]
+        echo_json([_to_dict(*pair, differing) for pair in zip(runs, params, strict=True)])
+        return
     metrics = [{k: f"{v:.6g}" for k, v in r.metrics.items()} for r in runs]
     rows = [["run", *(run.run_id[:8] for run in runs)], ["name", *(run.name for run in runs)]]
     rows += select_differing(params)
     rows += [[], *build_rows(metrics)]
     for line in align(rows):
         click.echo(printable(line))
+
+
+def _to_dict(
+    run: RunInfo, params: Mapping[str, str], differing: Sequence[str]
+) -> dict[str, Any]:
+    """Return a run with its metrics, and its params of which runs have different values."""
+    return {
+        "run_id": run.run_id,
+        "name": run.name,
+        "status": run.status,
+        "directory": run.directory,
+        "params": {key: params.get(key) for key in differing},
+        "metrics": run.metrics,
+    }
 
 
 def read_params(run: RunInfo) -> dict[str, str]:

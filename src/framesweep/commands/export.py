@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from framesweep.commands.options import tracking_options
+from framesweep.commands.output import echo_result, json_option
 
 
 @click.command()
@@ -24,8 +25,17 @@ from framesweep.commands.options import tracking_options
     type=click.Path(path_type=Path, dir_okay=False),
     help="File to write.  [default: model.onnx or model.pt]",
 )
+@json_option
 @tracking_options
-def command(run_id: str, kind: str, out: Path | None, uri: str | None, outputs: Path) -> None:
+def command(
+    run_id: str,
+    *,
+    kind: str,
+    out: Path | None,
+    as_json: bool,
+    uri: str | None,
+    outputs: Path,
+) -> None:
     """Write the network of a run to a file that needs neither framesweep nor its corpus.
 
     The exported network maps the features of an utterance of any length, (frames, features per
@@ -40,7 +50,16 @@ def command(run_id: str, kind: str, out: Path | None, uri: str | None, outputs: 
     predictor = Predictor.load(find_run_directory(run_id, uri, outputs) / MODEL_FOLDER)
     path = out or Path("model").with_suffix(SUFFIXES[kind])
     export(predictor, path, kind)
-    click.echo(
+    size = path.stat().st_size
+    echo_result(
+        as_json,
+        {
+            "file": path,
+            "format": kind,
+            "feature_dim": predictor.feature_dim,
+            "phones": predictor.phones.names,
+            "bytes": size,
+        },
         f"{path}: features (frames, {predictor.feature_dim}) to log-posteriors of "
-        f"{len(predictor.phones)} phones, {path.stat().st_size / 1e6:.1f} MB"
+        f"{len(predictor.phones)} phones, {size / 1e6:.1f} MB",
     )

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from framesweep.commands.output import echo_result, json_option
+
 
 @click.command()
 @click.argument("overrides", metavar="KEY=VALUE...", nargs=-1)
@@ -13,7 +15,8 @@ import click
     type=click.Path(path_type=Path, dir_okay=False),
     help="File of the figure.  [default: inspection.png in the prepared corpus]",
 )
-def command(overrides: tuple[str, ...], out: Path | None) -> None:
+@json_option
+def command(overrides: tuple[str, ...], *, out: Path | None, as_json: bool) -> None:
     """Summarize a corpus: splits, speakers, phones, durations and features, and problems.
 
     The arguments are those of train.py: framesweep inspect data=hw1p2 data.root=FOLDER
@@ -36,7 +39,22 @@ def command(overrides: tuple[str, ...], out: Path | None) -> None:
     summaries = [summarize(split, len(prepared.phones)) for split in prepared.splits.values()]
     problems = [*find_problems(prepared, summaries), *in_files]
     shift_ms = config.data.frame_shift_ms
-    click.echo(text_report(prepared, summaries, problems, shift_ms))
     path = out or prepared.folder / "inspection.png"
     write_picture(path, prepared, summaries, shift_ms)
-    click.echo(f"figure: {path}")
+    splits = {
+        summary.name: {
+            "utterances": len(summary.lengths),
+            "frames": summary.num_frames,
+            "speakers": summary.num_speakers,
+            "silence_share": summary.silence_share(prepared.phones),
+            "frames_per_phone": summary.counts,
+        }
+        for summary in summaries
+    }
+    phones = prepared.phones.names
+    echo_result(
+        as_json,
+        {"splits": splits, "phones": phones, "problems": problems, "figure": path},
+        text_report(prepared, summaries, problems, shift_ms),
+        f"figure: {path}",
+    )

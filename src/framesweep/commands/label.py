@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from framesweep.commands.options import find_directories, tracking_options
+from framesweep.commands.output import echo_result, json_option
 
 if TYPE_CHECKING:
     from framesweep.runs.labelling import Summary
@@ -46,14 +47,17 @@ FORMATS = ("textgrid", "lab", "phn", "ctm", "csv")
     type=click.Path(path_type=Path, dir_okay=False),
     help="Also draw the spectrogram, the phones and their posteriors of one file as PNG.",
 )
+@json_option
 @tracking_options
 def command(
     arguments: tuple[str, ...],
+    *,
     kind: Any,
     smooth: bool,
     out: Path,
     existing: Any,
     plot: Path | None,
+    as_json: bool,
     uri: str | None,
     outputs: Path,
 ) -> None:
@@ -80,9 +84,8 @@ def command(
     directories = find_directories(run_ids, uri, outputs)
     labeller = load_labeller(directories, smooth=smooth)
     summary = label_files(labeller, inputs, out, kind, existing, plot)
-    _print_summary(summary, len(inputs), out)
-    if plot is not None and summary.num_files:
-        click.echo(plot)
+    drawn = plot if summary.num_files else None
+    _print_summary(summary, len(inputs), out, drawn, as_json=as_json)
 
 
 def split_arguments(arguments: tuple[str, ...]) -> tuple[list[str], list[str]]:
@@ -110,7 +113,9 @@ def _is_audio(name: str) -> bool:
     return path.suffix.lower() in SUFFIXES or "/" in name
 
 
-def _print_summary(summary: Summary, num_inputs: int, out: Path) -> None:
+def _print_summary(
+    summary: Summary, num_inputs: int, out: Path, plot: Path | None, *, as_json: bool
+) -> None:
     from framesweep.errors import DataError
 
     counts = f"{summary.num_files:,} of {num_inputs:,} files"
@@ -118,7 +123,21 @@ def _print_summary(summary: Summary, num_inputs: int, out: Path) -> None:
     skipped = (
         f"; {summary.num_skipped:,} existed and were skipped" if summary.num_skipped else ""
     )
-    click.echo(f"{counts} labelled in {out}: {found}{skipped}")
+    echo_result(
+        as_json,
+        {
+            "folder": out,
+            "num_inputs": num_inputs,
+            "num_files": summary.num_files,
+            "num_skipped": summary.num_skipped,
+            "num_phones": summary.num_phones,
+            "seconds": summary.seconds,
+            "failures": [str(failure) for failure in summary.failures],
+            "plot": plot,
+        },
+        f"{counts} labelled in {out}: {found}{skipped}",
+        *([] if plot is None else [str(plot)]),
+    )
     if summary.failures:
         raise DataError(
             f"{len(summary.failures)} of {num_inputs} files",

@@ -28,6 +28,15 @@ def echo_json(results: Any) -> None:
     click.echo(json.dumps(to_plain(results), indent=2, allow_nan=False))
 
 
+def echo_result(as_json: bool, fields: Mapping[str, Any], *lines: str) -> None:
+    """Print what a command has done: its fields as JSON, or else its lines."""
+    if as_json:
+        echo_json(fields)
+        return
+    for line in lines:
+        click.echo(line)
+
+
 def to_plain(value: Any) -> Any:
     """Return a value as JSON can hold it; NaN and infinity become null, as in RFC 8259."""
     match value:

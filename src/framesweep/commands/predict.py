@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from framesweep.commands.output import echo_result, json_option
 from framesweep.commands.prediction_options import (
     choose_runs,
     predict_split,
@@ -31,12 +32,14 @@ from framesweep.commands.prediction_options import (
     help="kaggle compares the rows with sample_submission.csv or random_submission.csv in the "
     "folder of the corpus, and takes over its header.",
 )
+@json_option
 def command(
     split: str,
     out: Path,
     file_format: str,
     labels: str | None,
     smooth: bool,
+    as_json: bool,
     **options: Any,
 ) -> None:
     """Write the predictions of a run as CSV with the columns id and label.
@@ -59,7 +62,18 @@ def command(
     chosen = choose_labels(runs[0].config, sample, labels)
     predictions = predict_split(runs, split, smooth=smooth)
     write_text(out, format_csv(predictions, runs[0].store.phones.names, chosen, sample))
-    click.echo(f"{len(predictions):,} frames of {split} written to {out}")
-    click.echo(describe_labels(runs[0], chosen))
-    if file_format == "kaggle":
-        click.echo(describe_check(runs[0], sample))
+    numbered = describe_labels(runs[0], chosen)
+    checked = describe_check(runs[0], sample) if file_format == "kaggle" else ""
+    echo_result(
+        as_json,
+        {
+            "file": out,
+            "split": split,
+            "frames": len(predictions),
+            "runs": [run.directory for run in runs],
+            "notes": [note for note in (numbered, checked) if note],
+        },
+        f"{len(predictions):,} frames of {split} written to {out}",
+        numbered,
+        *([checked] if checked else []),
+    )

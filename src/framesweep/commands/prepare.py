@@ -5,10 +5,13 @@ import time
 
 import click
 
+from framesweep.commands.output import echo_result, json_option
+
 
 @click.command()
 @click.argument("overrides", metavar="KEY=VALUE...", nargs=-1)
-def command(overrides: tuple[str, ...]) -> None:
+@json_option
+def command(overrides: tuple[str, ...], *, as_json: bool) -> None:
     """Prepare the frame store of a corpus, so that training can start immediately.
 
     The arguments are those of train.py: framesweep prepare data=segments data.root=FOLDER
@@ -20,12 +23,26 @@ def command(overrides: tuple[str, ...]) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     start = time.monotonic()
     store = open_frame_store(compose(list(overrides)))
-    for split in store.splits.values():
-        click.echo(
+    seconds = time.monotonic() - start
+    splits = store.splits.values()
+    echo_result(
+        as_json,
+        {
+            "corpus": store.name,
+            "splits": {
+                split.name: {"utterances": len(split.ids), "frames": split.num_frames}
+                for split in splits
+            },
+            "feature_dim": store.feature_dim,
+            "phones": store.phones.names,
+            "digest": store.digest,
+            "seconds": seconds,
+        },
+        *(
             f"{split.name:6}{len(split.ids):>9,} utterances{split.num_frames:>13,} frames"
-        )
-    click.echo(
+            for split in splits
+        ),
         f"{store.name}: {store.feature_dim} features per frame, {len(store.phones)} phones; "
-        f"prepared in {time.monotonic() - start:.1f} s"
+        f"prepared in {seconds:.1f} s",
     )
     click.echo(describe_numbering(store.phones))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from framesweep.commands.options import tracking_options
+from framesweep.commands.output import echo_result, json_option
 from framesweep.credentials import printable
 from framesweep.errors import TrackingError
 
@@ -28,9 +29,16 @@ if TYPE_CHECKING:
     help="The file to write.",
 )
 @click.option("--storage", help="Storage of the study.  [default: outputs/studies.db]")
+@json_option
 @tracking_options
 def command(
-    target: str, out: Path, storage: str | None, uri: str | None, outputs: Path
+    target: str,
+    *,
+    out: Path,
+    storage: str | None,
+    as_json: bool,
+    uri: str | None,
+    outputs: Path,
 ) -> None:
     """Write a page of HTML that needs no network and no other file.
 
@@ -41,7 +49,7 @@ def command(
     study = _find_study(target, storage, outputs)
     page = _report_run(target, uri, outputs) if study is None else _report_study(study, outputs)
     page.write(out)
-    click.echo(printable(f"report: {out}"))
+    echo_result(as_json, {"file": out}, printable(f"report: {out}"))
 
 
 def _find_study(name: str, storage: str | None, outputs: Path) -> Study | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from framesweep.commands.options import tracking_options
+from framesweep.commands.output import echo_result, json_option
 
 if TYPE_CHECKING:
     from framesweep.tracking import RunInfo
@@ -25,8 +26,9 @@ CIRCUMSTANCES = {
 
 @click.command("reproduce")
 @click.argument("run_id", metavar="RUN_ID")
+@json_option
 @tracking_options
-def command(run_id: str, uri: str | None, outputs: Path) -> None:
+def command(run_id: str, *, as_json: bool, uri: str | None, outputs: Path) -> None:
     """Train a run again with its config and compare the objective.
 
     The exit code is 1 if the objective differs.
@@ -41,12 +43,27 @@ def command(run_id: str, uri: str | None, outputs: Path) -> None:
     directory, value = run_again(before.directory, outputs, uri, f"again: {before.name}")
     after = load_run(str(directory), uri, outputs)
     second = value
-    click.echo(f"{objective}: {first!r} in the first run, {second!r} in the second")
-    if first == second:
-        click.echo("reproducible: equal to the last bit")
-        return
-    click.echo(f"not reproducible: differs by {second - first:+.3g}{_explain(before, after)}")
-    sys.exit(1)
+    is_equal = first == second
+    verdict = (
+        "reproducible: equal to the last bit"
+        if is_equal
+        else f"not reproducible: differs by {second - first:+.3g}{_explain(before, after)}"
+    )
+    echo_result(
+        as_json,
+        {
+            "objective": objective,
+            "first": first,
+            "second": second,
+            "is_reproducible": is_equal,
+            "directory": directory,
+            "changed": _find_changes(before, after),
+        },
+        f"{objective}: {first!r} in the first run, {second!r} in the second",
+        verdict,
+    )
+    if not is_equal:
+        sys.exit(1)
 
 
 def _find_result(run: RunInfo, objective: str) -> float:
@@ -76,10 +93,18 @@ def _find_result(run: RunInfo, objective: str) -> float:
     )
 
 
-def _explain(before: RunInfo, after: RunInfo) -> str:
-    changed = [
-        f"{word} {before.tags.get(tag, '-')[:12]} -> {after.tags.get(tag, '-')[:12]}"
+def _find_changes(before: RunInfo, after: RunInfo) -> dict[str, list[str]]:
+    """Return the circumstances that differ: their name, and the values in both runs."""
+    return {
+        word: [before.tags.get(tag, "-"), after.tags.get(tag, "-")]
         for tag, word in CIRCUMSTANCES.items()
         if before.tags.get(tag) != after.tags.get(tag)
+    }
+
+
+def _explain(before: RunInfo, after: RunInfo) -> str:
+    changed = [
+        f"{word} {first[:12]} -> {second[:12]}"
+        for word, (first, second) in _find_changes(before, after).items()
     ]
     return f"; these have changed, too: {', '.join(changed)}" if changed else ""

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from framesweep.commands.output import echo_result, json_option
 from framesweep.commands.prediction_options import (
     choose_runs,
     predict_split,
@@ -21,7 +22,10 @@ from framesweep.commands.prediction_options import (
     show_default=True,
     help="File to write.",
 )
-def command(out: Path, labels: str | None, smooth: bool, **options: Any) -> None:
+@json_option
+def command(
+    out: Path, *, labels: str | None, smooth: bool, as_json: bool, **options: Any
+) -> None:
     """Write a zip file with the predictions of test and what graders of a course ask for.
 
     submission.csv is checked as by `predict --format kaggle`. Next to it are the config, the
@@ -44,6 +48,16 @@ def command(out: Path, labels: str | None, smooth: bool, **options: Any) -> None
     predictions = predict_split(runs, "test", smooth=smooth)
     write_zip(out, format_csv(predictions, runs[0].store.phones.names, chosen, sample), runs)
     total = sum(count_params(run) for run in runs)
-    click.echo(f"{len(predictions):,} frames of test, {total:,} parameters written to {out}")
-    click.echo(describe_labels(runs[0], chosen))
-    click.echo(describe_check(runs[0], sample))
+    notes = [describe_labels(runs[0], chosen), describe_check(runs[0], sample)]
+    echo_result(
+        as_json,
+        {
+            "file": out,
+            "frames": len(predictions),
+            "parameters": total,
+            "runs": [run.directory for run in runs],
+            "notes": notes,
+        },
+        f"{len(predictions):,} frames of test, {total:,} parameters written to {out}",
+        *notes,
+    )

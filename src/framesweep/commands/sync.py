@@ -2,10 +2,12 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from framesweep.commands.options import tracking_options
+from framesweep.commands.output import echo_json, json_option
 from framesweep.errors import UserError
 
 TIMEOUT_SECONDS = 60.0
@@ -17,13 +19,20 @@ TIMEOUT_SECONDS = 60.0
     "directories", nargs=-1, type=click.Path(path_type=Path, exists=True, file_okay=False)
 )
 @click.option("--experiment", help="Name of the experiment.  [default: that of the run]")
+@json_option
 @tracking_options
 def command(
-    directories: tuple[Path, ...], uri: str | None, experiment: str | None, outputs: Path
+    directories: tuple[Path, ...],
+    *,
+    experiment: str | None,
+    as_json: bool,
+    uri: str | None,
+    outputs: Path,
 ) -> None:
     from framesweep.tracking import UnreachableError, find_unsent_runs, sync
 
     code = 0
+    results: list[dict[str, Any]] = []
     for directory in directories or find_unsent_runs(outputs):
         try:
             sync(directory, outputs, TIMEOUT_SECONDS, uri=uri, experiment=experiment)
@@ -32,6 +41,11 @@ def command(
         except UserError as error:
             click.echo(f"error: {error}", err=True)
             code = error.exit_code
+            results.append({"directory": directory, "is_sent": False, "error": str(error)})
         else:
-            click.echo(f"{directory}: sent")
+            results.append({"directory": directory, "is_sent": True, "error": None})
+            if not as_json:
+                click.echo(f"{directory}: sent")
+    if as_json:
+        echo_json(results)
     sys.exit(code)

@@ -1,5 +1,8 @@
 """Finds studies and their best trials after a search."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import optuna
@@ -29,6 +32,61 @@ def load_study(name: str, storage: str | None, outputs: Path) -> Study:
     Raises:
         TrackingError: the storage does not exist, cannot be read, or has no such study.
     """
+    with _open_storage(storage, outputs) as backend:
+        names = optuna.get_all_study_names(backend)
+        if name not in names:
+            raise TrackingError(
+                "study",
+                f"must be in {_describe_storage(storage, outputs)}",
+                found=name,
+                fix=f"Its studies are: {', '.join(sorted(names)) or 'none'}.",
+            )
+        return optuna.load_study(study_name=name, storage=backend)
+
+
+@dataclass(frozen=True, slots=True)
+class StudySummary:
+    """A study in a list.
+
+    Attributes:
+        started: when its first trial started, in ISO 8601; empty before that.
+        best_value: the best value of a single objective; None without a completed trial.
+    """
+
+    name: str
+    started: str
+    num_trials: int
+    best_value: float | None
+
+
+def list_studies(storage: str | None, outputs: Path) -> list[StudySummary]:
+    """Return the studies in a storage, the newest first.
+
+    Raises:
+        TrackingError: the storage does not exist or cannot be read.
+    """
+    with _open_storage(storage, outputs) as backend:
+        found = optuna.get_all_study_summaries(backend)
+    listed = [
+        StudySummary(
+            name=one.study_name,
+            started="" if one.datetime_start is None else one.datetime_start.isoformat(),
+            num_trials=one.n_trials,
+            best_value=_find_best_value(one),
+        )
+        for one in found
+    ]
+    return sorted(listed, key=lambda one: one.started, reverse=True)
+
+
+def _find_best_value(summary: optuna.study.StudySummary) -> float | None:
+    is_single = len(summary.directions) == 1
+    return summary.best_trial.value if is_single and summary.best_trial is not None else None
+
+
+@contextmanager
+def _open_storage(storage: str | None, outputs: Path) -> Iterator[str | JournalStorage]:
+    """Give what Optuna opens as a storage; turn its errors into TrackingError."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     url = storage or sqlite_url(outputs.absolute() / "studies.db")
     path = sqlite_path(url) or (None if "://" in url else Path(url).expanduser())
@@ -39,21 +97,16 @@ def load_study(name: str, storage: str | None, outputs: Path) -> Study:
         raise TrackingError(path, "must exist", fix="Has any search been run there yet?")
     try:
         is_journal = url.endswith(JOURNAL_SUFFIX)
-        backend = JournalStorage(JournalFileBackend(str(path))) if is_journal else url
-        names = optuna.get_all_study_names(backend)
-        if name not in names:
-            raise TrackingError(
-                "study",
-                f"must be in {scrub(url)}",
-                found=name,
-                fix=f"Its studies are: {', '.join(sorted(names)) or 'none'}.",
-            )
-        return optuna.load_study(study_name=name, storage=backend)
+        yield JournalStorage(JournalFileBackend(str(path))) if is_journal else url
     except (OptunaError, SQLAlchemyError, ImportError, ValueError, OSError) as error:
         reason = str(error).strip().split("\n")[0]
         raise TrackingError(
             scrub(url), f"must be a storage of Optuna studies ({reason})"
         ) from None
+
+
+def _describe_storage(storage: str | None, outputs: Path) -> str:
+    return scrub(storage or sqlite_url(outputs.absolute() / "studies.db"))
 
 
 def select_best_trials(study: Study, top: int) -> list[FrozenTrial]:

@@ -1,3 +1,5 @@
+import json
+
 import optuna
 import pytest
 from click.testing import CliRunner
@@ -91,3 +93,31 @@ def test_a_bad_name_is_refused_before_anything_is_trained(ranked):
     assert isinstance(error, ConfigError)
     assert str(error).startswith("--register: must be a name")
     assert calls == []
+
+
+def test_without_a_study_all_studies_are_listed(tmp_path):
+    url = f"sqlite:///{tmp_path}/studies.db"
+    for name in ("first", "second"):
+        study = optuna.create_study(study_name=name, storage=url, direction="maximize")
+        study.add_trial(create_trial(value=0.5))
+    result = CliRunner().invoke(command, ["--outputs", str(tmp_path)], catch_exceptions=False)
+    header, *rows = result.stdout.splitlines()
+    assert header.split() == ["started", "trials", "best", "study"]
+    assert [row.split()[-3:] for row in rows] == [
+        ["1", "0.5000", "second"],
+        ["1", "0.5000", "first"],
+    ]
+
+
+def test_json_has_the_trials_and_the_command_of_each(tmp_path):
+    url = f"sqlite:///{tmp_path}/studies.db"
+    study = optuna.create_study(study_name="s", storage=url, direction="maximize")
+    study.add_trial(create_trial(value=0.5, user_attrs={"overrides": ["a=1"]}))
+    arguments = ["s", "--json", "--outputs", str(tmp_path)]
+    result = CliRunner().invoke(command, arguments, catch_exceptions=False)
+    found = json.loads(result.stdout)
+    assert found["counts"] == {"complete": 1, "pruned": 0, "failed": 0}
+    assert found["best"] == 0
+    assert found["trials"][0]["values"] == [0.5]
+    assert found["trials"][0]["command"].endswith(" a=1")
+    assert "study s: 1 complete" in result.stderr

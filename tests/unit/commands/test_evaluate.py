@@ -7,8 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 from framesweep.commands import evaluate
-from framesweep.commands.evaluate import command
+from framesweep.commands.evaluate import choose_split, command
 from framesweep.data.phones import PhoneSet
+from framesweep.errors import DataError
 from framesweep.evaluation import report
 from framesweep.runs import ensemble
 
@@ -58,3 +59,27 @@ def test_the_files_of_a_report_are_named(monkeypatch, tmp_path):
 
     monkeypatch.setattr(report, "write_report", write)
     assert lines("--report", str(tmp_path))[-1] == [str(tmp_path / "phones.csv")]
+
+
+def split(labels):
+    return SimpleNamespace(labels=labels)
+
+
+@pytest.mark.parametrize(
+    ("splits", "chosen", "note"),
+    [
+        ({"dev": [0], "test": [0]}, "test", ""),
+        ({"dev": [0], "test": None}, "dev", "split: dev, because test has no labels\n"),
+        ({"dev": [0]}, "dev", "split: dev, because test does not exist\n"),
+    ],
+)
+def test_the_split_is_the_one_with_labels(capsys, splits, chosen, note):
+    store = SimpleNamespace(name="c", splits={k: split(v) for k, v in splits.items()})
+    assert choose_split(store) == chosen
+    assert capsys.readouterr().err == note
+
+
+def test_a_corpus_without_labels_is_a_one_line_error():
+    store = SimpleNamespace(name="c", splits={"test": split(None)})
+    with pytest.raises(DataError, match=r"^c: must have labels of test or dev"):
+        choose_split(store)

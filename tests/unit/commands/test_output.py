@@ -1,12 +1,21 @@
 """What commands print is valid JSON, or fits the terminal."""
 
+import importlib
 import json
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 
-from framesweep.commands.output import echo_json, format_time, layout_table, to_plain
+from framesweep.commands import COMMANDS
+from framesweep.commands.output import (
+    echo_json,
+    echo_result,
+    format_time,
+    layout_table,
+    to_plain,
+)
 
 
 def test_json_has_neither_nan_nor_infinity_nor_paths(capsys):
@@ -45,3 +54,21 @@ def test_columns_are_aligned_and_lines_are_cut_only_on_a_terminal():
 
 def test_control_characters_of_a_name_are_not_printed():
     assert "\x1b" not in layout_table(["name"], [["\x1b[31mred"]], None)[1]
+
+
+NO_RESULTS = {"train": "a run", "ui": "a server", "completion": "a script"}
+"""Commands that print no results, and what they print or start instead."""
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name not in NO_RESULTS])
+def test_every_command_that_prints_results_can_print_json(name):
+    command = importlib.import_module(f"framesweep.commands.{name}").command
+    for one in command.commands.values() if isinstance(command, click.Group) else [command]:
+        assert "--json" in {flag for parameter in one.params for flag in parameter.opts}
+
+
+def test_a_result_is_printed_as_json_or_as_lines(capsys):
+    echo_result(True, {"file": Path("x")}, "written to x")
+    assert json.loads(capsys.readouterr().out) == {"file": "x"}
+    echo_result(False, {"file": Path("x")}, "written to x", "and checked")
+    assert capsys.readouterr().out == "written to x\nand checked\n"

@@ -22,6 +22,7 @@ def written(monkeypatch, tmp_path):
     store = SimpleNamespace(phones=PhoneSet(("SIL", "AA", "B")), splits={"test": split})
     run = SimpleNamespace(
         store=store,
+        directory=tmp_path,
         config=compose(["data=hw1p2_folders", f"data.root={tmp_path}"]),
         model=SimpleNamespace(parameters=list),
         require_split=store.splits.__getitem__,
