@@ -44,5 +44,5 @@ def command(overrides: tuple[str, ...], *, as_json: bool) -> None:
         ),
         f"{store.name}: {store.feature_dim} features per frame, {len(store.phones)} phones; "
         f"prepared in {seconds:.1f} s",
+        describe_numbering(store.phones),
     )
-    click.echo(describe_numbering(store.phones))
