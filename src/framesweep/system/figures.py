@@ -3,6 +3,7 @@
 import functools
 import warnings
 from pathlib import Path
+from typing import Any
 
 from matplotlib import font_manager
 from matplotlib.figure import Figure
@@ -15,7 +16,7 @@ DPI = 150
 MAX_PIXELS = 1990
 """Largest side of a figure that is not fitted to what is drawn; larger ones have fewer dots."""
 
-PLAIN_TEXT = {"text.parse_math": False}
+PLAIN_TEXT: dict[Any, bool] = {"text.parse_math": False}
 """Settings with which a name that contains two dollar signs is no formula."""
 
 
