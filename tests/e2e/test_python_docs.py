@@ -26,7 +26,8 @@ def test_every_call_in_the_documentation_works(tmp_path, monkeypatch, capsys):
     corpus = write_tones(tmp_path / "corpus")
     shutil.copy(corpus / "wav" / "u00.flac", tmp_path / "mine.wav")
     small = [
-        *("data=segments", f"data.root={corpus}", "model.widths=null", "model.width=8"),
+        *("data=segments", f"data.root={corpus}", "data.audio=wav", "data.segments=lab"),
+        *("data.split=utterances", "model.widths=null", "model.width=8"),
         "model.depth=1",
         *("train.epochs=1", "train.batch_size=256", "hardware.threads=1"),
     ]
