@@ -9,8 +9,9 @@ from typing import TypeVar
 log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 
-LINE_SECONDS = 10.0
-"""Shortest time between two lines in the log."""
+LINE_SECONDS, MAX_LINE_SECONDS = 10.0, 300.0
+"""Time before the first line in the log, and the longest time between two: it doubles with each
+line, so that hours of preparation are some dozens of lines."""
 
 
 def track(items: Iterable[Item], description: str, total: int | None) -> Iterator[Item]:
@@ -25,9 +26,9 @@ def track(items: Iterable[Item], description: str, total: int | None) -> Iterato
         )
         return
     of_total = f"/{total}" if total is not None else ""
-    last = time.monotonic()
+    last, pause = time.monotonic(), LINE_SECONDS
     for done, item in enumerate(items, start=1):
         yield item
-        if time.monotonic() - last >= LINE_SECONDS:
-            last = time.monotonic()
+        if time.monotonic() - last >= pause:
+            last, pause = time.monotonic(), min(2 * pause, MAX_LINE_SECONDS)
             log.info("%s: %d%s", description, done, of_total)

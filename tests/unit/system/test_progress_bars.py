@@ -1,6 +1,7 @@
 """The progress of long loops."""
 
 import io
+import itertools
 import logging
 import sys
 
@@ -19,6 +20,15 @@ def test_a_log_gets_lines_with_the_items_done(monkeypatch, caplog, total, expect
     with caplog.at_level(logging.INFO):
         assert list(track("abc", "read", total)) == ["a", "b", "c"]
     assert caplog.messages[: len(expected)] == expected
+
+
+def test_hours_of_work_are_some_dozens_of_lines(monkeypatch, caplog):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    seconds = itertools.count()
+    monkeypatch.setattr(progress_bars.time, "monotonic", lambda: float(next(seconds)))
+    with caplog.at_level(logging.INFO):
+        list(track(range(8 * 3600), "read", None))
+    assert 20 < len(caplog.messages) < 150
 
 
 def test_a_quick_loop_logs_nothing(monkeypatch, caplog):
