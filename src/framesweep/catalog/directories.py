@@ -1,5 +1,6 @@
 """The directories of runs in an outputs folder, and what their files tell about a run."""
 
+import csv
 import os
 from collections.abc import Iterator
 from datetime import datetime
@@ -18,6 +19,10 @@ RUN_DIRECTORY_PATTERNS = ("runs/*/*", "sweeps/*", "sweeps/*/*", "sweeps/*/seeds/
 
 TRAINED_MODEL = "model/model.safetensors"
 """File in the directory of a run that has finished."""
+
+
+HISTORY = "report/history.csv"
+"""File in the directory of a finished run with the metrics of each epoch."""
 
 
 def find_run_directories(outputs: Path) -> Iterator[Path]:
@@ -56,6 +61,29 @@ def read_state(directory: Path) -> State:
     if _is_owned(directory):
         return "running"
     return "finished" if (directory / TRAINED_MODEL).exists() else "stopped"
+
+
+def read_results(directory: Path) -> tuple[int | None, dict[str, float]]:
+    """Return the number of epochs of a finished run, and the metrics in its report.
+
+    As in tracking, `best/` has those of the best epoch on dev, and all others are of the last
+    epoch. A run that has not finished, or whose report is damaged, has none.
+    """
+    try:
+        with (directory / HISTORY).open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        metrics = _to_numbers(rows[-1])
+        for row in rows:
+            if row["is_best"] == "1":
+                dev = _to_numbers(row).items()
+                metrics |= {f"best/{k[4:]}": v for k, v in dev if k.startswith("dev/")}
+        return len(rows), metrics
+    except (OSError, ValueError, KeyError, IndexError, TypeError):
+        return None, {}
+
+
+def _to_numbers(row: dict[str, str]) -> dict[str, float]:
+    return {name: float(text) for name, text in row.items() if "/" in name and text}
 
 
 def read_start(directory: Path) -> float:

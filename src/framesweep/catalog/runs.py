@@ -17,6 +17,7 @@ from framesweep.catalog.directories import (
     TRACKING_FOLDER,
     find_run_directories,
     find_study,
+    read_results,
     read_start,
     read_state,
     shorten,
@@ -90,6 +91,7 @@ def _build_untracked(directory: Path) -> RunRecord:
         run_id = read_run_file(directory / TRACKING_FOLDER).get("run_id", "")
     except (TrackingError, OSError):
         run_id = ""  # one damaged file must not hide all other runs
+    epochs, metrics = read_results(directory)
     return RunRecord(
         id=run_id or shorten(directory),
         run_id=run_id,
@@ -98,4 +100,6 @@ def _build_untracked(directory: Path) -> RunRecord:
         state=read_state(directory),
         start=read_start(directory),
         study=find_study(directory),
+        epochs=epochs,
+        metrics=metrics,
     )

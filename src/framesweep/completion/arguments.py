@@ -96,13 +96,13 @@ def _complete_value(
     """Return the values of an option or argument, by its name and its type."""
     name, kind = parameter.name or "", parameter.type
     outputs = find_outputs_folder(given.get("outputs"))
-    if name.startswith(("run_id", "runs", "run")):
-        runs = list_run_candidates(outputs, given.get("uri"))
-        found = starting_with(current, runs)
+    named = f"{parameter.metavar or ''} {name.upper()}"
+    if "STUDY" in named or "RUN_ID" in named:
+        studies = list_study_candidates(outputs) if "STUDY" in named else []
+        runs = list_run_candidates(outputs, given.get("uri")) if "RUN_ID" in named else []
+        found = starting_with(current, [*runs, *studies])
         # A run's directory names it, too; and `label` takes files after the runs.
-        return found if found or not current else "files"
-    if name.startswith("stud"):
-        return starting_with(current, list_study_candidates(outputs))
+        return "files" if current and not found and "RUN_ID" in named else found
     if name == "overrides":
         return complete_overrides(words, current)
     choices = _list_choices(name, kind)

@@ -4,7 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from framesweep.catalog.directories import find_run_directories, find_study, read_start, shorten
+from framesweep.catalog.directories import (
+    HISTORY,
+    find_run_directories,
+    find_study,
+    read_results,
+    read_start,
+    shorten,
+)
+from framesweep.runs.history import History, write_history
 
 
 @pytest.mark.parametrize(
@@ -34,3 +42,16 @@ def test_only_directories_with_a_config_are_those_of_runs(tmp_path):
 def test_the_start_of_a_run_outside_of_outputs_is_the_time_of_its_config(tmp_path):
     (tmp_path / "config.yaml").touch()
     assert read_start(tmp_path) == (tmp_path / "config.yaml").stat().st_mtime
+
+
+def test_the_results_of_a_finished_run_are_those_in_its_report(tmp_path):
+    assert read_results(tmp_path) == (None, {})
+    epochs = [
+        {"dev/accuracy": 0.75, "train/loss": 1.0},
+        {"dev/accuracy": 0.5, "train/loss": 0.5},
+    ]
+    write_history(tmp_path, History(epochs, 1))
+    metrics = {"dev/accuracy": 0.5, "train/loss": 0.5, "best/accuracy": 0.75}
+    assert read_results(tmp_path) == (2, metrics)
+    (tmp_path / HISTORY).write_text("epoch,dev/accuracy\n1,many\n")
+    assert read_results(tmp_path) == (None, {})

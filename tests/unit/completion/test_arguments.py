@@ -39,7 +39,7 @@ def test_options_are_completed_and_their_values():
     assert texts("acc", "runs", "--sort") == ["accuracy"]
 
 
-@pytest.mark.parametrize("command", ["evaluate", "predict", "compare", "reproduce"])
+@pytest.mark.parametrize("command", ["evaluate", "predict", "compare", "reproduce", "export"])
 def test_runs_are_completed_also_after_options(command):
     assert texts("ab", command) == ["ab12"]
     assert texts("uri", command, "--uri", "u", "--outputs", "o") == ["uri-u-o"]
@@ -48,6 +48,12 @@ def test_runs_are_completed_also_after_options(command):
 def test_a_single_run_is_followed_by_no_other():
     assert texts("", "reproduce", "ab12") == []
     assert texts("la", "compare", "ab12") == ["last"]
+
+
+def test_a_report_is_of_a_study_or_a_run_and_labels_are_of_files():
+    assert texts("", "report") == ["last", "ab12", "uri-None-outputs", "study"]
+    assert texts("la", "label") == ["last"]
+    assert texts("x.wa", "label", "last") == "files"
 
 
 def test_what_is_no_run_may_be_its_directory():
