@@ -45,8 +45,11 @@ def test_a_run_trains_predicts_and_is_evaluated(shell):
         assert (directory / name).exists(), name
     assert {p.name for p in (directory / "report").iterdir()} == {
         "learning_curves.png",
+        "confusion_matrix.csv",
         "confusion_matrix.png",
+        "history.csv",
         "per_phone.csv",
+        "report.html",
         "top_confusions.csv",
     }
     identity = run_id(output)
