@@ -107,7 +107,9 @@ def test_an_earlier_study_is_reported_on(read_only):
 
     printed = shell.framesweep("best", study).stdout
     command = printed.strip().splitlines()[-1]
-    assert command.split() == earlier.expected["best"].strip().splitlines()[-1].split()
+    then = earlier.expected["best"].strip().splitlines()[-1].split()
+    assert then[:2] == ["python", "train.py"]
+    assert command.split() == ["framesweep", "train", *then[2:]]
     assert f"model.dropout={winner['model.dropout']}" in command.split()
 
     # The comparison over seeds is in a table, so that nothing is trained again.

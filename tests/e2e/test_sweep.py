@@ -152,7 +152,7 @@ def test_best_prints_the_command_that_trains_the_winner(search):
     best = search.study().best_trial
     assert f"train trial {best.number} again" in output
     command = output.strip().splitlines()[-1].split()
-    assert command[:2] == ["python", "train.py"]
+    assert command[:2] == ["framesweep", "train"]
     assert f"optim.lr={best.params['optim.lr']}" in command
     missing = search.shell.framesweep("best", "nothing", code=2)
     assert STUDY in missing.stderr
@@ -207,8 +207,13 @@ def test_a_grid_has_one_parent_run(shell):
     (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
     children = [run for run in runs if run is not parent]
     assert parent.info.status == "FINISHED"
-    assert parent.data.params == {"data.context": "1,2", "optim": "adam,sgd"}
     assert len(children) == 4
+    winner = max(children, key=lambda run: run.data.metrics["best/accuracy"])
+    assert parent.data.metrics["best/accuracy"] == winner.data.metrics["best/accuracy"]
+    won = {key: parent.data.params[key] for key in ("_swept/data.context", "_swept/optim")}
+    assert parent.data.params == {"data.context": "1,2", "optim": "adam,sgd", **won}
+    (best,) = [run for run in children if won.items() <= run.data.params.items()]
+    assert best.data.metrics["best/accuracy"] == winner.data.metrics["best/accuracy"]
     swept = sorted(
         (r.data.params["_swept/data.context"], r.data.params["_swept/optim"]) for r in children
     )
