@@ -19,6 +19,8 @@ def read_records(path: Path) -> Iterator[Any]:
     """Yield the records of a run, as `wandb_internal_pb2.Record`."""
     from wandb.proto import wandb_internal_pb2
 
+    messages: Any = wandb_internal_pb2  # generated classes, of which mypy knows nothing
+
     data = path.read_bytes()
     assert data[:4] == b":W&B"
     position, whole = HEADER, b""
@@ -33,7 +35,7 @@ def read_records(path: Path) -> Iterator[Any]:
         position += HEADER + length
         whole += piece
         if kind in (1, 4):
-            record = wandb_internal_pb2.Record()
+            record = messages.Record()
             record.ParseFromString(whole)
             yield record
             whole = b""

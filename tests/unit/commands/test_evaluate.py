@@ -1,6 +1,7 @@
 """framesweep evaluate."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ PHONES = PhoneSet(("a", "b"))
 def one_run(monkeypatch):
     labels = np.array([0, 1, 1, 0])
     split = SimpleNamespace(name="dev", labels=labels, lengths=np.array([4]))
-    store = SimpleNamespace(splits={"dev": split}, phones=PHONES)
+    store: Any = SimpleNamespace(splits={"dev": split}, phones=PHONES)
     evaluation = SimpleNamespace(
         metrics=lambda: {"dev/accuracy": 0.75, "dev/loss": 1.5}, confusion="confusion"
     )
@@ -74,12 +75,12 @@ def split(labels):
     ],
 )
 def test_the_split_is_the_one_with_labels(capsys, splits, chosen, note):
-    store = SimpleNamespace(name="c", splits={k: split(v) for k, v in splits.items()})
+    store: Any = SimpleNamespace(name="c", splits={k: split(v) for k, v in splits.items()})
     assert choose_split(store) == chosen
     assert capsys.readouterr().err == note
 
 
 def test_a_corpus_without_labels_is_a_one_line_error():
-    store = SimpleNamespace(name="c", splits={"test": split(None)})
+    store: Any = SimpleNamespace(name="c", splits={"test": split(None)})
     with pytest.raises(DataError, match=r"^c: must have labels of test or dev"):
         choose_split(store)

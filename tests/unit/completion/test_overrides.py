@@ -1,5 +1,7 @@
 """Groups, options, keys and values are completed, and only those that exist."""
 
+from typing import Any
+
 import pytest
 
 from framesweep.completion import overrides
@@ -25,8 +27,8 @@ def test_a_group_is_completed_with_its_options_and_keys():
 
 def test_a_key_is_completed_up_to_its_value():
     assert texts("data.cont") == ["data.context="]
-    (found,) = complete_overrides([], "data.context")
-    assert not found.is_final
+    found: Any = complete_overrides([], "data.context")
+    assert [answer.is_final for answer in found] == [False]
 
 
 def test_closed_choices_and_flags_are_completed():

@@ -1,6 +1,7 @@
 """Files, samples and features are labelled alike, with times that cover the audio."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,6 +126,7 @@ def test_a_run_on_files_of_features_labels_features_and_refuses_audio(tmp_path):
     features = np.random.default_rng(0).normal(size=(30, 40)).astype(np.float32)
     segments = labeller.label(features)
     assert segments[-1].end_s == pytest.approx(0.3)
+    audio: tuple[Any, ...]
     for audio in [("any.wav",), (make_tones(), RATE)]:
         with pytest.raises(DataError, match="trained on files of features"):
             labeller.label(*audio)

@@ -1,6 +1,7 @@
 """Audio files are found, labelled and written; what cannot be labelled is said."""
 
 import logging
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,7 +85,7 @@ def test_labels_are_read_again_as_they_were_found(labeller, folder, tmp_path, ki
     for item in inputs:
         path = tmp_path / "out" / f"{item.id}{SUFFIX_OF_FORMAT[kind]}"
         rate = soundfile.info(item.path).samplerate
-        reader = kind if kind in ("ctm", "csv") else "auto"
+        reader: Any = kind if kind in ("ctm", "csv") else "auto"
         found = read_segments(path, reader, "phones", rate)
         segments = labeller.label(item.path)
         assert found.phones == tuple(segment.phone for segment in segments)

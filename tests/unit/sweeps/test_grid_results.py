@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def log(monkeypatch):
 
         monkeypatch.setattr(grid_results, "load_children", load)
         tracking = SimpleNamespace(uri=None)
-        config = SimpleNamespace(objective="dev/accuracy", outputs="o", tracking=tracking)
+        config: Any = SimpleNamespace(objective="dev/accuracy", outputs="o", tracking=tracking)
         tracker = RecordingTracker()
         log_grid_results(tracker, config, OVERRIDES, maximize=maximize)
         return tracker.logged

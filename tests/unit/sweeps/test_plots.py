@@ -38,7 +38,7 @@ def test_a_study_of_two_objectives_and_an_empty_one_have_theirs(two_objectives, 
 
 def test_axes_name_the_objective_of_the_study(study, tmp_path, monkeypatch):
     study.set_metric_names(["dev/accuracy"])
-    texts = set()
+    texts: set[str] = set()
 
     def save(figure, path, *, tight):
         texts.update(text.get_text() for text in figure.findobj(Text))

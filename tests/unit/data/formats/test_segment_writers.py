@@ -1,6 +1,7 @@
 """Label files are read again by the readers of data=segments, as they were written."""
 
 import csv
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def read_back(folder, kind, segments):
     path = folder / f"a{SUFFIX_OF_FORMAT[kind]}"
     path.write_text(format_segments(kind, segments, RECORDING), encoding="utf-8")
     # Tables must be asked for; all others are recognized.
-    reader = kind if kind in ("ctm", "csv") else "auto"
+    reader: Any = kind if kind in ("ctm", "csv") else "auto"
     return read_segments(path, reader, "phones", RECORDING.sample_rate)
 
 
