@@ -27,8 +27,8 @@ from framesweep.config.user_files import require_no_run_folders
 from framesweep.credentials import keep_files_private, printable
 from framesweep.errors import ConfigError, FramesweepError, Interrupted, UserError
 from framesweep.runs.job import TRUSTED_TARGETS, is_in_sweep, run_job
+from framesweep.system.drawing.matplotlib_backend import draw_into_files
 from framesweep.system.error_lines import describe_error
-from framesweep.system.matplotlib_backend import draw_into_files
 from framesweep.system.streams import (
     flush_streams,
     is_stdout_closed,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from framesweep.runs import run_log
+from framesweep.runs.reporting import run_log
 from framesweep.runs.run import run
 from integration.conftest import TINY
 

@@ -1,6 +1,6 @@
 """Finished runs used again: trained again, and measured where they lie."""
 
-from framesweep.commands.options import load_runs
+from framesweep.commands.common.options import load_runs
 from framesweep.config.composition import CONFIG_FILE, dump, load
 from framesweep.runs.reruns import SeedRuns, run_again
 from framesweep.runs.run import run

@@ -24,7 +24,7 @@ def test_runs_can_be_called_before_and_after_its_modules_are_imported():
     code = """
 import framesweep as fs
 assert callable(fs.runs)
-import framesweep.runs.history
+import framesweep.runs.reporting.history
 assert callable(fs.runs)
 from framesweep import runs
 print(runs.history.HISTORY, runs.__call__.__doc__.split()[0])

@@ -8,6 +8,6 @@ from framesweep.api.result import Result, load
 from framesweep.api.sweeping import Sweep, sweep
 from framesweep.api.training import train
 from framesweep.errors import FramesweepError
-from framesweep.runs.run_table import tabulate_runs as runs
+from framesweep.runs.reporting.run_table import tabulate_runs as runs
 
 __all__ = ["FramesweepError", "Result", "Sweep", "compose", "load", "runs", "sweep", "train"]

@@ -18,9 +18,9 @@ from framesweep.config.composition import load as load_config
 from framesweep.data.phone_segments import PhoneSegment
 from framesweep.errors import CheckpointError
 from framesweep.evaluation.predictor import WEIGHTS
-from framesweep.runs.history import History, read_history
-from framesweep.runs.run_log import MODEL_FOLDER
-from framesweep.runs.run_table import outputs_folder
+from framesweep.runs.reporting.history import History, read_history
+from framesweep.runs.reporting.run_log import MODEL_FOLDER
+from framesweep.runs.reporting.run_table import outputs_folder
 from framesweep.tracking import find_run_directory
 
 if TYPE_CHECKING:

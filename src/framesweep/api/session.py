@@ -23,8 +23,8 @@ from framesweep.config.composition import register
 from framesweep.credentials import CleanFormatter, keep_files_private, printable
 from framesweep.errors import FramesweepError, Interrupted, UserError
 from framesweep.runs.job import TRUSTED_TARGETS
+from framesweep.system.drawing.matplotlib_backend import import_matplotlib
 from framesweep.system.error_lines import describe_error
-from framesweep.system.matplotlib_backend import import_matplotlib
 from hydra_plugins.framesweep_sweeper import SweepError
 
 LOGGERS = ("framesweep", "hydra_plugins")

@@ -15,7 +15,7 @@ from framesweep.api.session import attached, session
 from framesweep.config.groups import find_conf
 from framesweep.errors import ConfigError, Interrupted
 from framesweep.runs.job import run_job
-from framesweep.runs.run_table import outputs_folder
+from framesweep.runs.reporting.run_table import outputs_folder
 from framesweep.sweeps.grid_parent import select_sweep_overrides
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"

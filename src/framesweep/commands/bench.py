@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from framesweep.commands.output import echo_json
+from framesweep.commands.common.output import echo_json
 
 if TYPE_CHECKING:
     pass

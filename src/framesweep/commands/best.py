@@ -13,8 +13,13 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from framesweep.commands.options import tracking_options
-from framesweep.commands.output import echo_json, json_option, layout_table, terminal_width
+from framesweep.commands.common.options import tracking_options
+from framesweep.commands.common.output import (
+    echo_json,
+    json_option,
+    layout_table,
+    terminal_width,
+)
 from framesweep.config.ranges import require_model_name
 from framesweep.credentials import printable
 from framesweep.errors import ConfigError, TrackingError

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from framesweep.commands.options import tracking_options
-from framesweep.commands.output import echo_json, json_option
+from framesweep.commands.common.options import tracking_options
+from framesweep.commands.common.output import echo_json, json_option
 from framesweep.credentials import printable
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from framesweep.commands.options import tracking_options
-from framesweep.commands.output import echo_json, json_option
+from framesweep.commands.common.options import tracking_options
+from framesweep.commands.common.output import echo_json, json_option
 
 
 @click.group("db", help="Upgrade MLflow's database to the installed MLflow.")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from framesweep.commands.options import load_runs, run_options
-from framesweep.commands.output import echo_json, json_option
+from framesweep.commands.common.options import load_runs, run_options
+from framesweep.commands.common.output import echo_json, json_option
 
 if TYPE_CHECKING:
     from framesweep.data.store.frame_store import FrameStore

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from framesweep.commands.options import tracking_options
-from framesweep.commands.output import echo_result, json_option
+from framesweep.commands.common.options import tracking_options
+from framesweep.commands.common.output import echo_result, json_option
 
 
 @click.command()
@@ -44,7 +44,7 @@ def command(
     """
     from framesweep.evaluation.export import SUFFIXES, export
     from framesweep.evaluation.predictor import Predictor
-    from framesweep.runs.run_log import MODEL_FOLDER
+    from framesweep.runs.reporting.run_log import MODEL_FOLDER
     from framesweep.tracking import find_run_directory
 
     predictor = Predictor.load(find_run_directory(run_id, uri, outputs) / MODEL_FOLDER)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from framesweep.commands.output import echo_result, json_option
+from framesweep.commands.common.output import echo_result, json_option
 
 
 @click.command()

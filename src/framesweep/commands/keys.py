@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from framesweep.commands.output import echo_json, json_option
+from framesweep.commands.common.output import echo_json, json_option
 
 if TYPE_CHECKING:
-    from framesweep.config.key_docs import KeyDoc
+    from framesweep.config.reference.key_docs import KeyDoc
 
 
 @click.command()
@@ -32,9 +32,13 @@ def command(
     are explained, too; recipe and ablation have nothing else.
     """
     from framesweep.config.groups import option_groups, read_options
-    from framesweep.config.json_schema import build_json_schema
-    from framesweep.config.key_docs import document_keys, find_keys
-    from framesweep.config.key_pages import render_markdown, render_options, render_text
+    from framesweep.config.reference.json_schema import build_json_schema
+    from framesweep.config.reference.key_docs import document_keys, find_keys
+    from framesweep.config.reference.key_pages import (
+        render_markdown,
+        render_options,
+        render_text,
+    )
 
     if markdown:
         click.echo(render_markdown(), nl=False)

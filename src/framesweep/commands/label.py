@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from framesweep.commands.options import find_directories, tracking_options
-from framesweep.commands.output import echo_result, json_option
+from framesweep.commands.common.options import find_directories, tracking_options
+from framesweep.commands.common.output import echo_result, json_option
 
 if TYPE_CHECKING:
     from framesweep.runs.labelling import Summary

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from framesweep.commands.output import echo_result, json_option
-from framesweep.commands.prediction_options import (
+from framesweep.commands.common.output import echo_result, json_option
+from framesweep.commands.common.prediction_options import (
     choose_runs,
     predict_split,
     prediction_options,

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from framesweep.commands.options import tracking_options
-from framesweep.commands.output import echo_result, json_option
+from framesweep.commands.common.options import tracking_options
+from framesweep.commands.common.output import echo_result, json_option
 from framesweep.credentials import printable
 from framesweep.errors import TrackingError
 
 if TYPE_CHECKING:
     from optuna.study import Study
 
-    from framesweep.system.html_page import Page
+    from framesweep.system.drawing.html_page import Page
     from framesweep.tracking import RunInfo
 
 
@@ -65,13 +65,13 @@ def _find_study(name: str, storage: str | None, outputs: Path) -> Study | None:
 
 
 def _report_study(study: Study, outputs: Path) -> Page:
-    from framesweep.runs.sweep_page import build_study_page
+    from framesweep.runs.reporting.sweep_page import build_study_page
 
     return build_study_page(study, outputs)
 
 
 def _report_run(target: str, uri: str | None, outputs: Path) -> Page:
-    from framesweep.runs.run_page import build_run_page
+    from framesweep.runs.reporting.run_page import build_run_page
     from framesweep.tracking import load_run
 
     try:
@@ -93,8 +93,8 @@ def _report_grid(parent: RunInfo, uri: str | None, outputs: Path) -> Page:
     import shlex
 
     from framesweep.evaluation.metrics import METRICS
+    from framesweep.runs.reporting.sweep_page import build_grid_page
     from framesweep.runs.reruns import read_config
-    from framesweep.runs.sweep_page import build_grid_page
     from framesweep.sweeps.grid_results import rank_runs, swept_values
     from framesweep.sweeps.run_names import name_best
     from framesweep.tracking import load_children

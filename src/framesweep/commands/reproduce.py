@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from framesweep.commands.options import tracking_options
-from framesweep.commands.output import echo_result, json_option
+from framesweep.commands.common.options import tracking_options
+from framesweep.commands.common.output import echo_result, json_option
 
 if TYPE_CHECKING:
     from framesweep.tracking import RunInfo
@@ -74,7 +74,7 @@ def _find_result(run: RunInfo, objective: str) -> float:
         CheckpointError: if it is not tracked, and its checkpoint cannot be read.
     """
     from framesweep.errors import TrackingError
-    from framesweep.runs.history import REPORT_FOLDER
+    from framesweep.runs.reporting.history import REPORT_FOLDER
     from framesweep.sweeps.run_names import name_best
     from framesweep.training.checkpoints import CHECKPOINT_FOLDER, read_progress
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from framesweep.commands.options import tracking_options
-from framesweep.commands.output import (
+from framesweep.commands.common.options import tracking_options
+from framesweep.commands.common.output import (
     cut,
     echo_json,
     format_time,

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from framesweep.commands.options import tracking_options
-from framesweep.commands.output import echo_json, json_option
+from framesweep.commands.common.options import tracking_options
+from framesweep.commands.common.output import echo_json, json_option
 from framesweep.errors import UserError
 
 TIMEOUT_SECONDS = 60.0

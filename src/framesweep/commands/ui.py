@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from framesweep.commands.options import tracking_options
+from framesweep.commands.common.options import tracking_options
 
 
 @click.command("ui", help="Compare runs in the MLflow UI, until Ctrl-C.")

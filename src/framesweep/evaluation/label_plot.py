@@ -43,7 +43,7 @@ def write_label_plot(
     end = float(decoding.edges[-1])
     width = float(np.clip(end * INCHES_PER_SECOND, *WIDTHS))
     figure = _new_figure(width)
-    from framesweep.system.figures import to_label  # imports matplotlib as well
+    from framesweep.system.drawing.figures import to_label  # imports matplotlib as well
 
     labels = [to_label(name) for name in phones]
     spectrum, names, matrix = figure.subplots(

@@ -15,7 +15,7 @@ from torch import Tensor
 from framesweep.data.phones import PhoneSet
 from framesweep.evaluation.phone_scores import find_top_confusions, score_phones
 from framesweep.system.atomic_files import write_text
-from framesweep.system.figures import DPI, save_png, to_label
+from framesweep.system.drawing.figures import DPI, save_png, to_label
 
 CURVES, MATRIX = "learning_curves.png", "confusion_matrix.png"
 PER_PHONE, CONFUSIONS = "per_phone.csv", "top_confusions.csv"

@@ -19,7 +19,7 @@ class _CallablePackage(ModuleType):
         self, *, outputs: str | Path | None = None, uri: str | None = None
     ) -> "pd.DataFrame":
         """Return the runs in an outputs folder as a table; see `run_table.tabulate_runs`."""
-        from framesweep.runs.run_table import tabulate_runs
+        from framesweep.runs.reporting.run_table import tabulate_runs
 
         return tabulate_runs(outputs=outputs, uri=uri)
 

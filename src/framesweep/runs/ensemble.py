@@ -26,7 +26,7 @@ from framesweep.evaluation.metrics import Evaluation
 from framesweep.evaluation.predictor import WEIGHTS, build_network
 from framesweep.evaluation.viterbi import MIN_PROBABILITY, Smoother, tune_smoother
 from framesweep.runs.experiment import open_frame_store
-from framesweep.runs.run_log import MODEL_FOLDER
+from framesweep.runs.reporting.run_log import MODEL_FOLDER
 from framesweep.system.hardware import Hardware, resolve_hardware
 from framesweep.training.checkpoints import BEST, CHECKPOINT_FOLDER
 from framesweep.training.weight_files import load_weights

@@ -22,7 +22,7 @@ from framesweep.evaluation.predictor import WEIGHTS
 from framesweep.evaluation.smoother_file import SMOOTHER
 from framesweep.evaluation.viterbi import Smoother
 from framesweep.runs.ensemble import load_trained_run, tune_for
-from framesweep.runs.run_log import MODEL_FOLDER
+from framesweep.runs.reporting.run_log import MODEL_FOLDER
 from framesweep.system.atomic_files import write_text
 from framesweep.system.progress_bars import track
 

@@ -14,17 +14,17 @@ from framesweep.evaluation.metrics import Evaluation
 from framesweep.runs.best_metrics import BestSoFar
 from framesweep.runs.early_end import log_early_end
 from framesweep.runs.experiment import Experiment, Smoothing, build_experiment
-from framesweep.runs.history import REPORT_FOLDER
 from framesweep.runs.identity import effect_in
 from framesweep.runs.memory import released_memory
-from framesweep.runs.run_log import (
+from framesweep.runs.reporting.history import REPORT_FOLDER
+from framesweep.runs.reporting.run_log import (
     log_setup,
     log_summary,
     track_config,
     track_results,
     write_results,
 )
-from framesweep.runs.run_name import name_run
+from framesweep.runs.reporting.run_name import name_run
 from framesweep.runs.train_data import with_recorded_order
 from framesweep.runs.validation import validate_across_groups
 from framesweep.sweeps.context import SweepContext, find_sweep_context
@@ -140,7 +140,7 @@ def _open_tracker(
 
 
 def _write_page(directory: Path, name: str, state: TrainingState, tracker: Tracker) -> None:
-    from framesweep.runs.run_page import PAGE, build_run_page
+    from framesweep.runs.reporting.run_page import PAGE, build_run_page
 
     progress = (state.history, state.best_epoch)
     page = build_run_page(directory, name, tracker.run_id, progress)

@@ -20,8 +20,8 @@ from framesweep.credentials import scrub
 from framesweep.data.phones import describe_numbering
 from framesweep.errors import DataError
 from framesweep.runs.ensemble import TrainedRun
-from framesweep.runs.history import REPORT_FOLDER
-from framesweep.runs.run_log import MODEL_FOLDER
+from framesweep.runs.reporting.history import REPORT_FOLDER
+from framesweep.runs.reporting.run_log import MODEL_FOLDER
 from framesweep.system.atomic_files import atomic_file
 from framesweep.training.checkpoints import CHECKPOINT_FOLDER, read_progress
 

@@ -10,7 +10,7 @@ from optuna.study import Study
 
 from framesweep.sweeps.tables import get_objective_names, rank_trials
 from framesweep.system.atomic_files import atomic_file
-from framesweep.system.figures import save_png, to_label
+from framesweep.system.drawing.figures import save_png, to_label
 
 GROUP_NAMES = ("ablation", "lever")
 """The config group that an ablation study searches, and its name in earlier studies."""

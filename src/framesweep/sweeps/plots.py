@@ -17,7 +17,7 @@ from optuna.visualization import matplotlib as visualization
 from framesweep.sweeps.importances import select_important_params
 from framesweep.sweeps.plot_layout import make_readable
 from framesweep.sweeps.tables import get_objective_names
-from framesweep.system.figures import PLAIN_TEXT, save_png
+from framesweep.system.drawing.figures import PLAIN_TEXT, save_png
 
 Draw = Callable[[], Any]
 """Draws a plot and returns its axes, one or an array of them."""

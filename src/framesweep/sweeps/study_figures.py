@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial
 
 from framesweep.sweeps.importances import select_important_params
 from framesweep.sweeps.tables import get_objective_names
-from framesweep.system.html_page import Page
+from framesweep.system.drawing.html_page import Page
 
 CONTOUR_HEIGHT = 900
 """Height in pixels of the contour plots, which are a matrix."""

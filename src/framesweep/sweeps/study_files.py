@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from framesweep.sweeps.notes import NOTE_TAG
 from framesweep.sweeps.run_names import name_best
-from framesweep.system.matplotlib_backend import import_matplotlib
+from framesweep.system.drawing.matplotlib_backend import import_matplotlib
 from framesweep.tracking import Tracker
 
 if TYPE_CHECKING:

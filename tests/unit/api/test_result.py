@@ -8,7 +8,7 @@ import pytest
 from audio_model import NAMES, make_tones, write_model
 from framesweep.api.result import Result, load
 from framesweep.errors import CheckpointError, DataError, TrackingError
-from framesweep.runs.history import History, write_history
+from framesweep.runs.reporting.history import History, write_history
 
 EPOCHS = [
     {"train/loss": 2.0, "dev/accuracy": 0.25},

@@ -12,7 +12,7 @@ from framesweep.catalog.directories import (
     read_start,
     shorten,
 )
-from framesweep.runs.history import History, write_history
+from framesweep.runs.reporting.history import History, write_history
 
 
 @pytest.mark.parametrize(

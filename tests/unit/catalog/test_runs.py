@@ -11,7 +11,7 @@ from framesweep.catalog.directories import TRACKING_FOLDER, TRAINED_MODEL
 from framesweep.catalog.run_file import write_run_file
 from framesweep.config.paths import CONFIG_FILE
 from framesweep.evaluation.predictor import WEIGHTS
-from framesweep.runs.run_log import MODEL_FOLDER
+from framesweep.runs.reporting.run_log import MODEL_FOLDER
 from framesweep.system.owner import OWNER_FILE
 from hydra_plugins.framesweep_sweeper import Process
 

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from framesweep.commands.keys import command
-from framesweep.config.key_pages import render_markdown
+from framesweep.config.reference.key_pages import render_markdown
 from framesweep.errors import ConfigError
 
 

@@ -7,7 +7,7 @@ import torch
 from click.testing import CliRunner
 from torch import nn
 
-from framesweep.commands import prediction_options
+from framesweep.commands.common import prediction_options
 from framesweep.commands.predict import command
 from framesweep.config.composition import compose, register
 from framesweep.data.phones import PhoneSet

@@ -10,7 +10,7 @@ from framesweep import tracking
 from framesweep.commands.report import command
 from framesweep.config.composition import compose, dump, register
 from framesweep.errors import TrackingError
-from framesweep.system import html_page
+from framesweep.system.drawing import html_page
 from framesweep.tracking import RunInfo
 
 register()

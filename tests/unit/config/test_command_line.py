@@ -18,7 +18,7 @@ from framesweep.config.command_line import (
     where_options,
 )
 from framesweep.config.composition import compose, register
-from framesweep.config.key_pages import render_options
+from framesweep.config.reference.key_pages import render_options
 
 register()
 
@@ -112,7 +112,11 @@ def test_keys_print_a_command_that_works_here(elsewhere):
 
 def test_no_other_module_spells_out_the_command_that_trains():
     """A text with `python train.py` is wrong outside of a checkout, except in documentation."""
-    allowed = {"commands/__init__.py", "config/command_line.py", "config/key_pages.py"}
+    allowed = {
+        "commands/__init__.py",
+        "config/command_line.py",
+        "config/reference/key_pages.py",
+    }
     found = {
         str(path.relative_to(REPOSITORY / "src" / "framesweep"))
         for path in (REPOSITORY / "src" / "framesweep").rglob("*.py")

@@ -8,8 +8,8 @@ import pytest
 
 from framesweep.config import SCHEMAS, RunConfig, TrainConfig
 from framesweep.config.composition import compose, register
-from framesweep.config.key_docs import document_keys
 from framesweep.config.key_ranges import MAX_UNITS, RANGES
+from framesweep.config.reference.key_docs import document_keys
 from framesweep.errors import ConfigError
 from framesweep.models.network import network_class
 from framesweep.models.widths import MAX_WIDTH

@@ -12,7 +12,7 @@ from framesweep.config.composition import register
 from framesweep.evaluation import label_plot
 from framesweep.evaluation.label_plot import MAX_ROWS, write_label_plot
 from framesweep.evaluation.labeller import Labeller
-from framesweep.system.figures import to_label
+from framesweep.system.drawing.figures import to_label
 
 register()
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from framesweep.config.groups import option_groups
-from framesweep.config.key_docs import document_keys, find_keys
-from framesweep.config.key_pages import render_markdown, render_text
+from framesweep.config.reference.key_docs import document_keys, find_keys
+from framesweep.config.reference.key_pages import render_markdown, render_text
 
 PAGE = Path(__file__).parents[3] / "docs" / "config.md"
 

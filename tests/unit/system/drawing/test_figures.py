@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from framesweep.system.figures import DPI, save_png, to_label
+from framesweep.system.drawing.figures import DPI, save_png, to_label
 
 
 @pytest.mark.parametrize("name", ["AA", "[SIL]", "ə", "ŋ", "tʃʰ", "æ̃", "ж", "$x$", "_^%\\"])

@@ -7,14 +7,14 @@ import pytest
 
 from framesweep.config import DataConfig, KaldiConfig
 from framesweep.config.composition import compose, register
-from framesweep.config.key_docs import (
+from framesweep.config.plain import flatten
+from framesweep.config.reference.key_docs import (
     describe_type,
     document_keys,
     find_keys,
     read_meanings,
     to_yaml,
 )
-from framesweep.config.plain import flatten
 from framesweep.config.setting import setting
 from framesweep.errors import ConfigError
 

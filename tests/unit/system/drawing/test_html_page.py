@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from framesweep.system import html_page
-from framesweep.system.html_page import Page, read_plotly
+from framesweep.system.drawing import html_page
+from framesweep.system.drawing.html_page import Page, read_plotly
 
 EVIL = "</script><img src=x onerror=alert(1)>\"'&`"
 

@@ -5,7 +5,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from framesweep.config.composition import compose, register
-from framesweep.runs.run_name import name_run
+from framesweep.runs.reporting.run_name import name_run
 from framesweep.sweeps.context import SweepContext
 
 register()

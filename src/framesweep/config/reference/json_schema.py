@@ -11,8 +11,8 @@ from typing import Any, Literal, cast, get_args, get_origin, get_type_hints
 
 from framesweep.config import SCHEMAS, RunConfig
 from framesweep.config.groups import option_groups
-from framesweep.config.key_docs import read_meanings
 from framesweep.config.key_ranges import RANGES, Range
+from framesweep.config.reference.key_docs import read_meanings
 from framesweep.config.setting import UNIT
 from framesweep.errors import ConfigError
 

@@ -17,14 +17,14 @@ from framesweep.errors import TrackingError
 from framesweep.evaluation.metrics import Evaluation
 from framesweep.evaluation.predictor import WEIGHTS, write_metadata
 from framesweep.evaluation.smoother_file import SMOOTHER, write_smoother
-from framesweep.runs.advice import describe_next_run
 from framesweep.runs.experiment import Experiment, Smoothing
-from framesweep.runs.history import REPORT_FOLDER, History, write_history
-from framesweep.runs.tracked_params import derived_params, select_params
+from framesweep.runs.reporting.advice import describe_next_run
+from framesweep.runs.reporting.history import REPORT_FOLDER, History, write_history
+from framesweep.runs.reporting.tracked_params import derived_params, select_params
 from framesweep.sweeps.context import SweepContext
 from framesweep.system.atomic_files import atomic_file, write_text
 from framesweep.system.cgroups import memory_limit
-from framesweep.system.matplotlib_backend import import_matplotlib
+from framesweep.system.drawing.matplotlib_backend import import_matplotlib
 from framesweep.tracking import CONFIG_HASH_TAG, Tracker, hash_config
 from framesweep.tracking.models import description
 from framesweep.training.checkpoints import BEST, CHECKPOINT_FOLDER

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from framesweep.system.matplotlib_backend import VARIABLE, draw_into_files
+from framesweep.system.drawing.matplotlib_backend import VARIABLE, draw_into_files
 
 DRAW = """
 import os
-from framesweep.system.matplotlib_backend import import_matplotlib
+from framesweep.system.drawing.matplotlib_backend import import_matplotlib
 import_matplotlib()
 import matplotlib
 from matplotlib.figure import Figure

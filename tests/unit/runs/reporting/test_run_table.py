@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from framesweep.catalog import RunRecord
-from framesweep.runs import run_table
-from framesweep.runs.run_table import COLUMNS, tabulate_runs
+from framesweep.runs.reporting import run_table
+from framesweep.runs.reporting.run_table import COLUMNS, tabulate_runs
 
 
 def test_a_row_per_run_with_its_metrics(monkeypatch, tmp_path):

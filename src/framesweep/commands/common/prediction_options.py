@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from framesweep.commands.options import load_runs, run_options
+from framesweep.commands.common.options import load_runs, run_options
 
 if TYPE_CHECKING:
     from framesweep.runs.ensemble import TrainedRun

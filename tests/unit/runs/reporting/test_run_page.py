@@ -9,8 +9,8 @@ from framesweep.config.composition import compose, dump, register
 from framesweep.data.phones import PhoneSet
 from framesweep.errors import CheckpointError
 from framesweep.evaluation.report import COUNTS, write_report
-from framesweep.runs.run_page import build_run_page
-from framesweep.system import html_page
+from framesweep.runs.reporting.run_page import build_run_page
+from framesweep.system.drawing import html_page
 
 register()
 

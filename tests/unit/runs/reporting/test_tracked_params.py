@@ -8,7 +8,7 @@ import torch
 
 from framesweep.config.composition import compose, register
 from framesweep.config.plain import flatten
-from framesweep.runs.tracked_params import derived_params, select_params
+from framesweep.runs.reporting.tracked_params import derived_params, select_params
 from framesweep.sweeps.context import SweepContext
 
 register()

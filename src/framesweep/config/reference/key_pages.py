@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from framesweep.config import SCHEMAS
 from framesweep.config.command_line import train_command
 from framesweep.config.groups import Option, describe_options, option_groups, read_options
-from framesweep.config.key_docs import KeyDoc, document_keys, to_yaml
+from framesweep.config.reference.key_docs import KeyDoc, document_keys, to_yaml
 
 LINE_LENGTH = 80
 

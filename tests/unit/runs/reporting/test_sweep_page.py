@@ -4,8 +4,8 @@ import optuna
 import pytest
 
 from framesweep.config.composition import compose, dump, register
-from framesweep.runs.sweep_page import build_grid_page, build_study_page
-from framesweep.system import html_page
+from framesweep.runs.reporting.sweep_page import build_grid_page, build_study_page
+from framesweep.system.drawing import html_page
 
 register()
 NAME = "<i>study</i>"

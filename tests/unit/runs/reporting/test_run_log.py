@@ -12,8 +12,8 @@ from framesweep.config.composition import CONFIG_FILE, compose, register
 from framesweep.data.phones import PhoneSet
 from framesweep.data.store.frame_store import open_store
 from framesweep.evaluation.predictor import WEIGHTS
-from framesweep.runs import run_log
-from framesweep.runs.run_log import (
+from framesweep.runs.reporting import run_log
+from framesweep.runs.reporting.run_log import (
     MODEL_FOLDER,
     REPORT_FOLDER,
     describe_store,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from framesweep.commands import COMMANDS
-from framesweep.commands.output import (
+from framesweep.commands.common.output import (
     echo_json,
     echo_result,
     format_time,

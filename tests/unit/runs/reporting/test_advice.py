@@ -6,7 +6,7 @@ import pytest
 from hydra.core.hydra_config import HydraConfig
 
 from framesweep.config.composition import compose, register
-from framesweep.runs.advice import describe_next_run, suggest_overrides
+from framesweep.runs.reporting.advice import describe_next_run, suggest_overrides
 
 register()
 FELL = [{"dev/accuracy": value} for value in (0.5, 0.6, 0.58, 0.55, 0.5)]

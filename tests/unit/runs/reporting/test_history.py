@@ -4,7 +4,13 @@ import pytest
 import torch
 
 from framesweep.errors import CheckpointError
-from framesweep.runs.history import HISTORY, REPORT_FOLDER, History, read_history, write_history
+from framesweep.runs.reporting.history import (
+    HISTORY,
+    REPORT_FOLDER,
+    History,
+    read_history,
+    write_history,
+)
 from framesweep.training.checkpoints import CHECKPOINT_FOLDER, FORMAT, LAST
 
 HISTORY_OF_TWO = History(

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from framesweep import tracking
-from framesweep.commands.options import load_runs, run_options
+from framesweep.commands.common.options import load_runs, run_options
 from framesweep.runs import ensemble
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from optuna.study import Study
 
 from framesweep.config.composition import CONFIG_FILE, load
-from framesweep.runs.run_page import add_results, read_history
+from framesweep.runs.reporting.run_page import add_results, read_history
 from framesweep.sweeps.studies import get_trial_directory
 from framesweep.sweeps.study_figures import draw_study
 from framesweep.sweeps.study_note import summarize_study
@@ -16,7 +16,7 @@ from framesweep.sweeps.tables import (
     get_objective_names,
     rank_trials,
 )
-from framesweep.system.html_page import Page
+from framesweep.system.drawing.html_page import Page
 
 MAX_ROWS = 50
 """Most rows of the table of runs."""

@@ -10,8 +10,8 @@ from omegaconf import OmegaConf
 from framesweep.config import SCHEMAS
 from framesweep.config.composition import register
 from framesweep.config.groups import find_conf, option_groups
-from framesweep.config.json_schema import build_json_schema
-from framesweep.config.key_pages import INTRODUCTION
+from framesweep.config.reference.json_schema import build_json_schema
+from framesweep.config.reference.key_pages import INTRODUCTION
 from framesweep.errors import ConfigError
 
 register()

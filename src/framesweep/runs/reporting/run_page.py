@@ -12,9 +12,9 @@ from framesweep.config.plain import flatten, schema_names
 from framesweep.errors import CheckpointError
 from framesweep.evaluation.report import CONFUSIONS, COUNTS, MATRIX, PER_PHONE
 from framesweep.evaluation.run_figures import draw_curves, draw_matrix, matrix_height
-from framesweep.runs.history import REPORT_FOLDER
-from framesweep.runs.tracked_params import MAIN_KEYS
-from framesweep.system.html_page import Page
+from framesweep.runs.reporting.history import REPORT_FOLDER
+from framesweep.runs.reporting.tracked_params import MAIN_KEYS
+from framesweep.system.drawing.html_page import Page
 from framesweep.training.checkpoints import CHECKPOINT_FOLDER, read_progress
 
 NUM_CONFUSIONS = 20

@@ -1,0 +1,1 @@
+"""The description of every config key, for people and for editors."""

@@ -1,0 +1,1 @@
+"""What a run logs, and the pages and tables about runs."""

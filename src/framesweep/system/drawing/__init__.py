@@ -1,0 +1,1 @@
+"""Figures and pages that need nothing from their surroundings."""
