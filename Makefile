@@ -65,6 +65,16 @@ audit: $(STAMP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[audit]"
 	$(BIN)/python .ci/audit.py constraints.txt $(if $(OSV),--osv $(OSV))
 
+# GPU machines often have no network, so nothing is installed where PYTHON has what this needs.
+gpu:
+	@python=$(PYTHON); \
+	$$python -c "import numba, numpy, safetensors, scipy, torch" 2>/dev/null || \
+	{ $(MAKE) --no-print-directory $(STAMP) && python=$(BIN)/python; } && \
+	PYTHONPATH=src $$python -m framesweep.bench.gpu --device $(DEVICE) $(GPU_OPTIONS)
+
+gpu-configs: $(STAMP)
+	$(BIN)/python -m framesweep.bench.gpu.compose_configs
+
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch

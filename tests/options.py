@@ -6,15 +6,16 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from framesweep.config.composition import register
-from framesweep.config.groups import find_conf
+from framesweep.config.groups import UNLISTED, find_conf
 
 CONF = find_conf()
 register()
 
 
 def names(group: str) -> list[str]:
-    """The options of a group, by their files."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    """The options of a group that a user chooses, by their files."""
+    stems = (path.stem for path in (CONF / group).glob("*.yaml"))
+    return sorted(stem for stem in stems if not stem.startswith(UNLISTED))
 
 
 def build(group: str, option: str, *overrides: str) -> Any:

@@ -1,13 +1,15 @@
-"""Rules for the source that import-linter cannot express: heavy imports and pickles."""
+"""Rules for the project that its other checks cannot express."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parents[2] / "src"
+REPOSITORY = Path(__file__).parents[2]
+SOURCE = REPOSITORY / "src"
 
 LIGHT = [f"framesweep.{name}" for name in ("cli", "config", "config.composition", "errors")]
 HEAVY = {"torch", "mlflow", "sklearn", "matplotlib", "optuna", "pandas", "numpy", "numba"}
@@ -38,3 +40,14 @@ def test_no_pickle_is_loaded():
             assert name not in {"pickle.load", "pickle.loads"}, path
             assert name != "torch.load" or values.get("weights_only") == "True", path
             assert values.get("allow_pickle") != "True", path
+
+
+def test_every_target_of_make_has_a_rule():
+    text = (REPOSITORY / "Makefile").read_text("utf-8").replace("\\\n", " ")
+    (targets,) = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
+    rules = {
+        name
+        for line in re.findall(r"^([a-z][a-z -]*):", text, re.MULTILINE)
+        for name in line.split()
+    }
+    assert set(targets.split()) == rules

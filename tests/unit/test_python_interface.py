@@ -27,7 +27,7 @@ assert callable(fs.runs)
 import framesweep.runs.reporting.history
 assert callable(fs.runs)
 from framesweep import runs
-print(runs.history.HISTORY, runs.__call__.__doc__.split()[0])
+print(runs.reporting.history.HISTORY, runs.__call__.__doc__.split()[0])
 """
     assert run(code) == "history.csv Return"
 

@@ -17,7 +17,7 @@ def test_memory_contains_the_peak_and_its_parts() -> None:
 
 
 def test_memory_is_empty_without_proc(monkeypatch) -> None:
-    def missing(self: Path) -> str:
+    def missing(self: Path, encoding: str) -> str:
         raise FileNotFoundError
 
     monkeypatch.setattr(Path, "read_text", missing)

@@ -57,7 +57,7 @@ def test_the_number_of_epochs_counts_where_it_shapes_every_step(override: str):
         ("recipe=quick train.smooth=false", "d293aaf896d2d1d8"),
         ("optim=sgd train.patience=3 train.epochs=9 hardware=cpu", "9a5a5d523828146e"),
         ("data=kaldi data.max_missing=0.2", "82f085009209feb5"),
-        ("data=hw1p2_folders", "7faf449e3bc6b875"),
+        ("data=hw1p2_folders data.normalize=none", "7faf449e3bc6b875"),
     ],
 )
 def test_checkpoints_of_version_0_1_are_recognized(overrides: str, expected: str):

@@ -6,7 +6,7 @@ from framesweep.config.groups import option_groups
 from framesweep.config.reference.key_docs import document_keys, find_keys
 from framesweep.config.reference.key_pages import render_markdown, render_text
 
-PAGE = Path(__file__).parents[3] / "docs" / "config.md"
+PAGE = Path(__file__).parents[4] / "docs" / "config.md"
 
 
 def test_the_page_in_docs_is_up_to_date():
