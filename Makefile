@@ -66,10 +66,11 @@ audit: $(STAMP)
 	$(BIN)/python .ci/audit.py constraints.txt $(if $(OSV),--osv $(OSV))
 
 # GPU machines often have no network, so nothing is installed where PYTHON has what this needs.
+# With $(MAKE) instead of make, --dry-run would run the whole recipe.
 gpu:
 	@python=$(PYTHON); \
 	$$python -c "import numba, numpy, safetensors, scipy, torch" 2>/dev/null || \
-	{ $(MAKE) --no-print-directory $(STAMP) && python=$(BIN)/python; } && \
+	{ make --no-print-directory $(STAMP) && python=$(BIN)/python; } && \
 	PYTHONPATH=src $$python -m framesweep.bench.gpu --device $(DEVICE) $(GPU_OPTIONS)
 
 gpu-configs: $(STAMP)

@@ -76,12 +76,13 @@ def popen(
 def _is_like_ours(environment: dict[str, str]) -> bool:
     ours, theirs = (
         {name: value for name, value in names.items() if name.startswith(READ_AT_IMPORT)}
-        for names in (_SERVED, environment)
+        for names in (ENVIRONMENT, environment)
     )
     return ours == theirs
 
 
-_SERVED = dict(os.environ)
+ENVIRONMENT = dict(os.environ)
+"""The environment of the server, whatever a test sets in that of this process."""
 _STARTING = threading.Lock()
 
 
@@ -145,7 +146,7 @@ def _start_server() -> str:
     reader, writer = os.pipe()
     subprocess.Popen(
         [sys.executable, __file__, address, str(writer)],
-        env=_SERVED,
+        env=ENVIRONMENT,
         cwd="/",
         pass_fds=[writer],
         stdin=subprocess.PIPE,

@@ -61,6 +61,7 @@ def pattern(line: str) -> str:
     """The line without what differs from run to run: numbers, precision, folders and ids."""
     line = re.sub(r"(\S*/)?outputs/runs/\S+", "FOLDER", line)
     line = re.sub(r"\b[0-9a-f]{32}\b", "ID", line)
+    line = re.sub(r"[0-9][0-9,.]*[kM]? frames/s", "N frames/s", line)
     return re.sub(r"\b(bf16|fp32)\b", "PRECISION", re.sub(r"[0-9][0-9,.]*", "N", line))
 
 

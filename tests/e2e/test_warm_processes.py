@@ -38,7 +38,7 @@ def start(tmp_path):
         return popen(
             [sys.executable, str(tmp_path / "script.py"), *arguments],
             cwd=tmp_path / "folder",
-            env={**os.environ, "OTHER": "ö"},
+            env={**warm_processes.ENVIRONMENT, "OTHER": "ö"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -24,7 +24,13 @@ def test_plain_modules_share_weights_and_compute_the_same() -> None:
 def test_each_seed_is_trained(tmp_path) -> None:
     register()
     root = write_corpus(tmp_path, 2500, feature_dim=8)
-    overrides = ["data=hw1p2", f"data.root={root}", "data.normalize=none", "data.context=1", f"outputs={tmp_path}"]
+    overrides = [
+        "data=hw1p2",
+        f"data.root={root}",
+        "data.normalize=none",
+        "data.context=1",
+        f"outputs={tmp_path}",
+    ]
     overrides += ["model=small", "train.epochs=1", "train.batch_size=256", "hardware.threads=1"]
     results = [
         measure_accuracy("fp32", modules, [0, 1], overrides) for modules in ("plain", "fused")
