@@ -163,7 +163,7 @@ def test_best_retrains_the_leaders_over_seeds(search):
     arguments = ["best", STUDY, "--top", "2", "--seeds", "2"]
     output = search.shell.framesweep(*arguments).stdout
     assert output.count("±") == 3
-    assert "trial" in output.splitlines()[-1] or "train.py" in output.splitlines()[-1]
+    assert output.splitlines()[-1].startswith("  framesweep train ")
     table = (search.folder / "seeds.csv").read_text()
     assert len(table.splitlines()) == 5
     assert search.shell.framesweep(*arguments).stdout == output

@@ -97,9 +97,11 @@ def _run(
     log_setup(experiment)
     sweep = find_sweep_context()
     name = name_run(config, sweep)
-    # A run of several processes starts them only once it is certain to be tracked. Any other
-    # opens its MLflow run while it trains, because to import MLflow takes seconds.
-    tracker = _open_tracker(config, directory, sweep, name, wait=process_group.size > 1)
+    # A run of several processes starts them only once it is certain to be tracked. A run of a
+    # sweep may be taken over by another process, which must find its MLflow run. Any other run
+    # opens it while training, because to import MLflow takes seconds.
+    wait = in_sweep or process_group.size > 1
+    tracker = _open_tracker(config, directory, sweep, name, wait=wait)
     load = log_system_metrics(tracker, config.tracking, directory)
     with stop_request() as stop, tracker, load:
         config_text = dump(config)
