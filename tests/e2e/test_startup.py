@@ -16,16 +16,16 @@ HEAVY = SLOW | {"torch", "numpy", "scipy"}
 UNTIL_THE_FIRST_STEP = """
 import sys
 from framesweep import cli
-from framesweep.runs.run import _RunCallback
+from framesweep.runs.callback import RunCallback
 
-on_step = _RunCallback.on_step
+on_step = RunCallback.on_step
 
 def print_modules(self, epoch, step, num_steps):
     if (epoch, step) == (1, 1):
         print("modules:", *sys.modules)
     on_step(self, epoch, step, num_steps)
 
-_RunCallback.on_step = print_modules
+RunCallback.on_step = print_modules
 cli.train()
 """
 

@@ -11,7 +11,7 @@ from framesweep.distributed.collectives import ProcessGroup
 from framesweep.distributed.launch import open_process_group, resolve_processes
 from framesweep.errors import CheckpointError, ConfigError
 from framesweep.evaluation.metrics import Evaluation
-from framesweep.runs.best_metrics import BestSoFar
+from framesweep.runs.callback import RunCallback
 from framesweep.runs.early_end import log_early_end
 from framesweep.runs.experiment import Experiment, Smoothing, build_experiment
 from framesweep.runs.identity import effect_in
@@ -29,7 +29,6 @@ from framesweep.runs.train_data import with_recorded_order
 from framesweep.runs.validation import validate_across_groups
 from framesweep.sweeps.context import SweepContext, find_sweep_context
 from framesweep.system.atomic_files import write_text
-from framesweep.system.console import RunBar, log_epoch
 from framesweep.system.ownership import Ownership, own
 from framesweep.system.signals import StopRequest, stop_request
 from framesweep.tracking import (
@@ -45,9 +44,7 @@ from framesweep.training.state import TrainingState
 from framesweep.training.weight_files import load_weights
 from hydra_plugins.framesweep_sweeper import (
     current_trial,
-    report,
     require_owned,
-    restore,
 )
 
 log = logging.getLogger(__name__)
@@ -187,57 +184,10 @@ def resume(
     return run(config, directory)
 
 
-class _RunCallback:
-    """Forwards the events of training to the console, to tracking and to the sweep."""
-
-    def __init__(self, experiment: Experiment, tracker: Tracker, stop: StopRequest) -> None:
-        self._plan = experiment.plan
-        self._tracker = tracker
-        objectives = (experiment.plan.objective, *experiment.config.further_objectives)
-        self._best = BestSoFar(objectives, maximize=experiment.plan.maximize)
-        self._bar = RunBar(experiment.plan.epochs)
-        self.stop_signal = stop
-
-    def on_restore(self, history: list[dict[str, float]]) -> None:
-        if history:
-            log.info("resuming after epoch %d", len(history))
-        # A crash may have come between a checkpoint and the logging of its metrics, so they are
-        # logged again. Tracking stores a metric of a step only once.
-        for epoch, metrics in enumerate(history, start=1):
-            self._log(epoch, metrics)
-        objective = self._plan.objective
-        restore({epoch: metrics[objective] for epoch, metrics in enumerate(history, start=1)})
-
-    def on_step(self, epoch: int, step: int, num_steps: int) -> None:
-        self._bar.step(epoch, step, num_steps)
-        self._tracker.require_open(wait=False)
-
-    def on_values(self, loss: float, lr: float) -> None:
-        self._bar.values(loss, lr)
-
-    def on_evaluate(self, epoch: int) -> None:
-        self._bar.evaluate(epoch)
-
-    def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
-        self._bar.close()
-        require_owned()
-        log_epoch(epoch, self._plan.epochs, metrics)
-        self._tracker.require_open(wait=True)
-        self._log(epoch, metrics)
-        report(metrics[self._plan.objective], step=epoch)
-
-    def _log(self, epoch: int, metrics: dict[str, float]) -> None:
-        # The objective comes first: MLflow's page that compares runs opens on the first metric.
-        self._tracker.log_epoch(epoch, self._best.update(metrics) | metrics)
-
-    def close(self) -> None:
-        self._bar.close()
-
-
 def _fit(
     experiment: Experiment, directory: Path, tracker: Tracker, stop: StopRequest
 ) -> TrainingState:
-    callback = _RunCallback(experiment, tracker, stop)
+    callback = RunCallback(experiment, tracker, stop)
     process_group = experiment.components.process_group
     try:
         checkpoints = experiment.checkpoints(directory / CHECKPOINT_FOLDER)
