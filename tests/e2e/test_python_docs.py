@@ -1,11 +1,9 @@
 """docs/python.md and docs/quickstart.ipynb, run as they are written."""
 
-import platform
 import re
 import shutil
 from typing import Any
 
-import nbformat
 import pytest
 
 import framesweep
@@ -54,9 +52,12 @@ def test_every_call_in_the_documentation_works(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture(scope="module")
 def kept():
+    import nbformat
+
     return nbformat.read(NOTEBOOK, as_version=4)
 
 
+@pytest.mark.heavy
 def test_the_notebook_has_been_executed_from_top_to_bottom(kept):
     cells = [cell for cell in kept.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
@@ -64,8 +65,8 @@ def test_the_notebook_has_been_executed_from_top_to_bottom(kept):
     check_outputs(kept)
 
 
-@pytest.mark.parametrize("word", ["/tmp", "/home", "/root", "/work", rf"\b{platform.node()}"])
-def test_the_notebook_names_no_machine_and_no_folder_of_it(word):
+@pytest.mark.parametrize("word", ["/tmp", "/home", "/root", "/work"])
+def test_the_notebook_names_no_folder_of_a_machine(word):
     text = re.sub(r'"image/png": "[^"]+"', "", NOTEBOOK.read_text())
     assert not re.search(rf"{word}\b", text)
 
