@@ -22,7 +22,7 @@ from framesweep.commands import COMMANDS
 from framesweep.commands.completion import SHELLS, read_script
 from framesweep.config.composition import register
 from framesweep.config.groups import find_conf, hide_unlisted, rename_warnings
-from framesweep.config.paths import expand_override
+from framesweep.config.paths import default_outputs, expand_override
 from framesweep.config.user_files import require_no_run_folders
 from framesweep.credentials import keep_files_private, printable
 from framesweep.errors import ConfigError, FramesweepError, Interrupted, UserError
@@ -124,7 +124,7 @@ def _resume(arguments: list[str]) -> None:
 
     values = dict(argument.partition("=")[::2] for argument in arguments)
     run_id = values.pop("resume")
-    outputs = values.get("outputs", os.environ.get("FRAMESWEEP_OUTPUTS", "outputs"))
+    outputs = values.get("outputs", default_outputs())
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     overrides = [argument for argument in arguments if not argument.startswith("resume=")]
     resume(run_id, overrides, values.get("tracking.uri"), Path(outputs).expanduser().absolute())

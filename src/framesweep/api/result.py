@@ -17,9 +17,8 @@ from framesweep.config.composition import CONFIG_FILE
 from framesweep.config.composition import load as load_config
 from framesweep.data.phone_segments import PhoneSegment
 from framesweep.errors import CheckpointError
-from framesweep.evaluation.predictor import WEIGHTS
+from framesweep.runs.ensemble import require_model
 from framesweep.runs.reporting.history import History, read_history
-from framesweep.runs.reporting.run_log import MODEL_FOLDER
 from framesweep.runs.reporting.run_table import outputs_folder
 from framesweep.tracking import find_run_directory
 
@@ -126,7 +125,7 @@ class Result:
 
         labeller = self._labellers.get(smooth)
         if labeller is None:
-            labeller = Labeller.load(self._require_model(), smooth=smooth)
+            labeller = Labeller.load(require_model(self.directory), smooth=smooth)
             self._labellers[smooth] = labeller
         return labeller.label(utterance, sample_rate)
 
@@ -138,18 +137,7 @@ class Result:
     def _predictor(self) -> Predictor:
         from framesweep.evaluation.predictor import Predictor
 
-        return Predictor.load(self._require_model())
-
-    def _require_model(self) -> Path:
-        """Return the folder of the network; raise CheckpointError if there is none yet."""
-        folder = self.directory / MODEL_FOLDER
-        if not (folder / WEIGHTS).exists():
-            raise CheckpointError(
-                self.directory,
-                f"must contain {MODEL_FOLDER}/{WEIGHTS}",
-                fix="Resume the run until it finishes.",
-            )
-        return folder
+        return Predictor.load(require_model(self.directory))
 
     def __repr__(self) -> str:
         name = self.run_id or self.directory.name

@@ -122,12 +122,13 @@ def _list_studies(storage: str | None, outputs: Path, *, as_json: bool) -> None:
 def _to_dict(
     study: Study, trials: Sequence[FrozenTrial], best: FrozenTrial | None
 ) -> dict[str, Any]:
+    from framesweep.sweeps.study_note import count_states
     from framesweep.sweeps.tables import build_train_command, get_objective_names
 
     return {
         "study": study.study_name,
         "objectives": get_objective_names(study),
-        "counts": _count_states(study),
+        "counts": count_states(study),
         "trials": [
             {
                 "number": trial.number,
@@ -185,15 +186,10 @@ def _refuse_options(context: click.Context, *names: str) -> None:
 
 
 def _describe_study(study: Study) -> str:
-    counts = ", ".join(f"{count} {word}" for word, count in _count_states(study).items())
+    from framesweep.sweeps.study_note import count_states
+
+    counts = ", ".join(f"{count} {word}" for word, count in count_states(study).items())
     return f"study {study.study_name}: {counts}"
-
-
-def _count_states(study: Study) -> dict[str, int]:
-    """Return how many trials are complete, pruned and failed."""
-    states = [trial.state.name for trial in study.get_trials(deepcopy=False)]
-    words = {"complete": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
-    return {word: states.count(state) for word, state in words.items()}
 
 
 def _describe_trial(trial: FrozenTrial) -> str:

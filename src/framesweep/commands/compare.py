@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from framesweep.commands.common.options import tracking_options
-from framesweep.commands.common.output import echo_json, json_option
+from framesweep.commands.common.output import cut, echo_json, json_option
 from framesweep.credentials import printable
 
 if TYPE_CHECKING:
@@ -91,12 +91,10 @@ def build_rows(columns: Sequence[Mapping[str, str]]) -> list[list[str]]:
 
 def align(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return rows as lines with aligned columns; cells that are too wide are cut."""
-    cut = [
-        [cell if len(cell) <= MAX_WIDTH else cell[: MAX_WIDTH - 1] + "…" for cell in row]
-        for row in rows
-    ]
-    num_columns = max(map(len, cut))
-    widths = [max(len(row[i]) for row in cut if i < len(row)) for i in range(num_columns)]
+    cells = [[cut(cell, MAX_WIDTH) for cell in row] for row in rows]
+    num_columns = max(map(len, cells))
+    widths = [max(len(row[i]) for row in cells if i < len(row)) for i in range(num_columns)]
     return [
-        "  ".join(f"{c:{w}}" for c, w in zip(row, widths, strict=False)).rstrip() for row in cut
+        "  ".join(f"{c:{w}}" for c, w in zip(row, widths, strict=False)).rstrip()
+        for row in cells
     ]

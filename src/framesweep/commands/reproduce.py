@@ -40,9 +40,8 @@ def command(run_id: str, *, as_json: bool, uri: str | None, outputs: Path) -> No
     before = load_run(run_id, uri, outputs)
     objective = read_config(before.directory, []).objective
     first = _find_result(before, objective)
-    directory, value = run_again(before.directory, outputs, uri, f"again: {before.name}")
+    directory, second = run_again(before.directory, outputs, uri, f"again: {before.name}")
     after = load_run(str(directory), uri, outputs)
-    second = value
     is_equal = first == second
     verdict = (
         "reproducible: equal to the last bit"

@@ -32,9 +32,9 @@ def command(
     architecture with its number of parameters, the metrics of each epoch, the log and the
     report of each run, and a summary.
     """
+    from framesweep.runs.ensemble import count_params
     from framesweep.runs.submission import (
         choose_labels,
-        count_params,
         describe_check,
         describe_labels,
         find_checked_sample,
@@ -47,7 +47,7 @@ def command(
     chosen = choose_labels(runs[0].config, sample, labels)
     predictions = predict_split(runs, "test", smooth=smooth)
     write_zip(out, format_csv(predictions, runs[0].store.phones.names, chosen, sample), runs)
-    total = sum(count_params(run) for run in runs)
+    total = sum(map(count_params, runs))
     notes = [describe_labels(runs[0], chosen), describe_check(runs[0], sample)]
     echo_result(
         as_json,

@@ -14,6 +14,7 @@ from framesweep.completion.candidates import (
 )
 from framesweep.config import SCHEMAS, RunConfig
 from framesweep.config.groups import option_groups, read_options
+from framesweep.config.user_files import FOLDER_FLAGS
 
 FLAGS = {
     "--multirun": "sweep",
@@ -21,7 +22,6 @@ FLAGS = {
     "--cfg": "print the config (--cfg job) instead of training",
     "--config-dir": "folder with options of your own",
 }
-FILE_FLAGS = ("--config-dir", "-cd", "--config-path", "-cp")
 
 SEARCH_KEYS = {
     "hydra.sweeper.n_trials": "number of trials of a search",
@@ -42,7 +42,7 @@ def complete_overrides(words: Sequence[str], current: str) -> Answer:
         words: the words before it.
         current: what has been typed of it.
     """
-    if words and words[-1] in FILE_FLAGS:
+    if words and words[-1] in FOLDER_FLAGS:
         return "dirs"
     if current.startswith("-"):
         flags = (Candidate(flag, note=note) for flag, note in FLAGS.items())

@@ -1,12 +1,12 @@
 """The commands that are printed for users, as they run in the folder where they are printed."""
 
-import os
 import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from framesweep.config.paths import default_outputs
 from framesweep.config.run import RunConfig
 from framesweep.credentials import HIDDEN, scrub
 
@@ -44,7 +44,7 @@ def where_options(config: RunConfig) -> list[str]:
     They are empty for the default folder and tracking URI, which commands use by themselves.
     """
     options = []
-    default = Path(os.environ.get("FRAMESWEEP_OUTPUTS", "outputs")).expanduser().absolute()
+    default = Path(default_outputs()).expanduser().absolute()
     if Path(config.outputs).absolute() != default:
         options += ["--outputs", _shorten(Path(config.outputs))]
     if config.tracking.uri is not None and HIDDEN not in scrub(config.tracking.uri):

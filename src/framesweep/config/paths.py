@@ -23,6 +23,11 @@ OUTPUTS_CONTENTS = ("cache", "mlflow.db", "studies.db")
 """Files and folders one of which an outputs folder contains, besides its runs."""
 
 
+def default_outputs() -> str:
+    """Return the directory of all runs where none is given, as conf/config.yaml has it."""
+    return os.environ.get("FRAMESWEEP_OUTPUTS", "outputs")
+
+
 def expand(path: str) -> str:
     """Return a path with the home directory in place of `~`."""
     return os.path.expanduser(path)  # noqa: PTH111 - a Path would drop a slash at the end

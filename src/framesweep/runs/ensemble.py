@@ -62,6 +62,23 @@ class TrainedRun:
         return compute_log_posteriors(self.model, windows, self.hardware, num_classes).exp_()
 
 
+def count_params(run: TrainedRun) -> int:
+    """Return the number of parameters of the network of a run."""
+    return sum(parameter.numel() for parameter in run.model.parameters())
+
+
+def require_model(directory: Path) -> Path:
+    """Return the folder of a run's trained network; raise CheckpointError without one."""
+    folder = directory / MODEL_FOLDER
+    if not (folder / WEIGHTS).exists():
+        raise CheckpointError(
+            directory,
+            f"must contain {MODEL_FOLDER}/{WEIGHTS}",
+            fix="Resume the run until it finishes.",
+        )
+    return folder
+
+
 def load_trained_run(directory: Path, overrides: Sequence[str] = ()) -> TrainedRun:
     """Load the best network of the run in `directory`, and open its frame store.
 
@@ -73,13 +90,7 @@ def load_trained_run(directory: Path, overrides: Sequence[str] = ()) -> TrainedR
         CheckpointError: if the run has not finished, or its files are damaged.
         DataError: if its corpus cannot be read.
     """
-    folder = directory / MODEL_FOLDER
-    if not (folder / WEIGHTS).exists():
-        raise CheckpointError(
-            directory,
-            f"must contain {MODEL_FOLDER}/{WEIGHTS}",
-            fix="Resume the run until it finishes.",
-        )
+    folder = require_model(directory)
     config = load((folder / CONFIG_FILE).read_text(encoding="utf-8"), list(overrides), folder)
     follow_move(config, directory)
     hardware = resolve_hardware(replace(config.hardware, processes=1))

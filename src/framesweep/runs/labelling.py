@@ -18,10 +18,9 @@ from framesweep.data.readers.segments_files import prefer_originals, validate_en
 from framesweep.errors import CheckpointError, ConfigError, DataError
 from framesweep.evaluation.label_plot import write_label_plot
 from framesweep.evaluation.labeller import Decoding, Labeller
-from framesweep.evaluation.predictor import WEIGHTS
 from framesweep.evaluation.smoother_file import SMOOTHER
 from framesweep.evaluation.viterbi import Smoother
-from framesweep.runs.ensemble import load_trained_run, tune_for
+from framesweep.runs.ensemble import load_trained_run, require_model, tune_for
 from framesweep.runs.reporting.run_log import MODEL_FOLDER
 from framesweep.system.atomic_files import write_text
 from framesweep.system.progress_bars import track
@@ -69,12 +68,7 @@ def load_labeller(directories: Sequence[Path], *, smooth: bool = False) -> Label
         CheckpointError: if a run has not finished, or its files are damaged.
         DataError: if the runs do not belong together, or a corpus is needed but cannot be read.
     """
-    folders = [directory / MODEL_FOLDER for directory in directories]
-    for folder in folders:
-        if not (folder / WEIGHTS).exists():
-            rule = f"must contain {MODEL_FOLDER}/{WEIGHTS}"
-            fix = "Resume the run until it finishes."
-            raise CheckpointError(folder.parent, rule, fix=fix)
+    folders = [require_model(directory) for directory in directories]
     if not smooth or all((folder / SMOOTHER).exists() for folder in folders):
         return Labeller.load(*folders, smooth=smooth)
     return Labeller.load(*folders, smoother=_tune_on_corpus(directories))

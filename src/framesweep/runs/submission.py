@@ -19,7 +19,7 @@ from framesweep.config import Hw1p2FoldersConfig, RunConfig
 from framesweep.credentials import scrub
 from framesweep.data.phones import describe_numbering
 from framesweep.errors import DataError
-from framesweep.runs.ensemble import TrainedRun
+from framesweep.runs.ensemble import TrainedRun, count_params
 from framesweep.runs.reporting.history import REPORT_FOLDER
 from framesweep.runs.reporting.run_log import MODEL_FOLDER
 from framesweep.system.atomic_files import atomic_file
@@ -201,11 +201,6 @@ def write_zip(out: Path, csv_text: str, runs: Sequence[TrainedRun]) -> None:
                 archive.writestr(prefix + name, content, zipfile.ZIP_DEFLATED)
             summary["runs"].append(_summarize(run, progress))
         archive.writestr("summary.json", json.dumps(summary, indent=2))
-
-
-def count_params(run: TrainedRun) -> int:
-    """Return the number of parameters of the network of a run."""
-    return sum(parameter.numel() for parameter in run.model.parameters())
 
 
 def _summarize(run: TrainedRun, progress: Mapping[str, Any]) -> dict[str, Any]:

@@ -35,13 +35,18 @@ def build_study_note(study: Study) -> str:
 
 def summarize_study(study: Study) -> str:
     """Return one line: the study's name, its objectives, and its trials by state."""
-    states = [trial.state for trial in study.get_trials(deepcopy=False)]
-    counts = ", ".join(f"{states.count(state)} {word}" for state, word in STATES)
+    counts = ", ".join(f"{count} {word}" for word, count in count_states(study).items())
     goals = " and ".join(
         f"{direction.name.lower()} {name}"
         for name, direction in zip(get_objective_names(study), study.directions, strict=True)
     )
     return f"Study {study.study_name} ({goals}): {counts}."
+
+
+def count_states(study: Study) -> dict[str, int]:
+    """Return how many trials are complete, pruned and failed."""
+    states = [trial.state for trial in study.get_trials(deepcopy=False)]
+    return {word: states.count(state) for state, word in STATES}
 
 
 def winner_params(study: Study) -> dict[str, object]:

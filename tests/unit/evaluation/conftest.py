@@ -1,7 +1,12 @@
-"""Labels and predictions that the tests of metrics and of phone scores share."""
+"""Labels and predictions, and a model of audio, that several tests share."""
 
 import numpy as np
 import pytest
+
+from audio_model import write_model
+from framesweep.config.composition import register
+
+register()
 
 NUM_PHONES = 12
 
@@ -15,3 +20,11 @@ def frames() -> tuple[np.ndarray, np.ndarray]:
     predictions = np.where(rng.random(5000) < 0.6, labels, noise)
     predictions[predictions == 5] = 0
     return labels, predictions
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The folder of an untrained model of audio, as a run leaves it."""
+    folder = tmp_path_factory.mktemp("run") / "model"
+    write_model(folder)
+    return folder

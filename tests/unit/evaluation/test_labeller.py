@@ -22,13 +22,6 @@ register()
 TDNN = ("model=tdnn", "model.channels=8", "model.dilations=[1]", "data.context=3")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run") / "model"
-    write_model(folder)
-    return folder
-
-
 @pytest.fixture
 def labeller(folder):
     return Labeller.load(folder)

@@ -18,13 +18,6 @@ from framesweep.tracking.models.mlflow_model import _build_signature
 register()
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run") / "model"
-    write_model(folder)
-    return folder
-
-
 @pytest.fixture
 def model(folder):
     return ServedModel.load(folder)

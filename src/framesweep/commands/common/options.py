@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from framesweep.config.paths import default_outputs
 from framesweep.credentials import printable
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def tracking_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--outputs",
             type=click.Path(path_type=Path),
-            default=lambda: os.environ.get("FRAMESWEEP_OUTPUTS", "outputs"),
+            default=default_outputs,
             callback=lambda context, option, path: path.expanduser(),
             help="Directory of the runs.  [default: FRAMESWEEP_OUTPUTS or outputs]",
         ),
@@ -73,7 +73,10 @@ def find_directories(run_ids: Sequence[str], uri: str | None, outputs: Path) -> 
 
     directories = []
     for run_id in run_ids:
-        directories.append(find_run_directory(run_id, uri, outputs))
-        if is_word(run_id) and (run := resolve_run(run_id, uri, outputs)) is not None:
+        # The word is looked up once, because another run may become the last one meanwhile.
+        run = resolve_run(run_id, uri, outputs) if is_word(run_id) else None
+        name = run_id if run is None else str(run.directory)
+        directories.append(find_run_directory(name, uri, outputs))
+        if run is not None:
             click.echo(printable(f"{run_id}: {describe_run(run)}"), err=True)
     return directories

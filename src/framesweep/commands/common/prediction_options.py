@@ -95,7 +95,7 @@ def _load_best_trials(
 ) -> list[TrainedRun]:
     """Return the trained runs of the best trials of a study, the best first."""
     from framesweep.errors import ConfigError
-    from framesweep.runs.ensemble import load_trained_run
+    from framesweep.runs.ensemble import count_params, load_trained_run
     from framesweep.sweeps.studies import get_trial_directory, load_study, select_best_trials
 
     study = load_study(study_name, storage, outputs)
@@ -103,7 +103,7 @@ def _load_best_trials(
     budget = float("inf") if max_params is None else max_params
     for trial in select_best_trials(study, len(study.trials)):
         run = load_trained_run(get_trial_directory(study, trial, outputs), overrides)
-        num_params = sum(parameter.numel() for parameter in run.model.parameters())
+        num_params = count_params(run)
         if num_params <= budget:
             click.echo(f"trial {trial.number}: {num_params:,} parameters")
             chosen.append(run)

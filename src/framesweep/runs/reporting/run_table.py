@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from framesweep.catalog import list_runs
+from framesweep.config.paths import default_outputs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,5 +52,5 @@ def tabulate_runs(*, outputs: str | Path | None = None, uri: str | None = None) 
 
 def outputs_folder(outputs: str | Path | None) -> Path:
     """Return the directory of all runs that a call means."""
-    given = outputs if outputs is not None else os.environ.get("FRAMESWEEP_OUTPUTS", "outputs")
+    given = outputs if outputs is not None else default_outputs()
     return Path(given).expanduser().absolute()
