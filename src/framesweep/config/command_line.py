@@ -14,7 +14,7 @@ SCRIPT, COMMAND = "train.py", "framesweep"
 """The script in a checkout, and the command that is installed; both train."""
 
 IMPORT = "from framesweep.cli import train"
-"""Line by which the script is told from another one of its name."""
+"""Line that distinguishes the script from another file with the same name."""
 
 
 def train_command(overrides: Iterable[object]) -> str:
