@@ -63,7 +63,7 @@ class WandbMirror:
         self._run.finish(exit_code=EXIT_CODES.get(status or "FAILED", 1))
 
     def _update_config(self, values: dict[str, Any]) -> None:
-        self._run.config.update(values, allow_val_change=True)  # type: ignore[no-untyped-call]
+        self._run.config.update(values, allow_val_change=True)
 
     def _write_metrics(self, step: int, metrics: dict[str, float]) -> None:
         # W&B measures the machine itself, and has steps for epochs only.
