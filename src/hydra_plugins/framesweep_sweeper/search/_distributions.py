@@ -48,6 +48,17 @@ def suggest_value(trial: Trial, key: str, distribution: BaseDistribution) -> Any
             raise TypeError(f"{key}: {distribution} is not a distribution of Optuna")
 
 
+def record_value(trial: Trial, key: str, distribution: BaseDistribution, value: Any) -> Any:
+    """Give the trial a value that follows from another key's, and return it.
+
+    It is a parameter like any other in tables and plots, but no sampler chooses it.
+    """
+    if isinstance(trial, Trial):
+        # What Optuna does for an enqueued trial, whose values are known before it starts.
+        trial._fixed_params = {**trial._fixed_params, key: value}
+    return suggest_value(trial, key, distribution)
+
+
 def list_values(key: str, distribution: BaseDistribution) -> list[Any]:
     """Return every value of a discrete distribution.
 

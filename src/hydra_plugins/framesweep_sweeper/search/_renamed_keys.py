@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hydra_plugins.framesweep_sweeper.search._space import SearchSpace, read_space
+from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
+from hydra_plugins.framesweep_sweeper.search._space_reader import read_space
 
 
 def read_spaces(

@@ -80,13 +80,13 @@ def build_pruner(config: Any) -> BasePruner:
 
 
 def list_grid_values(space: SearchSpace) -> dict[str, list[Any]]:
-    """Return every value of every searched key.
+    """Return every value of every key that the sampler chooses.
 
     Raises:
         SweepError: a key is continuous or conditional.
     """
     values = {}
-    for dimension in space.searched:
+    for dimension in space.sampled:
         if dimension.conditions:
             raise SweepError(
                 f"{dimension.key}: a key of a grid must have no conditions; "

@@ -8,7 +8,7 @@ from hydra_plugins.framesweep_sweeper.search._distributions import (
     list_values,
     suggest_value,
 )
-from hydra_plugins.framesweep_sweeper.search._space import read_space
+from hydra_plugins.framesweep_sweeper.search._space_reader import read_space
 
 DISTRIBUTIONS = [
     CategoricalDistribution([1, 2.5, "x"]),

@@ -3,7 +3,7 @@
 import pytest
 
 from hydra_plugins.framesweep_sweeper.search._renamed_keys import read_spaces, rename_key
-from hydra_plugins.framesweep_sweeper.search._space import read_space
+from hydra_plugins.framesweep_sweeper.search._space_reader import read_space
 
 RENAMED = {"lever": "ablation"}
 

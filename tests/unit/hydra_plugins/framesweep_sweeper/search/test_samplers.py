@@ -12,7 +12,7 @@ from hydra_plugins.framesweep_sweeper.search._samplers import (
     count_grid_points,
     list_grid_values,
 )
-from hydra_plugins.framesweep_sweeper.search._space import read_space
+from hydra_plugins.framesweep_sweeper.search._space_reader import read_space
 
 FIELDS = {"threshold": {"lower": 0.1}}
 

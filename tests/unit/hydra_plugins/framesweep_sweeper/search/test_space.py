@@ -1,12 +1,8 @@
 import optuna
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import given
-from hypothesis import strategies as st
-from optuna.distributions import FloatDistribution, IntDistribution
 
-from hydra_plugins.framesweep_sweeper._errors import SweepError
-from hydra_plugins.framesweep_sweeper.search._space import read_space
+from hydra_plugins.framesweep_sweeper.search._space_reader import read_space
 
 
 def no_default(key):
@@ -14,20 +10,11 @@ def no_default(key):
 
 
 def suggest(space, values, default_of=no_default):
-    return space.suggest(optuna.trial.FixedTrial(values), default_of)
+    return suggest_in(optuna.trial.FixedTrial(values), space, default_of)
 
 
-def get_distributions(space):
-    return {d.key: d.distribution for d in space.searched}
-
-
-def test_the_command_line_takes_precedence_over_the_config():
-    space = read_space({"a": "choice(1,2)", "b": "interval(0.0,1.0)"}, ["a=3", "c=range(1,4)"])
-    assert get_distributions(space) == {
-        "b": FloatDistribution(0.0, 1.0),
-        "c": IntDistribution(1, 3),
-    }
-    assert space.fixed == {"a": "3"}
+def suggest_in(trial, space, default_of=no_default):
+    return space.suggest(trial, default_of)
 
 
 @pytest.mark.parametrize("given", ["++a=0.1", "+a=0.1", "a=0.1"])
@@ -58,14 +45,6 @@ def test_null_is_a_value():
     params = {"a": None, "b": {"when": "a=null", "space": None}, "c": "choice(1,2)"}
     space = read_space(params | {"d": {"when": "e=null", "space": True}}, [])
     assert suggest(space, {"c": 1}) == ["b=null", "c=1", "d=True", "a=null"]
-
-
-@given(st.integers(-50, 50), st.integers(1, 40), st.integers(1, 7))
-def test_a_range_has_the_same_values_as_in_a_grid(start, length, step):
-    stop = start + length
-    (dimension,) = read_space({}, [f"a=range({start},{stop},{step})"]).searched
-    d = dimension.distribution
-    assert list(range(d.low, d.high + 1, d.step)) == list(range(start, stop, step))
 
 
 CONDITIONAL = {
@@ -120,37 +99,40 @@ def test_conditions_and_quoted_texts_go_together():
     assert OverridesParser.create().parse_override(override).value() == "p, q"
 
 
-CYCLE = {
-    "a": {"when": "b=1", "space": "choice(1,2)"},
-    "b": {"when": "a=1", "space": "choice(1,2)"},
-}
+PAIRED = ["a=tag(zip,choice(5,5,10))", "b=tag(zip,choice(x,'p, q',z))"]
 
 
-@pytest.mark.parametrize(
-    ("params", "arguments", "says"),
-    [
-        ({"a": "range(1,5,0)"}, [], "step"),
-        ({"a": "range(5,1)"}, [], "at least one value"),
-        ({"a": "interval(2.0,1.0)"}, [], "a: "),
-        ({"a": "tag(log, interval(0.0,1.0))"}, [], "a: "),
-        ({"a": "choice(1,"}, [], "hydra.sweeper.params.a"),
-        (
-            {"a": "choice(null,5)"},
-            [],
-            "choice(...) must not contain null",
-        ),
-        ({"a": "interval(0,1).tag(log)"}, [], "Type tag(log, interval(0,1))"),
-        ({"a": "intervall(0,1)"}, [], "Did you mean interval(...)?"),
-        ({}, ["a=glob(*)"], "a: glob(...) has no meaning in a search; found a=glob(*)"),
-        ({"a": "choice(1,\n2"}, [], "hydra.sweeper.params.a"),
-        ({}, ["a=choice(1,"], "command line"),
-        ({"a": {"when": "b=1"}}, [], "`when` and `space`"),
-        ({"a": {"when": "b", "space": "choice(1,2)"}}, [], "key=value"),
-        (CYCLE, [], "conditions must not form a cycle; found a -> b -> a"),
-    ],
-)
-def test_a_malformed_space_is_refused_in_one_line(params, arguments, says):
-    with pytest.raises(SweepError) as error:
-        read_space(params, arguments)
-    assert says in str(error.value)
-    assert "\n" not in str(error.value)
+def test_a_paired_value_follows_from_the_one_that_is_chosen():
+    study = optuna.create_study()
+    study.enqueue_trial({"b": "p, q"})
+    trial = study.ask()
+    overrides = suggest_in(trial, read_space({}, PAIRED))
+    assert overrides == ["b=p\\,\\ q", "a=5"]
+    assert trial.params == {"b": "p, q", "a": 5}
+    assert suggest_in(trial, read_space({}, PAIRED)) == overrides  # as when it is resumed
+
+
+def test_samplers_choose_pairs_only():
+    space = read_space({"c": "choice(1,2)"}, PAIRED)
+    assert [d.key for d in space.sampled] == ["c", "b"]
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=0, n_startup_trials=3))
+    for _ in range(12):
+        trial = study.ask()
+        suggest_in(trial, space)
+        assert (trial.params["b"], trial.params["a"]) in [("x", 5), ("p, q", 5), ("z", 10)]
+        study.tell(trial, trial.params["a"])
+
+
+def test_a_condition_on_a_paired_value_that_follows_is_met():
+    params = {"c": {"when": "a=10", "space": "choice(1,2)"}}
+    space = read_space(params, PAIRED)
+    assert suggest(space, {"b": "z", "a": 10, "c": 2}) == ["b=z", "a=10", "c=2"]
+    assert suggest(space, {"b": "x", "a": 5}) == ["b=x", "a=5"]
+
+
+def test_pairs_are_part_of_the_description():
+    described = read_space({}, PAIRED).describe()
+    assert described == {
+        "b": "tag(zip, choice(x, p, q, z))",
+        "a": "tag(zip, choice(5, 5, 10))",
+    }

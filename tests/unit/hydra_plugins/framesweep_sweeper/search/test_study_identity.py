@@ -3,7 +3,7 @@ import pytest
 from optuna.storages import InMemoryStorage
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
-from hydra_plugins.framesweep_sweeper.search._space import read_space
+from hydra_plugins.framesweep_sweeper.search._space_reader import read_space
 from hydra_plugins.framesweep_sweeper.search._study_identity import (
     StudyIdentity,
     build_identity,

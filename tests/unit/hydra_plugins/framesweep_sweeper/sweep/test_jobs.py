@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from hydra_plugins.framesweep_sweeper.search._space import read_space
+from hydra_plugins.framesweep_sweeper.search._space_reader import read_space
 from hydra_plugins.framesweep_sweeper.sweep._jobs import prepare_job
 
 

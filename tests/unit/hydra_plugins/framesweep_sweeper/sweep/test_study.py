@@ -6,7 +6,7 @@ from optuna.storages import InMemoryStorage
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.search._renamed_keys import read_spaces
-from hydra_plugins.framesweep_sweeper.search._space import read_space
+from hydra_plugins.framesweep_sweeper.search._space_reader import read_space
 from hydra_plugins.framesweep_sweeper.sweep._study import open_study, select_space
 
 
