@@ -104,6 +104,28 @@ def test_a_search_prunes_reaches_its_total_and_can_be_extended(app):
     assert app.count("starts.log") == 12
 
 
+def test_a_search_ends_at_its_limits_and_continues_if_they_are_raised(app):
+    search = ["x=interval(0.0,1.0)", "hydra.sweeper.free_overrides=[seconds]", "epochs=40"]
+    # A trial takes eight seconds at least, in which the time of the trial is over.
+    slow = [*search, "seconds=0.2", "hydra.sweeper.n_trials=1"]
+    output = app.run(*slow, "hydra.sweeper.trial_minutes=0.02", code=1)
+    assert "trial 0 pruned by trial_minutes" in output
+
+    more = [*search, "seconds=0.2", "hydra.sweeper.n_trials=9"]
+    output = app.run(*more, "hydra.sweeper.max_hours=1e-6", code=1)
+    assert "the search ends: hydra.sweeper.max_hours=1e-06 are over" in output
+    assert app.states() == {"PRUNED": 1}
+
+    process = app.start(*more, "hydra.sweeper.max_hours=1")
+    app.wait_for("starts.log", 2)
+    process.kill()
+    process.communicate()
+    fast = [*search, "seconds=0.01", "hydra.sweeper.n_trials=9"]
+    output = app.run(*fast, "hydra.sweeper.stop_when=-9")
+    assert "the search ends: hydra.sweeper.stop_when=-9 is reached" in output
+    assert app.states() == {"PRUNED": 1, "COMPLETE": 1}
+
+
 def test_killing_any_process_loses_no_epoch_and_repeats_no_trial(app):
     search = [
         "x=interval(0.0,1.0)",

@@ -9,7 +9,7 @@ from framesweep.runs.reporting.run_log import log_resume_hint
 from framesweep.system.out_of_memory import is_out_of_memory
 from framesweep.system.ownership import Ownership
 from framesweep.tracking import Tracker
-from hydra_plugins.framesweep_sweeper import TrialPruned, still_owned
+from hydra_plugins.framesweep_sweeper import TrialPruned, current_trial, still_owned
 
 
 @contextmanager
@@ -25,15 +25,21 @@ def log_early_end(
     except Exception as error:
         if not (ownership.is_current() and still_owned()):
             tracker.abandon()
+        elif isinstance(error, TrialPruned) or _is_stopped_by_time(error):
+            # MLflow has no status for it. In a list of runs, KILLED has another sign than runs
+            # that trained to their end, and the name says why.
+            tracker.log_tags({"pruned": "true", "mlflow.runName": f"[pruned] {name}"})
+            tracker.finish("KILLED")
         elif isinstance(error, Interrupted | RankLostError):
             log_resume_hint(tracker, config, ownership.directory)
         elif isinstance(error, NonFiniteLossError):
             tracker.log_tags({"failure": "non-finite loss"})
         elif is_out_of_memory(error):
             tracker.log_tags({"failure": "out of memory"})
-        elif isinstance(error, TrialPruned):
-            # MLflow has no status for it. In a list of runs, KILLED has another sign than runs
-            # that trained to their end, and the name says why.
-            tracker.log_tags({"pruned": "true", "mlflow.runName": f"[pruned] {name}"})
-            tracker.finish("KILLED")
         raise
+
+
+def _is_stopped_by_time(error: Exception) -> bool:
+    """Return whether the trial has taken its time, at which it is stopped like by Ctrl-C."""
+    trial = current_trial()
+    return isinstance(error, Interrupted) and trial is not None and trial.is_out_of_time

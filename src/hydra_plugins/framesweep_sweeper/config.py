@@ -133,6 +133,14 @@ class FramesweepSweeperConf:
     """Whether to start a new study, with a number added to the name."""
     n_trials: int = 20
     """Number of completed and pruned trials that the study shall have in total."""
+    max_hours: float | None = None
+    """Hours for which sweepers may work on the study in total; null for no limit. Trials that
+    are running then stop with a checkpoint, and continue if the limit is raised."""
+    stop_when: Any = None
+    """A value of the objective that is good enough, or `stagnated` to stop after 30 trials in a
+    row without a new best; null runs all `n_trials`."""
+    trial_minutes: float | None = None
+    """Minutes that a trial may take, resumed or not; after them it counts as pruned."""
     n_jobs: Any = 1
     """Number of trials to run in parallel. `auto` fills the GPUs of this machine, or runs one
     trial at a time on a machine without GPUs."""

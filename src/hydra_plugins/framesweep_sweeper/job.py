@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hydra_plugins.framesweep_sweeper.trials._time_limit import TimeLimit
+
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
     from optuna.study import Study
@@ -41,6 +43,12 @@ class CurrentTrial:
     _serial: int = field(repr=False)
     _study: "Study" = field(repr=False)
     _storage: "BaseStorage" = field(repr=False)
+    _limit: TimeLimit = field(default_factory=TimeLimit, repr=False)
+
+    @property
+    def is_out_of_time(self) -> bool:
+        """Whether the trial has taken `hydra.sweeper.trial_minutes`, so that it is stopped."""
+        return self._limit.ends_trial
 
     @property
     def token(self) -> int:
@@ -92,10 +100,14 @@ class CurrentTrial:
 
         Raises:
             SupersededError: another worker has taken over the trial.
-            TrialPruned: the study's pruner considers the trial unpromising.
+            TrialPruned: the study's pruner considers the trial unpromising, or it has taken
+                its time.
         """
         trial = self.require_owned()
         self._storage.set_trial_intermediate_value(self._trial_id, step, float(value))
+        self._limit.record(self._storage, self._trial_id)
+        if self.is_out_of_time:
+            raise TrialPruned(f"trial {self.number} has taken its time at step {step}")
         if len(self._study.directions) > 1:
             return  # Optuna prunes studies with a single objective only
         # An earlier attempt may have reported later steps than this one. The pruner compares

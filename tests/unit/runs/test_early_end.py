@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from framesweep.errors import NonFiniteLossError, RankLostError
+from framesweep.errors import Interrupted, NonFiniteLossError, RankLostError
 from framesweep.runs.early_end import log_early_end
-from hydra_plugins.framesweep_sweeper import TrialPruned
+from hydra_plugins.framesweep_sweeper import TrialPruned, job
 
 
 class RecordingTracker:
@@ -57,6 +57,16 @@ def _end(error: Exception, *, owned: bool = True) -> list[Any]:
 )
 def test_the_reason_is_tracked(error: Exception, calls: list[Any]) -> None:
     assert _end(error) == calls
+
+
+def test_a_trial_that_is_stopped_because_its_time_is_over_is_tracked_as_pruned(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trial: Any = SimpleNamespace(is_out_of_time=True, still_owned=lambda: True)
+    monkeypatch.setattr(job, "_current", trial)
+    pruned = [{"pruned": "true", "mlflow.runName": "[pruned] a"}, "KILLED"]
+    assert _end(Interrupted(2)) == pruned
+    assert _end(ValueError("other")) == []
 
 
 def test_a_run_that_was_taken_over_is_left_to_its_successor() -> None:

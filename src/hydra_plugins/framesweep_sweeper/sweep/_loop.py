@@ -7,7 +7,6 @@ storage and continues. Trials start as soon as a slot is free, and never wait fo
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial, TrialState
 
@@ -18,11 +17,14 @@ from hydra_plugins.framesweep_sweeper.sweep._progress import (
     RunningTrial,
     describe_end,
 )
-from hydra_plugins.framesweep_sweeper.sweep._results import summarize_study
+from hydra_plugins.framesweep_sweeper.sweep._search_end import SearchEnd
+from hydra_plugins.framesweep_sweeper.sweep._settings import LoopSettings
+from hydra_plugins.framesweep_sweeper.sweep._study_display import StudyDisplay
+from hydra_plugins.framesweep_sweeper.sweep._work_clock import WorkClock
 from hydra_plugins.framesweep_sweeper.trials import _failures, _trial_attrs
 from hydra_plugins.framesweep_sweeper.trials._claims import ENDED, Claim, TrialQueue
 from hydra_plugins.framesweep_sweeper.trials._trial_attrs import JobOutcome
-from hydra_plugins.framesweep_sweeper.workers._pool import FinishedJob, Job, Pool
+from hydra_plugins.framesweep_sweeper.workers._pool import Job, Pool
 from hydra_plugins.framesweep_sweeper.workers._signals import StopSignal
 
 POLL_SECONDS = 0.5
@@ -34,20 +36,8 @@ CLAIMS_PER_SECOND = 20
 """How many such requests all sweepers of a study make together, each of which reads all trials:
 a thousand workers that ask every two seconds would overload the server."""
 
-DISPLAY_REST = 20.0
-"""The study is read for the display again only after this multiple of the time it took, so that
-the display costs at most a twentieth of the sweeper's time however large the study is."""
-
-
-@dataclass(frozen=True)
-class LoopSettings:
-    """The settings of `hydra.sweeper` that the loop follows; see `FramesweepSweeperConf`."""
-
-    n_trials: int
-    n_jobs: int
-    max_failure_rate: float
-    repeat_duplicates: bool
-    stop_seconds: float
+END_SECONDS = 5.0
+"""Time between two looks at whether trials of other sweepers have ended the search."""
 
 
 class SweepLoop:
@@ -59,6 +49,8 @@ class SweepLoop:
         heartbeats: keeps claimed trials from being taken over.
         progress: shows what happens.
         settings: the settings that the loop follows.
+        end: the ends of the search other than its total.
+        clock: the time that the study takes, which has been started.
         prepare: returns the job of a claimed trial, and suggests its parameters.
         on_trial_end: is called with each trial that ends.
     """
@@ -70,6 +62,8 @@ class SweepLoop:
         heartbeats: HeartbeatThread,
         progress: ProgressDisplay,
         settings: LoopSettings,
+        end: SearchEnd,
+        clock: WorkClock,
         prepare: Callable[[Claim], Job],
         on_trial_end: Callable[[FrozenTrial], None],
     ) -> None:
@@ -78,28 +72,41 @@ class SweepLoop:
         self._heartbeats = heartbeats
         self._progress = progress
         self._settings = settings
+        self._end = end
+        self._clock = clock
         self._prepare = prepare
         self._on_trial_end = on_trial_end
         self._slots: list[tuple[Claim, RunningTrial] | None] = [None] * settings.n_jobs
         self._duplicates: list[Claim] = []  # wait for the trial that they repeat
         self._ready: list[Claim] = []  # duplicates whose original failed, so they must run
-        self._seconds: list[float] = []  # of the jobs that ended with a result
+        self._display = StudyDisplay(queue, progress, settings.n_trials, settings.n_jobs)
         self._failures = FailureLimit(settings.max_failure_rate, settings.n_trials)
-        self._next_claim = self._next_display = 0.0
+        self._next_claim = self._next_look = 0.0
         self._is_done = False
+        self._reason = ""  # why the search ended before its total
 
     def run(self, stop: StopSignal) -> None:
-        """Run trials until the study has its total, or until `stop` has received a signal.
+        """Run trials until the search ends, or until `stop` has received a signal.
 
         Raises:
             FailedSweepError: too many trials failed.
         """
+        self._clock.keep_recording()
         try:
-            while not stop.signum and self._fill_slots():
+            while not stop.signum and not self._has_ended() and self._fill_slots():
                 self._collect(POLL_SECONDS, stopping=False)
-                self._update_display()
+                self._display.update([busy[1] if busy else None for busy in self._slots])
         finally:
             self._finish(stop)
+
+    def _has_ended(self) -> bool:
+        """Return whether the search is over although it has not reached its total."""
+        trials: list[FrozenTrial] = []
+        if self._end.reads_trials and time.monotonic() >= self._next_look:
+            trials = self._queue.get_trials(*ENDED)
+            self._next_look = time.monotonic() + END_SECONDS
+        self._reason = self._reason or self._end.explain(self._clock.seconds(), trials)
+        return bool(self._reason)
 
     def _fill_slots(self) -> bool:
         """Start a trial in every free slot; return False once nothing is left to do."""
@@ -188,7 +195,7 @@ class SweepLoop:
                 continue
             claim, running = busy
             self._slots[finished.slot] = None
-            outcome = self._queue.read_outcome(claim) or _explain(finished, stopping)
+            outcome = self._queue.read_outcome(claim) or finished.judge(stopping=stopping)
             self._close_trial(claim, outcome, running)
 
     def _close_trial(self, claim: Claim, outcome: JobOutcome, job: RunningTrial | None) -> None:
@@ -196,11 +203,12 @@ class SweepLoop:
         seconds, params = (time.monotonic() - job.began, job.params) if job else (0.0, "")
         self._progress.log_end(describe_end(trial, seconds), params)
         if trial.state in ENDED:
-            self._seconds.append(seconds)
+            self._display.add_result(seconds)
             self._failures.count_success()
         self._release(claim, trial)
         # The next trial is there immediately: another attempt of this one, or its replacement.
-        self._next_claim = self._next_display = 0.0
+        self._next_claim = self._next_look = 0.0
+        self._display.hurry()
 
     def _release(self, claim: Claim, trial: FrozenTrial) -> None:
         self._heartbeats.remove(claim.trial_id)
@@ -210,29 +218,19 @@ class SweepLoop:
         if trial.state is TrialState.FAIL:
             self._failures.count_failure(self._queue.describe_last_failure())
 
-    def _update_display(self) -> None:
-        began = time.monotonic()
-        if began < self._next_display:
-            return
-        mean = sum(self._seconds) / len(self._seconds) if self._seconds else None
-        slots = [busy[1] if busy else None for busy in self._slots]
-        trials = self._queue.get_trials()
-        latest = {t.number: t for t in trials if t.state is TrialState.RUNNING}
-        for running in filter(None, slots):
-            running.update(latest.get(running.number))
-        total, n_jobs = self._settings.n_trials, self._settings.n_jobs
-        summary = summarize_study(self._queue.study, trials, total, n_jobs, mean)
-        self._progress.update(summary, slots)
-        now = time.monotonic()
-        self._next_display = now + max(self._progress.seconds, DISPLAY_REST * (now - began))
-
     def _finish(self, stop: StopSignal) -> None:
         """Let running jobs write their checkpoints, end them, and give their trials back."""
+        if self._reason:
+            self._progress.log(f"the search ends: {self._reason}")
         if any(self._slots) and not self._pool.outlives_sweeper:
             self._progress.log("stopping: jobs write their checkpoints; Ctrl-C ends them now")
             self._pool.signal(stop.signum)
+            stop.is_ending = bool(self._reason)
             deadline = time.monotonic() + self._settings.stop_seconds
             while any(self._slots) and not stop.urgent and time.monotonic() < deadline:
+                self._collect(POLL_SECONDS, stopping=True)
+        elif self._reason:  # jobs elsewhere cannot be stopped from here
+            while any(self._slots) and not stop.signum:
                 self._collect(POLL_SECONDS, stopping=True)
         self._pool.close()
         held = [busy[0] for busy in self._slots if busy and not self._pool.outlives_sweeper]
@@ -240,10 +238,4 @@ class SweepLoop:
             outcome = self._queue.read_outcome(claim) or JobOutcome(_trial_attrs.INTERRUPTED)
             self._queue.settle(claim, outcome)
         self._heartbeats.stop()
-
-
-def _explain(finished: FinishedJob, stopping: bool) -> JobOutcome:
-    """Return the outcome of a job that could not record one."""
-    if stopping:
-        return JobOutcome(_trial_attrs.INTERRUPTED)
-    return JobOutcome(_trial_attrs.FAILED, reason=finished.reason, message=finished.message)
+        self._clock.stop()

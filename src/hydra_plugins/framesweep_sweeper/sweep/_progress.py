@@ -167,7 +167,9 @@ def describe_end(trial: FrozenTrial, seconds: float) -> str:
         case TrialState.COMPLETE:
             return f"{head} complete: {format_values(trial)} in {format_duration(seconds)}"
         case TrialState.PRUNED:
-            return f"{head} pruned at step {trial.last_step} in {format_duration(seconds)}"
+            by = trial.user_attrs.get(_trial_attrs.PRUNED_BY)
+            where = f"by {by}" if by else f"at step {trial.last_step}"
+            return f"{head} pruned {where} in {format_duration(seconds)}"
         case TrialState.FAIL:
             return f"{head} failed: {why}"
         case _ if _trial_attrs.read(trial).failures:

@@ -25,6 +25,7 @@ from hydra_plugins.framesweep_sweeper.storage._storage import (
     make_absolute,
     open_storage,
 )
+from hydra_plugins.framesweep_sweeper.sweep._job_plan import limit_jobs, plan_jobs, wrap_task
 from hydra_plugins.framesweep_sweeper.sweep._jobs import prepare_job
 from hydra_plugins.framesweep_sweeper.sweep._listener import (
     Listener,
@@ -34,7 +35,7 @@ from hydra_plugins.framesweep_sweeper.sweep._listener import (
     list_next_steps,
     notify_safely,
 )
-from hydra_plugins.framesweep_sweeper.sweep._loop import LoopSettings, SweepLoop
+from hydra_plugins.framesweep_sweeper.sweep._loop import SweepLoop
 from hydra_plugins.framesweep_sweeper.sweep._progress import (
     ProgressDisplay,
     open_progress_display,
@@ -45,21 +46,17 @@ from hydra_plugins.framesweep_sweeper.sweep._results import (
     write_results,
 )
 from hydra_plugins.framesweep_sweeper.sweep._settings import (
-    AUTO,
+    LoopSettings,
+    build_search_end,
     check_settings,
     load_custom_search_space,
     to_plain_dict,
 )
 from hydra_plugins.framesweep_sweeper.sweep._study import open_study, select_space
+from hydra_plugins.framesweep_sweeper.sweep._work_clock import WorkClock
 from hydra_plugins.framesweep_sweeper.trials._claims import ENDED, TrialQueue
-from hydra_plugins.framesweep_sweeper.workers._devices import (
-    WorkerPlan,
-    list_devices,
-    plan_workers,
-)
-from hydra_plugins.framesweep_sweeper.workers._launchers import open_pool, uses_local_workers
+from hydra_plugins.framesweep_sweeper.workers._launchers import open_pool
 from hydra_plugins.framesweep_sweeper.workers._signals import StopSignal, catch_stop_signals
-from hydra_plugins.framesweep_sweeper.workers._task import TrialTask
 
 
 def run_sweep(
@@ -89,9 +86,13 @@ def run_sweep(
     check_driver(url)
     listener = build_listener(settings["listener"])
     check_objectives(listener, settings["direction"], config)
-    plan = _plan_workers(settings, config)
+    plan = plan_jobs(settings, config)
     queue, space = _open_queue(settings, url, spaces, config)
-    pool = open_pool(plan, hydra_context, _wrap_task(task, settings, url, queue), config)
+    end = build_search_end(settings)
+    clock = WorkClock(queue.storage, queue.study_id, settings["heartbeat"])
+    limits = limit_jobs(settings, config, end.seconds_left(clock.start()))
+    wrapped = wrap_task(task, settings, url, queue.study.study_name, limits)
+    pool = open_pool(plan, hydra_context, wrapped, config)
     with queue.lock.hold():
         listener.on_start(queue.study, config)
     progress = open_progress_display()
@@ -103,6 +104,8 @@ def run_sweep(
         HeartbeatThread(queue.storage, settings["heartbeat"]),
         progress,
         _select_loop_settings(settings, total, plan.n_jobs),
+        end,
+        clock,
         prepare=partial(prepare_job, space, hydra_context, config, custom),
         on_trial_end=partial(notify_safely, listener.on_trial_end, queue.study),
     )
@@ -137,34 +140,9 @@ def _open_queue(
     return queue, space
 
 
-def _wrap_task(
-    task: TaskFunction, settings: dict[str, Any], url: str, queue: TrialQueue
-) -> TrialTask:
-    pruner = to_plain_dict(settings["pruner"])
-    return TrialTask(task, url, queue.study.study_name, pruner, settings["heartbeat"])
-
-
 def _select_loop_settings(settings: dict[str, Any], total: int, n_jobs: int) -> LoopSettings:
     known = {f.name: settings[f.name] for f in fields(LoopSettings)}
     return LoopSettings(**known | {"n_trials": total, "n_jobs": n_jobs})
-
-
-def _plan_workers(settings: dict[str, Any], config: DictConfig) -> WorkerPlan:
-    """Return the number of workers, and the GPUs of those on this machine.
-
-    Raises:
-        SweepError: n_jobs is auto, but another launcher decides where jobs run.
-    """
-    n_jobs = settings["n_jobs"]
-    if uses_local_workers(config):
-        per_job, per_device = settings["devices_per_job"], settings["jobs_per_device"]
-        return plan_workers(n_jobs, list_devices(), per_job, per_device)
-    if n_jobs == AUTO:
-        raise SweepError(
-            "hydra.sweeper.n_jobs: must be a number with a launcher, whose GPUs cannot be "
-            "counted here; found auto"
-        )
-    return WorkerPlan(n_jobs)
 
 
 def _run_loop(

@@ -1,22 +1,39 @@
 """The settings of `hydra.sweeper`: validating them, and turning them into objects."""
 
+import math
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, cast
 
 from hydra.errors import HydraException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
+from optuna.study import StudyDirection
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
+from hydra_plugins.framesweep_sweeper.sweep._search_end import SearchEnd, read_stop_when
 
 STUDY_NAME = re.compile(r"[\w.-]+")
+POSITIVE = ("max_hours", "trial_minutes")
+"""Settings that must be above 0, or null."""
 LEAST = {
     **{"n_trials": 1, "devices_per_job": 1, "jobs_per_device": 1},
     **{"retries": 0, "heartbeat": 1, "stop_seconds": 0},
 }
 """The smallest values of numbers."""
 AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """Those settings that the loop of a sweep follows; see `FramesweepSweeperConf`."""
+
+    n_trials: int
+    n_jobs: int
+    max_failure_rate: float
+    repeat_duplicates: bool
+    stop_seconds: float
 
 
 def check_settings(settings: dict[str, Any]) -> None:
@@ -31,6 +48,10 @@ def check_settings(settings: dict[str, Any]) -> None:
             raise SweepError(
                 f"hydra.sweeper.{key}: must be {bound} or more; found {settings[key]}"
             )
+    for key in POSITIVE:
+        if (limit := settings[key]) is not None and not 0 < limit < math.inf:
+            raise SweepError(f"hydra.sweeper.{key}: must be above 0, or null; found {limit}")
+    read_stop_when(settings["stop_when"], len(read_directions(settings["direction"])))
     rate, name = settings["max_failure_rate"], settings["study_name"]
     if not 0 <= rate <= 1:
         raise SweepError(
@@ -62,6 +83,13 @@ def read_directions(direction: Any) -> list[str]:
             f"hydra.sweeper.direction: must be minimize or maximize, or a list; found {names}"
         )
     return names
+
+
+def build_search_end(settings: dict[str, Any]) -> SearchEnd:
+    """Return the ends of the search other than its total."""
+    directions = read_directions(settings["direction"])
+    stop_when = read_stop_when(settings["stop_when"], len(directions))
+    return SearchEnd(settings["max_hours"], stop_when, StudyDirection[directions[0].upper()])
 
 
 def to_plain_dict(config: DictConfig | None) -> dict[str, Any]:

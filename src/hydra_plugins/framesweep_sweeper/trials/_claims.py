@@ -92,7 +92,7 @@ class TrialQueue:
     ) -> None:
         self.study = study
         self.storage = storage
-        self._study_id = storage.get_study_id_from_name(study.study_name)
+        self.study_id = storage.get_study_id_from_name(study.study_name)
         self.lock = lock
         self._make_sampler: Callable[[int], BaseSampler] | None = make_sampler
         self._retries = retries
@@ -162,7 +162,7 @@ class TrialQueue:
             for trial in self.get_trials(TrialState.RUNNING)
             if trial.number not in self._mine
         ]
-        return find_abandoned_trials(self.storage, self._study_id, running, self._heartbeat)
+        return find_abandoned_trials(self.storage, self.study_id, running, self._heartbeat)
 
     def read_outcome(self, claim: Claim) -> JobOutcome | None:
         """Return the outcome that the job of `claim` recorded, or None if it recorded none."""
@@ -219,6 +219,7 @@ class TrialQueue:
             case _trial_attrs.COMPLETE:
                 self._finish(trial, TrialState.COMPLETE, list(outcome.values))
             case _trial_attrs.PRUNED:
+                _trial_attrs.write_pruned_by(self.storage, trial._trial_id, outcome)
                 self._finish(trial, TrialState.PRUNED, None)
             case _trial_attrs.FAILED:
                 attrs = _trial_attrs.read(trial)

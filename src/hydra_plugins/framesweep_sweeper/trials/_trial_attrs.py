@@ -31,6 +31,7 @@ REASON = "failure_reason"
 MESSAGE = "failure_message"
 ATTEMPTS = "attempts"
 DUPLICATE_OF = "duplicate_of"
+PRUNED_BY = "pruned_by"
 """User attributes of a trial, for tables and dashboards."""
 
 COMPLETE = TrialState.COMPLETE.name
@@ -47,7 +48,8 @@ class JobOutcome:
     Attributes:
         state: COMPLETE, PRUNED, FAIL or INTERRUPTED.
         values: the objectives of a complete job.
-        reason: of a failed job, one of the words in `_failures`.
+        reason: of a failed job, one of the words in `_failures`; of a pruned one, what stopped
+            it if that was not the pruner.
         message: of a failed job, one line.
     """
 
@@ -136,6 +138,12 @@ def write_failure(
     storage.set_trial_system_attr(trial_id, FAILURES, failures)
     storage.set_trial_user_attr(trial_id, REASON, outcome.reason)
     storage.set_trial_user_attr(trial_id, MESSAGE, outcome.message)
+
+
+def write_pruned_by(storage: BaseStorage, trial_id: int, outcome: JobOutcome) -> None:
+    """Record what pruned a trial, unless it was the pruner."""
+    if outcome.reason:
+        storage.set_trial_user_attr(trial_id, PRUNED_BY, outcome.reason)
 
 
 def _write_of_claim(

@@ -5,7 +5,8 @@ from typing import Protocol
 
 from omegaconf import DictConfig
 
-from hydra_plugins.framesweep_sweeper.trials import _failures
+from hydra_plugins.framesweep_sweeper.trials import _failures, _trial_attrs
+from hydra_plugins.framesweep_sweeper.trials._trial_attrs import JobOutcome
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,16 @@ class FinishedJob:
     slot: int
     reason: str = _failures.EXCEPTION
     message: str = "the job ended without recording an outcome; see its console.log"
+
+    def judge(self, *, stopping: bool) -> JobOutcome:
+        """Return the outcome of a job that could not record one.
+
+        Args:
+            stopping: whether the sweep was stopping the jobs.
+        """
+        if stopping:
+            return JobOutcome(_trial_attrs.INTERRUPTED)
+        return JobOutcome(_trial_attrs.FAILED, reason=self.reason, message=self.message)
 
 
 class Pool(Protocol):

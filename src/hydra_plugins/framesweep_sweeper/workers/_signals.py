@@ -17,16 +17,18 @@ class StopSignal:
 
     Attributes:
         signum: the first signal that arrived; 0 before that.
-        urgent: whether a second one has arrived.
+        urgent: whether a second one has arrived, or the first while the sweep was ending.
+        is_ending: whether the sweep is ending by itself.
     """
 
     def __init__(self) -> None:
         self.signum = 0
         self.urgent = False
+        self.is_ending = False
 
     def note(self, signum: int, frame: FrameType | None) -> None:
         """Take note of a signal; the arguments are those of a signal handler."""
-        self.urgent = bool(self.signum)
+        self.urgent = bool(self.signum) or self.is_ending
         self.signum = self.signum or signum
 
 

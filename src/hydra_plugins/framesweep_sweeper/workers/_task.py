@@ -19,6 +19,13 @@ from hydra_plugins.framesweep_sweeper.storage._heartbeats import HeartbeatThread
 from hydra_plugins.framesweep_sweeper.storage._storage import open_storage
 from hydra_plugins.framesweep_sweeper.trials import _failures, _trial_attrs
 from hydra_plugins.framesweep_sweeper.trials._process import Process
+from hydra_plugins.framesweep_sweeper.trials._time_limit import (
+    NO_LIMITS,
+    SECONDS,
+    TRIAL_MINUTES,
+    JobLimits,
+    TimeLimit,
+)
 from hydra_plugins.framesweep_sweeper.trials._trial_attrs import JobOutcome
 from hydra_plugins.framesweep_sweeper.workers._signals import (
     REQUEUE,
@@ -44,10 +51,17 @@ class TrialTask:
         study_name: the name of the study, which must exist.
         pruner: the config of the pruner, as a plain dict.
         heartbeat: seconds between heartbeats.
+        limits: when the job must end.
     """
 
     def __init__(
-        self, task: TaskFunction, url: str, study_name: str, pruner: Any, heartbeat: int
+        self,
+        task: TaskFunction,
+        url: str,
+        study_name: str,
+        pruner: Any,
+        heartbeat: int,
+        limits: JobLimits = NO_LIMITS,
     ) -> None:
         functools.update_wrapper(self, task, updated=())
         self.task = task
@@ -55,6 +69,7 @@ class TrialTask:
         self.study_name = study_name
         self.pruner = pruner
         self.heartbeat = heartbeat
+        self.limits = limits
 
     def __call__(self, config: Any) -> Any:
         """Run the task with the config of the trial, and return what the task returns.
@@ -82,7 +97,8 @@ class TrialTask:
         )
         study_id = storage.get_study_id_from_name(self.study_name)
         trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, number)
-        attrs = _trial_attrs.read(storage.get_trial(trial_id))
+        frozen = storage.get_trial(trial_id)
+        attrs = _trial_attrs.read(frozen)
         # A job may wait in a cluster's queue until its trial has been taken over, or may be
         # started twice. An outcome is never replaced.
         if attrs.claims != int(os.environ[SERIAL_VARIABLE]) or attrs.outcome is not None:
@@ -97,16 +113,19 @@ class TrialTask:
             _serial=attrs.claims,
             _study=study,
             _storage=storage,
+            _limit=TimeLimit(self.limits, frozen.system_attrs.get(SECONDS, 0.0)),
         )
 
     def _run(self, config: Any, trial: job.CurrentTrial, requeued: list[int]) -> Any:
         value: Any = None
         try:
-            value = self.task(config)
+            with trial._limit:
+                value = self.task(config)
             outcome = judge_return_value(value, len(trial._study.directions))
             trial.require_owned()
         except (job.TrialPruned, optuna.TrialPruned):
-            outcome = JobOutcome(_trial_attrs.PRUNED)
+            reason = TRIAL_MINUTES if trial.is_out_of_time else ""
+            outcome = JobOutcome(_trial_attrs.PRUNED, reason=reason)
         except SupersededError:
             raise
         except BaseException as error:
@@ -114,9 +133,11 @@ class TrialTask:
             if not trial.still_owned():
                 # The job's own error may be that its directory has another owner now.
                 raise SupersededError(f"trial {trial.number} was taken over") from error
-            _trial_attrs.write_outcome(
-                trial._storage, trial._trial_id, trial._serial, judge_error(error)
-            )
+            trial._limit.record(trial._storage, trial._trial_id)
+            outcome = judge_error(error)
+            if trial.is_out_of_time and outcome.state == _trial_attrs.INTERRUPTED:
+                outcome = JobOutcome(_trial_attrs.PRUNED, reason=TRIAL_MINUTES)
+            _trial_attrs.write_outcome(trial._storage, trial._trial_id, trial._serial, outcome)
             raise
         _trial_attrs.write_outcome(trial._storage, trial._trial_id, trial._serial, outcome)
         return value

@@ -8,13 +8,18 @@ from optuna.samplers import RandomSampler
 
 from hydra_plugins.framesweep_sweeper._errors import FailedSweepError
 from hydra_plugins.framesweep_sweeper.storage._heartbeats import HeartbeatThread
-from hydra_plugins.framesweep_sweeper.sweep._loop import LoopSettings, SweepLoop
+from hydra_plugins.framesweep_sweeper.sweep._loop import SweepLoop
 from hydra_plugins.framesweep_sweeper.sweep._progress import PlainProgress
+from hydra_plugins.framesweep_sweeper.sweep._search_end import SearchEnd
+from hydra_plugins.framesweep_sweeper.sweep._settings import LoopSettings
+from hydra_plugins.framesweep_sweeper.sweep._work_clock import WORKED, WorkClock
 from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
 from hydra_plugins.framesweep_sweeper.trials._trial_attrs import JobOutcome
 from hydra_plugins.framesweep_sweeper.workers._pool import FinishedJob, Job
 from hydra_plugins.framesweep_sweeper.workers._signals import StopSignal
 
+STUDY = 1
+"""The id of the study in its new storage."""
 COMPLETE = JobOutcome(_trial_attrs.COMPLETE, (0.5,))
 
 
@@ -69,12 +74,21 @@ def run(storage, make_queue):
         unfit: numbers of trials whose config cannot be composed.
         outcomes: the outcome of jobs by number.
         value: the value of the searched key of each trial.
+        max_hours, stop_when: the ends of the search other than its total.
         settings: settings of the loop.
 
     It returns the states of all trials and the numbers of the jobs that were started.
     """
 
-    def run(n_trials, unfit=(), outcomes=None, value=lambda number: number, **settings):
+    def run(
+        n_trials,
+        unfit=(),
+        outcomes=None,
+        value=lambda number: number,
+        max_hours=None,
+        stop_when=None,
+        **settings,
+    ):
         pool = InstantPool(storage, outcomes or {})
 
         def prepare(claim):
@@ -85,13 +99,16 @@ def run(storage, make_queue):
             return Job(claim.number, [], OmegaConf.create())
 
         chosen = {"n_jobs": 1, "max_failure_rate": 0.9, "repeat_duplicates": False}
-        loop_settings = LoopSettings(n_trials, stop_seconds=1.0, **{**chosen, **settings})
+        chosen["stop_seconds"] = 1.0
+        loop_settings = LoopSettings(n_trials, **{**chosen, **settings})
         queue, heartbeats = make_queue(retries=1), HeartbeatThread(storage, 60)
         queue._make_sampler = lambda num_begun: NumberSampler(value)
         ended: list[Any] = []
-        loop = SweepLoop(
-            queue, pool, heartbeats, PlainProgress(), loop_settings, prepare, ended.append
-        )
+        end = SearchEnd(max_hours, stop_when, queue.study.direction)
+        clock = WorkClock(storage, queue.study_id, 60)
+        clock.start()
+        shown = (PlainProgress(), loop_settings)
+        loop = SweepLoop(queue, pool, heartbeats, *shown, end, clock, prepare, ended.append)
         try:
             loop.run(StopSignal())
         finally:
@@ -153,3 +170,28 @@ def test_a_sweep_whose_trials_all_fail_is_stopped(run):
     failed = JobOutcome(_trial_attrs.FAILED, reason="exception", message="ValueError: no")
     with pytest.raises(FailedSweepError, match=r"2 of 2 trials failed.*; last: exception:"):
         run(2, outcomes=dict.fromkeys(range(9), failed))
+
+
+def test_a_search_ends_once_its_value_is_reached_also_if_it_is_started_again(run):
+    outcomes = {n: JobOutcome(_trial_attrs.COMPLETE, (n / 10,)) for n in range(9)}
+    states, started = run(9, outcomes=outcomes, stop_when=0.3)
+    assert (states, started) == (["COMPLETE"] * 4, [0, 1, 2, 3])
+    assert run(9, outcomes=outcomes, stop_when=0.3) == (states, [])
+    assert run(9, outcomes=outcomes, stop_when=0.5)[1] == [4, 5]
+
+
+def test_a_search_that_was_killed_has_only_the_rest_of_its_hours(run, storage):
+    # What a sweeper that was killed has left: two hours, of an earlier day.
+    storage.set_study_system_attr(STUDY, f"{WORKED}killed", [3600.0, 3 * 3600.0])
+    assert run(3, max_hours=2.0) == ([], [])
+    assert run(3, max_hours=2.5) == (["COMPLETE"] * 3, [0, 1, 2])
+
+
+def test_what_runs_at_the_end_of_a_search_can_be_resumed(run, make_queue, monkeypatch):
+    monkeypatch.setattr(InstantPool, "wait", lambda self, seconds: [])
+    times = iter([0.0, 0.0, 0.0])
+    monkeypatch.setattr(WorkClock, "seconds", lambda self: next(times, 3600.0))
+    assert run(3, max_hours=1.0, n_jobs=2, stop_seconds=0.0, outcomes={0: None, 1: None}) == (
+        ["WAITING"] * 2,
+        [0, 1],
+    )

@@ -1,3 +1,4 @@
+import math
 import os.path
 from typing import Any
 
@@ -6,6 +7,7 @@ from omegaconf import OmegaConf
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.sweep._settings import (
+    build_search_end,
     check_settings,
     load_custom_search_space,
     read_directions,
@@ -16,6 +18,13 @@ from hydra_plugins.framesweep_sweeper.sweep._settings import (
 def test_the_defaults_are_valid(make_settings):
     check_settings(make_settings())
     check_settings(make_settings(n_jobs="auto"))
+
+
+def test_the_end_of_a_search_follows_from_the_settings(make_settings):
+    end = build_search_end(make_settings(max_hours=1.0, stop_when=0.5, direction="maximize"))
+    assert end.reads_trials
+    assert end.seconds_left(600.0) == 3000.0
+    assert not build_search_end(make_settings()).reads_trials
 
 
 @pytest.mark.parametrize(
@@ -32,6 +41,14 @@ def test_the_defaults_are_valid(make_settings):
         ({"heartbeat": 0}, "heartbeat: must be 1 or more; found 0"),
         ({"stop_seconds": -1.0}, "stop_seconds: must be 0 or more; found -1.0"),
         ({"max_failure_rate": 1.5}, "max_failure_rate: must be between 0 and 1; found 1.5"),
+        ({"max_hours": 0.0}, "max_hours: must be above 0, or null; found 0.0"),
+        ({"trial_minutes": -1.0}, "trial_minutes: must be above 0, or null; found -1.0"),
+        ({"max_hours": math.inf}, "max_hours: must be above 0, or null; found inf"),
+        (
+            {"stop_when": "best"},
+            "stop_when: must be stagnated, or the value of the objective at which to stop; "
+            "found best",
+        ),
         (
             {"study_name": "a/b"},
             "study_name: must consist of letters, digits and . _ - only, because it names a "

@@ -31,6 +31,13 @@ def test_the_first_signal_is_noted_and_a_second_one_is_urgent():
     assert [signal.getsignal(s) for s in (signal.SIGINT, signal.SIGTERM)] == handlers
 
 
+def test_the_first_signal_is_urgent_while_the_sweep_is_ending_by_itself():
+    with catch_stop_signals() as stop:
+        stop.is_ending = True
+        os.kill(os.getpid(), signal.SIGINT)
+        assert (stop.signum, stop.urgent) == (signal.SIGINT, True)
+
+
 def test_outside_of_the_main_thread_no_signal_is_caught():
     seen = []
 

@@ -10,6 +10,7 @@ from hydra_plugins.framesweep_sweeper import current_trial, report
 from hydra_plugins.framesweep_sweeper._errors import SupersededError
 from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
 from hydra_plugins.framesweep_sweeper.trials._process import Process
+from hydra_plugins.framesweep_sweeper.trials._time_limit import TimeLimit
 from hydra_plugins.framesweep_sweeper.workers._task import (
     SERIAL_VARIABLE,
     TrialTask,
@@ -72,6 +73,38 @@ def test_a_pruned_job_ends_without_an_error(run_job):
         outcome, _, error = run_job(function)
         assert error is None
         assert outcome.state == "PRUNED"
+
+
+@pytest.fixture
+def time_is_over(monkeypatch):
+    """Let the time of each trial be over from the beginning, without a signal."""
+    monkeypatch.setattr(TimeLimit, "ends_trial", True)
+
+
+def test_a_trial_that_has_taken_its_time_is_pruned_at_its_next_report(run_job, time_is_over):
+    outcome, trial, error = run_job(lambda: report(0.9, step=1))
+    assert error is None
+    assert outcome == _trial_attrs.JobOutcome("PRUNED", reason="trial_minutes")
+    assert trial.intermediate_values == {1: 0.9}
+
+
+def test_a_trial_that_stops_because_its_time_is_over_is_pruned(run_job, queue, time_is_over):
+    class Stopped(Exception):  # noqa: N818
+        exit_code = 130
+
+    def job():
+        raise Stopped
+
+    claim = queue.claim(1)
+    outcome, _, error = run_job(job, claim)
+    assert isinstance(error, Stopped)
+    assert outcome == _trial_attrs.JobOutcome("PRUNED", reason="trial_minutes")
+    assert queue.settle(claim, outcome).user_attrs["pruned_by"] == "trial_minutes"
+
+
+def test_a_trial_that_fails_when_its_time_is_over_has_failed(run_job, time_is_over):
+    outcome, _, _ = run_job(lambda: 1 / 0)
+    assert outcome.state == _trial_attrs.FAILED
 
 
 def test_an_error_is_recorded_and_raised_again(run_job):

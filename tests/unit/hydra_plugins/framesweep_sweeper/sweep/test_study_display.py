@@ -1,0 +1,37 @@
+"""What the display of a sweep shows, with a display that keeps it."""
+
+from hydra_plugins.framesweep_sweeper.sweep._progress import RunningTrial
+from hydra_plugins.framesweep_sweeper.sweep._study_display import StudyDisplay
+
+
+class Shown:
+    """Keeps the lines of each update."""
+
+    seconds = 3600.0
+
+    def __init__(self):
+        self.updates = []
+
+    def update(self, summary, slots):
+        self.updates.append((summary.format_line(), [slot.last for slot in slots if slot]))
+
+
+def test_the_display_shows_what_jobs_reported_last(make_queue):
+    queue, shown = make_queue(), Shown()
+    claim = queue.claim(3)
+    claim.trial.report(0.25, step=2)
+    display = StudyDisplay(queue, shown, 3, 2)
+    display.update([RunningTrial(claim.number, 1, ""), None])
+    assert shown.updates == [("study: 0/3 done, 0 pruned, 0 failed, best -", ["step 2: 0.25"])]
+
+
+def test_the_display_is_updated_rarely_and_whenever_a_trial_ends(make_queue):
+    queue, shown = make_queue(), Shown()
+    display = StudyDisplay(queue, shown, 4, 2)
+    for _ in range(3):
+        display.update([None])
+    assert len(shown.updates) == 1
+    display.add_result(300.0)
+    display.hurry()
+    display.update([None])
+    assert shown.updates[1][0].endswith("about 10 min left")
