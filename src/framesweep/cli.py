@@ -25,7 +25,13 @@ from framesweep.config.groups import find_conf, hide_unlisted, rename_warnings
 from framesweep.config.paths import default_outputs, expand_override
 from framesweep.config.user_files import require_no_run_folders
 from framesweep.credentials import keep_files_private, printable
-from framesweep.errors import ConfigError, FramesweepError, Interrupted, UserError
+from framesweep.errors import (
+    ConfigError,
+    FramesweepError,
+    Interrupted,
+    UserError,
+    unwrapped_aborts,
+)
 from framesweep.runs.job import TRUSTED_TARGETS, is_in_sweep, run_job
 from framesweep.system.drawing.matplotlib_backend import draw_into_files
 from framesweep.system.error_lines import describe_error
@@ -136,7 +142,8 @@ def _exit_code_of(function: Callable[[], Any]) -> int:
     An error that a user can fix is printed in one line; any other is raised with its traceback.
     """
     try:
-        function()
+        with unwrapped_aborts():
+            function()
     except FramesweepError as error:
         return _print_error(error)
     except KeyboardInterrupt as error:

@@ -13,9 +13,13 @@ FramesweepError
 ├── OwnershipLostError      another process has taken over the run's directory
 ├── RankLostError           another process of the same run ended or does not respond
 └── Interrupted             SIGINT or SIGTERM; exit code 128 + the number of the signal
+
+CallbackAborted carries one of them, or any other error, out of Hydra's callbacks.
 """
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 _NOT_GIVEN = object()
@@ -120,3 +124,24 @@ class Interrupted(FramesweepError):  # noqa: N818 - a request of the user, not a
     def __init__(self, signum: int) -> None:
         super().__init__(f"stopped by {signal.Signals(signum).name}")
         self.exit_code = 128 + signum
+
+
+class CallbackAborted(BaseException):
+    """Carries an error out of one of Hydra's callbacks, and ends the sweep.
+
+    Hydra turns every Exception of a callback into a warning and continues. The entry points
+    handle `error` in place of this one.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+@contextmanager
+def unwrapped_aborts() -> Iterator[None]:
+    """Raise the error that a CallbackAborted carries in its place."""
+    try:
+        yield
+    except CallbackAborted as abort:
+        raise abort.error from None

@@ -129,7 +129,7 @@ def test_an_error_is_one_exception_with_the_line_of_the_command(overrides, overr
     assert read_state() == before
 
 
-def test_a_grid_is_a_table_with_one_line_per_run(overrides, capsys):
+def test_a_grid_is_a_table_with_one_line_per_run_and_then_the_best(overrides, capsys):
     before = logging.root.handlers[:], logging.root.level
     sweep = fs.sweep([*overrides, "model.dropout=0.1,0.2", "train.epochs=2"])
     study, table = sweep
@@ -138,8 +138,10 @@ def test_a_grid_is_a_table_with_one_line_per_run(overrides, capsys):
     assert sorted(table["rank"]) == [1, 2]
     assert sweep.best.metrics["dev/accuracy"] == table["dev/accuracy"].max()
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in lines] == ["run 0 complete", "run 1 complete"]
+    assert [line.split(":")[0] for line in lines[:2]] == ["run 0 complete", "run 1 complete"]
     assert lines[1].endswith("model.dropout=0.2")
+    first_words = [line.split()[0] for line in lines[2:]]
+    assert first_words == ["grid", "run", "run", "best:", "next:"]
     assert (logging.root.handlers, logging.root.level) == before
     assert "epoch 2/2" in (sweep.best.directory / "train.log").read_text()
 

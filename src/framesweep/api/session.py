@@ -21,7 +21,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from framesweep.config.composition import register
 from framesweep.credentials import CleanFormatter, keep_files_private, printable
-from framesweep.errors import FramesweepError, Interrupted, UserError
+from framesweep.errors import FramesweepError, Interrupted, UserError, unwrapped_aborts
 from framesweep.runs.job import TRUSTED_TARGETS
 from framesweep.system.drawing.matplotlib_backend import import_matplotlib
 from framesweep.system.error_lines import describe_error
@@ -51,6 +51,7 @@ def session(command: str, overrides: Sequence[str]) -> Iterator[None]:
     with (
         _turn,
         _one_line_errors(overrides),
+        unwrapped_aborts(),
         _restored_hydra(),
         _restored_process(),
         _ignored_warnings(),

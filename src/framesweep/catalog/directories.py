@@ -82,6 +82,16 @@ def read_results(directory: Path) -> tuple[int | None, dict[str, float]]:
         return None, {}
 
 
+def read_curve(directory: Path, metric: str) -> dict[int, float]:
+    """Return epoch -> value of a metric, from the report of a finished run; {} without one."""
+    try:
+        with (directory / HISTORY).open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        return {int(row["epoch"]): float(row[metric]) for row in rows if row[metric]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
 def _to_numbers(row: dict[str, str]) -> dict[str, float]:
     return {name: float(text) for name, text in row.items() if "/" in name and text}
 

@@ -1,34 +1,44 @@
 """The MLflow parent of a plain grid, which is `-m` without a search."""
 
 import sys
+import time
+import uuid
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, ListConfig, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from framesweep.config.composition import directions, to_run_config
 from framesweep.credentials import scrub
-from framesweep.errors import Interrupted
+from framesweep.errors import CallbackAborted, ConfigError, Interrupted
 from framesweep.sweeps.context import PARENT_VARIABLE, SWEPT_VARIABLE, to_bare_key
-from framesweep.sweeps.grid_results import log_grid_results
+from framesweep.sweeps.grids.points import GridPoint, read_values, write_point
 from framesweep.sweeps.run_names import name_by_overrides
-from framesweep.sweeps.winner import find_grid_winner, track_winner
+from framesweep.sweeps.winner import track_winner
 from framesweep.system.atomic_files import write_text
-from framesweep.tracking import Tracker, open_tracker
+from framesweep.tracking import Status, Tracker, open_tracker
 
 SEARCH_SWEEPERS = ("framesweep",)
 """Names of the sweepers whose searches have a parent already."""
 
+DIRECTION_KEY = "hydra.sweeper.direction"
+
 
 class GridParent(Callback):
-    """Opens the parent before the first job, passes its id to every job, and ends it."""
+    """Opens the parent before the first job, passes its id to every job, and ends it.
+
+    Each job of a grid also leaves a record of its result, from which the results of the whole
+    grid are put together, whichever launcher has run it.
+    """
 
     def __init__(self) -> None:
         self._tracker: Tracker | None = None
-        self._overrides: list[str] = []
+        self._grid = ""
+        self._started = 0.0
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the tracker out of copies for other processes.
@@ -36,7 +46,7 @@ class GridParent(Callback):
         joblib, submitit and Ray pickle Hydra's callbacks with every job, and a tracker holds
         open files. A job does not need it: it learns its parent's id from the environment.
         """
-        return {"_tracker": None, "_overrides": self._overrides}
+        return {"_tracker": None, "_grid": self._grid, "_started": self._started}
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Open the parent.
@@ -45,16 +55,23 @@ class GridParent(Callback):
         works with every launcher: a job may run in another process or on another machine.
 
         Raises:
-            TrackingError: the parent cannot be opened.
+            CallbackAborted: from a ConfigError if the sweep would search for the wrong thing or
+                the config is not valid, from a TrackingError if the parent cannot be opened.
         """
-        if config.hydra.runtime.choices["hydra/sweeper"] in SEARCH_SWEEPERS:
-            return
+        try:
+            choose_direction(config)
+            if config.hydra.runtime.choices["hydra/sweeper"] not in SEARCH_SWEEPERS:
+                self._open(config)
+        except Exception as error:
+            raise CallbackAborted(error) from error
+
+    def _open(self, config: DictConfig) -> None:
         run_config = to_run_config(remove_hydra(config))
         directory = Path(config.hydra.sweep.dir).absolute()
-        self._overrides = list(config.hydra.overrides.task)
-        swept = select_sweep_overrides(self._overrides)
+        overrides = list_grid_overrides(config)
+        swept = select_sweep_overrides(overrides)
         # What is swept comes first, because a long name is cut.
-        ordered = sorted(self._overrides, key=lambda o: to_bare_key(o) not in swept)
+        ordered = sorted(overrides, key=lambda o: to_bare_key(o) not in swept)
         name = run_config.tracking.run_name or f"grid: {name_by_overrides(ordered)}"
         self._tracker = open_tracker(
             replace(run_config.tracking, run_name=name),
@@ -62,32 +79,105 @@ class GridParent(Callback):
             directory,
             tags={"sweep": "grid"},
         )
+        self._grid = uuid.uuid4().hex
         self._tracker.log_params(swept)
-        run_id = self._tracker.run_id
-        if run_id is None:
-            return
-        variables = {PARENT_VARIABLE: run_id, SWEPT_VARIABLE: " ".join(swept)}
+        variables = {SWEPT_VARIABLE: " ".join(swept)}
+        if self._tracker.run_id is not None:
+            variables[PARENT_VARIABLE] = self._tracker.run_id
         with read_write(config.hydra.overrides), open_dict(config.hydra.overrides):
             for name, value in variables.items():
                 config.hydra.overrides.hydra.append(f"++hydra.job.env_set.{name}='{value}'")
 
+    def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Note when a job of a grid starts, in the job's own process."""
+        self._started = time.time()
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        """Record the result of a job of a grid, in the job's own process."""
+        if not self._grid:
+            return  # a single run, or a trial of a search
+        done = job_return.status is JobStatus.COMPLETED
+        returned = job_return._return_value
+        lines = [] if done else str(returned).strip().splitlines()
+        write_point(
+            GridPoint(
+                grid=self._grid,
+                number=int(config.hydra.job.num),
+                overrides=list(config.hydra.overrides.task),
+                started=self._started,
+                ended=time.time(),
+                values=read_values(returned) if done else None,
+                failure=lines[0] if lines else "",
+                directory=str(config.hydra.runtime.output_dir),
+            )
+        )
+
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """End the parent with the status that the sweep ended with."""
+        """Record and print the results, and end the parent with the status of the sweep."""
         _scrub_file(Path(config.hydra.sweep.dir) / "multirun.yaml")
         if self._tracker is None:
             return
         # Hydra does not pass the error, but calls this from a `finally` clause.
         error = sys.exception()
+        # Optuna, which keeps the results, takes a second to import.
+        from framesweep.sweeps.grids.results import record_grid
+        from framesweep.sweeps.grids.study import Grid
+
         run_config = to_run_config(remove_hydra(config))
-        maximize = directions(run_config.objective, ListConfig([])) == ["maximize"]
-        log_grid_results(self._tracker, run_config, self._overrides, maximize=maximize)
-        if error is None:
-            winner = find_grid_winner(Path(config.hydra.sweep.dir), run_config.objective)
-            track_winner(self._tracker, run_config.tracking, winner)
-            self._tracker.finish("FINISHED")
-        else:
+        overrides = list_grid_overrides(config)
+        grid = Grid(
+            id=self._grid,
+            config=run_config,
+            directory=Path(config.hydra.sweep.dir).absolute(),
+            overrides=overrides,
+            swept=select_sweep_overrides(overrides),
+        )
+        status: Status = "FINISHED"
+        if error is not None:
             stopped = isinstance(error, KeyboardInterrupt | Interrupted)
-            self._tracker.finish("KILLED" if stopped else "FAILED")
+            status = "KILLED" if stopped else "FAILED"
+        try:
+            winner = record_grid(self._tracker, grid, stopped=error is not None)
+            if error is None:
+                track_winner(self._tracker, run_config.tracking, winner)
+        finally:
+            self._tracker.finish(status)
+
+
+def list_grid_overrides(config: DictConfig) -> list[str]:
+    """Return the overrides of all jobs: those of the sweeper's config, and those typed."""
+    params = OmegaConf.select(config, "hydra.sweeper.params") or {}
+    return [*(f"{key}={value}" for key, value in params.items()), *config.hydra.overrides.task]
+
+
+def choose_direction(config: DictConfig) -> None:
+    """Let a sweeper that searches look for the better values of the objective.
+
+    Hydra's own Optuna sweeper minimizes unless it is told otherwise. A direction that was typed
+    stays as it is.
+
+    Raises:
+        ConfigError: the sweeper of this package was chosen without the settings of a search.
+    """
+    sweeper = config.hydra.runtime.choices["hydra/sweeper"]
+    objective = str(config.objective)
+    wanted = directions(objective, config.further_objectives)
+    if sweeper in SEARCH_SWEEPERS:
+        if config.hydra.sweeper.get("listener") is None:
+            raise ConfigError(
+                "hydra/sweeper",
+                "must be chosen by sweep=bare or another option of sweep, which also say what "
+                f"to do with {objective}",
+                found=sweeper,
+                fix=f"Type sweep=bare in place of hydra/sweeper={sweeper}.",
+            )
+    elif "direction" in config.hydra.sweeper and not _is_typed(config, DIRECTION_KEY):
+        with read_write(config.hydra.sweeper):
+            config.hydra.sweeper.direction = wanted if len(wanted) > 1 else wanted[0]
+
+
+def _is_typed(config: DictConfig, key: str) -> bool:
+    return any(to_bare_key(override) == key for override in config.hydra.overrides.hydra)
 
 
 def _scrub_file(path: Path) -> None:

@@ -1,6 +1,5 @@
 """The MLflow parent of a search: its params, best value, tables and plots."""
 
-import shlex
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +9,12 @@ from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
 from framesweep.config import RunConfig
-from framesweep.config.command_line import where_options
 from framesweep.config.composition import to_run_config
 from framesweep.errors import DirectoryInUseError
 from framesweep.sweeps.context import PARENT_ATTR, to_bare_key
 from framesweep.sweeps.databases import require_separate_databases
 from framesweep.sweeps.grid_parent import remove_hydra
+from framesweep.sweeps.next_steps import list_next_steps
 from framesweep.sweeps.study_files import StudyFilesThread
 from framesweep.sweeps.study_folder import UID_FILE, claim_folder, require_folder_name
 from framesweep.sweeps.winner import track_winner
@@ -99,14 +98,7 @@ class SearchParent:
 
     def next_steps(self, study: "Study") -> list[str]:
         """Return the commands that show and use the results of the study."""
-        config = self._config
-        folder = where_options(replace(config, tracking=replace(config.tracking, uri=None)))
-        best = shlex.join(["framesweep", "best", study.study_name, *folder])
-        steps = [f"next: {best}   prints how to train the best again"]
-        if self._config.tracking.backend == "mlflow":
-            ui = shlex.join(["framesweep", "ui", *where_options(config)])
-            steps.append(f"      {ui}   compares the trials")
-        return steps
+        return list_next_steps(self._config, study.study_name, "trials")
 
     def _open_if_free(self, study: "Study") -> None:
         """Open the parent unless another sweeper holds it, and store its id in the study.

@@ -45,7 +45,7 @@ def write_best(study: Study, directory: Path, path: Path) -> None:
             "trial": trial.number,
             **dict(zip(get_objective_names(study), trial.values, strict=True)),
             "params": trial.params,
-            "directory": str(directory / str(trial.number)),
+            "directory": trial.user_attrs.get("directory", str(directory / str(trial.number))),
             "command": build_train_command(trial),
         }
         for trial in best

@@ -4,16 +4,21 @@ import pickle
 from pathlib import Path
 
 import pytest
+from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
 from framesweep.config.composition import register
 from framesweep.config.groups import find_conf
-from framesweep.errors import Interrupted
-from framesweep.sweeps.grid_parent import GridParent, remove_hydra, select_sweep_overrides
+from framesweep.errors import CallbackAborted, ConfigError, Interrupted
+from framesweep.sweeps.grid_parent import (
+    GridParent,
+    choose_direction,
+    remove_hydra,
+    select_sweep_overrides,
+)
 from framesweep.system.checksums import dump_json
 from framesweep.tracking import load_run, mlflow_store
 from framesweep.tracking.models import mlflow_model
-from framesweep.tracking.models.description import write_summary
 
 GRID = ["data.context=5,15", "model=small"]
 
@@ -99,7 +104,7 @@ def test_a_grid_without_tracking_has_no_parent(make_config):
     config = make_config("tracking=none")
     parent = GridParent()
     parent.on_multirun_start(config)
-    assert variables_of(config) == {}
+    assert variables_of(config) == {"FRAMESWEEP_SWEPT": "data.context"}
     parent.on_multirun_end(config)
 
 
@@ -132,27 +137,76 @@ def test_removing_hydra_keeps_the_rest_and_the_original():
     assert "hydra" in config
 
 
+def finish_job(parent, config, number, returned, *, context="5"):
+    """Let a copy of the callback see a job end, as in another process."""
+    copy = pickle.loads(pickle.dumps(parent))
+    job = config.copy()
+    OmegaConf.set_readonly(job.hydra, False)
+    OmegaConf.set_struct(job.hydra, False)
+    directory = Path(config.hydra.sweep.dir) / str(number)
+    job.hydra.job.num = number
+    job.hydra.runtime.output_dir = str(directory)
+    job.hydra.overrides.task = [f"data.context={context}", "model=small"]
+    failed = isinstance(returned, Exception)
+    result = JobReturn(
+        _return_value=returned, status=JobStatus.FAILED if failed else JobStatus.COMPLETED
+    )
+    directory.mkdir(parents=True, exist_ok=True)
+    copy.on_job_start(job)
+    copy.on_job_end(job, result)
+    return directory
+
+
+@pytest.fixture
+def no_plots(monkeypatch):
+    """Plots take seconds; test_plots.py tests them."""
+    monkeypatch.setattr("framesweep.sweeps.plots.write_plots", lambda study, folder: [])
+    monkeypatch.setattr(
+        "framesweep.sweeps.study_figures.write_study_figures", lambda study, path: False
+    )
+
+
+@pytest.mark.usefixtures("no_plots")
+def test_jobs_record_their_results_and_the_parent_puts_them_together(make_config):
+    config = make_config("tracking=none")
+    parent = GridParent()
+    parent.on_multirun_start(config)
+    finish_job(parent, config, 0, 0.5)
+    finish_job(parent, config, 1, 0.9, context="15")
+    finish_job(parent, config, 2, ValueError("no\nmemory"))
+    parent.on_multirun_end(config)
+    folder = Path(config.hydra.sweep.dir)
+    rows = (folder / "trials.csv").read_text().splitlines()
+    assert [row.split(",")[:3] for row in rows[1:]] == [
+        ["0", "COMPLETE", "0.5"],
+        ["1", "COMPLETE", "0.9"],
+        ["2", "FAIL", ""],
+    ]
+    assert ",no," in rows[3]
+    assert "data.context=15" in (folder / "best.yaml").read_text()
+
+
+def test_a_single_run_and_a_trial_record_nothing(make_config):
+    config = make_config()
+    directory = finish_job(GridParent(), config, 0, 0.5)
+    assert list(directory.iterdir()) == []
+
+
+@pytest.mark.usefixtures("no_plots")
 def test_the_winner_of_a_grid_is_its_model(make_config, tracked_outputs, monkeypatch):
     monkeypatch.setattr(
         mlflow_model, "save_model", lambda path, *_: path.joinpath("x").mkdir(parents=True)
     )
     config = make_config("tracking.register=phones")
+    parent = GridParent()
+    parent.on_multirun_start(config)
     for number, accuracy in enumerate((0.5, 0.9)):
-        folder = Path(config.hydra.sweep.dir) / str(number) / "model"
-        folder.mkdir(parents=True)
+        folder = finish_job(parent, config, number, accuracy) / "model"
+        folder.mkdir()
         (folder / "predictor.json").write_text(dump_json({"feature_dim": 40}))
         (folder / "model.safetensors").write_text(str(number))
-        write_summary(
-            folder,
-            corpus="c",
-            frames={},
-            widths=(),
-            num_params=1,
-            context=0,
-            epoch=1,
-            metrics={"dev/accuracy": accuracy},
-        )
-    run_id = run_grid(config)
+    parent.on_multirun_end(config)
+    run_id = variables_of(config)["FRAMESWEEP_PARENT_RUN"]
     uri = mlflow_store.resolve_tracking_uri(None, tracked_outputs)
     client = mlflow_store.connect(uri, tracked_outputs)
     model = mlflow_model.find_model(client, run_id)
@@ -160,3 +214,47 @@ def test_the_winner_of_a_grid_is_its_model(make_config, tracked_outputs, monkeyp
     assert model.tags["framesweep.digest"] == mlflow_model._hash_files(folder)
     (version,) = client.search_model_versions("name = 'phones'")
     assert version.run_id == run_id
+
+
+@pytest.mark.parametrize(
+    ("overrides", "direction"),
+    [
+        ([], "maximize"),
+        (["objective=dev/loss"], "minimize"),
+        (["further_objectives=[model/params]"], ["maximize", "minimize"]),
+    ],
+)
+def test_hydras_optuna_sweeper_gets_the_direction_of_the_objective(
+    make_config, overrides, direction
+):
+    config = make_config("hydra/sweeper=optuna", "tracking=none", *overrides)
+    GridParent().on_multirun_start(config)
+    assert config.hydra.sweeper.direction == direction
+
+
+def test_a_direction_that_was_typed_stays(make_config):
+    typed = "hydra.sweeper.direction=minimize"
+    config = make_config("hydra/sweeper=optuna", "tracking=none", typed)
+    before = config.hydra.sweeper.direction
+    config.hydra.overrides.hydra = [typed]
+    choose_direction(config)
+    assert config.hydra.sweeper.direction == before
+
+
+def test_our_sweeper_without_the_settings_of_a_search_is_refused(make_config):
+    config = make_config("hydra/sweeper=framesweep")
+    with pytest.raises(CallbackAborted, match=r"^hydra/sweeper: must .* Type sweep=bare"):
+        GridParent().on_multirun_start(config)
+
+
+def test_an_invalid_config_ends_the_grid(make_config):
+    config = make_config("tracking=none", "train.epochs=99999999999999999999")
+    with pytest.raises(CallbackAborted) as raised:
+        GridParent().on_multirun_start(config)
+    assert isinstance(raised.value.error, ConfigError)
+
+
+def test_the_params_of_the_sweepers_config_are_swept_as_well(make_config, tracked_outputs):
+    config = make_config("+hydra.sweeper.params={seed: '1,2'}")
+    run = load_run(run_grid(config), None, tracked_outputs)
+    assert run.params == {"seed": "1,2", "data.context": "5,15"}

@@ -7,7 +7,7 @@ import optuna
 import pytest
 
 from framesweep.sweeps import study_files
-from framesweep.sweeps.study_files import StudyFilesThread
+from framesweep.sweeps.study_files import StudyFiles, StudyFilesThread
 from framesweep.tracking import Tracker
 
 
@@ -58,7 +58,7 @@ def test_close_writes_and_logs_everything(study, tracker, tmp_path):
 
 def test_a_best_value_is_logged_once(study, tracker, tmp_path):
     thread = StudyFilesThread(study, tmp_path / "s", tracker)
-    thread._write_and_log()
+    thread._files.write_and_log()
     study.add_trial(optuna.trial.create_trial(value=1.0))
     thread.close()
     assert [epoch for epoch, _ in tracker.epochs] == [1, 2, 3, 4, 5]
@@ -83,7 +83,7 @@ def test_requests_during_the_pause_are_answered_together(study, tracker, tmp_pat
         time.sleep(0.01)
         first_round.set()
 
-    monkeypatch.setattr(StudyFilesThread, "_write_and_log", write)
+    monkeypatch.setattr(StudyFiles, "write_and_log", write)
     monkeypatch.setattr(study_files, "PAUSE_FACTOR", 1e6)
     thread = StudyFilesThread(study, tmp_path, tracker)
     thread.request()
@@ -112,7 +112,7 @@ def test_interactive_plots_are_written_once_at_the_end(study, tracker, tmp_path,
 
     monkeypatch.setattr("framesweep.sweeps.study_figures.write_study_figures", write)
     thread = StudyFilesThread(study, tmp_path, tracker)
-    thread._write_and_log()
+    thread._files.write_and_log()
     assert written == []
     thread.close()
     assert written == [tmp_path / "plots" / "plots.html"]

@@ -1,0 +1,98 @@
+"""Records the results of a grid, once its jobs have ended, as those of a search are."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+from framesweep.sweeps.context import SWEPT_PREFIX
+from framesweep.sweeps.grids.points import GridPoint, read_points
+from framesweep.sweeps.grids.study import Grid, build_grid_study, is_kept
+from framesweep.sweeps.next_steps import list_next_steps
+from framesweep.sweeps.notes import Entry, build_note
+from framesweep.sweeps.run_names import name_best, name_by_values
+from framesweep.sweeps.study_files import BEST_FILE, StudyFiles
+from framesweep.sweeps.tables import build_train_command, get_objective_names, rank_trials
+from framesweep.tracking import Tracker
+
+log = logging.getLogger(__name__)
+
+MAX_ROWS = 10
+"""Most runs that are printed at the end of a grid."""
+
+
+def record_grid(tracker: Tracker, grid: Grid, *, stopped: bool) -> Path | None:
+    """Write the table, the plots and the best point of a grid, log and print them.
+
+    Args:
+        stopped: Whether a signal or an error has ended the grid early.
+
+    Returns:
+        The directory of the best run; None if no run has finished.
+    """
+    points = read_points(grid.directory, grid.id)
+    study = build_grid_study(grid, points, tracker.run_id)
+    files = StudyFiles(study, grid.directory, tracker, build_grid_note)
+    files.write_and_log()
+    files.write_page()
+    ranked = rank_trials(study)
+    if not ranked:
+        return None
+    by_number = {point.number: point for point in points}
+    best = by_number[ranked[0].number]
+    tracker.log_params(_to_params(best, list(grid.swept)))
+    for line in _describe_results(study, ranked, grid, stopped=stopped):
+        log.info("%s", line)
+    return Path(best.directory)
+
+
+def build_grid_note(study: Study) -> str:
+    """Return the description of a grid: its table, and how to train the best run again."""
+    trials = study.get_trials(deepcopy=False)
+    ranked = rank_trials(study)
+    summary = f"Grid of {len(trials)} runs, {len(ranked)} of them finished."
+    names = [name_best(name) for name in get_objective_names(study)]
+    entries = [
+        Entry(
+            name_by_values(trial.params) or f"run {trial.number}",
+            dict(zip(names, trial.values, strict=True)),
+            trial.params,
+        )
+        for trial in ranked
+    ]
+    return build_note(summary, entries, build_train_command(ranked[0]) if ranked else None)
+
+
+def _to_params(point: GridPoint, keys: Sequence[str]) -> dict[str, str]:
+    return {f"{SWEPT_PREFIX}{key}": text for key, text in point.select_texts(keys).items()}
+
+
+def _describe_results(
+    study: Study, ranked: Sequence[FrozenTrial], grid: Grid, *, stopped: bool
+) -> list[str]:
+    """Return the lines that are printed at the end of a grid."""
+    num_trials = len(study.get_trials(deepcopy=False))
+    state = "stopped; " if stopped else ""
+    path = grid.directory / BEST_FILE
+    lines = [
+        f"grid {study.study_name}: {state}{len(ranked)} of {num_trials} runs have finished; "
+        f"results in {path}"
+    ]
+    lines += [f"  {_describe_run(trial)}" for trial in ranked[:MAX_ROWS]]
+    if len(ranked) > MAX_ROWS:
+        lines.append(f"  and {len(ranked) - MAX_ROWS} more in trials.csv")
+    lines.append(f"best: {build_train_command(ranked[0])}")
+    name = study.study_name if is_kept(study) else None
+    return lines + list_next_steps(grid.config, name, "runs")
+
+
+def _describe_run(trial: FrozenTrial) -> str:
+    values = " / ".join(f"{value:.4f}" for value in trial.values)
+    params = " ".join(f"{key}={_shorten(value)}" for key, value in trial.params.items())
+    return f"run {trial.number:<4} {values}  {params}"
+
+
+def _shorten(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

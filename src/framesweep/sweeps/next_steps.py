@@ -1,0 +1,26 @@
+"""The commands that show and use the results of a sweep."""
+
+import shlex
+from dataclasses import replace
+
+from framesweep.config import RunConfig
+from framesweep.config.command_line import where_options
+
+
+def list_next_steps(config: RunConfig, study_name: str | None, runs: str) -> list[str]:
+    """Return lines with the commands to type after a sweep.
+
+    Args:
+        config: The config of the sweep.
+        study_name: The name of its study; None if commands cannot find it.
+        runs: What its runs are called, such as `trials`.
+    """
+    steps = []
+    if study_name is not None:
+        folder = where_options(replace(config, tracking=replace(config.tracking, uri=None)))
+        best = shlex.join(["framesweep", "best", study_name, *folder])
+        steps.append(f"{best}   prints how to train the best again")
+    if config.tracking.backend == "mlflow":
+        ui = shlex.join(["framesweep", "ui", *where_options(config)])
+        steps.append(f"{ui}   compares the {runs}")
+    return [f"{'next: ' if i == 0 else '      '}{step}" for i, step in enumerate(steps)]

@@ -1,0 +1,120 @@
+"""What a grid leaves: its table, its best point, and what its parent run says about it."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from framesweep.sweeps.grids.points import write_point
+from framesweep.sweeps.grids.results import record_grid
+from framesweep.tracking import Tracker
+
+
+class RecordingTracker(Tracker):
+    run_id = "parent"
+
+    def __init__(self):
+        self.logged = {}
+        self.artifacts = []
+
+    def log_params(self, params):
+        self.logged |= params
+
+    def log_tags(self, tags):
+        self.logged |= tags
+
+    def log_epoch(self, epoch, metrics):
+        self.logged |= metrics
+
+    def log_artifact(self, path, folder=""):
+        self.artifacts.append(path.name)
+
+
+@pytest.fixture(autouse=True)
+def no_plots(monkeypatch):
+    """Plots take seconds; test_plots.py tests them."""
+    monkeypatch.setattr("framesweep.sweeps.plots.write_plots", lambda study, folder: [])
+    monkeypatch.setattr(
+        "framesweep.sweeps.study_figures.write_study_figures", lambda study, path: False
+    )
+
+
+@pytest.fixture
+def record(caplog):
+    """Records a grid with these points; returns the best directory, and what was logged."""
+    caplog.set_level(logging.INFO)
+
+    def run_it(grid, *points, stopped=False):
+        for point in points:
+            Path(point.directory).mkdir(parents=True)
+            write_point(point)
+        tracker = RecordingTracker()
+        return record_grid(tracker, grid, stopped=stopped), tracker
+
+    return run_it
+
+
+def test_the_parent_has_the_objective_and_the_values_of_the_winner(make_grid, point, record):
+    grid = make_grid()
+    best, tracker = record(grid, point(0, 5, 0.5), point(1, 15, 0.7), point(2, 9))
+    assert best == grid.directory / "1"
+    assert tracker.logged["best/accuracy"] == 0.7
+    assert tracker.logged["_swept/data.context"] == "15"
+    note = tracker.logged["mlflow.note.content"]
+    assert note.startswith("Grid of 3 runs, 2 of them finished.")
+    assert "data.context=15 model=wide train.epochs=2\n" in note
+    assert "| context=15 model=wide | 0.7 | 15 | wide |" in note.replace("\\", "")
+
+
+def test_the_table_and_the_best_point_are_written_and_logged(make_grid, point, record):
+    grid = make_grid()
+    _, tracker = record(grid, point(0, 5, 0.5), point(1, 15, 0.7))
+    assert tracker.artifacts == ["trials.csv", "best.yaml"]
+    rows = (grid.directory / "trials.csv").read_text().splitlines()
+    assert rows[0].endswith(",data.context,model")
+    assert rows[2].startswith("1,COMPLETE,0.7,7.0,")
+    assert "data.context=15" in (grid.directory / "best.yaml").read_text()
+
+
+def test_the_best_runs_and_the_next_command_are_printed(make_grid, point, record, caplog):
+    grid = make_grid()
+    record(grid, point(0, 5, 0.5), point(1, 15, 0.7), point(2, 9))
+    lines = caplog.messages
+    assert lines[0].startswith("grid g: 2 of 3 runs have finished; results in ")
+    assert [line.split()[:3] for line in lines[1:3]] == [
+        ["run", "1", "0.7000"],
+        ["run", "0", "0.5000"],
+    ]
+    assert lines[3].endswith("train.py data.context=15 model=wide train.epochs=2") or lines[
+        3
+    ].endswith("train data.context=15 model=wide train.epochs=2")
+    assert lines[4].startswith("next: framesweep best g ")
+
+
+def test_a_smaller_value_wins_where_it_is_better(make_grid, point, record):
+    grid = make_grid("objective=dev/loss")
+    _, tracker = record(grid, point(0, 5, 0.5), point(1, 15, 0.7))
+    assert tracker.logged["best/loss"] == 0.5
+
+
+def test_of_equal_runs_the_first_wins_by_number(make_grid, point, record):
+    best, _ = record(make_grid(), *(point(number, 5, 0.5) for number in range(12)))
+    assert best.name == "0"
+
+
+def test_a_grid_without_results_is_described_only(make_grid, point, record, caplog):
+    best, tracker = record(make_grid(), point(0, 5, failure="x"))
+    assert best is None
+    assert tracker.logged == {"mlflow.note.content": "Grid of 1 runs, 0 of them finished."}
+    assert caplog.messages == []
+
+
+def test_many_runs_are_cut_to_the_best(make_grid, point, record, caplog):
+    record(make_grid(), *(point(number, 5, number / 20) for number in range(12)))
+    assert caplog.messages[1].split()[:2] == ["run", "11"]
+    assert "  and 2 more in trials.csv" in caplog.messages
+
+
+def test_a_grid_that_was_stopped_says_so(make_grid, point, record, caplog):
+    record(make_grid(), point(0, 5, 0.5), stopped=True)
+    assert "grid g: stopped; 1 of 1 runs have finished" in caplog.text
