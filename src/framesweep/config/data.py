@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from framesweep.config.features import Featurization
-from framesweep.config.ranges import require_at_least, require_between
+from framesweep.config.ranges import require_at_least, require_between, require_positive
 from framesweep.config.setting import setting
 
 MAX_CONTEXT = 50
@@ -46,8 +46,7 @@ class DataConfig:
     def frame_shift_ms(self) -> float:
         """The frame shift in milliseconds, from which durations that people read are computed.
 
-        It is data.shift_ms where features are computed from audio. Files of features do not
-        contain it; they are taken to have the standard shift, which HW1P2's and Kaldi's have.
+        It is data.shift_ms, except in the demo corpus, whose shift is the standard one.
         """
         return STANDARD_FRAME_SHIFT_MS
 
@@ -72,3 +71,21 @@ class DataConfig:
         if self.max_utterances is not None:
             fix = "Use null for all utterances."
             require_at_least("data.max_utterances", self.max_utterances, 1, fix)
+
+
+@dataclass(kw_only=True, slots=True)
+class StoredFeaturesConfig(DataConfig):
+    """What corpora of stored features have in common: their files do not contain the shift."""
+
+    shift_ms: float = setting(STANDARD_FRAME_SHIFT_MS, unit="ms")
+    """Frame shift of the stored features, from which durations and times are computed."""
+
+    def __post_init__(self) -> None:
+        """Check the rules of all keys."""
+        DataConfig.__post_init__(self)
+        require_positive("data.shift_ms", self.shift_ms)
+
+    @property
+    def frame_shift_ms(self) -> float:
+        """The frame shift in milliseconds."""
+        return self.shift_ms

@@ -14,7 +14,8 @@ from framesweep.data.formats.segment_writers import (
     Recording,
     format_segments,
 )
-from framesweep.data.readers.segments_files import prefer_originals, validate_encoding, walk
+from framesweep.data.readers.folder_walk import walk
+from framesweep.data.readers.segments_files import prefer_originals, validate_encoding
 from framesweep.errors import CheckpointError, ConfigError, DataError
 from framesweep.evaluation.label_plot import write_label_plot
 from framesweep.evaluation.labeller import Decoding, Labeller

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from framesweep.config.data import DataConfig
+from framesweep.config.data import StoredFeaturesConfig
 from framesweep.config.registry import option
 
 
 @option("data", "hw1p2", built_by="framesweep.data.readers.hw1p2:Hw1p2Corpus")
 @dataclass(kw_only=True, slots=True)
-class Hw1p2Config(DataConfig):
+class Hw1p2Config(StoredFeaturesConfig):
     """CMU 11-785 HW1P2 until Fall 2021: one object array per split."""
 
     phones: str | None = None

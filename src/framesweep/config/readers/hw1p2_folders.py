@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from framesweep.config.data import DataConfig
+from framesweep.config.data import StoredFeaturesConfig
 from framesweep.config.registry import option
 from framesweep.config.setting import setting
 
@@ -12,7 +12,7 @@ from framesweep.config.setting import setting
     "data", "hw1p2_folders", built_by="framesweep.data.readers.hw1p2_folders:Hw1p2FoldersCorpus"
 )
 @dataclass(kw_only=True, slots=True)
-class Hw1p2FoldersConfig(DataConfig):
+class Hw1p2FoldersConfig(StoredFeaturesConfig):
     """CMU 11-785 HW1P2 since Spring 2022: one folder per partition, one file per utterance."""
 
     train_partition: str = "train-clean-100"

@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from framesweep.config.data import DataConfig
+from framesweep.config.data import StoredFeaturesConfig
 from framesweep.config.registry import option
 from framesweep.config.setting import setting
 
 
 @option("data", "kaldi", built_by="framesweep.data.readers.kaldi:KaldiCorpus")
 @dataclass(kw_only=True, slots=True)
-class KaldiConfig(DataConfig):
+class KaldiConfig(StoredFeaturesConfig):
     """Kaldi feature archives and frame alignments, one folder per split."""
 
     train: str = "train"

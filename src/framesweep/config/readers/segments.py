@@ -25,7 +25,8 @@ class SegmentsConfig(FeatureOptions, DataConfig):
     """Format of the segment files. auto chooses by their suffix, for .lab by their content; it
     does not look for .ctm and .csv."""
     tier: str = "phones"
-    """Tier of a TextGrid that contains the phones."""
+    """Tier of a TextGrid that contains the phones: a name, a pattern such as '*phone*', or
+    several of these separated by |, of which the first that a file has is read."""
     exclude: str | None = None
     """Regular expression. Utterances with a match in their path below audio are left out."""
     max_missing: float = setting(0.05, affects="nothing", unit="share")

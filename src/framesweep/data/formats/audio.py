@@ -33,7 +33,8 @@ def read_audio(path: Path, sample_rate: int) -> tuple[Array, int]:
         (N,) float32 samples from -1 to 1, and the file's own sample rate in Hz.
 
     Raises:
-        DataError: the file is missing, is not an audio file, or has no samples.
+        DataError: the file is missing, is not an audio file, has no samples, or has one that is
+            not a finite number.
     """
     import soundfile
 
@@ -44,6 +45,15 @@ def read_audio(path: Path, sample_rate: int) -> tuple[Array, int]:
     if len(samples) == 0:
         raise DataError(path, "must contain at least one sample")
     mono = samples.mean(axis=1, dtype=np.float32)
+    # Features would hide such a sample: the floor of their logarithm replaces it by a number.
+    if not np.isfinite(mono).all():
+        first = int(np.argmin(np.isfinite(mono)))
+        raise DataError(
+            path,
+            "samples must be finite",
+            found=f"{mono[first]} at {first / own_rate:.3f} s",
+            fix="Repair the recording or leave it out (data.exclude).",
+        )
     if own_rate == sample_rate:
         return mono, own_rate
     return np.asarray(resample(mono, own_rate, sample_rate), dtype=np.float32), own_rate

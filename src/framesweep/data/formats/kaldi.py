@@ -18,6 +18,7 @@ import numpy as np
 from kaldiio.matio import read_kaldi
 
 from framesweep.data.corpus import Array
+from framesweep.data.formats.names import normalize_name
 from framesweep.errors import DataError, UnsafeFileError
 
 # FILE, FILE:OFFSET or FILE:OFFSET[FIRST:LAST]. The file is matched lazily so that an offset is
@@ -101,7 +102,7 @@ def locate_labels(path: Path, root: Path) -> dict[str, ArrayLocation | int]:
         for line in handle:
             fields = line.split(maxsplit=1)
             if fields:
-                id = fields[0].decode("utf-8", errors="replace")
+                id = normalize_name(fields[0].decode("utf-8", errors="replace"))
                 if id in locations:
                     raise DataError(path, "must list each utterance once", found=id)
                 locations[id] = offset
@@ -164,6 +165,7 @@ def read_pairs(path: Path) -> dict[str, str]:
         key, *value = line.split(maxsplit=1)
         if not value:
             raise DataError(f"{path}, line {number}", "must be `KEY VALUE`", found=line[:80])
+        key = normalize_name(key)
         if key in pairs:
             raise DataError(f"{path}, line {number}", "must not repeat a key", found=key)
         pairs[key] = value[0].strip()

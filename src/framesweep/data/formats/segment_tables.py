@@ -42,8 +42,19 @@ def parse_csv(path: Path, text: str) -> Iterator[tuple[float, float, str]]:
     Raises:
         DataError: one of CSV_COLUMNS is missing, or a time is not a number.
     """
+    try:
+        yield from _parse_rows(path, text)
+    except csv.Error as error:  # a field of more than 131,072 characters, for instance
+        raise DataError(path, f"must be a readable CSV file ({error})") from None
+
+
+def _parse_rows(path: Path, text: str) -> Iterator[tuple[float, float, str]]:
     rows = csv.DictReader(text.splitlines())
-    if missing := [name for name in CSV_COLUMNS if name not in (rows.fieldnames or ())]:
+    header = list(rows.fieldnames or ())
+    # Of two columns with one name, the last would win silently.
+    if repeated := [name for name in CSV_COLUMNS if header.count(name) > 1]:
+        raise DataError(path, "must have one column of each name", found=repeated[0])
+    if missing := [name for name in CSV_COLUMNS if name not in header]:
         rule = f"must have the columns {', '.join(CSV_COLUMNS)}"
         raise DataError(path, rule, found=f"no {missing[0]}")
     for row in rows:

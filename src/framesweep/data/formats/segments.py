@@ -21,7 +21,7 @@ from framesweep.errors import DataError
 
 Format = Literal["auto", "phn", "xlabel", "htk", "seconds", "textgrid", "ctm", "csv"]
 
-SUFFIXES = (".phn", ".lab", ".textgrid")
+SUFFIXES = (".phn", ".lab", ".phones", ".textgrid")
 HTK_UNITS_PER_SECOND = 1e7
 """HTK measures time in units of 100 ns (The HTK Book, section on label files)."""
 TOLERANCE = 1e-3
@@ -110,9 +110,10 @@ def _read_text(path: Path) -> str:
 
 def _detect_format(path: Path, text: str) -> str:
     suffix = path.suffix.lower()
-    if suffix == ".lab":
-        # Three tools use this suffix. xlabel ends its header with a line `#`; of the other two,
-        # HTK writes integers and the rest write seconds with a decimal point.
+    if suffix in (".lab", ".phones"):
+        # Buckeye's .phones are in xlabel's format, with a header that ends with a line `#`.
+        # Three tools write .lab: of the two without such a header, HTK writes integers and the
+        # rest write seconds with a decimal point.
         if any(line.strip() == "#" for line in text.splitlines()):
             return "xlabel"
         has_point = any("." in line.split()[0] for _, line in numbered_lines(text))

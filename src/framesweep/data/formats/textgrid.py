@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from framesweep.data.formats.names import select_tier
 from framesweep.errors import DataError
 
 Interval = tuple[float, float, str]
@@ -33,22 +34,14 @@ def read_tier(path: Path, text: str, tier: str) -> list[Interval]:
     Args:
         path: the file, for error messages.
         text: the content of the file.
-        tier: the name of an interval tier. The Montreal Forced Aligner puts the speaker before
-            it (`anna - phones`), which may be omitted while only one tier has the name.
+        tier: the name of an interval tier, as `select_tier` understands it.
 
     Raises:
         DataError: the text is not a TextGrid, or no tier or several tiers have this name.
     """
-    tiers = dict(_read_tiers(path, text))
-    names = [n for n in tiers if n == tier] or [n for n in tiers if n.endswith(f" - {tier}")]
-    if len(names) != 1:
-        raise DataError(
-            path,
-            f"must have exactly one interval tier {tier!r}",
-            found=list(tiers),
-            fix="Set data.tier.",
-        )
-    return tiers[names[0]]
+    # A list, not a dictionary: of two tiers with one name, neither may silently win.
+    tiers = list(_read_tiers(path, text))
+    return tiers[select_tier(path, [name for name, _ in tiers], tier)][1]
 
 
 def _read_tiers(path: Path, text: str) -> Iterator[tuple[str, list[Interval]]]:

@@ -148,6 +148,17 @@ def _check_utterances(corpus: PreparedCorpus) -> Iterator[str]:
         short = [split.ids[i] for i in np.flatnonzero(split.lengths < FEW_FRAMES)]
         if short:
             yield f"{name}: utterances with fewer than {FEW_FRAMES} frames: {_examples(short)}"
+        # Digital silence, or a recording that failed. One frame is always like itself.
+        if unchanging := [
+            split.ids[i]
+            for i, features in enumerate(split.utterances())
+            # The second frame first: it differs in nearly all utterances.
+            if len(features) > 1
+            and (features[1] == features[0]).all()
+            and (features == features[0]).all()
+        ]:
+            ids = _examples(unchanging)
+            yield f"{name}: utterances with the same features in all frames: {ids}"
         if split.labels is None:
             continue
         starts = split.starts

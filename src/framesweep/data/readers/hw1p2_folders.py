@@ -11,6 +11,7 @@ import numpy as np
 
 from framesweep.config import Hw1p2FoldersConfig
 from framesweep.data.corpus import Utterance
+from framesweep.data.formats.names import normalize_name
 from framesweep.data.formats.npy import load_npy
 from framesweep.data.phones import PhoneSet, number_as_course
 from framesweep.data.readers.source_files import (
@@ -168,6 +169,7 @@ def read_transcript(path: Path) -> list[str]:
         raise DataError(
             path, "must contain a list of phone names", found=f"{array.dtype} {array.shape}"
         )
+    names = list(map(normalize_name, names))
     # A lone mark is the first: it must not be removed a second time as the last.
     first = 1 if names and names[0].lower() in SENTENCE_MARKS else 0
     last = 1 if len(names) > first and names[-1].lower() in SENTENCE_MARKS else 0
@@ -180,7 +182,13 @@ def _list_npy(folder: Path) -> dict[str, Path]:
         raise DataError(folder, "must be a folder of .npy files", fix=_describe_layout(folder))
     # macOS leaves a hidden ._NAME next to a file that it copied.
     paths = sorted(path for path in folder.glob("*.npy") if not path.name.startswith("."))
-    return {path.name: path for path in paths}
+    named: dict[str, Path] = {}
+    for path in paths:
+        other = named.setdefault(normalize_name(path.name), path)
+        if other is not path:
+            rule = "must not have the name of another file in another Unicode form"
+            raise DataError(path, rule, fix="Remove one of the two.")
+    return named
 
 
 def _require_same_names(files: dict[str, Path], others: dict[str, Path], folder: Path) -> None:
@@ -209,7 +217,7 @@ def _reorder(files: dict[str, Path], order: Path) -> dict[str, Path]:
     if "file" not in header and len(header) != 1:
         raise DataError(order, "must have a column `file`", found=header[:5])
     column = header.index("file") if "file" in header else 0
-    names = [row[column].strip() if len(row) > column else "" for row in rows]
+    names = [normalize_name(row[column].strip()) if len(row) > column else "" for row in rows]
     names = [name if name.endswith(".npy") else f"{name}.npy" for name in names]
     if len(set(names)) != len(names):
         raise DataError(order, "must list each file once")

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ from framesweep.data.checks import MAX_CLASSES
 from framesweep.data.corpus import Array, Utterance
 from framesweep.data.features import frame_centres, mel_features
 from framesweep.data.formats.audio import read_audio, read_audio_info
+from framesweep.data.formats.names import normalize_name
 from framesweep.data.formats.segments import Segments, read_segments
 from framesweep.data.phones import PhoneSet
 from framesweep.data.readers.parallel import compute_in_parallel
-from framesweep.data.readers.segments_files import UtteranceFiles
+from framesweep.data.readers.segments_files import UtteranceFiles, describe_label_files
 from framesweep.data.readers.segments_labels import Labelling, build_labelling
 from framesweep.data.readers.segments_splits import list_splits
 from framesweep.data.readers.source_files import read_phones, stamp_files, validate_share
@@ -136,7 +137,8 @@ class SegmentsCorpus:
                 fix = "Check data.tier and data.format."
                 raise DataError(path, rule, found=phones[0], fix=fix)
         listed = None if config.phones is None else read_phones(Path(config.phones))
-        return build_labelling(names, listed, config.gap_phone, config.fold)
+        gap = None if config.gap_phone is None else normalize_name(config.gap_phone)
+        return build_labelling(names, listed, gap, config.fold)
 
 
 def analyse(
@@ -181,7 +183,9 @@ def _require_fit(segments: Segments, seconds: float, path: Path) -> None:
 
 
 def _read(config: SegmentsConfig, path: Path, sample_rate: int) -> Segments:
-    return read_segments(path, config.format, config.tier, sample_rate)
+    segments = read_segments(path, config.format, config.tier, sample_rate)
+    # One phone may be spelled in two Unicode forms, and would become two classes.
+    return replace(segments, phones=tuple(map(normalize_name, segments.phones)))
 
 
 def _skip_unsegmented(
@@ -197,7 +201,8 @@ def _skip_unsegmented(
         rule = (
             f"at most {config.max_missing:.0%} of the audio files in {split} may lack segments"
         )
-        raise DataError("data.max_missing", rule, found=f"{counts}: {examples}")
+        fix = describe_label_files(config, set(unsegmented))
+        raise DataError("data.max_missing", rule, found=f"{counts}: {examples}", fix=fix)
     log.warning("%s: skipping %s audio files without segments: %s", split, counts, examples)
     return [files for files in utterances if files.segments is not None]
 

@@ -1,20 +1,22 @@
 """Finds the audio file and the segment file of each utterance."""
 
-import os
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from framesweep.config import SegmentsConfig
 from framesweep.data.formats import audio
+from framesweep.data.formats.names import normalize_name
 from framesweep.data.formats.segments import SUFFIXES
-from framesweep.data.readers.source_files import resolve_inside
+from framesweep.data.readers.folder_walk import walk
+from framesweep.data.readers.source_files import resolve_inside, resolve_root
 from framesweep.errors import ConfigError, DataError
 
 SUFFIXES_OF_FORMAT = {
     "phn": (".phn",),
-    "xlabel": (".lab",),
+    "xlabel": (".lab", ".phones"),
     "htk": (".lab",),
     "seconds": (".lab", ".txt"),
     "textgrid": (".textgrid",),
@@ -72,6 +74,30 @@ def list_utterances(config: SegmentsConfig, root: Path) -> list[UtteranceFiles]:
     ]
 
 
+def describe_label_files(config: SegmentsConfig, ids: Collection[str]) -> str:
+    """Return which files were looked for, and which others of the utterances `ids` there are.
+
+    An error message adds this where segments are missing: the files may have a suffix that
+    another data.format reads.
+    """
+    suffixes = SUFFIXES_OF_FORMAT.get(config.format, SUFFIXES)
+    root = resolve_root(config.root)
+    counts: Counter[str] = Counter()
+    for prefix, folder in _match_folders(root, config.segments, "data.segments"):
+        for path in walk(folder):
+            suffix = path.suffix.lower()
+            if suffix and suffix not in (*suffixes, *audio.SUFFIXES):
+                relative = (prefix / path.relative_to(folder)).as_posix()
+                counts[suffix] += normalize_name(relative.removesuffix(path.suffix)) in ids
+    text = f"Segments are files {', '.join(suffixes)}"
+    for suffix, count in counts.most_common(1):
+        formats = [name for name, known in SUFFIXES_OF_FORMAT.items() if suffix in known]
+        if count:
+            fix = f"data.format={formats[0]} reads them" if formats else "no format reads them"
+            return f"{text}; {count} of these utterances have a file {suffix}: {fix}."
+    return f"{text}."
+
+
 def _list_by_id(
     root: Path,
     key: str,
@@ -84,11 +110,11 @@ def _list_by_id(
     for prefix, folder in _match_folders(root, name, f"data.{key}"):
         for path in walk(folder):
             relative = prefix / path.relative_to(folder)
-            excluded = exclude and exclude.search(relative.as_posix())
+            excluded = exclude and exclude.search(normalize_name(relative.as_posix()))
             if path.suffix.lower() not in suffixes or excluded:
                 continue
             validate_encoding(path)
-            id = relative.as_posix().removesuffix(path.suffix)
+            id = normalize_name(relative.as_posix().removesuffix(path.suffix))
             if id in found:
                 rule = f"must be the only file of its utterance; {found[id].name} is another"
                 raise DataError(path, rule, fix="Set data.format or data.exclude.")
@@ -114,13 +140,6 @@ def _match_folders(root: Path, name: str, key: str) -> list[tuple[Path, Path]]:
     if not folders:
         raise DataError(key, "must be an existing folder", found=str(pattern))
     return [(Path(*(f.relative_to(root).parts[i] for i in wildcards)), f) for f in folders]
-
-
-def walk(folder: Path) -> Iterator[Path]:
-    """Yield all files in a folder and its subfolders, except hidden ones."""
-    # Path.rglob does not follow links, and corpora are often assembled of links.
-    for directory, _, names in os.walk(folder, followlinks=True):
-        yield from (Path(directory, name) for name in names if not name.startswith("."))
 
 
 def validate_encoding(path: Path) -> None:
@@ -151,7 +170,7 @@ def prefer_originals(files: dict[str, Path]) -> dict[str, Path]:
 
 def _compile(key: str, pattern: str | None) -> re.Pattern[str] | None:
     try:
-        return None if pattern is None else re.compile(pattern)
+        return None if pattern is None else re.compile(normalize_name(pattern))
     except re.error as error:
         rule = f"must be a regular expression ({error})"
         raise ConfigError(key, rule, found=pattern) from None

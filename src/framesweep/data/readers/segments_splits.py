@@ -10,6 +10,7 @@ from pathlib import Path
 from framesweep.config import SegmentsConfig
 from framesweep.data.corpus import SPLITS
 from framesweep.data.formats import audio
+from framesweep.data.formats.names import normalize_name
 from framesweep.data.readers.segments_files import UtteranceFiles, list_utterances
 from framesweep.data.readers.source_files import resolve_inside, resolve_root
 from framesweep.errors import ConfigError, DataError
@@ -75,7 +76,7 @@ def _select(
     if config.speaker is None:
         raise ConfigError("data.speaker", f"must be set together with data.{split}_speakers")
     # Copies of TIMIT spell its folders in upper or in lower case.
-    wanted = {speaker.lower() for speaker in speakers}
+    wanted = {normalize_name(speaker).lower() for speaker in speakers}
     selected = [utterance for utterance in members if utterance.speaker.lower() in wanted]
     if members and not selected:
         raise DataError(
@@ -89,7 +90,7 @@ def _select(
 def _select_under(utterances: list[UtteranceFiles], folder: str) -> list[UtteranceFiles]:
     if folder.strip("/") in ("", "."):
         return utterances
-    prefix = folder.strip("/").lower() + "/"
+    prefix = normalize_name(folder).strip("/").lower() + "/"
     return [utterance for utterance in utterances if utterance.id.lower().startswith(prefix)]
 
 
@@ -141,7 +142,7 @@ def _read_list(path: Path, fix: str) -> Iterator[str]:
         rule = f"must be a readable list of utterances ({reason})"
         raise DataError(path, rule, fix=fix) from None
     for line in lines:
-        entry = line.split("#")[0].strip().rstrip("/")
+        entry = normalize_name(line.split("#")[0].strip().rstrip("/"))
         suffix = Path(entry).suffix
         if entry:
             yield entry.removesuffix(suffix) if suffix.lower() in audio.SUFFIXES else entry

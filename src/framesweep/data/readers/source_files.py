@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from framesweep.data.formats.names import normalize_name
 from framesweep.data.phones import PhoneSet
 from framesweep.errors import ConfigError, DataError
 
@@ -33,7 +34,24 @@ def resolve_inside(root: Path, name: str, key: str) -> Path:
     path = Path(name)
     if not name or path.is_absolute() or ".." in path.parts:
         raise ConfigError(key, "must be a relative path inside data.root", found=name)
-    return root / path
+    exact = root / path
+    return exact if exact.exists() else _find_in_other_form(root, path.parts)
+
+
+def _find_in_other_form(root: Path, parts: tuple[str, ...]) -> Path:
+    """Return the path of `parts` under `root`, of which some may be in another Unicode form.
+
+    A part that exists in neither form, or that has wildcards, is left as it is.
+    """
+    found = root
+    for part in parts:
+        exact = found / part
+        if not exact.exists() and found.is_dir():
+            wanted = normalize_name(part)
+            alike = (p for p in found.iterdir() if normalize_name(p.name) == wanted)
+            exact = next(alike, exact)
+        found = exact
+    return found
 
 
 def stamp_files(files: Iterable[Path | None]) -> dict[str, tuple[int, int]]:
@@ -84,7 +102,7 @@ def read_phones(path: Path) -> PhoneSet:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(path, f"must be a readable text file ({error})") from None
     if any(lines) and all(len(line.split()) <= 1 for line in lines):
-        return PhoneSet(tuple(line.strip() for line in lines if line.strip()))
+        return PhoneSet(tuple(normalize_name(line.strip()) for line in lines if line.strip()))
     pairs = []
     for number, line in enumerate(lines, start=1):
         fields = line.split()
@@ -93,7 +111,7 @@ def read_phones(path: Path) -> PhoneSet:
         # str.isdigit alone accepts digits of other scripts, and superscripts that int rejects.
         if len(fields) != 2 or not (fields[1].isascii() and fields[1].isdigit()):
             raise DataError(f"{path}, line {number}", "must be `PHONE ID`", found=line[:80])
-        pairs.append((fields[0], int(fields[1])))
+        pairs.append((normalize_name(fields[0]), int(fields[1])))
     ids = [i for _, i in pairs]
     if not pairs or len(set(ids)) != len(ids):
         repeated = sorted({i for i in ids if ids.count(i) > 1})[:5]

@@ -46,3 +46,13 @@ def test_csv_finds_its_columns_by_name():
 def test_a_malformed_csv_is_refused(text, message):
     with pytest.raises(DataError, match=message):
         list(parse_csv(PATH, text))
+
+
+def test_two_columns_of_one_name_are_refused_instead_of_reading_one():
+    with pytest.raises(DataError, match=r"one column of each name; found 'phone'"):
+        list(parse_csv(PATH, "start_s,end_s,phone,phone\n0,1,aa,xx\n"))
+
+
+def test_field_beyond_the_limit_of_csv_is_one_clear_line():
+    with pytest.raises(DataError, match=r"must be a readable CSV file \(field larger"):
+        list(parse_csv(PATH, "start_s,end_s,phone\n0,1," + "a" * 200_000))

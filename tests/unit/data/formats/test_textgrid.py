@@ -160,3 +160,14 @@ def test_any_text_is_read_or_refused_in_one_line(cut, noise):
         assert "\n" not in message
     else:
         assert all(start >= 0 and end >= 0 for start, end, _ in intervals)
+
+
+@pytest.mark.parametrize("tier", ["phones", "*phone*", "nothing|phones"])
+def test_two_tiers_of_one_name_are_refused_instead_of_reading_one(tier):
+    twice = LONG.replace('"words"', '"phones"')
+    with pytest.raises(DataError, match=r"exactly one interval tier .* a name of its own"):
+        read(twice, tier)
+
+
+def test_tier_is_chosen_by_a_pattern_or_as_one_of_several_names():
+    assert read(LONG, "*phone*") == read(LONG, "MAU|phones") == read(LONG)

@@ -94,3 +94,13 @@ def test_short_and_repeated_utterances_and_shared_speakers_are_reported(tmp_path
         "dev: speakers that are also in train: b",
         "dev: utterances that occur more than once in the corpus: dev-0",
     ]
+
+
+def test_utterances_whose_features_never_change_are_reported(corpus):
+    # Digital silence: every frame is the floor of the logarithm.
+    corpus.splits["train"].features[:40] = -15.9
+    corpus.splits["test"].features[40:70] = 0.0
+    found = problems_in(corpus)
+    assert "train: utterances with the same features in all frames: train-0" in found
+    assert "test: utterances with the same features in all frames: test-1" in found
+    assert not any(line.startswith("dev: utterances") for line in found)

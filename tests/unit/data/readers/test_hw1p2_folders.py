@@ -278,3 +278,15 @@ def test_real_corpus_has_a_label_for_every_frame() -> None:
     assert "[SOS]" not in corpus.phone_set(39)
     listed = (REAL / "test_order.csv").read_text().split()[1:]
     assert [f"{name}.npy" for name in ids(corpus, "test")] == listed
+
+
+def test_file_names_in_two_unicode_forms_are_one_utterance(root: Path) -> None:
+    (features,) = (root / "dev-clean" / "mfcc").iterdir()
+    features.rename(features.with_name("e\u0301.npy"))
+    transcript = root / "dev-clean" / "transcript" / features.name
+    transcript.rename(transcript.with_name("\u00e9.npy"))
+    (utterance,) = corpus_of(root).utterances("dev")
+    assert utterance.labels is not None
+    (root / "dev-clean" / "mfcc" / "\u00e9.npy").write_bytes(b"")
+    with pytest.raises(DataError, match="another file in another Unicode form"):
+        corpus_of(root)

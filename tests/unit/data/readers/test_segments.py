@@ -1,5 +1,7 @@
 """Audio and segments become labelled frames, in parallel and after interruptions."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 import soundfile
@@ -222,3 +224,41 @@ def test_invalid_features_and_too_short_audio_are_refused(root):
     soundfile.write(root / "train" / "a.wav", np.zeros(100), 16_000)
     with pytest.raises(DataError, match="must be at least as long as one analysis window"):
         read(root)
+
+
+def test_missing_segments_name_the_label_files_that_another_format_reads(root):
+    for path in root.rglob("*.phn"):
+        path.rename(path.with_suffix(".ctm"))
+    with pytest.raises(
+        DataError,
+        match=r"may lack segments; .*Segments are files \.phn, .*; "
+        r"2 of these utterances have a file \.ctm: data\.format=ctm reads them",
+    ):
+        SegmentsCorpus(config(root))
+
+
+def test_missing_segments_without_other_files_say_which_were_looked_for(root):
+    for path in root.rglob("*.phn"):
+        path.rename(path.with_suffix(".words"))
+    with pytest.raises(DataError, match=r"a file \.words: no format reads them"):
+        SegmentsCorpus(config(root))
+    for path in root.rglob("*.words"):
+        path.unlink()
+    with pytest.raises(DataError, match=r"Segments are files \.lab, \.phones\.$"):
+        SegmentsCorpus(config(root, format="xlabel"))
+
+
+def test_sample_that_is_not_a_number_is_refused_with_its_time(root):
+    samples, rate = soundfile.read(root / "train" / "a.wav")
+    samples[4000] = np.nan
+    soundfile.write(root / "train" / "a.wav", samples, rate, subtype="FLOAT")
+    with pytest.raises(DataError, match=r"a\.wav: samples must be finite; found 'nan at 0\.25"):
+        read(root)
+
+
+def test_phone_in_two_unicode_forms_is_one_class(root):
+    for form, name in (("NFC", "a"), ("NFD", "b")):
+        path = root / "train" / f"{name}.phn"
+        path.write_text(path.read_text().replace("aa", unicodedata.normalize(form, "\u00e3")))
+    names = SegmentsCorpus(config(root)).phone_set(0).names
+    assert names == ("aa", "h#", "iy", "t", "\u00e3")

@@ -1,6 +1,7 @@
 """Audio and segment files are paired by their paths, in the layouts of common corpora."""
 
 import os
+import unicodedata
 
 import pytest
 
@@ -113,3 +114,25 @@ def test_two_audio_files_of_one_utterance_are_refused(tmp_path):
         DataError, match=r"must be the only file of its utterance; a\..*data\.exclude"
     ):
         listed(tmp_path)
+
+
+def decomposed(text):
+    return unicodedata.normalize("NFD", text)
+
+
+def test_names_in_two_unicode_forms_are_one_utterance(tmp_path):
+    touch(tmp_path, decomposed("Jos\u00e9/a\u00e7.wav"), "Jos\u00e9/a\u00e7.lab")
+    ((id, files),) = listed(tmp_path).items()
+    assert id == "Jos\u00e9/a\u00e7"
+    assert files == (decomposed("Jos\u00e9/a\u00e7.wav"), "Jos\u00e9/a\u00e7.lab")
+
+
+def test_folder_may_be_typed_in_another_unicode_form(tmp_path):
+    touch(tmp_path, decomposed("Jos\u00e9/wav/a.wav"), decomposed("Jos\u00e9/lab/a.lab"))
+    assert list(listed(tmp_path, audio="Jos\u00e9/wav", segments="Jos\u00e9/lab")) == ["a"]
+
+
+def test_buckeye_phones_are_segments(tmp_path):
+    touch(tmp_path, "s0101a.wav", "s0101a.phones", "s0101a.words")
+    assert listed(tmp_path)["s0101a"] == ("s0101a.wav", "s0101a.phones")
+    assert listed(tmp_path, format="xlabel")["s0101a"] == ("s0101a.wav", "s0101a.phones")

@@ -107,3 +107,11 @@ def test_malformed_phone_list_is_refused(tmp_path: Path, content: bytes, rule: s
     with pytest.raises(DataError, match=rule) as raised:
         read_phones(path)
     assert "\n" not in str(raised.value)
+
+
+def test_name_inside_the_root_is_found_in_another_unicode_form(tmp_path):
+    (tmp_path / "Jose\u0301" / "wav").mkdir(parents=True)
+    found = resolve_inside(tmp_path, "Jos\u00e9/wav", "data.audio")
+    assert found == tmp_path / "Jose\u0301" / "wav"
+    assert resolve_inside(tmp_path, "Jos\u00e9/*", "data.audio").name == "*"
+    assert resolve_inside(tmp_path, "none/x", "data.audio") == tmp_path / "none" / "x"
