@@ -9,6 +9,8 @@ import pytest
 
 # Tests are many and their tensors small: more threads would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# What is the fastest depends on the processor and its load, and so does the rounding.
+os.environ.setdefault("FRAMESWEEP_MATMUL", "default")
 
 # A shell's background job ignores Ctrl-C, and so would every process that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -55,6 +55,7 @@ class FrameChunks:
         self._stride = stride
         self.feature_dim = split.rows.shape[1]
         self.window_dim = (2 * context + 1) * self.feature_dim
+        self.item_dim = (self.chunk_frames + 2 * context) * self.feature_dim
         self._lead = split.lead
         self._num_store_rows = len(split.rows)
         self._take = self._place_rows(split)
@@ -100,7 +101,7 @@ class FrameChunks:
         inputs = self._take(rows.flatten())
         own = rows[:, self.context : self.context + self.chunk_frames : self._stride]
         labels = self._labels[own.flatten()].long()
-        return inputs.reshape(len(starts), len(offsets) * self.feature_dim), labels
+        return inputs.reshape(len(starts), self.item_dim), labels
 
 
 def _row_labels(split: Split) -> npt.NDArray[np.int16]:

@@ -60,7 +60,7 @@ class Windows:
         self.num_frames = self.num_items = split.num_frames
         self.item_frames = 1
         self.feature_dim = split.rows.shape[1]
-        self.window_dim = (2 * context + 1) * self.feature_dim
+        self.window_dim = self.item_dim = (2 * context + 1) * self.feature_dim
         self._gap = split.gap
         self._first = split.lead - context
         self._host_ends = np.cumsum(split.lengths)

@@ -1,4 +1,4 @@
-"""Linear layers, whose three matrix multiplications per step are done by oneDNN."""
+"""Linear layers, whose three matrix multiplications per step are each done by the fastest."""
 
 from typing import Any
 
@@ -6,44 +6,55 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
 
-from framesweep.kernels import matmul
+from framesweep.kernels.backends import MATMULS, ONEDNN, TORCH, Backends, get_backends
 from framesweep.kernels.matmul import multiply
 
 
 def linear(x: Tensor, layer: nn.Linear) -> Tensor:
-    """Apply a linear layer to x (B, K); in float32 on a CPU by `matmul.multiply`."""
+    """Apply a linear layer to x (B, K); on a CPU by the backends that were set for it."""
     by_torch = (
         x.device.type != "cpu"
-        or x.dtype != torch.float32
-        or torch.is_autocast_enabled("cpu")
         # Before len(x), which a tracer would take as a constant.
         or torch.compiler.is_compiling()
         or torch._C._is_tracing()
         or len(x) == 0
-        or not matmul.available()
     )
     if by_torch:
         y: Tensor = layer(x)
         return y
-    return _Linear.apply(x, layer.weight, layer.bias)  # type: ignore[no-any-return, no-untyped-call]
+    dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else x.dtype
+    backends = get_backends(layer, dtype)
+    if backends is None or set(backends) == {TORCH}:
+        y = layer(x)
+        return y
+    bias = None if layer.bias is None else layer.bias.to(dtype)
+    return _Linear.apply(x.to(dtype), layer.weight.to(dtype), bias, backends)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _Linear(Function):
-    """x @ weight.t() + bias, with all three products of both passes by oneDNN."""
+    """x @ weight.t() + bias, with each product of both passes by its own implementation."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, backends: Backends
+    ) -> Tensor:
         ctx.save_for_backward(x, weight)
-        return multiply(x, weight, bias)
+        ctx.backends = backends
+        if backends.forward == ONEDNN:
+            return multiply(x, weight, bias)
+        return F.linear(x, weight, bias)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
-        need_x, need_weight, need_bias = ctx.needs_input_grad
+        backends: Backends = ctx.backends
+        need_x, need_weight, need_bias, _ = ctx.needs_input_grad
         return (
-            multiply(dy, weight.t()) if need_x else None,
-            multiply(dy.t(), x.t()) if need_weight else None,
+            MATMULS[backends.input_gradient](dy, weight.t()) if need_x else None,
+            MATMULS[backends.weight_gradient](dy.t(), x.t()) if need_weight else None,
             dy.sum(dim=0) if need_bias else None,
+            None,
         )

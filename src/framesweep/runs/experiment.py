@@ -24,7 +24,7 @@ from framesweep.evaluation.viterbi import MAX_CLASSES, Smoother, tune_smoother
 from framesweep.models.build import NetworkBuilder
 from framesweep.models.network import Network
 from framesweep.runs.identity import identities
-from framesweep.runs.train_data import place_train_data
+from framesweep.runs.train_data import batch_shape, place_train_data
 from framesweep.runs.validation import validate_phones
 from framesweep.system.hardware import Hardware, resolve_hardware
 from framesweep.system.random_state import seed_everything
@@ -39,6 +39,7 @@ from framesweep.training.checkpoints import Checkpoints
 from framesweep.training.components import TrainingComponents
 from framesweep.training.gradient_clipping import clip_gradients
 from framesweep.training.loop import fit
+from framesweep.training.matmul_choices import MatmulChoices
 from framesweep.training.optimizers.build import build_optimizer
 from framesweep.training.plan import Plan, steps_per_epoch
 from framesweep.training.state import TrainingState
@@ -208,6 +209,7 @@ def _build_components(
         hardware=resources,
         average=weight_averaging.build_average(config.train, network, total_steps),
         process_group=process_group,
+        matmuls=MatmulChoices(network, batch_shape(train, plan, process_group.size), resources),
     )
 
 

@@ -14,6 +14,7 @@ from framesweep.data.windows import Windows
 from framesweep.models.network import ChunkShape
 from framesweep.system.hardware import Hardware
 from framesweep.training.checkpoints import CHECKPOINT_FOLDER
+from framesweep.training.plan import Plan
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,14 @@ def place_train_data(
     batch = max(train.batch_size, train.final_batch_size or 0)
     windows = StreamedWindows(split, context, device, dtype, blocks, batch)
     return replace(config, train=train), windows
+
+
+def batch_shape(
+    train: Windows | FrameChunks, plan: Plan, num_processes: int
+) -> tuple[int, int]:
+    """Return the shape of the part of a batch that each process computes in the first epoch."""
+    items = min(plan.batch_items(1, train.item_frames), train.num_items)
+    return -(-items // num_processes), train.item_dim
 
 
 def _open_chunks(

@@ -12,6 +12,7 @@ from framesweep.system.hardware import Hardware
 from framesweep.system.random_state import get_rng_state, set_rng_state
 from framesweep.training.losses import Loss
 from framesweep.training.lr_schedules import Schedule
+from framesweep.training.matmul_choices import MatmulChoices
 from framesweep.training.optimizers.rates import load_optimizer_state, optimizer_state
 from framesweep.training.weight_averaging import WeightAverage
 
@@ -30,6 +31,7 @@ class TrainingComponents:
         hardware: The device and the precision.
         average: A running average of the weights; None for none.
         process_group: The processes that train the network together.
+        matmuls: The choice of matrix multiplications; None leaves it to the defaults.
     """
 
     model: nn.Module
@@ -41,6 +43,7 @@ class TrainingComponents:
     hardware: Hardware
     average: WeightAverage | None = None
     process_group: ProcessGroup = SINGLE_PROCESS
+    matmuls: MatmulChoices | None = None
 
     @property
     def evaluated(self) -> nn.Module:
@@ -58,6 +61,12 @@ class TrainingComponents:
         if self.average is not None:
             self.average.skip(num_steps)
 
+    def choose_matmuls(self) -> None:
+        """Choose the fastest matrix multiplications, which rank 0 does for all ranks."""
+        if self.matmuls is not None:
+            chosen = self.matmuls.choose() if self.process_group.rank == 0 else None
+            self.matmuls.load_state_dict(self.process_group.broadcast(chosen))
+
     def state_dict(self) -> dict[str, Any]:
         """Return all state that training changes, including that of random generators."""
         return {
@@ -66,6 +75,7 @@ class TrainingComponents:
             "schedule": self.schedule.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
             "scaler": self.hardware.scaler_state(),
+            "matmuls": None if self.matmuls is None else self.matmuls.state_dict(),
             "rng": get_rng_state(self.hardware.device),
         }
 
@@ -77,4 +87,7 @@ class TrainingComponents:
         if self.average is not None:
             self.average.load_state_dict(state_dict["average"])
         self.hardware.load_scaler_state(state_dict["scaler"])
+        # Earlier versions chose nothing and multiplied by the defaults, which still apply.
+        if self.matmuls is not None and state_dict.get("matmuls") is not None:
+            self.matmuls.load_state_dict(state_dict["matmuls"])
         set_rng_state(state_dict["rng"], self.hardware.device)

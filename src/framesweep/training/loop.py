@@ -184,6 +184,7 @@ def _restore(checkpoints: Checkpoints, components: TrainingComponents) -> Traini
     """Load the last checkpoint, which rank 0 sends to all ranks, into the components."""
     saved = components.process_group.broadcast(checkpoints.load())
     if saved is None:
+        components.choose_matmuls()
         return TrainingState()
     components.load_state_dict(saved)
     return TrainingState(**saved["progress"])

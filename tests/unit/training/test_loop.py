@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import nn
 from torch.optim import adam
 
 from framesweep.config import (
@@ -32,8 +33,11 @@ from framesweep.distributed.collectives import SINGLE_PROCESS, ProcessGroup
 from framesweep.errors import CheckpointError, Interrupted, NonFiniteLossError
 from framesweep.evaluation.evaluate import compute_log_posteriors, evaluate
 from framesweep.evaluation.metrics import METRICS
+from framesweep.kernels.backends import Backends, default_backends, get_backends
 from framesweep.models.build import build_model
+from framesweep.runs.train_data import batch_shape
 from framesweep.system.hardware import Hardware, resolve_hardware
+from framesweep.system.matmul_choice import VARIABLE
 from framesweep.system.random_state import seed_everything
 from framesweep.training import loop
 from framesweep.training.augmentation import build_augment
@@ -43,6 +47,7 @@ from framesweep.training.gradient_clipping import clip_gradients
 from framesweep.training.loop import _build_sampler, fit
 from framesweep.training.losses import average_over_batch, build_loss
 from framesweep.training.lr_schedules import build_schedule
+from framesweep.training.matmul_choices import MatmulChoices
 from framesweep.training.optimizers.build import build_optimizer
 from framesweep.training.plan import Plan, steps_per_epoch
 from framesweep.training.state import RunningMetrics, TrainingState
@@ -278,6 +283,36 @@ def test_a_stopped_and_resumed_run_equals_one_that_was_never_stopped(tmp_path, k
         assert (rest.checkpoints.last.parent / name).exists()
     best = (job.checkpoints.best.read_bytes() for job in (whole, rest))
     assert next(best) == next(best)
+
+
+@pytest.mark.parametrize("saved", ["torch", "default"])
+def test_a_resumed_run_multiplies_as_it_began_whatever_is_chosen_now(
+    tmp_path, monkeypatch, saved
+):
+    def build(name, choice, *, chooses=True):
+        monkeypatch.setenv(VARIABLE, choice)
+        job = Job(tmp_path / name)
+        shape, components = batch_shape(job.train, job.plan, 1), job.components
+        if chooses:
+            components.matmuls = MatmulChoices(components.model, shape, components.hardware)
+        return job
+
+    whole = build("whole", saved)
+    whole.fit(Recorder())
+    with pytest.raises(Interrupted):
+        # Earlier versions multiplied by the defaults, and saved no choice.
+        build("cut", saved, chooses=saved != "default").fit(Recorder(stop_at=(2, 3)))
+    rest = build("cut", "torch" if saved == "default" else "default")
+    rest.fit(Recorder())
+    for name, tensor in whole.weights().items():
+        assert torch.equal(tensor, rest.weights()[name]), name
+    layers = [m for m in rest.components.model.modules() if isinstance(m, nn.Linear)]
+    expected = (
+        Backends("torch", "torch", "torch")
+        if saved == "torch"
+        else default_backends(torch.float32)
+    )
+    assert [get_backends(layer, torch.float32) for layer in layers] == [expected] * 3
 
 
 def test_averaged_weights_are_evaluated_and_saved(tmp_path):
