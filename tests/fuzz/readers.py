@@ -20,7 +20,7 @@ from typing import Any
 import atheris
 
 with atheris.instrument_imports(include=["framesweep"]):
-    from framesweep.data.formats import npy, pickled_arrays, segments
+    from framesweep.data.formats import master_files, npy, pickled_arrays, segments
     from framesweep.data.formats.kaldi import read_index
     from framesweep.data.readers import hw1p2
     from framesweep.errors import DataError
@@ -157,11 +157,25 @@ def fuzz_zip(data: bytes) -> None:
 def fuzz_segments(data: bytes) -> None:
     """Let the first byte choose a segment format, and read the rest as its text."""
     kinds: list[segments.Format] = ["phn", "xlabel", "htk", "textgrid", "auto"]
+    kinds += ["ctm", "csv", "seconds", "json", "festival"]
     suffix = (".phn", ".lab", ".TextGrid")[data[0] % 3 if data else 0]
     path = SCRATCH / f"file{suffix}"
     path.write_bytes(data[1:])
     kind = kinds[data[0] // 3 % len(kinds)] if data else "auto"
     try_read(lambda: segments.read_segments(path, kind, "phones", 16_000))
+
+
+def fuzz_masters(data: bytes) -> None:
+    """Let the first byte choose between .mlf and .ctm, and read each utterance in the rest."""
+    path = SCRATCH / ("file.ctm" if data[:1] == b"\1" else "file.mlf")
+    path.write_bytes(data[1:])
+    kind: segments.Format = "ctm" if data[:1] == b"\1" else "mlf"
+
+    def read() -> None:
+        for part in list(master_files.index_master_file(path).values())[:10]:
+            segments.read_segments(path, kind, "phones", 16_000, part)
+
+    try_read(read)
 
 
 def fuzz_scp(data: bytes) -> None:
@@ -177,6 +191,7 @@ TARGETS = {
     "opcodes": fuzz_opcodes,
     "zip": fuzz_zip,
     "segments": fuzz_segments,
+    "masters": fuzz_masters,
     "scp": fuzz_scp,
 }
 
@@ -211,6 +226,18 @@ def seeds(target: str) -> Iterator[bytes]:
                 b"  intervals: size = 1\n  intervals [1]:\n"
                 b'   xmin = 0\n   xmax = 1\n   text = "aa"\n'
             )
+            yield b"\x0f" + b"u1 1 0 0.25 sil\nu1 1 0.25 0.5 aa 0.9\n"
+            yield b"\x12" + b"start_s,end_s,phone\n0,0.25,sil\n0.25,0.5,aa\n"
+            yield b"\x15" + b"0.0 0.25 sil\n0.25 0.5 aa\n"
+            yield b"\x18" + b'{"words": [], "phones": [[0, 0.25, "sil"], [0.25, 0.5, "aa"]]}'
+            yield b"\x18" + b'{"segments": [{"chars": [{"char": "a", "start": 0, "end": 1}]}]}'
+            yield b"\x1b" + (
+                b"EST_File utterance\nStream_Items\n1 name aa ; end 0.5 ;\n"
+                b"End_of_Stream_Items\nRelation Segment ; ()\n1 1 0 0 0 0\nEnd_of_Relation\n"
+            )
+        case "masters":
+            yield b'\0#!MLF!#\n"*/a.lab"\n0 100000 sil\n.\n"b.lab"\n0 100000 aa\n.\n'
+            yield b"\1a 1 0 0.25 sil\nb 1 0 0.5 aa\n"
         case "scp":
             yield b"a a.ark:12\nb b.ark:12[0:3]\n"
         case _:

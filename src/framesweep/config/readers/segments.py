@@ -18,15 +18,27 @@ class SegmentsConfig(FeatureOptions, DataConfig):
     """Folder of the audio files in root. It may contain wildcards, as */wav. Empty is root."""
     segments: str = ""
     """Folder of the segment files in root, named and arranged like the audio files. It may
-    contain wildcards. Empty is root."""
-    format: Literal["auto", "phn", "xlabel", "htk", "seconds", "textgrid", "ctm", "csv"] = (
-        "auto"
-    )
+    contain wildcards. Empty is root. It may also be one file of many utterances, .mlf or
+    .ctm."""
+    format: Literal[
+        "auto",
+        "phn",
+        "xlabel",
+        "htk",
+        "mlf",
+        "seconds",
+        "textgrid",
+        "ctm",
+        "csv",
+        "json",
+        "festival",
+    ] = "auto"
     """Format of the segment files. auto chooses by their suffix, for .lab by their content; it
-    does not look for .ctm and .csv."""
+    does not look for .ctm, .csv, .json and Festival's .utt."""
     tier: str = "phones"
-    """Tier of a TextGrid that contains the phones: a name, a pattern such as '*phone*', or
-    several of these separated by |, of which the first that a file has is read."""
+    """Tier of a TextGrid, or list in JSON, that contains the phones: a name, a pattern such as
+    '*phone*', or several of these separated by |, of which the first that a file has is
+    read."""
     exclude: str | None = None
     """Regular expression. Utterances with a match in their path below audio are left out."""
     max_missing: float = setting(0.05, affects="nothing", unit="share")

@@ -1,8 +1,9 @@
-"""Reads phone segments from the formats of speech tools: .phn, .lab, .TextGrid, .ctm and .csv.
+"""Reads phone segments from the formats of speech tools: .phn, .lab, .TextGrid and others.
 
 A segment is the stretch of time in which one phone is spoken. The formats differ in their unit
 of time: .phn (TIMIT) counts samples, .lab counts seconds (Festival, xlabel) or units of 100 ns
-(HTK), and .TextGrid (Praat, the Montreal Forced Aligner), .ctm and .csv count seconds.
+(HTK, also in .mlf), and .TextGrid (Praat, the Montreal Forced Aligner), .ctm, .csv, .json and
+Festival's .utt count seconds.
 """
 
 import re
@@ -14,12 +15,27 @@ from typing import Literal
 import numpy as np
 
 from framesweep.data.corpus import Array
+from framesweep.data.formats.festival import parse_festival
+from framesweep.data.formats.master_files import Part
+from framesweep.data.formats.segment_json import parse_json
 from framesweep.data.formats.segment_lines import line_error, numbered_lines, parse_time
 from framesweep.data.formats.segment_tables import parse_csv, parse_ctm
 from framesweep.data.formats.textgrid import read_tier
 from framesweep.errors import DataError
 
-Format = Literal["auto", "phn", "xlabel", "htk", "seconds", "textgrid", "ctm", "csv"]
+Format = Literal[
+    "auto",
+    "phn",
+    "xlabel",
+    "htk",
+    "mlf",
+    "seconds",
+    "textgrid",
+    "ctm",
+    "csv",
+    "json",
+    "festival",
+]
 
 SUFFIXES = (".phn", ".lab", ".phones", ".textgrid")
 HTK_UNITS_PER_SECOND = 1e7
@@ -62,31 +78,38 @@ class Segments:
         return np.where(covered, indices, -1)
 
 
-def read_segments(path: Path, kind: Format, tier: str, sample_rate: int) -> Segments:
+def read_segments(
+    path: Path, kind: Format, tier: str, sample_rate: int, part: Part | None = None
+) -> Segments:
     """Read one file of segments.
 
     Args:
         path: the file, in UTF-8, or in UTF-16 with a byte order mark.
         kind: the format; auto decides by the suffix and, for .lab, by the content.
-        tier: the name of the tier in a TextGrid.
+        tier: the tier in a TextGrid or in JSON, as `select_tier` understands it.
         sample_rate: sample rate in Hz of the audio that the segments describe, for .phn.
+        part: the part of a file of many utterances to read; None for all of it.
 
     Raises:
         DataError: the file is unreadable, not in its format, or its segments are not in order
             of time.
     """
-    text = _read_text(path)
+    text = _read_text(path, part)
     detected = _detect_format(path, text) if kind == "auto" else kind
     parse: Callable[[Path, str], Iterable[_Row]] = {
         "phn": _parse_phn,
         "xlabel": _parse_xlabel,
         "htk": _parse_htk,
+        "mlf": _parse_htk,
         "seconds": _parse_seconds,
         "textgrid": lambda path, text: read_tier(path, text, tier),
         "ctm": parse_ctm,
         "csv": parse_csv,
+        "json": lambda path, text: parse_json(path, text, tier),
+        "festival": parse_festival,
     }[detected]
-    units_per_second = {"phn": sample_rate, "htk": HTK_UNITS_PER_SECOND}.get(detected, 1)
+    htk = HTK_UNITS_PER_SECOND
+    units_per_second = {"phn": sample_rate, "htk": htk, "mlf": htk}.get(detected, 1)
     rows = list(parse(path, text))
     starts = np.asarray([row[0] for row in rows], dtype=np.float64) / units_per_second
     ends = np.asarray([row[1] for row in rows], dtype=np.float64) / units_per_second
@@ -94,9 +117,14 @@ def read_segments(path: Path, kind: Format, tier: str, sample_rate: int) -> Segm
     return Segments(starts, ends, tuple(row[2] for row in rows))
 
 
-def _read_text(path: Path) -> str:
+def _read_text(path: Path, part: Part | None) -> str:
     try:
-        data = path.read_bytes()
+        if part is None:
+            data = path.read_bytes()
+        else:
+            with path.open("rb") as file:
+                file.seek(part[0])
+                data = file.read(part[1] - part[0])
     except OSError as error:
         raise DataError(path, f"must be readable ({error.strerror})") from None
     # Praat saves UTF-16 as soon as a label is not ASCII.
@@ -118,7 +146,7 @@ def _detect_format(path: Path, text: str) -> str:
             return "xlabel"
         has_point = any("." in line.split()[0] for _, line in numbered_lines(text))
         return "seconds" if has_point else "htk"
-    if suffix in SUFFIXES:
+    if suffix in (*SUFFIXES, ".mlf"):
         return suffix[1:]
     raise DataError(
         path, f"the suffix must be one of {', '.join(SUFFIXES)}", fix="Or set data.format."

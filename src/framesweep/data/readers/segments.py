@@ -117,7 +117,7 @@ class SegmentsCorpus:
             for files in track(utterances, f"Checking {split}", len(utterances)):
                 if files.segments is not None:
                     rate, seconds = read_audio_info(files.audio)
-                    segments = _read(self._config, files.segments, rate)
+                    segments = _read(self._config, files, files.segments, rate)
                     if mismatch := _describe_mismatch(segments, seconds):
                         problems.append(f"{split} {files.id}: {mismatch}")
         return problems
@@ -127,9 +127,11 @@ class SegmentsCorpus:
         """The labelling by the names in all segment files, which are read for this."""
         config = self._config
         names: dict[str, Path] = {}
-        paths = [u.segments for split in self._splits.values() for u in split if u.segments]
-        for path in track(paths, "Collecting phones", len(paths)):
-            phones = _read(config, path, config.sample_rate).phones
+        labelled = [
+            (u, u.segments) for split in self._splits.values() for u in split if u.segments
+        ]
+        for files, path in track(labelled, "Collecting phones", len(labelled)):
+            phones = _read(config, files, path, config.sample_rate).phones
             names |= dict.fromkeys(set(phones) - names.keys() - {""}, path)
             # A tier of words instead of phones would otherwise only be noticed much later.
             if len(names) > MAX_CLASSES:
@@ -158,7 +160,7 @@ def analyse(
     if files.segments is None:
         return features, None
     # A .phn file counts samples of the original audio, before it was resampled.
-    segments = _read(config, files.segments, own_rate)
+    segments = _read(config, files, files.segments, own_rate)
     _require_fit(segments, len(samples) / config.sample_rate, files.segments)
     centres = frame_centres(len(features), config.sample_rate, config) / config.sample_rate
     # The label of gaps comes last, where the index -1 finds it.
@@ -182,8 +184,10 @@ def _require_fit(segments: Segments, seconds: float, path: Path) -> None:
         )
 
 
-def _read(config: SegmentsConfig, path: Path, sample_rate: int) -> Segments:
-    segments = read_segments(path, config.format, config.tier, sample_rate)
+def _read(
+    config: SegmentsConfig, files: UtteranceFiles, path: Path, sample_rate: int
+) -> Segments:
+    segments = read_segments(path, config.format, config.tier, sample_rate, files.part)
     # One phone may be spelled in two Unicode forms, and would become two classes.
     return replace(segments, phones=tuple(map(normalize_name, segments.phones)))
 

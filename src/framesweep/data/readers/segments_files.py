@@ -2,15 +2,17 @@
 
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from framesweep.config import SegmentsConfig
 from framesweep.data.formats import audio
+from framesweep.data.formats.master_files import Part
 from framesweep.data.formats.names import normalize_name
 from framesweep.data.formats.segments import SUFFIXES
 from framesweep.data.readers.folder_walk import walk
+from framesweep.data.readers.segments_masters import match_master_files
 from framesweep.data.readers.source_files import resolve_inside, resolve_root
 from framesweep.errors import ConfigError, DataError
 
@@ -18,11 +20,17 @@ SUFFIXES_OF_FORMAT = {
     "phn": (".phn",),
     "xlabel": (".lab", ".phones"),
     "htk": (".lab",),
+    "mlf": (),
     "seconds": (".lab", ".txt"),
     "textgrid": (".textgrid",),
     "ctm": (".ctm",),
     "csv": (".csv",),
+    "json": (".json",),
+    "festival": (".utt",),
 }
+"""Suffixes of the files of one utterance that each format reads."""
+MASTERS_OF_FORMAT = {"auto": ".mlf", "htk": ".mlf", "mlf": ".mlf", "ctm": ".ctm"}
+"""Suffix of the files of many utterances. They are read where no file of one utterance is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +43,14 @@ class UtteranceFiles:
         audio: the audio file.
         segments: the segment file, or None.
         speaker: what data.speaker finds in the id; "" if it finds nothing or is not set.
+        part: the part of a segment file of many utterances; None for all of the file.
     """
 
     id: str
     audio: Path
     segments: Path | None
     speaker: str
+    part: Part | None = None
 
 
 def list_utterances(config: SegmentsConfig, root: Path) -> list[UtteranceFiles]:
@@ -61,17 +71,32 @@ def list_utterances(config: SegmentsConfig, root: Path) -> list[UtteranceFiles]:
         rule = f"must contain audio files: {', '.join(audio.SUFFIXES)}"
         fix = "data.exclude may exclude too much." if exclude else ""
         raise DataError(root / config.audio, rule, fix=fix)
-    if segments and not audio_files.keys() & segments.keys():
+    labels = _find_labels(config, root, segments, audio_files.keys())
+    return [
+        UtteranceFiles(id, path, file, _find_speaker(speaker, id), part)
+        for id, path in sorted(audio_files.items())
+        for file, part in [labels.get(id, (None, None))]
+    ]
+
+
+def _find_labels(
+    config: SegmentsConfig, root: Path, segments: dict[str, Path], ids: Collection[str]
+) -> Mapping[str, tuple[Path, Part | None]]:
+    """Return the segment file of each utterance, and its part of a file of many."""
+    if segments.keys() & ids:
+        return {id: (path, None) for id, path in segments.items()}
+    suffix = MASTERS_OF_FORMAT.get(config.format)
+    masters = [path for _, path in _list_files(root, "segments", config.segments)]
+    masters = [path for path in masters if path.suffix.lower() == suffix]
+    labels = match_master_files(masters, ids)
+    if (segments or masters) and not labels:
         raise DataError(
             "data.segments",
-            f"must have the same folders and names as data.audio, such as {min(audio_files)!r}",
-            found=min(segments),
+            f"must have the same folders and names as data.audio, such as {min(ids)!r}",
+            found=min(segments, default=str(masters[0]) if masters else ""),
             fix="data.audio and data.segments may be folders with wildcards, such as '*/wav'.",
         )
-    return [
-        UtteranceFiles(id, path, segments.get(id), _find_speaker(speaker, id))
-        for id, path in sorted(audio_files.items())
-    ]
+    return labels
 
 
 def describe_label_files(config: SegmentsConfig, ids: Collection[str]) -> str:
@@ -83,18 +108,27 @@ def describe_label_files(config: SegmentsConfig, ids: Collection[str]) -> str:
     suffixes = SUFFIXES_OF_FORMAT.get(config.format, SUFFIXES)
     root = resolve_root(config.root)
     counts: Counter[str] = Counter()
-    for prefix, folder in _match_folders(root, config.segments, "data.segments"):
-        for path in walk(folder):
-            suffix = path.suffix.lower()
-            if suffix and suffix not in (*suffixes, *audio.SUFFIXES):
-                relative = (prefix / path.relative_to(folder)).as_posix()
-                counts[suffix] += normalize_name(relative.removesuffix(path.suffix)) in ids
-    text = f"Segments are files {', '.join(suffixes)}"
-    for suffix, count in counts.most_common(1):
+    masters: Counter[str] = Counter()
+    for relative, path in _list_files(root, "segments", config.segments):
+        suffix = path.suffix.lower()
+        if suffix and suffix not in (*suffixes, *audio.SUFFIXES):
+            id = normalize_name(relative.as_posix().removesuffix(path.suffix))
+            (counts if id in ids else masters)[suffix] += 1
+    looked_for = sorted({*suffixes, MASTERS_OF_FORMAT.get(config.format, "")} - {""})
+    text = f"Segments are files {', '.join(looked_for)}"
+    # Files of many utterances are called otherwise, and matter only if a format reads them.
+    readable = [suffix for suffix in masters if suffix in MASTERS_OF_FORMAT.values()]
+    readable = [suffix for suffix in readable if suffix not in looked_for]
+    for suffix, what in [
+        *(
+            (suffix, f"{n} of these utterances have a file")
+            for suffix, n in counts.most_common(1)
+        ),
+        *((suffix, "there are files") for suffix in readable[:1]),
+    ]:
         formats = [name for name, known in SUFFIXES_OF_FORMAT.items() if suffix in known]
-        if count:
-            fix = f"data.format={formats[0]} reads them" if formats else "no format reads them"
-            return f"{text}; {count} of these utterances have a file {suffix}: {fix}."
+        fix = f"data.format={formats[0]} reads them" if formats else "no format reads them"
+        return f"{text}; {what} {suffix}: {fix}."
     return f"{text}."
 
 
@@ -107,19 +141,30 @@ def _list_by_id(
 ) -> dict[str, Path]:
     """Return the files with these suffixes in the folders that `data.<key>` names, by id."""
     found: dict[str, Path] = {}
+    for relative, path in _list_files(root, key, name):
+        excluded = exclude and exclude.search(normalize_name(relative.as_posix()))
+        if path.suffix.lower() not in suffixes or excluded:
+            continue
+        validate_encoding(path)
+        id = normalize_name(relative.as_posix().removesuffix(path.suffix))
+        if id in found:
+            rule = f"must be the only file of its utterance; {found[id].name} is another"
+            raise DataError(path, rule, fix="Set data.format or data.exclude.")
+        found[id] = path
+    return found
+
+
+def _list_files(root: Path, key: str, name: str) -> Iterator[tuple[Path, Path]]:
+    """Yield all files that `data.<key>` names, each after its path below the folder of the key.
+
+    data.segments may also name one file, of many utterances.
+    """
+    if key == "segments" and name and (file := resolve_inside(root, name, key)).is_file():
+        yield Path(file.name), file
+        return
     for prefix, folder in _match_folders(root, name, f"data.{key}"):
         for path in walk(folder):
-            relative = prefix / path.relative_to(folder)
-            excluded = exclude and exclude.search(normalize_name(relative.as_posix()))
-            if path.suffix.lower() not in suffixes or excluded:
-                continue
-            validate_encoding(path)
-            id = normalize_name(relative.as_posix().removesuffix(path.suffix))
-            if id in found:
-                rule = f"must be the only file of its utterance; {found[id].name} is another"
-                raise DataError(path, rule, fix="Set data.format or data.exclude.")
-            found[id] = path
-    return found
+            yield prefix / path.relative_to(folder), path
 
 
 def _match_folders(root: Path, name: str, key: str) -> list[tuple[Path, Path]]:

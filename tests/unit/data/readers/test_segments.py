@@ -1,5 +1,6 @@
 """Audio and segments become labelled frames, in parallel and after interruptions."""
 
+import json
 import unicodedata
 
 import numpy as np
@@ -231,7 +232,7 @@ def test_missing_segments_name_the_label_files_that_another_format_reads(root):
         path.rename(path.with_suffix(".ctm"))
     with pytest.raises(
         DataError,
-        match=r"may lack segments; .*Segments are files \.phn, .*; "
+        match=r"may lack segments; .*Segments are files \.lab, .*; "
         r"2 of these utterances have a file \.ctm: data\.format=ctm reads them",
     ):
         SegmentsCorpus(config(root))
@@ -262,3 +263,77 @@ def test_phone_in_two_unicode_forms_is_one_class(root):
         path.write_text(path.read_text().replace("aa", unicodedata.normalize(form, "\u00e3")))
     names = SegmentsCorpus(config(root)).phone_set(0).names
     assert names == ("aa", "h#", "iy", "t", "\u00e3")
+
+
+def test_file_of_many_utterances_in_another_format_is_named(root):
+    for path in root.rglob("*.phn"):
+        path.unlink()
+    (root / "all.ctm").write_text("a 1 0 1 t\n")
+    with pytest.raises(DataError, match=r"there are files \.ctm: data\.format=ctm reads them"):
+        SegmentsCorpus(config(root))
+
+
+def to_rows(phn):
+    lines = [line.split() for line in phn.read_text().splitlines()]
+    return [(int(start) / 16_000, int(end) / 16_000, phone) for start, end, phone in lines]
+
+
+def write_ctm(root, utterances):
+    lines = [
+        f"{id} 1 {start} {end - start} {phone}\n"
+        for id, rows in utterances.items()
+        for start, end, phone in rows
+    ]
+    (root / "all.ctm").write_text("".join(lines))
+
+
+def write_mlf(root, utterances):
+    entries = [
+        f'"*/{id}.lab"\n'
+        + "".join(f"{round(start * 1e7)} {round(end * 1e7)} {p}\n" for start, end, p in rows)
+        + ".\n"
+        for id, rows in utterances.items()
+    ]
+    (root / "all.mlf").write_text("#!MLF!#\n" + "".join(entries))
+
+
+def write_charsiu(root, utterances):
+    for id, rows in utterances.items():
+        (root / f"{id}.json").write_text(json.dumps({"words": [], "phones": rows}))
+
+
+def write_buckeye(root, utterances):
+    for id, rows in utterances.items():
+        lines = "".join(f"  {end:.6f} 121 {phone}\n" for _, end, phone in rows)
+        (root / f"{id}.phones").write_text("signal x\nnfields 1\n#\n" + lines)
+
+
+def write_utt(root, utterances):
+    for id, rows in utterances.items():
+        items = "".join(f"{i} name {p} ; end {e} ;\n" for i, (_, e, p) in enumerate(rows, 1))
+        nodes = "".join(f"{i} {i} 0 0 0 0\n" for i in range(1, len(rows) + 1))
+        (root / f"{id}.utt").write_text(
+            f"EST_File utterance\nStream_Items\n{items}End_of_Stream_Items\nRelations\n"
+            f"Relation Segment ; ()\n{nodes}End_of_Relation\n"
+        )
+
+
+@pytest.mark.parametrize(
+    ("write", "keys"),
+    [
+        (write_ctm, {"format": "ctm"}),
+        (write_mlf, {}),
+        (write_charsiu, {"format": "json"}),
+        (write_buckeye, {}),
+        (write_utt, {"format": "festival"}),
+    ],
+)
+def test_every_format_gives_the_labels_of_the_same_segments(root, write, keys):
+    expected = [u.labels.tolist() for u in read(root)]
+    utterances = {}
+    for path in sorted(root.rglob("*.phn")):
+        utterances[path.relative_to(root).with_suffix("").as_posix()] = to_rows(path)
+        path.unlink()
+    write(root, utterances)
+    assert [u.labels.tolist() for u in read(root, **keys)] == expected
+    assert SegmentsCorpus(config(root, **keys)).find_problems() == []

@@ -136,3 +136,30 @@ def test_buckeye_phones_are_segments(tmp_path):
     touch(tmp_path, "s0101a.wav", "s0101a.phones", "s0101a.words")
     assert listed(tmp_path)["s0101a"] == ("s0101a.wav", "s0101a.phones")
     assert listed(tmp_path, format="xlabel")["s0101a"] == ("s0101a.wav", "s0101a.phones")
+
+
+def parts_of(root, **keys):
+    found = list_utterances(SegmentsConfig(root=str(root), **keys), root)
+    return {files.id: (files.segments and files.segments.name, files.part) for files in found}
+
+
+def test_files_of_many_utterances_label_each_of_them(tmp_path):
+    touch(tmp_path, "wav/a.wav", "wav/b.wav")
+    (tmp_path / "all.ctm").write_text("a 1 0 1 t\nb 1 0 1 t\n")
+    (tmp_path / "all.mlf").write_text('#!MLF!#\n"*/a.lab"\n0 1 t\n.\n"*/b.lab"\n0 1 t\n.\n')
+    assert parts_of(tmp_path, format="ctm")["wav/b"] == ("all.ctm", (10, 20))
+    for keys in ({}, {"format": "htk"}, {"format": "mlf"}, {"segments": "all.mlf"}):
+        assert parts_of(tmp_path, **keys)["wav/a"] == ("all.mlf", (18, 24)), keys
+
+
+def test_file_of_one_utterance_precedes_a_file_of_many(tmp_path):
+    touch(tmp_path, "a.wav", "a.lab")
+    (tmp_path / "words.mlf").write_text('#!MLF!#\n"*/a.lab"\n0 1 word\n.\n')
+    assert parts_of(tmp_path)["a"] == ("a.lab", None)
+
+
+def test_file_of_many_utterances_without_any_of_these_is_refused(tmp_path):
+    touch(tmp_path, "a.wav")
+    (tmp_path / "all.ctm").write_text("x 1 0 1 t\n")
+    with pytest.raises(DataError, match=r"same folders and names .*'a'; found 'all'"):
+        listed(tmp_path, format="ctm")

@@ -1,0 +1,95 @@
+"""Finds the labels of each utterance in files of many: HTK's .mlf and NIST's .ctm.
+
+Both are indexed in one pass: an utterance's part of the file is found by its position, and read
+only when it is needed, by whichever process needs it.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from framesweep.data.formats.names import normalize_name
+from framesweep.errors import DataError
+
+Part = tuple[int, int]
+"""Positions in bytes at which an utterance's part of a file starts and ends."""
+
+_MLF_HEADER = b"#!MLF!#"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def index_master_file(path: Path) -> dict[str, Part]:
+    """Return where the labels of each utterance are, by the name that the file gives it.
+
+    Raises:
+        DataError: the file is unreadable or malformed, or names an utterance twice.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(path, f"must be readable ({error.strerror})") from None
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError(path, "must be UTF-8", fix="Save it as UTF-8.")
+    index = _index_mlf if path.suffix.lower() == ".mlf" else _index_ctm
+    parts: dict[str, Part] = {}
+    for name, part in index(path, data):
+        if name in parts:
+            rule = "must list the labels of each utterance once, on consecutive lines"
+            raise DataError(path, rule, found=name[:80], fix="Sort it by utterance.")
+        parts[name] = part
+    return parts
+
+
+def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield each line with its position, without a byte order mark."""
+    position = len(_BYTE_ORDER_MARK) if data.startswith(_BYTE_ORDER_MARK) else 0
+    for line in data[position:].splitlines(keepends=True):
+        yield position, line
+        position += len(line)
+
+
+def _index_mlf(path: Path, data: bytes) -> Iterator[tuple[str, Part]]:
+    """Yield each entry: a quoted name, label lines, and a line `.` (The HTK Book, "Master Label
+    Files")."""
+    lines = _lines(data)
+    _, header = next(lines, (0, b""))
+    if header.strip() != _MLF_HEADER:
+        raise DataError(
+            path, "must begin with a line #!MLF!#", found=_decode(path, header)[:40]
+        )
+    name, start = "", 0
+    for position, line in lines:
+        text = line.strip()
+        if name and text == b".":
+            yield name, (start, position)
+            name = ""
+        elif not name and text:
+            name = _decode(path, text)
+            if len(name) < 3 or name[0] != '"' or name[-1] != '"' or "->" in name:
+                raise DataError(path, 'must name an utterance as "NAME"', found=name[:60])
+            name, start = name[1:-1], position + len(line)
+    if name:
+        raise DataError(path, "must end each utterance with a line `.`", found=name[:60])
+
+
+def _index_ctm(path: Path, data: bytes) -> Iterator[tuple[str, Part]]:
+    """Yield the consecutive lines of each utterance; lines of two semicolons are comments."""
+    name, start, end = "", 0, 0
+    for position, line in _lines(data):
+        first = line.split(maxsplit=1)[:1]
+        if not first or first[0].startswith(b";;"):
+            continue
+        utterance = _decode(path, first[0])
+        if utterance != name:
+            if name:
+                yield name, (start, end)
+            name, start = utterance, position
+        end = position + len(line)
+    if name:
+        yield name, (start, end)
+
+
+def _decode(path: Path, text: bytes) -> str:
+    try:
+        return normalize_name(text.decode())
+    except UnicodeDecodeError:
+        raise DataError(path, "must be UTF-8", fix="Save it as UTF-8.") from None

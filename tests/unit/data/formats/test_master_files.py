@@ -1,0 +1,66 @@
+"""Each utterance's part of an .mlf or .ctm file is found; malformed files are refused."""
+
+import pytest
+
+from framesweep.data.formats.master_files import index_master_file
+from framesweep.data.formats.segments import read_segments
+from framesweep.errors import DataError
+
+MLF = '#!MLF!#\n"*/a1.lab"\n0 2500000 sil\n2500000 9000000 ae\n.\n"b/a2.rec"\n0 100000 aa\n.\n'
+CTM = ";; made by hand\na1 1 0.00 0.25 sil 0.9\na1 1 0.25 0.5 aa\n\na2 1 0 0.1 t\n"
+
+
+def write(tmp_path, name, text, encoding="utf-8"):
+    path = tmp_path / name
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_mlf_is_read_part_by_part(tmp_path, newline, encoding):
+    path = write(tmp_path, "all.mlf", MLF.replace("\n", newline), encoding)
+    parts = index_master_file(path)
+    assert list(parts) == ["*/a1.lab", "b/a2.rec"]
+    found = [read_segments(path, "auto", "", 1, part) for part in parts.values()]
+    assert [segments.phones for segments in found] == [("sil", "ae"), ("aa",)]
+    assert found[0].ends.tolist() == [0.25, 0.9]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_ctm_is_read_part_by_part(tmp_path, encoding):
+    path = write(tmp_path, "all.ctm", CTM, encoding)
+    parts = index_master_file(path)
+    assert list(parts) == ["a1", "a2"]
+    found = [read_segments(path, "ctm", "", 1, part) for part in parts.values()]
+    assert [segments.phones for segments in found] == [("sil", "aa"), ("t",)]
+    assert found[0].ends.tolist() == [0.25, 0.75]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("a.mlf", "", "must begin with a line #!MLF!#"),
+        ("a.mlf", "0 1 sil\n", "must begin with a line #!MLF!#; found '0 1 sil"),
+        ("a.mlf", MLF[:-3], r"must end each utterance with a line `\.`; found 'b/a2\.rec'"),
+        ("a.mlf", MLF + MLF[8:], "must list the labels of each utterance once"),
+        ("a.mlf", '#!MLF!#\n"*" -> "labels"\n', 'must name an utterance as "NAME"'),
+        ("a.mlf", "#!MLF!#\n0 1 sil\n", 'must name an utterance as "NAME"; found '),
+        ("a.ctm", CTM + "a1 1 0.8 0.1 t\n", "on consecutive lines; found 'a1'. Sort it"),
+    ],
+)
+def test_malformed_files_are_refused_in_one_line(tmp_path, name, text, message):
+    with pytest.raises(DataError, match=message) as caught:
+        index_master_file(write(tmp_path, name, text))
+    assert "\n" not in str(caught.value)
+
+
+def test_files_in_other_encodings_are_refused(tmp_path):
+    for text, encoding in ((CTM, "utf-16"), ("\xe9 1 0 1 t", "latin-1")):
+        with pytest.raises(DataError, match="must be UTF-8"):
+            index_master_file(write(tmp_path, "a.ctm", text, encoding))
+
+
+def test_file_that_is_missing_is_one_clear_line(tmp_path):
+    with pytest.raises(DataError, match=r"a\.ctm: must be readable"):
+        index_master_file(tmp_path / "a.ctm")
