@@ -80,6 +80,7 @@ def train() -> None:
         )
         fix = "Use hardware.processes=N for trials of several processes."
         sys.exit(_print_error(ConfigError("-m", rule, fix=fix)))
+    sys.argv[1:] = preview_sweep(sys.argv[1:])
     sys.argv[1:] = map(hide_unlisted, map(expand_override, sys.argv[1:]))
     for line in rename_warnings(sys.argv[1:]):
         print(f"warning: {line}", file=sys.stderr)
@@ -89,6 +90,19 @@ def train() -> None:
     if any(argument.startswith("resume=") for argument in sys.argv[1:]):
         sys.exit(_exit_code_of(lambda: _resume(sys.argv[1:])))
     sys.exit(_exit_code_of(_train))
+
+
+def preview_sweep(arguments: list[str]) -> list[str]:
+    """Return the arguments with a preview in place of `--cfg job`, if they are a sweep's.
+
+    A sweep has no single config that Hydra could print.
+    """
+    for option in (["--cfg", "job"], ["-c", "job"], ["--cfg=job"]):
+        for i in range(len(arguments)):
+            if arguments[i : i + len(option)] == option and SWEEP_FLAGS & set(arguments):
+                rest = arguments[i + len(option) :]
+                return [*arguments[:i], *rest, "sweep.preview=true"]
+    return arguments
 
 
 def _train() -> None:

@@ -121,3 +121,15 @@ def test_output_into_a_pipe_that_was_closed_ends_quietly_as_by_sigpipe(monkeypat
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(cli, "is_stdout_closed", lambda: False)  # it was another pipe
     assert _exit_code_of(raising(BrokenPipeError(errno.EPIPE, "Broken pipe"))) == 2
+
+
+@pytest.mark.parametrize("flags", [["--cfg", "job"], ["-c", "job"], ["--cfg=job"]])
+def test_the_config_of_a_sweep_is_its_preview(flags):
+    preview = ["-m", "a=1,2", "sweep.preview=true"]
+    assert cli.preview_sweep(["-m", *flags, "a=1,2"]) == preview
+    assert cli.preview_sweep(["-m", "a=1,2", *flags]) == preview
+    assert cli.preview_sweep(["a=1", *flags]) == ["a=1", *flags]
+
+
+def test_other_configs_of_a_sweep_are_left_to_hydra():
+    assert cli.preview_sweep(["-m", "--cfg", "hydra"]) == ["-m", "--cfg", "hydra"]

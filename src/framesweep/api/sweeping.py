@@ -91,6 +91,8 @@ def sweep(overrides: Sequence[str]) -> Sweep:
         hydra = build_hydra()
         config = _compose(hydra, texts)
         choices = config.hydra.runtime.choices
+        if config.sweep.preview:
+            return _preview(hydra, config)
         if choices["hydra/sweeper"] in SEARCH_SWEEPERS:
             return _search(hydra, config)
         in_process = config.hydra.launcher._target_ == IN_PROCESS_LAUNCHER
@@ -139,6 +141,15 @@ def _open_sweeper(hydra: Hydra, config: DictConfig, task: TaskFunction) -> Itera
         )
     finally:
         callbacks.on_multirun_end(config=config, config_name="config")
+
+
+def _preview(hydra: Hydra, config: DictConfig) -> Sweep:
+    """Print what the sweep would run, and return it without any run."""
+    import pandas as pd
+
+    with _open_sweeper(hydra, config, run_job) as sweeper:
+        sweeper.sweep(list(config.hydra.overrides.task))
+    return Sweep(None, pd.DataFrame(), Path(config.hydra.sweep.dir).absolute())
 
 
 def _search(hydra: Hydra, config: DictConfig) -> Sweep:

@@ -138,6 +138,8 @@ class SweepConfig:
 
     new: bool = setting(False, affects="nothing")
     """Start a new study under a new name instead of continuing the existing one."""
+    preview: bool = setting(False, affects="nothing")
+    """Print what the sweep would train, and how long it would take, instead of training."""
     retries: int = setting(1, affects="nothing", unit="attempts")
     """Number of times that a failed trial is run again."""
 

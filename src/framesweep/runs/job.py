@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from framesweep.config.composition import to_run_config
 from framesweep.config.error_messages import ALLOW_VARIABLE
-from framesweep.errors import Interrupted
+from framesweep.errors import ConfigError, Interrupted
 
 TRUSTED_TARGETS = (
     "framesweep.sweeps.*",
@@ -40,6 +40,9 @@ def run_job(config: DictConfig) -> float | list[float]:
     in_sweep = is_in_sweep()
     try:
         run_config = to_run_config(config, Path(runtime.cwd))
+        if run_config.sweep.preview:
+            rule = "shows what a grid or a search would train"
+            raise ConfigError("sweep.preview", rule, found=True, fix="Add -m, or leave it out.")
         return run(run_config, Path(runtime.output_dir), in_sweep=in_sweep)
     except Interrupted as error:
         if in_sweep and current_trial() is None:

@@ -67,6 +67,8 @@ class GridParent(Callback):
 
     def _open(self, config: DictConfig) -> None:
         run_config = to_run_config(remove_hydra(config))
+        if run_config.sweep.preview:
+            return
         directory = Path(config.hydra.sweep.dir).absolute()
         overrides = list_grid_overrides(config)
         swept = select_sweep_overrides(overrides)

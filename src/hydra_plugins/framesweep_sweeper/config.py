@@ -168,6 +168,11 @@ class FramesweepSweeperConf:
     renamed_keys: dict[str, str] = field(default_factory=dict)
     """Groups and keys that the application has renamed: earlier name -> present name. A study
     that was created under the earlier name is resumed under it."""
+    preview: bool = False
+    """Whether to print what the sweep would run, instead of running it."""
+    previewer: Any = None
+    """Config, with a `_target_`, of an object that describes jobs in a preview: `size(config)`
+    and `estimate(extremes, num_trials, num_workers)`."""
     listener: Any = None
     """Config, with a `_target_`, of an object that is notified of the sweep's progress:
     `on_start(study, config)`, `on_trial_end(study, trial)`, `on_end(study, status)`."""

@@ -1,17 +1,62 @@
 """A grid whose keys can be paired, in place of the sweeper that Hydra calls `basic`."""
 
 import itertools
+from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
+from omegaconf import DictConfig
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.search._zips import read_zip, require_pairs
 
+Axes = list[list[tuple[str, ...]]]
+"""For each axis of a grid its values: the overrides of one key, or those of paired keys."""
+
 
 class GridSweeper(BasicSweeper):
-    """Hydra's grid; keys with the same tag, such as `tag(zip, choice(1, 2))`, are paired."""
+    """Hydra's grid; keys with the same tag, such as `tag(zip, choice(1, 2))`, are paired.
+
+    Args:
+        max_batch_size: the largest number of jobs that are launched together; None for all.
+        params: further keys with their sweeps.
+        preview: whether to print what the grid would run, instead of running it.
+        previewer: config of an object that describes jobs in a preview; None for none.
+    """
+
+    def __init__(
+        self,
+        max_batch_size: int | None,
+        params: dict[str, str] | None = None,
+        preview: bool = False,
+        previewer: DictConfig | None = None,
+    ) -> None:
+        super().__init__(max_batch_size, params)
+        self._preview = preview
+        self._previewer = previewer
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run the jobs, or only print them if a preview was asked for.
+
+        Raises:
+            HydraException: a key is not discrete, or the numbers of paired values differ.
+        """
+        if not self._preview:
+            return super().sweep(arguments)
+        # Imported when it is needed: Hydra imports this module at each start.
+        from hydra_plugins.framesweep_sweeper.sweep._grid_preview import preview_grid
+
+        assert self.hydra_context is not None
+        assert self.config is not None
+        loader = self.hydra_context.config_loader
+        overrides = OverridesParser.create(config_loader=loader).parse_overrides(
+            [*self._parse_config(), *arguments]
+        )
+        self.split_arguments(overrides, None)  # which refuses what is no grid
+        preview_grid(build_axes(overrides), loader, self.config, self._previewer)
+        return []
 
     @staticmethod
     def split_arguments(
@@ -24,33 +69,33 @@ class GridSweeper(BasicSweeper):
         """
         if any(o.is_sweep_override() and not o.is_discrete_sweep() for o in overrides):
             return BasicSweeper.split_arguments(overrides, max_batch_size)  # which refuses it
-        jobs = list_points(overrides)
+        jobs = list_points(build_axes(overrides))
         return [*BasicSweeper.split_overrides_to_chunks(jobs, max_batch_size)]
 
 
-def list_points(overrides: list[Override]) -> list[list[str]]:
-    """Return the overrides of each point of a grid, the last key varying fastest.
+def list_points(axes: Axes) -> list[list[str]]:
+    """Return the overrides of each point of a grid, the last axis varying fastest."""
+    return [[text for part in point for text in part] for point in itertools.product(*axes)]
+
+
+def build_axes(overrides: list[Override]) -> Axes:
+    """Return the axes of a grid whose keys are discrete.
 
     Raises:
         HydraException: a key is paired with none, or the numbers of paired values differ.
     """
+    last = {override.get_key_element(): override for override in overrides}
+    columns = {key: _list_texts(override) for key, override in last.items()}
     try:
-        axes = _build_axes({o.get_key_element(): o for o in overrides})
+        tags = {key: read_zip(override) for key, override in last.items()}
+        zips = {
+            tag: {key: len(columns[key]) for key in tags if tags[key] == tag}
+            for tag in tags.values()
+            if tag
+        }
+        require_pairs(zips)
     except SweepError as error:
         raise HydraException(str(error)) from None
-    return [[text for pair in point for text in pair] for point in itertools.product(*axes)]
-
-
-def _build_axes(overrides: dict[str, Override]) -> list[list[tuple[str, ...]]]:
-    """Return the axes of a grid: the overrides of one key, or those of keys that are paired."""
-    columns = {key: _list_texts(override) for key, override in overrides.items()}
-    tags = {key: read_zip(override) for key, override in overrides.items()}
-    zips = {
-        tag: {key: len(columns[key]) for key in tags if tags[key] == tag}
-        for tag in tags.values()
-        if tag
-    }
-    require_pairs(zips)
     axes = []
     for key, column in columns.items():
         paired = zips.get(tags[key], {key: len(column)})

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 
 from framesweep.config.composition import register
 from framesweep.config.groups import find_conf
-from framesweep.errors import Interrupted
+from framesweep.errors import ConfigError, Interrupted
 from framesweep.runs import run as run_module
 from framesweep.runs.job import is_in_sweep, run_job
 
@@ -21,7 +21,7 @@ def job(monkeypatch, tmp_path):
     """Return a function that runs a job of one mode; training raises `error` or returns 0.5."""
     register()
 
-    def call(mode, error=None):
+    def call(mode, error=None, overrides=()):
         seen = []
 
         def train(config, directory, *, in_sweep):
@@ -31,7 +31,7 @@ def job(monkeypatch, tmp_path):
             return 0.5
 
         with initialize_config_dir(str(find_conf())):
-            config = compose("config", ["data.context=3"])
+            config = compose("config", ["data.context=3", *overrides])
         runtime = {"cwd": str(tmp_path), "output_dir": str(tmp_path / "run")}
         hydra_config = OmegaConf.create({"hydra": {"mode": mode, "runtime": runtime}})
         monkeypatch.setattr(HydraConfig.instance(), "cfg", hydra_config)
@@ -55,3 +55,9 @@ def test_a_signal_ends_a_grid_and_not_only_its_current_point(job):
     assert isinstance(raised.value.__cause__, Interrupted)
     with pytest.raises(Interrupted):
         job(RunMode.RUN, Interrupted(signal.SIGINT))
+
+
+@pytest.mark.parametrize("mode", list(RunMode))
+def test_a_preview_never_trains(job, mode):
+    with pytest.raises(ConfigError, match=r"sweep\.preview: shows what a grid or a search"):
+        job(mode, overrides=["sweep.preview=true"])

@@ -26,7 +26,13 @@ from framesweep.data.corpus import Array, Corpus
 from framesweep.data.phones import PhoneSet
 from framesweep.data.store.integrity import ChecksumFile, damaged, verify
 from framesweep.data.store.normalization import Normalizer, fit_normalizer
-from framesweep.data.store.prepared import PreparedCorpus, SplitArrays, map_array, prepare
+from framesweep.data.store.prepared import (
+    PreparedCorpus,
+    SplitArrays,
+    find_prepared,
+    map_array,
+    prepare,
+)
 from framesweep.errors import ConfigError
 from framesweep.system.atomic_files import atomic_folder
 from framesweep.system.checksums import write_checksums
@@ -112,6 +118,12 @@ def open_store(config: DataConfig, corpus: Corpus, cache: Path) -> FrameStore:
             _write_view(config, prepared, temporary)
     verify(folder, VIEW_FILES, full=config.verify)
     return _open_view(config, prepared, folder)
+
+
+def is_stored(config: DataConfig, corpus: Corpus, cache: Path) -> bool:
+    """Return whether `open_store` would find the store, and write nothing."""
+    folder = find_prepared(corpus, cache)
+    return folder is not None and (folder / _view_name(config) / "meta.json").exists()
 
 
 def verify_views(prepared: PreparedCorpus) -> None:

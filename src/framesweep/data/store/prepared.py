@@ -104,7 +104,7 @@ def prepare(corpus: Corpus, cache: Path, *, full: bool = False) -> PreparedCorpu
         DataError: the corpus breaks a rule, and nothing is left behind, except the parts of a
             `Resumable` corpus; or a file of the prepared one is damaged.
     """
-    folder = cache / f"{corpus.name}-{_fingerprint(corpus)}"
+    folder = _choose_folder(corpus, cache)
     if not (folder / "meta.json").exists():
         # Parts have the key in their name too: they are valid for exactly this source.
         parts = folder.with_name(f".{folder.name}.parts")
@@ -118,6 +118,12 @@ def prepare(corpus: Corpus, cache: Path, *, full: bool = False) -> PreparedCorpu
         # Not earlier: if writing fails, the next attempt continues with the parts.
         shutil.rmtree(parts, ignore_errors=True)
     return open_prepared(folder, full=full)
+
+
+def find_prepared(corpus: Corpus, cache: Path) -> Path | None:
+    """Return the folder of the prepared corpus, or None if it has not been prepared."""
+    folder = _choose_folder(corpus, cache)
+    return folder if (folder / "meta.json").exists() else None
 
 
 def open_prepared(folder: Path, *, full: bool = False) -> PreparedCorpus:
@@ -218,6 +224,10 @@ def map_array(path: Path, dtype: Any, shape: tuple[int, ...]) -> Array:
             fix=f"Delete {path.parent}; it will be created again.",
         )
     return np.memmap(path, dtype=dtype, mode="c", shape=shape)
+
+
+def _choose_folder(corpus: Corpus, cache: Path) -> Path:
+    return cache / f"{corpus.name}-{_fingerprint(corpus)}"
 
 
 def _fingerprint(corpus: Corpus) -> str:

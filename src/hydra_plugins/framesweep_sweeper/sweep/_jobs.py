@@ -5,6 +5,7 @@ from typing import Any
 
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
+from optuna import Trial
 
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 from hydra_plugins.framesweep_sweeper.trials._claims import Claim
@@ -34,17 +35,7 @@ def prepare_job(
     Raises:
         Exception: whatever Hydra raises for overrides that do not fit together.
     """
-    choices = config.hydra.runtime.choices
-
-    def default_of(key: str) -> Any:
-        return choices[key] if key in choices else OmegaConf.select(config, key)
-
-    overrides = space.suggest(claim.trial, default_of)
-    if custom is not None:
-        before = set(claim.trial.params)
-        custom(config, claim.trial)
-        added = claim.trial.params.items()
-        overrides += [f"{key}={value}" for key, value in added if key not in before]
+    overrides = suggest_overrides(space, config, custom, claim.trial)
     claim.trial.set_user_attr(OVERRIDES, overrides)
     # The number of the claim travels with the config; a job without it could not tell that its
     # trial has been taken over.
@@ -54,3 +45,24 @@ def prepare_job(
         job_config.hydra.job.id = str(claim.number)
         job_config.hydra.job.num = claim.number
     return Job(claim.number, overrides, job_config)
+
+
+def suggest_overrides(
+    space: SearchSpace,
+    config: DictConfig,
+    custom: Callable[[DictConfig, Any], Any] | None,
+    trial: Trial,
+) -> list[str]:
+    """Choose the parameters of a trial, and return its overrides; see `prepare_job`."""
+    choices = config.hydra.runtime.choices
+
+    def default_of(key: str) -> Any:
+        return choices[key] if key in choices else OmegaConf.select(config, key)
+
+    overrides = space.suggest(trial, default_of)
+    if custom is not None:
+        before = set(trial.params)
+        custom(config, trial)
+        added = trial.params.items()
+        overrides += [f"{key}={value}" for key, value in added if key not in before]
+    return overrides

@@ -36,6 +36,11 @@ from hydra_plugins.framesweep_sweeper.sweep._listener import (
     notify_safely,
 )
 from hydra_plugins.framesweep_sweeper.sweep._loop import SweepLoop
+from hydra_plugins.framesweep_sweeper.sweep._preview import SearchPreview
+from hydra_plugins.framesweep_sweeper.sweep._preview_text import (
+    build_previewer,
+    print_preview,
+)
 from hydra_plugins.framesweep_sweeper.sweep._progress import (
     ProgressDisplay,
     open_progress_display,
@@ -87,6 +92,11 @@ def run_sweep(
     listener = build_listener(settings["listener"])
     check_objectives(listener, settings["direction"], config)
     plan = plan_jobs(settings, config)
+    if settings["preview"]:
+        previewer = build_previewer(settings["previewer"])
+        preview = SearchPreview(spaces[0], hydra_context, config, custom, sampler, previewer)
+        print_preview(preview.describe(total, plan.n_jobs))
+        return 0
     queue, space = _open_queue(settings, url, spaces, config)
     end = build_search_end(settings)
     clock = WorkClock(queue.storage, queue.study_id, settings["heartbeat"])

@@ -1,0 +1,149 @@
+"""A preview of a search: it runs no trial and writes nothing."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import optuna
+from hydra.types import HydraContext
+from omegaconf import DictConfig
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.samplers import BaseSampler
+
+from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
+from hydra_plugins.framesweep_sweeper.sweep._jobs import suggest_overrides
+from hydra_plugins.framesweep_sweeper.sweep._preview_text import (
+    NUM_POINTS,
+    Point,
+    Previewer,
+    describe_extremes,
+    describe_points,
+    describe_space,
+    estimate_cost,
+    find_extremes,
+    format_count,
+    inspect_point,
+)
+
+
+class SearchPreview:
+    """Describes a search.
+
+    Args:
+        space: the search space.
+        hydra_context: the context that Hydra hands to a sweeper; it composes configs.
+        config: the config of the sweep.
+        custom: the function of `hydra.sweeper.custom_search_space`, or None.
+        sampler: the sampler of the search.
+        previewer: the application's; None if it has none.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace,
+        hydra_context: HydraContext,
+        config: DictConfig,
+        custom: Callable[[DictConfig, Any], Any] | None,
+        sampler: BaseSampler,
+        previewer: Previewer | None,
+    ) -> None:
+        self._space = space
+        self._loader = hydra_context.config_loader
+        self._config = config
+        self._custom = custom
+        self._previewer = previewer
+        self._study = optuna.create_study(sampler=sampler)  # in memory
+
+    def describe(self, num_trials: int, num_workers: int) -> Iterator[str]:
+        """Yield the lines of the preview.
+
+        Args:
+            num_trials: the study's total.
+            num_workers: the number of trials that run in parallel.
+        """
+        yield "preview: nothing is run or written"
+        rows = [
+            (d.key, d.describe().partition(" when ")[0], " and ".join(map(str, d.conditions)))
+            for d in self._space.dimensions
+        ]
+        yield from describe_space(rows)
+        yield f"size: {describe_size(self._space)}; {num_trials:,} trials are to be run"
+        if fixed := " ".join(f"{key}={value}" for key, value in self._space.fixed.items()):
+            yield f"fixed: {fixed}"
+        yield from describe_points([self._sample({}) for _ in range(NUM_POINTS)])
+        axes = [
+            [{d.key: value} for value in list_ends(d.distribution)]
+            for d in self._space.sampled
+            if d.distribution is not None
+        ]
+        extremes = find_extremes(axes, self._sample_at) if self._previewer else None
+        yield from describe_extremes(extremes)
+        yield from estimate_cost(self._previewer, extremes, num_trials, num_workers)
+
+    def _sample_at(self, values: list[dict[str, Any]]) -> Point:
+        return self._sample({key: value for one in values for key, value in one.items()})
+
+    def _sample(self, values: Mapping[str, Any]) -> Point:
+        """Return a point with these values; the sampler chooses the others."""
+        if values:
+            self._study.enqueue_trial(dict(values))
+        trial = self._study.ask()
+        overrides = suggest_overrides(self._space, self._config, self._custom, trial)
+        text = " ".join(f"{key}={_shorten(value)}" for key, value in trial.params.items())
+        return inspect_point(
+            text,
+            lambda: self._loader.load_sweep_config(self._config, overrides),
+            self._previewer,
+        )
+
+
+def describe_size(space: SearchSpace) -> str:
+    """Return how many points a space has, as text."""
+    dimensions = [d for d in space.sampled if d.distribution is not None]
+    counts = {d.key: count_values(d.distribution) for d in dimensions if d.distribution}
+    finite = [count for count in counts.values() if not math.isinf(count)]
+    continuous = [key for key, count in counts.items() if math.isinf(count)]
+    if continuous:
+        verb = "is" if len(continuous) == 1 else "are"
+        number = format_count(math.prod(finite))
+        return f"{number} combinations, and {', '.join(continuous)} {verb} continuous"
+    limit = "at most " if any(d.conditions for d in dimensions) else ""
+    return f"{limit}{format_count(math.prod(finite))} points"
+
+
+def count_values(distribution: BaseDistribution) -> float:
+    """Return the number of values of a distribution; infinity for a continuous one."""
+    match distribution:
+        case CategoricalDistribution(choices=choices):
+            return len(choices)
+        case IntDistribution() as d:
+            return (d.high - d.low) // d.step + 1
+        case FloatDistribution(step=float() as step) as d:
+            return round((d.high - d.low) / step) + 1
+        case _:
+            return math.inf
+
+
+def list_ends(distribution: BaseDistribution) -> list[Any]:
+    """Return the values among which the smallest and the largest network may be.
+
+    Those are the bounds of numbers, and all choices of anything else.
+    """
+    match distribution:
+        case CategoricalDistribution(choices=choices):
+            numbers = [c for c in choices if isinstance(c, int | float)]
+            is_numeric = len(numbers) == len(choices)
+            return [*{min(numbers), max(numbers)}] if is_numeric else list(choices)
+        case IntDistribution() | FloatDistribution() as d:
+            return [d.low] if d.low == d.high else [d.low, d.high]
+        case _:
+            return []
+
+
+def _shorten(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

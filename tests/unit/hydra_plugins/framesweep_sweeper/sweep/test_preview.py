@@ -1,0 +1,112 @@
+import math
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+from optuna.distributions import (
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.samplers import RandomSampler
+
+from hydra_plugins.framesweep_sweeper.search._space_reader import read_space
+from hydra_plugins.framesweep_sweeper.sweep._preview import (
+    SearchPreview,
+    count_values,
+    describe_size,
+    list_ends,
+)
+
+PARAMS = {
+    "width": "choice(8, 32, 16)",
+    "optim": "choice(adam, sgd)",
+    "momentum": {"when": "optim=sgd", "space": "interval(0.5, 0.9)"},
+    "depth": "tag(zip, choice(1, 2))",
+    "lr": "tag(zip, choice(0.1, 0.2))",
+}
+
+
+class ParsedOverrides:
+    """Composes a config of the overrides alone."""
+
+    def __init__(self):
+        self.config_loader = self
+
+    def load_sweep_config(self, config, overrides):
+        return OmegaConf.from_dotlist(overrides)
+
+
+class Area:
+    def size(self, config):
+        return config.width * config.depth
+
+    def estimate(self, extremes, num_trials, num_workers):
+        return [f"{[dict(one) for one in extremes]} {num_trials} {num_workers}"]
+
+
+@pytest.fixture
+def preview():
+    context: Any = ParsedOverrides()
+    config = OmegaConf.create({"hydra": {"runtime": {"choices": {}}}})
+
+    def preview(params, arguments, previewer):
+        space, sampler = read_space(params, arguments), RandomSampler(seed=0)
+        search = SearchPreview(space, context, config, None, sampler, previewer)
+        return list(search.describe(20, 3))
+
+    return preview
+
+
+def test_a_preview_shows_the_space_points_and_extremes(preview):
+    lines = preview(PARAMS, ["seed=3"], Area())
+    assert [" ".join(line.split()) for line in lines[:9]] == [
+        "preview: nothing is run or written",
+        "key values only when",
+        "width choice(8, 32, 16)",
+        "optim choice(adam, sgd)",
+        "momentum interval(0.5, 0.9) optim=sgd",
+        "depth tag(zip, choice(1, 2))",
+        "lr tag(zip, choice(0.1, 0.2))",
+        "size: 12 combinations, and momentum is continuous; 20 trials are to be run",
+        "fixed: seed=3",
+    ]
+    points = lines[11:16]
+    assert lines[9:11] == ["5 sampled points:", "  parameters"]
+    assert len(set(points)) > 1
+    assert all(("momentum=" in line) == ("optim=sgd" in line) for line in points)
+    assert all(("depth=1" in line) == ("lr=0.1" in line) for line in points)
+    smallest, largest, estimate = lines[16:]
+    assert smallest.startswith("smallest: 8 parameters with width=8")
+    assert largest.startswith("largest: 64 parameters with width=32")
+    assert "'depth': 1" in estimate
+    assert "'depth': 2" in estimate
+    assert estimate.endswith("20 3")
+
+
+def test_an_application_without_previewer_gets_the_points(preview):
+    lines = preview({"a": "range(0, 10)"}, [], None)
+    assert lines[3] == "size: 10 points; 20 trials are to be run"
+    assert len(lines) == 4 + 1 + 5
+
+
+@pytest.mark.parametrize(
+    ("distribution", "count", "ends"),
+    [
+        (CategoricalDistribution(["a", "b", "c"]), 3, ["a", "b", "c"]),
+        (CategoricalDistribution([5, 30, 10]), 3, [5, 30]),
+        (CategoricalDistribution([5]), 1, [5]),
+        (IntDistribution(2, 8, step=3), 3, [2, 8]),
+        (IntDistribution(4, 4), 1, [4]),
+        (FloatDistribution(0.1, 0.4, step=0.1), 4, [0.1, 0.4]),
+        (FloatDistribution(0.1, 0.4), math.inf, [0.1, 0.4]),
+    ],
+)
+def test_each_distribution_is_counted_and_has_ends(distribution, count, ends):
+    assert count_values(distribution) == count
+    assert sorted(list_ends(distribution), key=str) == sorted(ends, key=str)
+
+
+def test_a_conditional_space_has_at_most_the_points_of_its_product():
+    params = {"a": "choice(1,2)", "b": {"when": "a=1", "space": "choice(1,2,3)"}}
+    assert describe_size(read_space(params, [])) == "at most 6 points"
