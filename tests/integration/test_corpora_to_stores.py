@@ -58,6 +58,16 @@ def test_arrays_of_utterances_are_prepared(tmp_path: Path, zipped: bool) -> None
     assert_equals_toy(prepare(corpus, tmp_path / "cache"), ("train", "dev", "test"))
 
 
+def test_arrays_in_one_zip_file_are_prepared_in_place(tmp_path: Path) -> None:
+    root = write_hw1p2(tmp_path / "corpus", TOY)
+    with zipfile.ZipFile(tmp_path / "hw1p2.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in root.iterdir():
+            archive.write(path, f"hw1p2/{path.name}")
+    shutil.rmtree(root)
+    corpus = build_corpus(Hw1p2Config(root=str(tmp_path / "hw1p2.zip")))
+    assert_equals_toy(prepare(corpus, tmp_path / "cache"), ("train", "dev", "test"))
+
+
 def test_folders_of_utterances_are_prepared(tmp_path: Path) -> None:
     root = write_folders(tmp_path / "corpus")
     corpus = build_corpus(Hw1p2FoldersConfig(root=str(root)))

@@ -14,7 +14,8 @@ from framesweep.data.formats.segment_lines import parse_time
 from framesweep.errors import DataError
 
 # A quoted value, which may contain semicolons and newlines, the end of a feature, or a word. A
-# quote that is never closed matches to the end, instead of being searched from every quote in it.
+# quote that is never closed matches to the end: searching its end again from each further quote
+# would take time that grows with the square of the file.
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*\\?(?:"|\Z)|;|[^\s;"]+', re.DOTALL)
 
 

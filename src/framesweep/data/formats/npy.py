@@ -9,6 +9,7 @@ that matter. Object arrays contain a pickle, which `pickled_arrays` reads withou
 
 import mmap
 import re
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 
 from framesweep.data.corpus import Array
 from framesweep.data.formats.array_buffers import parse_dtype, to_native, view_array
-from framesweep.data.formats.npy_zip import unzip_npy
+from framesweep.data.formats.npy_zip import read_zipped, unzip_npy
 from framesweep.data.formats.pickled_arrays import load_object_array
 from framesweep.errors import DataError
 
@@ -49,8 +50,11 @@ class Header:
     size: int
 
 
-def find_npy(folder: Path, name: str) -> Path | None:
+def find_npy(folder: Path | zipfile.Path, name: str) -> Path | zipfile.Path | None:
     """Return the path of `name`.npy in `folder`, else that of `name`.npy.zip, else None."""
+    if isinstance(folder, zipfile.Path):
+        inside = folder / f"{name}.npy"
+        return inside if inside.is_file() else None
     # The plain file first: it is memory-mapped, while an archive must be decompressed.
     for path in (folder / f"{name}.npy", folder / f"{name}.npy.zip"):
         if path.is_file():
@@ -58,8 +62,8 @@ def find_npy(folder: Path, name: str) -> Path | None:
     return None
 
 
-def load_npy(path: Path) -> Array:
-    """Return the array in an .npy or .npy.zip file.
+def load_npy(path: Path | zipfile.Path) -> Array:
+    """Return the array in an .npy or .npy.zip file, or in an .npy file within a zip file.
 
     Returns:
         A plain array in native byte order, memory-mapped if the file stores it that way; or an
@@ -96,13 +100,15 @@ def parse_npy(data: memoryview, where: object) -> Array:
     return array
 
 
-def open_npy(path: Path) -> memoryview:
-    """Return the content of an .npy file, memory-mapped, or of the one inside a .npy.zip.
+def open_npy(path: Path | zipfile.Path) -> memoryview:
+    """Return the content of an .npy file, memory-mapped, or of one inside a zip file.
 
     Raises:
         DataError: the file is missing, empty or unreadable, or the archive is damaged, contains
             anything but one .npy file, or would expand too much.
     """
+    if isinstance(path, zipfile.Path):
+        return read_zipped(path)
     if not path.is_file():
         raise DataError(path, "must be a file")
     if path.suffix == ".zip":

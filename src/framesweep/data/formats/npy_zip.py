@@ -20,7 +20,7 @@ SMALL_ZIP = 2**26
 """Uncompressed size in bytes up to which any ratio is accepted: such a bomb does no harm."""
 _CHUNK = 2**20
 # zipfile raises whatever its decompressors raise, and RuntimeError for encrypted files.
-_ZIP_ERRORS = (
+ZIP_ERRORS = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error),
     *(OSError, EOFError, RuntimeError, ValueError),
 )
@@ -40,20 +40,41 @@ def unzip_npy(path: Path) -> memoryview:
     try:
         with zipfile.ZipFile(path) as archive:
             member = _only_member(archive, path)
-            _validate_expansion(member.file_size, path)
-            # An empty mapping is not allowed.
-            content = mmap.mmap(-1, max(member.file_size, 1))
-            position = 0
-            with archive.open(member) as file:
-                # archive.read() would hold a second copy of the content.
-                while chunk := file.read(_CHUNK):
-                    content[position : position + len(chunk)] = chunk
-                    position += len(chunk)
-            if position != member.file_size:
-                raise zipfile.BadZipFile(f"{position} bytes instead of {member.file_size}")
-            return memoryview(content).toreadonly()[:position]
-    except _ZIP_ERRORS as error:
+            return _extract(archive, member, path, path.stat().st_size)
+    except ZIP_ERRORS as error:
         raise DataError(path, f"must be a readable zip archive ({error})") from None
+
+
+def read_zipped(path: zipfile.Path) -> memoryview:
+    """Return the content of a file in an archive of many, as `unzip_npy` does.
+
+    Raises:
+        DataError: the file is missing, damaged or encrypted, or must be a bomb.
+    """
+    try:
+        member = path.root.getinfo(path.at)
+        return _extract(path.root, member, path, member.compress_size)
+    except KeyError:
+        raise DataError(path, "must be a file") from None
+    except ZIP_ERRORS as error:
+        raise DataError(path, f"must be a readable file of a zip archive ({error})") from None
+
+
+def _extract(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, where: object, compressed: int
+) -> memoryview:
+    _validate_expansion(member.file_size, compressed, where)
+    # An empty mapping is not allowed.
+    content = mmap.mmap(-1, max(member.file_size, 1))
+    position = 0
+    with archive.open(member) as file:
+        # archive.read() would hold a second copy of the content.
+        while chunk := file.read(_CHUNK):
+            content[position : position + len(chunk)] = chunk
+            position += len(chunk)
+    if position != member.file_size:
+        raise zipfile.BadZipFile(f"{position} bytes instead of {member.file_size}")
+    return memoryview(content).toreadonly()[:position]
 
 
 def _only_member(archive: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
@@ -69,12 +90,11 @@ def _only_member(archive: zipfile.ZipFile, path: Path) -> zipfile.ZipInfo:
     return members[0]
 
 
-def _validate_expansion(size: int, path: Path) -> None:
+def _validate_expansion(size: int, compressed: int, where: object) -> None:
     """Raise DataError if an archive declares so large a `size` that it must be a zip bomb."""
-    compressed = path.stat().st_size
     if size > max(SMALL_ZIP, MAX_ZIP_RATIO * compressed):
         raise DataError(
-            path,
+            where,
             f"must expand to at most {MAX_ZIP_RATIO} times its {compressed} bytes",
             found=size,
             fix="Unzip it yourself if you trust it.",

@@ -1,8 +1,8 @@
 """Reads CMU 11-785 HW1P2 through Fall 2021: one object array of utterances per split."""
 
+import zipfile
 from collections.abc import Iterator
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,11 @@ from framesweep.data.corpus import SPLITS, Array, Utterance
 from framesweep.data.formats.array_buffers import to_native
 from framesweep.data.formats.npy import find_npy, load_npy, open_npy, read_header
 from framesweep.data.phones import ARPABET_71, PhoneSet
+from framesweep.data.readers.course_root import open_course_root, stamp_course_files
 from framesweep.data.readers.source_files import (
+    FilePath,
     find_phones,
     read_phones,
-    resolve_root,
-    stamp_files,
 )
 from framesweep.errors import DataError
 
@@ -26,7 +26,8 @@ class Hw1p2Corpus:
 
     Each file contains an object array with one (T, D) float array or one (T,) integer array per
     utterance. If all utterances have the same length it may instead be a plain array, (N, T, D)
-    or (N, T). Each file may be a .npy.zip archive.
+    or (N, T). Each file may be a .npy.zip archive, or all may be in one zip file, which is
+    read in place.
 
     Phones are named by the file data.phones or phonemes.txt. Without such a file, 71 classes
     are the ARPAbet phones, and other numbers of classes are named by their ids.
@@ -39,10 +40,12 @@ class Hw1p2Corpus:
     name = "hw1p2"
 
     def __init__(self, config: Hw1p2Config) -> None:
-        root = resolve_root(config.root)
+        root = open_course_root(
+            config.root, lambda folder: find_npy(folder, "train") is not None
+        )
         self._limit = config.max_utterances
         self._phones = find_phones(root, config.phones)
-        self._files: dict[str, tuple[Path, Path | None]] = {}
+        self._files: dict[str, tuple[FilePath, FilePath | None]] = {}
         for split in SPLITS:
             features, labels = find_npy(root, split), find_npy(root, f"{split}_labels")
             for path, name in ((features, split), (labels, f"{split}_labels")):
@@ -55,7 +58,10 @@ class Hw1p2Corpus:
     def source_key(self) -> dict[str, Any]:
         """Return the stamps of all files, and the limit on utterances."""
         files = [path for pair in self._files.values() for path in pair]
-        return {"files": stamp_files([*files, self._phones]), "max_utterances": self._limit}
+        return {
+            "files": stamp_course_files([*files, self._phones]),
+            "max_utterances": self._limit,
+        }
 
     def splits(self) -> tuple[str, ...]:
         """Return train, dev, and test if it is present."""
@@ -64,7 +70,7 @@ class Hw1p2Corpus:
     def num_utterances(self, split: str) -> int | None:
         """Return the number in the file's header; None for an archive."""
         path = self._files[split][0]
-        if path.suffix == ".zip":
+        if path.suffix == ".zip" or isinstance(path, zipfile.Path):
             return None
         shape = read_header(open_npy(path), path).shape
         return len(range(*shape[:1])[: self._limit]) if shape else 0
@@ -104,7 +110,7 @@ class Hw1p2Corpus:
         return phones
 
 
-def _load(path: Path) -> Array:
+def _load(path: FilePath) -> Array:
     array = load_npy(path)
     if array.ndim == 0:
         raise DataError(path, "must contain one array per utterance", found="a single value")
@@ -131,9 +137,9 @@ def _to_numbers(utterance: Any, where: str) -> Array:
         raise DataError(where, f"must be one array of numbers ({error})") from None
 
 
-def _describe_layout(root: Path) -> str:
+def _describe_layout(root: FilePath) -> str:
     """Return which files are expected, or the reader for the files that there are."""
-    if any(root.glob("*/mfcc")):
+    if any((folder / "mfcc").is_dir() for folder in root.iterdir() if folder.is_dir()):
         return "This is the layout since Spring 2022: type data=hw1p2_folders."
     return (
         "The layout is train.npy train_labels.npy dev.npy dev_labels.npy test.npy in data.root."

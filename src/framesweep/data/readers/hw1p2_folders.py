@@ -1,10 +1,9 @@
 """Reads CMU 11-785 HW1P2 since Spring 2022: folders with one file per utterance."""
 
-import csv
 import re
 from collections.abc import Iterator
 from functools import cached_property
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -12,14 +11,18 @@ import numpy as np
 from framesweep.config import Hw1p2FoldersConfig
 from framesweep.data.corpus import Utterance
 from framesweep.data.formats.names import normalize_name
-from framesweep.data.formats.npy import load_npy
+from framesweep.data.formats.npy import find_npy, load_npy
 from framesweep.data.phones import PhoneSet, number_as_course
+from framesweep.data.readers.course_root import (
+    join_inside,
+    open_course_root,
+    stamp_course_files,
+)
+from framesweep.data.readers.hw1p2_order import reorder
 from framesweep.data.readers.source_files import (
+    FilePath,
     find_phones,
     read_phones,
-    resolve_inside,
-    resolve_root,
-    stamp_files,
 )
 from framesweep.errors import DataError
 from framesweep.system.progress_bars import track
@@ -51,19 +54,24 @@ class Hw1p2FoldersCorpus:
     name = "hw1p2_folders"
 
     def __init__(self, config: Hw1p2FoldersConfig) -> None:
-        self._root = resolve_root(config.root)
+        self._root = open_course_root(
+            config.root,
+            lambda folder: join_inside(
+                folder, config.train_partition, "data.train_partition"
+            ).is_dir(),
+        )
         self._limit = config.max_utterances
         self._is_course_order = config.phone_order == "course"
         self._phones_file = find_phones(self._root, config.phones)
         self._order_file = self._find_order(config.test_order)
-        self._features: dict[str, list[Path]] = {}
-        self._transcripts: dict[str, list[Path]] = {}
+        self._features: dict[str, list[FilePath]] = {}
+        self._transcripts: dict[str, list[FilePath]] = {}
         for split, partition in (
             ("train", config.train_partition),
             ("dev", config.dev_partition),
             ("test", config.test_partition),
         ):
-            folder = resolve_inside(self._root, partition, f"data.{split}_partition")
+            folder = join_inside(self._root, partition, f"data.{split}_partition")
             if split != "test" or folder.is_dir():
                 self._list_split(split, folder)
 
@@ -73,10 +81,13 @@ class Hw1p2FoldersCorpus:
         With a file of phones, or in alphabetical order, the key is that of earlier versions,
         whose prepared corpora thus stay in use.
         """
-        files = [self._phones_file, self._order_file]
+        files: list[FilePath | None] = [self._phones_file, self._order_file]
         for split in self._features:
             files += [*self._features[split], *self._transcripts[split]]
-        key: dict[str, Any] = {"files": stamp_files(files), "max_utterances": self._limit}
+        key: dict[str, Any] = {
+            "files": stamp_course_files(files),
+            "max_utterances": self._limit,
+        }
         if self._phones_file is None and self._is_course_order:
             key["phone_order"] = "course"
         return key
@@ -93,9 +104,9 @@ class Hw1p2FoldersCorpus:
         """Yield the utterances in order; the id is the file name without its suffix."""
         transcripts = self._transcripts[split]
         for i, path in enumerate(self._features[split][: self._limit]):
-            librispeech = _LIBRISPEECH_NAME.fullmatch(path.stem)
+            librispeech = _LIBRISPEECH_NAME.fullmatch(_stem(path))
             yield Utterance(
-                id=path.stem,
+                id=_stem(path),
                 features=load_npy(path),
                 labels=self._read_labels(transcripts[i]) if transcripts else None,
                 speaker=librispeech[1] if librispeech else "",
@@ -117,7 +128,7 @@ class Hw1p2FoldersCorpus:
         course = number_as_course(names) if self._is_course_order else None
         return course or PhoneSet(tuple(sorted(names)))
 
-    def _read_labels(self, path: Path) -> Any:
+    def _read_labels(self, path: FilePath) -> Any:
         names = read_transcript(path)
         # A transcript repeats each phone for hundreds of frames; check each once.
         for name in set(names):
@@ -126,25 +137,25 @@ class Hw1p2FoldersCorpus:
                 raise DataError(path, f"all phones must occur in {source}", found=name[:40])
         return np.fromiter(map(self._phones.id, names), dtype=np.int64, count=len(names))
 
-    def _list_split(self, split: str, folder: Path) -> None:
-        features = _list_npy(folder / "mfcc")
+    def _list_split(self, split: str, folder: FilePath) -> None:
+        features = _list_npy(folder / "mfcc", self._root)
         if split == "test" and self._order_file is not None:
-            features = _reorder(features, self._order_file)
+            features = reorder(features, self._order_file)
         self._features[split] = list(features.values())
         self._transcripts[split] = []
         transcript_folder = folder / "transcript"
         # In the course's own folder of test, a sample submission may be all that there is.
         if split == "test" and not (
-            transcript_folder.is_dir() and _list_npy(transcript_folder)
+            transcript_folder.is_dir() and _list_npy(transcript_folder, self._root)
         ):
             return
-        transcripts = _list_npy(transcript_folder)
+        transcripts = _list_npy(transcript_folder, self._root)
         _require_same_names(features, transcripts, transcript_folder)
         _require_same_names(transcripts, features, folder / "mfcc")
         self._transcripts[split] = [transcripts[name] for name in features]
 
-    def _find_order(self, test_order: str) -> Path | None:
-        path = resolve_inside(self._root, test_order, "data.test_order")
+    def _find_order(self, test_order: str) -> FilePath | None:
+        path = join_inside(self._root, test_order, "data.test_order")
         if path.is_file():
             return path
         # The file is optional under its default name only.
@@ -155,7 +166,7 @@ class Hw1p2FoldersCorpus:
         return None
 
 
-def read_transcript(path: Path) -> list[str]:
+def read_transcript(path: FilePath) -> list[str]:
     """Return the phone names in a transcript, one per frame, without sentence marks.
 
     Raises:
@@ -176,13 +187,16 @@ def read_transcript(path: Path) -> list[str]:
     return names[first : len(names) - last]
 
 
-def _list_npy(folder: Path) -> dict[str, Path]:
+def _list_npy(folder: FilePath, root: FilePath) -> dict[str, FilePath]:
     """Return the .npy files in `folder` by name, sorted."""
     if not folder.is_dir():
-        raise DataError(folder, "must be a folder of .npy files", fix=_describe_layout(folder))
-    # macOS leaves a hidden ._NAME next to a file that it copied.
-    paths = sorted(path for path in folder.glob("*.npy") if not path.name.startswith("."))
-    named: dict[str, Path] = {}
+        raise DataError(folder, "must be a folder of .npy files", fix=_describe_layout(root))
+    # macOS leaves a hidden ._NAME next to a file that it copied. Other files may be anything.
+    names = [path for path in folder.iterdir() if path.name.endswith(".npy")]
+    paths = sorted(
+        (path for path in names if not path.name.startswith(".")), key=lambda path: path.name
+    )
+    named: dict[str, FilePath] = {}
     for path in paths:
         other = named.setdefault(normalize_name(path.name), path)
         if other is not path:
@@ -191,7 +205,9 @@ def _list_npy(folder: Path) -> dict[str, Path]:
     return named
 
 
-def _require_same_names(files: dict[str, Path], others: dict[str, Path], folder: Path) -> None:
+def _require_same_names(
+    files: dict[str, FilePath], others: dict[str, FilePath], folder: FilePath
+) -> None:
     """Raise DataError if `others`, the files in `folder`, lack a name that `files` has."""
     if missing := sorted(files.keys() - others.keys()):
         raise DataError(
@@ -201,43 +217,18 @@ def _require_same_names(files: dict[str, Path], others: dict[str, Path], folder:
         )
 
 
-def _reorder(files: dict[str, Path], order: Path) -> dict[str, Path]:
-    """Return `files` in the order of a CSV file.
-
-    Args:
-        files: paths by file name.
-        order: the CSV file; its column `file`, or its only column, lists all names, with or
-            without `.npy`.
-    """
-    try:
-        with order.open(encoding="utf-8-sig", newline="") as handle:  # Excel adds the mark
-            header, *rows = [row for row in csv.reader(handle) if row] or [[]]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(order, f"must be a readable CSV file ({error})") from None
-    if "file" not in header and len(header) != 1:
-        raise DataError(order, "must have a column `file`", found=header[:5])
-    column = header.index("file") if "file" in header else 0
-    names = [normalize_name(row[column].strip()) if len(row) > column else "" for row in rows]
-    names = [name if name.endswith(".npy") else f"{name}.npy" for name in names]
-    if len(set(names)) != len(names):
-        raise DataError(order, "must list each file once")
-    if unknown := [name for name in names if name not in files]:
-        raise DataError(order, "must list files of the test partition only", found=unknown[:3])
-    if unlisted := sorted(files.keys() - set(names)):
-        raise DataError(
-            order,
-            "must list every file of the test partition",
-            found=(f"{len(unlisted)} missing: {', '.join(unlisted[:3])}"),
-        )
-    return {name: files[name] for name in names}
+def _stem(path: FilePath) -> str:
+    return PurePath(path.name).stem
 
 
-def _describe_layout(folder: Path) -> str:
+def _describe_layout(root: FilePath) -> str:
     """Return which folders are expected, or the reader for the files that there are."""
-    root = folder.parents[1]
-    if any(root.glob("train.npy*")):
+    if find_npy(root, "train") is not None:
         return "This is the layout until Fall 2021: type data=hw1p2."
+    partitions = sorted(f.name for f in root.iterdir() if f.is_dir() and (f / "mfcc").is_dir())
+    there = f" There are {', '.join(partitions[:5])}." if partitions else ""
     return (
         "The layout is PARTITION/mfcc/*.npy and PARTITION/transcript/*.npy in data.root, with "
         "the partitions data.train_partition, data.dev_partition and data.test_partition."
+        + there
     )

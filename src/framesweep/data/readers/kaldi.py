@@ -53,7 +53,7 @@ class KaldiCorpus:
         root = resolve_root(config.root)
         self._phones = None
         if config.phones is not None:
-            self._phones = find_phones(root, str(root / config.phones))
+            self._phones = Path(str(find_phones(root, str(root / config.phones))))
         self._splits: dict[str, _KaldiSplit] = {}
         for split, folder in (
             ("train", config.train),

@@ -1,11 +1,16 @@
 """Locates and identifies the files of a corpus: its root, file stamps, and its phone list."""
 
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
 from framesweep.data.formats.names import normalize_name
+from framesweep.data.formats.npy_zip import ZIP_ERRORS
 from framesweep.data.phones import PhoneSet
 from framesweep.errors import ConfigError, DataError
+
+FilePath = Path | zipfile.Path
+"""A file or folder on disk, or in a zip file."""
 
 
 def resolve_root(root: str | None) -> Path:
@@ -74,13 +79,14 @@ def validate_share(key: str, share: float) -> None:
         raise ConfigError(key, "must be from 0 to 1", found=share)
 
 
-def find_phones(root: Path, phones: str | None) -> Path | None:
+def find_phones(root: FilePath, phones: str | None) -> FilePath | None:
     """Return the file that data.phones names, else phonemes.txt in `root`, else None.
 
     Raises:
         DataError: data.phones is set and is not a file.
     """
-    path = Path(phones).expanduser() if phones is not None else root / "phonemes.txt"
+    listed = Path(phones).expanduser() if phones is not None else None
+    path: FilePath = listed or root / "phonemes.txt"
     if path.is_file():
         return path
     if phones is not None:
@@ -88,7 +94,7 @@ def find_phones(root: Path, phones: str | None) -> Path | None:
     return None
 
 
-def read_phones(path: Path) -> PhoneSet:
+def read_phones(path: FilePath) -> PhoneSet:
     """Return the phones that a text file lists.
 
     Lines are either `PHONE ID` in any order, with ids 0, 1, 2, ... (as in Kaldi's phones.txt),
@@ -99,7 +105,7 @@ def read_phones(path: Path) -> PhoneSet:
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+    except (UnicodeDecodeError, *ZIP_ERRORS) as error:
         raise DataError(path, f"must be a readable text file ({error})") from None
     if any(lines) and all(len(line.split()) <= 1 for line in lines):
         return PhoneSet(tuple(normalize_name(line.strip()) for line in lines if line.strip()))

@@ -1,5 +1,6 @@
 """Folders of features and transcripts become utterances; missing files are refused by name."""
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -289,4 +290,32 @@ def test_file_names_in_two_unicode_forms_are_one_utterance(root: Path) -> None:
     assert utterance.labels is not None
     (root / "dev-clean" / "mfcc" / "\u00e9.npy").write_bytes(b"")
     with pytest.raises(DataError, match="another file in another Unicode form"):
+        corpus_of(root)
+
+
+def test_zip_file_as_downloaded_gives_what_its_folder_gives(root: Path, tmp_path: Path) -> None:
+    (root / "train-clean-100" / "mfcc" / "index.csv").write_text("a,b")
+    (root / "train-clean-100" / ".DS_Store").touch()
+    (root / "test_order.csv").write_text("file\nz.npy\nx.npy\ny.npy\n")
+    archive = tmp_path.parent / f"{tmp_path.name}.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in root.rglob("*"):
+            file.write(path, Path("11785-f24-hw1p2") / path.relative_to(root))
+    folders, zipped = corpus_of(root), corpus_of(archive)
+    assert zipped.splits() == folders.splits() == ("train", "dev", "test")
+    for split in zipped.splits():
+        for ours, theirs in zip(
+            zipped.utterances(split), folders.utterances(split), strict=True
+        ):
+            assert (ours.id, ours.speaker) == (theirs.id, theirs.speaker)
+            np.testing.assert_array_equal(ours.features, theirs.features)
+            np.testing.assert_array_equal(ours.labels, theirs.labels)
+    assert ids(zipped, "test") == ["z", "x", "y"]
+    assert zipped.phone_set(0) == folders.phone_set(0)
+    assert len(zipped.source_key()["files"]) == len(folders.source_key()["files"])
+
+
+def test_partitions_of_other_names_are_named(root: Path) -> None:
+    (root / "train-clean-100").rename(root / "train-clean-360")
+    with pytest.raises(DataError, match=r"There are dev-clean, test-clean, train-clean-360"):
         corpus_of(root)

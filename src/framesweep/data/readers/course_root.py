@@ -1,0 +1,88 @@
+"""Opens the data of a course as it was downloaded: a folder, a folder around it, or a zip file.
+
+A zip file is read in place. `zipfile.Path` stands for a file in it, and has the methods of
+`pathlib.Path` that the readers need.
+"""
+
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from framesweep.data.formats.npy_zip import ZIP_ERRORS
+from framesweep.data.readers.source_files import FilePath, resolve_inside, resolve_root
+from framesweep.errors import DataError
+
+MAX_LEVELS = 2
+"""Folders around the data that an archive may have."""
+
+
+def open_course_root(root: str | None, holds_data: Callable[[FilePath], bool]) -> FilePath:
+    """Return the folder of the data: data.root, or the only one in it that holds the data.
+
+    Args:
+        root: data.root, the path of a folder or of a zip file.
+        holds_data: whether a folder is that of the data.
+
+    Raises:
+        ConfigError: data.root is not set.
+        DataError: it is neither a folder nor a readable zip file.
+    """
+    file = Path(root).expanduser().absolute() if root else None
+    top = _open_zip(file) if file is not None and file.is_file() else resolve_root(root)
+    if holds_data(top):
+        return top
+    level: list[FilePath] = [top]
+    for _ in range(MAX_LEVELS):
+        level = [child for folder in level for child in _list_folders(folder)]
+        found = [folder for folder in level if holds_data(folder)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            names = [folder.name for folder in found[:3]]
+            raise DataError("data.root", "must contain the data of one course", found=names)
+    return top
+
+
+def join_inside(root: FilePath, name: str, key: str) -> FilePath:
+    """Return the path of `name`, the value of the config key `key`, under `root`.
+
+    Raises:
+        ConfigError: `name` is empty or leads out of `root`.
+    """
+    if isinstance(root, Path):
+        return resolve_inside(root, name, key)
+    return root / resolve_inside(Path(), name, key).as_posix()
+
+
+def stamp_course_files(files: list[FilePath | None]) -> dict[str, tuple[int, int]]:
+    """Return the size in bytes and the modification time in ns of each file, by its path.
+
+    A file in a zip file has the modification time of the zip file.
+    """
+    stamps: dict[str, tuple[int, int]] = {}
+    times: dict[str, int] = {}
+    for file in files:
+        if isinstance(file, Path):
+            status = file.stat()
+            stamps[str(file)] = (status.st_size, status.st_mtime_ns)
+        elif file is not None:
+            archive = str(file.root.filename)
+            time = times.setdefault(archive, Path(archive).stat().st_mtime_ns)
+            stamps[str(file)] = (file.root.getinfo(file.at).file_size, time)
+    return stamps
+
+
+def _open_zip(path: Path) -> zipfile.Path:
+    try:
+        return zipfile.Path(zipfile.ZipFile(path))
+    except ZIP_ERRORS as error:
+        rule = f"must be a folder or a readable zip file ({error})"
+        raise DataError("data.root", rule, found=str(path)) from None
+
+
+def _list_folders(folder: FilePath) -> Iterator[FilePath]:
+    # macOS adds a folder __MACOSX with metadata to every archive that it makes.
+    children: list[FilePath] = list(folder.iterdir())
+    for child in sorted(children, key=lambda child: child.name):
+        if not child.name.startswith((".", "__MACOSX")) and child.is_dir():
+            yield child
