@@ -7,27 +7,40 @@ activations, dropout, the loss, the optimizer. The other baselines are how peopl
 network without this project.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
+from framesweep.bench.plain_networks import build_plain_network
 from framesweep.bench.timing import Contender
 from framesweep.config import MlpConfig, ModelConfig
 from framesweep.errors import ConfigError
-from framesweep.kernels import matmul as onednn
+from framesweep.kernels.backends import (
+    MATMULS,
+    ONEDNN,
+    TORCH,
+    Backends,
+    LinearCall,
+    Matmul,
+    is_available,
+)
 from framesweep.system.hardware import Hardware
 
-Matmul = Callable[[Tensor, Tensor], Tensor]
-"""Returns a @ b.t() for a (M, K) and b (N, K)."""
+Choose = Callable[[LinearCall], tuple[Matmul, ...]]
+"""Returns how to multiply for a layer's output, its input's gradient and its weight's."""
+
+
+def is_plain_mlp(config: ModelConfig) -> bool:
+    """Return whether a network is a perceptron without convolutions and shortcuts."""
+    return isinstance(config, MlpConfig) and not config.conv_channels and not config.residual
 
 
 def require_plain_mlp(config: ModelConfig) -> None:
-    """Raise ConfigError unless the network is a perceptron, as the baselines are."""
-    if not isinstance(config, MlpConfig) or config.conv_channels or config.residual:
+    """Raise ConfigError unless the network is a perceptron, which plain modules can replace."""
+    if not is_plain_mlp(config):
         raise ConfigError(
             "--models",
             "must be perceptrons without convolutions or shortcuts",
@@ -41,20 +54,36 @@ def synchronize(device: torch.device) -> None:
         torch.accelerator.synchronize(device)
 
 
-def list_matmuls(device: torch.device) -> dict[str, Matmul]:
-    """Return the implementations of matrix multiplication for this device, by name.
+def list_matmuls(device: torch.device, chosen: Mapping[str, Backends]) -> dict[str, Choose]:
+    """Return ways to multiply for this device, by name.
 
-    Which one is the fastest depends on the shapes and on the processor; the upper bound is the
-    fastest of them.
+    Which implementation is the fastest depends on the shapes and on the processor, so on a CPU
+    the upper bound is the fastest of three: each implementation for all multiplications, and
+    the one that the run has chosen for each.
+
+    Args:
+        device: The device.
+        chosen: What the run has chosen on a CPU, by the names of its layers.
     """
-    matmuls: dict[str, Matmul] = {"torch.mm": lambda a, b: torch.mm(a, b.t())}
-    if device.type == "cpu" and onednn.available():
-        matmuls["oneDNN"] = onednn.multiply
+    matmuls: dict[str, Choose] = {"torch.mm": _always(TORCH)}
+    if device.type == "cpu" and is_available(ONEDNN):
+        matmuls["oneDNN"] = _always(ONEDNN)
+    if chosen:
+        matmuls["chosen"] = lambda call: tuple(MATMULS[name] for name in chosen[call.layer])
     return matmuls
 
 
+def _always(name: str) -> Choose:
+    return lambda call: (MATMULS[name],) * 3
+
+
 def build_matmul_bound(
-    sizes: Sequence[int], batch_size: int, hardware: Hardware, matmul: Matmul, *, train: bool
+    calls: Sequence[LinearCall],
+    num_frames: int,
+    hardware: Hardware,
+    choose: Choose,
+    *,
+    train: bool,
 ) -> Contender:
     """Return the matrix multiplications of one pass over a batch, as a contender.
 
@@ -63,44 +92,40 @@ def build_matmul_bound(
     gradient of their input.
 
     Args:
-        sizes: values in the input, units of each hidden layer, number of classes.
-        train: includes the backward pass.
+        calls: The uses of linear layers in a forward pass, in their order.
+        num_frames: Frames of the batch.
+        hardware: The device and the type of the factors.
+        choose: Returns the implementations of a layer.
+        train: Includes the backward pass.
     """
-    dtype = hardware.input_dtype
+    device, dtype = hardware.device, hardware.input_dtype
     # The values do not matter for the time, so weights and gradients may be random.
     layers = [
         tuple(
-            torch.randn(shape, device=hardware.device).to(dtype)
-            for shape in ((batch_size, fan_in), (fan_out, fan_in), (batch_size, fan_out))
+            torch.randn(shape, device=device).to(dtype)
+            for shape in (
+                (call.rows, call.fan_in),
+                (call.fan_out, call.fan_in),
+                (call.rows, call.fan_out),
+            )
         )
-        for fan_in, fan_out in pairwise(sizes)
+        for call in calls
     ]
+    matmuls = [choose(call) for call in calls]
 
     def run() -> int:
-        for x, weight, _ in layers:
-            matmul(x, weight)
+        for (x, weight, _), (forward, *_) in zip(layers, matmuls, strict=True):
+            forward(x, weight)
         for index in reversed(range(len(layers) if train else 0)):
             x, weight, dy = layers[index]
-            matmul(dy.t(), x.t())
-            if index > 0:  # nobody needs the gradient of the features
-                matmul(dy, weight.t())
-        synchronize(hardware.device)
-        return batch_size
+            _, input_gradient, weight_gradient = matmuls[index]
+            weight_gradient(dy.t(), x.t())
+            if calls[index].needs_input_gradient:  # nobody needs that of the features
+                input_gradient(dy, weight.t())
+        synchronize(device)
+        return num_frames
 
     return run
-
-
-def build_plain_network(sizes: Sequence[int], dropout: float = 0.2) -> nn.Sequential:
-    """Return the network as one writes it in plain PyTorch, (B, sizes[0]) to (B, sizes[-1])."""
-    layers: list[nn.Module] = []
-    for fan_in, fan_out in pairwise(sizes[:-1]):
-        layers += [
-            nn.Linear(fan_in, fan_out),
-            nn.BatchNorm1d(fan_out),
-            nn.ReLU(),
-            nn.Dropout(dropout),
-        ]
-    return nn.Sequential(*layers, nn.Linear(sizes[-2], sizes[-1]))
 
 
 def build_plain_step(
@@ -123,17 +148,24 @@ def build_plain_step(
 
 
 def build_plain_training(
-    sizes: Sequence[int], batch_size: int, hardware: Hardware
+    network: nn.Module, inputs: Tensor, num_frames: int, num_classes: int, hardware: Hardware
 ) -> Contender:
-    """Return plain PyTorch steps on a single batch, which is on the device already."""
-    step = build_plain_step(build_plain_network(sizes), hardware)
-    inputs = torch.randn(batch_size, sizes[0], device=hardware.device)
-    labels = torch.randint(sizes[-1], (batch_size,), device=hardware.device)
+    """Return plain PyTorch steps on a single batch, which is on the device already.
+
+    Args:
+        network: Maps `inputs` to (num_frames, num_classes) logits.
+        inputs: The batch.
+        num_frames: Its frames.
+        num_classes: The number of phones.
+        hardware: The device and the precision.
+    """
+    step = build_plain_step(network, hardware)
+    labels = torch.randint(num_classes, (num_frames,), device=hardware.device)
 
     def run() -> int:
         step(inputs, labels)
         synchronize(hardware.device)
-        return batch_size
+        return num_frames
 
     return run
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from framesweep.bench.baselines import require_plain_mlp
+from framesweep.config import RunConfig
 from framesweep.config.composition import compose
 from framesweep.runs.experiment import Experiment, build_experiment
 
@@ -18,6 +18,7 @@ class Case:
         root: directory of a corpus that `write_corpus` has written.
         threads: number of threads; None for all cores.
         cpu_time: measures CPU time instead of wall time.
+        batch_size: frames per training step.
     """
 
     model: str
@@ -27,6 +28,7 @@ class Case:
     outputs: str
     threads: int | None = None
     cpu_time: bool = False
+    batch_size: int = 2048
 
     @property
     def clock(self) -> Callable[[], float]:
@@ -34,14 +36,12 @@ class Case:
         return time.process_time if self.cpu_time else time.perf_counter
 
     def build_experiment(self) -> Experiment:
-        """Return the experiment as `train.py` would build it.
+        """Return the experiment as `train.py` would build it."""
+        return build_experiment(self.compose())
 
-        Raises:
-            ConfigError: the network is not a plain perceptron, as the baselines are.
-        """
-        config = compose(self.to_overrides())
-        require_plain_mlp(config.model)
-        return build_experiment(config)
+    def compose(self) -> RunConfig:
+        """Return the config of the experiment."""
+        return compose(self.to_overrides())
 
     def to_overrides(self) -> list[str]:
         """Return the arguments with which `train.py` trains this network."""
@@ -50,6 +50,7 @@ class Case:
             f"data.root={self.root}",
             f"data.context={self.context}",
             f"model={self.model}",
+            f"train.batch_size={self.batch_size}",
             f"hardware.precision={self.precision}",
             f"outputs={self.outputs}",
             f"hardware.threads={self.threads or 'null'}",
@@ -59,4 +60,5 @@ class Case:
 
     def to_labels(self) -> dict[str, Any]:
         """Return the settings that distinguish this case from others in a result."""
-        return {k: v for k, v in asdict(self).items() if k in ("model", "precision", "context")}
+        labels = ("model", "precision", "context", "batch_size")
+        return {k: v for k, v in asdict(self).items() if k in labels}

@@ -21,8 +21,10 @@ COLUMNS = {
 
 def build_throughput_table(results: Iterable[dict[str, Any]]) -> Table:
     """Return a table of frames/s and of their ratios to those of each baseline."""
-    words, numbers = ("", "model", ""), ("ctx", "frames/s", *COLUMNS.values())
-    table = _build_table("Throughput, and its ratio to ...", words, numbers)
+    results = list(results)
+    words, numbers = ("", "model", ""), ("ctx", "batch", "frames/s", *COLUMNS.values())
+    title = f"Throughput on {results[0]['processor']}, {results[0]['threads']} threads"
+    table = _build_table(f"{title}, and its ratio to ...", words, numbers)
     for result in results:
         ratio = result["ratio"]
         table.add_row(
@@ -30,6 +32,7 @@ def build_throughput_table(results: Iterable[dict[str, Any]]) -> Table:
             result["model"],
             result["precision"],
             str(result["context"]),
+            str(result["batch_size"]) if result["what"] == "train" else "",
             f"{result['frames_per_second'][result['what']]:,.0f}",
             *(f"{ratio[name]:.2f}" if name in ratio else "" for name in COLUMNS),
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from framesweep.bench.accuracy import VARIANTS, measure_accuracy
+from framesweep.bench.baselines import is_plain_mlp
 from framesweep.bench.case import Case
 from framesweep.bench.corpus import write_corpus
 from framesweep.bench.first_layer import measure_first_layer
@@ -19,6 +20,8 @@ from framesweep.bench.sweeps import compare_searches
 from framesweep.bench.throughput import measure_evaluation, measure_training
 from framesweep.bench.workers import measure_workers
 from framesweep.config import HardwareConfig
+from framesweep.errors import ConfigError
+from framesweep.models.build import NetworkBuilder
 from framesweep.system.hardware import resolve_hardware
 
 TRAIN_FRAMES = 200_000
@@ -42,12 +45,12 @@ def measure_speed(chosen: dict[str, Any], folder: Path) -> Iterator[dict[str, An
 
     Args:
         chosen: Values of the command's options: `models`, `precisions`, `contexts`, `sizes`,
-            `rounds`, `steps`, `cpu_time` and perhaps `threads`.
+            `batch_sizes`, `rounds`, `steps`, `cpu_time` and perhaps `threads`.
         folder: Where corpora and runs are written.
     """
     root = write_corpus(folder, TRAIN_FRAMES)
 
-    def case(model: str, precision: str, context: int) -> Case:
+    def case(model: str, precision: str, context: int, batch_size: int) -> Case:
         return Case(
             model=model,
             precision=precision,
@@ -56,13 +59,15 @@ def measure_speed(chosen: dict[str, Any], folder: Path) -> Iterator[dict[str, An
             outputs=str(folder.absolute()),
             threads=chosen.get("threads"),
             cpu_time=chosen["cpu_time"],
+            batch_size=batch_size,
         )
 
     cases = _list_cases(chosen, case)
     for one in cases:
         yield measure_training(one, chosen["rounds"], chosen["steps"])
         yield from measure_evaluation(one, max(3, chosen["rounds"] // 2))
-        yield measure_first_layer(one, chosen["rounds"])
+        if is_plain_mlp(one.compose().model):
+            yield measure_first_layer(one, chosen["rounds"])
     yield measure_epoch_overhead(cases[-1])
     yield {"what": "help", "seconds": measure_help_seconds()}
     for size in chosen["sizes"]:
@@ -70,14 +75,32 @@ def measure_speed(chosen: dict[str, Any], folder: Path) -> Iterator[dict[str, An
     yield measure_scale(folder, chosen["sizes"][-1], "float16", 50, cases[-1])
 
 
-def _list_cases(chosen: dict[str, Any], case: Callable[[str, str, int], Case]) -> list[Case]:
+def _list_cases(
+    chosen: dict[str, Any], case: Callable[[str, str, int, int], Case]
+) -> list[Case]:
+    """Return the cases in which the network suits the context.
+
+    Raises:
+        ConfigError: none does.
+    """
     precisions = chosen["precisions"]
     if precisions == ["auto"]:
         precisions = sorted(
             {"fp32", resolve_hardware(HardwareConfig()).precision}, reverse=True
         )
-    shapes = product(chosen["models"], precisions, chosen["contexts"])
-    return [case(*values) for values in shapes]
+    shapes = product(chosen["models"], precisions, chosen["contexts"], chosen["batch_sizes"])
+    cases, errors = [], []
+    for values in shapes:
+        one = case(*values)
+        try:
+            config = one.compose()
+            NetworkBuilder(config.model, config.data.context)
+            cases.append(one)
+        except ConfigError as error:
+            errors.append(error)
+    if not cases:
+        raise errors[0]
+    return cases
 
 
 def measure_sweeps(folder: Path, trials: int) -> Iterator[dict[str, Any]]:

@@ -7,29 +7,31 @@ stops the clock after a few steps and lets the baselines run, before training co
 
 import math
 import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from framesweep.bench import baselines
-from framesweep.bench.baselines import build_matmul_bound, synchronize
+from framesweep.bench.baselines import is_plain_mlp, synchronize
 from framesweep.bench.case import Case
+from framesweep.bench.contenders import (
+    build_evaluation_bounds,
+    build_loops,
+    build_plain_step,
+    build_training_bounds,
+    count_step_frames,
+)
 from framesweep.bench.corpus import NUM_CLASSES
 from framesweep.bench.timing import Contender, Speeds
 from framesweep.errors import Interrupted
-from framesweep.evaluation.evaluate import batch_frames, compute_log_posteriors
+from framesweep.evaluation.evaluate import compute_log_posteriors
 from framesweep.runs.experiment import Experiment
-from framesweep.system.hardware import Hardware
+from framesweep.system.processor import name_processor
 from framesweep.training.callbacks import NoOpCallback
 
 WARM_STEPS = 3
 """Steps that are not measured, in which loops are compiled and memory is allocated."""
-
-LOOP_BATCHES = {64: 6, 512: 1}
-"""Batch sizes of the loop in Python, each with its number of batches per round."""
 
 
 def measure_training(case: Case, rounds: int, steps: int) -> dict[str, Any]:
@@ -43,27 +45,15 @@ def measure_training(case: Case, rounds: int, steps: int) -> dict[str, Any]:
         steps: steps that `fit` takes in each round.
     """
     experiment = case.build_experiment()
-    hardware, batch_size = experiment.components.hardware, experiment.plan.batch_size
-    sizes = (experiment.train.window_dim, *experiment.widths, NUM_CLASSES)
-    plain = Hardware(hardware.device, "fp32", hardware.threads, compile=False)
-    dataset = baselines.FrameDataset(case.context, experiment.train.feature_dim, NUM_CLASSES)
-    contenders = {
-        **_build_matmul_bounds(sizes, batch_size, hardware, train=True),
-        "plain step": baselines.build_plain_training(sizes, batch_size, hardware),
-        **{
-            f"python loop, batch {size}": baselines.build_python_loop(
-                sizes, dataset, plain, size, num_batches
-            )
-            for size, num_batches in LOOP_BATCHES.items()
-        },
-    }
+    contenders = {**build_training_bounds(experiment), **build_plain_step(experiment)}
+    extra = {}
+    if is_plain_mlp(experiment.config.model):
+        loops, measure_workers = build_loops(case, experiment)
+        contenders |= loops
+        if not case.cpu_time:  # the CPU time of the workers is not that of this process
+            extra["DataLoader, 2 workers"] = measure_workers()
     callback = _InterleavedRounds(case, experiment, contenders, rounds, steps)
     speeds = _train(experiment, callback)
-    extra = {}
-    if not case.cpu_time:  # the CPU time of the workers is not that of this process
-        extra["DataLoader, 2 workers"] = _measure_worker_loop(
-            sizes, dataset, hardware, batch_size
-        )
     return _build_result(case, "train", speeds, extra)
 
 
@@ -71,8 +61,8 @@ def measure_evaluation(case: Case, rounds: int) -> list[dict[str, Any]]:
     """Return the frames/s of evaluation and of prediction on dev, and of their upper bound."""
     experiment = case.build_experiment()
     hardware, model = experiment.components.hardware, experiment.components.model
-    sizes = (experiment.train.window_dim, *experiment.widths, NUM_CLASSES)
     dev = experiment.dev
+    bounds = build_evaluation_bounds(experiment)
 
     def evaluate() -> int:
         experiment.evaluate(dev)
@@ -84,25 +74,13 @@ def measure_evaluation(case: Case, rounds: int) -> list[dict[str, Any]]:
 
     results = []
     for name, contender in (("evaluate", evaluate), ("predict", predict)):
-        contenders = {
-            name: contender,
-            **_build_matmul_bounds(sizes, batch_frames(dev), hardware, train=False),
-        }
+        contenders = {name: contender, **bounds}
         Speeds().run_round(contenders)  # a warm-up, which is not recorded
         speeds = Speeds(case.clock)
         for _ in range(rounds):
             speeds.run_round(contenders)
         results.append(_build_result(case, name, speeds, {}))
     return results
-
-
-def _build_matmul_bounds(
-    sizes: tuple[int, ...], batch_size: int, hardware: Hardware, *, train: bool
-) -> dict[str, Contender]:
-    return {
-        f"matmul, {name}": build_matmul_bound(sizes, batch_size, hardware, matmul, train=train)
-        for name, matmul in baselines.list_matmuls(hardware.device).items()
-    }
 
 
 def _train(experiment: Experiment, callback: "_InterleavedRounds") -> Speeds:
@@ -134,7 +112,7 @@ class _InterleavedRounds(NoOpCallback):
     ) -> None:
         self.speeds = Speeds(case.clock)
         self._device = experiment.train.device
-        self._batch_size = experiment.plan.batch_size
+        self._step_frames = count_step_frames(experiment)
         self._contenders = contenders
         self._rounds, self._steps = rounds, steps
         self._num_steps = -WARM_STEPS
@@ -147,7 +125,7 @@ class _InterleavedRounds(NoOpCallback):
         elif self._num_steps > 0 and self._num_steps == self._steps:
             synchronize(self._device)
             seconds = self.speeds.clock() - self._started
-            self.speeds.add("train", self._steps * self._batch_size, seconds)
+            self.speeds.add("train", self._steps * self._step_frames, seconds)
             self.speeds.run_round(self._contenders)
         elif self._num_steps == 0:
             Speeds().run_round(self._contenders)  # a warm-up, which is not recorded
@@ -159,24 +137,6 @@ class _InterleavedRounds(NoOpCallback):
     def stop_signal(self) -> int:
         # The number of SIGINT: `fit` raises Interrupted, as if somebody had pressed Ctrl-C.
         return 2 if len(self.speeds.rounds.get("train", ())) == self._rounds else 0
-
-
-def _measure_worker_loop(
-    sizes: tuple[int, ...],
-    dataset: baselines.FrameDataset,
-    hardware: Hardware,
-    batch_size: int,
-    num_batches: int = 6,
-) -> float:
-    """Return the frames/s of a DataLoader with two workers, alone on the machine."""
-    run, close = baselines.build_worker_loop(sizes, dataset, hardware, batch_size)
-    for _ in range(5):
-        run()  # the workers have prefetched batches, which must not count as fast ones
-    started = time.perf_counter()
-    num_frames = sum(run() for _ in range(num_batches))
-    speed = num_frames / (time.perf_counter() - started)
-    close()
-    return speed
 
 
 def _build_result(
@@ -195,6 +155,7 @@ def _build_result(
     return {
         "what": what,
         **case.to_labels(),
+        "processor": name_processor(),
         "threads": torch.get_num_threads(),
         "frames_per_second": speeds.to_dict() | alone,
         "ratio": ratios,

@@ -11,11 +11,18 @@ from framesweep.commands.common.output import echo_json
 if TYPE_CHECKING:
     pass
 
-QUICK = {"models": ["base"], "precisions": ["auto"], "contexts": [25], "sizes": [200_000]}
+QUICK = {
+    "models": ["base"],
+    "precisions": ["auto"],
+    "contexts": [25],
+    "batch_sizes": [2048],
+    "sizes": [200_000],
+}
 FULL = {
-    "models": ["small", "base", "wide"],
+    "models": ["small", "base", "wide", "conv", "tdnn"],
     "precisions": ["fp32", "bf16"],
-    "contexts": [5, 15, 25, 50],
+    "contexts": [0, 5, 15, 25, 50],
+    "batch_sizes": [64, 256, 512, 2048],
     "sizes": [1_000_000, 4_600_000, 18_500_000],
 }
 POSITIVE = click.IntRange(min=1)
@@ -39,7 +46,7 @@ class CommaSeparated(click.ParamType[Any]):
 @click.option(
     "--full",
     is_flag=True,
-    help="Measure every model, precision, context and size, which takes hours.",
+    help="Measure every model, precision, context, batch size and size, which takes hours.",
 )
 @click.option(
     "--models",
@@ -54,7 +61,12 @@ class CommaSeparated(click.ParamType[Any]):
 @click.option(
     "--contexts",
     type=CommaSeparated(click.IntRange(min=0)),
-    help="Frames per side.  [default: 25]",
+    help="Frames per side; networks that need more are left out.  [default: 25]",
+)
+@click.option(
+    "--batch-sizes",
+    type=CommaSeparated(POSITIVE),
+    help="Frames per training step.  [default: 2048]",
 )
 @click.option(
     "--sizes",

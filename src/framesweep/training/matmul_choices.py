@@ -33,6 +33,9 @@ class MatmulChoices:
         network: The network, on its device.
         batch_shape: The shape (N, D) of this process's part of a batch.
         hardware: The device and the precision; only CPUs have a choice.
+
+    Attributes:
+        layers: The backends that were set, by the names of the layers.
     """
 
     def __init__(
@@ -44,7 +47,7 @@ class MatmulChoices:
         self._dtype = hardware.input_dtype
         # Torch.compile chooses by itself, and can't trace ours.
         self._is_fixed = hardware.device.type != "cpu" or hardware.compile
-        self._layers: dict[str, Backends] = {}
+        self.layers: dict[str, Backends] = {}
 
     def choose(self) -> dict[str, Any]:
         """Return the fastest choice on this machine, in the form of `state_dict`.
@@ -60,12 +63,12 @@ class MatmulChoices:
         """Return the uses of linear layers in a training step."""
         num_items, item_dim = self._batch_shape
         with self._hardware.autocast():
-            item = torch.ones(item_dim, dtype=self._dtype)
+            item = torch.ones(item_dim, dtype=self._dtype, device=self._hardware.device)
             return list_linear_calls(self._network, num_items, item)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the choice: the type it is for, and three names per layer."""
-        return self._build_state(self._layers)
+        return self._build_state(self.layers)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Set what `state_dict` or `choose` returned, as far as it exists on this machine."""
@@ -78,8 +81,8 @@ class MatmulChoices:
             assert isinstance(layer, nn.Linear)
             missing |= {backend for backend in names if not is_available(backend)}
             known = (backend if is_available(backend) else TORCH for backend in names)
-            self._layers[name] = Backends(*known)
-            set_backends(layer, self._dtype, self._layers[name])
+            self.layers[name] = Backends(*known)
+            set_backends(layer, self._dtype, self.layers[name])
         if missing:
             log.warning(
                 "this machine cannot multiply by %s, with which the run began: torch "

@@ -9,6 +9,8 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from framesweep.bench import baselines
+from framesweep.bench.plain_networks import build_plain_network
+from framesweep.kernels.backends import MATMULS, Backends, LinearCall
 from framesweep.system.hardware import Hardware
 
 SIZES = (12, 8, 6, 5)
@@ -28,7 +30,13 @@ def test_the_upper_bound_multiplies_exactly_what_a_pass_does(train: bool) -> Non
         operations.append(2 * a.shape[0] * a.shape[1] * b.shape[0])
         return a @ b.t()
 
-    run = baselines.build_matmul_bound(SIZES, BATCH, hardware(), matmul, train=train)
+    calls = [
+        LinearCall(str(number), BATCH, fan_in, fan_out, needs_input_gradient=number > 0)
+        for number, (fan_in, fan_out) in enumerate(pairwise(SIZES))
+    ]
+    run = baselines.build_matmul_bound(
+        calls, BATCH, hardware(), lambda call: (matmul,) * 3, train=train
+    )
     assert run() == BATCH
     weights = sum(fan_in * fan_out for fan_in, fan_out in pairwise(SIZES))
     expected = 2 * BATCH * weights
@@ -37,15 +45,19 @@ def test_the_upper_bound_multiplies_exactly_what_a_pass_does(train: bool) -> Non
     assert sum(operations) == expected
 
 
-def test_all_implementations_of_matmul_agree() -> None:
-    a, b = torch.randn(7, 5), torch.randn(3, 5)
-    for matmul in baselines.list_matmuls(CPU).values():
-        torch.testing.assert_close(matmul(a, b), a @ b.t())
+def test_the_bound_is_each_implementation_alone_and_the_choice_of_the_run() -> None:
+    chosen = {"output": Backends("torch", "onednn", "copied")}
+    call = LinearCall("output", 7, 5, 3, needs_input_gradient=True)
+    ways = baselines.list_matmuls(CPU, chosen)
+    assert {"torch.mm", "chosen"} <= ways.keys() <= {"torch.mm", "oneDNN", "chosen"}
+    assert ways["chosen"](call) == (MATMULS["torch"], MATMULS["onednn"], MATMULS["copied"])
+    assert ways["torch.mm"](call) == (MATMULS["torch"],) * 3
+    assert "chosen" not in baselines.list_matmuls(CPU, {})
 
 
 def test_a_plain_step_reduces_the_loss() -> None:
     torch.manual_seed(0)
-    network = baselines.build_plain_network(SIZES, dropout=0.0)
+    network = build_plain_network(SIZES, dropout=0.0)
     step = baselines.build_plain_step(network, hardware())
     inputs, labels = torch.randn(64, SIZES[0]), torch.randint(SIZES[-1], (64,))
     first = torch.nn.functional.cross_entropy(step(inputs, labels), labels)

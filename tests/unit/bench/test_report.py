@@ -17,6 +17,7 @@ def render(shown) -> str:
 def test_throughput_and_its_ratios() -> None:
     result = {
         **{"what": "train", "model": "base", "precision": "bf16", "context": 25},
+        **{"batch_size": 2048, "processor": "Some CPU", "threads": 2},
         "frames_per_second": {"train": 123456.7},
         "ratio": {"matmul": 0.934, "plain step": 2.5},
     }
@@ -25,7 +26,7 @@ def test_throughput_and_its_ratios() -> None:
     assert "0.93" in text
     assert "2.50" in text
     headings = next(line for line in text.splitlines() if "frames/s" in line).split()
-    assert headings == ["model", "ctx", "frames/s", *report.COLUMNS.values()]
+    assert headings == ["model", "ctx", "batch", "frames/s", *report.COLUMNS.values()]
 
 
 SCALE = {

@@ -1,5 +1,6 @@
 """Training, evaluation and prediction are measured in interleaved rounds."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,6 +24,17 @@ def test_training_is_compared_with_every_baseline(case) -> None:
         ratio for name, ratio in result["ratio"].items() if name.startswith("matmul, ")
     )
     assert (result["what"], result["model"], result["context"]) == ("train", "small", 1)
+
+
+@pytest.mark.parametrize("model", ["conv", "tdnn"])
+def test_convolutions_are_compared_with_their_multiplications_and_plain_modules(
+    case, model
+) -> None:
+    one = replace(case, model=model, context=31, batch_size=64)
+    result = measure_training(one, rounds=1, steps=1)
+    assert {"matmul", "matmul, torch.mm", "plain step"} <= result["ratio"].keys()
+    assert all(ratio > 0 for ratio in result["ratio"].values())
+    assert result["batch_size"] == 64
 
 
 def test_evaluation_and_prediction_are_compared_with_their_upper_bound(case) -> None:
@@ -53,7 +65,8 @@ def clock() -> Clock:
 
 def make_callback(clock: Clock, rounds: int, steps: int) -> _InterleavedRounds:
     experiment: Any = SimpleNamespace(
-        train=SimpleNamespace(device=torch.device("cpu")), plan=SimpleNamespace(batch_size=10)
+        train=SimpleNamespace(device=torch.device("cpu"), item_frames=1),
+        plan=SimpleNamespace(batch_items=lambda epoch, item_frames: 10),
     )
     case: Any = SimpleNamespace(clock=clock)
     return _InterleavedRounds(case, experiment, {"base": clock.baseline}, rounds, steps)

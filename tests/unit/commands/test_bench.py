@@ -9,6 +9,7 @@ from framesweep.bench import suites
 from framesweep.bench.accuracy import VARIANTS
 from framesweep.bench.corpus import write_corpus
 from framesweep.commands import bench
+from framesweep.errors import ConfigError
 
 
 @pytest.fixture
@@ -61,11 +62,30 @@ def test_wrong_options_are_refused(tiny, option) -> None:
 
 
 @pytest.mark.parametrize("model", ["tdnn", "conv", "deep"])
-@pytest.mark.parametrize("kind", [[], ["--accuracy"]])
-def test_networks_without_baselines_are_refused(
-    tiny, monkeypatch, tmp_path, model, kind
+def test_accuracies_of_networks_without_plain_modules_are_refused(
+    tiny, monkeypatch, tmp_path, model
 ) -> None:
     root = write_corpus(tmp_path, 2500, feature_dim=8)
     monkeypatch.setattr(suites, "ACCURACY_DATA", ("data=hw1p2", f"data.root={root}"))
-    done = CliRunner().invoke(bench.command, [*tiny, *kind, "--models", model])
+    done = CliRunner().invoke(bench.command, [*tiny, "--accuracy", "--models", model])
     assert str(done.exception).startswith("--models: must be perceptrons without convolutions")
+
+
+def test_networks_that_need_a_larger_context_are_left_out(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(suites, "TRAIN_FRAMES", 20_000)
+    measured = []
+    monkeypatch.setattr(suites, "measure_training", lambda case, *_: measured.append(case))
+    chosen = {
+        "models": ["conv", "small"],
+        "precisions": ["fp32"],
+        "contexts": [0],
+        "batch_sizes": [64, 128],
+        "rounds": 1,
+        "steps": 1,
+        "cpu_time": False,
+    }
+    results = suites.measure_speed(chosen, tmp_path)
+    next(results)
+    assert [(case.model, case.batch_size) for case in measured] == [("small", 64)]
+    with pytest.raises(ConfigError, match="conv_kernel"):
+        next(suites.measure_speed({**chosen, "models": ["conv"]}, tmp_path))
