@@ -35,6 +35,13 @@ class DataConfig:
     """Data type of the features in the prepared store. float16 halves its size."""
     max_utterances: int | None = setting(None, unit="utterances")
     """Read only the first utterances of each split, at most this many. null reads all."""
+    share: float = 1.0
+    """Share of the training utterances to train on, above 0 and up to 1. The seed chooses them,
+    about the same share of each speaker's where speakers are known. Those of a smaller share
+    are also in a larger one. dev and test stay complete."""
+    share_growth: float = 0.0
+    """Added to data.share after each epoch, until it is 1. With data.share=0.1 and
+    data.share_growth=0.1, epoch n trains on n tenths of the utterances."""
     cache: str | None = setting(None, affects="nothing")
     """Directory of prepared stores. null is the directory cache in outputs."""
     verify: bool = setting(False, affects="nothing")
@@ -68,6 +75,9 @@ class DataConfig:
         """
         require_between("data.context", self.context, 0, MAX_CONTEXT)
         require_at_least("data.normalize_frames", self.normalize_frames, 2)
+        require_positive("data.share", self.share)
+        require_between("data.share", self.share, 0, 1)
+        require_between("data.share_growth", self.share_growth, 0, 1)
         if self.max_utterances is not None:
             fix = "Use null for all utterances."
             require_at_least("data.max_utterances", self.max_utterances, 1, fix)

@@ -51,7 +51,8 @@ class FrameChunks:
         self.num_rows = split.num_frames + split.gap * (len(split.lengths) - 1)
         self.chunk_frames = min(chunk_frames, self.num_rows)
         self.item_frames = -(-self.chunk_frames // stride)
-        self.num_items = -(-(self.num_rows - 1) // self.chunk_frames) + 1
+        self._row_ends = np.cumsum(split.lengths + split.gap) - split.gap
+        self.num_items = self.count_items(None)
         self._stride = stride
         self.feature_dim = split.rows.shape[1]
         self.window_dim = (2 * context + 1) * self.feature_dim
@@ -64,6 +65,19 @@ class FrameChunks:
         # At a rate above 1 a window spans more rows, of which the padding must still be able
         # to separate two utterances; one row less than its width, as positions are rounded.
         self._fastest = max(1.0, (MAX_CONTEXT - 1) / max(context, 1)) if split.gap else 2.0
+
+    def count_rows(self, num_utterances: int | None) -> int:
+        """Return the rows from the first frame to the last of the first utterances.
+
+        They are at least those of a chunk. None stands for all utterances.
+        """
+        if num_utterances is None:
+            return self.num_rows
+        return max(self.chunk_frames, int(self._row_ends[num_utterances - 1]))
+
+    def count_items(self, num_utterances: int | None) -> int:
+        """Return the number of chunks of the first utterances; None stands for all."""
+        return -(-(self.count_rows(num_utterances) - 1) // self.chunk_frames) + 1
 
     def _place_rows(self, split: Split) -> Callable[[Tensor], Tensor]:
         """Return a function of (N,) row numbers to the (N, D) rows, in the type of batches."""

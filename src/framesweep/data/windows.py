@@ -117,6 +117,14 @@ class Windows:
             following: Those of the batch after it, if there is one.
         """
 
+    def count_items(self, num_utterances: int | None) -> int:
+        """Return the number of frames of the first utterances; None stands for all."""
+        return (
+            self.num_frames
+            if num_utterances is None
+            else int(self._host_ends[num_utterances - 1])
+        )
+
     @property
     def labelled(self) -> bool:
         """Whether the split has labels."""

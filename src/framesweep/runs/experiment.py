@@ -14,6 +14,7 @@ from framesweep.data.readers.registry import build_corpus
 from framesweep.data.store import frame_store as stores
 from framesweep.data.store.frame_store import FrameStore
 from framesweep.data.store_budget import StoreBudget
+from framesweep.data.train_share import list_epoch_utterances, take_train_share
 from framesweep.data.windows import Windows
 from framesweep.distributed.collectives import SINGLE_PROCESS, ProcessGroup
 from framesweep.errors import ConfigError
@@ -158,13 +159,16 @@ def build_experiment(
     store = open_frame_store(config)
     validate_phones(config, store.phones)
     seed_everything(config.seed)
+    utterances = _list_utterances(config, store)
+    if utterances:
+        store = take_train_share(store, utterances[-1], config.seed)
     budget = StoreBudget(resources.device, config.hardware.max_store_gib)
     config, train = place_train_data(
         config, network_builder.chunk_shape, store.splits["train"], resources, budget
     )
     dev = budget.open_windows(store.splits["dev"], config.data.context, resources.input_dtype)
     network = resources.place(network_builder.build(store.feature_dim, len(store.phones)))
-    plan = _build_plan(config)
+    plan = _build_plan(config, utterances)
     components = _build_components(
         config, store, train, network, resources, process_group, plan
     )
@@ -183,7 +187,8 @@ def _build_components(
     plan: Plan,
 ) -> TrainingComponents:
     optimizer = build_optimizer(config.optim, network)
-    total_steps = plan.total_steps(train.num_items, train.item_frames)
+    total_steps = plan.total_steps(train.count_items, train.item_frames)
+    first_items = train.count_items(plan.num_utterances(1))
     return TrainingComponents(
         model=network,
         optimizer=optimizer,
@@ -191,7 +196,7 @@ def _build_components(
             config.optim,
             optimizer,
             total_steps,
-            steps_per_epoch(train.num_items, plan.batch_items(1, train.item_frames)),
+            steps_per_epoch(first_items, plan.batch_items(1, train.item_frames)),
             maximize=plan.maximize,
         ),
         loss=losses.build_training_loss(
@@ -227,7 +232,16 @@ def find_cache(config: RunConfig) -> Path:
     return Path(config.data.cache or Path(config.outputs) / "cache")
 
 
-def _build_plan(config: RunConfig) -> Plan:
+def _list_utterances(config: RunConfig, store: FrameStore) -> tuple[int, ...]:
+    """Return the training utterances of each epoch, as `Plan.utterances`; empty for all."""
+    share, growth = config.data.share, config.data.share_growth
+    total = len(store.splits["train"].ids)
+    if share == 1.0:
+        return ()
+    return list_epoch_utterances(share, growth, config.train.epochs, total)
+
+
+def _build_plan(config: RunConfig, utterances: tuple[int, ...] = ()) -> Plan:
     return Plan(
         epochs=config.train.epochs,
         batch_size=config.train.batch_size,
@@ -239,4 +253,5 @@ def _build_plan(config: RunConfig) -> Plan:
         max_minutes=config.train.max_minutes,
         checkpoint_minutes=config.train.checkpoint_minutes,
         buffer_frames=config.train.window_frames if config.train.order == "windows" else None,
+        utterances=utterances,
     )

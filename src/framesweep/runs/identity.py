@@ -5,12 +5,16 @@ import json
 from collections.abc import Collection
 
 from framesweep.config import RunConfig
+from framesweep.config.data import StoredFeaturesConfig
 from framesweep.config.effects import effect_of
 from framesweep.config.plain import flatten
 from framesweep.config.setting import Effect
 
 COUNTED_IN_0_1 = ("data.max_missing", "data.workers", "train.smooth")
 """Keys that version 0.1 counted as part of the identity although they affect no weight."""
+
+ADDED_SINCE = {"data.share": 1.0, "data.share_growth": 0.0}
+"""Keys that are left out where they have these values, as in runs of versions without them."""
 
 
 def effect_in(config: RunConfig, key: str) -> Effect:
@@ -21,6 +25,8 @@ def effect_in(config: RunConfig, key: str) -> Effect:
     """
     if key == "train.epochs" and depends_on_length(config):
         return "result"
+    if key == "data.shift_ms" and isinstance(config.data, StoredFeaturesConfig):
+        return "end"  # it turns frames into times, and no feature is computed from it
     return effect_of(key)
 
 
@@ -30,6 +36,7 @@ def depends_on_length(config: RunConfig) -> bool:
         config.optim.schedule in ("onecycle", "cosine")
         or config.train.final_batch_size is not None
         or config.train.average == "swa"
+        or config.data.share_growth > 0
     )
 
 
@@ -49,7 +56,8 @@ def _hash(config: RunConfig, data_digest: str, also: Collection[str] = ()) -> st
     chosen = {
         key: value
         for key, value in flatten(config).items()
-        if key in also or effect_in(config, key) == "result"
+        if (key in also or effect_in(config, key) == "result")
+        and ADDED_SINCE.get(key, ...) != value
     }
     text = json.dumps([chosen, data_digest], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

@@ -128,7 +128,8 @@ def _train_epoch(
     sums = step.sums
     sums.restart(state)
     batch_items = plan.batch_items(state.epoch, train.item_frames)
-    num_steps = steps_per_epoch(train.num_items, batch_items)
+    num_items = train.count_items(plan.num_utterances(state.epoch))
+    num_steps = steps_per_epoch(num_items, batch_items)
     saved = time.monotonic()
     while state.step < num_steps:
         items = sampler.indices(state.step * batch_items, batch_items)
@@ -162,16 +163,19 @@ def _steps_to_agree(components: TrainingComponents) -> int:
 
 def _build_sampler(plan: Plan, epoch: int, train: TrainingData) -> FrameSampler:
     """Return the order of an epoch's items."""
+    utterances = plan.num_utterances(epoch)
     if isinstance(train, FrameChunks):
         hold_chunks = train.hold if isinstance(train, StreamedChunks) else None
+        num_rows = train.count_rows(utterances)
         return ChunkSampler(
-            plan.seed, epoch, train.num_rows, train.chunk_frames, train.device, hold_chunks
+            plan.seed, epoch, num_rows, train.chunk_frames, train.device, hold_chunks
         )
+    num_frames = train.count_items(utterances)
     if plan.buffer_frames is None:
-        return ShuffleSampler(plan.seed, epoch, train.num_frames, train.device)
+        return ShuffleSampler(plan.seed, epoch, num_frames, train.device)
     hold = train.hold if isinstance(train, StreamedWindows) else None
     return BlockShuffleSampler(
-        plan.seed, epoch, train.num_frames, plan.buffer_frames, train.device, train.fetch, hold
+        plan.seed, epoch, num_frames, plan.buffer_frames, train.device, train.fetch, hold
     )
 
 

@@ -1,6 +1,7 @@
 """The plan of a training: its epochs, batch sizes and limits, and its objective."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -23,6 +24,8 @@ class Plan:
         checkpoint_minutes: Minutes between checkpoints within an epoch.
         buffer_frames: Size of the shuffle buffer of a BlockShuffleSampler; None shuffles all
             frames together.
+        utterances: How many of the first utterances each epoch trains on; the last number also
+            holds for the epochs that follow. Empty for all utterances in each epoch.
     """
 
     epochs: int
@@ -35,6 +38,13 @@ class Plan:
     max_minutes: float | None = None
     checkpoint_minutes: float = 10.0
     buffer_frames: int | None = None
+    utterances: tuple[int, ...] = ()
+
+    def num_utterances(self, epoch: int) -> int | None:
+        """Return how many of the first utterances an epoch trains on; None for all."""
+        return (
+            self.utterances[min(epoch, len(self.utterances)) - 1] if self.utterances else None
+        )
 
     def batch_frames(self, epoch: int) -> int:
         """Return the frames per step of an epoch.
@@ -52,13 +62,25 @@ class Plan:
         """Return the items, of `item_frames` frames each, per step of an epoch; at least 1."""
         return max(1, round(self.batch_frames(epoch) / item_frames))
 
-    def total_steps(self, num_items: int, item_frames: int = 1) -> int:
-        """Return the steps of all epochs over `num_items` items of `item_frames` frames."""
-        if self.final_batch_size is None:
-            # Without a sum over the epochs, of which there may be a million.
-            return self.epochs * steps_per_epoch(num_items, self.batch_items(1, item_frames))
-        sizes = (self.batch_items(epoch, item_frames) for epoch in range(1, self.epochs + 1))
-        return sum(steps_per_epoch(num_items, size) for size in sizes)
+    def total_steps(
+        self, count_items: Callable[[int | None], int], item_frames: int = 1
+    ) -> int:
+        """Return the steps of all epochs.
+
+        Args:
+            count_items: Returns the number of items in the first utterances, or in all.
+            item_frames: Frames per item.
+        """
+        # Only as many epochs as differ from each other, because there may be a million.
+        varying = len(self.utterances) if self.final_batch_size is None else self.epochs
+        first = range(1, min(self.epochs, max(1, varying)) + 1)
+        steps = [
+            steps_per_epoch(
+                count_items(self.num_utterances(epoch)), self.batch_items(epoch, item_frames)
+            )
+            for epoch in first
+        ]
+        return sum(steps) + (self.epochs - len(steps)) * steps[-1]
 
 
 def improves(value: float, best: float | None, *, maximize: bool) -> bool:

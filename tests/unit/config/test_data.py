@@ -21,6 +21,9 @@ from framesweep.errors import ConfigError
         ("context", -1),
         ("normalize_frames", 1),
         ("max_utterances", 0),
+        ("share", 0.0),
+        ("share", 1.5),
+        ("share_growth", -0.1),
     ],
 )
 def test_a_value_out_of_range_is_refused(key: str, value: Any):

@@ -41,6 +41,18 @@ def test_epoch_contains_the_window_and_label_of_every_frame(
     assert torch.equal(labels[labels != UNLABELLED], windows.labels(positions))
 
 
+def test_the_first_utterances_have_chunks_of_their_own(tmp_path):
+    split = open_train(tmp_path)
+    chunks = FrameChunks(split, 3, 20, 1, CPU)
+    everything = len(split.lengths)
+    assert chunks.count_rows(everything) == chunks.count_rows(None) == chunks.num_rows
+    assert chunks.count_items(everything) == chunks.num_items
+    rows = int(split.lengths[:2].sum()) + split.gap
+    assert chunks.count_rows(2) == rows
+    assert chunks.count_items(2) == len(ChunkSampler(0, 1, rows, 20))
+    assert FrameChunks(split, 3, 10**6, 1, CPU).count_rows(1) == chunks.num_rows
+
+
 def test_chunk_is_not_longer_than_the_split(tmp_path):
     split = open_train(tmp_path)
     chunks = FrameChunks(split, 3, 10_000, 1, CPU)

@@ -97,6 +97,14 @@ def test_batch_is_windows_and_labels(tmp_path):
     assert torch.equal(labels, windows.labels(frames))
 
 
+def test_the_first_utterances_have_so_many_frames(tmp_path):
+    split = open_store(DataConfig(), ToyCorpus(), tmp_path).splits["train"]
+    windows = Windows(split, 3, CPU)
+    counts = [windows.count_items(n + 1) for n in range(len(split.lengths))]
+    assert counts == np.cumsum(split.lengths).tolist()
+    assert windows.count_items(None) == counts[-1] == windows.num_items
+
+
 def test_split_without_labels_is_not_labelled(tmp_path):
     class Unlabelled(ToyCorpus):
         def utterances(self, split):

@@ -34,6 +34,25 @@ def test_an_experiment_has_all_that_trains(config):
     assert experiment.plan.epochs == config.train.epochs
 
 
+@pytest.mark.parametrize("network", [[], ["model=tdnn", "model.dilations=[1,1]"]])
+def test_an_experiment_trains_on_a_share_without_another_store(config, network):
+    whole = build_experiment(config)
+    stores = sorted(find_cache(config).rglob("*"))
+    model = compose(network).model if network else config.model
+    data = replace(config.data, share=0.25, share_growth=0.25)
+    short = replace(config.train, epochs=2)
+    experiment = build_experiment(replace(config, data=data, train=short, model=model))
+    assert sorted(find_cache(config).rglob("*")) == stores
+    assert experiment.plan.utterances == (1, 2)
+    chosen = experiment.store.splits["train"].ids
+    assert len(chosen) == 2
+    assert set(chosen) < set(whole.store.splits["train"].ids)
+    assert experiment.dev.num_frames == whole.dev.num_frames
+    longer = build_experiment(replace(config, data=data, model=model))
+    assert longer.plan.utterances == (1, 2, 3, 4)
+    assert longer.store.splits["train"].ids[:2] == chosen
+
+
 def test_the_same_seed_builds_the_same_weights(config):
     configs = (config, config, replace(config, seed=1))
     first, again, other = (

@@ -28,7 +28,14 @@ def test_a_run_stays_the_same_run_under(override: str):
 
 @pytest.mark.parametrize(
     "override",
-    ["data.context=5", "seed=1", "objective=dev/loss", "optim=sgd", "train.batch_size=64"],
+    [
+        "data.context=5",
+        "data.share=0.5",
+        "seed=1",
+        "objective=dev/loss",
+        "optim=sgd",
+        "train.batch_size=64",
+    ],
 )
 def test_another_run_begins_with(override: str):
     assert identity(override) != identity()
@@ -39,7 +46,11 @@ def test_other_data_make_another_run():
 
 
 @pytest.mark.parametrize(
-    "override", ["optim.schedule=cosine", "train.average=swa", "train.final_batch_size=512"]
+    "override",
+    [
+        *("optim.schedule=cosine", "train.average=swa", "train.final_batch_size=512"),
+        "data.share_growth=0.1",
+    ],
 )
 def test_the_number_of_epochs_counts_where_it_shapes_every_step(override: str):
     assert effect_in(compose([override]), "train.epochs") == "result"

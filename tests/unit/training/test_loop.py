@@ -263,6 +263,8 @@ def test_the_same_seed_gives_the_same_bits(tmp_path):
         {"average": "ema", "final_batch_size": 24},
         {"average": "swa"},
         {"network": "tdnn"},
+        {"utterances": (2, 3, 4)},
+        {"network": "tdnn", "utterances": (3, 4)},
     ],
     ids=lambda keys: "-".join(str(value) for value in keys.values()),
 )
@@ -454,6 +456,19 @@ def test_every_frame_is_visited_once_per_epoch(tmp_path):
     job.train.gather = lambda frames: (seen.extend(frames.tolist()), gather(frames))[1]
     job.fit(Recorder())
     np.testing.assert_array_equal(sorted(seen), np.arange(job.train.num_frames))
+
+
+@pytest.mark.parametrize("keys", [{}, {"buffer_frames": 48}])
+def test_an_epoch_on_a_share_visits_only_its_utterances(tmp_path, monkeypatch, keys):
+    monkeypatch.setattr("framesweep.training.samplers.BLOCK_FRAMES", 16)
+    job, seen = Job(tmp_path, epochs=3, utterances=(1, 3), **keys), []
+    gather = job.train.gather
+    job.train.gather = lambda frames: (seen.append(frames.clone()), gather(frames))[1]
+    job.fit(Recorder())
+    frames = torch.cat(seen).tolist()
+    for first, count in ((0, 40), (40, 125), (165, 125)):  # utterances of 40, 25, 60 frames
+        assert sorted(frames[first : first + count]) == list(range(count))
+    assert len(frames) == 290
 
 
 def test_a_run_in_blocks_of_frames_can_be_stopped_and_resumed(tmp_path, monkeypatch):

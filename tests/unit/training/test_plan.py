@@ -21,14 +21,14 @@ def test_the_total_is_the_sum_over_the_epochs(final_batch_size: int | None) -> N
     counted = sum(
         len(range(0, 95, plan.batch_frames(epoch))) for epoch in range(1, plan.epochs + 1)
     )
-    assert plan.total_steps(95) == counted
+    assert plan.total_steps(lambda utterances: 95) == counted
 
 
 def test_the_batch_size_counts_frames_whatever_the_size_of_an_item() -> None:
     plan = replace(PLAN, batch_size=100, epochs=2, final_batch_size=300)
     assert [plan.batch_items(epoch, 30) for epoch in (1, 2)] == [3, 10]
     assert plan.batch_items(1, 1000) == 1
-    assert plan.total_steps(20, 30) == 7 + 2
+    assert plan.total_steps(lambda utterances: 20, 30) == 7 + 2
 
 
 def test_batches_grow_by_equal_factors() -> None:
@@ -36,9 +36,9 @@ def test_batches_grow_by_equal_factors() -> None:
     assert [plan.batch_frames(epoch) for epoch in (1, 2, 3, 4, 9)] == [10, 20, 40, 80, 80]
     plan = replace(PLAN, epochs=3, batch_size=100, final_batch_size=400)
     assert [plan.batch_frames(epoch) for epoch in (1, 2, 3)] == [100, 200, 400]
-    assert plan.total_steps(1000) == 10 + 5 + 3
+    assert plan.total_steps(lambda utterances: 1000) == 10 + 5 + 3
     constant = replace(plan, final_batch_size=None)
-    assert constant.total_steps(1001) == 33
+    assert constant.total_steps(lambda utterances: 1001) == 33
 
 
 @pytest.mark.parametrize("maximize", [True, False])
@@ -53,3 +53,18 @@ def test_nan_is_worse_than_any_objective(maximize: bool) -> None:
     assert improves(1.0, None, maximize=maximize)
     assert improves(1.0, math.nan, maximize=maximize)
     assert not improves(math.nan, 1.0, maximize=maximize)
+
+
+def test_epochs_may_train_on_growing_shares() -> None:
+    plan = replace(PLAN, epochs=5, utterances=(1, 2, 4))
+    assert [plan.num_utterances(epoch) for epoch in range(1, 6)] == [1, 2, 4, 4, 4]
+    assert PLAN.num_utterances(3) is None
+    frames = {1: 25, 2: 50, 4: 100}
+
+    def count_items(utterances: int | None) -> int:
+        assert utterances is not None
+        return frames[utterances]
+
+    assert plan.total_steps(count_items) == 3 + 5 + 10 + 10 + 10
+    assert replace(plan, epochs=2).total_steps(count_items) == 3 + 5
+    assert replace(plan, final_batch_size=10).total_steps(count_items) == 38

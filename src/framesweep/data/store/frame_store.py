@@ -59,6 +59,7 @@ class Split:
         ids: U utterance ids.
         lead: rows before the first frame.
         gap: padding rows between utterances.
+        speakers: U speakers, "" where unknown; empty if the split was made without them.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Split:
     ids: tuple[str, ...]
     lead: int
     gap: int
+    speakers: tuple[str, ...] = ()
 
     @property
     def num_frames(self) -> int:
@@ -224,6 +226,7 @@ def _open_view(config: DataConfig, prepared: PreparedCorpus, folder: Path) -> Fr
             ids=arrays.ids,
             lead=MAX_CONTEXT,
             gap=gap,
+            speakers=arrays.speakers,
         )
     return FrameStore(
         name=prepared.name,
