@@ -1,7 +1,8 @@
 """The measurements that one call of `framesweep bench` makes, in their order."""
 
+import logging
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,19 @@ from framesweep.bench.overhead import (
     measure_help_seconds,
     measure_scale,
 )
+from framesweep.bench.search import compare as replays
+from framesweep.bench.search.contenders import drop_unusable, list_contenders
+from framesweep.bench.search.table import load_table
 from framesweep.bench.sweeps import compare_searches
 from framesweep.bench.throughput import measure_evaluation, measure_training
 from framesweep.bench.workers import measure_workers
 from framesweep.config import HardwareConfig
 from framesweep.errors import ConfigError
 from framesweep.models.build import NetworkBuilder
+from framesweep.system.cores import count_physical_cores
 from framesweep.system.hardware import resolve_hardware
+
+log = logging.getLogger(__name__)
 
 TRAIN_FRAMES = 200_000
 """Train frames of the corpus on which throughput is measured."""
@@ -110,6 +117,24 @@ def measure_sweeps(folder: Path, trials: int) -> Iterator[dict[str, Any]]:
         yield measure_workers(root, num_jobs, threads, trials)
     with tempfile.TemporaryDirectory() as name:
         yield compare_searches(Path(name), trials, 2, SEARCH)
+
+
+def replay_searches(
+    path: Path | None, seeds: Sequence[int], jobs: Sequence[int]
+) -> Iterator[dict[str, Any]]:
+    """Yield the result of each search that is replayed on recorded trainings.
+
+    Args:
+        path: the table of the trainings; None for the one that framesweep brings along.
+        seeds: the seeds of each search.
+        jobs: numbers of workers.
+    """
+    table = load_table(path)
+    contenders, reasons = drop_unusable(list_contenders(), table)
+    for reason in reasons:
+        log.warning(reason)
+    processes = min(count_physical_cores(), len(seeds))
+    yield from replays.compare_searches(table, contenders, seeds, jobs, processes)
 
 
 def measure_accuracies(

@@ -91,6 +91,11 @@ class CommaSeparated(click.ParamType[Any]):
 )
 @click.option("--sweep", is_flag=True, help="Measure sweeps instead.")
 @click.option(
+    "--search",
+    is_flag=True,
+    help="Replay searches on recorded trainings instead, and compare samplers and pruners.",
+)
+@click.option(
     "--accuracy",
     is_flag=True,
     help="Measure instead how faster computation changes the accuracy.",
@@ -98,9 +103,26 @@ class CommaSeparated(click.ParamType[Any]):
 @click.option(
     "--seeds",
     type=POSITIVE,
-    default=3,
+    help="Seeds per variant with --accuracy, per search with --search.  [default: 3, 100]",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
     show_default=True,
-    help="With --accuracy, seeds per variant.",
+    help="With --search, the first seed.",
+)
+@click.option(
+    "--jobs",
+    type=CommaSeparated(POSITIVE),
+    default="1,2,8,32",
+    show_default=True,
+    help="With --search, numbers of workers.",
+)
+@click.option(
+    "--table",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="With --search, another table of trainings; see framesweep.bench.search.record.",
 )
 @click.option(
     "--epochs",
@@ -136,8 +158,12 @@ def command(
     full: bool,
     sweep: bool,
     trials: int,
+    search: bool,
     accuracy: bool,
-    seeds: int,
+    seeds: int | None,
+    seed: int,
+    jobs: list[int],
+    table: Path | None,
     epochs: int,
     folder: Path,
     json_path: Path | None,
@@ -164,7 +190,9 @@ def command(
     console = Console(stderr=as_json)
     results = []
     if accuracy:
-        measured = suites.measure_accuracies(chosen, folder, seeds, epochs)
+        measured = suites.measure_accuracies(chosen, folder, seeds or 3, epochs)
+    elif search:
+        measured = suites.replay_searches(table, range(seed, seed + (seeds or 100)), jobs)
     elif sweep:
         measured = suites.measure_sweeps(folder, trials)
     else:
@@ -194,6 +222,7 @@ def _show(console: Any, results: list[dict[str, Any]]) -> None:
         rows = [result for result in results if result["what"] in kinds]
         if rows:
             console.print(table(rows))
+    _show_replays(console, [result for result in results if result["what"] == "replay"])
     for result in results:
         if result["what"] == "first layer":
             console.print(report.describe_first_layer(result))
@@ -203,3 +232,13 @@ def _show(console: Any, results: list[dict[str, Any]]) -> None:
             console.print(report.describe_epoch(result))
         elif result["what"] == "help":
             console.print(f"train --help: {result['seconds']:.2f} s")
+
+
+def _show_replays(console: Any, results: list[dict[str, Any]]) -> None:
+    from framesweep.bench.search import report
+
+    for n_jobs in dict.fromkeys(result["n_jobs"] for result in results):
+        rows = [result for result in results if result["n_jobs"] == n_jobs]
+        console.print(report.build_replay_table(rows))
+    if results:
+        console.print(report.explain_columns())

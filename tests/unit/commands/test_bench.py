@@ -1,6 +1,7 @@
 """`framesweep bench` from its options to its JSON, on corpora as small as can be."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -8,6 +9,7 @@ from click.testing import CliRunner
 from framesweep.bench import suites
 from framesweep.bench.accuracy import VARIANTS
 from framesweep.bench.corpus import write_corpus
+from framesweep.bench.search.contenders import build_contender
 from framesweep.commands import bench
 from framesweep.errors import ConfigError
 
@@ -49,6 +51,23 @@ def test_accuracy_bench(tiny, tmp_path, monkeypatch) -> None:
     assert [(r["precision"], r["modules"]) for r in results] == list(VARIANTS)
     assert all(0 < r["mean"] < 1 for r in results)
     assert "Dev accuracy" in done.output
+
+
+def test_search_bench(tiny, tmp_path, monkeypatch) -> None:
+    random = build_contender(
+        "random", "hydra/sweeper/sampler=random", "hydra/sweeper/pruner=none"
+    )
+    missing = replace(random, name="missing", sampler={**random.sampler, "unknown": 1})
+    monkeypatch.setattr(suites, "list_contenders", lambda: [random, missing])
+    arguments = "--search --seeds 1 --seed 7 --jobs 2"
+    done = CliRunner().invoke(bench.command, [*tiny, *arguments.split()])
+    assert done.exit_code == 0, done.output
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert [(r["search"], r["n_jobs"], r["seeds"]) for r in results] == [
+        ("stock sweeper", 2, 1),
+        ("random", 2, 1),
+    ]
+    assert "Searches with 2 worker(s)" in done.output
 
 
 @pytest.mark.parametrize(
