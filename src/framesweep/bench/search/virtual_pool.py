@@ -124,6 +124,7 @@ class VirtualPool:
 
 def create_study(pruner: optuna.pruners.BasePruner) -> Study:
     """Return a new study in memory, whose objective is maximized."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = optuna.storages.InMemoryStorage()
     return optuna.create_study(
         storage=storage, study_name="replay", direction="maximize", pruner=pruner

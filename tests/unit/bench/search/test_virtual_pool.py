@@ -18,7 +18,7 @@ def start(pool: VirtualPool, slot: int, params: dict) -> Claim:
     pool.study.enqueue_trial(params)
     trial = pool.study.ask()
     for key, value in params.items():
-        trial.suggest_categorical(key, [value])
+        assert trial.suggest_categorical(key, pool.table.axes[key]) == value
     _trial_attrs.write_claim(pool.study._storage, trial._trial_id, 1, Process.current())
     claim = Claim(trial, 1, 1)
     pool.claims[claim.number] = claim
