@@ -25,6 +25,10 @@ NETWORKS = {
     "tdnn_unseen": (
         *("model=tdnn", "model.channels=8", "model.dilations=[1,2]", "data.context=9"),
     ),
+    "lstm": (
+        *("model=lstm", "model.width=4", "model.layers=2", "model.conv_channels=[4]"),
+        *("model.chunk_frames=10", "data.context=3"),
+    ),
 }
 """Overrides of a config by the name of the network that it describes."""
 

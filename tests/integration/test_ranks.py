@@ -52,6 +52,16 @@ VARIANTS = {
         "augment.tempo=0.5",
         "optim.class_weights=sqrt",
     ],
+    "lstm": [
+        "model=lstm",
+        "model.width=8",
+        "model.layers=2",
+        "model.conv_channels=[4]",
+        "model.chunk_frames=9",
+        "augment=specaugment",
+        "augment.tempo=0.3",
+        "augment.noise=0.1",
+    ],
     "conv": [SMALL, "model.conv_channels=[8]", "model.conv_kernel=3", "model.conv_dropout=0.1"],
 }
 

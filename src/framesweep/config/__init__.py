@@ -4,6 +4,7 @@ from framesweep.config import networks, optimizers, readers
 from framesweep.config.data import MAX_CONTEXT, DataConfig
 from framesweep.config.network import AugmentConfig, HardwareConfig, ModelConfig, OptimConfig
 from framesweep.config.networks.mlp import MlpConfig
+from framesweep.config.networks.recurrent import GruConfig, LstmConfig
 from framesweep.config.networks.tdnn import TdnnConfig
 from framesweep.config.optimizers.adam import AdamConfig, AdamWConfig
 from framesweep.config.optimizers.muon import MuonConfig
@@ -24,10 +25,12 @@ __all__ = [
     "AugmentConfig",
     "DataConfig",
     "DemoConfig",
+    "GruConfig",
     "HardwareConfig",
     "Hw1p2Config",
     "Hw1p2FoldersConfig",
     "KaldiConfig",
+    "LstmConfig",
     "MlpConfig",
     "ModelConfig",
     "MuonConfig",

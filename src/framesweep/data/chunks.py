@@ -60,7 +60,7 @@ class FrameChunks:
         self._lead = split.lead
         self._num_store_rows = len(split.rows)
         self._take = self._place_rows(split)
-        self._labels = torch.from_numpy(_row_labels(split)).to(device)
+        self._labels = torch.from_numpy(label_rows(split)).to(device)
         self._tempo = tempo
         # At a rate above 1 a window spans more rows, of which the padding must still be able
         # to separate two utterances; one row less than its width, as positions are rounded.
@@ -118,7 +118,7 @@ class FrameChunks:
         return inputs.reshape(len(starts), self.item_dim), labels
 
 
-def _row_labels(split: Split) -> npt.NDArray[np.int16]:
+def label_rows(split: Split) -> npt.NDArray[np.int16]:
     """Return the (R,) int16 labels of all rows, UNLABELLED for padding."""
     assert split.labels is not None
     utterances = np.repeat(np.arange(len(split.lengths)), split.lengths)

@@ -44,6 +44,7 @@ class Windows:
 
     Attributes:
         lengths: (U,) int64 number of frames of each utterance, on the device.
+        host_lengths: The same as an array.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Windows:
         self.window_dim = self.item_dim = (2 * context + 1) * self.feature_dim
         self._gap = split.gap
         self._first = split.lead - context
+        self.host_lengths = split.lengths
         self._host_ends = np.cumsum(split.lengths)
         self._ends = torch.from_numpy(self._host_ends).to(device)
         self.lengths = torch.from_numpy(split.lengths).to(device)

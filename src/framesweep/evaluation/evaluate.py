@@ -1,6 +1,7 @@
 """Evaluates a network on all frames of a split."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,9 @@ from framesweep.distributed.collectives import SINGLE_PROCESS, ProcessGroup
 from framesweep.evaluation.host_rows import HostRows
 from framesweep.evaluation.metrics import Evaluation, update_confusion
 from framesweep.evaluation.phone_errors import PhonePaths
+from framesweep.evaluation.sequences import SequenceClassifier
 from framesweep.models.network import Network
+from framesweep.models.sequence_network import SequenceNetwork
 from framesweep.system.hardware import Hardware
 
 BATCH_FRAMES = 4096
@@ -119,24 +122,41 @@ def compute_logits(
     """
     was_training = model.training
     model.eval()
-    # Any other module works as well, such as torch's own Sequential.
-    reads_chunks = isinstance(model, Network) and model.reads_chunks
-    network = model.fused_eval(hardware.input_dtype) if isinstance(model, Network) else model
-    size = batch_frames(windows)
-    starts = range(process_group.rank * size, windows.num_frames, process_group.size * size)
-    ranges = [(start, min(start + size, windows.num_frames)) for start in starts]
+    ranges, classify = _plan_batches(model, windows, hardware)
+    ranges = ranges[process_group.rank :: process_group.size]
     for index, (start, stop) in enumerate(ranges):
         windows.hold_range((start, stop), next(iter(ranges[index + 1 : index + 2]), None))
         frames = torch.arange(start, stop, device=windows.device)
         with hardware.autocast():
-            if reads_chunks:
-                # Rows of padding between utterances have logits too, which are not used.
-                rows, places = windows.stretch(start, stop)
-                logits = network(rows)[places]
-            else:
-                logits = network(windows.gather(frames))
+            logits = classify(start, stop)
         yield frames, logits.float()
     model.train(was_training)
+
+
+def _plan_batches(
+    model: nn.Module, windows: Windows, hardware: Hardware
+) -> tuple[list[tuple[int, int]], Callable[[int, int], Tensor]]:
+    """Return the ranges of frames of all batches, and a function of a range to its logits."""
+    size = batch_frames(windows)
+    if isinstance(model, SequenceNetwork):
+        classifier = SequenceClassifier(model, windows)
+        return classifier.divide(size), classifier
+    # Any other module works as well, such as torch's own Sequential.
+    network = model.fused_eval(hardware.input_dtype) if isinstance(model, Network) else model
+    num_frames = windows.num_frames
+    ranges = [(start, min(start + size, num_frames)) for start in range(0, num_frames, size)]
+
+    def classify_windows(start: int, stop: int) -> Tensor:
+        frames = torch.arange(start, stop, device=windows.device)
+        return cast(Tensor, network(windows.gather(frames)))
+
+    def classify_stretch(start: int, stop: int) -> Tensor:
+        # Rows of padding between utterances have logits too, which are not used.
+        rows, places = windows.stretch(start, stop)
+        return cast(Tensor, network(rows)[places])
+
+    reads_chunks = isinstance(model, Network) and model.reads_chunks
+    return ranges, classify_stretch if reads_chunks else classify_windows
 
 
 def compute_log_posteriors(

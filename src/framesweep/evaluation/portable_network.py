@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from framesweep.data.store.normalization import SMALLEST_STD, Normalizer
 from framesweep.evaluation.predictor import Predictor
+from framesweep.models.sequence_network import SequenceNetwork
 
 
 class PortableNetwork(nn.Module):
@@ -28,10 +29,29 @@ class PortableNetwork(nn.Module):
         self.replicates = predictor.padding == "replicate"
 
     def forward(self, features: Tensor) -> Tensor:
+        if isinstance(self.network, SequenceNetwork):
+            logits = self._classify_chunks(self.network, self.normalize(features))
+            return F.log_softmax(logits.float(), dim=1)
         rows = self._pad(self.normalize(features))
         window = torch.arange(2 * self.context + 1)
         frames = torch.arange(features.shape[0]).unsqueeze(1) + window
         return F.log_softmax(self.network(rows[frames].flatten(1)).float(), dim=1)
+
+    def _classify_chunks(self, network: SequenceNetwork, features: Tensor) -> Tensor:
+        """Return the (T, C) logits, chunk by chunk as `cut_utterances` cuts."""
+        frames, size = torch.arange(features.shape[0]), network.chunk_frames
+        total = frames[-1] + 1
+        count = (total + size - 1) // size
+        # As many indices as chunks, without a number of Python.
+        indices = frames[: (features.shape[0] + size - 1) // size]
+        starts, stops = indices * total // count, (indices + 1) * total // count
+        firsts = (starts - self.context).clamp(min=0)
+        lengths = torch.minimum(stops + self.context, total) - firsts
+        positions = torch.arange(size + 2 * self.context)
+        rows = firsts.unsqueeze(1) + torch.minimum(positions, lengths.unsqueeze(1) - 1)
+        logits: Tensor = network(features[rows].flatten(1), None, lengths)
+        chunk = (frames.unsqueeze(1) >= stops).sum(dim=1)
+        return logits[chunk * len(positions) + frames - firsts[chunk]]
 
     def _pad(self, features: Tensor) -> Tensor:
         """Return (context + T + context, D): with zeros or the edge frames, as `pad` does."""

@@ -18,9 +18,12 @@ from framesweep.data.corpus import Array
 from framesweep.data.phones import PhoneSet
 from framesweep.data.store.frame_store import FrameStore, pad
 from framesweep.data.store.normalization import Normalizer
+from framesweep.data.utterance_chunks import cut_utterances
 from framesweep.errors import CheckpointError, DataError
+from framesweep.evaluation.sequences import classify_chunks
 from framesweep.models.build import build_model
 from framesweep.models.network import Network
+from framesweep.models.sequence_network import SequenceNetwork
 from framesweep.system.atomic_files import write_text
 from framesweep.system.checksums import dump_json, load_json
 from framesweep.training.weight_files import load_weights
@@ -116,6 +119,8 @@ class Predictor:
                 f"must have {self.feature_dim} features per frame",
                 found=features.shape[1],
             )
+        if isinstance(self.model, SequenceNetwork):
+            return self._classify_sequence(self.normalizer(features))
         rows = pad(self.normalizer(features), self.context, self.context, self.padding)
         batches = [
             self._classify(rows[start : start + BATCH_FRAMES + 2 * self.context])
@@ -133,6 +138,21 @@ class Predictor:
         with torch.inference_mode():
             logits = self.model(torch.tensor(flat)).float()
             return functional.log_softmax(logits, dim=1)
+
+    def _classify_sequence(self, features: Array) -> Tensor:
+        """Return the (T, C) log-probabilities for (T, D) normalized features."""
+        assert isinstance(self.model, SequenceNetwork)
+        lengths = np.array([len(features)])
+        cuts = cut_utterances(lengths, self.model.chunk_frames, self.context)
+        rows, results = torch.tensor(features), []
+        per_batch = max(1, BATCH_FRAMES // self.model.chunk_frames)
+        with torch.inference_mode():
+            for first in range(0, len(cuts.starts), per_batch):
+                part = cuts.part(first, first + per_batch)
+                first_rows = torch.from_numpy(part.firsts)
+                logits = classify_chunks(self.model, rows, first_rows, part).float()
+                results.append(functional.log_softmax(logits, dim=1))
+        return torch.cat(results)
 
     def predict(self, features: Array) -> Array:
         """Return the (T,) int64 ids of the most probable phones for (T, D) features."""

@@ -20,10 +20,13 @@ class ChunkShape:
     Attributes:
         num_frames: Frames per chunk, not counting the context around them.
         stride: Distance in frames from one that is trained on to the next.
+        within_utterances: Whether no chunk extends beyond an utterance, as `SequenceNetwork`
+            requires; num_frames is then the most frames per chunk.
     """
 
     num_frames: int
     stride: int
+    within_utterances: bool = False
 
 
 class Network(nn.Module, ABC):

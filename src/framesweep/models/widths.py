@@ -1,7 +1,7 @@
 """Arithmetic of layer widths: shapes, parameter counts, the widest network within a budget."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 MAX_WIDTH = 65_536
 """Largest number of units per layer; a larger one is probably a typing error."""
@@ -50,6 +50,16 @@ def find_widest(
     def params_of(width: int) -> int:
         return count_params(shape_widths(shape, width, depth), input_dim, num_classes, norm)
 
-    # The count grows with the width, so the widths that fit are 1, 2, ... up to the answer,
-    # which is also their number.
-    return bisect_right(range(1, MAX_WIDTH + 1), max_params, key=params_of)
+    return find_largest(MAX_WIDTH, params_of, max_params)
+
+
+def find_largest(most: int, params_of: Callable[[int], int], max_params: float) -> int:
+    """Return the largest of the sizes 1 to `most` with at most `max_params` parameters, or 0.
+
+    Args:
+        most: The largest size.
+        params_of: Returns the number of parameters for a size, which grows with it.
+        max_params: The budget.
+    """
+    # The sizes that fit are 1, 2, ... up to the answer, which is also their number.
+    return bisect_right(range(1, most + 1), max_params, key=params_of)

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from framesweep.config import RunConfig
-from framesweep.data.chunks import FrameChunks
 from framesweep.data.readers.registry import build_corpus
 from framesweep.data.store import frame_store as stores
 from framesweep.data.store.frame_store import FrameStore
@@ -205,7 +204,7 @@ def _build_components(
             len(store.phones),
             resources.device,
             process_group,
-            padded=isinstance(train, FrameChunks),
+            padded=not isinstance(train, Windows),
         ),
         clip=partial(clip_gradients, config.optim),
         augment=augmentation.build_augment(
@@ -219,7 +218,7 @@ def _build_components(
 
 
 def _chunk_frames(train: TrainingData) -> int | None:
-    return train.chunk_frames if isinstance(train, FrameChunks) else None
+    return None if isinstance(train, Windows) else train.chunk_frames
 
 
 def open_frame_store(config: RunConfig) -> FrameStore:

@@ -10,11 +10,13 @@ from framesweep.data.store.frame_store import Split
 from framesweep.data.store_budget import StoreBudget, split_bytes
 from framesweep.data.streamed_chunks import StreamedChunks
 from framesweep.data.streamed_windows import BLOCK_FRAMES, StreamedWindows
+from framesweep.data.utterance_chunks import UtteranceChunks
 from framesweep.data.windows import Windows
 from framesweep.models.network import ChunkShape
 from framesweep.system.hardware import Hardware
 from framesweep.training.checkpoints import CHECKPOINT_FOLDER
 from framesweep.training.plan import Plan
+from framesweep.training.step import TrainingData
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +27,7 @@ def place_train_data(
     split: Split,
     resources: Hardware,
     budget: StoreBudget,
-) -> tuple[RunConfig, Windows | FrameChunks]:
+) -> tuple[RunConfig, TrainingData]:
     """Return windows of the train split, or chunks of consecutive frames, and the config.
 
     Windows that do not fit on the device are streamed, which requires train.order=windows. The
@@ -55,7 +57,7 @@ def place_train_data(
 
 
 def batch_shape(
-    train: Windows | FrameChunks, plan: Plan, num_processes: int
+    train: TrainingData, plan: Plan, num_processes: int
 ) -> tuple[int, int]:
     """Return the shape of the part of a batch that each process computes in the first epoch."""
     items = min(plan.batch_items(1, train.item_frames), train.num_items)
@@ -64,9 +66,13 @@ def batch_shape(
 
 def _open_chunks(
     config: RunConfig, chunk: ChunkShape, split: Split, resources: Hardware, *, fits: bool
-) -> FrameChunks:
+) -> FrameChunks | UtteranceChunks:
     context, device, dtype = config.data.context, resources.device, resources.input_dtype
     tempo = config.augment.tempo
+    if chunk.within_utterances:
+        return UtteranceChunks(
+            split, context, chunk.num_frames, device, dtype, tempo, fits=fits
+        )
     if fits:
         return FrameChunks(split, context, chunk.num_frames, chunk.stride, device, dtype, tempo)
     batch = max(config.train.batch_size, config.train.final_batch_size or 0)

@@ -17,7 +17,8 @@ def validate_across_groups(config: RunConfig) -> None:
         ConfigError: naming the key, its rule, the value found and the fix.
     """
     _validate_objectives(config)
-    if config.train.order == "windows" and network_class(config.model).reads_chunks:
+    chunk_shape = network_class(config.model).chunk_shape(config.model)
+    if config.train.order == "windows" and chunk_shape is not None:
         raise ConfigError(
             "train.order",
             "must be shuffle for this network, which is trained on chunks of frames",

@@ -69,7 +69,8 @@ class SpecAugment:
         num_frames = windows.shape[1] // self.feature_dim
         frames = windows.view(len(windows), num_frames, self.feature_dim)
         self._perturb(frames, shard)
-        center = frames[:, self.context].clone()
+        # The chunks of short utterances may have no frame of this number.
+        center = frames[:, self.context].clone() if self.keep_center else None
         if self.time_masks:
             unmasked = _draw_masks(frames, shard, num_frames, self.time_masks, self.time_width)
             frames.mul_(unmasked.unsqueeze(2))
@@ -78,7 +79,7 @@ class SpecAugment:
                 frames, shard, self.feature_dim, self.freq_masks, self.freq_width
             )
             frames.mul_(unmasked.unsqueeze(1))
-        if self.keep_center:
+        if center is not None:
             frames[:, self.context] = center
         return windows
 
@@ -140,7 +141,8 @@ def build_augment(
             found=config.freq_width,
         )
     time_masks = _count_time_masks(config, context, chunk_frames)
-    freq_masks = config.freq_masks if config.freq_width and context else 0
+    has_neighbors = bool(context or chunk_frames)
+    freq_masks = config.freq_masks if config.freq_width and has_neighbors else 0
     tempo = config.tempo if context and chunk_frames is None else 0.0
     perturbs = bool(config.shift or config.gain or config.noise or tempo)
     if not (time_masks or freq_masks or perturbs):
@@ -149,7 +151,7 @@ def build_augment(
         context=context,
         feature_dim=feature_dim,
         time_masks=time_masks,
-        time_width=min(config.time_width, 2 * context + 1),
+        time_width=min(config.time_width, 2 * context + 1 if context else chunk_frames or 1),
         freq_masks=freq_masks,
         freq_width=config.freq_width,
         shift=config.shift,
@@ -162,10 +164,12 @@ def build_augment(
 
 def _count_time_masks(config: AugmentConfig, context: int, chunk_frames: int | None) -> int:
     """Return the time masks per window or chunk; a chunk gets as many per frame as a window."""
-    if not config.time_width or not context:
+    if not config.time_width or not (context or chunk_frames):
         return 0
     # How many times as long as a window the input is: a chunk has its context around it.
-    lengths = 1 if chunk_frames is None else 1 + (chunk_frames - 1) / (2 * context + 1)
+    lengths = 1.0
+    if chunk_frames is not None and context:
+        lengths += (chunk_frames - 1) / (2 * context + 1)
     return round(config.time_masks * lengths)
 
 

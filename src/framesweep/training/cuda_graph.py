@@ -105,12 +105,15 @@ def record_step(
         return None
 
 
-def can_record(components: TrainingComponents, *, constant_size: bool) -> bool:
+def can_record(
+    components: TrainingComponents, *, constant_size: bool, varies: bool = False
+) -> bool:
     """Return whether the training steps are to be recorded.
 
     Args:
         components: The network and what trains it.
         constant_size: Whether the full batches of all epochs have one size.
+        varies: Whether the items of a batch vary in length.
 
     Raises:
         ConfigError: hardware.cuda_graph=true, and the config does not allow it.
@@ -123,6 +126,8 @@ def can_record(components: TrainingComponents, *, constant_size: bool) -> bool:
         reason = ("must be auto or false with several processes", "hardware.processes=1")
     elif not constant_size:
         reason = ("must be auto or false with growing batches", "train.final_batch_size=null")
+    elif varies:
+        reason = ("must be auto or false with chunks of varying length", "model=tdnn")
     elif not has_device_rates(components.optimizer):
         reason = ("must be auto or false with this optimizer", "optim=adamw")
     if reason is not None and hardware.cuda_graph is True:

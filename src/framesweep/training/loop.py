@@ -13,6 +13,7 @@ from typing import Any
 from framesweep.data.chunks import FrameChunks
 from framesweep.data.streamed_chunks import StreamedChunks
 from framesweep.data.streamed_windows import StreamedWindows
+from framesweep.data.utterance_chunks import UtteranceChunks
 from framesweep.errors import Interrupted
 from framesweep.training.callbacks import Callback
 from framesweep.training.checkpoints import Checkpoints
@@ -24,6 +25,7 @@ from framesweep.training.samplers import (
     FrameSampler,
     ShuffleSampler,
 )
+from framesweep.training.sequence_sampler import SequenceSampler
 from framesweep.training.state import RunningMetrics, TrainingState, check_loss_is_finite
 from framesweep.training.step import TrainingData, TrainingStep
 
@@ -164,6 +166,8 @@ def _steps_to_agree(components: TrainingComponents) -> int:
 def _build_sampler(plan: Plan, epoch: int, train: TrainingData) -> FrameSampler:
     """Return the order of an epoch's items."""
     utterances = plan.num_utterances(epoch)
+    if isinstance(train, UtteranceChunks):
+        return SequenceSampler(plan.seed, epoch, train, utterances)
     if isinstance(train, FrameChunks):
         hold_chunks = train.hold if isinstance(train, StreamedChunks) else None
         num_rows = train.count_rows(utterances)

@@ -60,7 +60,7 @@ class ShuffleSampler:
     ) -> None:
         self._num_frames = num_frames
         self._device = device or torch.device("cpu")
-        self._permutation = Permutation(_generator(seed, epoch), num_frames)
+        self._permutation = Permutation(seeded_generator(seed, epoch), num_frames)
         self._start, self._chunk = 0, torch.empty(0, dtype=torch.int64)
         if self._device.type != "cpu" and num_frames <= CHUNK:
             # Copied now, so that no step waits for it.
@@ -119,7 +119,7 @@ class BlockShuffleSampler:
         prefetch: Callable[[int, int], None] | None = None,
         hold: Callable[[Sequence[Tensor], int, int], None] | None = None,
     ) -> None:
-        self._seed = _mix(seed, epoch)
+        self._seed = mix_seed(seed, epoch)
         self._num_frames = num_frames
         self._device = device
         self._prefetch = prefetch
@@ -168,7 +168,7 @@ class BlockShuffleSampler:
                     self._prefetch(*self._block(block))
         blocks = (self._block(block) for block in self._buffers[buffer].tolist())
         frames = torch.cat([torch.arange(first, first + size) for first, size in blocks])
-        generator = _generator(self._seed, buffer)
+        generator = seeded_generator(self._seed, buffer)
         shuffled = frames[torch.randperm(len(frames), generator=generator)]
         self._current, self._frames = buffer, _send(shuffled, self._device)
 
@@ -206,7 +206,7 @@ class ChunkSampler:
         num_chunks = -(-(num_rows - 1) // chunk_frames) + 1
         # The host has to know which chunks it shall send.
         self._chunks = ShuffleSampler(seed, epoch, num_chunks, device if hold is None else None)
-        generator = _generator(_mix(seed, epoch), chunk_frames)
+        generator = seeded_generator(mix_seed(seed, epoch), chunk_frames)
         self._shift = int(torch.randint(chunk_frames, (), generator=generator))
 
     def __len__(self) -> int:
@@ -233,10 +233,11 @@ def _send(frames: Tensor, device: torch.device | None) -> Tensor:
     return frames.pin_memory().to(device, non_blocking=True)
 
 
-def _mix(seed: int, number: int) -> int:
+def mix_seed(seed: int, number: int) -> int:
     """Return another seed for each pair of a seed and a number below 1,000,003."""
     return seed * 1_000_003 + number
 
 
-def _generator(seed: int, number: int) -> torch.Generator:
-    return torch.Generator().manual_seed(_mix(seed, number) % 2**63)
+def seeded_generator(seed: int, number: int) -> torch.Generator:
+    """Return a generator of random numbers that is a function of a seed and a number."""
+    return torch.Generator().manual_seed(mix_seed(seed, number) % 2**63)

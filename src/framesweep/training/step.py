@@ -11,13 +11,15 @@ import torch
 from torch import Tensor
 
 from framesweep.data.chunks import FrameChunks
+from framesweep.data.utterance_chunks import UtteranceChunks
 from framesweep.data.windows import Windows
 from framesweep.training.components import TrainingComponents
 from framesweep.training.cuda_graph import RecordedStep, can_record, record_step
 from framesweep.training.state import RunningMetrics
 
-TrainingData = Windows | FrameChunks
-"""The training split, in batches of windows or of chunks of neighboring frames."""
+TrainingData = Windows | FrameChunks | UtteranceChunks
+"""The training split, in batches of windows, of chunks of neighboring frames, or of chunks of
+utterances, each of a length of its own."""
 
 Measures = tuple[Tensor, Tensor, Tensor, Tensor]
 """A batch's loss, and this rank's sum of losses, correct predictions and labelled frames."""
@@ -50,15 +52,19 @@ class TrainingStep:
         self._components = components
         self.sums = sums
         self._plain: Measure = partial(measure_batch, components, train)
-        self._full = compile_measure(self._plain, components, constant_size=constant_size)
-        self._records = can_record(components, constant_size=constant_size)
+        varies = isinstance(train, UtteranceChunks)
+        self._full = compile_measure(
+            self._plain, components, constant_size=constant_size, varies=varies
+        )
+        self._records = can_record(components, constant_size=constant_size, varies=varies)
         self._recorded: RecordedStep | None = None
 
     def __call__(self, items: Tensor, *, is_full: bool) -> None:
         """Train on the (B,) int64 `items`.
 
         Args:
-            items: The frames of a batch, or the first rows of its chunks, on the device.
+            items: The frames of a batch, or the first rows of its chunks, on the device; for
+                `UtteranceChunks` their (B, 5) items, on the CPU.
             is_full: Whether the batch has the usual size.
         """
         average = self._components.average
@@ -87,16 +93,21 @@ class TrainingStep:
 
 
 def compile_measure(
-    measure: Measure, components: TrainingComponents, *, constant_size: bool
+    measure: Measure,
+    components: TrainingComponents,
+    *,
+    constant_size: bool,
+    varies: bool = False,
 ) -> Measure:
     """Return `measure` as compiled by torch if hardware.compile is set, else as it is.
 
-    Several processes exchange messages in a forward pass, which one graph can't contain; then
-    only the network is compiled, in as many parts as necessary.
+    Several processes exchange messages in a forward pass, and batches of utterances vary in
+    length (`varies`), which one graph can't contain; then only the network is compiled, in as
+    many parts as necessary.
     """
     if not components.hardware.compile:
         return measure
-    if components.process_group.size > 1:
+    if components.process_group.size > 1 or varies:
         components.model.compile()
         return measure
     # Without max-autotune: it chooses kernels by their speed, which would not be the same again
@@ -114,12 +125,13 @@ def measure_batch(
     batch.
     """
     items, shard = components.process_group.shard(items)
-    inputs, labels = train.batch(items, shard)
+    inputs, labels, *lengths = train.batch(items, shard)
     if components.augment is not None:
         inputs = components.augment(inputs, shard)
     with components.hardware.autocast():
         # Without a shard the network may be any module, such as torch's own Sequential.
-        outputs = components.model(inputs) if shard is None else components.model(inputs, shard)
+        several = shard is not None or lengths
+        outputs = components.model(inputs, *((shard, *lengths) if several else ()))
         logits = outputs.float()
     loss = components.loss(logits, labels)
     correct = (logits.detach().argmax(dim=1) == labels).sum()

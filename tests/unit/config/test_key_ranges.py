@@ -18,10 +18,11 @@ register()
 KEYS = sorted(RANGES)
 BASES = {
     "data": ["data=segments"],
-    "model": ["model=base", "model=tdnn"],
+    "model": ["model=base", "model=tdnn", "model=lstm"],
     "optim": [f"optim={name}" for name in SCHEMAS["optim"]],
 }
 
+ODD_OR_WIDE = ("model.kernel", "model.conv_kernel", "model.dilations")
 
 compose_once = functools.cache(lambda override: compose([override]))
 
@@ -38,7 +39,7 @@ def is_accepted(config: RunConfig, key: str, value: float) -> bool:
     before = getattr(getattr(config, group), name)
     given = [value] * len(before) if isinstance(before, list) else value
     changes = {name: given}
-    if name == "width":
+    if name == "width" and hasattr(config.model, "widths"):
         changes |= {"widths": None, "depth": 2}
     if name == "widths":
         changes |= {"widths": [value]}
@@ -83,7 +84,7 @@ def test_the_ends_of_the_range_are_accepted_by_a_run(key):
             assert is_accepted(config, key, math.nextafter(limits["exclusiveMaximum"], 0))
         # The largest even number of frames in a kernel, or dilations as wide as windows, break
         # other rules, which concern several keys.
-        elif "maximum" in limits and key not in ("model.kernel", "model.dilations"):
+        elif "maximum" in limits and key not in ODD_OR_WIDE:
             assert is_accepted(config, key, limits["maximum"])
 
 

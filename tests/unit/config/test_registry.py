@@ -12,7 +12,7 @@ BUILT = [(group, name) for group in ("data", "model", "optim") for name in SCHEM
 def test_the_schemas_of_every_group_are_found():
     assert {group: sorted(schemas) for group, schemas in SCHEMAS.items()} == {
         "data": ["demo", "hw1p2", "hw1p2_folders", "kaldi", "segments"],
-        "model": ["mlp", "tdnn"],
+        "model": ["gru", "lstm", "mlp", "tdnn"],
         "optim": ["adam", "adamw", "muon", "sgd"],
         "augment": ["augment"],
         "hardware": ["hardware"],

@@ -13,6 +13,7 @@ from framesweep.errors import ConfigError
 from framesweep.models.build import NetworkBuilder, build_model
 from framesweep.models.mlp import MLP
 from framesweep.models.network import ChunkShape
+from framesweep.models.sequence_network import SequenceNetwork
 from framesweep.models.sizes import solve_widths
 from small_mlp import INPUT_DIM, NUM_CLASSES, build, windows
 
@@ -53,12 +54,13 @@ def test_every_option_builds(option: str) -> None:
     config = options.build("model", option)
     with torch.device("meta"):
         model = build_model(config, 2040, 71, 51)
-    assert model(torch.empty(3, 2040, device="meta")).shape == (3, 71)
+    rows = 3 * 51 if isinstance(model, SequenceNetwork) else 3
+    assert model(torch.empty(3, 2040, device="meta")).shape == (rows, 71)
     assert (options.CONF / "model" / f"{option}.yaml").read_text().startswith("# ")
 
 
 def test_the_options() -> None:
-    assert options.names("model") == "base conv deep pyramid small tdnn wide".split()
+    assert options.names("model") == "base conv deep gru lstm pyramid small tdnn wide".split()
     base = options.build("model", "base")
     assert solve_widths(base, 2040, 71) == (1024, 1024, 1024, 512)
     assert base.dropout == 0.2

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from framesweep.config import SCHEMAS
 from framesweep.models.network import ChunkShape, Network, network_class
+from framesweep.models.sequence_network import SequenceNetwork
 
 SCHEMAS_OF_NETWORKS = list(SCHEMAS["model"].values())
 
@@ -48,5 +49,7 @@ def test_a_network_says_the_same_of_chunks_in_both_places(schema):
     kind = network_class(schema())
     assert issubclass(kind, Network)
     shape = kind.chunk_shape(schema())
-    assert (shape is not None) == kind.reads_chunks
+    reads_sequences = issubclass(kind, SequenceNetwork)
+    assert (shape is not None) == (kind.reads_chunks or reads_sequences)
     assert shape is None or isinstance(shape, ChunkShape)
+    assert reads_sequences == (shape is not None and shape.within_utterances)

@@ -10,6 +10,7 @@ from framesweep.config.composition import CONFIG_FILE, compose, dump, register
 from framesweep.data import streamed_windows
 from framesweep.data.streamed_chunks import StreamedChunks
 from framesweep.data.streamed_windows import StreamedWindows
+from framesweep.data.utterance_chunks import UtteranceChunks
 from framesweep.errors import Interrupted
 from framesweep.runs import train_data
 from framesweep.runs.experiment import build_experiment
@@ -89,6 +90,17 @@ def test_streamed_chunks_train_to_the_same_bits(config, tmp_path):
     streamed, streamed_history = fit(limited(config), tmp_path / "streamed")
     assert isinstance(streamed.train, StreamedChunks)
     assert streamed.config.train.order == "shuffle"
+    assert equal(plain, streamed)
+    assert streamed_history == history
+
+
+def test_streamed_chunks_of_utterances_train_to_the_same_bits(config, tmp_path):
+    lstm = ["model=lstm", "model.width=4", "model.layers=1", "model.chunk_frames=16"]
+    config = replace(config, model=compose(lstm).model)
+    plain, history = fit(config, tmp_path / "plain")
+    streamed, streamed_history = fit(limited(config), tmp_path / "streamed")
+    assert isinstance(streamed.train, UtteranceChunks)
+    assert isinstance(streamed.dev, StreamedWindows)
     assert equal(plain, streamed)
     assert streamed_history == history
 

@@ -138,9 +138,12 @@ def test_what_rules_out_a_graph_is_named_where_one_is_required(
     monkeypatch.setattr(cuda_graph, "has_device_rates", lambda _: True)
     assert can_record(components, constant_size=True)
     assert not can_record(components, constant_size=False)
+    assert not can_record(components, constant_size=True, varies=True)
     hardware.cuda_graph = True
     with pytest.raises(ConfigError, match="growing batches"):
         can_record(components, constant_size=False)
+    with pytest.raises(ConfigError, match="varying length"):
+        can_record(components, constant_size=True, varies=True)
     components.process_group = ProcessGroup(rank=0, size=2)
     with pytest.raises(ConfigError, match="several processes"):
         can_record(components, constant_size=True)

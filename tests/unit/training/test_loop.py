@@ -20,6 +20,7 @@ from framesweep.config import (
     AugmentConfig,
     DataConfig,
     HardwareConfig,
+    LstmConfig,
     MlpConfig,
     ModelConfig,
     TdnnConfig,
@@ -28,6 +29,7 @@ from framesweep.config import (
 from framesweep.data.chunks import FrameChunks
 from framesweep.data.phones import PhoneSet
 from framesweep.data.store.frame_store import open_store
+from framesweep.data.utterance_chunks import UtteranceChunks
 from framesweep.data.windows import Windows
 from framesweep.distributed.collectives import SINGLE_PROCESS, ProcessGroup
 from framesweep.errors import CheckpointError, Interrupted, NonFiniteLossError
@@ -56,6 +58,7 @@ from framesweep.training.weight_averaging import build_average
 from toy import NAMES, ToyCorpus
 
 CONTEXT, BATCH = 2, 32
+LSTM = LstmConfig(width=6, layers=2, conv_channels=[4], chunk_frames=9)
 TDNN = TdnnConfig(channels=12, dilations=[1, 1], run_frames=16, stride=2)
 
 
@@ -90,6 +93,13 @@ def tdnn_chunks(store, device):
     return FrameChunks(store.splits["train"], CONTEXT, 16, 2, device, tempo=0.3)
 
 
+def lstm_chunks(store, device):
+    return UtteranceChunks(store.splits["train"], CONTEXT, LSTM.chunk_frames, device, tempo=0.3)
+
+
+CHUNKS = {"tdnn": tdnn_chunks, "lstm": lstm_chunks}
+
+
 class Job:
     """All arguments of `fit`, for the toy corpus."""
 
@@ -112,9 +122,9 @@ class Job:
             Windows(store.splits[s], CONTEXT, hardware.device) for s in ("train", "dev")
         )
         config: ModelConfig = MlpConfig(widths=[16, 16])
-        if network == "tdnn":
-            config = TDNN
-            self.train = tdnn_chunks(store, hardware.device)
+        if network in CHUNKS:
+            config = {"tdnn": TDNN, "lstm": LSTM}[network]
+            self.train = CHUNKS[network](store, hardware.device)
         num_frames = 2 * CONTEXT + 1
         model = build_model(config, self.train.window_dim, len(NAMES), num_frames)
         optim = AdamConfig(lr=lr, schedule=schedule)
@@ -196,7 +206,8 @@ def test_metrics_are_exact_over_frames(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("average", "network"), [("none", "mlp"), ("ema", "mlp"), ("swa", "mlp"), ("none", "tdnn")]
+    ("average", "network"),
+    [("none", "mlp"), ("ema", "mlp"), ("swa", "mlp"), ("none", "tdnn"), ("none", "lstm")],
 )
 def test_a_step_never_synchronizes_with_the_device(tmp_path, monkeypatch, average, network):
     # Tensors on `meta` have no data: reading a number from one, or adding a CPU tensor to it,
@@ -228,12 +239,13 @@ def test_a_step_never_synchronizes_with_the_device(tmp_path, monkeypatch, averag
         loss=build_loss(optim, torch.ones(len(NAMES), device=meta)),
         clip=partial(clip_gradients, optim),
         augment=build_augment(
-            disturbed, CONTEXT, split.rows.shape[1], 16 if network == "tdnn" else None
+            disturbed, CONTEXT, split.rows.shape[1], 16 if network in CHUNKS else None
         ),
         hardware=hardware,
         average=build_average(TrainConfig(average=average, average_from=0.0), model, 30),
     )
-    train = Windows(split, CONTEXT, meta) if network == "mlp" else tdnn_chunks(store, meta)
+    chunks = CHUNKS.get(network)
+    train = Windows(split, CONTEXT, meta) if chunks is None else chunks(store, meta)
     sums = RunningMetrics(TrainingState(), hardware, components.process_group)
     sampler = _build_sampler(job.plan, 1, train)
     step = TrainingStep(components, train, sums)
@@ -265,6 +277,7 @@ def test_the_same_seed_gives_the_same_bits(tmp_path):
         {"network": "tdnn"},
         {"utterances": (2, 3, 4)},
         {"network": "tdnn", "utterances": (3, 4)},
+        {"network": "lstm", "utterances": (3, 4), "final_batch_size": 24},
     ],
     ids=lambda keys: "-".join(str(value) for value in keys.values()),
 )

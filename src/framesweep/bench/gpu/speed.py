@@ -166,7 +166,7 @@ def _one_batch(experiment: Experiment) -> tuple[torch.Tensor, torch.Tensor]:
     numbers = torch.arange(items, device=train.device) % max(1, train.num_items - 1)
     if train.item_frames > 1:
         numbers = numbers * train.item_frames % (train.num_frames - 2 * train.item_frames)
-    inputs, labels = train.batch(numbers)
+    inputs, labels, *_ = train.batch(numbers)
     return inputs.clone(), labels.clone()
 
 

@@ -10,9 +10,9 @@ from framesweep.config import RunConfig
 from framesweep.config.command_line import resume_command, where_options
 from framesweep.config.composition import CONFIG_FILE, dump
 from framesweep.config.plain import flatten
-from framesweep.data.chunks import FrameChunks
 from framesweep.data.phones import describe_numbering
 from framesweep.data.store.frame_store import FrameStore
+from framesweep.data.windows import Windows
 from framesweep.errors import TrackingError
 from framesweep.evaluation.metrics import Evaluation
 from framesweep.evaluation.predictor import WEIGHTS, write_metadata
@@ -83,9 +83,9 @@ def _warn_of_memory(experiment: Experiment) -> None:
         rows.nbytes / 1e9,
         allowed / 1e9,
         # A network that is trained on chunks has no other order.
-        "most chunks will be read from disk"
-        if isinstance(experiment.train, FrameChunks)
-        else "train.order=windows reads it in large blocks",
+        "train.order=windows reads it in large blocks"
+        if isinstance(experiment.train, Windows)
+        else "most chunks will be read from disk",
     )
 
 
