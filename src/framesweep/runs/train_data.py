@@ -56,9 +56,7 @@ def place_train_data(
     return replace(config, train=train), windows
 
 
-def batch_shape(
-    train: TrainingData, plan: Plan, num_processes: int
-) -> tuple[int, int]:
+def batch_shape(train: TrainingData, plan: Plan, num_processes: int) -> tuple[int, int]:
     """Return the shape of the part of a batch that each process computes in the first epoch."""
     items = min(plan.batch_items(1, train.item_frames), train.num_items)
     return -(-items // num_processes), train.item_dim
