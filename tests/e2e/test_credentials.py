@@ -1,6 +1,9 @@
 """A password in a URI gets into no file and onto no screen; a resumed run asks for it anew."""
 
+import contextlib
 import re
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from framesweep.config.composition import compose, dump, load, register
 from framesweep.credentials import URI_VARIABLE
 from framesweep.errors import ConfigError
 from framesweep.tracking.mlflow_store import resolve_tracking_uri
+from processes import process_tree
 
 PASSWORD = "s3cret-pass"
 AWAY = f"http://ann:{PASSWORD}@127.0.0.1:1"
@@ -35,6 +39,37 @@ def test_a_password_is_stored_and_printed_nowhere(shell):
     assert [path for path in shell.folder.rglob("*") if path.stat().st_mode & 0o077] == []
     names = {p.name for p in files_with("http://***@127.0.0.1:1", shell.folder)}
     assert {"config.yaml", "multirun.yaml", "outbox.jsonl"} <= names
+
+
+def watch_arguments(process: subprocess.Popen) -> set[str]:
+    """Return the arguments of all descendants that a process has until it ends."""
+    found = set()
+    while process.poll() is None:
+        for pid in process_tree(process.pid)[1:]:
+            with contextlib.suppress(OSError):
+                found.add(Path(f"/proc/{pid}/cmdline").read_text())
+        time.sleep(0.05)
+    return found
+
+
+@pytest.mark.heavy
+def test_a_search_keeps_a_password_out_of_its_study_and_of_the_process_list(shell):
+    """A trial in a worker process, whose tracking server is away."""
+    log = shell.folder / "console.log"
+    with log.open("w") as console:
+        process = shell.start(
+            *["-m", "sweep=bare", *shell.small, "train.epochs=1", "hydra.sweeper.n_trials=1"],
+            *[f"tracking.uri={AWAY}", f"+tracking.tags.from={AWAY}", "seed=choice(1)"],
+            stdout=console,
+            stderr=subprocess.STDOUT,
+        )
+        arguments = watch_arguments(process)
+    assert process.returncode == 0, log.read_text()
+    assert any("framesweep_sweeper.workers" in text for text in arguments)
+    assert not [text for text in arguments if PASSWORD in text]
+    assert files_with(PASSWORD, shell.folder) == []
+    assert "studies.db" in {p.name for p in files_with("***@127.0.0.1", shell.folder)}
+    assert [path for path in shell.folder.rglob("*") if path.stat().st_mode & 0o077] == [log]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Two processes never write to one run: the second is refused, a superseded one stops."""
 
-import os
 import signal
 import sqlite3
 import subprocess
@@ -10,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
+
+from processes import process_tree, send_signal
 
 SECONDS = 600
 
@@ -25,11 +26,6 @@ def wait_for(condition, process):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end
         time.sleep(0.02)
-
-
-def process_tree(pid: int) -> list[int]:
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(descendant for child in children for descendant in process_tree(int(child)))]
 
 
 def epochs(outputs: Path) -> tuple[int, int]:
@@ -106,19 +102,13 @@ def test_a_suspended_sweep_whose_trial_was_taken_over_writes_nothing(shell, mome
     try:
         wait_for((trial / "checkpoints" / moment).exists, suspended)
         tree = process_tree(suspended.pid)
-        for pid in tree:
-            os.kill(pid, signal.SIGSTOP)
+        send_signal(tree, signal.SIGSTOP)
         shell.train(*command)
         files = {p: p.read_bytes() for p in lasting_files(trial)}
-        for pid in tree:
-            os.kill(pid, signal.SIGCONT)
+        send_signal(tree, signal.SIGCONT)
         output, _ = suspended.communicate(timeout=SECONDS)
     finally:
-        for pid in tree or [suspended.pid]:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        send_signal(tree or [suspended.pid], signal.SIGKILL)
     assert suspended.returncode == 0, output
     assert "Traceback" not in output
     assert lasting_files(trial) == set(files)

@@ -1,5 +1,6 @@
 """The MLflow parent of a search: its params, best value, tables and plots."""
 
+import logging
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -19,11 +20,16 @@ from framesweep.sweeps.study_files import StudyFilesThread
 from framesweep.sweeps.study_folder import UID_FILE, claim_folder, require_folder_name
 from framesweep.sweeps.winner import track_winner
 from framesweep.system.ownership import LAST_CLAIM
-from framesweep.tracking import Status, Tracker, open_tracker
+from framesweep.tracking import Status, Tracker, open_tracker, sync_ended_runs
 
 if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
+
+log = logging.getLogger(__name__)
+
+LATE_SECONDS = 10.0
+"""How long a finished search tries to send the records that its trials could not send."""
 
 
 class SearchParent:
@@ -95,6 +101,8 @@ class SearchParent:
                 self._track_winner(study)
             self._tracker.finish(status)
             self._lock.release()
+        if status == "FINISHED" and self._config.tracking.backend == "mlflow":
+            self._send_late_records()
 
     def next_steps(self, study: "Study") -> list[str]:
         """Return the commands that show and use the results of the study."""
@@ -157,6 +165,21 @@ class SearchParent:
             for winner in rank_trials(study)[:1]:
                 directory = self._directory / str(winner.number)
                 track_winner(self._tracker, self._config.tracking, directory)
+
+    def _send_late_records(self) -> None:
+        """Send what trials could not: their database was locked, or their server away."""
+        unsent = sync_ended_runs(
+            self._directory,
+            Path(self._config.outputs),
+            LATE_SECONDS,
+            uri=self._config.tracking.uri,
+        )
+        if unsent:
+            log.warning(
+                "Records of %d trials could not be sent to tracking; send them with "
+                "`framesweep sync`",
+                len(unsent),
+            )
 
     def _tag_failure(self, study: "Study", trial: "FrozenTrial") -> None:
         """Give the run of a failed trial its status and reason.

@@ -21,7 +21,7 @@ from framesweep.tracking.models.registry import register_winner
 from framesweep.tracking.monitoring.system_metrics import log_system_metrics, require_psutil
 from framesweep.tracking.provenance import CONFIG_HASH_TAG, hash_config
 from framesweep.tracking.sender import LostRunError
-from framesweep.tracking.sync import find_unsent_runs, sync
+from framesweep.tracking.sync import find_unsent_runs, sync, sync_ended_runs
 from framesweep.tracking.tracked_runs import (
     RunInfo,
     UnreachableError,
@@ -57,6 +57,7 @@ __all__ = [
     "resolve_tracking_uri",
     "serve_ui",
     "sync",
+    "sync_ended_runs",
 ]
 
 

@@ -17,7 +17,11 @@ from framesweep.credentials import HIDDEN, URI_VARIABLE, scrub
 from framesweep.errors import ConfigError, TrackingError
 from framesweep.system.atomic_files import atomic_file
 from framesweep.tracking.mlflow_errors import outdated_error
-from framesweep.tracking.moved_artifacts import ARTIFACT_FOLDER, follow_artifacts
+from framesweep.tracking.moved_artifacts import (
+    ARTIFACT_FOLDER,
+    follow_artifacts,
+    require_artifact_folder,
+)
 from framesweep.tracking.ui_view import EXPERIMENT_TAGS
 from hydra_plugins.framesweep_sweeper.storage import add_timeouts, limit_sessions
 
@@ -208,7 +212,7 @@ def get_or_create_experiment(client: "MlflowClient", name: str, uri: str, output
     """Return the id of the experiment `name`, with the tags that the UI's view needs.
 
     Raises:
-        TrackingError: the experiment has been deleted.
+        TrackingError: the experiment has been deleted, or its artifacts are on another machine.
     """
     from mlflow.exceptions import MlflowException
 
@@ -231,6 +235,7 @@ def get_or_create_experiment(client: "MlflowClient", name: str, uri: str, output
             fix=f"Choose another name, or run `mlflow experiments restore "
             f"-x {experiment.experiment_id}`.",
         )
+    require_artifact_folder(str(experiment.artifact_location), name)
     for key, value in EXPERIMENT_TAGS.items():
         if key not in experiment.tags:
             client.set_experiment_tag(experiment.experiment_id, key, value)

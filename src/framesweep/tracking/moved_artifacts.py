@@ -11,6 +11,8 @@ import sqlite3
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
+from framesweep.errors import TrackingError
+
 log = logging.getLogger(__name__)
 
 ARTIFACT_FOLDER = "artifacts"
@@ -49,6 +51,27 @@ def follow_artifacts(database: Path) -> None:
                     database,
                     here,
                 )
+
+
+def require_artifact_folder(location: str, experiment: str) -> None:
+    """Check that an experiment's artifacts can be stored where its database or server says.
+
+    A database on a server may have been filled on another machine. Without this check the run
+    would create that machine's folders on this one, or wait until it may.
+
+    Raises:
+        TrackingError: the location is in a folder of outputs that does not exist here.
+    """
+    if not location.startswith("file:"):
+        return
+    folder = _to_path(location)
+    if not os.path.isdir(folder) and not os.path.isdir(folder.parent):  # noqa: PTH112
+        raise TrackingError(
+            "tracking.experiment",
+            f"must have its artifacts in a folder that exists, but {folder.parent} does not",
+            found=experiment,
+            fix="Make that folder available here, or choose another name for new runs.",
+        )
 
 
 def _find_other_roots(connection: sqlite3.Connection, here: Path) -> list[str]:

@@ -1,6 +1,8 @@
 """Sends the records that a run could not send itself while it was running."""
 
+import logging
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,13 +12,15 @@ from framesweep.config import TrackingConfig
 from framesweep.config.composition import CONFIG_FILE, load
 from framesweep.config.paths import find_outputs, follow_move, sqlite_path, sqlite_url
 from framesweep.credentials import HIDDEN, URI_VARIABLE, scrub
-from framesweep.errors import TrackingError
+from framesweep.errors import DirectoryInUseError, TrackingError, UserError
 from framesweep.system.ownership import own
 from framesweep.tracking import mlflow_store
 from framesweep.tracking.mlflow_writer import MlflowWriter
 from framesweep.tracking.outbox import OUTBOX_FILE, REFUSED_FILE, Outbox, replace_start
 from framesweep.tracking.sender import Sender, summarize_error
 from framesweep.tracking.tracked_runs import UnreachableError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,34 @@ def find_unsent_runs(outputs: Path) -> list[Path]:
         for outbox in outputs.glob(f"{pattern}/{TRACKING_FOLDER}/{OUTBOX_FILE}")
     ]
     return sorted(outbox.parents[1] for outbox in outboxes if outbox.stat().st_size > 0)
+
+
+def sync_ended_runs(
+    folder: Path, outputs: Path, seconds: float, *, uri: str | None = None
+) -> list[Path]:
+    """Send the unsent records of the runs in the folders of `folder`, except those in training.
+
+    Args:
+        folder: the folder of a search, which has a folder for each of its trials.
+        outputs: outputs folder of a run that does not name its own.
+        seconds: how long to try with all of them together.
+        uri: the tracking URI of all runs.
+
+    Returns:
+        The directories of the runs whose records could not be sent.
+    """
+    end = time.monotonic() + seconds
+    unsent = []
+    for outbox in sorted(folder.glob(f"*/{TRACKING_FOLDER}/{OUTBOX_FILE}")):
+        directory = outbox.parents[1]
+        try:
+            sync(directory, outputs, max(0.0, end - time.monotonic()), uri=uri)
+        except DirectoryInUseError:
+            continue  # another sweeper's trial, which sends its records itself
+        except UserError as error:
+            log.debug("%s", error)
+            unsent.append(directory)
+    return unsent
 
 
 def sync(

@@ -9,13 +9,14 @@ import optuna
 import pytest
 from optuna.trial import create_trial
 
+from framesweep.config import TrackingConfig
 from framesweep.config.composition import register
 from framesweep.config.groups import find_conf
 from framesweep.errors import ConfigError
 from framesweep.sweeps.context import PARENT_ATTR
 from framesweep.sweeps.search_parent import SearchParent
 from framesweep.system.checksums import dump_json
-from framesweep.tracking import mlflow_store
+from framesweep.tracking import mlflow_store, open_tracker
 from framesweep.tracking.mlflow_writer import MlflowWriter
 from framesweep.tracking.models import mlflow_model
 from framesweep.tracking.sender import Sender
@@ -223,6 +224,49 @@ def test_the_winner_is_registered_under_the_name_that_the_config_gives(config, m
     run_search(study, config)
     (version,) = client.search_model_versions("name = 'phones'")
     assert version.run_id == run_id
+
+
+def leave_unsent(monkeypatch, config, outputs):
+    """Track a trial whose database cannot be written until it has ended."""
+    directory = Path(config.hydra.sweep.dir) / "0"
+    with monkeypatch.context() as patch:
+        patch.setattr("framesweep.tracking.mlflow_tracker.DATABASE_SECONDS", 0.1)
+        patch.setattr(MlflowWriter, "write", refuse_connection)
+        with open_tracker(TrackingConfig(), outputs, directory, tags={"trial": "0"}) as tracker:
+            tracker.log_epoch(1, {"dev/loss": 0.5})
+    return directory / "tracking" / "outbox.jsonl"
+
+
+def refuse_connection(self, record):
+    raise ConnectionError("no route")
+
+
+def test_a_finished_search_sends_what_its_trials_could_not(
+    config, outputs, client, monkeypatch
+):
+    study, parent = new_study(), SearchParent()
+    parent.on_start(study, config)
+    outbox = leave_unsent(monkeypatch, config, outputs)
+    assert outbox.read_bytes()
+
+    parent.on_end(study, "FINISHED")
+
+    assert outbox.read_bytes() == b""
+    experiment = client.get_experiment_by_name(TrackingConfig().experiment).experiment_id
+    (run,) = client.search_runs([experiment], "tags.trial = '0'")
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics == {"dev/loss": 0.5}
+
+
+def test_a_search_says_that_records_of_trials_wait(config, outputs, monkeypatch, caplog):
+    monkeypatch.setattr("framesweep.sweeps.search_parent.LATE_SECONDS", 0.1)
+    monkeypatch.setattr("framesweep.tracking.mlflow_tracker.DATABASE_SECONDS", 0.1)
+    study, parent = new_study(), SearchParent()
+    parent.on_start(study, config)
+    leave_unsent(monkeypatch, config, outputs)
+    monkeypatch.setattr(MlflowWriter, "write", refuse_connection)
+    parent.on_end(study, "FINISHED")
+    assert "Records of 1 trials could not be sent to tracking" in caplog.text
 
 
 def test_a_search_that_was_stopped_has_no_winner_yet(config, models):

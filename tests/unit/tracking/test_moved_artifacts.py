@@ -6,7 +6,8 @@ import sqlite3
 
 import pytest
 
-from framesweep.tracking.moved_artifacts import follow_artifacts
+from framesweep.errors import TrackingError
+from framesweep.tracking.moved_artifacts import follow_artifacts, require_artifact_folder
 
 RUN, OTHER = "0123abcd", "4567ef01"
 
@@ -92,3 +93,19 @@ def test_a_line_says_so_if_artifacts_are_gone_and_nothing_shows_where_they_went(
 
 def test_a_database_without_tables_is_accepted(tmp_path):
     follow_artifacts(tmp_path / "mlflow.db")
+
+
+@pytest.mark.parametrize("there", ["artifacts", ""])
+def test_an_experiment_may_keep_artifacts_in_folders_that_exist(tmp_path, there):
+    (tmp_path / "outputs" / there).mkdir(parents=True)
+    require_artifact_folder((tmp_path / "outputs" / "artifacts").as_uri(), "mine")
+    require_artifact_folder("mlflow-artifacts:/1", "mine")
+    require_artifact_folder("s3://bucket/1", "mine")
+
+
+def test_an_experiment_whose_outputs_are_on_another_machine_is_refused(tmp_path):
+    """Nothing is created there, even if it could be."""
+    elsewhere = tmp_path / "cluster" / "outputs"
+    with pytest.raises(TrackingError, match=r"outputs does not; found 'mine'. Make that"):
+        require_artifact_folder((elsewhere / "artifacts").as_uri(), "mine")
+    assert not elsewhere.parent.exists()

@@ -17,6 +17,7 @@ from framesweep.tracking import (
     mlflow_store,
     open_tracker,
     sync,
+    sync_ended_runs,
 )
 from framesweep.tracking.mlflow_writer import MlflowWriter
 from owners import write_owner
@@ -244,6 +245,27 @@ def test_the_records_of_a_run_that_is_being_trained_are_left_to_it(
     with pytest.raises(DirectoryInUseError, match=r"is being trained by \d+ on"):
         sync(directory, outputs, 60)
     assert unsent_outbox.read_bytes() == before
+
+
+def test_of_several_runs_those_that_have_ended_are_sent(outputs, directory, served):
+    config = TrackingConfig(uri=served, experiment="mine")
+    names = ("ended", "running", "sent")
+    with unreachable():
+        for name in names[:2]:
+            with open_tracker(config, outputs, directory.with_name(name)) as tracker:
+                tracker.log_epoch(1, {"dev/loss": 1.0})
+    open_tracker(config, outputs, directory.with_name("sent")).finish()
+    write_owner(directory.with_name("running"))
+    assert sync_ended_runs(directory.parent, outputs, 60) == []
+    assert find_unsent_runs(outputs) == [directory.with_name("running")]
+
+
+def test_of_several_runs_those_that_cannot_be_sent_are_returned(
+    outputs, directory, unsent_outbox
+):
+    with unreachable():
+        assert sync_ended_runs(directory.parent, outputs, 0.1) == [directory]
+    assert find_unsent_runs(outputs) == [directory]
 
 
 def test_a_server_that_is_still_unreachable_is_an_error(outputs, directory, unsent_outbox):

@@ -9,6 +9,7 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
+from hydra_plugins.framesweep_sweeper.search._credentials import hide_credentials
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 
 SEARCH_SPACE = "search_space"
@@ -66,7 +67,11 @@ def build_identity(space: SearchSpace, directions: list[str], free: list[str]) -
         free: groups and keys whose overrides are left out, because they change no result.
     """
     described = space.describe()
-    fixed = {key: value for key, value in space.fixed.items() if not _is_free(key, free)}
+    fixed = {
+        key: hide_credentials(value)
+        for key, value in space.fixed.items()
+        if not _is_free(key, free)
+    }
     fixed |= {line: "deleted" for line in space.deletions if not _is_free(line, free)}
     return StudyIdentity(described, fixed, tuple(directions), tuple(free))
 
@@ -152,7 +157,9 @@ def read_identity(storage: BaseStorage, name: str) -> StudyIdentity | None:
     if SEARCH_SPACE not in attrs:
         return None
     directions = tuple(d.name.lower() for d in storage.get_study_directions(study_id))
-    return StudyIdentity(attrs[SEARCH_SPACE], attrs[FIXED], directions)
+    # Earlier versions stored values with their credentials.
+    fixed = {key: hide_credentials(value) for key, value in attrs[FIXED].items()}
+    return StudyIdentity(attrs[SEARCH_SPACE], fixed, directions)
 
 
 def create_study_if_missing(storage: BaseStorage, name: str, identity: StudyIdentity) -> int:

@@ -7,13 +7,15 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 from optuna import Trial
 
+from hydra_plugins.framesweep_sweeper.search._credentials import hide_credentials
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 from hydra_plugins.framesweep_sweeper.trials._claims import Claim
 from hydra_plugins.framesweep_sweeper.workers._pool import Job
 from hydra_plugins.framesweep_sweeper.workers._task import SERIAL_VARIABLE
 
 OVERRIDES = "overrides"
-"""User attribute of a trial: the application's overrides that make its config."""
+"""User attribute of a trial: the application's overrides that make its config, with `***` in
+place of passwords. Whoever may read a study may read all of its attributes."""
 
 
 def prepare_job(
@@ -36,7 +38,7 @@ def prepare_job(
         Exception: whatever Hydra raises for overrides that do not fit together.
     """
     overrides = suggest_overrides(space, config, custom, claim.trial)
-    claim.trial.set_user_attr(OVERRIDES, overrides)
+    claim.trial.set_user_attr(OVERRIDES, [hide_credentials(line) for line in overrides])
     # The number of the claim travels with the config; a job without it could not tell that its
     # trial has been taken over.
     overrides = [*overrides, f"++hydra.job.env_set.{SERIAL_VARIABLE}='{claim.serial}'"]

@@ -36,6 +36,17 @@ def test_free_overrides_are_no_part_of_the_identity():
     assert other.fixed["data.rooted"] == "1"
 
 
+def test_passwords_are_no_part_of_the_identity(storage):
+    one, other = (make_identity("a=choice(1,2)", f"uri=http://ann:{p}@h") for p in ("p1", "p2"))
+    assert "p1" not in str(one)
+    assert one == other
+    create_study_if_missing(storage, "new", one)
+    optuna.load_study(study_name="new", storage=storage).set_user_attr(
+        "fixed_overrides", {"uri": r"http\://ann\:p1@h"}
+    )  # as earlier versions stored it
+    assert other.list_differences(read_identity(storage, "new")) == []
+
+
 def test_differences_name_the_key_and_both_values():
     old = make_identity("a=choice(1,2)", "b=1")
     new = make_identity("a=choice(1,3)", "c=2", directions=["minimize"])

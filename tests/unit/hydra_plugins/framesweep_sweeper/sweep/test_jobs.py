@@ -47,6 +47,19 @@ def test_a_job_has_its_number_its_overrides_and_the_number_of_its_claim(prepare,
     assert queue.get_trials()[1].user_attrs == {"overrides": ["a=7"]}
 
 
+def test_a_study_stores_overrides_without_their_passwords(queue, config):
+    context: Any = FakeContext()
+    space = read_space({"a": "choice(7)"}, [r"uri=http://ann:s3cret@host?token\=abc"])
+    job = prepare_job(space, context, config, None, queue.claim(9))
+    assert "s3cret" in str(job.overrides)
+    (trial,) = queue.get_trials()
+    assert trial.user_attrs["overrides"][0] == "a=7"
+    stored = str(trial.user_attrs)
+    assert "s3cret" not in stored
+    assert "abc" not in stored
+    assert "***@host" in stored
+
+
 def test_conditions_on_keys_that_are_not_set_use_the_config_and_its_groups(prepare):
     job = prepare(
         {

@@ -1,0 +1,22 @@
+"""Processes and their descendants, found and signalled by their ids."""
+
+import contextlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def process_tree(pid: int) -> list[int]:
+    """Return a process and all of its descendants; empty if it has ended."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [pid, *(descendant for child in children for descendant in process_tree(int(child)))]
+
+
+def send_signal(pids: Iterable[int], signum: int) -> None:
+    """Send a signal to each of the processes that still exists."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signum)

@@ -1,0 +1,21 @@
+import pytest
+
+from hydra_plugins.framesweep_sweeper.search._credentials import hide_credentials
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("uri=http://ann:pw@host:5000/x", "uri=http://***@host:5000/x"),
+        (r"uri=http\://ann\:pw@host", r"uri=http\://***@host"),
+        (
+            "uri=postgresql://host/db?user=a&password=pw",
+            "uri=postgresql://host/db?user=a&password=***",
+        ),
+        (r"uri=http\://host?token\=pw&a\=b", r"uri=http\://host?token\=***&a\=b"),
+        ("optim.lr=0.1", "optim.lr=0.1"),
+        ("path=/data/a@b", "path=/data/a@b"),
+    ],
+)
+def test_credentials_in_uris_are_hidden(text, hidden):
+    assert hide_credentials(text) == hidden
