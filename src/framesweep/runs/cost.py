@@ -92,7 +92,7 @@ def _measure(experiment: Experiment) -> RunCost:
     with contextlib.suppress(_Measured):
         experiment.fit(NoCheckpoints(), clock)
     plan, train = experiment.plan, experiment.train
-    num_steps = plan.total_steps(train.num_items, train.item_frames)
+    num_steps = plan.total_steps(train.count_items, train.item_frames)
     train_seconds = num_steps * clock.step_seconds
     ratio = experiment.dev.num_frames / experiment.store.splits["train"].num_frames
     seconds = train_seconds * (1 + EVALUATION_SHARE * ratio)
