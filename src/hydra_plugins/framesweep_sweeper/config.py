@@ -125,8 +125,9 @@ class FramesweepSweeperConf:
     """How trials are stopped early; select one with `hydra/sweeper/pruner=...`."""
     direction: Any = "minimize"
     """`minimize` or `maximize`, or a list of these for several objectives."""
-    storage: str = "sqlite:///outputs/studies.db"
-    """Where studies are kept: the URL of a database, or the path of a `*.journal` file."""
+    storage: str | None = "sqlite:///outputs/studies.db"
+    """Where studies are kept: the URL of a database, or the path of a `*.journal` file. With
+    null, each folder of a sweep has its own `study.db`."""
     study_name: str | None = None
     """Name of the study; null derives it from the keys that are searched."""
     new: bool = False

@@ -8,7 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage
@@ -90,21 +90,41 @@ def _list_public_methods() -> list[str]:
     ]
 
 
-# Made from BaseStorage's own list of methods: a method that a later Optuna adds is retried too.
-_RetryingStorage = type(
-    "RetryingStorage",
-    (BaseStorage,),
-    {name: _make_retrying_method(name) for name in _list_public_methods()},
-)
-
-
-def add_retries(inner: BaseStorage) -> BaseStorage:
-    """Return a storage that calls `inner` and repeats each call while the database is away.
+class RetryingStorage(BaseStorage):
+    """A storage that calls another one and repeats each call while its database is away.
 
     If the server commits a write but its answer is lost, the write is repeated. That does no
     harm: setting a value twice leaves it as it is, and a trial that was created twice is taken
     over like any trial whose sweeper died before claiming it.
+
+    Args:
+        inner: the storage that is called.
+        reopen: opens such a storage again, in a process that receives this one; without it, a
+            copy of `inner` is sent there.
     """
-    storage = cast(Any, _RetryingStorage)()
-    storage.inner = inner
-    return cast(BaseStorage, storage)
+
+    def __init__(
+        self, inner: BaseStorage, reopen: Callable[[], BaseStorage] | None = None
+    ) -> None:
+        self.inner = inner
+        self._reopen = reopen
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._reopen is not None:
+            return self._reopen, ()
+        return type(self), (self.inner,)
+
+
+# Made from BaseStorage's own list of methods: a method that a later Optuna adds is retried too.
+for _name in _list_public_methods():
+    setattr(RetryingStorage, _name, _make_retrying_method(_name))
+RetryingStorage.__abstractmethods__ = frozenset()
+
+
+def add_retries(
+    inner: BaseStorage, reopen: Callable[[], BaseStorage] | None = None
+) -> BaseStorage:
+    """Return a storage that calls `inner` and repeats each call while the database is away."""
+    build: Any = RetryingStorage
+    storage: BaseStorage = build(inner, reopen)
+    return storage

@@ -1,6 +1,7 @@
 """Opening a study's storage so that many processes can write to it at the same time."""
 
 import contextlib
+import functools
 import logging
 import sqlite3
 import warnings
@@ -92,7 +93,8 @@ def open_storage(url: str, heartbeat: int) -> BaseStorage:
         with warnings.catch_warnings():
             # Optuna marks heartbeats as experimental.
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return add_retries(optuna.storages.get_storage(_open_database(url, heartbeat)))
+            cached = optuna.storages.get_storage(_open_database(url, heartbeat))
+            return add_retries(cached, functools.partial(open_storage, url, heartbeat))
     except Exception as error:
         reason = str(error).strip().split("\n")[0].replace(url, hide_password(url))
         raise SweepError(

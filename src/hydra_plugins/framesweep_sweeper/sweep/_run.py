@@ -22,7 +22,6 @@ from hydra_plugins.framesweep_sweeper.storage._heartbeats import HeartbeatThread
 from hydra_plugins.framesweep_sweeper.storage._lock import StorageLock
 from hydra_plugins.framesweep_sweeper.storage._storage import (
     check_driver,
-    make_absolute,
     open_storage,
 )
 from hydra_plugins.framesweep_sweeper.sweep._job_plan import limit_jobs, plan_jobs, wrap_task
@@ -36,6 +35,7 @@ from hydra_plugins.framesweep_sweeper.sweep._listener import (
     notify_safely,
 )
 from hydra_plugins.framesweep_sweeper.sweep._loop import SweepLoop
+from hydra_plugins.framesweep_sweeper.sweep._places import locate_storage, write_multirun
 from hydra_plugins.framesweep_sweeper.sweep._preview import SearchPreview
 from hydra_plugins.framesweep_sweeper.sweep._preview_text import (
     build_previewer,
@@ -60,6 +60,7 @@ from hydra_plugins.framesweep_sweeper.sweep._settings import (
 from hydra_plugins.framesweep_sweeper.sweep._study import open_study, select_space
 from hydra_plugins.framesweep_sweeper.sweep._work_clock import WorkClock
 from hydra_plugins.framesweep_sweeper.trials._claims import ENDED, TrialQueue
+from hydra_plugins.framesweep_sweeper.workers._devices import WorkerPlan
 from hydra_plugins.framesweep_sweeper.workers._launchers import open_pool
 from hydra_plugins.framesweep_sweeper.workers._signals import StopSignal, catch_stop_signals
 
@@ -87,7 +88,7 @@ def run_sweep(
     total = int(min(settings["n_trials"], count_grid_points(sampler, spaces[0])))
     custom = load_custom_search_space(settings)
     _require_space(spaces[0], repeats=custom is not None or settings["repeat_duplicates"])
-    url = make_absolute(settings["storage"], config.hydra.runtime.cwd)
+    url = locate_storage(settings["storage"], spaces[0], config)
     check_driver(url)
     listener = build_listener(settings["listener"])
     check_objectives(listener, settings["direction"], config)
@@ -103,11 +104,8 @@ def run_sweep(
     limits = limit_jobs(settings, config, end.seconds_left(clock.start()))
     wrapped = wrap_task(task, settings, url, queue.study.study_name, limits)
     pool = open_pool(plan, hydra_context, wrapped, config)
-    with queue.lock.hold():
-        listener.on_start(queue.study, config)
-    progress = open_progress_display()
-    if line := plan.describe():
-        progress.log(line)
+    _announce(queue, listener, config)
+    progress = _open_progress(plan)
     loop = SweepLoop(
         queue,
         pool,
@@ -120,6 +118,19 @@ def run_sweep(
         on_trial_end=partial(notify_safely, listener.on_trial_end, queue.study),
     )
     return _run_loop(loop, queue, listener, progress, total, config)
+
+
+def _announce(queue: TrialQueue, listener: Listener, config: DictConfig) -> None:
+    write_multirun(config)
+    with queue.lock.hold():
+        listener.on_start(queue.study, config)
+
+
+def _open_progress(plan: WorkerPlan) -> ProgressDisplay:
+    progress = open_progress_display()
+    if line := plan.describe():
+        progress.log(line)
+    return progress
 
 
 def _require_space(space: SearchSpace, *, repeats: bool) -> None:

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from optuna.study import StudyDirection
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
+from hydra_plugins.framesweep_sweeper.sweep._known_keys import check_keys
 from hydra_plugins.framesweep_sweeper.sweep._search_end import SearchEnd, read_stop_when
 
 STUDY_NAME = re.compile(r"[\w.-]+")
@@ -37,11 +38,13 @@ class LoopSettings:
 
 
 def check_settings(settings: dict[str, Any]) -> None:
-    """Check the numbers and the name of the study.
+    """Check the keys, the numbers and the name of the study.
 
     Raises:
-        SweepError: a number is out of bounds, or the name cannot be a directory's.
+        SweepError: a key does not exist, a number is out of bounds, or the name cannot be a
+            directory's.
     """
+    check_keys(settings)
     _check_n_jobs(settings["n_jobs"])
     for key, bound in LEAST.items():
         if settings[key] < bound:

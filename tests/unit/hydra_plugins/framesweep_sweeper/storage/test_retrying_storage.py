@@ -1,6 +1,9 @@
+import pickle
+
 import pytest
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.study import StudyDirection
 from tenacity import wait_none
 from tenacity.stop import stop_before_delay
 
@@ -82,3 +85,10 @@ def test_every_public_method_of_a_storage_is_retried(change_policy, monkeypatch)
     for name in names:
         monkeypatch.setattr(inner, name, fail_times(1, StorageInternalError(name)))
         assert getattr(storage, name)() == 2
+
+
+def test_a_storage_without_a_way_to_open_it_again_is_copied():
+    storage = add_retries(InMemoryStorage())
+    study_id = storage.create_new_study([StudyDirection.MINIMIZE], "s")
+    copy = pickle.loads(pickle.dumps(storage))
+    assert copy.get_study_id_from_name("s") == study_id

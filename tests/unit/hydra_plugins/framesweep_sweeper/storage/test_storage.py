@@ -1,7 +1,9 @@
+import pickle
 import sqlite3
 import sys
 
 import pytest
+from optuna.study import StudyDirection
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.storage._storage import (
@@ -61,3 +63,13 @@ def test_every_connection_to_sqlite_syncs_at_checkpoints_only(storage):
     with storage.inner._backend.engine.connect() as connection:
         (level,) = connection.exec_driver_sql("PRAGMA synchronous").fetchone()
     assert level == 1
+
+
+def test_a_storage_that_another_process_receives_is_opened_there(tmp_path):
+    url = f"sqlite:///{tmp_path}/s.db"
+    storage = open_storage(url, 7)
+    study_id = storage.create_new_study([StudyDirection.MINIMIZE], "s")
+    copy = pickle.loads(pickle.dumps(storage))
+    assert type(copy) is type(storage)
+    assert copy.get_study_id_from_name("s") == study_id
+    assert copy.inner.get_heartbeat_interval() == 7

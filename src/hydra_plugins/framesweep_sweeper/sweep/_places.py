@@ -1,0 +1,55 @@
+"""Where a sweep keeps its study, and the file in its folder that says what it was."""
+
+import os
+import re
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
+from hydra_plugins.framesweep_sweeper.search._study_identity import derive_name
+from hydra_plugins.framesweep_sweeper.storage._storage import make_absolute
+
+OWN_STORAGE = "sqlite:///study.db"
+"""The storage, in the folder of the sweep, of a sweep that is given none."""
+
+MULTIRUN = "multirun.yaml"
+"""The file into which Hydra's own sweeper writes the config of a sweep."""
+
+_LOGIN = re.compile(r"(?<=://)[^\s/@]+@")
+
+
+def locate_storage(storage: str | None, space: SearchSpace, config: DictConfig) -> str:
+    """Return the absolute URL of the study's storage, or the path of a journal.
+
+    Without a storage, hydra-optuna-sweeper keeps a study in memory, which the processes of
+    several jobs cannot share. It is a file in the folder of the sweep here: another folder, as
+    Hydra chooses for each command by default, is another study.
+
+    Args:
+        storage: `hydra.sweeper.storage`.
+        space: the search space, from which the study's name may follow.
+        config: the config of the sweep; what was found is written into it.
+    """
+    if storage is not None:
+        return make_absolute(storage, config.hydra.runtime.cwd)
+    sweeper = config.hydra.sweeper
+    with read_write(config.hydra), open_dict(config.hydra):
+        # The folder may contain the name.
+        sweeper.study_name = sweeper.study_name or derive_name(space)
+        folder = Path(config.hydra.runtime.cwd, config.hydra.sweep.dir)
+        sweeper.storage = make_absolute(OWN_STORAGE, folder)
+    return str(sweeper.storage)
+
+
+def write_multirun(config: DictConfig) -> None:
+    """Write the config of the sweep into its folder, as Hydra's own sweeper does.
+
+    Logins in URLs are left out.
+    """
+    path = Path(config.hydra.sweep.dir, MULTIRUN)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Replaced in one step, since another sweeper of the study may write at the same moment.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(_LOGIN.sub("***@", OmegaConf.to_yaml(config)), encoding="utf-8")
+    temporary.replace(path)
