@@ -115,6 +115,15 @@ def test_the_later_claim_to_a_trial_owns_its_directory(folder, earlier, later, i
         pass
 
 
+def test_the_later_claim_owns_a_directory_whatever_machine_the_earlier_one_is_on(folder):
+    """The earlier job may be suspended on a node of a cluster, and give signs of life again."""
+    write_owner(folder, claim=1, host="node7", place="elsewhere")
+    with pytest.raises(DirectoryInUseError), own(folder, 0):
+        pass
+    with own(folder, 2) as ownership:
+        ownership.require_current()
+
+
 @pytest.mark.parametrize("content", ["", "{}", "[]", "null", '{"token": 1}'])
 def test_a_damaged_owner_file_names_nobody(folder, content):
     folder.mkdir()

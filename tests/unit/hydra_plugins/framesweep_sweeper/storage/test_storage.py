@@ -29,6 +29,18 @@ def test_passwords_are_never_shown():
     assert str(error.value).startswith("hydra.sweeper.storage: must be a storage that can be")
 
 
+def test_a_study_of_a_later_optuna_is_refused_with_the_version_that_created_it(tmp_path):
+    url = f"sqlite:///{tmp_path}/studies.db"
+    open_storage(url, 60)
+    with sqlite3.connect(tmp_path / "studies.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'v9.0.0.a'")
+        connection.execute("UPDATE version_info SET library_version = '9.0.0'")
+    with pytest.raises(SweepError, match=r"set up by optuna 9\.0\.0") as error:
+        open_storage(url, 60)
+    assert "pip install -U optuna" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
 def test_a_missing_driver_is_named_with_the_command_that_installs_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(SweepError) as error:

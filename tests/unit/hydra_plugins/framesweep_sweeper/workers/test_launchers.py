@@ -12,6 +12,7 @@ from hydra_plugins.framesweep_sweeper.workers._devices import WorkerPlan
 from hydra_plugins.framesweep_sweeper.workers._launchers import LauncherPool, open_pool
 from hydra_plugins.framesweep_sweeper.workers._local_pool import LocalPool
 from hydra_plugins.framesweep_sweeper.workers._pool import FinishedJob, Job
+from hydra_plugins.framesweep_sweeper.workers._task import SERIAL_VARIABLE
 
 
 class FakeLauncher(Launcher):
@@ -58,6 +59,16 @@ def test_a_job_is_launched_by_itself_under_its_number():
     assert pool.wait(30) == [FinishedJob(2)]
     assert launcher.calls == [([["a=1"]], 7)]
     assert pool.wait(0) == []
+
+
+def test_the_claim_reaches_a_job_through_any_launcher():
+    """A launcher passes nothing on but overrides, from which Hydra sets the environment."""
+    launcher = FakeLauncher(lambda overrides: 0.5)
+    pool = LauncherPool(launcher)
+    pool.start(0, make_job(0, "a=1", f"++hydra.job.env_set.{SERIAL_VARIABLE}='3'"))
+    pool.wait(30)
+    (((overrides,), _),) = launcher.calls
+    assert overrides[-1] == "++hydra.job.env_set.FRAMESWEEP_CLAIM='3'"
 
 
 def test_a_slow_job_does_not_delay_others():

@@ -1,6 +1,7 @@
 import os
 import signal
 
+import cloudpickle
 import optuna
 import pytest
 from hydra.core.hydra_config import HydraConfig
@@ -149,6 +150,24 @@ def test_a_job_that_was_superseded_without_noticing_records_nothing(
     assert raised.__cause__ is error
     assert outcome is None
     assert _trial_attrs.OUTCOME not in trial.system_attrs
+
+
+def test_a_job_is_fenced_in_whichever_process_a_launcher_starts_it(
+    url, storage, queue, monkeypatch
+):
+    """Slurm's and Ray's launchers pickle the task; what it needs is in the study's storage."""
+    claim = queue.claim(100)
+    _trial_attrs.write_claim(storage, claim.trial_id, claim.serial + 1, Process.current())
+    hydra = OmegaConf.create({"hydra": {"job": {"num": claim.number}}})
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", hydra)
+    monkeypatch.setenv(SERIAL_VARIABLE, str(claim.serial))
+    ran = []
+    task = TrialTask(ran.append, url, "s", THRESHOLD, 60)
+    for started in (task, cloudpickle.loads(cloudpickle.dumps(task))):
+        with pytest.raises(SupersededError, match="taken over"):
+            started(None)
+    assert ran == []
+    assert _trial_attrs.read(queue.get_trial(claim)).outcome is None
 
 
 def test_a_job_that_has_ended_is_not_run_again_under_the_same_claim(run_job, queue):
