@@ -138,6 +138,10 @@ class SweepConfig:
 
     new: bool = setting(False, affects="nothing")
     """Start a new study under a new name instead of continuing the existing one."""
+    start_from: list[str] = setting([], affects="nothing")
+    """Known points that a search tries first, as [defaults,quick,RUN_ID,STUDY]: the config
+    without the sweep, a recipe, a run, or the best trial of a study. The sampler also learns
+    from the trials of that study, where its space agrees."""
     preview: bool = setting(False, affects="nothing")
     """Print what the sweep would train, and how long it would take, instead of training."""
     retries: int = setting(1, affects="nothing", unit="attempts")

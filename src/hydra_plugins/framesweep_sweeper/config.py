@@ -169,6 +169,12 @@ class FramesweepSweeperConf:
     renamed_keys: dict[str, str] = field(default_factory=dict)
     """Groups and keys that the application has renamed: earlier name -> present name. A study
     that was created under the earlier name is resumed under it."""
+    start_from: list[str] = field(default_factory=list)
+    """Known points to try first: `defaults`, names of studies, whose trials also become the
+    sampler's history where the spaces agree, and names that `point_finder` knows."""
+    point_finder: Any = None
+    """Config, with a `_target_`, of an object with a method `find(name, config)`, which returns
+    the overrides or the values of a point by its name."""
     preview: bool = False
     """Whether to print what the sweep would run, instead of running it."""
     previewer: Any = None

@@ -5,6 +5,7 @@ leaves nothing behind. The listener is notified of the start only after everythi
 has been built, so that whatever it opens then is closed by the end.
 """
 
+from collections.abc import Callable
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -12,9 +13,11 @@ from typing import Any
 
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.framesweep_sweeper._errors import FailedSweepError, SweepError
+from hydra_plugins.framesweep_sweeper.search._history import with_history
 from hydra_plugins.framesweep_sweeper.search._renamed_keys import read_spaces
 from hydra_plugins.framesweep_sweeper.search._samplers import build_sampler, count_grid_points
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
@@ -57,6 +60,7 @@ from hydra_plugins.framesweep_sweeper.sweep._settings import (
     load_custom_search_space,
     to_plain_dict,
 )
+from hydra_plugins.framesweep_sweeper.sweep._start import Start, begin_study, find_start
 from hydra_plugins.framesweep_sweeper.sweep._study import open_study, select_space
 from hydra_plugins.framesweep_sweeper.sweep._work_clock import WorkClock
 from hydra_plugins.framesweep_sweeper.trials._claims import ENDED, TrialQueue
@@ -98,14 +102,15 @@ def run_sweep(
         preview = SearchPreview(spaces[0], hydra_context, config, custom, sampler, previewer)
         print_preview(preview.describe(total, plan.n_jobs))
         return 0
-    queue, space = _open_queue(settings, url, spaces, config)
+    find = partial(find_start, settings, hydra_context, config, sampler)
+    queue, space, notes = _open_queue(settings, url, spaces, config, find)
     end = build_search_end(settings)
     clock = WorkClock(queue.storage, queue.study_id, settings["heartbeat"])
     limits = limit_jobs(settings, config, end.seconds_left(clock.start()))
     wrapped = wrap_task(task, settings, url, queue.study.study_name, limits)
     pool = open_pool(plan, hydra_context, wrapped, config)
     _announce(queue, listener, config)
-    progress = _open_progress(plan)
+    progress = _open_progress(plan, notes)
     loop = SweepLoop(
         queue,
         pool,
@@ -126,9 +131,9 @@ def _announce(queue: TrialQueue, listener: Listener, config: DictConfig) -> None
         listener.on_start(queue.study, config)
 
 
-def _open_progress(plan: WorkerPlan) -> ProgressDisplay:
+def _open_progress(plan: WorkerPlan, notes: list[str]) -> ProgressDisplay:
     progress = open_progress_display()
-    if line := plan.describe():
+    for line in filter(None, [*notes, plan.describe()]):
         progress.log(line)
     return progress
 
@@ -143,22 +148,29 @@ def _require_space(space: SearchSpace, *, repeats: bool) -> None:
 
 
 def _open_queue(
-    settings: dict[str, Any], url: str, spaces: list[SearchSpace], config: DictConfig
-) -> tuple[TrialQueue, SearchSpace]:
-    """Open the study of the command, or create it.
+    settings: dict[str, Any],
+    url: str,
+    spaces: list[SearchSpace],
+    config: DictConfig,
+    find_start: Callable[[BaseStorage, SearchSpace], Start],
+) -> tuple[TrialQueue, SearchSpace, list[str]]:
+    """Open the study of the command, or create it, with the points that it starts from.
 
     Returns:
-        The queue of its trials, and the one of `spaces` under whose names it is searched.
+        The queue of its trials, the one of `spaces` under whose names it is searched, and lines
+        for the user.
     """
     lock, heartbeat = StorageLock(url), settings["heartbeat"]
     # Under the lock, so that two sweepers that start together create one study and not two.
     with lock.hold():
         storage = open_storage(url, heartbeat)
         space = select_space(settings, storage, spaces)
+        start = find_start(storage, space)
         study = open_study(settings, storage, space, config)
-    make_sampler = partial(build_sampler, settings["sampler"], space)
+        history, notes = begin_study(study, space, start)
+    make_sampler = with_history(partial(build_sampler, settings["sampler"], space), history)
     queue = TrialQueue(study, storage, lock, make_sampler, settings["retries"], heartbeat)
-    return queue, space
+    return queue, space, notes
 
 
 def _select_loop_settings(settings: dict[str, Any], total: int, n_jobs: int) -> LoopSettings:

@@ -38,7 +38,7 @@ def test_values_keep_their_order():
 
 @pytest.mark.parametrize("override", ["tag(zip,interval(0,1))", "tag(zip,zip2,choice(1,2))"])
 def test_what_cannot_be_paired_is_refused(override):
-    with pytest.raises(SweepError, match="^a: "):
+    with pytest.raises(SweepError, match=r"^a: "):
         read_zip(parse(f"a={override}"))
 
 

@@ -1,0 +1,131 @@
+"""Trials of another study, from which a sampler learns as if they were of its own."""
+
+from collections.abc import Callable, Container, Sequence
+from typing import Any
+
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from hydra_plugins.framesweep_sweeper.search._known_points import look_up, match_point
+from hydra_plugins.framesweep_sweeper.search._space import SearchSpace, strip_affixes
+
+WITH_RESULT = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+class HistorySampler(BaseSampler):
+    """Samples as `sampler` would if its study also had the trials in `history`."""
+
+    def __init__(self, sampler: BaseSampler, history: Sequence[FrozenTrial]) -> None:
+        self._sampler = sampler
+        self._history = list(history)
+
+    def _extend(self, study: Study) -> Study:
+        return _StudyWithHistory(study, self._history)
+
+    def infer_relative_search_space(
+        self, study: Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """See `optuna.samplers.BaseSampler`, as for the methods below."""
+        return self._sampler.infer_relative_search_space(self._extend(study), trial)
+
+    def sample_relative(
+        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        return self._sampler.sample_relative(self._extend(study), trial, search_space)
+
+    def sample_independent(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        return self._sampler.sample_independent(
+            self._extend(study), trial, param_name, param_distribution
+        )
+
+    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
+        self._sampler.before_trial(study, trial)
+
+    def after_trial(
+        self,
+        study: Study,
+        trial: FrozenTrial,
+        state: TrialState,
+        values: Sequence[float] | None,
+    ) -> None:
+        self._sampler.after_trial(study, trial, state, values)
+
+    def reseed_rng(self) -> None:
+        self._sampler.reseed_rng()
+
+
+class _StudyWithHistory(Study):
+    """A view of a study with further trials before its own; only samplers see it."""
+
+    def __init__(self, study: Study, history: list[FrozenTrial]) -> None:
+        self._inner = study
+        self._history = history
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def _get_trials(
+        self,
+        deepcopy: bool = True,
+        states: Container[TrialState] | None = None,
+        use_cache: bool = False,
+    ) -> list[FrozenTrial]:
+        earlier = [t for t in self._history if states is None or t.state in states]
+        return [*earlier, *self._inner._get_trials(deepcopy, states, use_cache)]
+
+    def get_trials(
+        self, deepcopy: bool = True, states: Container[TrialState] | None = None
+    ) -> list[FrozenTrial]:
+        return self._get_trials(deepcopy, states)
+
+
+def with_history(
+    make_sampler: Callable[[int], BaseSampler], history: Sequence[FrozenTrial]
+) -> Callable[[int], BaseSampler]:
+    """Return a function that makes the same samplers, which also learn from `history`."""
+    if not history:
+        return make_sampler
+    return lambda num_begun: HistorySampler(make_sampler(num_begun), history)
+
+
+def select_history(study: Study, space: SearchSpace) -> list[FrozenTrial]:
+    """Return the trials of `study` that a search of `space` could have run itself.
+
+    Their numbers are -1, because they are none of the searching study's.
+    """
+    return [
+        selected
+        for trial in study.get_trials(deepcopy=False, states=WITH_RESULT)
+        if (selected := _translate(trial, space)) is not None
+    ]
+
+
+def _translate(trial: FrozenTrial, space: SearchSpace) -> FrozenTrial | None:
+    """Return a trial in terms of a space; None if it is not one of the space's points."""
+    values = {strip_affixes(key): value for key, value in trial.params.items()}
+    dimensions = {strip_affixes(d.key): d for d in space.searched}
+    if not values.keys() <= dimensions.keys():
+        return None
+    inside, outside = match_point(space, look_up(values))
+    required = {d.key for d in space.sampled if not d.conditions}
+    if outside or not required <= inside.keys():
+        return None
+    for key, value in values.items():  # those that follow from another key's
+        if dimensions[key].leader:
+            inside[dimensions[key].key] = value
+    distributions = {d.key: d.distribution for d in space.searched if d.key in inside}
+    return create_trial(
+        state=trial.state,
+        values=trial.values if trial.state is TrialState.COMPLETE else None,
+        params=inside,
+        distributions={key: d for key, d in distributions.items() if d is not None},
+        intermediate_values=trial.intermediate_values,
+    )
