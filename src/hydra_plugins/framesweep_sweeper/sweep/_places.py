@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 
+from hydra.core.override_parser.types import Quote, QuotedString
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
@@ -38,8 +39,12 @@ def locate_storage(storage: str | None, space: SearchSpace, config: DictConfig) 
         # The folder may contain the name.
         sweeper.study_name = sweeper.study_name or derive_name(space)
         folder = Path(config.hydra.runtime.cwd, config.hydra.sweep.dir)
-        sweeper.storage = make_absolute(OWN_STORAGE, folder)
-    return str(sweeper.storage)
+        url = make_absolute(OWN_STORAGE, folder)
+        sweeper.storage = url
+        # Hydra requires the config of each job to have the same sweeper.
+        quoted = QuotedString(url, Quote.single).with_quotes()
+        config.hydra.overrides.hydra.append(f"hydra.sweeper.storage={quoted}")
+    return url
 
 
 def write_multirun(config: DictConfig) -> None:

@@ -13,6 +13,7 @@ def config(tmp_path):
         "runtime": {"cwd": str(tmp_path)},
         "sweep": {"dir": "multirun/${hydra.sweeper.study_name}"},
         "sweeper": {"study_name": None, "storage": None},
+        "overrides": {"hydra": []},
     }
     config = OmegaConf.create({"hydra": hydra})
     OmegaConf.set_readonly(config.hydra, True)
@@ -33,6 +34,7 @@ def test_without_a_storage_the_study_is_in_the_folder_of_the_sweep(config, space
     url = locate_storage(None, space, config)
     assert url == f"sqlite:///{tmp_path}/multirun/x-y/study.db"
     assert config.hydra.sweeper.storage == url
+    assert config.hydra.overrides.hydra == [f"hydra.sweeper.storage='{url}'"]
 
 
 def test_a_given_name_is_part_of_that_folder(config, space, tmp_path):
