@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
-from framesweep.config import DataConfig, Hw1p2Config, Hw1p2FoldersConfig
+from framesweep.config import DataConfig, Hw1p2Config, Hw1p2FoldersConfig, SegmentsConfig
+from framesweep.data.formats.npy import load_npy
 from framesweep.data.readers.registry import build_corpus
 from framesweep.data.store.prepared import PreparedCorpus, prepare
 from framesweep.errors import DataError
@@ -147,3 +149,35 @@ def test_damaged_file_is_named_and_nothing_is_left_behind(
     assert "\n" not in str(raised.value)
     assert list((tmp_path / "cache").iterdir()) == []
     assert not list(root.rglob("ran"))
+
+
+REAL = Path(__file__).parents[3] / "shared" / "corpora" / "speechocean_npy"
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="needs the shared corpora")
+def test_real_features_at_twice_the_shift_get_every_other_label(tmp_path: Path) -> None:
+    features, labels = (load_npy(REAL / f"dev{name}.npy") for name in ("", "_labels"))
+    names = [f"{split}/{i}" for split in ("train", "dev") for i in range(3)]
+    for i, name in enumerate(names):
+        for folder in ("wavlm", "labels"):
+            (tmp_path / folder / name).parent.mkdir(parents=True, exist_ok=True)
+        # As self-supervised features are stored: a frame every 20 ms, in a batch of one.
+        every_other = np.array(features[i][1::2], np.float32)
+        torch.save(torch.from_numpy(every_other)[None], tmp_path / "wavlm" / f"{name}.pt")
+        np.save(tmp_path / "labels" / f"{name}.npy", labels[i])
+    config = SegmentsConfig(
+        root=str(tmp_path),
+        audio="wavlm",
+        segments="labels",
+        features="pt",
+        shift_ms=20.0,
+        # The second of two frames of 10 ms, whose label is in the middle of its 10 ms.
+        offset_ms=15.0,
+        format="frames",
+        phones=str(REAL / "phonemes.txt"),
+    )
+    prepared = prepare(build_corpus(config), tmp_path / "cache")
+    assert len(prepared.phones) == 40
+    for start, split in ((0, "train"), (3, "dev")):
+        expected = [labels[i][1::2] for i in range(start, start + 3)]
+        np.testing.assert_array_equal(prepared.splits[split].labels, np.concatenate(expected))

@@ -63,6 +63,11 @@ class DataConfig:
         return None
 
     @property
+    def has_stored_features(self) -> bool:
+        """Whether the features are of any kind, as data.features=npy reads them."""
+        return False
+
+    @property
     def path_keys(self) -> tuple[str, ...]:
         """The keys, where a corpus has them, with paths that start at the working directory."""
         return ("root", "cache", "phones")

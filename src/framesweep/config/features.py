@@ -10,6 +10,8 @@ from framesweep.errors import ConfigError
 MIN_MEL_BINS = 3
 """Smallest number of filters that kaldi-native-fbank supports."""
 MAX_MEL_BINS = 1000
+STORED_FEATURES = ("npy", "pt", "ark")
+"""Kinds of features that are read from files, not computed from audio."""
 
 
 # Without slots: a class cannot inherit from two that have them, and the schemas of corpora
@@ -18,8 +20,11 @@ MAX_MEL_BINS = 1000
 class FeatureOptions:
     """The keys of every corpus whose features are computed from audio."""
 
-    features: Literal["fbank", "mfcc"] = "fbank"
-    """Log-mel filter bank, or mel-frequency cepstral coefficients."""
+    features: Literal["fbank", "mfcc", "npy", "pt", "ark"] = "fbank"
+    """Log-mel filter bank, or mel-frequency cepstral coefficients. npy, pt and ark read
+    features that were computed earlier, instead of audio: an array or a tensor per utterance,
+    or Kaldi archives. window_ms and shift_ms then describe them, and the other keys do not
+    apply."""
     num_mel_bins: int = setting(40, unit="mel bins")
     """Number of mel filters. With features=mfcc the coefficients are computed from them."""
     num_ceps: int = setting(13, unit="coefficients")

@@ -17,6 +17,7 @@ def validate_across_groups(config: RunConfig) -> None:
         ConfigError: naming the key, its rule, the value found and the fix.
     """
     _validate_objectives(config)
+    _validate_augmentation(config)
     chunk_shape = network_class(config.model).chunk_shape(config.model)
     if config.train.order == "windows" and chunk_shape is not None:
         raise ConfigError(
@@ -30,6 +31,21 @@ def validate_across_groups(config: RunConfig) -> None:
             "cannot be combined with optim.schedule=step, whose epochs must be of equal length",
             found=config.train.final_batch_size,
         )
+
+
+def _validate_augmentation(config: RunConfig) -> None:
+    """Reject what imitates a change of a spectrum where the features are not one."""
+    if not config.data.has_stored_features:
+        return
+    for key in ("shift", "freq_masks"):
+        value = getattr(config.augment, key)
+        if value:
+            raise ConfigError(
+                f"augment.{key}",
+                "must be 0 for stored features, which have no neighboring mel bins",
+                found=value,
+                fix=f"Set augment.{key}=0.",
+            )
 
 
 def _validate_objectives(config: RunConfig) -> None:

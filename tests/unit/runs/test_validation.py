@@ -62,3 +62,12 @@ def test_what_fits_passes() -> None:
     validate_across_groups(compose(["further_objectives=[model/params]"]))
     config = compose([])
     validate_across_groups(replace(config, train=replace(config.train, order="windows")))
+
+
+@pytest.mark.parametrize("key", ["shift", "freq_masks"])
+def test_spectral_augmentation_of_stored_features_is_refused(key):
+    typed = ["data=segments", "data.features=npy", f"augment.{key}=1"]
+    with pytest.raises(ConfigError, match=rf"augment\.{key}: must be 0 for stored features"):
+        validate_across_groups(compose(typed))
+    validate_across_groups(compose([*typed[:2], "augment.time_masks=1", "augment.noise=0.1"]))
+    validate_across_groups(compose([typed[0], typed[2]]))

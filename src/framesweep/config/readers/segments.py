@@ -4,15 +4,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 from framesweep.config.data import DataConfig
-from framesweep.config.features import FeatureOptions, Featurization, extract_options
+from framesweep.config.features import (
+    STORED_FEATURES,
+    FeatureOptions,
+    Featurization,
+    extract_options,
+)
+from framesweep.config.ranges import require_at_least, require_positive
 from framesweep.config.registry import option
 from framesweep.config.setting import setting
+from framesweep.errors import ConfigError
 
 
 @option("data", "segments", built_by="framesweep.data.readers.segments:SegmentsCorpus")
 @dataclass(kw_only=True, slots=True)
 class SegmentsConfig(FeatureOptions, DataConfig):
-    """Sound files with files of phone segments: TIMIT, Festival, HTK, Praat and MFA."""
+    """Sound files, or stored features, with files of phone segments: TIMIT, Festival, HTK,
+    Praat and MFA."""
 
     audio: str = ""
     """Folder of the audio files in root. It may contain wildcards, as */wav. Empty is root."""
@@ -32,9 +40,20 @@ class SegmentsConfig(FeatureOptions, DataConfig):
         "csv",
         "json",
         "festival",
+        "frames",
     ] = "auto"
     """Format of the segment files. auto chooses by their suffix, for .lab by their content; it
-    does not look for .ctm, .csv, .json and Festival's .utt."""
+    does not look for .ctm, .csv, .json and Festival's .utt. frames is a label per frame, in
+    .npy or text files, for stored features."""
+    offset_ms: float | None = setting(None, unit="ms")
+    """With stored features, time of the center of the first frame. null is half a window."""
+    label_shift_ms: float = setting(10.0, unit="ms")
+    """With format=frames, frame shift of the labels."""
+    match_length: Literal["none", "repeat", "pad", "truncate"] = "none"
+    """With format=frames, how features and labels of different lengths are paired. none takes
+    the label at the center of a frame. truncate leaves out the end of the longer, pad repeats
+    the last frame or label of the shorter, and repeat first repeats each frame as S3PRL
+    does."""
     tier: str = "phones"
     """Tier of a TextGrid, or list in JSON, that contains the phones: a name, a pattern such as
     '*phone*', or several of these separated by |, of which the first that a file has is
@@ -83,8 +102,46 @@ class SegmentsConfig(FeatureOptions, DataConfig):
         """Check the rules of both bases."""
         DataConfig.__post_init__(self)
         FeatureOptions.__post_init__(self)
+        require_positive("data.label_shift_ms", self.label_shift_ms)
+        if self.offset_ms is not None:
+            require_at_least("data.offset_ms", self.offset_ms, 0)
+        self._validate_stored()
+
+    def _validate_stored(self) -> None:
+        """Check the rules of stored features and of labels per frame."""
+        if self.format == "frames" and not self.has_stored_features:
+            rule, fix = "needs stored features", "Set data.features=npy, pt or ark."
+            raise ConfigError("data.format", rule, found=self.format, fix=fix)
+        if self.match_length != "none" and self.format != "frames":
+            rule = "needs a label per frame"
+            raise ConfigError(
+                "data.match_length",
+                rule,
+                found=self.match_length,
+                fix="Set data.format=frames.",
+            )
+        if self.features == "npy" and self.format == "frames" and self.audio == self.segments:
+            rule = "must be another folder than that of the features, data.audio"
+            raise ConfigError("data.segments", rule, found=self.segments)
 
     @property
-    def featurization(self) -> Featurization:
-        """How features are computed from audio."""
+    def has_stored_features(self) -> bool:
+        """Whether features are read from files instead of being computed from audio."""
+        return self.features in STORED_FEATURES
+
+    @property
+    def first_center_ms(self) -> float:
+        """Time of the center of the first frame of stored features."""
+        return self.window_ms / 2 if self.offset_ms is None else self.offset_ms
+
+    @property
+    def frame_shift_ms(self) -> float:
+        """The frame shift in milliseconds: that of the labels if these decide the frames."""
+        return self.label_shift_ms if self.match_length == "repeat" else self.shift_ms
+
+    @property
+    def featurization(self) -> Featurization | None:
+        """How features are computed from audio; None if they are read from files."""
+        if self.has_stored_features:
+            return None
         return Featurization(self.sample_rate, extract_options(self))

@@ -2,25 +2,27 @@
 
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, replace
+from collections.abc import Iterator
+from dataclasses import fields
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from framesweep.config import DataConfig, SegmentsConfig
 from framesweep.data.checks import MAX_CLASSES
-from framesweep.data.corpus import Array, Utterance
-from framesweep.data.features import frame_centres, mel_features
-from framesweep.data.formats.audio import read_audio, read_audio_info
+from framesweep.data.corpus import Utterance
 from framesweep.data.formats.names import normalize_name
-from framesweep.data.formats.segments import Segments, read_segments
 from framesweep.data.phones import PhoneSet
 from framesweep.data.readers.parallel import compute_in_parallel
-from framesweep.data.readers.segments_files import UtteranceFiles, describe_label_files
-from framesweep.data.readers.segments_labels import Labelling, build_labelling
+from framesweep.data.readers.segments_files import UtteranceFiles
+from framesweep.data.readers.segments_folders import describe_label_files
+from framesweep.data.readers.segments_frames import analyse, describe_problem, read_names
+from framesweep.data.readers.segments_labels import (
+    Labelling,
+    build_labelling,
+    is_number,
+    number_labels,
+)
 from framesweep.data.readers.segments_splits import list_splits
 from framesweep.data.readers.source_files import read_phones, stamp_files, validate_share
 from framesweep.errors import ConfigError, DataError
@@ -28,11 +30,8 @@ from framesweep.system.progress_bars import track
 
 log = logging.getLogger(__name__)
 
-MAX_OVERRUN = 0.05
-"""Seconds by which the last segment may end after the audio: aligners round to whole frames."""
-MIN_COVERAGE = 0.002
-"""Segments that end within this share of the audio must be in another unit of time: samples at
-16 kHz, taken for HTK's units of 100 ns, end after 0.0016 of it."""
+LATER_KEYS = ("offset_ms", "label_shift_ms", "match_length")
+"""Keys that were added after prepared corpora were first identified by the settings."""
 MAX_EXAMPLES = 5
 """Largest number of utterances that a message names."""
 
@@ -76,6 +75,10 @@ class SegmentsCorpus:
             field.name: getattr(self._config, field.name)
             for field in fields(self._config)
             if field.name not in shared | {"workers"}
+            # A later key must not make the prepared corpora of earlier versions stale.
+            and not (
+                field.name in LATER_KEYS and getattr(self._config, field.name) == field.default
+            )
         }
         phones = None if self._config.phones is None else Path(self._config.phones)
         digest = hashlib.blake2b(str(stamp_files([phones])).encode(), digest_size=16)
@@ -116,10 +119,9 @@ class SegmentsCorpus:
         for split, utterances in self._splits.items():
             for files in track(utterances, f"Checking {split}", len(utterances)):
                 if files.segments is not None:
-                    rate, seconds = read_audio_info(files.audio)
-                    segments = _read(self._config, files, files.segments, rate)
-                    if mismatch := _describe_mismatch(segments, seconds):
-                        problems.append(f"{split} {files.id}: {mismatch}")
+                    problem = describe_problem(self._config, files, files.segments)
+                    if problem:
+                        problems.append(f"{split} {files.id}: {problem}")
         return problems
 
     @cached_property
@@ -131,65 +133,18 @@ class SegmentsCorpus:
             (u, u.segments) for split in self._splits.values() for u in split if u.segments
         ]
         for files, path in track(labelled, "Collecting phones", len(labelled)):
-            phones = _read(config, files, path, config.sample_rate).phones
-            names |= dict.fromkeys(set(phones) - names.keys() - {""}, path)
+            found = read_names(config, files, path)
+            names |= dict.fromkeys([name for name in found if name not in names], path)
             # A tier of words instead of phones would otherwise only be noticed much later.
             if len(names) > MAX_CLASSES:
                 rule = f"a corpus must have at most {MAX_CLASSES:,} phones"
                 fix = "Check data.tier and data.format."
-                raise DataError(path, rule, found=phones[0], fix=fix)
+                raise DataError(path, rule, found=found[0], fix=fix)
         listed = None if config.phones is None else read_phones(Path(config.phones))
+        if config.format == "frames" and all(is_number(name) for name in names):
+            return number_labels(names, listed)
         gap = None if config.gap_phone is None else normalize_name(config.gap_phone)
         return build_labelling(names, listed, gap, config.fold)
-
-
-def analyse(
-    files: UtteranceFiles, config: SegmentsConfig, ids: Mapping[str, int]
-) -> tuple[Array, Array | None]:
-    """Return the (T, D) float32 features and (T,) int16 labels, or None, of one utterance.
-
-    Raises:
-        DataError: a file is unreadable, the audio is shorter than one analysis window, or the
-            segments do not fit the audio.
-    """
-    samples, own_rate = read_audio(files.audio, config.sample_rate)
-    features = mel_features(samples, config.sample_rate, config)
-    if len(features) == 0:
-        rule = f"must be at least as long as one analysis window, {config.window_ms} ms"
-        raise DataError(files.audio, rule, fix="Exclude it with data.exclude.")
-    if files.segments is None:
-        return features, None
-    # A .phn file counts samples of the original audio, before it was resampled.
-    segments = _read(config, files, files.segments, own_rate)
-    _require_fit(segments, len(samples) / config.sample_rate, files.segments)
-    centres = frame_centres(len(features), config.sample_rate, config) / config.sample_rate
-    # The label of gaps comes last, where the index -1 finds it.
-    labels = np.array([ids[name] for name in (*segments.phones, "")], dtype=np.int16)
-    return features, labels[segments.at(centres)]
-
-
-def _require_fit(segments: Segments, seconds: float, path: Path) -> None:
-    """Raise DataError if the segments in `path` do not fit audio of this duration."""
-    end = segments.ends[-1]
-    if end > seconds + MAX_OVERRUN:
-        raise DataError(
-            path, f"must end with its audio, at {seconds:.3f} s", found=f"{end:.3f} s"
-        )
-    if end < MIN_COVERAGE * seconds:
-        raise DataError(
-            path,
-            f"must extend beyond the first {MIN_COVERAGE:.1%} of its audio, {seconds:.3f} s",
-            found=f"{end:.6f} s",
-            fix="The times are in another unit: set data.format.",
-        )
-
-
-def _read(
-    config: SegmentsConfig, files: UtteranceFiles, path: Path, sample_rate: int
-) -> Segments:
-    segments = read_segments(path, config.format, config.tier, sample_rate, files.part)
-    # One phone may be spelled in two Unicode forms, and would become two classes.
-    return replace(segments, phones=tuple(map(normalize_name, segments.phones)))
 
 
 def _skip_unsegmented(
@@ -209,14 +164,3 @@ def _skip_unsegmented(
         raise DataError("data.max_missing", rule, found=f"{counts}: {examples}", fix=fix)
     log.warning("%s: skipping %s audio files without segments: %s", split, counts, examples)
     return [files for files in utterances if files.segments is not None]
-
-
-def _describe_mismatch(segments: Segments, seconds: float) -> str:
-    """Describe a disagreement between segments and audio; "" if there is none."""
-    end = segments.ends[-1]
-    if end > seconds + MAX_OVERRUN:
-        return f"segments end at {end:.2f} s, the audio at {seconds:.2f} s"
-    covered = float((segments.ends - segments.starts).sum())
-    if covered < seconds / 2:
-        return f"segments cover {covered:.2f} s of {seconds:.2f} s"
-    return ""

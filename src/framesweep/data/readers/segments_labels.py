@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from framesweep.data.checks import MAX_CLASSES
 from framesweep.data.phones import FOLDINGS, PhoneSet, plain
 from framesweep.errors import ConfigError, DataError
 
@@ -57,6 +58,30 @@ def build_labelling(
         )
     labels = {name: ids[gap] if label < 0 else label for name, label in ids.items()}
     return Labelling(phones, labels | {"": labels[gap]})
+
+
+def is_number(name: str) -> bool:
+    """Return whether a label is a class number instead of the name of a phone."""
+    # str.isdigit alone accepts digits of other scripts, and superscripts that int rejects.
+    return name.isascii() and name.isdigit() and len(name) <= 6
+
+
+def number_labels(names: Mapping[str, object], listed: PhoneSet | None) -> Labelling:
+    """Return the labelling of frames whose labels are class numbers.
+
+    Args:
+        names: the numbers that occur, as text, each with a file in which it occurs.
+        listed: the names of the classes in order; None to name each by its number.
+
+    Raises:
+        DataError: a class has no name, or a number is too large.
+    """
+    largest = max(names, key=int)
+    phones = listed or PhoneSet.numbered(min(int(largest), MAX_CLASSES) + 1)
+    if int(largest) >= min(len(phones), MAX_CLASSES):
+        rule = f"class numbers must be below {min(len(phones), MAX_CLASSES)}"
+        raise DataError(names[largest], rule, found=largest)
+    return Labelling(phones, {name: int(name) for name in names})
 
 
 def _require_listed(names: Mapping[str, object], listed: PhoneSet, gap: str | None) -> None:

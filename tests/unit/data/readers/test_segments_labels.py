@@ -3,7 +3,11 @@
 import pytest
 
 from framesweep.data.phones import TIMIT_61, PhoneSet
-from framesweep.data.readers.segments_labels import build_labelling
+from framesweep.data.readers.segments_labels import (
+    build_labelling,
+    is_number,
+    number_labels,
+)
 from framesweep.errors import ConfigError, DataError
 
 
@@ -69,3 +73,23 @@ def test_gap_phone_and_folding_that_do_not_fit_are_refused():
         ConfigError, match=r"folding 39 must know every phone of the corpus; found \['AA1'\]"
     ):
         build_labelling(named("AA1", "sil"), None, None, "39")
+
+
+def test_class_numbers_are_labels_as_they_are():
+    found = number_labels({"3": "a", "0": "b"}, None)
+    assert found.phones.names == ("0", "1", "2", "3")
+    assert found.ids == {"3": 3, "0": 0}
+    named = number_labels({"1": "a"}, PhoneSet(("sil", "aa")))
+    assert (named.phones.names, named.ids["1"]) == (("sil", "aa"), 1)
+
+
+def test_class_number_without_a_name_or_beyond_the_limit_is_refused():
+    with pytest.raises(
+        DataError, match=r"labels\.txt: class numbers must be below 2; found '2'"
+    ):
+        number_labels({"2": "labels.txt"}, PhoneSet(("sil", "aa")))
+    with pytest.raises(DataError, match="must be below 10000; found '999999'"):
+        number_labels({"999999": "labels.txt"}, None)
+    assert [is_number(name) for name in ("12", "\u0663", "aa", "-1", "")] == [True] + 4 * [
+        False
+    ]

@@ -1,0 +1,153 @@
+"""Computes the labelled frames of one utterance from its audio or stored features."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from framesweep.config import SegmentsConfig
+from framesweep.data.checks import validate_features
+from framesweep.data.corpus import Array
+from framesweep.data.features import frame_centres, mel_features
+from framesweep.data.formats.audio import read_audio, read_audio_info
+from framesweep.data.formats.frame_labels import read_frame_labels
+from framesweep.data.formats.kaldi import read_array
+from framesweep.data.formats.names import normalize_name
+from framesweep.data.formats.segments import Segments, read_segments
+from framesweep.data.formats.stored_features import read_feature_file
+from framesweep.data.readers.frame_alignment import (
+    align_frames,
+    describe_difference,
+    stored_frame_centres,
+)
+from framesweep.data.readers.segments_files import UtteranceFiles
+from framesweep.errors import DataError
+
+MAX_OVERRUN = 0.05
+"""Seconds by which the last segment may end after the audio: aligners round to whole frames."""
+MIN_COVERAGE = 0.002
+"""Segments that end within this share of the audio must be in another unit of time: samples at
+16 kHz, taken for HTK's units of 100 ns, end after 0.0016 of it."""
+
+
+def analyse(
+    files: UtteranceFiles, config: SegmentsConfig, ids: Mapping[str, int]
+) -> tuple[Array, Array | None]:
+    """Return the (T, D) float32 features and (T,) int16 labels, or None, of one utterance.
+
+    Raises:
+        DataError: a file is unreadable, the audio is shorter than one analysis window, or the
+            segments do not fit the audio.
+    """
+    if config.has_stored_features:
+        return _label_stored(files, config, ids)
+    samples, own_rate = read_audio(files.audio, config.sample_rate)
+    features = mel_features(samples, config.sample_rate, config)
+    if len(features) == 0:
+        rule = f"must be at least as long as one analysis window, {config.window_ms} ms"
+        raise DataError(files.audio, rule, fix="Exclude it with data.exclude.")
+    if files.segments is None:
+        return features, None
+    # A .phn file counts samples of the original audio, before it was resampled.
+    segments = _read_segments(config, files, files.segments, own_rate)
+    _require_fit(segments, len(samples) / config.sample_rate, files.segments)
+    centres = frame_centres(len(features), config.sample_rate, config) / config.sample_rate
+    return features, _labels_at(segments, centres, ids)
+
+
+def _label_stored(
+    files: UtteranceFiles, config: SegmentsConfig, ids: Mapping[str, int]
+) -> tuple[Array, Array | None]:
+    """Return the stored features and the labels of one utterance, as `analyse` does."""
+    where = f"{files.audio}, utterance {files.id}"
+    # Also in memory: the parts of a prepared corpus are float32.
+    features = validate_features(_read_stored(files), where)
+    if files.segments is None:
+        return features, None
+    if config.format == "frames":
+        names = read_frame_labels(files.segments, files.part)
+        labels = np.array([ids[name] for name in names], dtype=np.int16)
+        return align_frames(features, labels, config, files.segments)
+    segments = _read_segments(config, files, files.segments, config.sample_rate)
+    centres = stored_frame_centres(len(features), config)
+    # The last frame ends a shift before the next would begin, or later.
+    end_ms = 2 * config.first_center_ms + config.shift_ms * len(features)
+    _require_fit(segments, end_ms / 1000, files.segments)
+    return features, _labels_at(segments, centres, ids)
+
+
+def _read_stored(files: UtteranceFiles) -> Array:
+    if files.location is not None:
+        return read_array(files.location)
+    return read_feature_file(files.audio)
+
+
+def _labels_at(segments: Segments, centres: Array, ids: Mapping[str, int]) -> Array:
+    # The label of gaps comes last, where the index -1 finds it.
+    labels = np.array([ids[name] for name in (*segments.phones, "")], dtype=np.int16)
+    return np.asarray(labels[segments.at(centres)])
+
+
+def _require_fit(segments: Segments, seconds: float, path: Path) -> None:
+    """Raise DataError if the segments in `path` do not fit audio of this duration."""
+    end = segments.ends[-1]
+    if end > seconds + MAX_OVERRUN:
+        raise DataError(
+            path, f"must end with its audio, at {seconds:.3f} s", found=f"{end:.3f} s"
+        )
+    if end < MIN_COVERAGE * seconds:
+        raise DataError(
+            path,
+            f"must extend beyond the first {MIN_COVERAGE:.1%} of its audio, {seconds:.3f} s",
+            found=f"{end:.6f} s",
+            fix="The times are in another unit: set data.format.",
+        )
+
+
+def _read_segments(
+    config: SegmentsConfig, files: UtteranceFiles, path: Path, sample_rate: int
+) -> Segments:
+    kind = config.format
+    assert kind != "frames"  # which has no segments
+    segments = read_segments(path, kind, config.tier, sample_rate, files.part)
+    # One phone may be spelled in two Unicode forms, and would become two classes.
+    return replace(segments, phones=tuple(map(normalize_name, segments.phones)))
+
+
+def read_names(config: SegmentsConfig, files: UtteranceFiles, path: Path) -> list[str]:
+    """Return the names of the phones in the segment file `path` of an utterance, in order.
+
+    Each is listed once. A segment without a name is a gap, and its name is left out.
+    """
+    if config.format == "frames":
+        return list(dict.fromkeys(read_frame_labels(path, files.part)))
+    phones = _read_segments(config, files, path, config.sample_rate).phones
+    return [name for name in dict.fromkeys(phones) if name]
+
+
+def describe_problem(config: SegmentsConfig, files: UtteranceFiles, path: Path) -> str:
+    """Describe a disagreement between the segments in `path` and the frames; "" if none."""
+    if config.format == "frames":
+        num_frames, num_labels = (
+            len(_read_stored(files)),
+            len(read_frame_labels(path, files.part)),
+        )
+        return describe_difference(num_frames, num_labels, config)
+    if config.has_stored_features:
+        rate = config.sample_rate
+        seconds = stored_frame_centres(len(_read_stored(files)), config)[-1]
+    else:
+        rate, seconds = read_audio_info(files.audio)
+    return _describe_mismatch(_read_segments(config, files, path, rate), seconds)
+
+
+def _describe_mismatch(segments: Segments, seconds: float) -> str:
+    """Describe a disagreement between segments and audio; "" if there is none."""
+    end = segments.ends[-1]
+    if end > seconds + MAX_OVERRUN:
+        return f"segments end at {end:.2f} s, the audio at {seconds:.2f} s"
+    covered = float((segments.ends - segments.starts).sum())
+    if covered < seconds / 2:
+        return f"segments cover {covered:.2f} s of {seconds:.2f} s"
+    return ""

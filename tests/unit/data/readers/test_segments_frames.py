@@ -1,0 +1,160 @@
+"""Stored features of each kind become labelled frames, with segments or labels per frame."""
+
+import kaldiio
+import numpy as np
+import pytest
+import torch
+
+from framesweep.config import SegmentsConfig
+from framesweep.data.readers.segments import SegmentsCorpus
+from framesweep.data.store.prepared import prepare
+from framesweep.errors import ConfigError, DataError
+
+NUM_FRAMES = 50
+RNG = np.random.default_rng(0)
+UTTERANCES = {
+    f"{split}/{name}": RNG.normal(size=(NUM_FRAMES, 8)).astype(np.float32)
+    for split in ("train", "dev")
+    for name in ("a", "b")
+}
+LABELS = np.repeat([0, 2, 1, 0], [20, 30, 30, 20])
+"""Labels of 10 ms, twice as many as there are frames of 20 ms."""
+NAMES = ("sil", "aa", "t")
+
+
+def write_features(root, kind):
+    for id, features in UTTERANCES.items():
+        path = root / "feat" / f"{id}.{kind}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if kind == "npy":
+            np.save(path, features)
+        elif kind == "pt":
+            torch.save(torch.from_numpy(features), path)
+    if kind in ("ark", "scp"):
+        scp = str(root / "feat" / "feats.scp") if kind == "scp" else None
+        kaldiio.save_ark(str(root / "feat" / "feats.ark"), UTTERANCES, scp=scp)
+
+
+def write_labels(root, kind):
+    (root / "labels").mkdir(parents=True, exist_ok=True)
+    for id in UTTERANCES:
+        (root / "labels" / id).parent.mkdir(parents=True, exist_ok=True)
+        if kind == "segments":
+            rows = ((0, 0.2, 0), (0.2, 0.5, 2), (0.5, 0.8, 1), (0.8, 1.02, 0))
+            text = "".join(f"{start} {end} {NAMES[i]}\n" for start, end, i in rows)
+            (root / "labels" / f"{id}.lab").write_text(text)
+        elif kind == "arrays":
+            np.save(root / "labels" / f"{id}.npy", LABELS)
+        elif kind == "names":
+            text = " ".join(NAMES[i] for i in LABELS)
+            (root / "labels" / f"{id}.txt").write_text(text)
+    if kind == "table":
+        lines = [f"{id} {' '.join(map(str, LABELS))}\n" for id in UTTERANCES]
+        (root / "labels" / "labels.txt").write_text("".join(lines))
+
+
+def corpus(root, kind, **keys):
+    features = "ark" if kind == "scp" else kind
+    defaults = {"audio": "feat", "segments": "labels", "shift_ms": 20.0, "test": None}
+    keys = {"root": str(root), "workers": 1, **defaults, **keys}
+    return SegmentsCorpus(SegmentsConfig(features=features, **keys))
+
+
+@pytest.mark.parametrize("kind", ["npy", "pt", "ark", "scp"])
+@pytest.mark.parametrize(
+    ("labels", "keys"),
+    [
+        ("segments", {}),
+        ("arrays", {"format": "frames"}),
+        ("names", {"format": "frames"}),
+        ("table", {"format": "frames"}),
+        ("table", {"format": "frames", "segments": "labels/labels.txt"}),
+    ],
+)
+def test_stored_features_get_the_labels_at_their_centers(tmp_path, kind, labels, keys):
+    write_features(tmp_path, kind)
+    write_labels(tmp_path, labels)
+    found = corpus(tmp_path, kind, **keys)
+    phones = found.phone_set(0).names
+    expected = LABELS[1::2]
+    for split in ("train", "dev"):
+        for utterance in found.utterances(split):
+            np.testing.assert_array_equal(utterance.features, UTTERANCES[utterance.id])
+            assert utterance.labels is not None
+            names = [phones[label] for label in utterance.labels]
+            numbers = labels in ("arrays", "table")
+            assert names == [str(i) if numbers else NAMES[i] for i in expected]
+    assert found.find_problems() == []
+    assert found.num_utterances("train") == 2
+    assert (len(phones), len(prepare(found, tmp_path / "cache").phones)) == (3, 3)
+
+
+def test_class_numbers_take_their_names_from_data_phones(tmp_path):
+    write_features(tmp_path, "npy")
+    write_labels(tmp_path, "arrays")
+    (tmp_path / "phones.txt").write_text("".join(f"{name}\n" for name in NAMES))
+    found = corpus(tmp_path, "npy", format="frames", phones=str(tmp_path / "phones.txt"))
+    assert found.phone_set(0).names == NAMES
+    assert next(found.utterances("dev")).labels.tolist() == LABELS[1::2].tolist()
+
+
+def test_lengths_that_differ_are_reported_whatever_the_rule(tmp_path):
+    write_features(tmp_path, "pt")
+    write_labels(tmp_path, "arrays")
+    np.save(tmp_path / "labels" / "train" / "a.npy", np.arange(60) % 3)
+    found = corpus(tmp_path, "pt", format="frames", match_length="repeat")
+    assert found.find_problems() == [
+        "train train/a: 50 frames of 20 ms, 60 labels of 10 ms",
+    ]
+    assert [len(u.features) for u in found.utterances("train")] == [60, 100]
+    with pytest.raises(DataError, match="labels must end with the features"):
+        list(corpus(tmp_path, "pt", format="frames").utterances("train"))
+
+
+def test_segments_far_beyond_the_features_are_refused(tmp_path):
+    write_features(tmp_path, "npy")
+    write_labels(tmp_path, "segments")
+    (tmp_path / "labels" / "train" / "a.lab").write_text("0.0 2.0 aa\n")
+    with pytest.raises(
+        DataError, match=r"must end with its audio, at 1\.025 s; found '2\.000 s'"
+    ):
+        list(corpus(tmp_path, "npy").utterances("train"))
+
+
+def test_values_that_are_not_finite_are_refused_with_the_file(tmp_path):
+    write_features(tmp_path, "npy")
+    write_labels(tmp_path, "segments")
+    np.save(tmp_path / "feat" / "train" / "a.npy", np.full((50, 8), np.nan, np.float32))
+    with pytest.raises(DataError, match=r"a\.npy, utterance train/a: features must be finite"):
+        list(corpus(tmp_path, "npy").utterances("train"))
+
+
+def test_missing_features_are_named_by_their_suffix(tmp_path):
+    write_features(tmp_path, "npy")
+    write_labels(tmp_path, "segments")
+    with pytest.raises(DataError, match=r"feat: must contain features: \.pt, \.pth"):
+        corpus(tmp_path, "pt")
+
+
+def test_keys_of_stored_features_leave_other_prepared_corpora_valid(tmp_path):
+    write_features(tmp_path, "npy")
+    write_labels(tmp_path, "segments")
+    settings = corpus(tmp_path, "npy").source_key()["settings"]
+    assert not {"offset_ms", "label_shift_ms", "match_length"} & settings.keys()
+    assert corpus(tmp_path, "npy", offset_ms=3.0).source_key()["settings"]["offset_ms"] == 3.0
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ({"format": "frames"}, r"data\.format: needs stored features; found 'frames'"),
+        ({"features": "pt", "match_length": "pad"}, r"data\.match_length: needs a label per"),
+        ({"match_length": "pad"}, r"data\.match_length: needs a label per frame"),
+        ({"features": "npy", "format": "frames"}, r"data\.segments: must be another folder"),
+        ({"offset_ms": -1.0}, r"data\.offset_ms: must be"),
+        ({"label_shift_ms": 0.0}, r"data\.label_shift_ms: must be"),
+    ],
+)
+def test_keys_that_do_not_fit_together_are_refused(keys, message):
+    with pytest.raises(ConfigError, match=message):
+        SegmentsConfig(**keys)
