@@ -1,12 +1,12 @@
 """Where a sweep keeps its study, and the file in its folder that says what it was."""
 
 import os
-import re
 from pathlib import Path
 
 from hydra.core.override_parser.types import Quote, QuotedString
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from hydra_plugins.framesweep_sweeper.search._credentials import hide_credentials
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 from hydra_plugins.framesweep_sweeper.search._study_identity import derive_name
 from hydra_plugins.framesweep_sweeper.storage._storage import make_absolute
@@ -16,8 +16,6 @@ OWN_STORAGE = "sqlite:///study.db"
 
 MULTIRUN = "multirun.yaml"
 """The file into which Hydra's own sweeper writes the config of a sweep."""
-
-_LOGIN = re.compile(r"(?<=://)[^\s/@]+@")
 
 
 def locate_storage(storage: str | None, space: SearchSpace, config: DictConfig) -> str:
@@ -56,5 +54,5 @@ def write_multirun(config: DictConfig) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     # Replaced in one step, since another sweeper of the study may write at the same moment.
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(_LOGIN.sub("***@", OmegaConf.to_yaml(config)), encoding="utf-8")
+    temporary.write_text(hide_credentials(OmegaConf.to_yaml(config)), encoding="utf-8")
     temporary.replace(path)

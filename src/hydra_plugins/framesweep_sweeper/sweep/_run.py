@@ -126,9 +126,10 @@ def run_sweep(
 
 
 def _announce(queue: TrialQueue, listener: Listener, config: DictConfig) -> None:
-    write_multirun(config)
     with queue.lock.hold():
         listener.on_start(queue.study, config)
+    # Only now, because the listener may refuse a folder that contains another sweep.
+    write_multirun(config)
 
 
 def _open_progress(plan: WorkerPlan, notes: list[str]) -> ProgressDisplay:

@@ -104,6 +104,21 @@ def test_an_error_in_the_loop_ends_the_listener_as_failed(start, monkeypatch):
     assert listener.calls == ["start", "FAILED"]
 
 
+def test_a_folder_that_the_listener_refuses_is_left_as_it_is(start, monkeypatch, tmp_path):
+    """A listener that looks for the files of another sweep must not find any of this one."""
+    found = []
+
+    class RefusingListener(RecordingListener):
+        def on_start(self, study, config):
+            found.extend(tmp_path.glob("*.yaml"))
+            raise SweepError("the folder of another sweep")
+
+    monkeypatch.setattr(_run, "open_pool", lambda *args: None)
+    with pytest.raises(SweepError, match="of another sweep"):
+        start(RefusingListener())
+    assert found == [*tmp_path.glob("*.yaml")] == []
+
+
 def test_auto_counts_the_gpus_for_local_workers_only(start, config, database, monkeypatch):
     plans = []
 
