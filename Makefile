@@ -9,8 +9,8 @@ KILLS ?= 50
 DEVICE ?= cuda
 GPU_OPTIONS ?=
 
-.PHONY: train test test-heavy test-all test-oldest test-newest check format fuzz faults audit gpu \
-	gpu-configs clean
+.PHONY: train test test-heavy test-all test-oldest test-newest check format fuzz faults audit \
+	lock gpu gpu-configs clean
 
 train: $(STAMP)
 	$(BIN)/python train.py
@@ -59,6 +59,12 @@ fuzz: $(STAMP)
 
 faults: $(STAMP)
 	PYTHONPATH=tests $(BIN)/python -m faults --kills $(KILLS)
+
+# The hashes of the versions in constraints.txt, and a bill of materials for the release.
+lock: $(STAMP)
+	$(BIN)/python -m pip install --quiet --dry-run --ignore-installed --no-deps \
+		--requirement constraints.txt --report .venv/report.json
+	$(BIN)/python .ci/lock.py .venv/report.json hashes.txt sbom.json
 
 # Exits with 3 if nothing was audited, as without a network; OSV is then a copy of the database.
 audit: $(STAMP)
