@@ -15,10 +15,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
-from hydra._internal.execution_policy import execution_whitelist
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
+from framesweep.api.hydra_internals import execution_whitelist
 from framesweep.config.composition import register
 from framesweep.credentials import CleanFormatter, keep_files_private, printable
 from framesweep.errors import FramesweepError, Interrupted, UserError, unwrapped_aborts

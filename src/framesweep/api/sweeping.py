@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra._internal.callbacks import Callbacks
-from hydra._internal.execution_policy import _get_active_execution_whitelist
-from hydra._internal.hydra import Hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
-from hydra.types import HydraContext, RunMode, TaskFunction
+from hydra.types import RunMode, TaskFunction
 from omegaconf import DictConfig
 
+from framesweep.api.hydra_internals import Callbacks, Hydra, create_context
 from framesweep.api.overrides import read_overrides
 from framesweep.api.result import Result
 from framesweep.api.session import attached, muted, session
@@ -131,11 +129,7 @@ def _open_sweeper(hydra: Hydra, config: DictConfig, task: TaskFunction) -> Itera
     callbacks = Callbacks(config)
     try:
         callbacks.on_multirun_start(config=config, config_name="config")
-        context = HydraContext(
-            config_loader=hydra.config_loader,
-            callbacks=callbacks,
-            execution_whitelist=_get_active_execution_whitelist(),
-        )
+        context = create_context(hydra, callbacks)
         yield Plugins.instance().instantiate_sweeper(
             config=config, hydra_context=context, task_function=task
         )

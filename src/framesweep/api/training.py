@@ -4,11 +4,10 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_config_search_path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from framesweep.api.hydra_internals import Hydra, create_config_search_path
 from framesweep.api.overrides import read_overrides
 from framesweep.api.result import Result
 from framesweep.api.session import attached, session

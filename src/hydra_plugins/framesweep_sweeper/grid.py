@@ -3,13 +3,13 @@
 import itertools
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
+from hydra_plugins.framesweep_sweeper._hydra import BasicSweeper
 from hydra_plugins.framesweep_sweeper.search._zips import read_zip, require_pairs
 
 Axes = list[list[tuple[str, ...]]]

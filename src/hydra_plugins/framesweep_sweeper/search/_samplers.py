@@ -8,12 +8,12 @@ import zlib
 from typing import Any, cast
 
 import optuna
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler, GridSampler, QMCSampler
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
+from hydra_plugins.framesweep_sweeper._hydra import instantiate_allowed
 from hydra_plugins.framesweep_sweeper.search._distributions import list_values
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 
@@ -129,7 +129,7 @@ def _instantiate(where: str, config: DictConfig, allowed: tuple[str, ...]) -> An
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            return instantiate(config, _execution_whitelist_=allowed)
+            return instantiate_allowed(config, allowed)
     except Exception as error:
         cause = error.__cause__ or error
         raise SweepError(f"{where}: {str(cause).splitlines()[0]}") from error

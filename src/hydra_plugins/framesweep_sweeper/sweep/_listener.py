@@ -4,12 +4,12 @@ import logging
 from collections.abc import Callable
 from typing import Any, Literal, Protocol
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
+from hydra_plugins.framesweep_sweeper._hydra import instantiate_allowed
 from hydra_plugins.framesweep_sweeper.sweep._settings import read_directions
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def build_listener(config: DictConfig | None) -> Listener:
     """
     if config is None:
         return NoOpListener()
-    listener: Listener = instantiate(config, _execution_whitelist_=config._target_)
+    listener: Listener = instantiate_allowed(config, config._target_)
     return listener
 
 

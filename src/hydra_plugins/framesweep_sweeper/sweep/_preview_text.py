@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig
+
+from hydra_plugins.framesweep_sweeper._hydra import instantiate_allowed
 
 T = TypeVar("T")
 
@@ -65,7 +66,7 @@ def build_previewer(config: DictConfig | None) -> Previewer | None:
     """Return the previewer of a config; only its own `_target_` may be instantiated."""
     if config is None:
         return None
-    previewer: Previewer = instantiate(config, _execution_whitelist_=config._target_)
+    previewer: Previewer = instantiate_allowed(config, config._target_)
     return previewer
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from hydra.errors import HydraException
-from hydra.utils import instantiate
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from optuna.study import StudyDirection
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
+from hydra_plugins.framesweep_sweeper._hydra import instantiate_allowed
 from hydra_plugins.framesweep_sweeper.sweep._known_keys import check_keys
 from hydra_plugins.framesweep_sweeper.sweep._search_end import SearchEnd, read_stop_when
 
@@ -115,8 +115,8 @@ def load_custom_search_space(
     if not target:
         return None
     try:
-        function: Callable[[DictConfig, Any], Any] = instantiate(
-            {"_target_": target, "_partial_": True}, _execution_whitelist_=target
+        function: Callable[[DictConfig, Any], Any] = instantiate_allowed(
+            {"_target_": target, "_partial_": True}, target
         )
     except HydraException as error:
         reason = " ".join(str(error.__cause__ or error).split())

@@ -6,13 +6,13 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobStatus
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf
 
+from hydra_plugins.framesweep_sweeper._hydra import BasicLauncher
 from hydra_plugins.framesweep_sweeper.trials import _failures
 from hydra_plugins.framesweep_sweeper.workers._devices import WorkerPlan
 from hydra_plugins.framesweep_sweeper.workers._local_pool import LocalPool

@@ -1,0 +1,27 @@
+"""What Hydra does not promise to keep: internal classes, and the name of its allow-list.
+
+A release of Hydra that moves or renames one of them requires a change here and nowhere else in
+the sweeper. Optuna's private heartbeats are used by `storage._heartbeats` only.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.utils import instantiate
+
+__all__ = ["BasicLauncher", "BasicSweeper", "instantiate_allowed"]
+
+
+def instantiate_allowed(config: Any, allowed: str | Sequence[str]) -> Any:
+    """Return the object that a config describes, where nothing but `allowed` may be called.
+
+    Args:
+        config: a config with `_target_`.
+        allowed: dotted paths, in which `*` stands for anything.
+
+    Raises:
+        InstantiationException: a target is not allowed, or cannot be called.
+    """
+    return instantiate(config, _execution_whitelist_=allowed)
