@@ -13,7 +13,13 @@ from framesweep.config.setting import Effect
 COUNTED_IN_0_1 = ("data.max_missing", "data.workers", "train.smooth")
 """Keys that version 0.1 counted as part of the identity although they affect no weight."""
 
-ADDED_SINCE = {"data.share": 1.0, "data.share_growth": 0.0}
+ADDED_SINCE = {
+    "data.share": 1.0,
+    "data.share_growth": 0.0,
+    "data.offset_ms": None,
+    "data.label_shift_ms": 10.0,
+    "data.match_length": "none",
+}
 """Keys that are left out where they have these values, as in runs of versions without them."""
 
 

@@ -1,0 +1,115 @@
+"""Reads NTU ML 2022 and 2023: LibriSpeech features with a phone per frame."""
+
+from collections.abc import Iterator
+from itertools import compress
+from pathlib import Path
+from typing import Any
+
+from framesweep.config.readers.ntu import LibriphoneConfig
+from framesweep.data.corpus import Utterance
+from framesweep.data.formats.frame_labels import read_frame_labels
+from framesweep.data.formats.master_files import Part, index_master_file
+from framesweep.data.formats.stored_features import read_feature_file
+from framesweep.data.phones import PhoneSet
+from framesweep.data.readers.course_root import open_course_root
+from framesweep.data.readers.ntu_labels import name_classes, split_off_dev, to_class_numbers
+from framesweep.data.readers.source_files import FilePath, find_phones, stamp_files
+from framesweep.errors import DataError
+
+LABELS, TRAIN, TEST = "train_labels.txt", "train_split.txt", "test_split.txt"
+
+
+class LibriphoneCorpus:
+    """Reads `feat/{train,test}/*.pt`, `train_labels.txt`, `train_split.txt`, `test_split.txt`.
+
+    A tensor has shape (T, D). A line of the labels is `UTTERANCE CLASS CLASS ...`, and the
+    splits list utterances, whose order in test is that of the submission. A share of train,
+    data.dev_share, forms dev. The speaker is the first number of LibriSpeech's ids,
+    `speaker-chapter-utterance`.
+
+    Raises:
+        ConfigError: data.root is not set.
+        DataError: a file is missing or malformed, or an utterance lacks labels.
+    """
+
+    name = "libriphone"
+
+    def __init__(self, config: LibriphoneConfig) -> None:
+        root = open_course_root(config.root, _holds_data)
+        if not isinstance(root, Path):
+            raise DataError("data.root", "must be a folder", found=str(root), fix="Unzip it.")
+        self._root, self._config = root, config
+        self._parts = index_master_file(root / LABELS)
+        train = _read_split(root / TRAIN)
+        if missing := [id for id in train if id not in self._parts]:
+            rule = f"must have a line for each utterance of {TRAIN}"
+            raise DataError(root / LABELS, rule, found=f"no {missing[0]}")
+        in_dev = split_off_dev(len(train), config.dev_share, root / TRAIN)
+        splits = {
+            "train": list(compress(train, [not dev for dev in in_dev])),
+            "dev": list(compress(train, in_dev)),
+        }
+        if (root / TEST).is_file():
+            splits["test"] = _read_split(root / TEST)
+        limit = config.max_utterances
+        self._splits = {name: sorted_ids[:limit] for name, sorted_ids in splits.items()}
+
+    def source_key(self) -> dict[str, Any]:
+        """Return the stamps of all files, and the keys that change what is read."""
+        files = [
+            self._feature_file(split, id) for split in self._splits for id in self.ids(split)
+        ]
+        files += [self._root / name for name in (LABELS, TRAIN, TEST)]
+        phones = find_phones(self._root, self._config.phones)
+        stamps = stamp_files([path for path in files if path.is_file()])
+        stamps |= stamp_files([Path(str(phones))] if phones is not None else [])
+        settings = (self._config.dev_share, self._config.max_utterances)
+        return {"files": stamps, "settings": settings}
+
+    def splits(self) -> tuple[str, ...]:
+        """Return train, dev, and test if it is present."""
+        return tuple(self._splits)
+
+    def ids(self, split: str) -> list[str]:
+        """Return the ids of the utterances in the order of the course's file."""
+        return self._splits[split]
+
+    def num_utterances(self, split: str) -> int:
+        """Return the number of utterances in the split."""
+        return len(self._splits[split])
+
+    def utterances(self, split: str) -> Iterator[Utterance]:
+        """Yield the utterances in the order of the course's file."""
+        for id in self._splits[split]:
+            features = read_feature_file(self._feature_file(split, id))
+            part = None if split == "test" else self._parts[id]
+            labels = None if part is None else self._read_labels(id, part)
+            yield Utterance(id, features, labels, id.split("-")[0] if "-" in id else "")
+
+    def phone_set(self, num_classes: int) -> PhoneSet:
+        """Return the names in the phone file, else numbers."""
+        return name_classes(self._root, self._config.phones, num_classes)
+
+    def _read_labels(self, id: str, part: Part) -> Any:
+        file = self._root / LABELS
+        return to_class_numbers(read_frame_labels(file, part), f"{file}, utterance {id}")
+
+    def _feature_file(self, split: str, id: str) -> Path:
+        folder = "test" if split == "test" else "train"
+        return self._root / "feat" / folder / f"{id}.pt"
+
+
+def _holds_data(folder: FilePath) -> bool:
+    return (folder / LABELS).is_file() or (folder / "feat").is_dir()
+
+
+def _read_split(path: Path) -> list[str]:
+    """Return the utterances that a file lists, one per line."""
+    try:
+        ids = path.read_text(encoding="utf-8-sig").split()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(path, f"must be a readable list of utterances ({reason})") from None
+    if not ids or len(set(ids)) != len(ids) or any("/" in id for id in ids):
+        raise DataError(path, "must list each utterance once, by its id", found=ids[:2])
+    return ids

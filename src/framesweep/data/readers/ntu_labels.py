@@ -1,0 +1,56 @@
+"""What the readers of NTU's course data share: class numbers, phone names and the dev split."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from framesweep.data.corpus import Array
+from framesweep.data.phones import PhoneSet
+from framesweep.data.readers.segments_labels import is_number
+from framesweep.data.readers.segments_splits import assign_index
+from framesweep.data.readers.source_files import FilePath, find_phones, read_phones
+from framesweep.errors import DataError
+
+
+def to_class_numbers(names: Sequence[str], where: object) -> Array:
+    """Return labels that are stored as text as (T,) integers.
+
+    Raises:
+        DataError: a label is not a class number.
+    """
+    for name in dict.fromkeys(names):
+        if not is_number(name):
+            raise DataError(where, "labels must be class numbers", found=name[:40])
+    return np.array([int(name) for name in names], dtype=np.int64)
+
+
+def name_classes(root: FilePath, phones: str | None, num_classes: int) -> PhoneSet:
+    """Return the phones that data.phones or phonemes.txt lists, else numbers.
+
+    Raises:
+        DataError: the file names fewer phones than there are classes.
+    """
+    file = find_phones(root, phones)
+    if file is None:
+        return PhoneSet.numbered(num_classes)
+    listed = read_phones(file)
+    if len(listed) < num_classes:
+        rule = f"must name all {num_classes} classes that occur in the labels"
+        raise DataError(file, rule, found=len(listed))
+    return listed
+
+
+def split_off_dev(num_utterances: int, share: float, where: Path | FilePath) -> list[bool]:
+    """Return which utterances of train form dev; they are spread evenly.
+
+    Raises:
+        DataError: one of the two would be empty.
+    """
+    in_dev = [assign_index(i, share, 0.0) == "dev" for i in range(num_utterances)]
+    if not any(in_dev) or all(in_dev):
+        rule = "must leave utterances for both train and dev"
+        raise DataError(
+            "data.dev_share", rule, found=f"{share:g} of {num_utterances} in {where.name}"
+        )
+    return in_dev
