@@ -4,7 +4,7 @@
 
 Each search runs in a new folder in FOLDER with the same sampler, seed and number of trials. The
 stock sweeper runs batches of N_JOBS trials with Hydra's launcher and never prunes; framesweep's
-runs N_JOBS workers asynchronously with the median pruner. The times are printed, and how long
+runs N_JOBS workers asynchronously with its own pruner. The times are printed, and how long
 the workers were idle.
 """
 

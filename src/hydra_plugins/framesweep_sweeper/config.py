@@ -1,6 +1,7 @@
 """Schemas of `hydra/sweeper=framesweep` and of its pruners.
 
-The samplers are those of hydra-optuna-sweeper, in the same group `hydra/sweeper/sampler`.
+The samplers are those of hydra-optuna-sweeper, in the same group `hydra/sweeper/sampler`, and
+one more.
 """
 
 from dataclasses import dataclass, field
@@ -8,6 +9,8 @@ from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
+
+from hydra_plugins.hydra_optuna_sweeper.config import TPESamplerConfig
 
 
 @dataclass
@@ -53,6 +56,19 @@ class HyperbandPrunerConf(PrunerConf):
     max_resource: Any = "auto"
     reduction_factor: int = 3
     bootstrap_count: int = 0
+
+
+@dataclass
+class DefaultPrunerConf(HyperbandPrunerConf):
+    """Hyperband, or the median pruner if one of its four arguments below is given.
+
+    The median pruner was the default before, so that commands with its arguments still run it.
+    """
+
+    n_startup_trials: int | None = None
+    n_warmup_steps: int | None = None
+    interval_steps: int | None = None
+    n_min_trials: int | None = None
 
 
 @dataclass
@@ -108,6 +124,20 @@ class NopPrunerConf(PrunerConf):
     """Never stop a trial."""
 
     _target_: str = "optuna.pruners.NopPruner"
+
+
+@dataclass
+class MultivariateTPESamplerConf(TPESamplerConfig):
+    """TPE that samples all keys together and takes running trials into account.
+
+    `hydra/sweeper/sampler=tpe` samples each key by itself, as hydra-optuna-sweeper does, so it
+    does not learn which values suit each other. `group` does the same for conditional keys, and
+    `constant_liar` keeps workers from sampling the same region.
+    """
+
+    multivariate: bool = True
+    group: bool = True
+    constant_liar: bool = True
 
 
 @dataclass
@@ -197,6 +227,18 @@ PRUNERS: dict[str, type[PrunerConf]] = {
 }
 
 _store = ConfigStore.instance()
+_store.store(
+    group="hydra/sweeper/pruner",
+    name="default",
+    node=DefaultPrunerConf,
+    provider="framesweep_sweeper",
+)
+_store.store(
+    group="hydra/sweeper/sampler",
+    name="multivariate_tpe",
+    node=MultivariateTPESamplerConf,
+    provider="framesweep_sweeper",
+)
 _store.store(
     group="hydra/sweeper",
     name="framesweep",

@@ -36,7 +36,7 @@ class Contender:
         return bool(self.sampler["_target_"].endswith("GPSampler"))
 
 
-SAMPLERS = ("tpe", "gp", "cmaes", "nsgaii", "nsgaiii", "qmc", "grid")
+SAMPLERS = ("multivariate_tpe", "tpe", "gp", "cmaes", "nsgaii", "nsgaiii", "qmc", "grid")
 PRUNERS = (
     *("none", "median", "percentile", "hyperband", "successive_halving", "patient"),
     *("threshold", "wilcoxon"),

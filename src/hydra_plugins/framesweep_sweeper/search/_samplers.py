@@ -5,6 +5,7 @@ import importlib.util
 import math
 import warnings
 import zlib
+from dataclasses import fields
 from typing import Any, cast
 
 import optuna
@@ -14,6 +15,7 @@ from optuna.samplers import BaseSampler, GridSampler, QMCSampler
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper._hydra import instantiate_allowed
+from hydra_plugins.framesweep_sweeper.config import HyperbandPrunerConf, MedianPrunerConf
 from hydra_plugins.framesweep_sweeper.search._distributions import list_values
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 
@@ -69,7 +71,7 @@ def build_pruner(config: Any) -> BasePruner:
     Raises:
         SweepError: a field is unknown or wrong.
     """
-    config = OmegaConf.create(config)
+    config = _choose_default_pruner(OmegaConf.create(config))
     pruner = _instantiate("hydra.sweeper.pruner", config, PRUNER_TARGETS)
     if not isinstance(pruner, BasePruner):
         raise SweepError(
@@ -77,6 +79,17 @@ def build_pruner(config: Any) -> BasePruner:
         )
     _require_packages("hydra.sweeper.pruner", pruner)
     return pruner
+
+
+def _choose_default_pruner(config: DictConfig) -> DictConfig:
+    """Return the config of the pruner that `DefaultPrunerConf` stands for; others unchanged."""
+    names = [f.name for f in fields(MedianPrunerConf) if f.name != "_target_"]
+    if config.get("_target_") != HyperbandPrunerConf._target_ or names[0] not in config:
+        return config
+    given = {name: config[name] for name in names if config[name] is not None}
+    if given:
+        return OmegaConf.create({"_target_": MedianPrunerConf._target_, **given})
+    return OmegaConf.create({key: value for key, value in config.items() if key not in names})
 
 
 def list_grid_values(space: SearchSpace) -> dict[str, list[Any]]:

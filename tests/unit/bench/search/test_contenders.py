@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import optuna
+
 from framesweep.bench.search import contenders
 from framesweep.bench.search.contenders import (
     PRUNERS,
@@ -13,6 +15,7 @@ from framesweep.bench.search.contenders import (
     list_contenders,
 )
 from hydra_plugins.framesweep_sweeper.config import PRUNERS as SHIPPED_PRUNERS
+from hydra_plugins.framesweep_sweeper.search._samplers import build_pruner
 
 
 def test_every_pruner_that_ships_is_compared() -> None:
@@ -32,6 +35,15 @@ def test_a_contender_has_the_settings_that_its_command_has() -> None:
     assert contender.pruner["_target_"] == "optuna.pruners.SuccessiveHalvingPruner"
     assert contender.sampler["_target_"] == build_contender("default").sampler["_target_"]
     assert contender.as_intervals
+
+
+def test_a_sweep_is_shipped_with_multivariate_tpe_and_hyperband() -> None:
+    shipped = build_contender(SHIPPED)
+    assert shipped.sampler["_target_"] == "optuna.samplers.TPESampler"
+    assert shipped.sampler["multivariate"]
+    assert isinstance(build_pruner(shipped.pruner), optuna.pruners.HyperbandPruner)
+    earlier = build_contender("earlier", "hydra.sweeper.pruner.n_startup_trials=3")
+    assert isinstance(build_pruner(earlier.pruner), optuna.pruners.MedianPruner)
 
 
 def test_a_sampler_that_cannot_be_built_is_left_out_with_its_reason(table) -> None:

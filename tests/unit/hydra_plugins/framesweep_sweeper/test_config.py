@@ -9,9 +9,13 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 import hydra_plugins.framesweep_sweeper
-from hydra_plugins.framesweep_sweeper.config import PRUNERS, FramesweepSweeperConf
+from hydra_plugins.framesweep_sweeper.config import (
+    PRUNERS,
+    FramesweepSweeperConf,
+    MultivariateTPESamplerConf,
+)
 from hydra_plugins.framesweep_sweeper.sweeper import FramesweepSweeper
-from hydra_plugins.hydra_optuna_sweeper.config import OptunaSweeperConf
+from hydra_plugins.hydra_optuna_sweeper.config import OptunaSweeperConf, TPESamplerConfig
 
 
 def find_class(target):
@@ -24,6 +28,16 @@ def test_the_sweeper_and_its_pruners_can_be_selected_in_hydra():
     assert "framesweep.yaml" in store.list("hydra/sweeper")
     names = {f"{name}.yaml" for name in PRUNERS}
     assert names <= set(store.list("hydra/sweeper/pruner"))
+
+
+def test_multivariate_tpe_has_the_keys_of_tpe_and_differs_in_three_defaults():
+    tpe, multivariate = TPESamplerConfig(), MultivariateTPESamplerConf()
+    assert "multivariate_tpe.yaml" in ConfigStore.instance().list("hydra/sweeper/sampler")
+    assert [f.name for f in fields(multivariate)] == [f.name for f in fields(tpe)]
+    differing = {
+        f.name for f in fields(tpe) if getattr(tpe, f.name) != getattr(multivariate, f.name)
+    }
+    assert differing == {"multivariate", "group", "constant_liar"}
 
 
 def test_the_target_of_saved_configs_is_the_sweeper():

@@ -5,7 +5,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
-from hydra_plugins.framesweep_sweeper.config import PRUNERS
+from hydra_plugins.framesweep_sweeper.config import PRUNERS, DefaultPrunerConf
 from hydra_plugins.framesweep_sweeper.search._samplers import (
     build_pruner,
     build_sampler,
@@ -43,6 +43,23 @@ def test_a_package_that_a_sampler_or_pruner_needs_is_missed_before_the_first_tri
     )
     with pytest.raises(SweepError, match="WilcoxonPruner needs scipy"):
         build_pruner(OmegaConf.structured(PRUNERS["wilcoxon"]()))
+
+
+def test_the_default_pruner_is_hyperband():
+    pruner = build_pruner(OmegaConf.structured(DefaultPrunerConf(reduction_factor=4)))
+    assert isinstance(pruner, optuna.pruners.HyperbandPruner)
+    assert pruner._reduction_factor == 4
+
+
+def test_an_argument_of_the_earlier_default_pruner_still_selects_it():
+    given = OmegaConf.structured(DefaultPrunerConf(n_startup_trials=2, n_warmup_steps=0))
+    pruner: Any = build_pruner(OmegaConf.to_container(given))
+    assert isinstance(pruner, optuna.pruners.MedianPruner)
+    assert (pruner._n_startup_trials, pruner._n_warmup_steps, pruner._interval_steps) == (
+        2,
+        0,
+        1,
+    )
 
 
 def test_the_patient_pruner_wraps_another_one():
