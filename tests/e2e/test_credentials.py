@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import sqlite3
 import subprocess
 import time
 from pathlib import Path
@@ -68,7 +69,10 @@ def test_a_search_keeps_a_password_out_of_its_study_and_of_the_process_list(shel
     assert any("framesweep_sweeper.workers" in text for text in arguments)
     assert not [text for text in arguments if PASSWORD in text]
     assert files_with(PASSWORD, shell.folder) == []
-    assert "studies.db" in {p.name for p in files_with("***@127.0.0.1", shell.folder)}
+    with contextlib.closing(sqlite3.connect(shell.folder / "outputs" / "studies.db")) as study:
+        rows = study.execute("select value_json from trial_user_attributes").fetchall()
+    assert "***@127.0.0.1" in str(rows)
+    assert PASSWORD not in str(rows)
     assert [path for path in shell.folder.rglob("*") if path.stat().st_mode & 0o077] == [log]
 
 
