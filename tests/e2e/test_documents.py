@@ -37,6 +37,7 @@ PARSED_ONLY = {
     "--storage": "test_slurm.py searches with a journal file",
     "/path/to/kaldi": "tests/unit/data/readers/test_kaldi.py reads such a corpus",
     "/path/to/features": "tests/unit/data/readers/test_segments_frames.py reads such a corpus",
+    "/path/to/libriphone": "tests/unit/data/readers/test_libriphone.py reads such a corpus",
     "/path/to/timit": "TIMIT is not free; tests/integration/test_recipes.py composes it",
     "framesweep db upgrade": "tests/unit/commands/test_db.py runs it",
     "framesweep bench": "takes minutes; tests/unit/bench runs its parts",

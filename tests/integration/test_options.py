@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -101,7 +102,31 @@ def test_every_data_option_is_tested_here():
         "hw1p2_folders",
         "segments",
         "kaldi",
+        "libriphone",
+        "timit_11",
     }
+
+
+@pytest.mark.parametrize("option", ["libriphone", "timit_11"])
+def test_the_course_data_of_ntu_trains_an_epoch(compose, tmp_path, option):
+    rng = np.random.default_rng(0)
+    root = tmp_path / option
+    (root / "feat" / "train").mkdir(parents=True)
+    utterances = {f"{i}-1-1": rng.normal(size=(30, 39)).astype(np.float32) for i in range(12)}
+    labels = {id: rng.integers(0, 5, size=30) for id in utterances}
+    for id, features in utterances.items():
+        torch.save(torch.from_numpy(features), root / "feat" / "train" / f"{id}.pt")
+    (root / "train_split.txt").write_text("\n".join(utterances))
+    lines = [f"{id} {' '.join(map(str, numbers))}\n" for id, numbers in labels.items()]
+    (root / "train_labels.txt").write_text("".join(lines))
+    padded = [np.pad(x, ((5, 5), (0, 0)), mode="edge") for x in utterances.values()]
+    rows = [x[i : i + 11].ravel() for x in padded for i in range(30)]
+    np.save(root / "train_11.npy", np.array(rows))
+    np.save(root / "train_label_11.npy", np.concatenate(list(labels.values())).astype("U2"))
+    train(
+        compose(f"data={option}", f"data.root={root}", *TINY, "model.widths=[8]"),
+        tmp_path / "run",
+    )
 
 
 def test_a_network_trained_by_several_processes_predicts_in_one(compose, hw1p2_root, tmp_path):

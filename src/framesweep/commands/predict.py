@@ -52,6 +52,7 @@ def command(
         describe_check,
         describe_labels,
         find_checked_sample,
+        find_header,
         format_csv,
     )
     from framesweep.system.atomic_files import write_text
@@ -61,7 +62,8 @@ def command(
     sample = find_checked_sample(runs[0], split) if file_format == "kaggle" else None
     chosen = choose_labels(runs[0].config, sample, labels)
     predictions = predict_split(runs, split, smooth=smooth)
-    write_text(out, format_csv(predictions, runs[0].store.phones.names, chosen, sample))
+    header = find_header(runs[0].config)
+    write_text(out, format_csv(predictions, runs[0].store.phones.names, chosen, sample, header))
     numbered = describe_labels(runs[0], chosen)
     checked = describe_check(runs[0], sample) if file_format == "kaggle" else ""
     echo_result(

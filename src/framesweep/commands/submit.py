@@ -38,6 +38,7 @@ def command(
         describe_check,
         describe_labels,
         find_checked_sample,
+        find_header,
         format_csv,
         write_zip,
     )
@@ -46,7 +47,9 @@ def command(
     sample = find_checked_sample(runs[0], "test")
     chosen = choose_labels(runs[0].config, sample, labels)
     predictions = predict_split(runs, "test", smooth=smooth)
-    write_zip(out, format_csv(predictions, runs[0].store.phones.names, chosen, sample), runs)
+    header = find_header(runs[0].config)
+    text = format_csv(predictions, runs[0].store.phones.names, chosen, sample, header)
+    write_zip(out, text, runs)
     total = sum(map(count_params, runs))
     notes = [describe_labels(runs[0], chosen), describe_check(runs[0], sample)]
     echo_result(

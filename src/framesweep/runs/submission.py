@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from framesweep import __version__
 from framesweep.config import Hw1p2FoldersConfig, RunConfig
+from framesweep.config.readers.ntu import NtuConfig
 from framesweep.credentials import scrub
 from framesweep.data.phones import describe_numbering
 from framesweep.errors import DataError
@@ -25,14 +26,17 @@ from framesweep.runs.reporting.run_log import MODEL_FOLDER
 from framesweep.system.atomic_files import atomic_file
 from framesweep.training.checkpoints import CHECKPOINT_FOLDER, read_progress
 
-SAMPLE_NAMES = ("sample_submission.csv", "random_submission.csv")
+SAMPLE_NAMES = ("sample_submission.csv", "random_submission.csv", "sampleSubmission.csv")
 """Names of the sample, in the root of the corpus or in the folder of its test split."""
 
 HEADER = ("id", "label")
-"""The columns of a submission unless its sample names them otherwise."""
+"""The columns of a submission unless its sample or its course names them otherwise."""
+
+NTU_HEADER = ("Id", "Class")
+"""The columns of a submission to NTU's course."""
 
 ID_NAMES = ("id", "index")
-LABEL_NAMES = ("label", "labels", "phone", "phoneme", "prediction")
+LABEL_NAMES = ("label", "labels", "class", "phone", "phoneme", "prediction")
 """What samples call the two columns, in lower case."""
 
 Labels = Literal["id", "phone"]
@@ -162,13 +166,25 @@ def describe_check(run: TrainedRun, sample: Sample | None) -> str:
     return f"no {' or '.join(SAMPLE_NAMES)} in {where} to compare the rows with"
 
 
+def find_header(config: RunConfig) -> tuple[str, str]:
+    """Return the columns that the course of the corpus expects of a submission."""
+    return NTU_HEADER if isinstance(config.data, NtuConfig) else HEADER
+
+
 def format_csv(
-    predictions: Sequence[int], names: Sequence[str], labels: Labels, sample: Sample | None
+    predictions: Sequence[int],
+    names: Sequence[str],
+    labels: Labels,
+    sample: Sample | None,
+    header: tuple[str, str] = HEADER,
 ) -> str:
-    """Return the submission as text: an id and a label per frame, in order."""
+    """Return the submission as text: an id and a label per frame, in order.
+
+    The columns are those of the sample, or `header` without one.
+    """
     file = io.StringIO(newline="")
     writer = csv.writer(file)
-    writer.writerow(sample.header if sample is not None else HEADER)
+    writer.writerow(sample.header if sample is not None else header)
     writer.writerows(
         (index, names[label] if labels == "phone" else label)
         for index, label in enumerate(predictions)

@@ -11,7 +11,15 @@ BUILT = [(group, name) for group in ("data", "model", "optim") for name in SCHEM
 
 def test_the_schemas_of_every_group_are_found():
     assert {group: sorted(schemas) for group, schemas in SCHEMAS.items()} == {
-        "data": ["demo", "hw1p2", "hw1p2_folders", "kaldi", "segments"],
+        "data": [
+            "demo",
+            "hw1p2",
+            "hw1p2_folders",
+            "kaldi",
+            "libriphone",
+            "segments",
+            "timit_11",
+        ],
         "model": ["gru", "lstm", "mlp", "tdnn"],
         "optim": ["adam", "adamw", "muon", "sgd"],
         "augment": ["augment"],

@@ -15,6 +15,7 @@ from framesweep.errors import CheckpointError, DataError
 from framesweep.runs.submission import (
     choose_labels,
     find_checked_sample,
+    find_header,
     find_sample,
     format_csv,
     read_sample,
@@ -173,3 +174,22 @@ def test_a_zip_that_fails_leaves_the_earlier_one(tmp_path: Path) -> None:
         write_zip(out, "id,label\n", [run])
     assert out.read_text() == "earlier"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "submission.zip"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "header"),
+    [
+        (["data=libriphone"], "Id,Class"),
+        (["data=timit_11"], "Id,Class"),
+        (["data=hw1p2"], "id,label"),
+    ],
+)
+def test_columns_are_those_of_the_course(overrides, header):
+    text = format_csv([2, 0], ("a", "b", "c"), "id", None, find_header(compose(overrides)))
+    assert text.splitlines() == [header, "0,2", "1,0"]
+
+
+def test_sample_with_a_column_class_is_read(tmp_path):
+    (tmp_path / "sampleSubmission.csv").write_text("Id,Class\n0,0\n1,0\n")
+    found = read_sample(tmp_path / "sampleSubmission.csv")
+    assert (found.header, found.num_rows, found.labels) == (("Id", "Class"), 2, "id")

@@ -167,7 +167,7 @@ def _split_by_share(
         split_of_speaker = _assign_speakers(speakers, dev, test)
         assigned = [split_of_speaker[speaker] for speaker in speakers]
     else:
-        assigned = [_assign_index(i, dev, test) for i in range(len(utterances))]
+        assigned = [assign_index(i, dev, test) for i in range(len(utterances))]
     wanted = [name for name in names if name != "test" or test > 0]
     return {
         name: [u for u, split in zip(utterances, assigned, strict=True) if split == name]
@@ -175,7 +175,7 @@ def _split_by_share(
     }
 
 
-def _assign_index(index: int, dev: float, test: float) -> str:
+def assign_index(index: int, dev: float, test: float) -> str:
     """Return the split of the utterance at `index`; dev and test are spread evenly.
 
     With shares of 0.1, dev gets the 9th, 19th, ... utterance and test the 10th, 20th, ... In
