@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from framesweep.config import DataConfig
 from framesweep.data.store.frame_store import FrameStore, Split
 
 
@@ -38,11 +39,22 @@ def list_epoch_utterances(
     return tuple(counts)
 
 
-def take_train_share(store: FrameStore, num_utterances: int, seed: int) -> FrameStore:
-    """Return the store with only the first utterances of the seed's order in train."""
+def take_train_share(
+    store: FrameStore, config: DataConfig, epochs: int, seed: int
+) -> tuple[FrameStore, tuple[int, ...]]:
+    """Return the store with only the utterances in train that a run trains on.
+
+    Returns:
+        The store, and how many of its training utterances each epoch visits, as in
+        `Plan.utterances`; empty for all.
+    """
+    if config.share == 1.0:
+        return store, ()
     train = store.splits["train"]
-    order = rank_utterances(train.ids, train.speakers, seed)[:num_utterances]
-    return replace(store, splits={**store.splits, "train": select_utterances(train, order)})
+    counts = list_epoch_utterances(config.share, config.share_growth, epochs, len(train.ids))
+    order = rank_utterances(train.ids, train.speakers, seed)[: counts[-1]]
+    selected = select_utterances(train, order)
+    return replace(store, splits={**store.splits, "train": selected}), counts
 
 
 def rank_utterances(

@@ -13,7 +13,7 @@ from framesweep.data.readers.registry import build_corpus
 from framesweep.data.store import frame_store as stores
 from framesweep.data.store.frame_store import FrameStore
 from framesweep.data.store_budget import StoreBudget
-from framesweep.data.train_share import list_epoch_utterances, take_train_share
+from framesweep.data.train_share import take_train_share
 from framesweep.data.windows import Windows
 from framesweep.distributed.collectives import SINGLE_PROCESS, ProcessGroup
 from framesweep.errors import ConfigError
@@ -158,9 +158,7 @@ def build_experiment(
     store = open_frame_store(config)
     validate_phones(config, store.phones)
     seed_everything(config.seed)
-    utterances = _list_utterances(config, store)
-    if utterances:
-        store = take_train_share(store, utterances[-1], config.seed)
+    store, utterances = take_train_share(store, config.data, config.train.epochs, config.seed)
     budget = StoreBudget(resources.device, config.hardware.max_store_gib)
     config, train = place_train_data(
         config, network_builder.chunk_shape, store.splits["train"], resources, budget
@@ -229,15 +227,6 @@ def open_frame_store(config: RunConfig) -> FrameStore:
 def find_cache(config: RunConfig) -> Path:
     """Return the directory of prepared corpora."""
     return Path(config.data.cache or Path(config.outputs) / "cache")
-
-
-def _list_utterances(config: RunConfig, store: FrameStore) -> tuple[int, ...]:
-    """Return the training utterances of each epoch, as `Plan.utterances`; empty for all."""
-    share, growth = config.data.share, config.data.share_growth
-    total = len(store.splits["train"].ids)
-    if share == 1.0:
-        return ()
-    return list_epoch_utterances(share, growth, config.train.epochs, total)
 
 
 def _build_plan(config: RunConfig, utterances: tuple[int, ...] = ()) -> Plan:

@@ -80,7 +80,10 @@ def test_a_selection_has_the_windows_of_a_corpus_of_these_utterances(tmp_path, p
 def test_a_store_keeps_its_other_splits(tmp_path):
     config = DataConfig(context=2, normalize="none")
     store = open_store(config, ToyCorpus(), tmp_path)
-    less, more = (take_train_share(store, count, 0) for count in (1, 3))
+    shares = (replace(config, share=share) for share in (0.25, 0.75))
+    (less, one), (more, three) = (take_train_share(store, share, 5, 0) for share in shares)
+    assert (one, three) == ((1,), (3,))
+    assert take_train_share(store, config, 5, 0) == (store, ())
     assert less.splits["dev"] is store.splits["dev"]
     assert more.splits["train"].ids[:1] == less.splits["train"].ids
     without = replace(store.splits["train"], labels=None, speakers=())
