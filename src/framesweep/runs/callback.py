@@ -7,7 +7,7 @@ from framesweep.runs.experiment import Experiment
 from framesweep.system.console import RunBar, log_epoch
 from framesweep.system.signals import StopRequest
 from framesweep.tracking import Tracker
-from hydra_plugins.framesweep_sweeper import report, require_owned, restore
+from hydra_plugins.framesweep_sweeper import record_metrics, report, require_owned, restore
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ class RunCallback:
         # A crash may have come between a checkpoint and the logging of its metrics, so they are
         # logged again. Tracking stores a metric of a step only once.
         for epoch, metrics in enumerate(history, start=1):
+            record_metrics(metrics)
             self._log(epoch, metrics)
         objective = self._plan.objective
         restore({epoch: metrics[objective] for epoch, metrics in enumerate(history, start=1)})
@@ -49,6 +50,7 @@ class RunCallback:
         log_epoch(epoch, self._plan.epochs, metrics)
         self._tracker.require_open(wait=True)
         self._log(epoch, metrics)
+        record_metrics(metrics)
         report(metrics[self._plan.objective], step=epoch)
 
     def _log(self, epoch: int, metrics: dict[str, float]) -> None:

@@ -44,6 +44,7 @@ from framesweep.training.state import TrainingState
 from framesweep.training.weight_files import load_weights
 from hydra_plugins.framesweep_sweeper import (
     current_trial,
+    record_metrics,
     require_owned,
 )
 
@@ -118,6 +119,9 @@ def _run(
             require_owned()
         run_id = tracker.run_id
     log_summary(experiment, state, directory, run_id, in_sweep=in_sweep)
+    # The constraints of a search, like its objective, are about the weights of the best epoch.
+    best = state.history[state.best_epoch - 1]
+    record_metrics({**best, "model/params": float(experiment.num_params)})
     values = [
         _objective_value(name, experiment, state)
         for name in (config.objective, *config.further_objectives)

@@ -3,6 +3,7 @@
 import math
 import shlex
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 import torch
 from omegaconf import DictConfig
@@ -11,7 +12,9 @@ from framesweep.config import RunConfig
 from framesweep.config.composition import to_run_config
 from framesweep.data.readers.registry import build_corpus
 from framesweep.data.store.frame_store import is_stored
-from framesweep.data.store.prepared import find_prepared, open_prepared
+from framesweep.data.store.prepared import find_prepared, open_prepared, prepare
+from framesweep.errors import ConfigError
+from framesweep.evaluation.metrics import METRICS
 from framesweep.models.build import NetworkBuilder
 from framesweep.runs.cost import RunCost, measure_cost
 from framesweep.runs.experiment import find_cache
@@ -26,6 +29,7 @@ BYTES_PER_PARAMETER = 16
 """Weight, gradient and the two moments of Adam, in float32."""
 
 
+NUM_PARAMS = "model/params"
 PREPARING = ("data", "outputs", "recipe")
 """Groups whose overrides decide which corpus is prepared, and where."""
 
@@ -57,6 +61,26 @@ class SweepPreview:
         with torch.device("meta"):  # shapes without memory
             network = builder.build(prepared.feature_dim, len(prepared.phones))
         return sum(parameter.numel() for parameter in network.parameters())
+
+    def metrics(self, config: DictConfig, names: Sequence[str]) -> dict[str, float]:
+        """Return those of the named metrics that are known before a run begins.
+
+        That is the number of parameters, for which an unprepared corpus is prepared.
+
+        Raises:
+            ConfigError: There is no metric of such a name, or the run would be refused.
+            DataError: The corpus cannot be read.
+        """
+        for name in names:
+            _require_metric(name)
+        if NUM_PARAMS not in names:
+            return {}
+        num_params = self.size(config)
+        if num_params is None:
+            run_config = to_run_config(remove_hydra(config))
+            prepare(build_corpus(run_config.data), find_cache(run_config))
+            num_params = self.size(config)
+        return {} if num_params is None else {NUM_PARAMS: float(num_params)}
 
     def estimate(
         self,
@@ -93,6 +117,15 @@ class SweepPreview:
             describe_time([cost.seconds for cost in costs], num_trials, num_workers),
             describe_memory(costs[1], min(num_trials, num_workers)),
         ]
+
+
+def _require_metric(name: str) -> None:
+    if name in METRICS:
+        return
+    close = get_close_matches(name, METRICS, 1)
+    fix = f"Did you mean {close[0]}?" if close else f"Choose from {', '.join(METRICS)}."
+    rule = "must name a metric"
+    raise ConfigError("hydra.sweeper.constraints", rule, found=name, fix=fix)
 
 
 def prepare_command(config: DictConfig) -> str:

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 from framesweep.config.command_line import train_command
 from framesweep.system.atomic_files import atomic_file, write_text
 
-NOTES = ("attempts", "failure_reason", "failure_message", "duplicate_of")
+NOTES = ("attempts", "failure_reason", "failure_message", "duplicate_of", "violated")
 """Attributes of trials that get a column in the table; the sweeper sets them."""
 
 
@@ -57,9 +57,9 @@ def rank_trials(study: Study) -> list[FrozenTrial]:
     """Return the completed trials, the best by the first objective first.
 
     A trial that repeats the point of another is left out: it was not trained but has the
-    other's value. Equal trials are ordered by number.
+    other's value. So is one that violates a constraint. Equal trials are ordered by number.
     """
-    done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    done = _list_feasible(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
     sign = -1 if study.directions[0] is StudyDirection.MAXIMIZE else 1
     return sorted(
         _remove_duplicates(done), key=lambda trial: (sign * trial.values[0], trial.number)
@@ -68,7 +68,11 @@ def rank_trials(study: Study) -> list[FrozenTrial]:
 
 def find_pareto_front(study: Study) -> list[FrozenTrial]:
     """Return the completed trials that no other dominates, without repeated points."""
-    return _remove_duplicates(study.best_trials)
+    return _remove_duplicates(_list_feasible(study.best_trials))
+
+
+def _list_feasible(trials: list[FrozenTrial]) -> list[FrozenTrial]:
+    return [trial for trial in trials if "violated" not in trial.user_attrs]
 
 
 def _remove_duplicates(trials: list[FrozenTrial]) -> list[FrozenTrial]:
@@ -77,7 +81,7 @@ def _remove_duplicates(trials: list[FrozenTrial]) -> list[FrozenTrial]:
 
 def track_best_value(study: Study) -> list[float]:
     """Return the first objective's best value after each trial, in the order they completed."""
-    done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    done = _list_feasible(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
     done.sort(key=lambda trial: (trial.datetime_complete, trial.number))
     better = max if study.directions[0] is StudyDirection.MAXIMIZE else min
     best: list[float] = []

@@ -172,6 +172,9 @@ class FramesweepSweeperConf:
     row without a new best; null runs all `n_trials`."""
     trial_minutes: float | None = None
     """Minutes that a trial may take, resumed or not; after them it counts as pruned."""
+    constraints: Any = None
+    """Bounds of metrics: name -> "<=number" or ">=number". A point that is known to violate one
+    is not run; other trials that violate one are never the best, and samplers avoid them."""
     n_jobs: Any = 1
     """Number of trials to run in parallel. `auto` fills the GPUs of this machine, or runs one
     trial at a time on a machine without GPUs."""

@@ -33,6 +33,7 @@ class CurrentTrial:
         attempt: 1, plus one for each attempt that failed.
         is_resumed: whether an earlier job of the trial was started in the same directory, where
             it may have left a checkpoint.
+        metrics: the metrics that this job has recorded, the latest of each name.
     """
 
     study_name: str
@@ -44,6 +45,7 @@ class CurrentTrial:
     _study: "Study" = field(repr=False)
     _storage: "BaseStorage" = field(repr=False)
     _limit: TimeLimit = field(default_factory=TimeLimit, repr=False)
+    metrics: dict[str, float] = field(default_factory=dict, repr=False)
 
     @property
     def is_out_of_time(self) -> bool:
@@ -159,6 +161,17 @@ def restore(values: Mapping[int, float]) -> None:
     """
     if _current is not None:
         _current.restore(values)
+
+
+def record_metrics(metrics: Mapping[str, float]) -> None:
+    """Record metrics by name, for the constraints of the sweep. Outside of a sweep this has no
+    effect.
+
+    A job may call it as often as it likes: the value recorded last counts, and is stored when
+    the job ends.
+    """
+    if _current is not None:
+        _current.metrics.update(metrics)
 
 
 def still_owned() -> bool:

@@ -53,6 +53,21 @@ def test_the_size_is_that_of_the_network_that_would_be_trained(make_job, model, 
     assert SweepPreview().size(config) == expected
 
 
+def test_the_parameters_are_known_before_a_run_begins(make_job):
+    config, preview = make_job("model=pyramid"), SweepPreview()
+    names = ["model/params", "train/frames_per_second"]
+    assert preview.size(config) is None
+    assert preview.metrics(config, names[1:]) == {}
+    assert preview.size(config) is None
+    metrics = preview.metrics(config, names)  # prepares the corpus
+    assert metrics == {"model/params": float(prepare(config).num_params)}
+
+
+def test_a_misspelt_metric_of_a_constraint_is_refused(make_job):
+    with pytest.raises(ConfigError, match=r"found 'model/parms'.*Did you mean model/params\?"):
+        SweepPreview().metrics(make_job(), ["model/parms"])
+
+
 def test_a_run_that_would_be_refused_has_no_size(make_job):
     with pytest.raises(ConfigError, match=r"model\.widths"):
         SweepPreview().size(make_job("model.widths=[0]"))

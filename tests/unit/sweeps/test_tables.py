@@ -68,3 +68,14 @@ def test_objectives_without_names_are_numbered(study, two_objectives):
     assert get_objective_names(two_objectives) == ["value", "value_2"]
     two_objectives.set_metric_names(["dev/accuracy", "model/params"])
     assert get_objective_names(two_objectives) == ["dev/accuracy", "model/params"]
+
+
+def test_a_trial_that_violates_a_constraint_is_never_the_best(study, two_objectives):
+    before = rank_trials(study)
+    why = {"violated": "model/params<=1: found 2"}
+    study.add_trial(optuna.trial.create_trial(value=0.99, user_attrs=why))
+    assert rank_trials(study) == before
+    assert max(track_best_value(study)) == 0.9
+    front = find_pareto_front(two_objectives)
+    two_objectives.add_trial(optuna.trial.create_trial(values=[0.4, 5.0], user_attrs=why))
+    assert find_pareto_front(two_objectives) == front

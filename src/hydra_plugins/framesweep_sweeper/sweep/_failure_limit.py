@@ -6,6 +6,10 @@ Z_95 = 1.96
 """The quantile of the normal distribution for a two-sided interval of 95 %."""
 
 
+MOST_REJECTED = 1000
+"""Points in a row that may violate a constraint; then the space is taken to have no other."""
+
+
 class FailureLimit:
     """Counts the trials of one call of the sweeper, and compares failures with a bound.
 
@@ -23,10 +27,25 @@ class FailureLimit:
         self._n_trials = n_trials
         self._succeeded = 0
         self._failed = 0
+        self._rejected = 0  # since the last trial that ended otherwise
 
     def count_success(self) -> None:
         """Count a trial that was completed or pruned."""
         self._succeeded += 1
+        self._rejected = 0
+
+    def count_rejection(self) -> None:
+        """Count a trial that was not run because it violates a constraint.
+
+        Raises:
+            FailedSweepError: there seem to be no other points.
+        """
+        self._rejected += 1
+        if self._rejected >= MOST_REJECTED:
+            raise FailedSweepError(
+                "hydra.sweeper.constraints: must allow points of the search space; found "
+                f"{self._rejected} in a row that violate them. Widen the bounds or the space"
+            )
 
     def count_failure(self, last: str) -> None:
         """Count a trial that failed in its last attempt.

@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.sweep._settings import AUTO, to_plain_dict
+from hydra_plugins.framesweep_sweeper.trials._constraints import read_constraints
 from hydra_plugins.framesweep_sweeper.trials._time_limit import JobLimits
 from hydra_plugins.framesweep_sweeper.workers._devices import (
     WorkerPlan,
@@ -46,7 +47,9 @@ def wrap_task(
 ) -> TrialTask:
     """Return the task that a job of the study runs."""
     pruner = to_plain_dict(settings["pruner"])
-    return TrialTask(task, url, study_name, pruner, settings["heartbeat"], limits)
+    constraints = read_constraints(settings["constraints"])
+    heartbeat = settings["heartbeat"]
+    return TrialTask(task, url, study_name, pruner, heartbeat, limits, constraints)
 
 
 def limit_jobs(settings: dict[str, Any], config: DictConfig, left: float) -> JobLimits:

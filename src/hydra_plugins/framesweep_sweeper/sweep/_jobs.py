@@ -9,7 +9,7 @@ from optuna import Trial
 
 from hydra_plugins.framesweep_sweeper.search._credentials import hide_credentials
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
-from hydra_plugins.framesweep_sweeper.trials._claims import Claim
+from hydra_plugins.framesweep_sweeper.trials._claim import Claim
 from hydra_plugins.framesweep_sweeper.workers._pool import Job
 from hydra_plugins.framesweep_sweeper.workers._task import SERIAL_VARIABLE
 
@@ -23,6 +23,7 @@ def prepare_job(
     hydra_context: HydraContext,
     config: DictConfig,
     custom: Callable[[DictConfig, Any], Any] | None,
+    check: Callable[[Claim, DictConfig], None],
     claim: Claim,
 ) -> Job:
     """Suggest the parameters of a claimed trial, and compose the config of its job.
@@ -32,6 +33,7 @@ def prepare_job(
         hydra_context: the context that Hydra hands to a sweeper; it composes configs.
         config: the config of the sweep.
         custom: the function of `hydra.sweeper.custom_search_space`, or None.
+        check: raises an error for a claimed trial whose job must not run.
         claim: the claimed trial.
 
     Raises:
@@ -46,6 +48,7 @@ def prepare_job(
     with open_dict(job_config):
         job_config.hydra.job.id = str(claim.number)
         job_config.hydra.job.num = claim.number
+    check(claim, job_config)
     return Job(claim.number, overrides, job_config)
 
 

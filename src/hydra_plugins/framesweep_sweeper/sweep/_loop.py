@@ -16,13 +16,19 @@ from hydra_plugins.framesweep_sweeper.sweep._progress import (
     ProgressDisplay,
     RunningTrial,
     describe_end,
+    describe_start,
 )
 from hydra_plugins.framesweep_sweeper.sweep._search_end import SearchEnd
 from hydra_plugins.framesweep_sweeper.sweep._settings import LoopSettings
 from hydra_plugins.framesweep_sweeper.sweep._study_display import StudyDisplay
 from hydra_plugins.framesweep_sweeper.sweep._work_clock import WorkClock
 from hydra_plugins.framesweep_sweeper.trials import _failures, _trial_attrs
-from hydra_plugins.framesweep_sweeper.trials._claims import ENDED, Claim, TrialQueue
+from hydra_plugins.framesweep_sweeper.trials._claim import Claim
+from hydra_plugins.framesweep_sweeper.trials._claims import ENDED, TrialQueue
+from hydra_plugins.framesweep_sweeper.trials._constraints import (
+    CONSTRAINTS,
+    RejectedPointError,
+)
 from hydra_plugins.framesweep_sweeper.trials._trial_attrs import JobOutcome
 from hydra_plugins.framesweep_sweeper.workers._pool import Job, Pool
 from hydra_plugins.framesweep_sweeper.workers._signals import StopSignal
@@ -33,8 +39,7 @@ CLAIM_SECONDS = 2.0
 """Least time between two requests for a trial while there is none."""
 
 CLAIMS_PER_SECOND = 20
-"""How many such requests all sweepers of a study make together, each of which reads all trials:
-a thousand workers that ask every two seconds would overload the server."""
+"""How many such requests all sweepers of a study make together, each of which reads trials."""
 
 END_SECONDS = 5.0
 """Time between two looks at whether trials of other sweepers have ended the search."""
@@ -83,6 +88,7 @@ class SweepLoop:
         self._failures = FailureLimit(settings.max_failure_rate, settings.n_trials)
         self._next_claim = self._next_look = 0.0
         self._is_done = False
+        self._stop = StopSignal()
         self._reason = ""  # why the search ended before its total
 
     def run(self, stop: StopSignal) -> None:
@@ -92,6 +98,7 @@ class SweepLoop:
             FailedSweepError: too many trials failed.
         """
         self._clock.keep_recording()
+        self._stop = stop
         try:
             while not stop.signum and not self._has_ended() and self._fill_slots():
                 self._collect(POLL_SECONDS, stopping=False)
@@ -132,14 +139,12 @@ class SweepLoop:
         params = " ".join(f"{k}={v}" for k, v in claim.trial.params.items())
         self._slots[slot] = claim, RunningTrial(claim.number, claim.attempt, params)
         self._pool.start(slot, job)
-        verb = "resumed" if claim.is_resumed else "started"
-        attempt = f", attempt {claim.attempt}" if claim.attempt > 1 else ""
         show = self._progress.log if claim.is_resumed else self._progress.log_start
-        show(f"trial {claim.number} {verb}{attempt}: {params}")
+        show(describe_start(claim, params))
         return True
 
     def _claim(self) -> Claim | None:
-        if time.monotonic() < self._next_claim:
+        if time.monotonic() < self._next_claim or self._stop.signum:
             return None
         claim = self._queue.claim(self._settings.n_trials)
         if claim is not None:
@@ -150,18 +155,22 @@ class SweepLoop:
         counts = self._queue.count_states()
         pause = max(CLAIM_SECONDS, counts[TrialState.RUNNING] / CLAIMS_PER_SECOND)
         self._next_claim = time.monotonic() + pause
-        self._is_done = sum(counts[state] for state in ENDED) >= self._settings.n_trials
+        ended = sum(counts[state] for state in ENDED)
+        self._is_done = ended >= self._queue.limit(self._settings.n_trials)
         return None
 
     def _prepare_job(self, claim: Claim) -> Job | None:
-        """Return the job of `claim`, or None if its config cannot be composed.
+        """Return the job of `claim`, or None if it cannot be composed or violates a constraint.
 
-        Such a trial counts as failed. If it were given back instead, it would be the next to be
-        claimed, for ever. But if no trial of the study can be composed, the command is wrong,
-        and its error is raised.
+        The former counts as failed. If it were given back instead, it would be the next to be
+        claimed, for ever. But if no trial can be composed, its error is raised.
         """
         try:
             return self._prepare(claim)
+        except RejectedPointError:
+            self._close_trial(claim, JobOutcome(_trial_attrs.PRUNED, reason=CONSTRAINTS), None)
+            self._failures.count_rejection()
+            return None
         except Exception as error:
             reason, message = _failures.CONFIG, _failures.summarize_error(error)
             outcome = JobOutcome(_trial_attrs.FAILED, reason=reason, message=message)
@@ -202,7 +211,7 @@ class SweepLoop:
         trial = self._queue.settle(claim, outcome)
         seconds, params = (time.monotonic() - job.began, job.params) if job else (0.0, "")
         self._progress.log_end(describe_end(trial, seconds), params)
-        if trial.state in ENDED:
+        if trial.state in ENDED and job:
             self._display.add_result(seconds)
             self._failures.count_success()
         self._release(claim, trial)

@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.framesweep_sweeper.sweep._results import StudySummary, format_values
 from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
+from hydra_plugins.framesweep_sweeper.trials._claim import Claim
 
 log = logging.getLogger(__name__)
 
@@ -151,6 +152,13 @@ class LiveProgress:
 def open_progress_display() -> ProgressDisplay:
     """Return a live display if stderr is a terminal, else one that writes log lines."""
     return LiveProgress() if sys.stderr.isatty() else PlainProgress()
+
+
+def describe_start(claim: Claim, params: str) -> str:
+    """Return that a trial starts, such as `trial 7 resumed, attempt 2: x=1`."""
+    verb = "resumed" if claim.is_resumed else "started"
+    attempt = f", attempt {claim.attempt}" if claim.attempt > 1 else ""
+    return f"trial {claim.number} {verb}{attempt}: {params}"
 
 
 def describe_end(trial: FrozenTrial, seconds: float) -> str:

@@ -10,6 +10,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
+from hydra_plugins.framesweep_sweeper.trials._constraints import is_feasible, is_rejected
 
 RESULTS = "optimization_results.yaml"
 
@@ -66,7 +67,8 @@ def summarize_study(
         n_jobs: the number of trials that run in parallel.
         mean_seconds: the mean time of a trial; None before the first one has ended.
     """
-    count = {state: sum(t.state is state for t in trials) for state in TrialState}
+    run = [trial for trial in trials if not is_rejected(trial)]
+    count = {state: sum(t.state is state for t in run) for state in TrialState}
     missing = total - count[TrialState.COMPLETE] - count[TrialState.PRUNED]
     seconds_left = None if mean_seconds is None else mean_seconds * max(0, missing) / n_jobs
     return StudySummary(
@@ -82,13 +84,15 @@ def summarize_study(
 def find_best_trials(study: Study, trials: list[FrozenTrial]) -> list[FrozenTrial]:
     """Return the best of the completed `trials`; with several objectives, the Pareto front.
 
-    A duplicate has the result of its original, so it is left out of the front.
+    A duplicate has the result of its original, so it is left out of the front. A trial that
+    violates a constraint is never among the best.
     """
-    done = [t for t in trials if t.state is TrialState.COMPLETE]
+    done = [t for t in trials if t.state is TrialState.COMPLETE and is_feasible(t)]
     if not done:
         return []
     if len(study.directions) > 1:
-        return [t for t in study.best_trials if _trial_attrs.DUPLICATE_OF not in t.user_attrs]
+        front = [t for t in study.best_trials if is_feasible(t)]
+        return [t for t in front if _trial_attrs.DUPLICATE_OF not in t.user_attrs]
     sign = -1 if study.direction is StudyDirection.MAXIMIZE else 1
     return [min(done, key=lambda t: (sign * (t.value or 0.0), t.number))]
 

@@ -64,6 +64,8 @@ from hydra_plugins.framesweep_sweeper.sweep._start import Start, begin_study, fi
 from hydra_plugins.framesweep_sweeper.sweep._study import open_study, select_space
 from hydra_plugins.framesweep_sweeper.sweep._work_clock import WorkClock
 from hydra_plugins.framesweep_sweeper.trials._claims import ENDED, TrialQueue
+from hydra_plugins.framesweep_sweeper.trials._constraints import read_constraints
+from hydra_plugins.framesweep_sweeper.trials._point_check import PointCheck
 from hydra_plugins.framesweep_sweeper.workers._devices import WorkerPlan
 from hydra_plugins.framesweep_sweeper.workers._launchers import open_pool
 from hydra_plugins.framesweep_sweeper.workers._signals import StopSignal, catch_stop_signals
@@ -104,6 +106,10 @@ def run_sweep(
         return 0
     find = partial(find_start, settings, hydra_context, config, sampler)
     queue, space, notes = _open_queue(settings, url, spaces, config, find)
+    queue.num_points = count_grid_points(sampler, space)
+    constraints = read_constraints(settings["constraints"])
+    previewer = build_previewer(settings["previewer"]) if constraints else None
+    check = PointCheck(queue.storage, constraints, previewer)
     end = build_search_end(settings)
     clock = WorkClock(queue.storage, queue.study_id, settings["heartbeat"])
     limits = limit_jobs(settings, config, end.seconds_left(clock.start()))
@@ -119,7 +125,7 @@ def run_sweep(
         _select_loop_settings(settings, total, plan.n_jobs),
         end,
         clock,
-        prepare=partial(prepare_job, space, hydra_context, config, custom),
+        prepare=partial(prepare_job, space, hydra_context, config, custom, check),
         on_trial_end=partial(notify_safely, listener.on_trial_end, queue.study),
     )
     return _run_loop(loop, queue, listener, progress, total, config)

@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.trials._claims import ENDED
+from hydra_plugins.framesweep_sweeper.trials._constraints import is_feasible, is_rejected
 
 STAGNATED = "stagnated"
 STAGNATED_TRIALS = 30
@@ -96,7 +97,7 @@ class SearchEnd:
         return ""
 
     def _count_trials_since_best(self, trials: Iterable[FrozenTrial]) -> int:
-        ended = sorted((t for t in trials if t.state in ENDED), key=lambda t: t.number)
+        ended = sorted((t for t in trials if _has_run(t)), key=lambda t: t.number)
         ranks = [self._rank(trial) for trial in ended]
         if not ranks or min(ranks) == math.inf:
             return 0
@@ -104,6 +105,10 @@ class SearchEnd:
 
     def _rank(self, trial: FrozenTrial) -> float:
         """Return a number that is smaller for a better trial; infinity without a result."""
-        if trial.state is not TrialState.COMPLETE or not trial.values:
+        if trial.state is not TrialState.COMPLETE or not (trial.values and is_feasible(trial)):
             return math.inf
         return float(self._sign * trial.values[0])
+
+
+def _has_run(trial: FrozenTrial) -> bool:
+    return trial.state in ENDED and not is_rejected(trial)

@@ -14,6 +14,7 @@ from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper._hydra import instantiate_allowed
 from hydra_plugins.framesweep_sweeper.sweep._known_keys import check_keys
 from hydra_plugins.framesweep_sweeper.sweep._search_end import SearchEnd, read_stop_when
+from hydra_plugins.framesweep_sweeper.trials._constraints import read_constraints
 
 STUDY_NAME = re.compile(r"[\w.-]+")
 POSITIVE = ("max_hours", "trial_minutes")
@@ -54,6 +55,7 @@ def check_settings(settings: dict[str, Any]) -> None:
     for key in POSITIVE:
         if (limit := settings[key]) is not None and not 0 < limit < math.inf:
             raise SweepError(f"hydra.sweeper.{key}: must be above 0, or null; found {limit}")
+    read_constraints(settings["constraints"])
     read_stop_when(settings["stop_when"], len(read_directions(settings["direction"])))
     rate, name = settings["max_failure_rate"], settings["study_name"]
     if not 0 <= rate <= 1:

@@ -1,6 +1,7 @@
 """Opening the study of a command, or creating it."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import optuna
@@ -21,6 +22,7 @@ from hydra_plugins.framesweep_sweeper.search._study_identity import (
     find_study,
 )
 from hydra_plugins.framesweep_sweeper.sweep._settings import read_directions, to_plain_dict
+from hydra_plugins.framesweep_sweeper.trials._constraints import read_constraints
 
 
 def open_study(
@@ -69,7 +71,13 @@ def select_space(
 
 def _identify(settings: dict[str, Any], space: SearchSpace) -> StudyIdentity:
     directions = read_directions(settings["direction"])
-    return build_identity(space, directions, list(settings["free_overrides"]))
+    identity = build_identity(space, directions, list(settings["free_overrides"]))
+    constraints = read_constraints(settings["constraints"])
+    if not constraints:
+        return identity
+    # What was recorded under other bounds would mislead the sampler and the choice of the best.
+    texts = ", ".join(sorted(map(str, constraints)))
+    return replace(identity, fixed={**identity.fixed, "hydra.sweeper.constraints": texts})
 
 
 def _find_key_of_new(config: DictConfig) -> str:

@@ -13,12 +13,11 @@ invariants hold, whichever of them is killed and whenever:
    the parameters that they have, so the interrupted trial is the next to run.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
-import optuna
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
 from optuna.study import Study
@@ -26,6 +25,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.framesweep_sweeper.storage._lock import StorageLock
 from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
+from hydra_plugins.framesweep_sweeper.trials._claim import Claim
+from hydra_plugins.framesweep_sweeper.trials._constraints import copy_constraints, is_rejected
 from hydra_plugins.framesweep_sweeper.trials._failures import RECURRING
 from hydra_plugins.framesweep_sweeper.trials._process import Process
 from hydra_plugins.framesweep_sweeper.trials._takeover import find_abandoned_trials
@@ -36,36 +37,6 @@ ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 COUNTED = (*ENDED, TrialState.RUNNING)
 """States of trials that count towards the total."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """The right to run a trial, until it is settled or taken over.
-
-    Attributes:
-        trial: the trial, which suggests its parameters.
-        serial: the number of the claim: how many times the trial has been claimed by now.
-        attempt: 1, plus one for each attempt that failed.
-    """
-
-    trial: optuna.Trial
-    serial: int
-    attempt: int
-
-    @property
-    def number(self) -> int:
-        """The trial's number in the study, from 0."""
-        return self.trial.number
-
-    @property
-    def trial_id(self) -> int:
-        """The trial's id in the storage."""
-        return self.trial._trial_id
-
-    @property
-    def is_resumed(self) -> bool:
-        """Whether an earlier job of the trial may have left a checkpoint."""
-        return self.serial > 1
 
 
 class TrialQueue:
@@ -79,6 +50,9 @@ class TrialQueue:
             that have begun.
         retries: the number of attempts after the first.
         heartbeat: seconds between the heartbeats of a running trial.
+
+    Attributes:
+        num_points: the number of points of the space, of which a grid visits each once.
     """
 
     def __init__(
@@ -99,6 +73,7 @@ class TrialQueue:
         self._heartbeat = heartbeat
         self._me = Process.current()
         self._mine: set[int] = set()
+        self.num_points = math.inf
 
     def get_trials(self, *states: TrialState) -> list[FrozenTrial]:
         """Return the study's trials, or only those in one of the `states`."""
@@ -109,8 +84,15 @@ class TrialQueue:
         return self.storage.get_trial(claim.trial_id)
 
     def count_states(self) -> Counter[TrialState]:
-        """Return the number of trials in each state."""
-        return Counter(trial.state for trial in self.get_trials())
+        """Return the number of trials in each state, without those that were rejected."""
+        return Counter(trial.state for trial in self.get_trials() if not is_rejected(trial))
+
+    def limit(self, total: int) -> int:
+        """Return the total that can be reached: a rejected point of a grid is not replaced."""
+        if self.num_points == math.inf:
+            return total
+        num_rejected = sum(is_rejected(trial) for trial in self.get_trials())
+        return min(total, int(self.num_points) - num_rejected)
 
     def claim(self, total: int) -> Claim | None:
         """Claim the next trial: an interrupted one if there is any, else a new one.
@@ -138,14 +120,14 @@ class TrialQueue:
         Waiting sweepers ask for a trial again and again; without this check they would keep the
         lock from those that have something to do.
         """
-        counts = self.count_states()
+        counts, total = self.count_states(), self.limit(total)
         return sum(counts[s] for s in COUNTED) < total or bool(self._find_abandoned())
 
     def _claim_locked(self, total: int) -> Claim | None:
         for abandoned, outcome in self._find_abandoned():
             self._apply(abandoned, outcome)
         counts = self.count_states()
-        if sum(counts[s] for s in COUNTED) >= total:
+        if sum(counts[s] for s in COUNTED) >= self.limit(total):
             return None
         if self._make_sampler is not None:
             # Made under the lock, so that no two sweepers start from the same number of trials.
@@ -201,6 +183,7 @@ class TrialQueue:
     def copy_result(self, claim: Claim, original: FrozenTrial) -> None:
         """End the claimed trial with the result of `original`, without running it."""
         claim.trial.set_user_attr(_trial_attrs.DUPLICATE_OF, original.number)
+        copy_constraints(self.storage, claim.trial_id, original)
         for step, value in original.intermediate_values.items():
             self.storage.set_trial_intermediate_value(claim.trial_id, step, value)
         values = tuple(original.values or ()) if original.state is TrialState.COMPLETE else ()

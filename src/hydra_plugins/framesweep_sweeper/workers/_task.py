@@ -4,7 +4,7 @@ import functools
 import math
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -18,6 +18,10 @@ from hydra_plugins.framesweep_sweeper.search._samplers import build_pruner
 from hydra_plugins.framesweep_sweeper.storage._heartbeats import HeartbeatThread
 from hydra_plugins.framesweep_sweeper.storage._storage import open_storage
 from hydra_plugins.framesweep_sweeper.trials import _failures, _trial_attrs
+from hydra_plugins.framesweep_sweeper.trials._constraints import (
+    Constraint,
+    write_constraints,
+)
 from hydra_plugins.framesweep_sweeper.trials._process import Process
 from hydra_plugins.framesweep_sweeper.trials._time_limit import (
     NO_LIMITS,
@@ -52,6 +56,7 @@ class TrialTask:
         pruner: the config of the pruner, as a plain dict.
         heartbeat: seconds between heartbeats.
         limits: when the job must end.
+        constraints: bounds of metrics, which the job records.
     """
 
     def __init__(
@@ -62,6 +67,7 @@ class TrialTask:
         pruner: Any,
         heartbeat: int,
         limits: JobLimits = NO_LIMITS,
+        constraints: tuple[Constraint, ...] = (),
     ) -> None:
         functools.update_wrapper(self, task, updated=())
         self.task = task
@@ -70,6 +76,7 @@ class TrialTask:
         self.pruner = pruner
         self.heartbeat = heartbeat
         self.limits = limits
+        self.constraints = constraints
 
     def __call__(self, config: Any) -> Any:
         """Run the task with the config of the trial, and return what the task returns.
@@ -122,6 +129,7 @@ class TrialTask:
             with trial._limit:
                 value = self.task(config)
             outcome = judge_return_value(value, len(trial._study.directions))
+            outcome = require_metrics(outcome, self.constraints, trial.metrics)
             trial.require_owned()
         except (job.TrialPruned, optuna.TrialPruned):
             reason = TRIAL_MINUTES if trial.is_out_of_time else ""
@@ -139,6 +147,8 @@ class TrialTask:
                 outcome = JobOutcome(_trial_attrs.PRUNED, reason=TRIAL_MINUTES)
             _trial_attrs.write_outcome(trial._storage, trial._trial_id, trial._serial, outcome)
             raise
+        metrics = trial.metrics
+        write_constraints(trial._storage, trial._trial_id, self.constraints, metrics)
         _trial_attrs.write_outcome(trial._storage, trial._trial_id, trial._serial, outcome)
         return value
 
@@ -164,6 +174,20 @@ def judge_return_value(value: Any, num_objectives: int) -> JobOutcome:
         message = f"the job must return no NaN; found {value!r}"[:LONGEST_MESSAGE]
         return JobOutcome(_trial_attrs.FAILED, reason=_failures.NAN_OBJECTIVE, message=message)
     return JobOutcome(_trial_attrs.COMPLETE, values)
+
+
+def require_metrics(
+    outcome: JobOutcome, constraints: Sequence[Constraint], metrics: Mapping[str, float]
+) -> JobOutcome:
+    """Return the outcome, or FAIL if a complete job did not record a constrained metric."""
+    missing = [one.metric for one in constraints if one.metric not in metrics]
+    if not missing or outcome.state != _trial_attrs.COMPLETE:
+        return outcome
+    message = (
+        f"hydra.sweeper.constraints: must name metrics that the job records; found {missing[0]}"
+        f", and the job records {', '.join(sorted(metrics)) or 'none'}"
+    )[:LONGEST_MESSAGE]
+    return JobOutcome(_trial_attrs.FAILED, reason=_failures.CONFIG, message=message)
 
 
 def judge_error(error: BaseException) -> JobOutcome:

@@ -33,7 +33,8 @@ def prepare(queue, config):
 
     def prepare(params, custom=None):
         context: Any = FakeContext()
-        return prepare_job(read_space(params, []), context, config, custom, queue.claim(9))
+        space, claim = read_space(params, []), queue.claim(9)
+        return prepare_job(space, context, config, custom, lambda claim, config: None, claim)
 
     return prepare
 

@@ -8,12 +8,14 @@ from optuna.samplers import RandomSampler
 
 from hydra_plugins.framesweep_sweeper._errors import FailedSweepError
 from hydra_plugins.framesweep_sweeper.storage._heartbeats import HeartbeatThread
+from hydra_plugins.framesweep_sweeper.sweep import _failure_limit
 from hydra_plugins.framesweep_sweeper.sweep._loop import SweepLoop
 from hydra_plugins.framesweep_sweeper.sweep._progress import PlainProgress
 from hydra_plugins.framesweep_sweeper.sweep._search_end import SearchEnd
 from hydra_plugins.framesweep_sweeper.sweep._settings import LoopSettings
 from hydra_plugins.framesweep_sweeper.sweep._work_clock import WORKED, WorkClock
 from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
+from hydra_plugins.framesweep_sweeper.trials._constraints import RejectedPointError
 from hydra_plugins.framesweep_sweeper.trials._trial_attrs import JobOutcome
 from hydra_plugins.framesweep_sweeper.workers._pool import FinishedJob, Job
 from hydra_plugins.framesweep_sweeper.workers._signals import StopSignal
@@ -72,6 +74,7 @@ def run(storage, make_queue):
 
     Args:
         unfit: numbers of trials whose config cannot be composed.
+        rejected: numbers of trials that violate a constraint.
         outcomes: the outcome of jobs by number.
         value: the value of the searched key of each trial.
         max_hours, stop_when: the ends of the search other than its total.
@@ -83,6 +86,7 @@ def run(storage, make_queue):
     def run(
         n_trials,
         unfit=(),
+        rejected=(),
         outcomes=None,
         value=lambda number: number,
         max_hours=None,
@@ -94,6 +98,8 @@ def run(storage, make_queue):
         def prepare(claim):
             if claim.number in unfit:
                 raise ValueError(f"no config for trial {claim.number}")
+            if claim.number in rejected:
+                raise RejectedPointError({})
             claim.trial.suggest_int("a", 0, 99)
             pool.claims[claim.number] = claim
             return Job(claim.number, [], OmegaConf.create())
@@ -195,3 +201,15 @@ def test_what_runs_at_the_end_of_a_search_can_be_resumed(run, make_queue, monkey
         ["WAITING"] * 2,
         [0, 1],
     )
+
+
+def test_a_point_that_violates_a_constraint_costs_nothing(run):
+    states, started = run(2, rejected={0, 2})
+    assert states == ["PRUNED", "COMPLETE", "PRUNED", "COMPLETE"]
+    assert started == [1, 3]
+
+
+def test_a_space_without_points_that_are_allowed_ends_with_an_error(run, monkeypatch):
+    monkeypatch.setattr(_failure_limit, "MOST_REJECTED", 3)
+    with pytest.raises(FailedSweepError, match=r"found 3 in a row that violate them"):
+        run(2, rejected=range(99))

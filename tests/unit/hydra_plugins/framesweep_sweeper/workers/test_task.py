@@ -7,9 +7,10 @@ import pytest
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
-from hydra_plugins.framesweep_sweeper import current_trial, report
+from hydra_plugins.framesweep_sweeper import current_trial, record_metrics, report
 from hydra_plugins.framesweep_sweeper._errors import SupersededError
 from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
+from hydra_plugins.framesweep_sweeper.trials._constraints import Constraint
 from hydra_plugins.framesweep_sweeper.trials._process import Process
 from hydra_plugins.framesweep_sweeper.trials._time_limit import TimeLimit
 from hydra_plugins.framesweep_sweeper.workers._task import (
@@ -34,12 +35,14 @@ def run_job(url, storage, queue, monkeypatch):
     It returns the outcome that the job recorded, the trial, and the error that the job raised.
     """
 
-    def run(function, claim=None):
+    def run(function, claim=None, constraints=()):
         claim = claim or queue.claim(100)
         hydra = OmegaConf.create({"hydra": {"job": {"num": claim.number}}})
         monkeypatch.setattr(HydraConfig.instance(), "cfg", hydra)
         monkeypatch.setitem(os.environ, SERIAL_VARIABLE, str(claim.serial))
-        task = TrialTask(lambda config: function(), url, "s", THRESHOLD, 60)
+        task = TrialTask(
+            lambda config: function(), url, "s", THRESHOLD, 60, constraints=constraints
+        )
         try:
             task(None)
         except Exception as error:
@@ -74,6 +77,26 @@ def test_a_pruned_job_ends_without_an_error(run_job):
         outcome, _, error = run_job(function)
         assert error is None
         assert outcome.state == "PRUNED"
+
+
+def test_the_metrics_that_a_job_recorded_are_compared_with_the_constraints(run_job):
+    def job():
+        record_metrics({"speed": 10.0})
+        record_metrics({"speed": 50.0, "other": 1.0})
+        return 0.5
+
+    constraints = (Constraint("speed", ">=", 100.0),)
+    outcome, trial, _ = run_job(job, constraints=constraints)
+    assert outcome.state == "COMPLETE"
+    assert trial.constraints == {"speed": 0.5}
+    assert trial.user_attrs["violated"] == "speed>=100: found 50"
+    outcome, trial, _ = run_job(lambda: 0.5, constraints=constraints)
+    assert (outcome.state, outcome.reason) == ("FAIL", "config")
+    assert outcome.message == (
+        "hydra.sweeper.constraints: must name metrics that the job records; found speed, and "
+        "the job records none"
+    )
+    record_metrics({"speed": 1.0})  # outside of a sweep, without effect
 
 
 @pytest.fixture
