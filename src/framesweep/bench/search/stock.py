@@ -8,11 +8,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
-from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from framesweep.bench.search.replayed import Replay
 from framesweep.bench.search.table import RecordedTable
+from hydra_plugins.framesweep_sweeper._hydra import instantiate_allowed
 
 
 def replay_stock(table: RecordedTable, n_jobs: int, seed: int, n_trials: int) -> Replay:
@@ -24,9 +24,8 @@ def replay_stock(table: RecordedTable, n_jobs: int, seed: int, n_trials: int) ->
     from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl
     from hydra_plugins.hydra_optuna_sweeper.config import TPESamplerConfig
 
-    sampler = instantiate(
-        OmegaConf.structured(TPESamplerConfig(seed=seed)),
-        _execution_whitelist_=("optuna.samplers.*",),
+    sampler = instantiate_allowed(
+        OmegaConf.structured(TPESamplerConfig(seed=seed)), "optuna.samplers.*"
     )
     sweeper: Any = OptunaSweeperImpl(
         sampler=sampler,
