@@ -28,7 +28,8 @@ from hydra_plugins.framesweep_sweeper.sweep._results import StudySummary
 from hydra_plugins.framesweep_sweeper.sweep._search_end import SearchEnd
 from hydra_plugins.framesweep_sweeper.sweep._settings import LoopSettings
 from hydra_plugins.framesweep_sweeper.sweep._work_clock import WorkClock
-from hydra_plugins.framesweep_sweeper.trials._claims import Claim, TrialQueue
+from hydra_plugins.framesweep_sweeper.trials._claim import Claim
+from hydra_plugins.framesweep_sweeper.trials._claims import TrialQueue
 from hydra_plugins.framesweep_sweeper.workers._pool import Job
 from hydra_plugins.framesweep_sweeper.workers._signals import StopSignal
 

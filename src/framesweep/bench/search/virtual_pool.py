@@ -10,7 +10,7 @@ from optuna.study import Study
 from framesweep.bench.search.table import Curve, RecordedTable
 from hydra_plugins.framesweep_sweeper.job import CurrentTrial, TrialPruned
 from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
-from hydra_plugins.framesweep_sweeper.trials._claims import Claim
+from hydra_plugins.framesweep_sweeper.trials._claim import Claim
 from hydra_plugins.framesweep_sweeper.trials._trial_attrs import JobOutcome
 from hydra_plugins.framesweep_sweeper.workers._pool import FinishedJob, Job
 from hydra_plugins.framesweep_sweeper.workers._signals import StopSignal

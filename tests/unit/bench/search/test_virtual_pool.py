@@ -5,7 +5,7 @@ import pytest
 
 from framesweep.bench.search.virtual_pool import VirtualPool, create_study
 from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
-from hydra_plugins.framesweep_sweeper.trials._claims import Claim
+from hydra_plugins.framesweep_sweeper.trials._claim import Claim
 from hydra_plugins.framesweep_sweeper.trials._process import Process
 from hydra_plugins.framesweep_sweeper.workers._pool import Job
 from hydra_plugins.framesweep_sweeper.workers._signals import StopSignal
