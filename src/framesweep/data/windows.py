@@ -104,10 +104,12 @@ class Windows:
             return
         frames = torch.tensor([first, first + count - 1], device=self.device)
         start, last = self._window_starts(frames).tolist()
-        # madvise needs a start at a page boundary.
-        begin = start * self._row_bytes // mmap.PAGESIZE * mmap.PAGESIZE
+        begin = (
+            start * self._row_bytes // mmap.PAGESIZE * mmap.PAGESIZE
+        )  # where advice may start
         end = (last + 2 * self.context + 1) * self._row_bytes
-        self._mapping.madvise(mmap.MADV_WILLNEED, begin, end - begin)
+        if hasattr(mmap, "MADV_WILLNEED"):  # not on Windows
+            self._mapping.madvise(mmap.MADV_WILLNEED, begin, end - begin)
 
     def hold_range(
         self, frames: tuple[int, int], following: tuple[int, int] | None = None

@@ -132,8 +132,15 @@ def _start_worker(rank: int, size: int, port: int) -> subprocess.Popen[bytes]:
             **{key: str(value) for key, value in place.items()},
         },
         stdin=subprocess.DEVNULL,
-        process_group=0,
+        **_own_group(),
     )
+
+
+def _own_group() -> dict[str, Any]:
+    """Return the options of Popen that start a child in a process group of its own."""
+    if hasattr(os, "killpg"):
+        return {"process_group": 0}
+    return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
 
 
 def _name_lost_rank(error: RankLostError, workers: Workers) -> RankLostError:

@@ -1,5 +1,6 @@
 """Norm, activation and dropout as one operation, in training on a CPU."""
 
+import logging
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -15,6 +16,8 @@ from framesweep.distributed.collectives import Shard
 from framesweep.kernels import openmp
 from framesweep.kernels.activations import ACTIVATIONS, log_torch_instead
 from framesweep.kernels.norms import combine_moments
+
+log = logging.getLogger(__name__)
 
 _Array = npt.NDArray[Any]
 _ELEMENTS: dict[torch.dtype, type[np.generic]] = {
@@ -55,6 +58,7 @@ def can_fuse(x: Tensor, activation: str, shard: Shard | None = None) -> bool:
 def _compiled() -> bool:
     """Return whether loops can be compiled: not without numba, GNU OpenMP or a cache folder."""
     if openmp.find_library() is None:
+        log.info("this torch has no GNU OpenMP: its own modules compute hidden layers, slower")
         return False
     try:
         import framesweep.kernels.columns  # noqa: F401

@@ -1,9 +1,7 @@
 """Estimates the time and the memory of a run from a few of its steps; writes nothing."""
 
 import contextlib
-import resource
 import statistics
-import sys
 import time
 from dataclasses import dataclass
 
@@ -13,6 +11,7 @@ from framesweep.config import RunConfig
 from framesweep.runs.experiment import Experiment, build_experiment
 from framesweep.system.cgroups import memory_limit
 from framesweep.system.device_memory import release_memory
+from framesweep.system.processes import measure_peak_memory
 from framesweep.training.callbacks import NoOpCallback
 from framesweep.training.checkpoints import NoCheckpoints
 
@@ -106,5 +105,4 @@ def _read_memory(device: torch.device) -> tuple[int, int]:
     if device.type == "cuda":
         total: int = torch.cuda.mem_get_info(device)[1]
         return int(torch.cuda.max_memory_reserved(device)), total
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak * (1 if sys.platform == "darwin" else 1024), memory_limit()
+    return measure_peak_memory(), memory_limit()

@@ -8,11 +8,17 @@ import contextlib
 import os
 import shutil
 import socket
+import sys
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 from framesweep.system.ownership import fence
+from hydra_plugins.framesweep_sweeper import Process
+
+REPLACE_SECONDS = 5.0
+"""How long to try to replace a file that somebody else has open on Windows."""
 
 
 @contextlib.contextmanager
@@ -31,10 +37,10 @@ def atomic_file(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{_unique_suffix()}")
     try:
         yield temporary
-        with temporary.open("rb") as handle:
+        with temporary.open("r+b") as handle:  # Windows synchronizes what is open to write
             os.fsync(handle.fileno())
         with fence(path):
-            temporary.replace(path)
+            replace_file(temporary, path)
     except OSError as error:
         raise _with_filename(error, path) from None
     finally:
@@ -73,6 +79,24 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def replace_file(source: Path, target: Path) -> None:
+    """Rename `source` to `target`, which is replaced if it exists.
+
+    Windows refuses that while anybody reads the target, a virus scanner for example, so that
+    there it is tried again for a while.
+    """
+    deadline = time.monotonic() + (REPLACE_SECONDS if sys.platform == "win32" else 0)
+    while True:
+        try:
+            source.replace(target)
+        except PermissionError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 def _with_filename(error: OSError, path: Path) -> OSError:
     """Return `error` with a file name, which an error in writing to an open file lacks."""
     if error.filename is None and error.errno is not None:
@@ -89,15 +113,5 @@ def _remove_leftovers(path: Path) -> None:
     host = socket.gethostname()
     for leftover in path.parent.glob(f".{path.name}.{host}.*.tmp"):
         pid = leftover.name.removeprefix(f".{path.name}.{host}.").split(".")[0]
-        if pid.isdigit() and not _is_alive(int(pid)):
+        if pid.isdigit() and Process.of(int(pid)).is_known_dead():
             shutil.rmtree(leftover, ignore_errors=True)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

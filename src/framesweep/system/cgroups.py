@@ -1,8 +1,9 @@
 """The memory limits of Linux control groups."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
+
+from framesweep.system.processes import count_machine_memory
 
 ROOT = Path("/")
 LIMITS = {
@@ -21,8 +22,7 @@ def memory_limit(root: Path = ROOT) -> int:
     Args:
         root: Root of the file system in which the control groups are looked up.
     """
-    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return min([machine, *_group_limits(root)])
+    return min([count_machine_memory(), *_group_limits(root)])
 
 
 def _group_limits(root: Path) -> Iterator[int]:

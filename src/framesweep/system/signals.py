@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_NAMES = ("SIGINT", "SIGTERM", "SIGBREAK")
+SIGNALS = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+"""Signals that ask a run to stop. SIGBREAK is Ctrl-Break on Windows, and the only one of them
+that can be sent to another process there."""
 REQUEUE = getattr(signal, "SIGUSR2", None)
 """The signal that Slurm sends before preemption or a time limit; Hydra's submitit launcher
 handles it by requeueing the job."""

@@ -40,6 +40,8 @@ def is_stdout_closed() -> bool:
     """Return whether nobody reads what is written to standard output."""
     try:
         sys.stdout.flush()
+        if not hasattr(select, "poll"):  # on Windows a write is the only way to find out
+            return False
         # A pipe reports an error, and no event, once its reader has closed it.
         poll = select.poll()
         poll.register(sys.stdout.fileno(), 0)

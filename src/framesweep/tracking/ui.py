@@ -18,6 +18,7 @@ from typing import IO, Any
 from framesweep.config.paths import sqlite_path
 from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
+from framesweep.system.processes import end_group, own_group_options
 from framesweep.tracking import mlflow_store, tracked_runs
 from framesweep.tracking.ui_app import VIEW_PATH, VIEW_VARIABLE
 from framesweep.tracking.ui_view import (
@@ -144,7 +145,7 @@ def serve_ui(
         except KeyboardInterrupt:
             pass
         finally:
-            _end_group(server)
+            end_group(server, STOP_SECONDS)
 
 
 def _start_server(
@@ -157,7 +158,7 @@ def _start_server(
         stderr=subprocess.STDOUT,
         # The server starts workers. In a session of their own they form one process group,
         # which can be ended as a whole, and Ctrl-C does not reach them before that.
-        start_new_session=True,
+        **own_group_options(),
     )
 
 
@@ -199,23 +200,16 @@ def _last_line(output: IO[str]) -> str:
 
 @contextlib.contextmanager
 def _signals_as_interrupts() -> Iterator[None]:
-    """Make SIGTERM and SIGHUP raise KeyboardInterrupt, as Ctrl-C does."""
+    """Make SIGTERM, SIGHUP and Windows's SIGBREAK raise KeyboardInterrupt, as Ctrl-C does."""
 
     def stop(signum: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = {signum: signal.signal(signum, stop) for signum in (signal.SIGTERM, signal.SIGHUP)}
+    names = ("SIGTERM", "SIGHUP", "SIGBREAK")
+    signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {signum: signal.signal(signum, stop) for signum in signals}
     try:
         yield
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
-
-
-def _end_group(server: "subprocess.Popen[bytes]") -> None:
-    """End the server's process group: by SIGTERM, and by SIGKILL after STOP_SECONDS."""
-    for signum in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.pid, signum)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(STOP_SECONDS)

@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
 import sys
 from importlib import metadata
 
@@ -61,21 +60,6 @@ def test_other_signals_interrupt_like_ctrl_c_and_are_restored(signum):
     with pytest.raises(KeyboardInterrupt), ui._signals_as_interrupts():
         os.kill(os.getpid(), signum)
     assert signal.getsignal(signum) == before
-
-
-def test_a_server_that_ignores_sigterm_is_killed_with_its_children(monkeypatch):
-    monkeypatch.setattr(ui, "STOP_SECONDS", 0.2)
-    script = "trap '' TERM; sleep 60 & echo $!; wait"
-    server = subprocess.Popen(
-        ["sh", "-c", script], stdout=subprocess.PIPE, start_new_session=True
-    )
-    assert server.stdout is not None
-    server.stdout.readline()
-    ui._end_group(server)
-    assert server.returncode == -signal.SIGKILL
-    # The pipe reaches its end once no process of the group holds it any more.
-    assert server.stdout.read() == b""
-    server.stdout.close()
 
 
 def test_a_view_is_read_from_the_runs_of_the_experiment(tracked_outputs):

@@ -18,6 +18,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from framesweep.credentials import URI_VARIABLE
+from framesweep.system.processes import own_group_options
 from framesweep.tracking.mirrors.base import MirroredRun, MirrorRecord
 
 log = logging.getLogger(__name__)
@@ -142,5 +143,5 @@ def _start(command: Sequence[str], run: MirroredRun, name: str) -> subprocess.Po
             stderr=errors,
             env=environment,
             # Ctrl-C ends the training, which then tells the mirror how it ended.
-            start_new_session=True,
+            **own_group_options(),
         )

@@ -1,10 +1,15 @@
 """The identity of a process, and whether that process has ended."""
 
+import ctypes
 import os
 import socket
+import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+_SYNCHRONIZE, _ACCESS_DENIED, _WAIT_TIMEOUT = 0x100000, 5, 258
+"""The right to wait for a process, and two results, from Windows's winnt.h and winerror.h."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +64,36 @@ class Process:
         started = _read_start(self.pid)
         if started is not None and self.started:
             return started != self.started
-        try:
-            os.kill(self.pid, 0)  # signal 0 only checks that the process exists
-        except ProcessLookupError:
+        if not _exists(self.pid):
             return True
-        except PermissionError:
-            return False
         return Path("/proc/self/stat").exists() and started is None
+
+
+def _exists(pid: int) -> bool:
+    """Return whether a process has this id, which may belong to another user."""
+    if sys.platform == "win32":
+        return _exists_on_windows(pid)
+    try:
+        os.kill(pid, 0)  # signal 0 only checks that the process exists
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _exists_on_windows(pid: int) -> bool:
+    """Return the same on Windows, where `os.kill` would end the process."""
+    kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)  # type: ignore[attr-defined]
+    kernel32.OpenProcess.restype = ctypes.c_void_p
+    process = ctypes.c_void_p(kernel32.OpenProcess(_SYNCHRONIZE, False, pid))
+    if not process:
+        return bool(ctypes.get_last_error() == _ACCESS_DENIED)  # type: ignore[attr-defined]
+    try:
+        # An ended process keeps its id while somebody has a handle to it.
+        return bool(kernel32.WaitForSingleObject(process, 0) == _WAIT_TIMEOUT)
+    finally:
+        kernel32.CloseHandle(process)
 
 
 def _read_place() -> str:

@@ -5,8 +5,8 @@ job runs in the main thread of its process, as it does with local workers, jobli
 submitit. Elsewhere it is stopped at its next report.
 """
 
+import _thread
 import math
-import os
 import signal
 import threading
 import time
@@ -94,5 +94,5 @@ class TimeLimit:
             return
         if hasattr(signal, "pthread_kill"):
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-        else:
-            os.kill(os.getpid(), signal.SIGINT)
+        else:  # on Windows os.kill would end the process
+            _thread.interrupt_main(signal.SIGINT)

@@ -17,6 +17,7 @@ from hydra.types import HydraContext
 from hydra_plugins.framesweep_sweeper.trials import _failures
 from hydra_plugins.framesweep_sweeper.workers._devices import device_environment
 from hydra_plugins.framesweep_sweeper.workers._pool import FinishedJob, Job
+from hydra_plugins.framesweep_sweeper.workers._spawned_worker import SpawnedWorker
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -56,7 +57,7 @@ class LocalPool:
         self._n_jobs = n_jobs
         self._device_groups = device_groups
         self._setup = (hydra_context, task)
-        self._workers: dict[int, _WorkerProcess] = {}
+        self._workers: dict[int, InheritingWorker | SpawnedWorker] = {}
         self._busy: set[int] = set()
 
     def start(self, slot: int, job: Job) -> None:
@@ -65,7 +66,9 @@ class LocalPool:
         if worker is None:
             devices = device_environment(self._device_groups, slot)
             environment = _make_environment(self._n_jobs) | devices
-            worker = _WorkerProcess(*self._setup, environment)
+            # Windows knows neither fork nor inherited descriptors.
+            start = InheritingWorker if hasattr(os, "fork") else SpawnedWorker
+            worker = start(*self._setup, environment)
             self._workers[slot] = worker
         self._busy.add(slot)
         worker.send(cloudpickle.dumps(job.config))
@@ -90,18 +93,18 @@ class LocalPool:
     def signal(self, signum: int) -> None:
         """Send a signal to all busy workers; 0 stands for SIGTERM."""
         for slot in self._busy:
-            self._workers[slot].process.send_signal(signum or signal.SIGTERM)
+            self._workers[slot].signal(signum or signal.SIGTERM)
 
     def close(self) -> None:
         """Kill the busy workers, and let the idle ones end."""
         for slot, worker in self._workers.items():
             if slot in self._busy:
-                worker.process.kill()
+                worker.kill()
             worker.close()
         self._workers.clear()
 
 
-class _WorkerProcess:
+class InheritingWorker:
     """A worker process, the connection to it, and its lifeline.
 
     The lifeline is a pipe that nobody writes to. The sweeper keeps one end open; when the
@@ -131,6 +134,14 @@ class _WorkerProcess:
         """Send a message. If the worker has died, the pool finds out when it waits for it."""
         with contextlib.suppress(OSError):
             self.connection.send_bytes(message)
+
+    def signal(self, signum: int) -> None:
+        """Send a signal to the process."""
+        self.process.send_signal(signum)
+
+    def kill(self) -> None:
+        """End the process, whatever it does."""
+        self.process.kill()
 
     def close(self) -> int:
         """Close the connection, at which an idle process ends, and return its exit code."""

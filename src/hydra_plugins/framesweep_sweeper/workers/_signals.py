@@ -43,7 +43,8 @@ def catch_stop_signals() -> Iterator[StopSignal]:
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    signals = (signal.SIGINT, signal.SIGTERM)
+    names = ("SIGINT", "SIGTERM", "SIGBREAK")  # the last is Windows's Ctrl-Break
+    signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
     before = {signum: signal.signal(signum, stop.note) for signum in signals}
     try:
         yield stop

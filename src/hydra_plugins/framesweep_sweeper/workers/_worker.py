@@ -39,7 +39,11 @@ def main(jobs: int, lifeline: int, parent: int) -> None:
         parent: the process id of the sweeper.
     """
     _end_with_parent(parent, lifeline)
-    connection = Connection(jobs)
+    serve(Connection(jobs))
+
+
+def serve(connection: Any) -> None:
+    """Run the jobs that arrive on a connection, until it is closed."""
     # These bytes come from the parent process; no file and no other user can write to the pipe.
     sys.path[:], sys.argv[:] = pickle.loads(connection.recv_bytes())
     hydra_context, task, singletons = cloudpickle.loads(connection.recv_bytes())

@@ -186,7 +186,7 @@ def _load_library(folder: Path) -> Any:
     because the library truncates paths longer than 160 bytes (`N_PATH_HOME`).
     """
     try:
-        (folder / "espeak-ng-data").symlink_to(_data_folder(), target_is_directory=True)
+        _link_or_copy(folder / "espeak-ng-data", _data_folder())
         # The system loads a file only once per process, and all users would share its state.
         copy = shutil.copy(espeakng_loader.get_library_path(), folder)
         library: Any = ctypes.CDLL(str(copy))
@@ -207,6 +207,17 @@ def _load_library(folder: Path) -> Any:
             fix="Reinstall espeakng-loader, or set TMPDIR to a short path.",
         )
     return library
+
+
+def _link_or_copy(path: Path, target: Path) -> None:
+    """Make `path` a link to the folder `target`, or a copy where links are not allowed.
+
+    On Windows only administrators and developers may create links.
+    """
+    try:
+        path.symlink_to(target, target_is_directory=True)
+    except (OSError, NotImplementedError):
+        shutil.copytree(target, path)
 
 
 def _declare_arguments(library: Any) -> None:
