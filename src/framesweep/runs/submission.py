@@ -26,11 +26,14 @@ from framesweep.runs.reporting.run_log import MODEL_FOLDER
 from framesweep.system.atomic_files import atomic_file
 from framesweep.training.checkpoints import CHECKPOINT_FOLDER, read_progress
 
-SAMPLE_NAMES = ("sample_submission.csv", "random_submission.csv", "sampleSubmission.csv")
+SAMPLE_NAMES = ("sample_submission.csv", "random_submission.csv")
 """Names of the sample, in the root of the corpus or in the folder of its test split."""
 
 HEADER = ("id", "label")
 """The columns of a submission unless its sample or its course names them otherwise."""
+
+OLD_SAMPLE_NAME = "sampleSubmission.csv"
+"""Name of the sample in Kaggle's older competitions, which is found in the same folders."""
 
 NTU_HEADER = ("Id", "Class")
 """The columns of a submission to NTU's course."""
@@ -83,7 +86,8 @@ def find_sample(config: RunConfig) -> Path | None:
     root = Path(config.data.root)
     partition = root / str(getattr(config.data, "test_partition", "test"))
     folders = (root, partition, partition / "transcript")
-    paths = (folder / name for folder in folders for name in SAMPLE_NAMES)
+    names = (*SAMPLE_NAMES, OLD_SAMPLE_NAME)
+    paths = (folder / name for folder in folders for name in names)
     return next((path for path in paths if path.is_file()), None)
 
 
