@@ -138,6 +138,10 @@ class SweepConfig:
 
     new: bool = setting(False, affects="nothing")
     """Start a new study under a new name instead of continuing the existing one."""
+    extend: bool = setting(False, affects="nothing")
+    """Continue a study after its space or its fixed values have changed: a study named STUDY-2
+    extends it, with the same MLflow parent. The sampler learns from earlier trials that are
+    points of the new space with the same fixed values; the others remain as history."""
     start_from: list[str] = setting([], affects="nothing")
     """Known points that a search tries first, as [defaults,quick,RUN_ID,STUDY]: the config
     without the sweep, a recipe, a run, or the best trial of a study. The sampler also learns

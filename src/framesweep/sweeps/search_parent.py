@@ -140,20 +140,13 @@ class SearchParent:
             replace(config.tracking, run_name=study.study_name),
             Path(config.outputs),
             self._directory,
-            run_id=study.user_attrs.get(PARENT_ATTR),
+            run_id=find_parent_id(study),
             tags={"study": study.study_name, "sweep": "search"},
             # Somebody may delete the parent between two calls on the same study; the trials
             # that are still to come get a new one.
             replace_lost=True,
         )
-        space, fixed = study.user_attrs["search_space"], study.user_attrs["fixed_overrides"]
-        tracker.log_params(
-            {
-                "objective": config.objective,
-                **{f"search/{to_bare_key(key)}": value for key, value in space.items()},
-                **{to_bare_key(key): value for key, value in fixed.items()},
-            }
-        )
+        tracker.log_params(_list_params(study, config.objective))
         return tracker
 
     def _track_winner(self, study: "Study") -> None:
@@ -205,3 +198,30 @@ class SearchParent:
 
 def _list_objectives(config: RunConfig) -> list[str]:
     return [config.objective, *config.further_objectives]
+
+
+def find_parent_id(study: "Study") -> str | None:
+    """Return the id of the study's parent, which the studies that it extends share."""
+    # Optuna takes seconds to import.
+    from framesweep.sweeps.studies import list_extended
+
+    ids = (each.user_attrs.get(PARENT_ATTR) for each in (study, *list_extended(study)))
+    return next((run_id for run_id in ids if run_id), None)
+
+
+def _list_params(study: "Study", objective: str) -> dict[str, object]:
+    """Return the params of the parent.
+
+    MLflow never changes a param. So the parent of a study that extends others keeps those of
+    the first, and gets one more, which lists the changes.
+    """
+    from framesweep.sweeps.studies import EXTENDS_ATTR, describe_changes
+
+    if EXTENDS_ATTR in study.user_attrs:
+        return {f"extended/{study.study_name}": describe_changes(study)}
+    space, fixed = study.user_attrs["search_space"], study.user_attrs["fixed_overrides"]
+    return {
+        "objective": objective,
+        **{f"search/{to_bare_key(key)}": value for key, value in space.items()},
+        **{to_bare_key(key): value for key, value in fixed.items()},
+    }

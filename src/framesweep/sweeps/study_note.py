@@ -1,15 +1,19 @@
 """Describes a study in Markdown: its state, its best trials, how to train the best again."""
 
+from collections.abc import Iterator
+
 from optuna.study import Study
 from optuna.trial import TrialState
 
 from framesweep.sweeps.context import SWEPT_PREFIX, to_bare_key
 from framesweep.sweeps.notes import Entry, build_note
+from framesweep.sweeps.studies import describe_changes, list_extended
 from framesweep.sweeps.tables import (
     build_train_command,
     find_pareto_front,
     get_objective_names,
     rank_trials,
+    track_best_value,
 )
 
 STATES = (
@@ -30,7 +34,19 @@ def build_study_note(study: Study) -> str:
         for trial in trials
     ]
     command = build_train_command(trials[0]) if trials else None
-    return build_note(summarize_study(study), entries, command)
+    summary = " ".join([summarize_study(study), *_describe_extended(study)])
+    return build_note(summary, entries, command)
+
+
+def _describe_extended(study: Study) -> Iterator[str]:
+    """Yield on each study that a study extends what has changed since, and its best value."""
+    following = study
+    for earlier in list_extended(study):
+        best = track_best_value(earlier)[-1:] if len(earlier.directions) == 1 else []
+        value = f" Its best {get_objective_names(earlier)[0]} is {best[0]:.6g}." if best else ""
+        changes = describe_changes(following)
+        yield f"It extends an earlier one ({changes}). {summarize_study(earlier)}{value}"
+        following = earlier
 
 
 def summarize_study(study: Study) -> str:

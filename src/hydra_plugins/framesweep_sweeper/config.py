@@ -202,6 +202,10 @@ class FramesweepSweeperConf:
     renamed_keys: dict[str, str] = field(default_factory=dict)
     """Groups and keys that the application has renamed: earlier name -> present name. A study
     that was created under the earlier name is resumed under it."""
+    extend: bool = False
+    """Whether to continue a study whose space or fixed values were others: a study with a
+    number added to the name extends it. Its sampler learns from the trials that are points of
+    the new space with the same fixed values."""
     start_from: list[str] = field(default_factory=list)
     """Known points to try first: `defaults`, names of studies, whose trials also become the
     sampler's history where the spaces agree, and names that `point_finder` knows."""

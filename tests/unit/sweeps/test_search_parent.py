@@ -7,6 +7,7 @@ from pathlib import Path
 import hydra
 import optuna
 import pytest
+from omegaconf import read_write
 from optuna.trial import create_trial
 
 from framesweep.config import TrackingConfig
@@ -283,3 +284,24 @@ def test_a_search_ends_with_the_commands_that_use_its_results(config, outputs):
     parent.on_end(study, "FINISHED")
     assert best.startswith(f"next: framesweep best s --outputs {outputs}")
     assert "framesweep ui --outputs" in ui
+
+
+def test_a_study_shares_the_parent_of_the_one_that_it_extends(config, client):
+    storage = optuna.storages.InMemoryStorage()
+    studies = [optuna.create_study(study_name=name, storage=storage) for name in ("s", "s-2")]
+    for study in studies:
+        study.set_user_attr("search_space", {"a": "choice(1, 2)"})
+        study.set_user_attr("fixed_overrides", {"b": "1" if study is studies[0] else "2"})
+    studies[1].set_user_attr("extends", {"study": "s", "changes": [["b", "1", "2"]]})
+    first = run_search(studies[0], config)
+    with read_write(config.hydra):
+        config.hydra.sweep.dir = f"{config.hydra.sweep.dir}-2"
+    assert run_search(studies[1], config) == first
+    run = client.get_run(first)
+    assert run.data.params["b"] == "1"
+    assert run.data.params["extended/s-2"] == "b: 1 -> 2"
+    assert (
+        "It extends an earlier one (b: 1 -\\> 2). Study s "
+        in run.data.tags["mlflow.note.content"]
+    )
+    assert run.info.status == "FINISHED"

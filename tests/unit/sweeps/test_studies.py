@@ -6,7 +6,13 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from framesweep.errors import TrackingError
-from framesweep.sweeps.studies import get_trial_directory, load_study, select_best_trials
+from framesweep.sweeps.studies import (
+    describe_changes,
+    get_trial_directory,
+    list_extended,
+    load_study,
+    select_best_trials,
+)
 
 
 @pytest.fixture
@@ -63,3 +69,19 @@ def test_looking_for_a_study_does_not_create_a_storage(tmp_path):
     with pytest.raises(TrackingError, match="must exist"):
         load_study("one", None, tmp_path / "elsewhere")
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_study_names_what_it_extends_and_the_changes():
+    storage = optuna.storages.InMemoryStorage()
+    first, second, third = (
+        optuna.create_study(study_name=name, storage=storage) for name in ("a", "b", "c")
+    )
+    assert (list_extended(first), describe_changes(first)) == ([], "")
+    second.set_user_attr(
+        "extends", {"study": "a", "changes": [["x", "1", "2"], ["y", "-", "3"]]}
+    )
+    third.set_user_attr("extends", {"study": "b", "changes": []})
+    assert [study.study_name for study in list_extended(third)] == ["b", "a"]
+    assert describe_changes(second) == "x: 1 -> 2; y: - -> 3"
+    optuna.delete_study(study_name="a", storage=storage)
+    assert [study.study_name for study in list_extended(third)] == ["b"]

@@ -32,3 +32,19 @@ def test_a_study_without_results_is_described():
     study = optuna.create_study(study_name="new")
     assert build_study_note(study).startswith("Study new (minimize value): 0 complete")
     assert winner_params(study) == {}
+
+
+def test_the_note_describes_the_studies_that_are_extended():
+    storage = optuna.storages.InMemoryStorage()
+    for number, name in enumerate(("s", "s-2", "s-3"), start=1):
+        study = optuna.create_study(study_name=name, storage=storage)
+        study.add_trial(optuna.trial.create_trial(value=number / 10))
+        if number > 1:
+            changes = [["epochs", str(number - 1), str(number)]]
+            earlier = "s" if number == 2 else "s-2"
+            study.set_user_attr("extends", {"study": earlier, "changes": changes})
+    study = optuna.load_study(study_name="s-3", storage=storage)
+    note = build_study_note(study)
+    first = note.index("It extends an earlier one (epochs: 2 -\\> 3). Study s-2")
+    assert "Its best value is 0.2. It extends an earlier one (epochs: 1 -\\> 2)" in note[first:]
+    assert "Its best value is 0.1." in note

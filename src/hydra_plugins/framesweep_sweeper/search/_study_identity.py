@@ -16,6 +16,10 @@ SEARCH_SPACE = "search_space"
 FIXED = "fixed_overrides"
 """User attributes of a study that keep its identity."""
 
+EXTENDS = "extends"
+"""User attribute of a study that was begun with `extend`: the study before it, and the changes,
+as rows of key, value there, and value here."""
+
 LONGEST_NAME = 80
 ABSENT = "-"
 
@@ -131,6 +135,40 @@ def find_study(
         if not identity.list_differences(read_identity(storage, name) or identity):
             return name
     return None
+
+
+def choose_extension(
+    storage: BaseStorage, identity: StudyIdentity, base: str
+) -> tuple[str, str | None]:
+    """Return the name of the study that searches `identity`, and of the one that it extends.
+
+    Of the studies base, base-2, base-3 and so on, the latest that searches the same thing is
+    continued. If there is none, the next name extends the latest of them.
+
+    Raises:
+        SweepError: the latest of them has other directions.
+    """
+    numbered = _list_numbered_names(storage, base)
+    for name in reversed(numbered):
+        if not identity.list_differences(read_identity(storage, name) or identity):
+            return name, None
+    if not numbered:
+        return base, None
+    stored = read_identity(storage, numbered[-1])
+    if stored is not None and stored.directions != identity.directions:
+        raise SweepError(
+            f"study {numbered[-1]}: must have the same objectives to be extended; found "
+            f"{', '.join(stored.directions)} there, {', '.join(identity.directions)} now"
+        )
+    return _choose_next_name(base, numbered), numbered[-1]
+
+
+def record_extension(storage: BaseStorage, name: str, earlier: str) -> None:
+    """Record in the study `name` which study it extends, and what is different."""
+    ours, theirs = read_identity(storage, name), read_identity(storage, earlier)
+    changes = ours.list_differences(theirs) if ours is not None and theirs is not None else []
+    study_id = storage.get_study_id_from_name(name)
+    storage.set_study_user_attr(study_id, EXTENDS, {"study": earlier, "changes": changes})
 
 
 def _list_candidates(numbered: list[str], given: str | None) -> list[str]:

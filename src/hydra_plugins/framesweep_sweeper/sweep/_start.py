@@ -23,7 +23,11 @@ from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.search._history import select_history
 from hydra_plugins.framesweep_sweeper.search._known_points import ABSENT, look_up, match_point
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
-from hydra_plugins.framesweep_sweeper.search._study_identity import FIXED, read_identity
+from hydra_plugins.framesweep_sweeper.search._study_identity import (
+    EXTENDS,
+    FIXED,
+    read_identity,
+)
 
 KEY = "hydra.sweeper.start_from"
 DEFAULTS = "defaults"
@@ -120,6 +124,7 @@ def begin_study(
             f"{KEY}: must not name the study that this command continues; found "
             f"{study.study_name}. Give hydra.sweeper.new=true or another study_name"
         )
+    _add_extended(start, study, space)
     enqueued: list[str] = study.user_attrs.get(STARTED_FROM, [])
     earlier: list[str] = study.user_attrs.get(HISTORY, [])
     names = list(dict.fromkeys([*earlier, *start.studies]))
@@ -135,6 +140,33 @@ def begin_study(
     if history:
         notes.append(f"the sampler learns from {len(history)} trials of {', '.join(names)}")
     return history, notes
+
+
+def _add_extended(start: Start, study: Study, space: SearchSpace) -> None:
+    """Let a study that extends others start from the best trial of the latest, and from all."""
+    for source in list_extended(study):
+        is_latest = not start.points.keys() & {source.study_name, *start.studies}
+        start.studies.append(source.study_name)
+        if source.study_name in start.points or not is_latest:
+            continue
+        record = study.user_attrs[EXTENDS]
+        changes = [f"{key} from {old} to {new}" for key, old, new in record["changes"]]
+        line = f"extends study {source.study_name}: {', '.join(changes)}"
+        done = source.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        points = _read_best(source) if done else []
+        matched = [match_point(space, look_up(point))[0] for point in points]
+        start.points[source.study_name] = [point for point in matched if point]
+        start.notes[source.study_name] = [line]
+
+
+def list_extended(study: Study) -> list[Study]:
+    """Return the studies that a study extends, the latest first, as far as they still exist."""
+    storage, found = study._storage, []
+    names = set(optuna.get_all_study_names(storage))
+    while (record := study.user_attrs.get(EXTENDS)) and record["study"] in names:
+        study = optuna.load_study(study_name=record["study"], storage=storage)
+        found.append(study)
+    return found
 
 
 def _read_history(study: Study, name: str, space: SearchSpace) -> list[FrozenTrial]:

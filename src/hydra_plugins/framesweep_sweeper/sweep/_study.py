@@ -16,10 +16,12 @@ from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 from hydra_plugins.framesweep_sweeper.search._study_identity import (
     StudyIdentity,
     build_identity,
+    choose_extension,
     choose_name,
     create_study_if_missing,
     derive_name,
     find_study,
+    record_extension,
 )
 from hydra_plugins.framesweep_sweeper.sweep._settings import read_directions, to_plain_dict
 from hydra_plugins.framesweep_sweeper.trials._constraints import read_constraints
@@ -43,13 +45,20 @@ def open_study(
     """
     pruner = build_pruner(to_plain_dict(settings["pruner"]))
     identity = _identify(settings, space)
-    given = settings["study_name"]
+    given, earlier = settings["study_name"], None
     try:
-        name = choose_name(storage, identity, given, derive_name(space), settings["new"])
+        if settings["extend"] and not settings["new"]:
+            base = given or derive_name(space)
+            name, earlier = choose_extension(storage, identity, base)
+        else:
+            name = choose_name(storage, identity, given, derive_name(space), settings["new"])
     except SweepError as error:
-        fix = f"Give {_find_key_of_new(config)}=true or another hydra.sweeper.study_name"
-        raise SweepError(f"{error}\n{fix} to start a new study") from None
+        fix = f"Give {_find_alias(config, 'new')}=true or another hydra.sweeper.study_name"
+        extend = f"{_find_alias(config, 'extend')}=true to continue with what is new"
+        raise SweepError(f"{error}\n{fix} to start a new study, or {extend}") from None
     create_study_if_missing(storage, name, identity)
+    if earlier is not None:
+        record_extension(storage, name, earlier)
     # Quoted, because a name such as 1.10 or null is otherwise parsed as a number or as null.
     quoted = QuotedString(name, Quote.single).with_quotes()
     with read_write(config.hydra), open_dict(config.hydra):
@@ -80,8 +89,9 @@ def _identify(settings: dict[str, Any], space: SearchSpace) -> StudyIdentity:
     return replace(identity, fixed={**identity.fixed, "hydra.sweeper.constraints": texts})
 
 
-def _find_key_of_new(config: DictConfig) -> str:
-    """Return the key that sets `hydra.sweeper.new`; an application may have an alias for it."""
+def _find_alias(config: DictConfig, setting: str) -> str:
+    """Return the key that sets `hydra.sweeper.<setting>`; an application may have an alias."""
     raw = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
-    match = re.fullmatch(r"\$\{([\w.]+)\}", str(raw["new"]))  # type: ignore[index, call-overload]
-    return match.group(1) if match else "hydra.sweeper.new"
+    value = raw.get(setting) if isinstance(raw, dict) else None
+    match = re.fullmatch(r"\$\{([\w.]+)\}", str(value))
+    return match.group(1) if match else f"hydra.sweeper.{setting}"

@@ -7,10 +7,12 @@ from hydra_plugins.framesweep_sweeper.search._space_reader import read_space
 from hydra_plugins.framesweep_sweeper.search._study_identity import (
     StudyIdentity,
     build_identity,
+    choose_extension,
     choose_name,
     create_study_if_missing,
     derive_name,
     read_identity,
+    record_extension,
 )
 
 
@@ -116,3 +118,19 @@ def test_the_stored_identity_keeps_the_form_of_version_0_1(storage):
     }
     stored = StudyIdentity({"a": "choice(1, 2)"}, {"b": "1"}, ("maximize",))
     assert read_identity(storage, "a") == stored
+
+
+def test_an_extension_records_what_is_different():
+    storage = InMemoryStorage()
+    create_study_if_missing(storage, "s", make_identity("a=choice(1,2)", "b=1"))
+    other = make_identity("a=choice(1,2,3)", "b=1", "c=4")
+    assert choose_extension(storage, other, "new") == ("new", None)
+    assert choose_extension(storage, other, "s") == ("s-2", "s")
+    create_study_if_missing(storage, "s-2", other)
+    record_extension(storage, "s-2", "s")
+    assert choose_extension(storage, other, "s") == ("s-2", None)
+    assert choose_extension(storage, make_identity("a=choice(1,2)", "b=1"), "s") == ("s", None)
+    assert optuna.load_study(study_name="s-2", storage=storage).user_attrs["extends"] == {
+        "study": "s",
+        "changes": [("a", "choice(1, 2)", "choice(1, 2, 3)"), ("c", "-", "4")],
+    }

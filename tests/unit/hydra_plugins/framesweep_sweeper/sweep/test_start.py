@@ -11,9 +11,10 @@ from hydra_plugins.framesweep_sweeper.search._space_reader import read_space
 from hydra_plugins.framesweep_sweeper.search._study_identity import (
     build_identity,
     create_study_if_missing,
+    record_extension,
 )
 from hydra_plugins.framesweep_sweeper.sweep import _start
-from hydra_plugins.framesweep_sweeper.sweep._start import begin_study, find_start
+from hydra_plugins.framesweep_sweeper.sweep._start import begin_study, find_start, list_extended
 
 PARAMS = {"x": "interval(0.0,1.0)", "n": "choice(1,2,3)"}
 
@@ -157,3 +158,38 @@ def test_a_point_without_any_value_in_the_space_is_refused(find, make_study):
 def test_a_grid_has_no_first_points(find):
     with pytest.raises(SweepError, match="must be empty with a grid"):
         find("defaults", sampler=GridSampler({"x": [1]}))
+
+
+def test_an_extension_starts_from_all_that_it_extends(find, make_study, space, storage):
+    make_study("s", {"x": "interval(0.0,0.5)", "n": "choice(1)"}, [(0.3, {"x": 0.1, "n": 1})])
+    points = [(0.9, {"x": 0.9, "n": 2}), (0.4, {"x": 1.5, "n": 2})]
+    make_study("s-2", {"x": "interval(0.0,2.0)", "n": "choice(1,2)"}, points)
+    study = make_study("s-3", PARAMS, [])
+    record_extension(storage, "s-2", "s")
+    record_extension(storage, "s-3", "s-2")
+    study = optuna.load_study(study_name="s-3", storage=storage)
+    assert [one.study_name for one in list_extended(study)] == ["s-2", "s"]
+
+    history, notes = begin_study(study, space, find())
+    assert enqueued(study) == [{"x": 0.9, "n": 2}]
+    assert [t.params for t in history] == [{"x": 0.9, "n": 2}, {"x": 0.1, "n": 1}]
+    assert notes == [
+        "extends study s-2: n from choice(1, 2) to choice(1, 2, 3), "
+        "x from interval(0.0, 2.0) to interval(0.0, 1.0)",
+        "the sampler learns from 2 trials of s-2, s",
+    ]
+
+    again, _ = begin_study(study, space, find())
+    assert enqueued(study) == [{"x": 0.9, "n": 2}]
+    assert len(again) == 2
+
+
+def test_an_extension_with_other_fixed_values_learns_nothing(find, make_study, space, storage):
+    make_study("s", PARAMS, [(0.3, {"x": 0.1, "n": 1})], epochs=9)
+    make_study("s-2", PARAMS, [])
+    record_extension(storage, "s-2", "s")
+    study = optuna.load_study(study_name="s-2", storage=storage)
+    history, notes = begin_study(study, space, find())
+    assert not history
+    assert enqueued(study) == [{"x": 0.1, "n": 1}]
+    assert notes == ["extends study s: epochs from 9 to 3"]

@@ -59,7 +59,8 @@ def test_a_contradiction_names_the_key_that_starts_a_new_study(config, open_with
     lines = str(error.value).splitlines()
     assert lines[-2].split("  ")[-2:] == ["interval(0.0, 1.0)", "interval(0.0, 2.0)"]
     assert lines[-1] == (
-        f"Give {key}=true or another hydra.sweeper.study_name to start a new study"
+        f"Give {key}=true or another hydra.sweeper.study_name to start a new study, or "
+        "hydra.sweeper.extend=true to continue with what is new"
     )
 
 
@@ -78,3 +79,36 @@ def test_a_study_that_was_created_under_the_earlier_name_of_a_key_keeps_it(
 
     open_study(settings, storage, present, config)
     assert select_space(settings, storage, [present, earlier]) is present
+
+
+def test_a_changed_space_extends_the_study_and_is_then_continued(open_with):
+    first = open_with("x=interval(0.0,1.0)", "epochs=3")
+    for _ in range(2):  # the second time, the extension exists
+        second = open_with("x=interval(0.0,2.0)", "epochs=4", extend=True)
+        assert (first.study_name, second.study_name) == ("x", "x-2")
+    assert second.user_attrs["extends"] == {
+        "study": "x",
+        "changes": [("epochs", "3", "4"), ("x", "interval(0.0, 1.0)", "interval(0.0, 2.0)")],
+    }
+    third = open_with("x=interval(0.0,2.0)", "epochs=5", extend=True)
+    assert third.user_attrs["extends"]["study"] == "x-2"
+
+
+@pytest.mark.parametrize("name", [None, "mine"])
+def test_what_has_not_changed_is_not_extended(open_with, name):
+    for _ in range(2):
+        study = open_with("x=interval(0.0,1.0)", extend=True, study_name=name)
+        assert study.study_name == (name or "x")
+    assert "extends" not in study.user_attrs
+
+
+def test_a_study_that_was_given_a_name_is_extended_under_that_name(open_with):
+    open_with("x=interval(0.0,1.0)", study_name="mine")
+    study = open_with("y=interval(0.0,1.0)", study_name="mine", extend=True)
+    assert (study.study_name, study.user_attrs["extends"]["study"]) == ("mine-2", "mine")
+
+
+def test_other_directions_cannot_extend_a_study(open_with):
+    open_with("x=interval(0.0,1.0)")
+    with pytest.raises(SweepError, match="must have the same objectives to be extended"):
+        open_with("x=interval(0.0,1.0)", extend=True, direction="maximize")
