@@ -172,6 +172,9 @@ def compose(arguments: list[str]) -> None:
         return
     # `resume` is taken out of the command line before Hydra sees it.
     given = [argument for argument in arguments if not argument.startswith("resume=")]
+    if "--cfg" in given:  # Hydra's own option, which has a value
+        place = given.index("--cfg")
+        given = [*given[:place], *given[place + 2 :]]
     overrides = [argument for argument in given if argument not in ("-m", "--multirun")]
     register()
     with initialize_config_dir(str(find_conf())):

@@ -50,6 +50,8 @@ PARSED_ONLY = {
     "sbatch": "needs a Slurm cluster",
     "systemd-run": "needs systemd",
     "torchrun": "tests/e2e/test_ranks.py runs it",
+    "hydra.sweeper.constraints": "slow networks violate them; test_constraints.py has others",
+    "data.share=": "tests/unit/training/test_loop.py trains on growing shares",
     "n_jobs=auto": "test_local_pool.py starts workers on GPUs that do not exist",
     "/content/": "Colab's folders",
     "/kaggle/": "Kaggle's folders",
