@@ -234,25 +234,11 @@ PRUNERS: dict[str, type[PrunerConf]] = {
 }
 
 _store = ConfigStore.instance()
-_store.store(
-    group="hydra/sweeper/pruner",
-    name="default",
-    node=DefaultPrunerConf,
-    provider="framesweep_sweeper",
+_options: tuple[tuple[str, str, Any], ...] = (
+    ("hydra/sweeper", "framesweep", FramesweepSweeperConf),
+    ("hydra/sweeper/sampler", "multivariate_tpe", MultivariateTPESamplerConf),
+    ("hydra/sweeper/pruner", "default", DefaultPrunerConf),
+    *(("hydra/sweeper/pruner", name, node) for name, node in PRUNERS.items()),
 )
-_store.store(
-    group="hydra/sweeper/sampler",
-    name="multivariate_tpe",
-    node=MultivariateTPESamplerConf,
-    provider="framesweep_sweeper",
-)
-_store.store(
-    group="hydra/sweeper",
-    name="framesweep",
-    node=FramesweepSweeperConf,
-    provider="framesweep_sweeper",
-)
-for _name, _node in PRUNERS.items():
-    _store.store(
-        group="hydra/sweeper/pruner", name=_name, node=_node, provider="framesweep_sweeper"
-    )
+for _group, _name, _node in _options:
+    _store.store(group=_group, name=_name, node=_node, provider="framesweep_sweeper")
