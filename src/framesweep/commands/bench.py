@@ -1,15 +1,13 @@
 """framesweep bench: compare the speed with what the machine can do."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from framesweep.commands.common.output import echo_json
-
-if TYPE_CHECKING:
-    pass
 
 QUICK = {
     "models": ["base"],
@@ -175,20 +173,14 @@ def command(
     this takes two or three minutes. Ratios are comparable between machines, frames per second
     are not.
     """
-    from rich.console import Console
-
     from framesweep.bench import suites
     from framesweep.config.composition import register
-    from framesweep.system.atomic_files import write_text
 
     register()
     chosen = {
         **(FULL if full else QUICK),
         **{k: v for k, v in options.items() if v is not None},
     }
-    as_json = json_path == Path("-")
-    console = Console(stderr=as_json)
-    results = []
     if accuracy:
         measured = suites.measure_accuracies(chosen, folder, seeds or 3, epochs)
     elif search:
@@ -197,6 +189,18 @@ def command(
         measured = suites.measure_sweeps(folder, trials)
     else:
         measured = suites.measure_speed(chosen, folder)
+    _print_and_write(measured, json_path)
+
+
+def _print_and_write(measured: Iterable[dict[str, Any]], json_path: Path | None) -> None:
+    """Print each result when it is there, and all of them as tables or JSON at the end."""
+    from rich.console import Console
+
+    from framesweep.system.atomic_files import write_text
+
+    as_json = json_path == Path("-")
+    console = Console(stderr=as_json)
+    results = []
     for result in measured:
         results.append(result)
         console.print(json.dumps(result), soft_wrap=True, highlight=False, style="dim")

@@ -82,9 +82,10 @@ def test_each_frame_is_a_line_of_the_file(tmp_path, labels, column):
 
 
 def test_the_best_trials_of_a_study_form_an_ensemble(study, runs, tmp_path):
-    output = invoke("--study", "s", "--top", "2", "--out", str(tmp_path / "out.csv")).output
+    result = invoke("--study", "s", "--top", "2", "--out", str(tmp_path / "out.csv"))
     assert [run.directory.name for run in runs] == ["50", "200"]
-    assert output.startswith("trial 50: 50 parameters\ntrial 200: 200 parameters\n")
+    assert result.stderr.startswith("trial 50: 50 parameters\ntrial 200: 200 parameters\n")
+    assert "parameters" not in result.stdout
 
 
 def test_a_trial_that_exceeds_the_budget_is_skipped(study, runs, tmp_path):

@@ -105,7 +105,8 @@ def _load_best_trials(
         run = load_trained_run(get_trial_directory(study, trial, outputs), overrides)
         num_params = count_params(run)
         if num_params <= budget:
-            click.echo(f"trial {trial.number}: {num_params:,} parameters")
+            # Standard output may be JSON.
+            click.echo(f"trial {trial.number}: {num_params:,} parameters", err=True)
             chosen.append(run)
             budget -= num_params
         if len(chosen) == top:

@@ -1,0 +1,100 @@
+"""Hydra's own tests of launchers and sweepers, with this sweeper in place of its grid.
+
+What the suites expect of a sweeper but this one deliberately does otherwise is listed with the
+reason, and expected to fail.
+"""
+
+from pathlib import Path
+
+import pytest
+from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.test_utils.launcher_common_tests import (
+    BatchedSweeperTestSuite,
+    LauncherTestSuite,
+)
+from hydra.test_utils.test_utils import SweepTaskFunction
+from omegaconf import OmegaConf
+
+# The suites restore the registered configs after each test, those of the plugins among them.
+Plugins.instance()
+
+pytestmark = [
+    pytest.mark.heavy,
+    pytest.mark.filterwarnings("ignore"),  # of the applications in the suites
+]
+
+SEARCH = [
+    *("hydra/sweeper=framesweep", "hydra/sweeper/sampler=grid", "hydra/sweeper/pruner=none"),
+    *("hydra.sweeper.storage=null", "hydra.sweeper.retries=0"),
+    # Some of the suites' sweeps have nothing to search, which is refused otherwise.
+    "hydra.sweeper.repeat_duplicates=true",
+]
+"""A search of the whole grid."""
+
+LAUNCHERS = ("basic",)
+
+DIFFERENCES = {
+    "test_sweep_2_jobs_2_batches": "trials are not run in batches: none waits for another",
+    "test_failure_preserves_task_traceback": "a failed job is a failed trial; its error is one "
+    "line in the study, and its traceback is in the log of the job",
+    "test_sweep_with_custom_resolver": "the result of a job is an objective, not a text",
+}
+"""Tests that fail, each with the reason why this sweeper behaves otherwise."""
+
+
+@pytest.fixture(autouse=True)
+def differences(request):
+    """Expects the tests that are listed to fail."""
+    name = request.node.originalname
+    if name in DIFFERENCES:
+        request.applymarker(pytest.mark.xfail(reason=DIFFERENCES[name], strict=True))
+
+
+@pytest.fixture(autouse=True)
+def returns(monkeypatch):
+    """Gives the suites the results of jobs, sorted by overrides, from the folders of the jobs.
+
+    The sweeper itself returns nothing, like hydra-optuna-sweeper. It runs jobs in the order of
+    the sampler.
+    """
+    enter = SweepTaskFunction.__enter__
+
+    def enter_and_read(sweep: SweepTaskFunction) -> SweepTaskFunction:
+        enter(sweep)
+        assert sweep.temp_dir is not None
+        jobs = map(read_job, Path(sweep.temp_dir).glob("*/.hydra"))
+        sweep.returns = [sorted(jobs, key=lambda job: job.overrides or [])]
+        return sweep
+
+    monkeypatch.setattr(SweepTaskFunction, "__enter__", enter_and_read)
+
+
+def read_job(folder: Path) -> JobReturn:
+    hydra = OmegaConf.load(folder / "hydra.yaml")
+    return JobReturn(
+        overrides=OmegaConf.to_container(OmegaConf.load(folder / "overrides.yaml")),
+        cfg=OmegaConf.load(folder / "config.yaml"),
+        hydra_cfg=hydra,
+        working_dir=hydra.hydra.runtime.cwd,
+        task_name=hydra.hydra.job.name,
+        status=JobStatus.COMPLETED,
+    )
+
+
+@pytest.mark.parametrize("launcher_name", LAUNCHERS)
+class TestLaunchers(LauncherTestSuite):
+    """What is expected of a launcher, called by this sweeper."""
+
+    @pytest.fixture
+    def overrides(self):
+        return [*SEARCH]
+
+
+@pytest.mark.parametrize("launcher_name", LAUNCHERS)
+class TestBatches(BatchedSweeperTestSuite):
+    """What is expected of a sweeper that runs its jobs in batches."""
+
+    @pytest.fixture
+    def overrides(self):
+        return [*SEARCH]
