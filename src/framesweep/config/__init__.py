@@ -3,6 +3,7 @@
 from framesweep.config import networks, optimizers, readers
 from framesweep.config.data import MAX_CONTEXT, DataConfig
 from framesweep.config.network import AugmentConfig, HardwareConfig, ModelConfig, OptimConfig
+from framesweep.config.networks.conformer import ConformerConfig
 from framesweep.config.networks.mlp import MlpConfig
 from framesweep.config.networks.recurrent import GruConfig, LstmConfig
 from framesweep.config.networks.tdnn import TdnnConfig
@@ -23,6 +24,7 @@ __all__ = [
     "AdamConfig",
     "AdamWConfig",
     "AugmentConfig",
+    "ConformerConfig",
     "DataConfig",
     "DemoConfig",
     "GruConfig",

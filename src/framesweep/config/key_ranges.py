@@ -43,6 +43,8 @@ RANGES: dict[str, Range] = {
     "model.channels": _between(1, MAX_UNITS),
     "model.dilations": _between(1, MAX_UNITS),
     "model.kernel": _between(1, MAX_UNITS),
+    "model.heads": _between(1, 64),
+    "model.expansion": _between(1, 16),
     "model.layers": _between(1, 100),
     "model.chunk_frames": _between(1, 10_000),
     "model.step_frames": _between(1, 16),

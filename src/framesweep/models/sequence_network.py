@@ -1,7 +1,7 @@
 """What networks that read sequences have in common: convolutions, steps and the output."""
 
 from abc import abstractmethod
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -51,9 +51,6 @@ class SequenceNetwork(Network):
     Attributes:
         chunk_frames: Most frames of an utterance that are classified together.
     """
-
-    width_step: ClassVar[int] = 1
-    """A width must be a multiple of it."""
 
     def __init__(
         self, config: SequenceConfig, width: int, feature_dim: int, num_classes: int
@@ -119,6 +116,11 @@ class SequenceNetwork(Network):
         validate_dropouts(config, config.layers)
 
     @classmethod
+    def width_step(cls, config: Any) -> int:
+        """Return the number of which a width must be a multiple."""
+        return 1
+
+    @classmethod
     def chunk_shape(cls, config: SequenceConfig) -> ChunkShape:
         return ChunkShape(config.chunk_frames, stride=1, within_utterances=True)
 
@@ -171,7 +173,7 @@ def solve_width(
             network = kind(config, width, feature_dim, num_classes)
         return sum(parameter.numel() for parameter in network.parameters())
 
-    step, limit = kind.width_step, config.max_params or 0
+    step, limit = kind.width_step(config), config.max_params or 0
     width = step * find_largest(MAX_WIDTH // step, lambda n: count_params(n * step), limit)
     if not step <= width < MAX_WIDTH:
         least, most = count_params(step), count_params(MAX_WIDTH // step * step)

@@ -18,7 +18,7 @@ register()
 KEYS = sorted(RANGES)
 BASES = {
     "data": ["data=segments"],
-    "model": ["model=base", "model=tdnn", "model=lstm"],
+    "model": ["model=base", "model=tdnn", "model=lstm", "model=conformer"],
     "optim": [f"optim={name}" for name in SCHEMAS["optim"]],
 }
 
@@ -41,6 +41,8 @@ def is_accepted(config: RunConfig, key: str, value: float) -> bool:
     changes = {name: given}
     if name == "width" and hasattr(config.model, "widths"):
         changes |= {"widths": None, "depth": 2}
+    if name == "width" and hasattr(config.model, "heads"):
+        changes |= {"heads": 1}
     if name == "widths":
         changes |= {"widths": [value]}
     if name == "momentum" and hasattr(config.optim, "nesterov"):

@@ -60,7 +60,8 @@ def test_every_option_builds(option: str) -> None:
 
 
 def test_the_options() -> None:
-    assert options.names("model") == "base conv deep gru lstm pyramid small tdnn wide".split()
+    names = "base conformer conv deep gru lstm pyramid small tdnn wide"
+    assert options.names("model") == names.split()
     base = options.build("model", "base")
     assert solve_widths(base, 2040, 71) == (1024, 1024, 1024, 512)
     assert base.dropout == 0.2
