@@ -122,7 +122,7 @@ class Conformer(SequenceNetwork):
     """A linear layer to the width and Conformer layers, named `layers.<i>.attention...`."""
 
     @classmethod
-    def validate(cls, config: ConformerConfig, context: int) -> None:
+    def validate(cls, config: Any, context: int) -> None:
         super().validate(config, context)
         require_between("model.heads", config.heads, 1, MAX_HEADS)
         require_between("model.kernel", config.kernel, 1, MAX_WIDTH)
