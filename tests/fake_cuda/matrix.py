@@ -15,11 +15,15 @@ class Case(NamedTuple):
 
     def arguments(self) -> list[str]:
         """Return the overrides one by one."""
-        return [*SMALL, *self.overrides.split()]
+        plain = [] if "recipe=" in self.overrides else PLAIN
+        return [*SMALL, *plain, *self.overrides.split()]
 
 
 SMALL = ["train.batch_size=512", "data.context=25"]
 """Before all overrides: the batch, of which the test corpus has several, and the context."""
+
+PLAIN = ["model=base", "optim=adam", "optim.schedule=constant", "optim.label_smoothing=0"]
+"""Before the overrides of every case but recipes: the plainest step, to which a case adds."""
 
 NETWORKS = [
     Case("base", "model=base", all_walks=True),

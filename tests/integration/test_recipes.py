@@ -33,7 +33,7 @@ SPELLED_OUT = {
     "optim.warmup=0.2 optim.label_smoothing=0.05 optim.clip_norm=1.0 augment.time_masks=1 "
     "augment.time_width=5 augment.freq_masks=1 augment.freq_width=6 train.batch_size=4096 "
     "train.epochs=30 train.average=ema",
-    "original": "data.context=25 data.padding=cross data.normalize=none "
+    "original": "model=base optim=adam data.context=25 data.padding=cross data.normalize=none "
     "model.widths=[1024,1024,1024,512] model.dropout=0.2 optim.lr=1e-3 "
     "train.batch_size=512 train.epochs=5",
     "probe": "data.context=0 model.widths=[] optim=adam optim.lr=1e-3 "

@@ -51,6 +51,7 @@ class Case:
             f"data.context={self.context}",
             f"model={self.model}",
             f"train.batch_size={self.batch_size}",
+            "optim=adam",
             f"hardware.precision={self.precision}",
             f"outputs={self.outputs}",
             f"hardware.threads={self.threads or 'null'}",

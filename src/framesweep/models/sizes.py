@@ -54,23 +54,15 @@ def size_convolutions(config: MlpConfig, input_dim: int, num_frames: int) -> lis
     Args:
         config: The `model` group, valid by `validate_sizes`.
         input_dim: Values per window.
-        num_frames: Frames per window.
-
-    Raises:
-        ConfigError: if a kernel is longer than what earlier convolutions leave of a window.
+        num_frames: Frames per window. A kernel is no longer than what earlier convolutions
+            leave of them.
     """
     sizes: list[Convolution] = []
     frames, width = num_frames, input_dim // num_frames
     for channels in config.conv_channels:
-        if frames < config.conv_kernel:
-            raise ConfigError(
-                "model.conv_kernel",
-                f"must be at most {frames}, the steps left of a window of {num_frames} frames "
-                f"before convolution {len(sizes) + 1}",
-                found=config.conv_kernel,
-                fix="Enlarge data.context, or list fewer model.conv_channels.",
-            )
-        size = Convolution(frames, width, config.conv_kernel, config.conv_stride, channels)
+        # A search over contexts reaches windows shorter than the kernel of a longer one.
+        kernel = min(config.conv_kernel, frames)
+        size = Convolution(frames, width, kernel, config.conv_stride, channels)
         sizes.append(size)
         frames, width = size.frames, size.width
     return sizes
@@ -88,7 +80,7 @@ def solve_widths(
         num_frames: Frames per window.
 
     Raises:
-        ConfigError: as `size_convolutions`, or if no network keeps to `max_params`.
+        ConfigError: if no network keeps to `max_params`.
     """
     before = size_convolutions(config, input_dim, num_frames)
     in_width = before[-1].output_dim if before else input_dim

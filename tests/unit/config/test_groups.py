@@ -40,7 +40,7 @@ def test_what_each_recipe_is_for_is_described_in_80_columns():
 
 def test_options_that_only_recipes_choose_are_not_listed():
     files = {path.stem for path in (find_conf() / "model").glob("*.yaml")}
-    assert {name for name in files if name.startswith("_")} >= {"_quick", "_thorough"}
+    assert {name for name in files if name.startswith("_")} >= {"_few_hours", "_thorough"}
     assert not [
         name for names in option_groups().values() for name in names if name.startswith("_")
     ]

@@ -69,19 +69,13 @@ def test_a_time_delay_network_is_trained_on_chunks(config):
     assert experiment.train.chunk_frames == 128
 
 
-@pytest.mark.parametrize(
-    ("override", "key"),
-    [("model=conv", "model.conv_kernel"), ("model=tdnn", "model.dilations")],
-)
-def test_a_network_that_does_not_suit_is_refused_before_the_corpus_is_read(
-    config, override, key, monkeypatch
-):
+def test_a_network_that_does_not_suit_is_refused_before_the_corpus_is_read(config, monkeypatch):
     def fail(config):
         raise AssertionError("the corpus was read")
 
     monkeypatch.setattr(module, "open_frame_store", fail)
-    model = compose([override, "data.context=2"]).model
-    with pytest.raises(ConfigError, match=f"^{key}: "):
+    model = compose(["model=tdnn", "data.context=2"]).model
+    with pytest.raises(ConfigError, match=r"^model\.dilations: "):
         build_experiment(replace(config, model=model))
 
 

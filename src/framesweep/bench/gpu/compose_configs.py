@@ -11,6 +11,9 @@ from framesweep.system.atomic_files import write_text
 
 COMMON = ("data=hw1p2", "tracking=none", "hardware=auto")
 
+PLAIN = ("model=base", "optim=adam", "optim.schedule=constant", "optim.label_smoothing=0.0")
+"""Before the overrides of every config but recipes: the plainest step, to which a config adds."""
+
 
 def list_overrides() -> dict[str, tuple[str, ...]]:
     """Return the overrides of every config by its name."""
@@ -23,7 +26,8 @@ def render_configs(overrides: Mapping[str, Sequence[str]]) -> str:
     register()
     lines = []
     for name, chosen in overrides.items():
-        config = replace(compose([*COMMON, *chosen]), outputs=".")
+        plain = () if any(c.startswith("recipe=") for c in chosen) else PLAIN
+        config = replace(compose([*COMMON, *plain, *chosen]), outputs=".")
         lines.append(f"{json.dumps(name)}: {json.dumps(to_plain(config))}")
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
