@@ -128,4 +128,12 @@ def _translate(trial: FrozenTrial, space: SearchSpace) -> FrozenTrial | None:
         params=inside,
         distributions={key: d for key, d in distributions.items() if d is not None},
         intermediate_values=trial.intermediate_values,
+        system_attrs={
+            key: value for key, value in trial.system_attrs.items() if is_constraint(key)
+        },
     )
+
+
+def is_constraint(key: str) -> bool:
+    """Return whether a system attribute says by how much a trial violates a constraint."""
+    return key.partition(":")[0] == "constraints"

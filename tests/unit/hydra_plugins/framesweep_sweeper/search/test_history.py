@@ -98,3 +98,14 @@ def test_hyperband_shows_a_sampler_part_of_a_study_with_history(source):
 def test_without_history_the_sampler_is_as_it_was():
     make = TPESampler
     assert with_history(make, []) is make
+
+
+def test_history_keeps_by_how_much_constraints_were_violated():
+    source, space = optuna.create_study(), read_space(SPACE, [])
+    trial = source.ask()
+    space.suggest(trial, lambda key: None)
+    trial.set_constraint("model/params", 0.5)
+    trial.storage.set_trial_system_attr(trial._trial_id, "other", 1)
+    source.tell(trial, 1.0)
+    (kept,) = select_history(source, space)
+    assert kept.system_attrs == {"constraints:model/params": 0.5}
