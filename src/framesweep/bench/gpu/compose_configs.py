@@ -12,7 +12,7 @@ from framesweep.system.atomic_files import write_text
 COMMON = ("data=hw1p2", "tracking=none", "hardware=auto")
 
 PLAIN = ("model=base", "optim=adam", "optim.schedule=constant", "optim.label_smoothing=0.0")
-"""Before the overrides of every config but recipes: the plainest step, to which a config adds."""
+"""Before the overrides of every config but recipes: the plainest step, to which others add."""
 
 
 def list_overrides() -> dict[str, tuple[str, ...]]:

@@ -27,7 +27,8 @@ from framesweep.training.checkpoints import NoCheckpoints
 
 SETTINGS = (
     *("data=hw1p2", "data.max_utterances=50", "train.batch_size=512"),
-    *("model.widths=null", "hardware.device=cpu", "hardware.threads=1"),
+    *("model=base", "model.widths=null", "optim.schedule=constant", "optim.label_smoothing=0"),
+    *("hardware.device=cpu", "hardware.threads=1"),
     *("tracking.backend=none", f"train.epochs={NUM_EPOCHS}"),
 )
 """What all trainings have in common."""

@@ -31,8 +31,8 @@ class MlpConfig(ModelConfig):
     conv_channels: list[int] = setting([], unit="channels")
     """Output channels of each convolution over time before the hidden layers; [] means none."""
     conv_kernel: int = setting(5, unit="frames")
-    """Kernel size of the convolutions, in frames or in positions of the convolution before; where
-    there are fewer, all of them."""
+    """Kernel size of the convolutions, in frames or in positions of the convolution before, at
+    most all of them."""
     conv_stride: int = setting(2, unit="frames")
     """Stride of the convolutions, in frames or in positions of the convolution before."""
     conv_dropout: float = setting(0.0, unit="share")
