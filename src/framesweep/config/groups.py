@@ -69,6 +69,18 @@ def _read_option(group: str, name: str) -> Option:
     return Option(group, name, summary, schema.group(1) if schema else "", values)
 
 
+def default_options() -> list[Option]:
+    """Return the option of each group that `train.py` uses unless another one is typed."""
+    config = yaml.safe_load((find_conf() / "config.yaml").read_text("utf-8"))
+    chosen = [
+        (group, name)
+        for one in config["defaults"]
+        if one != "_self_"
+        for group, name in one.items()
+    ]
+    return [_read_option(group, name) for group, name in chosen if group in SCHEMAS]
+
+
 def option_groups() -> dict[str, list[str]]:
     """Return the names of the options of each group, as `model: [base, conv, ...]`.
 

@@ -95,7 +95,7 @@ def test_networks_that_need_a_larger_context_are_left_out(tmp_path, monkeypatch)
     measured = []
     monkeypatch.setattr(suites, "measure_training", lambda case, *_: measured.append(case))
     chosen = {
-        "models": ["conv", "small"],
+        "models": ["tdnn", "small"],
         "precisions": ["fp32"],
         "contexts": [0],
         "batch_sizes": [64, 128],
@@ -106,5 +106,5 @@ def test_networks_that_need_a_larger_context_are_left_out(tmp_path, monkeypatch)
     results = suites.measure_speed(chosen, tmp_path)
     next(results)
     assert [(case.model, case.batch_size) for case in measured] == [("small", 64)]
-    with pytest.raises(ConfigError, match="conv_kernel"):
-        next(suites.measure_speed({**chosen, "models": ["conv"]}, tmp_path))
+    with pytest.raises(ConfigError, match="dilations"):
+        next(suites.measure_speed({**chosen, "models": ["tdnn"]}, tmp_path))

@@ -42,7 +42,7 @@ def start(directory: Path, *overrides: str) -> str:
     ],
 )
 def test_a_run_is_resumed_with(override: str, resumed: list[RunConfig], tmp_path: Path):
-    resume(start(tmp_path), [override], None, tmp_path)
+    resume(start(tmp_path, "optim=adam"), [override], None, tmp_path)
     assert len(resumed) == 1
 
 

@@ -13,7 +13,7 @@ FELL = [{"dev/accuracy": value} for value in (0.5, 0.6, 0.58, 0.55, 0.5)]
 
 
 def test_keys_that_are_not_used_yet_are_suggested_and_exist():
-    config = compose(["model.dropout=0.2"])
+    config = compose(["optim=adam", "model.dropout=0.2"])
     suggested = suggest_overrides(config, FELL, 2)
     assert suggested == [
         "optim.schedule=onecycle",
@@ -64,7 +64,7 @@ def test_the_command_repeats_what_was_typed_and_composes(monkeypatch):
 
 def test_a_resumed_run_gets_the_overrides_alone(monkeypatch):
     monkeypatch.setattr(HydraConfig, "initialized", staticmethod(lambda: False))
-    line = describe_next_run(compose(["train.patience=9"]), FELL, 2)
+    line = describe_next_run(compose(["optim=adam", "train.patience=9"]), FELL, 2)
     assert line == (
         "dev accuracy fell after epoch 2 of 5. "
         "Try optim.schedule=onecycle model.dropout=0.3 optim=adamw"
