@@ -95,7 +95,7 @@ def _report_grid(parent: RunInfo, uri: str | None, outputs: Path) -> Page:
     from framesweep.evaluation.metrics import METRICS
     from framesweep.runs.reporting.sweep_page import build_grid_page
     from framesweep.runs.reruns import read_config
-    from framesweep.sweeps.grid_results import rank_runs, swept_values
+    from framesweep.sweeps.grids.runs import rank_runs, swept_values
     from framesweep.sweeps.run_names import name_best
     from framesweep.tracking import load_children
 

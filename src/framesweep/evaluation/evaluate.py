@@ -128,29 +128,31 @@ def compute_logits(
         windows.hold_range((start, stop), next(iter(ranges[index + 1 : index + 2]), None))
         frames = torch.arange(start, stop, device=windows.device)
         with hardware.autocast():
-            logits = classify(start, stop)
+            logits = classify(frames, start, stop)
         yield frames, logits.float()
     model.train(was_training)
 
 
 def _plan_batches(
     model: nn.Module, windows: Windows, hardware: Hardware
-) -> tuple[list[tuple[int, int]], Callable[[int, int], Tensor]]:
-    """Return the ranges of frames of all batches, and a function of a range to its logits."""
+) -> tuple[list[tuple[int, int]], Callable[[Tensor, int, int], Tensor]]:
+    """Return the ranges of frames of all batches, and what computes the logits of a range.
+
+    It takes the numbers of the frames as well, which the caller has on the device already.
+    """
     size = batch_frames(windows)
     if isinstance(model, SequenceNetwork):
         classifier = SequenceClassifier(model, windows)
-        return classifier.divide(size), classifier
+        return classifier.divide(size), lambda _, start, stop: classifier(start, stop)
     # Any other module works as well, such as torch's own Sequential.
     network = model.fused_eval(hardware.input_dtype) if isinstance(model, Network) else model
     num_frames = windows.num_frames
     ranges = [(start, min(start + size, num_frames)) for start in range(0, num_frames, size)]
 
-    def classify_windows(start: int, stop: int) -> Tensor:
-        frames = torch.arange(start, stop, device=windows.device)
+    def classify_windows(frames: Tensor, start: int, stop: int) -> Tensor:
         return cast(Tensor, network(windows.gather(frames)))
 
-    def classify_stretch(start: int, stop: int) -> Tensor:
+    def classify_stretch(frames: Tensor, start: int, stop: int) -> Tensor:
         # Rows of padding between utterances have logits too, which are not used.
         rows, places = windows.stretch(start, stop)
         return cast(Tensor, network(rows)[places])

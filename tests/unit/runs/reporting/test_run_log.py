@@ -11,6 +11,7 @@ from framesweep.config import DataConfig, SegmentsConfig
 from framesweep.config.composition import CONFIG_FILE, compose, register
 from framesweep.data.phones import PhoneSet
 from framesweep.data.store.frame_store import open_store
+from framesweep.data.windows import Windows
 from framesweep.evaluation.predictor import WEIGHTS
 from framesweep.runs.reporting import run_log
 from framesweep.runs.reporting.run_log import (
@@ -100,6 +101,7 @@ def test_the_setup_has_the_sizes_of_data_and_network(experiment, caplog):
 
 def test_a_split_larger_than_memory_is_a_warning(experiment, caplog, monkeypatch):
     monkeypatch.setattr(run_log, "memory_limit", lambda: 100)
+    experiment.train = object.__new__(Windows)
     log_setup(experiment)
     (warning,) = caplog.messages
     assert warning.startswith("the train split needs ")
