@@ -52,9 +52,9 @@ def test_quickstart_prints_lines_as_the_readme_shows_them(shell):
     (shown,) = re.findall(r"```text\n(.*?)```", README, re.DOTALL)
     small = [f"data.{split}_minutes=0.2" for split in ("train", "dev", "test")]
     printed = shell.train(*small, "hardware=cpu", "hardware.threads=2").stdout
-    assert [pattern(line) for line in printed.splitlines()] == [
-        pattern(line) for line in shown.splitlines()
-    ]
+    # After so few minutes of speech, a run may end with advice against overfitting.
+    lines = [line for line in printed.splitlines() if not line.startswith("dev accuracy fell")]
+    assert [pattern(line) for line in lines] == [pattern(line) for line in shown.splitlines()]
 
 
 def pattern(line: str) -> str:
