@@ -60,12 +60,8 @@ def test_every_option_builds(option: str) -> None:
 
 
 def test_the_options() -> None:
-<<<<<<< HEAD
-    names = "base conformer conv deep gru lstm pyramid small tdnn wide"
+    names = "base conformer conv conv_small deep gru lstm pyramid small tdnn wide"
     assert options.names("model") == names.split()
-=======
-    assert options.names("model") == "base conv conv_small deep gru lstm pyramid small tdnn wide".split()
->>>>>>> 85f43b0 (Train a convolutional network at a one-cycle rate by default)
     base = options.build("model", "base")
     assert solve_widths(base, 2040, 71) == (1024, 1024, 1024, 512)
     assert base.dropout == 0.2
