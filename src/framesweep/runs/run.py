@@ -119,14 +119,7 @@ def _run(
             require_owned()
         run_id = tracker.run_id
     log_summary(experiment, state, directory, run_id, in_sweep=in_sweep)
-    # The constraints of a search, like its objective, are about the weights of the best epoch.
-    best = state.history[state.best_epoch - 1]
-    record_metrics({**best, "model/params": float(experiment.num_params)})
-    values = [
-        _objective_value(name, experiment, state)
-        for name in (config.objective, *config.further_objectives)
-    ]
-    return values if config.further_objectives else values[0]
+    return _conclude(experiment, state)
 
 
 def _open_tracker(
@@ -213,6 +206,19 @@ def _evaluate_best(
         state.history[state.best_epoch - 1] |= smoothing.metrics
         tracker.log_epoch(state.best_epoch, smoothing.metrics)
     return evaluation, smoothing
+
+
+def _conclude(experiment: Experiment, state: TrainingState) -> float | list[float]:
+    """Record the metrics for the search, and return the objective, or a list of several."""
+    config = experiment.config
+    # The constraints of a search, like its objective, are about the weights of the best epoch.
+    best = state.history[state.best_epoch - 1]
+    record_metrics({**best, "model/params": float(experiment.num_params)})
+    values = [
+        _objective_value(name, experiment, state)
+        for name in (config.objective, *config.further_objectives)
+    ]
+    return values if config.further_objectives else values[0]
 
 
 def _objective_value(name: str, experiment: Experiment, state: TrainingState) -> float:
