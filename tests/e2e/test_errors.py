@@ -13,7 +13,7 @@ import pytest
         (["+foo=1"], "foo: no such key. Remove it."),
         (
             ["model=bas"],
-            "model: must be one of base conv conv_small deep",
+            "model: must be one of base conformer conv conv_small",
         ),
         (["model=5"], "model: must be the name of an option; found '5'"),
         (["-m", "tracking=null"], "tracking: must be the name of an option; found 'null'"),

@@ -24,7 +24,11 @@ FILES: list[tuple[str, bytes | str, str]] = [
     ("tab", "train:\n\tepochs: 1\n", "Indent with spaces, not with tabs."),
     ("unclosed", "model:\n  widths: [1, 2\n", "must be valid YAML"),
     ("latin1", "# caf\xe9\nseed: 1\n".encode("latin-1"), "line 2: must be saved in UTF-8"),
-    ("option", "defaults:\n  - override /model: wied\n", "model: must be one of base conv"),
+    (
+        "option",
+        "defaults:\n  - override /model: wied\n",
+        "model: must be one of base conformer conv",
+    ),
     ("second", "defaults:\n  - /model: wide\n", "Type '- override /model: wide' there"),
     ("absent", "defaults:\n  - nothing_here\n", "its defaults name experiment/nothing_here"),
     (

@@ -98,7 +98,10 @@ def test_values_as_a_user_types_them(value: object, text: str):
     ("pattern", "keys"),
     [
         ("seed", {"seed", "data.seed"}),
-        ("sweep", {f"sweep.{key}" for key in ("new", "start_from", "preview", "retries")}),
+        (
+            "sweep",
+            {f"sweep.{key}" for key in ("new", "extend", "start_from", "preview", "retries")},
+        ),
         ("data.*_share", {"data.dev_share", "data.test_share"}),
     ],
 )

@@ -17,7 +17,7 @@ def test_all_keys_of_the_schema_are_known():
     [
         ("n_trails", "Type hydra.sweeper.n_trials"),
         ("search_space", "Type hydra.sweeper.params"),
-        ("zzz", "The keys are custom_search_space "),
+        ("zzz", "The keys are constraints custom_search_space "),
     ],
 )
 def test_an_unknown_key_is_named_with_what_to_type(key, fix):
