@@ -12,6 +12,8 @@ import pathlib
 import subprocess
 import sys
 import types
+from collections.abc import Callable
+from typing import Any
 
 HIDDEN = {
     "os": {
@@ -44,28 +46,28 @@ class _Hiding(types.ModuleType):
         )
 
 
-class _Popen(subprocess.Popen):  # type: ignore[type-arg]
-    def __init__(self, *args: object, **options: object) -> None:
+class _Popen(subprocess.Popen):
+    def __init__(self, *args: Any, **options: Any) -> None:
         for name in ("pass_fds", "preexec_fn"):
             if options.get(name):
                 raise ValueError(f"{name} is not supported on Windows platforms")
         for name in ("start_new_session", "process_group"):
             if options.pop(name, None) not in (None, False):
                 raise ValueError(f"{name} has no effect on Windows")
-        super().__init__(*args, **options)  # type: ignore[call-overload]
+        super().__init__(*args, **options)
 
 
 def _make_proxies() -> dict[str, types.ModuleType]:
-    found = {name: _Hiding(_import(name), hidden) for name, hidden in HIDDEN.items()}
-    found["subprocess"] = _Hiding(subprocess, set())
-    found["subprocess"].Popen = _Popen  # type: ignore[attr-defined]
-    return found
+    processes = _Hiding(subprocess, set())
+    vars(processes)["Popen"] = _Popen
+    hidden = {name: _Hiding(_import(name), names) for name, names in HIDDEN.items()}
+    return {**hidden, "subprocess": processes}
 
 
 _proxies = _make_proxies()
 
 
-def _import_hiding(name, globals=None, locals=None, fromlist=(), level=0):  # type: ignore[no-untyped-def]
+def _import_hiding(name, globals=None, locals=None, fromlist=(), level=0):
     if level == 0 and globals is not None and _is_ours(globals.get("__name__")):
         if name in MISSING:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
@@ -76,9 +78,9 @@ def _import_hiding(name, globals=None, locals=None, fromlist=(), level=0):  # ty
 
 def _is_called_by_us() -> bool:
     """Return whether our code called pathlib, which may have called itself."""
-    frame = sys._getframe(2)
+    frame: types.FrameType | None = sys._getframe(2)
     while frame is not None and frame.f_globals.get("__name__", "").startswith("pathlib"):
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return frame is not None and _is_ours(frame.f_globals.get("__name__"))
 
 
@@ -95,9 +97,9 @@ def _list_open_files() -> set[str]:
     return found
 
 
-def _require_closed(*paths: object) -> None:
+def _require_closed(*paths: str | os.PathLike[str]) -> None:
     opened = _list_open_files()
-    for path in map(os.path.realpath, paths):  # type: ignore[arg-type]
+    for path in [os.path.realpath(given) for given in paths]:
         for name in opened:
             if name == path or name.startswith(f"{path}/"):
                 raise PermissionError(13, "it is open, as Windows would say", str(name))
@@ -107,26 +109,24 @@ def _patch_paths() -> None:
     kind = pathlib.Path
     originals = {name: getattr(kind, name) for name in ("replace", "rename", "symlink_to")}
 
-    def renaming(name: str):  # type: ignore[no-untyped-def]
-        def rename(self: pathlib.Path, target: object) -> pathlib.Path:
+    def renaming(name: str) -> Callable[..., pathlib.Path]:
+        def rename(self: pathlib.Path, target: str | os.PathLike[str]) -> pathlib.Path:
             if _is_called_by_us():
                 _require_closed(self, target)
-                if name == "rename" and pathlib.Path(str(target)).exists():
+                if name == "rename" and pathlib.Path(target).exists():
                     raise FileExistsError(17, "it exists, as Windows would say", str(target))
-            return originals[name](self, target)  # type: ignore[no-any-return]
+            return originals[name](self, target)
 
         return rename
 
-    def symlink_to(self: pathlib.Path, target: object, **options: object) -> None:
+    def symlink_to(self: pathlib.Path, target: Any, *args: Any, **options: Any) -> None:
         if _is_called_by_us():
             raise OSError(22, "A required privilege is not held by the client", str(self))
-        originals["symlink_to"](self, target, **options)
+        originals["symlink_to"](self, target, *args, **options)
 
-    kind.replace, kind.rename, kind.symlink_to = (
-        renaming("replace"),
-        renaming("rename"),
-        symlink_to,
-    )  # type: ignore[method-assign, assignment]
+    for name in ("replace", "rename"):
+        setattr(kind, name, renaming(name))
+    kind.symlink_to = symlink_to
     for name in ("open", "read_text", "exists", "readlink", "iterdir", "is_dir", "glob"):
         _hide_proc(kind, name)
 
@@ -134,7 +134,7 @@ def _patch_paths() -> None:
 def _hide_proc(kind: type, name: str) -> None:
     original = getattr(kind, name)
 
-    def method(self, *args, **options):  # type: ignore[no-untyped-def]
+    def method(self, *args, **options):
         if str(self).startswith("/proc") and _is_called_by_us():
             if name in ("exists", "is_dir"):
                 return False

@@ -5,6 +5,7 @@ reason, and expected to fail.
 """
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra.core.plugins import Plugins
@@ -14,7 +15,7 @@ from hydra.test_utils.launcher_common_tests import (
     LauncherTestSuite,
 )
 from hydra.test_utils.test_utils import SweepTaskFunction
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 # The suites restore the registered configs after each test, those of the plugins among them.
 Plugins.instance()
@@ -60,21 +61,27 @@ def returns(monkeypatch):
     """
     enter = SweepTaskFunction.__enter__
 
-    def enter_and_read(sweep: SweepTaskFunction) -> SweepTaskFunction:
+    # Hydra declares the attribute `returns` as None, although its sweepers set a list.
+    def enter_and_read(sweep: Any) -> SweepTaskFunction:
         enter(sweep)
         assert sweep.temp_dir is not None
         jobs = map(read_job, Path(sweep.temp_dir).glob("*/.hydra"))
-        sweep.returns = [sorted(jobs, key=lambda job: job.overrides or [])]
+        sweep.returns = [sorted(jobs, key=lambda job: list(job.overrides or ()))]
         return sweep
 
     monkeypatch.setattr(SweepTaskFunction, "__enter__", enter_and_read)
 
 
 def read_job(folder: Path) -> JobReturn:
-    hydra = OmegaConf.load(folder / "hydra.yaml")
+    config, hydra, overrides = (
+        OmegaConf.load(folder / f"{name}.yaml") for name in ("config", "hydra", "overrides")
+    )
+    assert isinstance(config, DictConfig)
+    assert isinstance(hydra, DictConfig)
+    assert isinstance(overrides, ListConfig)
     return JobReturn(
-        overrides=OmegaConf.to_container(OmegaConf.load(folder / "overrides.yaml")),
-        cfg=OmegaConf.load(folder / "config.yaml"),
+        overrides=list(overrides),
+        cfg=config,
         hydra_cfg=hydra,
         working_dir=hydra.hydra.runtime.cwd,
         task_name=hydra.hydra.job.name,

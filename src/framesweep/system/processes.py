@@ -21,7 +21,9 @@ def own_group_options() -> dict[str, Any]:
     return {"creationflags": getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)}
 
 
-def end_group(process: "subprocess.Popen[bytes]", seconds: float) -> None:
+def end_group(
+    process: "subprocess.Popen[bytes] | subprocess.Popen[str]", seconds: float
+) -> None:
     """End a process that `own_group_options` started, and its children.
 
     On POSIX systems they are asked by SIGTERM, and killed after `seconds`. Windows knows no

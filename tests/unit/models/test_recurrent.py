@@ -18,8 +18,9 @@ LENGTHS = torch.tensor([11, 3, 8, 1])
 
 def build(kind: type[LstmConfig] | type[GruConfig] = LstmConfig, **keys: Any) -> Any:
     torch.manual_seed(0)
-    settings = {"width": 6, "layers": 2, "conv_channels": [], "step_frames": 1, "dropout": 0.0}
-    network = NetworkBuilder(kind(**(settings | keys)), context=2).build(BINS, CLASSES)
+    settings: dict[str, Any] = {"width": 6, "layers": 2, "step_frames": 1, "dropout": 0.0}
+    settings |= {"conv_channels": [], **keys}
+    network = NetworkBuilder(kind(**settings), context=2).build(BINS, CLASSES)
     assert isinstance(network, RecurrentNetwork)
     return network
 

@@ -41,8 +41,10 @@ def test_convolutions_are_those_of_torch_over_each_sequence_alone(norm: Any) -> 
     seen, _ = model.seen
     for row, length in enumerate(lengths):
         y = x[row, :length].T
-        for conv in model.convs:
-            z = nn.functional.conv1d(y, conv.conv.weight, conv.conv.bias, padding=1).T
+        for block in model.convs:
+            conv = block.conv
+            assert isinstance(conv, nn.Conv1d)
+            z = nn.functional.conv1d(y, conv.weight, conv.bias, padding=1).T
             z = nn.functional.layer_norm(z, z.shape[1:]) if norm == "layer" else z
             y = nn.functional.gelu(z).T
         torch.testing.assert_close(seen[row, :length], y.T)

@@ -21,6 +21,12 @@ def build(precision="fp32", *, compile: bool = False) -> tuple[nn.Sequential, Ma
     return network, MatmulChoices(network, (8, 4), hardware)
 
 
+def first_of(network: nn.Sequential) -> nn.Linear:
+    layer = network[0]
+    assert isinstance(layer, nn.Linear)
+    return layer
+
+
 @pytest.fixture(autouse=True)
 def fixed(monkeypatch) -> None:
     monkeypatch.setenv(matmul_choice.VARIABLE, "torch")
@@ -35,14 +41,14 @@ def test_what_was_chosen_is_set_and_saved(precision, dtype) -> None:
     choices.load_state_dict(chosen)
     assert choices.state_dict() == chosen
     assert chosen["layers"] == {"0": ["torch"] * 3, "2": ["torch"] * 3}
-    assert get_backends(network[0], dtype) == Backends("torch", "torch", "torch")
+    assert get_backends(first_of(network), dtype) == Backends("torch", "torch", "torch")
 
 
 def test_a_resumed_run_has_the_choice_of_its_checkpoint_whatever_is_fastest_now() -> None:
     state = {"dtype": "torch.float32", "layers": {"0": ["onednn", "torch", "onednn"]}}
     network, choices = build()
     choices.load_state_dict(state)
-    assert get_backends(network[0], FP32) == Backends("onednn", "torch", "onednn")
+    assert get_backends(first_of(network), FP32) == Backends("onednn", "torch", "onednn")
     assert choices.state_dict() == state
 
 
@@ -52,7 +58,7 @@ def test_what_another_machine_lacks_is_replaced_with_one_line(monkeypatch, caplo
     names = ["onednn", "torch", "from the future"]
     with caplog.at_level(logging.WARNING):
         choices.load_state_dict({"dtype": "torch.float32", "layers": {"0": names, "2": names}})
-    assert get_backends(network[0], FP32) == Backends("torch", "torch", "torch")
+    assert get_backends(first_of(network), FP32) == Backends("torch", "torch", "torch")
     (record,) = caplog.records
     assert "from the future, onednn" in record.getMessage()
 
@@ -60,7 +66,7 @@ def test_what_another_machine_lacks_is_replaced_with_one_line(monkeypatch, caplo
 def test_a_choice_for_another_precision_is_not_used() -> None:
     network, choices = build("bf16")
     choices.load_state_dict({"dtype": "torch.float32", "layers": {"0": ["torch"] * 3}})
-    assert get_backends(network[0], BF16) == default_backends(BF16)
+    assert get_backends(first_of(network), BF16) == default_backends(BF16)
 
 
 def test_nothing_is_chosen_where_torch_compiles(monkeypatch) -> None:

@@ -3,13 +3,14 @@
 import json
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from framesweep.bench.search.table import RecordedTable, load_table
 
-AXES = {
+AXES: dict[str, list[Any]] = {
     "model.width": [64, 128],
     "model.dropout": [0.0, 0.2, 0.4],
     "optim.lr": [1e-3, 1e-2],

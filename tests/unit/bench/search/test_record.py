@@ -1,6 +1,7 @@
 """Recording trainings: continued after an interruption, and complete before it is a table."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ def corpus(tmp_path, monkeypatch) -> str:
 
 
 def test_a_recording_continues_where_it_stopped(corpus, tmp_path) -> None:
-    done = {"point": " ".join(name_point(POINTS[0]))}
+    done: dict[str, Any] = {"point": " ".join(name_point(POINTS[0]))}
     done |= {"accuracies": [0.5] * NUM_EPOCHS, "seconds": [1.0] * NUM_EPOCHS}
     folder = tmp_path / "recording"
     folder.mkdir()

@@ -26,9 +26,11 @@ def test_intervals_contain_each_level_with_half_a_step_above(table) -> None:
     space = read_space(table.list_sweeps(as_intervals=True), [])
     found = {d.key: d.distribution for d in space.searched}
     assert found["model.dropout"] == FloatDistribution(0.0, 0.5)
-    assert found["optim.lr"].log
-    assert found["optim.lr"].low < 1e-3
-    assert found["optim.lr"].high > 1e-2
+    lr = found["optim.lr"]
+    assert isinstance(lr, FloatDistribution)
+    assert lr.log
+    assert lr.low < 1e-3
+    assert lr.high > 1e-2
 
 
 def test_a_grid_searches_the_levels(table) -> None:
@@ -49,4 +51,5 @@ def test_the_table_in_the_package_is_complete_and_small() -> None:
     assert table.accuracy.shape[:-1] == tuple(len(levels) for levels in table.axes.values())
     assert (table.accuracy > 0).all()
     assert (table.seconds > 0).all()
-    assert files("framesweep.bench.search").joinpath("table.npz").stat().st_size < 1_000_000
+    file = files("framesweep.bench.search").joinpath("table.npz")
+    assert len(file.read_bytes()) < 1_000_000

@@ -2,6 +2,7 @@
 
 import json
 import unicodedata
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -258,7 +259,8 @@ def test_sample_that_is_not_a_number_is_refused_with_its_time(root):
 
 
 def test_phone_in_two_unicode_forms_is_one_class(root):
-    for form, name in (("NFC", "a"), ("NFD", "b")):
+    forms: dict[str, Literal["NFC", "NFD"]] = {"a": "NFC", "b": "NFD"}
+    for name, form in forms.items():
         path = root / "train" / f"{name}.phn"
         path.write_text(path.read_text().replace("aa", unicodedata.normalize(form, "\u00e3")))
     names = SegmentsCorpus(config(root)).phone_set(0).names

@@ -1,5 +1,7 @@
 """Stored features of each kind become labelled frames, with segments or labels per frame."""
 
+from typing import Any
+
 import kaldiio
 import numpy as np
 import pytest
@@ -54,7 +56,7 @@ def write_labels(root, kind):
 
 
 def corpus(root, kind, **keys):
-    features = "ark" if kind == "scp" else kind
+    features: Any = "ark" if kind == "scp" else kind
     defaults = {"audio": "feat", "segments": "labels", "shift_ms": 20.0, "test": None}
     keys = {"root": str(root), "workers": 1, **defaults, **keys}
     return SegmentsCorpus(SegmentsConfig(features=features, **keys))

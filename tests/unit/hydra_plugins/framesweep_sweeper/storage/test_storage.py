@@ -3,9 +3,11 @@ import sqlite3
 import sys
 
 import pytest
+from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.study import StudyDirection
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
+from hydra_plugins.framesweep_sweeper.storage._retrying_storage import RetryingStorage
 from hydra_plugins.framesweep_sweeper.storage._storage import (
     check_driver,
     hide_password,
@@ -82,6 +84,8 @@ def test_a_storage_that_another_process_receives_is_opened_there(tmp_path):
     storage = open_storage(url, 7)
     study_id = storage.create_new_study([StudyDirection.MINIMIZE], "s")
     copy = pickle.loads(pickle.dumps(storage))
+    assert isinstance(copy, RetryingStorage)
+    assert isinstance(copy.inner, BaseHeartbeat)
     assert type(copy) is type(storage)
     assert copy.get_study_id_from_name("s") == study_id
     assert copy.inner.get_heartbeat_interval() == 7

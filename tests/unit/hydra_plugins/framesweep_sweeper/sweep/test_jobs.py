@@ -17,6 +17,10 @@ class FakeContext:
         return OmegaConf.create({"overrides": overrides, "hydra": {"job": {}}})
 
 
+def accept(claim, config):
+    """Let every job run."""
+
+
 @pytest.fixture
 def config():
     return OmegaConf.create({"size": 3, "hydra": {"runtime": {"choices": {"optim": "sgd"}}}})
@@ -34,7 +38,7 @@ def prepare(queue, config):
     def prepare(params, custom=None):
         context: Any = FakeContext()
         space, claim = read_space(params, []), queue.claim(9)
-        return prepare_job(space, context, config, custom, lambda claim, config: None, claim)
+        return prepare_job(space, context, config, custom, accept, claim)
 
     return prepare
 
@@ -51,7 +55,7 @@ def test_a_job_has_its_number_its_overrides_and_the_number_of_its_claim(prepare,
 def test_a_study_stores_overrides_without_their_passwords(queue, config):
     context: Any = FakeContext()
     space = read_space({"a": "choice(7)"}, [r"uri=http://ann:s3cret@host?token\=abc"])
-    job = prepare_job(space, context, config, None, queue.claim(9))
+    job = prepare_job(space, context, config, None, accept, queue.claim(9))
     assert "s3cret" in str(job.overrides)
     (trial,) = queue.get_trials()
     assert trial.user_attrs["overrides"][0] == "a=7"

@@ -1,7 +1,7 @@
 import math
 
 import pytest
-from optuna.distributions import FloatDistribution
+from optuna.distributions import BaseDistribution, FloatDistribution
 from optuna.study import StudyDirection
 from optuna.trial import TrialState, create_trial
 
@@ -20,7 +20,7 @@ def make_trials(*values):
     trials = []
     for number, value in enumerate(values):
         state = TrialState.PRUNED if value is None else TrialState.COMPLETE
-        space = {"x": FloatDistribution(0, 1)}
+        space: dict[str, BaseDistribution] = {"x": FloatDistribution(0, 1)}
         trial = create_trial(state=state, value=value, params={"x": 0.5}, distributions=space)
         trial.number = number
         trials.append(trial)

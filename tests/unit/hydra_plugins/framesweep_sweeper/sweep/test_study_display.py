@@ -1,10 +1,10 @@
 """What the display of a sweep shows, with a display that keeps it."""
 
-from hydra_plugins.framesweep_sweeper.sweep._progress import RunningTrial
+from hydra_plugins.framesweep_sweeper.sweep._progress import PlainProgress, RunningTrial
 from hydra_plugins.framesweep_sweeper.sweep._study_display import StudyDisplay
 
 
-class Shown:
+class Shown(PlainProgress):
     """Keeps the lines of each update."""
 
     seconds = 3600.0

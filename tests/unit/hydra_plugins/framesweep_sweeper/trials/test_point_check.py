@@ -1,4 +1,5 @@
 import pytest
+from omegaconf import OmegaConf
 
 from hydra_plugins.framesweep_sweeper.trials._constraints import (
     Constraint,
@@ -7,29 +8,30 @@ from hydra_plugins.framesweep_sweeper.trials._constraints import (
 from hydra_plugins.framesweep_sweeper.trials._point_check import PointCheck
 
 SMALL = Constraint("size", "<=", 10.0)
+TOO_LARGE = OmegaConf.create({"size": 15})
 
 
 class Previewer:
-    """Knows the size of a job, which its config is."""
+    """Knows the size of a job, which is in its config."""
 
     def metrics(self, config, names):
         assert names == ["size"]
-        return {"size": float(config)}
+        return {"size": float(config.size)}
 
 
 def test_a_point_is_rejected_before_it_runs(storage, make_queue):
     queue = make_queue()
     claim = queue.claim(1)
     check = PointCheck(storage, (SMALL,), Previewer())
-    check(claim, 10)
+    check(claim, OmegaConf.create({"size": 10}))
     with pytest.raises(RejectedPointError) as caught:
-        check(claim, 15)
+        check(claim, TOO_LARGE)
     assert caught.value.metrics == {"size": 15.0}
     assert queue.get_trial(claim).constraints == {"size": 0.5}
 
 
 def test_without_constraints_or_a_previewer_every_point_runs(storage, make_queue):
     claim = make_queue().claim(1)
-    PointCheck(storage, (), Previewer())(claim, 15)
+    PointCheck(storage, (), Previewer())(claim, TOO_LARGE)
     for previewer in (None, object()):
-        PointCheck(storage, (SMALL,), previewer)(claim, 15)
+        PointCheck(storage, (SMALL,), previewer)(claim, TOO_LARGE)

@@ -1,5 +1,6 @@
 import os
 import signal
+from typing import Any
 
 import cloudpickle
 import optuna
@@ -184,7 +185,7 @@ def test_a_job_is_fenced_in_whichever_process_a_launcher_starts_it(
     hydra = OmegaConf.create({"hydra": {"job": {"num": claim.number}}})
     monkeypatch.setattr(HydraConfig.instance(), "cfg", hydra)
     monkeypatch.setenv(SERIAL_VARIABLE, str(claim.serial))
-    ran = []
+    ran: list[Any] = []
     task = TrialTask(ran.append, url, "s", THRESHOLD, 60)
     for started in (task, cloudpickle.loads(cloudpickle.dumps(task))):
         with pytest.raises(SupersededError, match="taken over"):
