@@ -40,8 +40,8 @@ def command(
         find_checked_sample,
         find_header,
         format_csv,
-        write_zip,
     )
+    from framesweep.runs.submission_zip import write_zip
 
     runs = choose_runs(**options)
     sample = find_checked_sample(runs[0], "test")

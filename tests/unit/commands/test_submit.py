@@ -10,7 +10,7 @@ from framesweep.commands.submit import command
 from framesweep.config.composition import compose, register
 from framesweep.data.phones import PhoneSet
 from framesweep.errors import DataError
-from framesweep.runs import submission
+from framesweep.runs import submission_zip
 
 register()
 
@@ -30,7 +30,7 @@ def written(monkeypatch, tmp_path):
     files: list = []
     monkeypatch.setattr(submit, "choose_runs", lambda **_: [run])
     monkeypatch.setattr(submit, "predict_split", lambda runs, split, smooth: [2, 0, 1])
-    monkeypatch.setattr(submission, "write_zip", lambda *arguments: files.append(arguments))
+    monkeypatch.setattr(submission_zip, "write_zip", lambda *arguments: files.append(arguments))
     return files
 
 

@@ -1,0 +1,83 @@
+"""The zip file that graders of a course ask for: a submission, and how it was trained."""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from framesweep import __version__
+from framesweep.credentials import scrub
+from framesweep.data.phones import describe_numbering
+from framesweep.runs.ensemble import TrainedRun, count_params
+from framesweep.runs.reporting.history import REPORT_FOLDER
+from framesweep.runs.reporting.run_log import MODEL_FOLDER
+from framesweep.system.atomic_files import atomic_file
+from framesweep.training.checkpoints import CHECKPOINT_FOLDER, read_progress
+
+
+def write_zip(out: Path, csv_text: str, runs: Sequence[TrainedRun]) -> None:
+    """Write the submission with everything that graders ask for, as one zip file, atomically.
+
+    The files of a single run are at its top, those of an ensemble in folders run1, run2, ...
+    Credentials are removed from all texts.
+
+    Raises:
+        CheckpointError: a run's checkpoint, from which its metrics are read, is damaged.
+    """
+    summary: dict[str, Any] = {
+        "framesweep": __version__,
+        "rows": csv_text.count("\n") - 1,
+        "labels": describe_numbering(runs[0].store.phones),
+        "total_params": sum(map(count_params, runs)),
+        "runs": [],
+    }
+    with atomic_file(out) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        archive.writestr("submission.csv", csv_text, zipfile.ZIP_DEFLATED)
+        for number, run in enumerate(runs, start=1):
+            prefix = "" if len(runs) == 1 else f"run{number}/"
+            progress = read_progress(run.directory / CHECKPOINT_FOLDER)
+            for name, content in _list_files(run, progress["history"]):
+                archive.writestr(prefix + name, content, zipfile.ZIP_DEFLATED)
+            summary["runs"].append(_summarize(run, progress))
+        archive.writestr("summary.json", json.dumps(summary, indent=2))
+
+
+def _summarize(run: TrainedRun, progress: Mapping[str, Any]) -> dict[str, Any]:
+    best_epoch, history = progress["best_epoch"], progress["history"]
+    return {
+        "directory": run.directory.name,
+        "num_params": count_params(run),
+        "epochs": len(history),
+        "best_epoch": best_epoch,
+        "objective": run.config.objective,
+        "metrics": history[best_epoch - 1],
+    }
+
+
+def _list_files(
+    run: TrainedRun, history: Sequence[Mapping[str, float]]
+) -> Iterator[tuple[str, str | bytes]]:
+    """Yield the name and the content of each file about a run."""
+    config = run.directory / MODEL_FOLDER / "config.yaml"
+    yield "config.yaml", scrub(config.read_text(encoding="utf-8"))
+    yield "architecture.txt", f"{run.model}\n\n{count_params(run):,} parameters\n"
+    yield "metrics.csv", _format_metrics(history)
+    # Named after the program that was started: train.py or framesweep.
+    for log in sorted(run.directory.glob("*.log")):
+        yield log.name, scrub(log.read_text(encoding="utf-8", errors="replace"))
+    report = run.directory / REPORT_FOLDER
+    for path in sorted(report.iterdir()) if report.is_dir() else ():
+        yield f"{REPORT_FOLDER}/{path.name}", path.read_bytes()
+
+
+def _format_metrics(history: Sequence[Mapping[str, float]]) -> str:
+    names = list(dict.fromkeys(name for metrics in history for name in metrics))
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    writer.writerow(["epoch", *names])
+    for epoch, metrics in enumerate(history, start=1):
+        writer.writerow([epoch, *(metrics.get(name, "") for name in names)])
+    return file.getvalue()
