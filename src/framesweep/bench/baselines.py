@@ -77,6 +77,14 @@ def _always(name: str) -> Choose:
     return lambda call: (MATMULS[name],) * 3
 
 
+def _make_factors(
+    call: LinearCall, device: torch.device, dtype: torch.dtype
+) -> tuple[torch.Tensor, ...]:
+    """Return a random input, weight and gradient of the output of a linear layer."""
+    shapes = ((call.rows, call.fan_in), (call.fan_out, call.fan_in), (call.rows, call.fan_out))
+    return tuple(torch.randn(shape, device=device).to(dtype) for shape in shapes)
+
+
 def build_matmul_bound(
     calls: Sequence[LinearCall],
     num_frames: int,
@@ -100,17 +108,7 @@ def build_matmul_bound(
     """
     device, dtype = hardware.device, hardware.input_dtype
     # The values do not matter for the time, so weights and gradients may be random.
-    layers = [
-        tuple(
-            torch.randn(shape, device=device).to(dtype)
-            for shape in (
-                (call.rows, call.fan_in),
-                (call.fan_out, call.fan_in),
-                (call.rows, call.fan_out),
-            )
-        )
-        for call in calls
-    ]
+    layers = [_make_factors(call, device, dtype) for call in calls]
     matmuls = [choose(call) for call in calls]
 
     def run() -> int:

@@ -1,7 +1,7 @@
 """Labels audio files with trained runs, and writes one label file for each."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -132,6 +132,18 @@ def _ambiguous(one: Path, other: Path) -> DataError:
     return DataError(other, rule, fix="Label them with different --out.")
 
 
+def _require_new(targets: Collection[Path]) -> None:
+    """Raise ConfigError if any of the label files exists."""
+    found = [target for target in targets if target.exists()]
+    if found:
+        raise ConfigError(
+            "--out",
+            f"must not contain label files of these inputs, such as {found[0]}",
+            found=f"{len(found)} of {len(targets)}",
+            fix="Use --existing=skip or --existing=overwrite.",
+        )
+
+
 def label_files(
     labeller: Labeller,
     inputs: Sequence[Input],
@@ -158,14 +170,8 @@ def label_files(
     """
     labeller.require_featurization()
     targets = {item: out / f"{item.id}{SUFFIX_OF_FORMAT[kind]}" for item in inputs}
-    found = [target for target in targets.values() if target.exists()]
-    if found and existing == "refuse":
-        raise ConfigError(
-            "--out",
-            f"must not contain label files of these inputs, such as {found[0]}",
-            found=f"{len(found)} of {len(inputs)}",
-            fix="Use --existing=skip or --existing=overwrite.",
-        )
+    if existing == "refuse":
+        _require_new(targets.values())
     chosen = [item for item in inputs if existing != "skip" or not targets[item].exists()]
     summary = Summary(num_skipped=len(inputs) - len(chosen))
     for item in track(chosen, "Labelling", len(chosen)):

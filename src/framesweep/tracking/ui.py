@@ -123,11 +123,7 @@ def serve_ui(
         on_ready(scrub(full_uri))
         return
     _require_free_port(host, port)
-    path = sqlite_path(full_uri)
-    if path is not None and not path.exists():
-        mlflow_store.connect(full_uri, outputs)
-    experiment = tracked_runs.find_latest_experiment(full_uri, outputs)
-    view = {} if experiment is None else load_view(experiment, full_uri, outputs)
+    view = _load_latest_view(full_uri, outputs)
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output,
         tempfile.TemporaryDirectory(prefix="framesweep-ui-") as folder,
@@ -146,6 +142,15 @@ def serve_ui(
             pass
         finally:
             end_group(server, STOP_SECONDS)
+
+
+def _load_latest_view(uri: str, outputs: Path) -> dict[str, Any]:
+    """Return the view of the latest experiment, {} without one; create a missing database."""
+    path = sqlite_path(uri)
+    if path is not None and not path.exists():
+        mlflow_store.connect(uri, outputs)
+    experiment = tracked_runs.find_latest_experiment(uri, outputs)
+    return {} if experiment is None else load_view(experiment, uri, outputs)
 
 
 def _start_server(

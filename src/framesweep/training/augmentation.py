@@ -116,6 +116,16 @@ class SpecAugment:
         return taken.view_as(frames)
 
 
+def _require_narrow_masks(config: AugmentConfig, feature_dim: int) -> None:
+    """Raise ConfigError if frequency masks are wider than a frame."""
+    if config.freq_masks and config.freq_width > feature_dim:
+        raise ConfigError(
+            "augment.freq_width",
+            f"must be at most the {feature_dim} bins of a frame",
+            found=config.freq_width,
+        )
+
+
 def build_augment(
     config: AugmentConfig, context: int, feature_dim: int, chunk_frames: int | None = None
 ) -> SpecAugment | None:
@@ -134,12 +144,7 @@ def build_augment(
     Raises:
         ConfigError: Frequency masks are wider than a frame.
     """
-    if config.freq_masks and config.freq_width > feature_dim:
-        raise ConfigError(
-            "augment.freq_width",
-            f"must be at most the {feature_dim} bins of a frame",
-            found=config.freq_width,
-        )
+    _require_narrow_masks(config, feature_dim)
     time_masks = _count_time_masks(config, context, chunk_frames)
     has_neighbors = bool(context or chunk_frames)
     freq_masks = config.freq_masks if config.freq_width and has_neighbors else 0

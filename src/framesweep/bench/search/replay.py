@@ -37,6 +37,17 @@ MAX_TRIALS = 10_000
 """More trials than a search has; it ends when its time is up."""
 
 
+def _select_settings(n_trials: int, n_jobs: int) -> LoopSettings:
+    """Return settings under which only the number of trials and the time end a search."""
+    return LoopSettings(
+        n_trials=n_trials,
+        n_jobs=n_jobs,
+        max_failure_rate=0.0,
+        repeat_duplicates=False,
+        stop_seconds=0.0,
+    )
+
+
 def replay_search(
     table: RecordedTable, contender: Contender, n_jobs: int, seed: int, limit: float
 ) -> Replay:
@@ -53,19 +64,12 @@ def replay_search(
     )
     stop = StopSignal()
     pool = VirtualPool(table, study, stop, limit)
-    settings = LoopSettings(
-        n_trials=_limit_trials(sampler, space),
-        n_jobs=n_jobs,
-        max_failure_rate=0.0,
-        repeat_duplicates=False,
-        stop_seconds=0.0,
-    )
     loop = SweepLoop(
         queue,
         pool,
         _NoHeartbeats(),
         _NoDisplay(),
-        settings,
+        _select_settings(_limit_trials(sampler, space), n_jobs),
         SearchEnd(None, None, study.direction),
         _NoClock(),
         prepare=partial(_prepare, space, pool),
