@@ -62,6 +62,13 @@ class Start:
     notes: dict[str, list[str]] = field(default_factory=dict)
 
 
+def _build_finder(target: Any) -> PointFinder | None:
+    if target is None:
+        return None
+    finder: PointFinder = instantiate(target, _execution_whitelist_=target._target_)
+    return finder
+
+
 def find_start(
     settings: Mapping[str, Any],
     hydra_context: HydraContext,
@@ -88,9 +95,7 @@ def find_start(
         raise SweepError(
             f"{KEY}: must be empty with a grid, which visits every point; found {names}"
         )
-    finder: PointFinder | None = None
-    if (target := settings["point_finder"]) is not None:
-        finder = instantiate(target, _execution_whitelist_=target._target_)
+    finder = _build_finder(settings["point_finder"])
     studies = set(optuna.get_all_study_names(storage))
     for name in names:
         if name in studies:
