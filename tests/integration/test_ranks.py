@@ -25,6 +25,9 @@ RUN = [
     "hardware.precision=fp32",
     "hardware.threads=1",
     "tracking=none",
+    # Large steps would amplify that several processes add up gradients in another order.
+    "model=base",
+    "optim=adam",
 ]
 SMALL = "model.widths=[16,16]"
 VARIANTS = {
@@ -40,7 +43,10 @@ VARIANTS = {
         "optim.clip_norm=0.5",
         "model.residual=true",
     ],
-    "muon": ["optim=muon", "model.widths=[16,16,16]", "model.norm=layer"],
+    "muon": [
+        *("optim=muon", "optim.adam_lr=1e-3", "optim.schedule=constant"),
+        *("model.widths=[16,16,16]", "model.norm=layer"),
+    ],
     "plateau": [SMALL, "optim.schedule=plateau", "train.patience=1", "train.average=swa"],
     "tdnn": [
         "model=tdnn",

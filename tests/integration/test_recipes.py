@@ -36,7 +36,7 @@ SPELLED_OUT = {
     "original": "model=base optim=adam data.context=25 data.padding=cross data.normalize=none "
     "model.widths=[1024,1024,1024,512] model.dropout=0.2 optim.lr=1e-3 "
     "train.batch_size=512 train.epochs=5",
-    "probe": "data.context=0 model.widths=[] optim=adam optim.lr=1e-3 "
+    "probe": "model=base data.context=0 model.widths=[] optim=adam optim.lr=1e-3 "
     "train.batch_size=2048 train.epochs=10",
     "thorough": "model=tdnn optim=adamw data.context=48 data.padding=zero "
     "data.normalize=utterance model.channels=512 model.dilations=[1,1,2,4,4,4,8,8,8,8] "
