@@ -100,7 +100,7 @@ def label_recordings(folder: Path, commands: Iterable[str]) -> None:
 
 def _run(shell: Shell, words: list[str]) -> None:
     if words[:2] == ["python", "train.py"]:
-        shell.train(*words[2:])
+        shell.train(*(smaller(shlex.join(words)) if "-m" in words else words[2:]))
     else:
         assert words[0] == "framesweep"
         shell.framesweep(*words[1:])
