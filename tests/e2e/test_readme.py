@@ -45,7 +45,9 @@ def test_every_command_is_tried_here():
 def test_training(shell, placed, command):
     output = run_training(shell, placed(command))
     if "--help" in command:
-        assert "data: demo, hw1p2, hw1p2_folders, kaldi, segments" in output
+        assert (
+            "data: demo, hw1p2, hw1p2_folders, kaldi, libriphone, segments, timit_11" in output
+        )
 
 
 def test_quickstart_prints_lines_as_the_readme_shows_them(shell):
