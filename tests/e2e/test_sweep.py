@@ -184,7 +184,7 @@ def test_trials_can_be_compared_reproduced_and_averaged(search, corpus):
     assert "equal to the last bit" in output
 
     arguments = ["predict", "--study", STUDY, "--top", "2", "--out", "ensemble.csv"]
-    output = search.shell.framesweep(*arguments).stdout
+    output = search.shell.framesweep(*arguments).stderr
     assert output.count("parameters") == 2
     assert len((search.shell.folder / "ensemble.csv").read_text().splitlines()) == 121
     search.shell.framesweep(*arguments, "--max-params", "3", code=2)

@@ -70,8 +70,15 @@ def _read_option(group: str, name: str) -> Option:
 
 
 def default_options() -> list[Option]:
-    """Return the option of each group that `train.py` uses unless another one is typed."""
-    config = yaml.safe_load((find_conf() / "config.yaml").read_text("utf-8"))
+    """Return the option of each group that `train.py` uses unless another one is typed.
+
+    There is none in the code that is logged with a model, which has no conf folder. A process
+    that has loaded such a model, and those that it starts, may import that code.
+    """
+    path = find_conf() / "config.yaml"
+    if not path.exists():
+        return []
+    config = yaml.safe_load(path.read_text("utf-8"))
     chosen = [
         (group, name)
         for one in config["defaults"]

@@ -2,9 +2,10 @@
 
 import pytest
 
-from framesweep.config import SCHEMAS, AdamConfig
+from framesweep.config import SCHEMAS, AdamConfig, groups
 from framesweep.config.groups import (
     RENAMED_GROUPS,
+    default_options,
     describe_groups,
     describe_options,
     find_conf,
@@ -72,3 +73,10 @@ def test_a_schema_that_no_file_includes_is_an_option_of_its_group(
     monkeypatch.setitem(SCHEMAS, "optim", SCHEMAS["optim"] | {"other": AdamConfig})
     assert list(options_without_file()) == [("optim", "other")]
     assert option_groups()["optim"] == ["adam", "adamw", "muon", "other", "sgd"]
+
+
+def test_the_default_options_are_those_of_a_run_without_arguments(monkeypatch, tmp_path):
+    names = {option.group: option.name for option in default_options()}
+    assert (names["data"], names["model"], names["optim"]) == ("demo", "conv_small", "adamw")
+    monkeypatch.setattr(groups, "find_conf", lambda: tmp_path)
+    assert default_options() == []
