@@ -70,8 +70,7 @@ def read_results(directory: Path) -> tuple[int | None, dict[str, float]]:
     epoch. A run that has not finished, or whose report is damaged, has none.
     """
     try:
-        with (directory / HISTORY).open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = _read_rows(directory)
         metrics = _to_numbers(rows[-1])
         for row in rows:
             if row["is_best"] == "1":
@@ -85,11 +84,15 @@ def read_results(directory: Path) -> tuple[int | None, dict[str, float]]:
 def read_curve(directory: Path, metric: str) -> dict[int, float]:
     """Return epoch -> value of a metric, from the report of a finished run; {} without one."""
     try:
-        with (directory / HISTORY).open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = _read_rows(directory)
         return {int(row["epoch"]): float(row[metric]) for row in rows if row[metric]}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
+
+
+def _read_rows(directory: Path) -> list[dict[str, str]]:
+    with (directory / HISTORY).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def _to_numbers(row: dict[str, str]) -> dict[str, float]:

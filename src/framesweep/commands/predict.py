@@ -47,25 +47,21 @@ def command(
     The id numbers the frames of all utterances of the split in order, from 0. Several runs form
     an ensemble, whose probabilities are averaged.
     """
-    from framesweep.runs.submission import (
-        choose_labels,
-        describe_check,
-        describe_labels,
-        find_checked_sample,
-        find_header,
-        format_csv,
-    )
+    from framesweep.runs import submission
     from framesweep.system.atomic_files import write_text
 
     runs = choose_runs(**options)
     # Before the predictions, which may take minutes.
-    sample = find_checked_sample(runs[0], split) if file_format == "kaggle" else None
-    chosen = choose_labels(runs[0].config, sample, labels)
+    sample = submission.find_checked_sample(runs[0], split) if file_format == "kaggle" else None
+    chosen = submission.choose_labels(runs[0].config, sample, labels)
     predictions = predict_split(runs, split, smooth=smooth)
-    header = find_header(runs[0].config)
-    write_text(out, format_csv(predictions, runs[0].store.phones.names, chosen, sample, header))
-    numbered = describe_labels(runs[0], chosen)
-    checked = describe_check(runs[0], sample) if file_format == "kaggle" else ""
+    header = submission.find_header(runs[0].config)
+    write_text(
+        out,
+        submission.format_csv(predictions, runs[0].store.phones.names, chosen, sample, header),
+    )
+    numbered = submission.describe_labels(runs[0], chosen)
+    checked = submission.describe_check(runs[0], sample) if file_format == "kaggle" else ""
     echo_result(
         as_json,
         {

@@ -4,6 +4,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from inspect import cleandoc
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,11 @@ def default_options() -> list[Option]:
     There is none in the code that is logged with a model, which has no conf folder. A process
     that has loaded such a model, and those that it starts, may import that code.
     """
-    path = find_conf() / "config.yaml"
+    return _read_defaults(find_conf() / "config.yaml")
+
+
+@cache
+def _read_defaults(path: Path) -> list[Option]:
     if not path.exists():
         return []
     config = yaml.safe_load(path.read_text("utf-8"))

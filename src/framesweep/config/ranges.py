@@ -12,6 +12,14 @@ def require_between(key: str, value: float, low: float, high: float, fix: str = 
         raise ConfigError(key, f"must be between {low:,} and {high:,}", found=value, fix=fix)
 
 
+def require_odd_kernel(key: str, value: int, high: int, unit: str = "frames") -> None:
+    """Raise ConfigError unless a kernel is odd and has from 1 to `high` frames, or steps."""
+    require_between(key, value, 1, high)
+    if value % 2 == 0:
+        rule = f"must be odd, with as many {unit} on each side of the middle one"
+        raise ConfigError(key, rule, found=value)
+
+
 def require_at_least(key: str, value: float, low: float, fix: str = "") -> None:
     """Raise ConfigError unless `low <= value` and `value` is finite."""
     if not low <= value < math.inf:

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from framesweep import kernels
 from framesweep.config.networks.conformer import ConformerConfig
-from framesweep.config.ranges import require_between
+from framesweep.config.ranges import require_between, require_odd_kernel
 from framesweep.distributed.collectives import Shard
 from framesweep.errors import ConfigError
 from framesweep.kernels.activations import ACTIVATIONS
@@ -125,11 +125,8 @@ class Conformer(SequenceNetwork):
     def validate(cls, config: Any, context: int) -> None:
         super().validate(config, context)
         require_between("model.heads", config.heads, 1, MAX_HEADS)
-        require_between("model.kernel", config.kernel, 1, MAX_WIDTH)
+        require_odd_kernel("model.kernel", config.kernel, MAX_WIDTH, "steps")
         require_between("model.expansion", config.expansion, 1, MAX_EXPANSION)
-        if config.kernel % 2 == 0:
-            rule = "must be odd, with as many steps on each side of the middle one"
-            raise ConfigError("model.kernel", rule, found=config.kernel)
         if config.width is not None and config.width % config.heads:
             rule = f"must be a multiple of model.heads={config.heads}"
             raise ConfigError("model.width", rule, found=config.width)

@@ -95,8 +95,6 @@ class MLP(Network):
     @classmethod
     def validate(cls, config: MlpConfig, context: int) -> None:
         validate_sizes(config)
-        num_frames = 2 * context + 1
-        size_convolutions(config, num_frames, num_frames)
 
     def forward(self, x: Tensor, shard: Shard | None = None) -> Tensor:
         for layer in (*self.convs, *self.layers):

@@ -9,12 +9,12 @@ from torch.nn import functional as F
 
 from framesweep import kernels
 from framesweep.config.networks.recurrent import SequenceConfig
-from framesweep.config.ranges import require_between
+from framesweep.config.ranges import require_between, require_odd_kernel
 from framesweep.distributed.collectives import Shard
 from framesweep.errors import ConfigError
 from framesweep.kernels.activations import ACTIVATIONS
 from framesweep.models.network import ChunkShape, Network
-from framesweep.models.sizes import MAX_DEPTH, validate_dropouts
+from framesweep.models.sizes import MAX_DEPTH, require_one_size, validate_dropouts
 from framesweep.models.tdnn import MAX_CHUNK_FRAMES
 from framesweep.models.widths import MAX_WIDTH, find_largest
 
@@ -109,10 +109,7 @@ class SequenceNetwork(Network):
         require_between("model.step_frames", config.step_frames, 1, MAX_STEP_FRAMES)
         for channels in config.conv_channels:
             require_between("model.conv_channels", channels, 1, MAX_WIDTH)
-        require_between("model.conv_kernel", config.conv_kernel, 1, MAX_WIDTH)
-        if config.conv_kernel % 2 == 0:
-            rule = "must be odd, with as many frames on each side of the middle one"
-            raise ConfigError("model.conv_kernel", rule, found=config.conv_kernel)
+        require_odd_kernel("model.conv_kernel", config.conv_kernel, MAX_WIDTH)
         validate_dropouts(config, config.layers)
 
     @classmethod
@@ -187,13 +184,7 @@ def solve_width(
 
 
 def _validate_width(config: SequenceConfig) -> None:
-    if config.width is not None and config.max_params is not None:
-        raise ConfigError(
-            "model.max_params",
-            f"cannot be combined with model.width={config.width}",
-            found=config.max_params,
-            fix="Add model.width=null to solve for the width, or model.max_params=null.",
-        )
+    require_one_size(config.width, config.max_params)
     if config.width is not None:
         require_between("model.width", config.width, 1, MAX_WIDTH)
     elif config.max_params is None:

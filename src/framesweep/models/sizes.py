@@ -182,14 +182,19 @@ def _validate_shaped(config: MlpConfig) -> int:
             "must be given if model.widths is null",
             fix="Add model.width=1024 or model.max_params=5e6, or list model.widths.",
         )
-    if config.width is not None and config.max_params is not None:
+    require_one_size(config.width, config.max_params)
+    return config.depth
+
+
+def require_one_size(width: int | None, max_params: float | None) -> None:
+    """Raise ConfigError if both the width and the budget that determines it are given."""
+    if width is not None and max_params is not None:
         raise ConfigError(
             "model.max_params",
-            f"cannot be combined with model.width={config.width}",
-            found=config.max_params,
+            f"cannot be combined with model.width={width}",
+            found=max_params,
             fix="Add model.width=null to solve for the width, or model.max_params=null.",
         )
-    return config.depth
 
 
 def list_dropouts(config: ModelConfig, num_layers: int) -> list[float]:

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 
 from framesweep import kernels
 from framesweep.config.networks.tdnn import TdnnConfig
-from framesweep.config.ranges import require_between
+from framesweep.config.ranges import require_between, require_odd_kernel
 from framesweep.distributed.collectives import Shard
 from framesweep.errors import ConfigError
 from framesweep.models.layers import Block
@@ -175,10 +175,7 @@ class Tdnn(Network):
         require_depth("model.dilations", config.dilations, 1)
         for dilation in config.dilations:
             require_between("model.dilations", dilation, 1, MAX_WIDTH)
-        require_between("model.kernel", config.kernel, 1, MAX_WIDTH)
-        if config.kernel % 2 == 0:
-            rule = "must be odd, with as many frames on each side of the middle one"
-            raise ConfigError("model.kernel", rule, found=config.kernel)
+        require_odd_kernel("model.kernel", config.kernel, MAX_WIDTH)
         validate_dropouts(config, len(config.dilations))
         _validate_reach(config, context)
 

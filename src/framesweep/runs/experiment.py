@@ -229,7 +229,7 @@ def find_cache(config: RunConfig) -> Path:
     return Path(config.data.cache or Path(config.outputs) / "cache")
 
 
-def _build_plan(config: RunConfig, utterances: tuple[int, ...] = ()) -> Plan:
+def _build_plan(config: RunConfig, utterances: tuple[int, ...]) -> Plan:
     return Plan(
         epochs=config.train.epochs,
         batch_size=config.train.batch_size,

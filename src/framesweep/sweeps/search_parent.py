@@ -203,7 +203,7 @@ def _list_objectives(config: RunConfig) -> list[str]:
 def find_parent_id(study: "Study") -> str | None:
     """Return the id of the study's parent, which the studies that it extends share."""
     # Optuna takes seconds to import.
-    from framesweep.sweeps.studies import list_extended
+    from hydra_plugins.framesweep_sweeper.search._study_identity import list_extended
 
     ids = (each.user_attrs.get(PARENT_ATTR) for each in (study, *list_extended(study)))
     return next((run_id for run_id in ids if run_id), None)
@@ -215,9 +215,10 @@ def _list_params(study: "Study", objective: str) -> dict[str, object]:
     MLflow never changes a param. So the parent of a study that extends others keeps those of
     the first, and gets one more, which lists the changes.
     """
-    from framesweep.sweeps.studies import EXTENDS_ATTR, describe_changes
+    from framesweep.sweeps.studies import describe_changes
+    from hydra_plugins.framesweep_sweeper.search._study_identity import EXTENDS
 
-    if EXTENDS_ATTR in study.user_attrs:
+    if EXTENDS in study.user_attrs:
         return {f"extended/{study.study_name}": describe_changes(study)}
     space, fixed = study.user_attrs["search_space"], study.user_attrs["fixed_overrides"]
     return {

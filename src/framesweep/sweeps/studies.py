@@ -18,10 +18,9 @@ from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
 from framesweep.sweeps.study_folder import require_folder_name
 from framesweep.sweeps.tables import rank_trials
+from hydra_plugins.framesweep_sweeper.search._study_identity import EXTENDS
 
 JOURNAL_SUFFIX = ".journal"
-EXTENDS_ATTR = "extends"
-"""Attribute of a study: the study that it extends, and the changes; the sweeper sets it."""
 
 
 def load_study(name: str, storage: str | None, outputs: Path) -> Study:
@@ -133,18 +132,8 @@ def get_trial_directory(study: Study, trial: FrozenTrial, outputs: Path) -> Path
     return outputs.absolute() / "sweeps" / study.study_name / str(trial.number)
 
 
-def list_extended(study: Study) -> list[Study]:
-    """Return the studies that a study extends, the latest first, as far as they still exist."""
-    storage, found = study._storage, []
-    names = set(optuna.get_all_study_names(storage))
-    while (record := study.user_attrs.get(EXTENDS_ATTR)) and record["study"] in names:
-        study = optuna.load_study(study_name=record["study"], storage=storage)
-        found.append(study)
-    return found
-
-
 def describe_changes(study: Study) -> str:
     """Return what is different in a study from the one that it extends; "" for any other."""
-    record = study.user_attrs.get(EXTENDS_ATTR)
+    record = study.user_attrs.get(EXTENDS)
     changes = record["changes"] if record else []
     return "; ".join(f"{key}: {old} -> {new}" for key, old, new in changes)

@@ -7,7 +7,7 @@ from optuna.trial import TrialState
 
 from framesweep.sweeps.context import SWEPT_PREFIX, to_bare_key
 from framesweep.sweeps.notes import Entry, build_note
-from framesweep.sweeps.studies import describe_changes, list_extended
+from framesweep.sweeps.studies import describe_changes
 from framesweep.sweeps.tables import (
     build_train_command,
     find_pareto_front,
@@ -15,6 +15,7 @@ from framesweep.sweeps.tables import (
     rank_trials,
     track_best_value,
 )
+from hydra_plugins.framesweep_sweeper.search._study_identity import list_extended
 
 STATES = (
     (TrialState.COMPLETE, "complete"),

@@ -54,7 +54,8 @@ class GridSweeper(BasicSweeper):
         overrides = OverridesParser.create(config_loader=loader).parse_overrides(
             [*self._parse_config(), *arguments]
         )
-        self.split_arguments(overrides, None)  # which refuses what is no grid
+        if not _is_discrete(overrides):
+            self.split_arguments(overrides, None)  # which refuses it
         preview_grid(build_axes(overrides), loader, self.config, self._previewer)
         return []
 
@@ -67,10 +68,14 @@ class GridSweeper(BasicSweeper):
         Raises:
             HydraException: a key is not discrete, or the numbers of paired values differ.
         """
-        if any(o.is_sweep_override() and not o.is_discrete_sweep() for o in overrides):
+        if not _is_discrete(overrides):
             return BasicSweeper.split_arguments(overrides, max_batch_size)  # which refuses it
         jobs = list_points(build_axes(overrides))
         return [*BasicSweeper.split_overrides_to_chunks(jobs, max_batch_size)]
+
+
+def _is_discrete(overrides: list[Override]) -> bool:
+    return all(o.is_discrete_sweep() for o in overrides if o.is_sweep_override())
 
 
 def list_points(axes: Axes) -> list[list[str]]:

@@ -9,10 +9,10 @@ from framesweep.errors import TrackingError
 from framesweep.sweeps.studies import (
     describe_changes,
     get_trial_directory,
-    list_extended,
     load_study,
     select_best_trials,
 )
+from hydra_plugins.framesweep_sweeper.search._study_identity import list_extended
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from framesweep.bench.search.grid import AXES, NUM_EPOCHS, Point, list_points, name_point
+from framesweep.bench.search.table import TABLE
 from framesweep.config import RunConfig
 from framesweep.config.composition import compose, register
 from framesweep.runs.experiment import build_experiment
@@ -38,7 +39,7 @@ WARM_UP: tuple[Point, ...] = tuple(
 )
 """Trainings in which all loops are compiled, for which no recorded training shall pay."""
 
-LINES, TABLE = "trainings.jsonl", "table.npz"
+LINES = "trainings.jsonl"
 
 
 class _Recorder(NoOpCallback):

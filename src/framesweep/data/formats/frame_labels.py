@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from framesweep.data.formats.master_files import Part
+from framesweep.data.formats.master_files import Part, read_part
 from framesweep.data.formats.names import normalize_name
 from framesweep.data.formats.npy import load_npy
 from framesweep.errors import DataError
@@ -38,10 +38,7 @@ def _read_array(path: Path) -> list[str]:
 
 def _read_text(path: Path, part: Part | None) -> list[str]:
     try:
-        with path.open("rb") as file:
-            start, end = part or (0, path.stat().st_size)
-            file.seek(start)
-            fields = file.read(end - start).decode("utf-8-sig").split()
+        fields = read_part(path, part).decode("utf-8-sig").split()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(path, f"must be a readable text file ({error})") from None
     return [normalize_name(field) for field in fields[0 if part is None else 1 :]]

@@ -17,6 +17,19 @@ _MLF_HEADER = b"#!MLF!#"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
+def read_part(path: Path, part: Part | None) -> bytes:
+    """Return a part of a file; None is all of it.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    if part is None:
+        return path.read_bytes()
+    with path.open("rb") as file:
+        file.seek(part[0])
+        return file.read(part[1] - part[0])
+
+
 def index_master_file(path: Path) -> dict[str, Part]:
     """Return where the labels of each utterance are, by the name that the file gives it.
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from framesweep.data.corpus import Array
 from framesweep.data.formats.festival import parse_festival
-from framesweep.data.formats.master_files import Part
+from framesweep.data.formats.master_files import Part, read_part
 from framesweep.data.formats.segment_json import parse_json
 from framesweep.data.formats.segment_lines import line_error, numbered_lines, parse_time
 from framesweep.data.formats.segment_tables import parse_csv, parse_ctm
@@ -119,12 +119,7 @@ def read_segments(
 
 def _read_text(path: Path, part: Part | None) -> str:
     try:
-        if part is None:
-            data = path.read_bytes()
-        else:
-            with path.open("rb") as file:
-                file.seek(part[0])
-                data = file.read(part[1] - part[0])
+        data = read_part(path, part)
     except OSError as error:
         raise DataError(path, f"must be readable ({error.strerror})") from None
     # Praat saves UTF-16 as soon as a label is not ASCII.

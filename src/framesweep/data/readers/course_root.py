@@ -9,7 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from framesweep.data.formats.npy_zip import ZIP_ERRORS
-from framesweep.data.readers.source_files import FilePath, resolve_inside, resolve_root
+from framesweep.data.readers.source_files import (
+    FilePath,
+    require_inside,
+    resolve_inside,
+    resolve_root,
+    stamp_files,
+)
 from framesweep.errors import DataError
 
 MAX_LEVELS = 2
@@ -51,7 +57,7 @@ def join_inside(root: FilePath, name: str, key: str) -> FilePath:
     """
     if isinstance(root, Path):
         return resolve_inside(root, name, key)
-    return root / resolve_inside(Path(), name, key).as_posix()
+    return root / require_inside(name, key).as_posix()
 
 
 def stamp_course_files(files: list[FilePath | None]) -> dict[str, tuple[int, int]]:
@@ -59,13 +65,10 @@ def stamp_course_files(files: list[FilePath | None]) -> dict[str, tuple[int, int
 
     A file in a zip file has the modification time of the zip file.
     """
-    stamps: dict[str, tuple[int, int]] = {}
+    stamps = stamp_files(file for file in files if isinstance(file, Path))
     times: dict[str, int] = {}
     for file in files:
-        if isinstance(file, Path):
-            status = file.stat()
-            stamps[str(file)] = (status.st_size, status.st_mtime_ns)
-        elif file is not None:
+        if isinstance(file, zipfile.Path):
             archive = str(file.root.filename)
             time = times.setdefault(archive, Path(archive).stat().st_mtime_ns)
             stamps[str(file)] = (file.root.getinfo(file.at).file_size, time)

@@ -16,7 +16,7 @@ from framesweep.data.readers.course_root import open_course_root, stamp_course_f
 from framesweep.data.readers.source_files import (
     FilePath,
     find_phones,
-    read_phones,
+    name_classes,
 )
 from framesweep.errors import DataError
 
@@ -97,17 +97,9 @@ class Hw1p2Corpus:
 
     def phone_set(self, num_classes: int) -> PhoneSet:
         """Return the names in the phone file, else ARPAbet for 71 classes, else numbers."""
-        if self._phones is None:
-            arpabet = num_classes == len(ARPABET_71)
-            return ARPABET_71 if arpabet else PhoneSet.numbered(num_classes)
-        phones = read_phones(self._phones)
-        if len(phones) < num_classes:
-            raise DataError(
-                self._phones,
-                f"must name all {num_classes} classes that occur in the labels",
-                found=len(phones),
-            )
-        return phones
+        if self._phones is None and num_classes == len(ARPABET_71):
+            return ARPABET_71
+        return name_classes(self._phones, num_classes)
 
 
 def _load(path: FilePath) -> Array:

@@ -11,9 +11,9 @@ from framesweep.data.formats.frame_labels import read_frame_labels
 from framesweep.data.formats.master_files import Part, index_master_file
 from framesweep.data.formats.stored_features import read_feature_file
 from framesweep.data.phones import PhoneSet
-from framesweep.data.readers.course_root import open_course_root
-from framesweep.data.readers.ntu_labels import name_classes, split_off_dev, to_class_numbers
-from framesweep.data.readers.source_files import FilePath, find_phones, stamp_files
+from framesweep.data.readers.course_root import open_course_root, stamp_course_files
+from framesweep.data.readers.ntu_labels import split_off_dev, to_class_numbers
+from framesweep.data.readers.source_files import FilePath, find_phones, name_classes
 from framesweep.errors import DataError
 
 LABELS, TRAIN, TEST = "train_labels.txt", "train_split.txt", "test_split.txt"
@@ -52,7 +52,7 @@ class LibriphoneCorpus:
         if (root / TEST).is_file():
             splits["test"] = _read_split(root / TEST)
         limit = config.max_utterances
-        self._splits = {name: sorted_ids[:limit] for name, sorted_ids in splits.items()}
+        self._splits = {name: ids[:limit] for name, ids in splits.items()}
 
     def source_key(self) -> dict[str, Any]:
         """Return the stamps of all files, and the keys that change what is read."""
@@ -61,8 +61,7 @@ class LibriphoneCorpus:
         ]
         files += [self._root / name for name in (LABELS, TRAIN, TEST)]
         phones = find_phones(self._root, self._config.phones)
-        stamps = stamp_files([path for path in files if path.is_file()])
-        stamps |= stamp_files([Path(str(phones))] if phones is not None else [])
+        stamps = stamp_course_files([*(path for path in files if path.is_file()), phones])
         settings = (self._config.dev_share, self._config.max_utterances)
         return {"files": stamps, "settings": settings}
 
@@ -88,7 +87,7 @@ class LibriphoneCorpus:
 
     def phone_set(self, num_classes: int) -> PhoneSet:
         """Return the names in the phone file, else numbers."""
-        return name_classes(self._root, self._config.phones, num_classes)
+        return name_classes(find_phones(self._root, self._config.phones), num_classes)
 
     def _read_labels(self, id: str, part: Part) -> Any:
         file = self._root / LABELS

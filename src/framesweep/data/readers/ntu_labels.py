@@ -6,10 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from framesweep.data.corpus import Array
-from framesweep.data.phones import PhoneSet
 from framesweep.data.readers.segments_labels import is_number
 from framesweep.data.readers.segments_splits import assign_index
-from framesweep.data.readers.source_files import FilePath, find_phones, read_phones
+from framesweep.data.readers.source_files import FilePath
 from framesweep.errors import DataError
 
 
@@ -23,22 +22,6 @@ def to_class_numbers(names: Sequence[str], where: object) -> Array:
         if not is_number(name):
             raise DataError(where, "labels must be class numbers", found=name[:40])
     return np.array([int(name) for name in names], dtype=np.int64)
-
-
-def name_classes(root: FilePath, phones: str | None, num_classes: int) -> PhoneSet:
-    """Return the phones that data.phones or phonemes.txt lists, else numbers.
-
-    Raises:
-        DataError: the file names fewer phones than there are classes.
-    """
-    file = find_phones(root, phones)
-    if file is None:
-        return PhoneSet.numbered(num_classes)
-    listed = read_phones(file)
-    if len(listed) < num_classes:
-        rule = f"must name all {num_classes} classes that occur in the labels"
-        raise DataError(file, rule, found=len(listed))
-    return listed
 
 
 def split_off_dev(num_utterances: int, share: float, where: Path | FilePath) -> list[bool]:

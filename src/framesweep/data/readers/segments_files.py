@@ -53,19 +53,18 @@ def list_utterances(config: SegmentsConfig, root: Path) -> list[UtteranceFiles]:
     """
     exclude = _compile("data.exclude", config.exclude)
     speaker = _compile("data.speaker", config.speaker)
+    kinds = FEATURE_SUFFIXES.get(config.features, audio.SUFFIXES)
     if config.features == "ark":
         archives = _list_archives(config, root, exclude)
         audio_files = {id: location.file for id, location in archives.items()}
     else:
         archives = {}
-        kinds = FEATURE_SUFFIXES.get(config.features, audio.SUFFIXES)
         audio_files = _list_by_id(root, "audio", config.audio, kinds, exclude)
         if not config.has_stored_features:
             audio_files = prefer_originals(audio_files)
     suffixes = SUFFIXES_OF_FORMAT.get(config.format, SUFFIXES)
     segments = _list_by_id(root, "segments", config.segments, suffixes, exclude)
     if not audio_files:
-        kinds = FEATURE_SUFFIXES.get(config.features, audio.SUFFIXES)
         what = "features" if config.has_stored_features else "audio files"
         rule = f"must contain {what}: {', '.join(kinds)}"
         fix = "data.exclude may exclude too much." if exclude else ""

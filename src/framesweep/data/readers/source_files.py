@@ -30,15 +30,25 @@ def resolve_root(root: str | None) -> Path:
     return folder
 
 
+def require_inside(name: str, key: str) -> Path:
+    """Return `name`, the value of the config key `key`, as a path.
+
+    Raises:
+        ConfigError: it is empty, or leads out of data.root.
+    """
+    path = Path(name)
+    if not name or path.is_absolute() or ".." in path.parts:
+        raise ConfigError(key, "must be a relative path inside data.root", found=name)
+    return path
+
+
 def resolve_inside(root: Path, name: str, key: str) -> Path:
     """Return the path of `name` under `root`.
 
     Raises:
         ConfigError: `name`, the value of the config key `key`, is empty or leads out of `root`.
     """
-    path = Path(name)
-    if not name or path.is_absolute() or ".." in path.parts:
-        raise ConfigError(key, "must be a relative path inside data.root", found=name)
+    path = require_inside(name, key)
     exact = root / path
     return exact if exact.exists() else _find_in_other_form(root, path.parts)
 
@@ -123,3 +133,18 @@ def read_phones(path: FilePath) -> PhoneSet:
         repeated = sorted({i for i in ids if ids.count(i) > 1})[:5]
         raise DataError(path, "must list each id exactly once", found=repeated)
     return PhoneSet.from_pairs(pairs, path)
+
+
+def name_classes(file: FilePath | None, num_classes: int) -> PhoneSet:
+    """Return the phones that a file lists, or numbers where there is none.
+
+    Raises:
+        DataError: the file names fewer phones than there are classes.
+    """
+    if file is None:
+        return PhoneSet.numbered(num_classes)
+    listed = read_phones(file)
+    if len(listed) < num_classes:
+        rule = f"must name all {num_classes} classes that occur in the labels"
+        raise DataError(file, rule, found=len(listed))
+    return listed

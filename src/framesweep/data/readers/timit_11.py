@@ -10,8 +10,8 @@ from framesweep.data.corpus import Array, Utterance
 from framesweep.data.formats.npy import find_npy, load_npy
 from framesweep.data.phones import PhoneSet
 from framesweep.data.readers.course_root import open_course_root, stamp_course_files
-from framesweep.data.readers.ntu_labels import name_classes, split_off_dev, to_class_numbers
-from framesweep.data.readers.source_files import FilePath, find_phones
+from framesweep.data.readers.ntu_labels import split_off_dev, to_class_numbers
+from framesweep.data.readers.source_files import FilePath, find_phones, name_classes
 from framesweep.errors import DataError
 
 FRAMES = 11
@@ -84,7 +84,7 @@ class Timit11Corpus:
 
     def phone_set(self, num_classes: int) -> PhoneSet:
         """Return the names in the phone file, else numbers."""
-        return name_classes(self._root, self._config.phones, num_classes)
+        return name_classes(find_phones(self._root, self._config.phones), num_classes)
 
     def _load_labels(self, num_windows: int) -> Array:
         path = self._files["train_label_11"]

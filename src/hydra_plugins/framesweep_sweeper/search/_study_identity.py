@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import optuna
 from optuna.storages import BaseStorage
-from optuna.study import StudyDirection
+from optuna.study import Study, StudyDirection
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.search._credentials import hide_credentials
-from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
+from hydra_plugins.framesweep_sweeper.search._space import SearchSpace, strip_affixes
 
 SEARCH_SPACE = "search_space"
 FIXED = "fixed_overrides"
@@ -87,7 +87,7 @@ def _is_free(key: str, free: Sequence[str]) -> bool:
 
 def derive_name(space: SearchSpace) -> str:
     """Return a name made of the searched keys, such as `context-dropout-width`."""
-    keys = sorted(d.key.lstrip("+").partition("@")[0] for d in space.searched)
+    keys = sorted(strip_affixes(d.key) for d in space.searched)
     short = [key.rpartition(".")[2].rpartition("/")[2] for key in keys]
     parts = short if len(set(short)) == len(short) else [k.replace("/", ".") for k in keys]
     name = "-".join(parts) or "study"
@@ -218,3 +218,14 @@ def _describe_differences(name: str, rows: list[tuple[str, str, str]]) -> str:
     lines.append(f"  {'':{widths[0]}}  {'in the study':{widths[1]}}  now")
     lines += [f"  {key:{widths[0]}}  {old:{widths[1]}}  {new}" for key, old, new in rows]
     return "\n".join(lines)
+
+
+def list_extended(study: Study) -> list[Study]:
+    """Return the studies that a study extends, the latest first, as far as they still exist."""
+    storage, found = study._storage, []
+    while record := study.user_attrs.get(EXTENDS):
+        if record["study"] not in optuna.get_all_study_names(storage):
+            break
+        study = optuna.load_study(study_name=record["study"], storage=storage)
+        found.append(study)
+    return found

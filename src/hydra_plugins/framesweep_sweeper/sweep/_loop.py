@@ -152,11 +152,11 @@ class SweepLoop:
             return claim
         # Other sweepers run the remaining trials. If one of them fails or its sweeper dies,
         # there is something to do again.
-        counts = self._queue.count_states()
+        counts, total = self._queue.count(self._settings.n_trials)
         pause = max(CLAIM_SECONDS, counts[TrialState.RUNNING] / CLAIMS_PER_SECOND)
         self._next_claim = time.monotonic() + pause
         ended = sum(counts[state] for state in ENDED)
-        self._is_done = ended >= self._queue.limit(self._settings.n_trials)
+        self._is_done = ended >= total
         return None
 
     def _prepare_job(self, claim: Claim) -> Job | None:

@@ -26,7 +26,6 @@ from hydra_plugins.framesweep_sweeper.sweep._preview_text import (
     describe_space,
     estimate_cost,
     find_extremes,
-    format_count,
     inspect_point,
 )
 
@@ -104,16 +103,14 @@ class SearchPreview:
 
 def describe_size(space: SearchSpace) -> str:
     """Return how many points a space has, as text."""
-    dimensions = [d for d in space.sampled if d.distribution is not None]
-    counts = {d.key: count_values(d.distribution) for d in dimensions if d.distribution}
-    finite = [count for count in counts.values() if not math.isinf(count)]
+    counts = {d.key: count_values(d.distribution) for d in space.sampled if d.distribution}
+    number = f"{int(math.prod(n for n in counts.values() if not math.isinf(n))):,}"
     continuous = [key for key, count in counts.items() if math.isinf(count)]
     if continuous:
         verb = "is" if len(continuous) == 1 else "are"
-        number = format_count(math.prod(finite))
         return f"{number} combinations, and {', '.join(continuous)} {verb} continuous"
-    limit = "at most " if any(d.conditions for d in dimensions) else ""
-    return f"{limit}{format_count(math.prod(finite))} points"
+    limit = "at most " if any(d.conditions for d in space.sampled) else ""
+    return f"{limit}{number} points"
 
 
 def count_values(distribution: BaseDistribution) -> float:

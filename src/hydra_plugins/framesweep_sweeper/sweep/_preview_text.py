@@ -3,7 +3,6 @@
 This module imports no Optuna, so that a grid can use it.
 """
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
@@ -152,11 +151,6 @@ def print_preview(lines: Iterator[str]) -> None:
     """Print the lines of a preview on standard output as they are computed."""
     for line in lines:
         print(line, flush=True)
-
-
-def format_count(number: float) -> str:
-    """Return a number of points, which may be infinite."""
-    return "infinitely many" if math.isinf(number) else f"{int(number):,}"
 
 
 def _format_size(point: Point) -> str:

@@ -107,9 +107,7 @@ def run_sweep(
     find = partial(find_start, settings, hydra_context, config, sampler)
     queue, space, notes = _open_queue(settings, url, spaces, config, find)
     queue.num_points = count_grid_points(sampler, space)
-    constraints = read_constraints(settings["constraints"])
-    previewer = build_previewer(settings["previewer"]) if constraints else None
-    check = PointCheck(queue.storage, constraints, previewer)
+    check = _build_point_check(settings, queue.storage)
     end = build_search_end(settings)
     clock = WorkClock(queue.storage, queue.study_id, settings["heartbeat"])
     limits = limit_jobs(settings, config, end.seconds_left(clock.start()))
@@ -129,6 +127,12 @@ def run_sweep(
         on_trial_end=partial(notify_safely, listener.on_trial_end, queue.study),
     )
     return _run_loop(loop, queue, listener, progress, total, config)
+
+
+def _build_point_check(settings: dict[str, Any], storage: BaseStorage) -> PointCheck:
+    constraints = read_constraints(settings["constraints"])
+    previewer = build_previewer(settings["previewer"]) if constraints else None
+    return PointCheck(storage, constraints, previewer)
 
 
 def _announce(queue: TrialQueue, listener: Listener, config: DictConfig) -> None:

@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 import optuna
 from hydra.types import HydraContext
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from optuna.samplers import BaseSampler, GridSampler
 from optuna.storages import BaseStorage
@@ -20,12 +19,14 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
+from hydra_plugins.framesweep_sweeper._hydra import instantiate_allowed
 from hydra_plugins.framesweep_sweeper.search._history import select_history
 from hydra_plugins.framesweep_sweeper.search._known_points import ABSENT, look_up, match_point
-from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
+from hydra_plugins.framesweep_sweeper.search._space import SearchSpace, strip_affixes
 from hydra_plugins.framesweep_sweeper.search._study_identity import (
     EXTENDS,
     FIXED,
+    list_extended,
     read_identity,
 )
 
@@ -65,7 +66,7 @@ class Start:
 def _build_finder(target: Any) -> PointFinder | None:
     if target is None:
         return None
-    finder: PointFinder = instantiate(target, _execution_whitelist_=target._target_)
+    finder: PointFinder = instantiate_allowed(target, target._target_)
     return finder
 
 
@@ -96,7 +97,7 @@ def find_start(
             f"{KEY}: must be empty with a grid, which visits every point; found {names}"
         )
     finder = _build_finder(settings["point_finder"])
-    studies = set(optuna.get_all_study_names(storage))
+    studies = set(optuna.get_all_study_names(storage)) if names else set()
     for name in names:
         if name in studies:
             start.studies.append(name)
@@ -164,16 +165,6 @@ def _add_extended(start: Start, study: Study, space: SearchSpace) -> None:
         start.notes[source.study_name] = [line]
 
 
-def list_extended(study: Study) -> list[Study]:
-    """Return the studies that a study extends, the latest first, as far as they still exist."""
-    storage, found = study._storage, []
-    names = set(optuna.get_all_study_names(storage))
-    while (record := study.user_attrs.get(EXTENDS)) and record["study"] in names:
-        study = optuna.load_study(study_name=record["study"], storage=storage)
-        found.append(study)
-    return found
-
-
 def _read_history(study: Study, name: str, space: SearchSpace) -> list[FrozenTrial]:
     storage = study._storage
     if name not in optuna.get_all_study_names(storage):
@@ -193,7 +184,7 @@ def _read_best(study: Study) -> list[dict[str, Any]]:
             f"{KEY}: must name studies with a finished trial; found {study.study_name}"
         )
     return [
-        {key.lstrip("+").partition("@")[0]: value for key, value in trial.params.items()}
+        {strip_affixes(key): value for key, value in trial.params.items()}
         for trial in study.best_trials[:FRONT]
     ]
 
@@ -222,7 +213,7 @@ def _find_values(
 
 
 def _select(config: DictConfig, key: str) -> Any:
-    bare = key.lstrip("+").partition("@")[0]
+    bare = strip_affixes(key)
     choices = config.hydra.runtime.choices
     value = choices[bare] if bare in choices else OmegaConf.select(config, bare, default=ABSENT)
     return OmegaConf.to_container(value) if OmegaConf.is_config(value) else value

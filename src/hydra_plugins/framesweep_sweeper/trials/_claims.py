@@ -87,12 +87,14 @@ class TrialQueue:
         """Return the number of trials in each state, without those that were rejected."""
         return Counter(trial.state for trial in self.get_trials() if not is_rejected(trial))
 
-    def limit(self, total: int) -> int:
-        """Return the total that can be reached: a rejected point of a grid is not replaced."""
-        if self.num_points == math.inf:
-            return total
-        num_rejected = sum(is_rejected(trial) for trial in self.get_trials())
-        return min(total, int(self.num_points) - num_rejected)
+    def count(self, total: int) -> tuple[Counter[TrialState], int]:
+        """Return `count_states`, and how much of `total` can be reached.
+
+        A rejected point of a grid is not replaced.
+        """
+        trials = self.get_trials()
+        counts = Counter(trial.state for trial in trials if not is_rejected(trial))
+        return counts, int(min(total, self.num_points - (len(trials) - counts.total())))
 
     def claim(self, total: int) -> Claim | None:
         """Claim the next trial: an interrupted one if there is any, else a new one.
@@ -120,14 +122,14 @@ class TrialQueue:
         Waiting sweepers ask for a trial again and again; without this check they would keep the
         lock from those that have something to do.
         """
-        counts, total = self.count_states(), self.limit(total)
+        counts, total = self.count(total)
         return sum(counts[s] for s in COUNTED) < total or bool(self._find_abandoned())
 
     def _claim_locked(self, total: int) -> Claim | None:
         for abandoned, outcome in self._find_abandoned():
             self._apply(abandoned, outcome)
-        counts = self.count_states()
-        if sum(counts[s] for s in COUNTED) >= self.limit(total):
+        counts, total = self.count(total)
+        if sum(counts[s] for s in COUNTED) >= total:
             return None
         if self._make_sampler is not None:
             # Made under the lock, so that no two sweepers start from the same number of trials.

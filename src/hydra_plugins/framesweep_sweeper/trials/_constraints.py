@@ -14,6 +14,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
+from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
 
 OPTUNA_PREFIX = "constraints:"
 """Prefix of the system attributes of a trial in which Optuna keeps constraints."""
@@ -134,4 +135,4 @@ def is_feasible(trial: FrozenTrial) -> bool:
 
 def is_rejected(trial: FrozenTrial) -> bool:
     """Return whether a trial was ended before it began, so that it cost nothing."""
-    return trial.user_attrs.get("pruned_by") == CONSTRAINTS
+    return trial.user_attrs.get(_trial_attrs.PRUNED_BY) == CONSTRAINTS

@@ -1,8 +1,6 @@
 """Worker processes on this machine, which take the place of Hydra's basic launcher."""
 
-import contextlib
 import os
-import pickle
 import signal
 import subprocess
 import sys
@@ -11,13 +9,16 @@ from multiprocessing import connection
 from typing import Any
 
 import cloudpickle
-from hydra.core.singleton import Singleton
 from hydra.types import HydraContext
 
 from hydra_plugins.framesweep_sweeper.trials import _failures
 from hydra_plugins.framesweep_sweeper.workers._devices import device_environment
 from hydra_plugins.framesweep_sweeper.workers._pool import FinishedJob, Job
 from hydra_plugins.framesweep_sweeper.workers._spawned_worker import SpawnedWorker
+from hydra_plugins.framesweep_sweeper.workers._worker_process import (
+    CLOSE_SECONDS,
+    WorkerProcess,
+)
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -26,8 +27,6 @@ THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
 )
 WORKER_MODULE = "hydra_plugins.framesweep_sweeper.workers._worker"
-CLOSE_SECONDS = 10.0
-"""Seconds that an idle worker is given to end by itself."""
 
 
 class LocalPool:
@@ -104,7 +103,7 @@ class LocalPool:
         self._workers.clear()
 
 
-class InheritingWorker:
+class InheritingWorker(WorkerProcess):
     """A worker process, the connection to it, and its lifeline.
 
     The lifeline is a pipe that nobody writes to. The sweeper keeps one end open; when the
@@ -117,7 +116,7 @@ class InheritingWorker:
         lifeline, self._lifeline = os.pipe()
         command = [sys.executable, "-m", WORKER_MODULE]
         command += [str(theirs.fileno()), str(lifeline), str(os.getpid())]
-        self.process = subprocess.Popen(
+        self.process: subprocess.Popen[bytes] = subprocess.Popen(
             command,
             env=env,
             stdin=subprocess.DEVNULL,
@@ -126,22 +125,11 @@ class InheritingWorker:
         )
         theirs.close()
         os.close(lifeline)
-        # In two messages: the second can only be unpickled with the first one's sys.path.
-        self.send(pickle.dumps((sys.path, sys.argv)))
-        self.send(cloudpickle.dumps((hydra_context, task, Singleton.get_state())))
-
-    def send(self, message: bytes) -> None:
-        """Send a message. If the worker has died, the pool finds out when it waits for it."""
-        with contextlib.suppress(OSError):
-            self.connection.send_bytes(message)
+        self.set_up(hydra_context, task)
 
     def signal(self, signum: int) -> None:
         """Send a signal to the process."""
         self.process.send_signal(signum)
-
-    def kill(self) -> None:
-        """End the process, whatever it does."""
-        self.process.kill()
 
     def close(self) -> int:
         """Close the connection, at which an idle process ends, and return its exit code."""

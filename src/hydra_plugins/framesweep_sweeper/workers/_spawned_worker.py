@@ -5,25 +5,24 @@ import contextlib
 import ctypes
 import multiprocessing
 import os
-import pickle
 import signal
 import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from typing import Any
 
-import cloudpickle
-from hydra.core.singleton import Singleton
 from hydra.types import HydraContext
 
 from hydra_plugins.framesweep_sweeper.workers._worker import serve
+from hydra_plugins.framesweep_sweeper.workers._worker_process import (
+    CLOSE_SECONDS,
+    WorkerProcess,
+)
 
-CLOSE_SECONDS = 10.0
-"""Seconds that an idle worker is given to end by itself."""
 
-
-class SpawnedWorker:
+class SpawnedWorker(WorkerProcess):
     """A worker process that multiprocessing has started, and two connections to it.
 
     Jobs travel on the first one. The second is the lifeline: it carries the numbers of signals,
@@ -34,28 +33,17 @@ class SpawnedWorker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         lifeline, self._lifeline = context.Pipe(duplex=False)
-        self.process = context.Process(target=_main, args=(theirs, lifeline))
+        self.process: BaseProcess = context.Process(target=_main, args=(theirs, lifeline))
         with _environment(env):
             self.process.start()
         theirs.close()
         lifeline.close()
-        # In two messages: the second can only be unpickled with the first one's sys.path.
-        self.send(pickle.dumps((sys.path, sys.argv)))
-        self.send(cloudpickle.dumps((hydra_context, task, Singleton.get_state())))
-
-    def send(self, message: bytes) -> None:
-        """Send a message. If the worker has died, the pool finds out when it waits for it."""
-        with contextlib.suppress(OSError):
-            self.connection.send_bytes(message)
+        self.set_up(hydra_context, task)
 
     def signal(self, signum: int) -> None:
         """Let the process handle a signal as if it had been sent to it."""
         with contextlib.suppress(OSError):
             self._lifeline.send(int(signum))
-
-    def kill(self) -> None:
-        """End the process, whatever it does."""
-        self.process.kill()
 
     def close(self) -> int:
         """Close the connection, at which an idle process ends, and return its exit code."""

@@ -1,10 +1,10 @@
-"""Class numbers stored as text, their names, and the share of train that forms dev."""
+"""Class numbers stored as text, and the share of train that forms dev."""
 
 from pathlib import Path
 
 import pytest
 
-from framesweep.data.readers.ntu_labels import name_classes, split_off_dev, to_class_numbers
+from framesweep.data.readers.ntu_labels import split_off_dev, to_class_numbers
 from framesweep.errors import DataError
 
 
@@ -13,14 +13,6 @@ def test_numbers_as_text_become_integers():
     for text in ("-1", "1.0", "", "\u0663"):
         with pytest.raises(DataError, match="file: labels must be class numbers"):
             to_class_numbers(["0", text], "file")
-
-
-def test_classes_are_named_by_a_file_or_by_their_numbers(tmp_path):
-    assert name_classes(tmp_path, None, 3).names == ("0", "1", "2")
-    (tmp_path / "phonemes.txt").write_text("sil\naa\n")
-    assert name_classes(tmp_path, None, 2).names == ("sil", "aa")
-    with pytest.raises(DataError, match="must name all 3 classes"):
-        name_classes(tmp_path, None, 3)
 
 
 def test_dev_is_spread_evenly_and_never_all_or_nothing():

@@ -7,6 +7,7 @@ import pytest
 
 from framesweep.data.readers.source_files import (
     find_phones,
+    name_classes,
     read_phones,
     resolve_inside,
     resolve_root,
@@ -115,3 +116,11 @@ def test_name_inside_the_root_is_found_in_another_unicode_form(tmp_path):
     assert found == tmp_path / "Jose\u0301" / "wav"
     assert resolve_inside(tmp_path, "Jos\u00e9/*", "data.audio").name == "*"
     assert resolve_inside(tmp_path, "none/x", "data.audio") == tmp_path / "none" / "x"
+
+
+def test_classes_are_named_by_a_file_or_by_their_numbers(tmp_path: Path) -> None:
+    assert name_classes(find_phones(tmp_path, None), 3).names == ("0", "1", "2")
+    (tmp_path / "phonemes.txt").write_text("sil\naa\n")
+    assert name_classes(find_phones(tmp_path, None), 2).names == ("sil", "aa")
+    with pytest.raises(DataError, match="must name all 3 classes"):
+        name_classes(find_phones(tmp_path, None), 3)

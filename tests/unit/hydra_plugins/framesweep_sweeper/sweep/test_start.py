@@ -11,10 +11,11 @@ from hydra_plugins.framesweep_sweeper.search._space_reader import read_space
 from hydra_plugins.framesweep_sweeper.search._study_identity import (
     build_identity,
     create_study_if_missing,
+    list_extended,
     record_extension,
 )
 from hydra_plugins.framesweep_sweeper.sweep import _start
-from hydra_plugins.framesweep_sweeper.sweep._start import begin_study, find_start, list_extended
+from hydra_plugins.framesweep_sweeper.sweep._start import begin_study, find_start
 
 PARAMS = {"x": "interval(0.0,1.0)", "n": "choice(1,2,3)"}
 
@@ -61,7 +62,7 @@ def make_study(storage):
 @pytest.fixture
 def find(space, storage, monkeypatch):
     """Return a function that looks up names for a search of `space`."""
-    monkeypatch.setattr(_start, "instantiate", lambda *args, **kwargs: Finder())
+    monkeypatch.setattr(_start, "instantiate_allowed", lambda *args, **kwargs: Finder())
 
     def find(*names, finder=True, sampler=None):
         target = OmegaConf.create({"_target_": "app.Finder"}) if finder else None
