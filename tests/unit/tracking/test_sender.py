@@ -111,6 +111,25 @@ def test_close_ends_a_long_wait_without_another_attempt(box, monkeypatch):
     assert len(attempts) == 1
 
 
+def test_an_upload_that_fails_because_the_process_ends_stays_in_the_outbox(box):
+    is_uploading, is_ending = threading.Event(), threading.Event()
+
+    def write(record):
+        is_uploading.set()
+        assert is_ending.wait(60)
+        raise FileNotFoundError("the exit deleted the temporary folder")
+
+    sender = start_sender(box, write)
+    box.append({"kind": "model", "path": "model"})
+    assert is_uploading.wait(60)
+    assert sender.close(0.01) == 1
+    is_ending.set()
+    sender._thread.join(60)
+    assert len(box) == 1
+    assert sender.num_refused == 0
+    assert not box.path.with_name("refused.jsonl").exists()
+
+
 def test_a_refused_record_is_put_aside_and_the_rest_is_sent(box):
     arrived = []
 
