@@ -42,6 +42,9 @@ def test_every_command_prints_json(shell, monkeypatch):
     assert run("report", "last")["file"] == "report.html"
     assert [study["name"] for study in run("best")] == [STUDY]
     assert run("best", STUDY)["counts"]["complete"] == 2
+    ensemble = run("best", STUDY, "--ensemble", "--split", "dev", "--out", "ensemble.csv")
+    assert ensemble["candidates"] == 2
+    assert ensemble["accuracy"] >= ensemble["best_alone"]
     assert run("keys", "data.context")["keys"][0]["default"] == "25"
     assert set(run("prepare", *shell.small)["splits"]) == {"train", "dev", "test"}
     assert run("inspect", *shell.small)["splits"]["dev"]["frames"] == 250

@@ -9,6 +9,7 @@ from framesweep.catalog.resolve import (
     ambiguous_error,
     describe_run,
     is_word,
+    rank_finished_runs,
     resolve_run,
     short_id,
 )
@@ -21,6 +22,7 @@ __all__ = [
     "describe_run",
     "is_word",
     "list_runs",
+    "rank_finished_runs",
     "resolve_run",
     "short_id",
 ]

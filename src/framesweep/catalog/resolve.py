@@ -94,7 +94,18 @@ def _select_last(runs: Sequence[RunRecord], outputs: Path) -> RunRecord:
     raise TrackingError("run", f"must be in {outputs}, which has none yet", found=LAST)
 
 
-def _select_best(runs: Sequence[RunRecord], outputs: Path) -> RunRecord:
+def rank_finished_runs(uri: str | None, outputs: Path) -> list[RunRecord]:
+    """Return the finished runs on the data of the newest one, the most accurate on dev first.
+
+    Accuracies on different corpora cannot be compared.
+
+    Raises:
+        TrackingError: no run has finished with a dev accuracy.
+    """
+    return _rank_finished(list_runs(uri, outputs), outputs, "none")
+
+
+def _rank_finished(runs: Sequence[RunRecord], outputs: Path, found: str) -> list[RunRecord]:
     finished = [
         run
         for run in runs
@@ -105,8 +116,11 @@ def _select_best(runs: Sequence[RunRecord], outputs: Path) -> RunRecord:
     ]
     if not finished:
         raise TrackingError(
-            "run", f"must have finished, with a dev accuracy, in {outputs}", found=BEST
+            "run", f"must have finished, with a dev accuracy, in {outputs}", found=found
         )
-    # Accuracies on different corpora cannot be compared.
     same_data = [run for run in finished if run.data == finished[0].data]
-    return max(same_data, key=lambda run: (run.accuracy or 0.0, -run.start))
+    return sorted(same_data, key=lambda run: (-(run.accuracy or 0.0), run.start))
+
+
+def _select_best(runs: Sequence[RunRecord], outputs: Path) -> RunRecord:
+    return _rank_finished(runs, outputs, BEST)[0]

@@ -11,9 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
-from framesweep.commands.common.options import tracking_options
+from framesweep.commands.common.ensemble_choice import choose_ensemble
+from framesweep.commands.common.ensemble_options import (
+    NUM_CANDIDATES,
+    EnsembleOptions,
+    ensemble_options,
+    refuse_ensemble_options,
+)
+from framesweep.commands.common.options import is_given, refuse_options, tracking_options
 from framesweep.commands.common.output import (
     echo_json,
     json_option,
@@ -30,13 +36,14 @@ if TYPE_CHECKING:
 
 
 @click.command("best")
-@click.argument("study_name", metavar="[STUDY]", required=False)
+@click.argument("names", metavar="[STUDY]...", nargs=-1)
 @click.option(
     "--top",
     default=3,
     show_default=True,
     type=click.IntRange(min=1),
-    help="Number of trials to print.",
+    help="Number of trials to print; with --ensemble, number of trials of each study to choose "
+    f"from.  [default with --ensemble: {NUM_CANDIDATES}]",
 )
 @click.option(
     "--seeds",
@@ -50,34 +57,54 @@ if TYPE_CHECKING:
     help="Register the winner's model in MLflow's model registry, with the alias best.",
 )
 @click.option("--storage", help="Storage of the study.  [default: outputs/studies.db]")
+@ensemble_options
 @json_option
 @tracking_options
 @click.pass_context
 def command(
     context: click.Context,
+    /,
     *,
-    study_name: str | None,
-    top: int,
-    seeds: int,
-    register: str | None,
-    storage: str | None,
+    names: tuple[str, ...],
+    ensemble: bool,
     as_json: bool,
-    uri: str | None,
-    outputs: Path,
+    **options: Any,
 ) -> None:
     """Print the best trials of a study and the command that trains the best one again.
 
-    Without STUDY, the studies are listed.
+    Without STUDY, the studies are listed. With --ensemble, the trials of several studies, and
+    runs by their RUN_ID, are candidates for an ensemble: those that raise its dev accuracy the
+    most are added one after another, repeatedly if that is better. Their probabilities are
+    averaged.
     """
+    if ensemble:
+        refuse_options(context, "seeds", "register", rule="cannot be used with --ensemble")
+        if not is_given(context, "top"):
+            options["top"] = NUM_CANDIDATES
+        choose_ensemble(EnsembleOptions.select(names, options), as_json=as_json)
+        return
+    refuse_ensemble_options(context)
+    if len(names) > 1:
+        raise ConfigError("STUDY", "must be a single study without --ensemble", found=names)
+    if not names:
+        _list_studies(options["storage"], options["outputs"], as_json=as_json)
+        return
+    _print_best(context, names[0], as_json=as_json)
+
+
+def _print_best(context: click.Context, study_name: str, *, as_json: bool) -> None:
     from framesweep.sweeps.studies import load_study, select_best_trials
     from framesweep.sweeps.tables import build_train_command, find_pareto_front
 
-    if study_name is None:
-        return _list_studies(storage, outputs, as_json=as_json)
-    study = load_study(study_name, storage, outputs)
+    outputs, uri, register, top, seeds = (
+        context.params[name] for name in ("outputs", "uri", "register", "top", "seeds")
+    )
+    study = load_study(study_name, context.params["storage"], outputs)
     has_order = len(study.directions) == 1
     if not has_order:
-        _refuse_options(context, "top", "seeds", "register")
+        rule = "requires a study with a single objective"
+        fix = "Remove it to print the Pareto front."
+        refuse_options(context, "top", "seeds", "register", rule=rule, fix=fix)
     if register is not None:
         require_model_name("--register", register)
     trials = select_best_trials(study, top) if has_order else find_pareto_front(study)
@@ -171,18 +198,6 @@ def _register(
 def _echo(text: str, *, err: bool = False) -> None:
     """Print a text with names and values of a study, which others may have written."""
     click.echo(printable(text), err=err)
-
-
-def _refuse_options(context: click.Context, *names: str) -> None:
-    """Raise ConfigError if an option was given that requires a single objective."""
-    for name in names:
-        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
-            raise ConfigError(
-                f"--{name}",
-                "requires a study with a single objective",
-                found=context.params[name],
-                fix="Remove it to print the Pareto front.",
-            )
 
 
 def _describe_study(study: Study) -> str:

@@ -32,7 +32,7 @@ def command(
     architecture with its number of parameters, the metrics of each epoch, the log and the
     report of each run, and a summary.
     """
-    from framesweep.runs.ensemble import count_params
+    from framesweep.runs.ensemble import count_params, list_distinct
     from framesweep.runs.submission import (
         choose_labels,
         describe_check,
@@ -50,7 +50,7 @@ def command(
     header = find_header(runs[0].config)
     text = format_csv(predictions, runs[0].store.phones.names, chosen, sample, header)
     write_zip(out, text, runs)
-    total = sum(map(count_params, runs))
+    total = sum(map(count_params, list_distinct(runs)))
     notes = [describe_labels(runs[0], chosen), describe_check(runs[0], sample)]
     echo_result(
         as_json,

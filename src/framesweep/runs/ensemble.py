@@ -1,5 +1,6 @@
 """Predictions of trained runs for whole splits: of a single run, or of an ensemble."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -102,8 +103,13 @@ def load_trained_run(directory: Path, overrides: Sequence[str] = ()) -> TrainedR
     return TrainedRun(directory, config, store, model, hardware)
 
 
+def list_distinct(runs: Sequence[TrainedRun]) -> list[TrainedRun]:
+    """Return the runs without repetitions, in the order in which each first appears."""
+    return list({run.directory: run for run in runs}.values())
+
+
 def average_posteriors(runs: Sequence[TrainedRun], split: str) -> Tensor:
-    """Return (N, C) probabilities, averaged over runs.
+    """Return (N, C) probabilities, averaged over runs; one that is named twice counts twice.
 
     Raises:
         DataError: if the runs were trained on different corpora.
@@ -115,9 +121,11 @@ def average_posteriors(runs: Sequence[TrainedRun], split: str) -> Tensor:
                 f"must be trained on the same data as {runs[0].directory}",
                 fix="Combine only runs of the same corpus.",
             )
-    total = runs[0].compute_posteriors(split)
-    for run in runs[1:]:
-        total += run.compute_posteriors(split)
+    weights = Counter(run.directory for run in runs)
+    first, *others = list_distinct(runs)
+    total = first.compute_posteriors(split) * weights[first.directory]
+    for run in others:
+        total.add_(run.compute_posteriors(split), alpha=weights[run.directory])
     return total / len(runs)
 
 

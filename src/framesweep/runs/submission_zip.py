@@ -11,7 +11,7 @@ from typing import Any
 from framesweep import __version__
 from framesweep.credentials import scrub
 from framesweep.data.phones import describe_numbering
-from framesweep.runs.ensemble import TrainedRun, count_params
+from framesweep.runs.ensemble import TrainedRun, count_params, list_distinct
 from framesweep.runs.reporting.history import REPORT_FOLDER
 from framesweep.runs.reporting.run_log import MODEL_FOLDER
 from framesweep.system.atomic_files import atomic_file
@@ -31,7 +31,7 @@ def write_zip(out: Path, csv_text: str, runs: Sequence[TrainedRun]) -> None:
         "framesweep": __version__,
         "rows": csv_text.count("\n") - 1,
         "labels": describe_numbering(runs[0].store.phones),
-        "total_params": sum(map(count_params, runs)),
+        "total_params": sum(map(count_params, list_distinct(runs))),
         "runs": [],
     }
     with atomic_file(out) as temporary, zipfile.ZipFile(temporary, "w") as archive:

@@ -2,7 +2,14 @@
 
 import pytest
 
-from framesweep.catalog import RunRecord, is_word, resolve, resolve_run, short_id
+from framesweep.catalog import (
+    RunRecord,
+    is_word,
+    rank_finished_runs,
+    resolve,
+    resolve_run,
+    short_id,
+)
 from framesweep.errors import TrackingError
 
 
@@ -94,6 +101,8 @@ def test_best_is_the_highest_accuracy_on_the_data_of_the_latest_finished_run(fin
         run("without metrics", 8, None),
     ]
     assert find("best", *runs).id == "good"
+    ranked = rank_finished_runs(None, tmp_path)
+    assert [run.id for run in ranked] == ["good", "equal but later", "bad"]
 
 
 @pytest.mark.parametrize("word", ["last", "best"])

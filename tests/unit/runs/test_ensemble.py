@@ -12,6 +12,7 @@ from framesweep.runs.ensemble import (
     TrainedRun,
     average_posteriors,
     evaluate_runs,
+    list_distinct,
     load_trained_run,
     predict_smoothed,
 )
@@ -51,6 +52,13 @@ def test_posteriors_are_probabilities_of_each_frame(runs):
 def test_an_ensemble_averages_probabilities(runs):
     expected = sum(run.compute_posteriors("dev") for run in runs) / 2
     torch.testing.assert_close(average_posteriors(runs, "dev"), expected)
+
+
+def test_a_run_that_is_named_twice_is_computed_once_and_counts_twice(runs):
+    first, second = (run.compute_posteriors("dev") for run in runs)
+    averaged = average_posteriors([runs[0], runs[1], runs[0]], "dev")
+    torch.testing.assert_close(averaged, (2 * first + second) / 3)
+    assert list_distinct([runs[0], runs[1], runs[0]]) == list(runs)
 
 
 def test_an_ensemble_is_evaluated_by_its_average(runs):

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from framesweep.config.paths import default_outputs
 from framesweep.credentials import printable
+from framesweep.errors import ConfigError
 
 if TYPE_CHECKING:
     from framesweep.runs.ensemble import TrainedRun
@@ -51,13 +53,16 @@ def load_runs(
 ) -> list[TrainedRun]:
     """Return the trained runs that `find_directories` finds.
 
+    A run that is named twice is loaded once, and returned twice.
+
     Raises:
         TrackingError: if a run does not exist, or if several match.
     """
     from framesweep.runs.ensemble import load_trained_run
 
     directories = find_directories(run_ids, uri, outputs)
-    return [load_trained_run(directory, overrides) for directory in directories]
+    loaded = {path: load_trained_run(path, overrides) for path in dict.fromkeys(directories)}
+    return [loaded[path] for path in directories]
 
 
 def find_directories(run_ids: Sequence[str], uri: str | None, outputs: Path) -> list[Path]:
@@ -80,3 +85,15 @@ def find_directories(run_ids: Sequence[str], uri: str | None, outputs: Path) -> 
         if run is not None:
             click.echo(printable(f"{run_id}: {describe_run(run)}"), err=True)
     return directories
+
+
+def is_given(context: click.Context, name: str) -> bool:
+    """Return whether a parameter was typed."""
+    return context.get_parameter_source(name) is not ParameterSource.DEFAULT
+
+
+def refuse_options(context: click.Context, *names: str, rule: str, fix: str = "") -> None:
+    """Raise ConfigError if one of these options was typed."""
+    for name in names:
+        if is_given(context, name):
+            raise ConfigError(f"--{name}", rule, found=context.params[name], fix=fix)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,9 @@ if TYPE_CHECKING:
     from framesweep.runs.ensemble import TrainedRun
 
 
-def prediction_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the arguments that choose runs or a study, and the options of `run_options`."""
+def writing_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --smooth and --labels, which say what is written of predictions."""
     for option in (
-        run_options,
         click.option(
             "--smooth",
             is_flag=True,
@@ -29,6 +29,34 @@ def prediction_options(function: Callable[..., Any]) -> Callable[..., Any]:
             help="Write the id or the name of a phone.  [default: phone for "
             "data=hw1p2_folders, otherwise id; with a sample submission, as there]",
         ),
+    ):
+        function = option(function)
+    return function
+
+
+def file_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --split and --format: what is predicted, and how the file looks."""
+    for option in (
+        click.option(
+            "--format",
+            "file_format",
+            type=click.Choice(["csv", "kaggle"]),
+            default="csv",
+            show_default=True,
+            help="kaggle compares the rows with sample_submission.csv or "
+            "random_submission.csv in the folder of the corpus, and takes over its header.",
+        ),
+        click.option("--split", default="test", show_default=True, help="Split to predict."),
+    ):
+        function = option(function)
+    return function
+
+
+def prediction_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the arguments that choose runs or a study, and the options of `run_options`."""
+    for option in (
+        run_options,
+        writing_options,
         click.option("--storage", help="Storage of the study.  [default: outputs/studies.db]"),
         click.option(
             "--max-params",
@@ -70,6 +98,54 @@ def choose_runs(
     if study:
         return _load_best_trials(study, storage, top, max_params, **options)
     return load_runs(run_ids, **options)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPredictions:
+    """What `write_predictions` has written, as commands report it."""
+
+    file: Path
+    split: str
+    num_frames: int
+    notes: list[str]
+
+    @property
+    def summary(self) -> str:
+        """One line that says what was written where."""
+        return f"{self.num_frames:,} frames of {self.split} written to {self.file}"
+
+
+def write_predictions(
+    runs: list[TrainedRun],
+    out: Path,
+    *,
+    split: str,
+    file_format: str,
+    labels: str | None,
+    smooth: bool,
+) -> WrittenPredictions:
+    """Write the phone of each frame of a split as CSV; several runs form an ensemble.
+
+    Raises:
+        DataError: the corpus has no such split, or the sample submission does not fit it.
+    """
+    from framesweep.runs import submission
+    from framesweep.system.atomic_files import write_text
+
+    first = runs[0]
+    # Before the predictions, which may take minutes.
+    sample = submission.find_checked_sample(first, split) if file_format == "kaggle" else None
+    chosen = submission.choose_labels(first.config, sample, labels)
+    predictions = predict_split(runs, split, smooth=smooth)
+    header = submission.find_header(first.config)
+    write_text(
+        out,
+        submission.format_csv(predictions, first.store.phones.names, chosen, sample, header),
+    )
+    notes = [submission.describe_labels(first, chosen)]
+    if file_format == "kaggle":
+        notes.append(submission.describe_check(first, sample))
+    return WrittenPredictions(out, split, len(predictions), notes)
 
 
 def predict_split(runs: list[TrainedRun], split: str, *, smooth: bool) -> list[int]:

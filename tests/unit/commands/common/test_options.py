@@ -36,7 +36,6 @@ def test_runs_are_looked_up_and_loaded_in_order(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(
         ensemble, "load_trained_run", lambda directory, overrides: (directory.name, overrides)
     )
-    assert load_runs(["b", "a"], None, Path("outputs"), ["k=1"]) == [
-        ("b", ["k=1"]),
-        ("a", ["k=1"]),
-    ]
+    first, second, third = load_runs(["b", "a", "b"], None, Path("outputs"), ["k=1"])
+    assert [first, second] == [("b", ["k=1"]), ("a", ["k=1"])]
+    assert third is first
