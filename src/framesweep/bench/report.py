@@ -82,6 +82,11 @@ def describe_epoch(result: dict[str, Any]) -> str:
     )
 
 
+def describe_help(result: dict[str, Any]) -> str:
+    """Return a sentence about the time until the help is shown."""
+    return f"train --help: {result['seconds']:.2f} s"
+
+
 def build_sweep_table(results: Iterable[dict[str, Any]]) -> Table:
     """Return a table of trials per hour and of the pause between trials, by workers."""
     numbers = ("workers", "threads each", "trials", "trials/hour", "pause s")
@@ -132,6 +137,23 @@ def describe_first_layer(result: dict[str, Any]) -> str:
         f"gathered windows are {result['ratio']['convolution']:.2f} times as fast as a "
         "convolution over utterances."
     )
+
+
+def describe_preparation(result: dict[str, Any]) -> str:
+    """Return a sentence that compares preparing a corpus with a plain copy of its files."""
+    speed, ratio = result["bytes_per_second"], result["ratio"]
+    return (
+        f"Preparing {result['frames']:,} frames on {result['processor']}: "
+        f"{speed['prepare'] / 1e6:,.0f} MB/s of the corpus, {ratio['copy']:.2f} times as fast "
+        f"as a plain copy of its files; {ratio['copy, bytes written']:.2f} times if the bytes "
+        "that each writes are compared."
+    )
+
+
+def describe_sound(result: dict[str, Any]) -> str:
+    """Return a sentence on the speed from audio files to features."""
+    speeds = (f"{speed:,.0f} ({rate})" for rate, speed in result["times_real_time"].items())
+    return f"From sound to log-mel features, times real time per core: {', '.join(speeds)}."
 
 
 def _build_table(title: str, words: Iterable[str], numbers: Iterable[str]) -> Table:

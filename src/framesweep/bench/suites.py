@@ -17,6 +17,7 @@ from framesweep.bench.overhead import (
     measure_help_seconds,
     measure_scale,
 )
+from framesweep.bench.preparation import measure_preparation, measure_sound
 from framesweep.bench.search import compare as replays
 from framesweep.bench.search.contenders import drop_unusable, list_contenders
 from framesweep.bench.search.table import load_table
@@ -33,6 +34,9 @@ log = logging.getLogger(__name__)
 
 TRAIN_FRAMES = 200_000
 """Train frames of the corpus on which throughput is measured."""
+
+PREPARE_FRAMES = 1_000_000
+"""Train frames of the corpus that is prepared and copied: 190 MB."""
 
 SWEEP_FRAMES = 50_000
 """Train frames of the corpus on which trials are trained."""
@@ -58,16 +62,7 @@ def measure_speed(chosen: dict[str, Any], folder: Path) -> Iterator[dict[str, An
     root = write_corpus(folder, TRAIN_FRAMES)
 
     def case(model: str, precision: str, context: int, batch_size: int) -> Case:
-        return Case(
-            model=model,
-            precision=precision,
-            context=context,
-            root=str(root.absolute()),
-            outputs=str(folder.absolute()),
-            threads=chosen.get("threads"),
-            cpu_time=chosen["cpu_time"],
-            batch_size=batch_size,
-        )
+        return _build_case(chosen, folder, root, model, precision, context, batch_size)
 
     cases = _list_cases(chosen, case)
     for one in cases:
@@ -80,6 +75,43 @@ def measure_speed(chosen: dict[str, Any], folder: Path) -> Iterator[dict[str, An
     for size in chosen["sizes"]:
         yield measure_scale(folder, size, "float32", 50, cases[-1])
     yield measure_scale(folder, chosen["sizes"][-1], "float16", 50, cases[-1])
+
+
+def measure_preparations(
+    chosen: dict[str, Any], folder: Path, sizes: Sequence[int] | None
+) -> Iterator[dict[str, Any]]:
+    """Yield the results on preparing a corpus of each size, and on computing features.
+
+    Args:
+        chosen: as for `measure_speed`.
+        folder: where corpora and prepared ones are written.
+        sizes: train frames; None for PREPARE_FRAMES.
+    """
+    case = _build_case(chosen, folder, folder, "small", "fp32", 0, 2048)
+    for size in sizes or [PREPARE_FRAMES]:
+        yield measure_preparation(folder, size, chosen["rounds"], case)
+    yield measure_sound(chosen["rounds"], case)
+
+
+def _build_case(
+    chosen: dict[str, Any],
+    folder: Path,
+    root: Path,
+    model: str,
+    precision: str,
+    context: int,
+    batch_size: int,
+) -> Case:
+    return Case(
+        model=model,
+        precision=precision,
+        context=context,
+        root=str(root.absolute()),
+        outputs=str(folder.absolute()),
+        threads=chosen.get("threads"),
+        cpu_time=chosen["cpu_time"],
+        batch_size=batch_size,
+    )
 
 
 def _list_cases(

@@ -69,7 +69,7 @@ class CommaSeparated(click.ParamType[Any]):
 @click.option(
     "--sizes",
     type=CommaSeparated(POSITIVE),
-    help="Train frames for startup time and memory.  [default: 200000]",
+    help="Train frames for startup time, memory and --prepare.  [default: 200000; 1000000]",
 )
 @click.option(
     "--rounds",
@@ -86,6 +86,11 @@ class CommaSeparated(click.ParamType[Any]):
     "--cpu-time",
     is_flag=True,
     help="Measure CPU time instead of wall time; use it with --threads 1 on a busy machine.",
+)
+@click.option(
+    "--prepare",
+    is_flag=True,
+    help="Measure instead how fast a corpus is prepared, and features are computed from audio.",
 )
 @click.option("--sweep", is_flag=True, help="Measure sweeps instead.")
 @click.option(
@@ -154,6 +159,7 @@ class CommaSeparated(click.ParamType[Any]):
 def command(
     *,
     full: bool,
+    prepare: bool,
     sweep: bool,
     trials: int,
     search: bool,
@@ -185,6 +191,8 @@ def command(
         measured = suites.measure_accuracies(chosen, folder, seeds or 3, epochs)
     elif search:
         measured = suites.replay_searches(table, range(seed, seed + (seeds or 100)), jobs)
+    elif prepare:
+        measured = suites.measure_preparations(chosen, folder, options["sizes"])
     elif sweep:
         measured = suites.measure_sweeps(folder, trials)
     else:
@@ -196,6 +204,7 @@ def _print_and_write(measured: Iterable[dict[str, Any]], json_path: Path | None)
     """Print each result when it is there, and all of them as tables or JSON at the end."""
     from rich.console import Console
 
+    from framesweep.bench.tables import print_tables
     from framesweep.system.atomic_files import write_text
 
     as_json = json_path == Path("-")
@@ -207,42 +216,6 @@ def _print_and_write(measured: Iterable[dict[str, Any]], json_path: Path | None)
     if as_json:
         echo_json(results)
         return
-    _show(console, results)
+    print_tables(console, results)
     if json_path is not None:
         write_text(json_path, json.dumps(results, indent=1))
-
-
-def _show(console: Any, results: list[dict[str, Any]]) -> None:
-    from framesweep.bench import report
-
-    groups = {
-        report.build_throughput_table: ("train", "evaluate", "predict"),
-        report.build_start_table: ("scale",),
-        report.build_memory_table: ("scale",),
-        report.build_sweep_table: ("sweep",),
-        report.build_accuracy_table: ("accuracy",),
-    }
-    for table, kinds in groups.items():
-        rows = [result for result in results if result["what"] in kinds]
-        if rows:
-            console.print(table(rows))
-    _show_replays(console, [result for result in results if result["what"] == "replay"])
-    for result in results:
-        if result["what"] == "first layer":
-            console.print(report.describe_first_layer(result))
-        elif result["what"] == "search":
-            console.print(report.build_search_table(result))
-        elif result["what"] == "epoch":
-            console.print(report.describe_epoch(result))
-        elif result["what"] == "help":
-            console.print(f"train --help: {result['seconds']:.2f} s")
-
-
-def _show_replays(console: Any, results: list[dict[str, Any]]) -> None:
-    from framesweep.bench.search import report
-
-    for n_jobs in dict.fromkeys(result["n_jobs"] for result in results):
-        rows = [result for result in results if result["n_jobs"] == n_jobs]
-        console.print(report.build_replay_table(rows))
-    if results:
-        console.print(report.explain_columns())

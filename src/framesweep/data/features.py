@@ -22,6 +22,9 @@ from framesweep.errors import ConfigError
 
 INT16_SCALE = 32768.0
 
+BLOCK_SAMPLES = 1 << 20
+"""Samples that the extractor is given together, as a list of some 30 MB."""
+
 
 def mel_features(
     samples: Array,
@@ -51,7 +54,11 @@ def mel_features(
     """
     require_at_least("energy_floor", energy_floor, 0)
     extractor = _extractor(sample_rate, options, snip_edges, energy_floor)
-    extractor.accept_waveform(sample_rate, np.asarray(samples, np.float32) * INT16_SCALE)
+    scaled = np.asarray(samples, np.float32) * INT16_SCALE
+    for start in range(0, len(scaled), BLOCK_SAMPLES):
+        # A list: the extractor takes twice as long to read the numbers of an array. The frames
+        # are the same whatever the blocks.
+        extractor.accept_waveform(sample_rate, scaled[start : start + BLOCK_SAMPLES].tolist())
     extractor.input_finished()
     static = options.feature_dim // (1 + options.deltas)
     features = np.empty((extractor.num_frames_ready, static), dtype=np.float32)

@@ -11,12 +11,20 @@ so they are compared only if their size or time has changed, or on request.
 
 import contextlib
 import json
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from framesweep.system.atomic_files import write_text
+
+try:
+    from isal import isal_zlib as zlib
+except ImportError:  # `make gpu` runs with few packages
+    import zlib  # type: ignore[no-redef]
+
+crc32 = zlib.crc32
+"""The standard library's CRC-32, or that of Intel's Intelligent Storage Acceleration Library,
+which computes the same eight times as fast."""
 
 CHECKSUMS_FILE = "checksums.json"
 """Name of the file with the checksums of the other files in its folder."""
@@ -41,15 +49,17 @@ class DamagedFileError(ValueError):
 
 def checksum(data: bytes) -> str:
     """Return the CRC-32 of `data` as eight hex digits."""
-    return f"{zlib.crc32(data):08x}"
+    return f"{crc32(data):08x}"
 
 
 def checksum_file(path: Path) -> str:
     """Return the CRC-32 of a file's contents as eight hex digits."""
     total = 0
+    # One buffer for all chunks: new memory for each would take longer than its checksum.
+    buffer = memoryview(bytearray(CHUNK_BYTES))
     with path.open("rb", buffering=0) as file:
-        while chunk := file.read(CHUNK_BYTES):
-            total = zlib.crc32(chunk, total)
+        while size := file.readinto(buffer):
+            total = crc32(buffer[:size], total)
     return f"{total:08x}"
 
 

@@ -1,7 +1,6 @@
 """Files of weights: safetensors with a checksum, which the format itself does not have."""
 
 import json
-import zlib
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -9,6 +8,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from framesweep.errors import CheckpointError
+from framesweep.system.checksums import crc32
 
 CHECKSUM_KEY = "framesweep.checksum"
 """Key in the metadata of a file with the checksum of its tensors."""
@@ -65,8 +65,8 @@ def _checksum(data: bytes) -> str:
     header = _read_header(data)
     header.pop("__metadata__", None)
     start = HEADER_SIZE_BYTES + int.from_bytes(data[:HEADER_SIZE_BYTES], "little")
-    tensors = zlib.crc32(memoryview(data)[start:])
-    return f"{zlib.crc32(json.dumps(header, sort_keys=True).encode(), tensors):08x}"
+    tensors = crc32(memoryview(data)[start:])
+    return f"{crc32(json.dumps(header, sort_keys=True).encode(), tensors):08x}"
 
 
 def _read_header(data: bytes) -> dict[str, dict[str, str]]:

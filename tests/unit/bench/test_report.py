@@ -96,3 +96,17 @@ def test_sentences_about_an_epoch_and_the_first_layer() -> None:
         "ratio": {"convolution": 1.25},
     }
     assert "1.25 times as fast" in report.describe_first_layer(layer)
+
+
+def test_sentences_about_preparation() -> None:
+    result = {
+        **{"frames": 1_000_000, "processor": "a CPU"},
+        "bytes_per_second": {"prepare": 4e8, "copy": 1.6e9},
+        "ratio": {"copy": 0.25, "copy, bytes written": 0.5},
+    }
+    text = report.describe_preparation(result)
+    assert "400 MB/s of the corpus, 0.25 times" in text
+    assert "0.50 times if the bytes" in text
+    sound = {"times_real_time": {"16000 Hz": 700.4}}
+    assert "per core: 700 (16000 Hz)." in report.describe_sound(sound)
+    assert report.describe_help({"seconds": 0.256}) == "train --help: 0.26 s"

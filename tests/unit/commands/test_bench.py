@@ -41,6 +41,20 @@ def test_quick_bench(tiny, tmp_path) -> None:
     assert not list((tmp_path / "bench").glob("cache-*"))
 
 
+def test_preparation_bench(tiny, tmp_path) -> None:
+    done = CliRunner().invoke(bench.command, [*tiny, "--prepare", "--sizes=3000", "--rounds=1"])
+    assert done.exit_code == 0, done.output
+    prepared, sound = json.loads((tmp_path / "results.json").read_text())
+    assert prepared["frames"] == 3000
+    # Features and their normalized copy; labels, padding and texts are small.
+    assert prepared["bytes written per byte read"] > 1.9
+    assert prepared["ratio"]["copy"] > 0
+    assert set(sound["times_real_time"]) == {"16000 Hz", "44100 Hz"}
+    assert "Preparing 3,000 frames" in done.output
+    assert "From sound to log-mel features" in done.output
+    assert {path.name for path in (tmp_path / "bench").iterdir()} == {"random-3000-40"}
+
+
 def test_accuracy_bench(tiny, tmp_path, monkeypatch) -> None:
     root = write_corpus(tmp_path, 2500, feature_dim=8)
     monkeypatch.setattr(suites, "ACCURACY_DATA", ("data=hw1p2", f"data.root={root}"))

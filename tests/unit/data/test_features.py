@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from framesweep.config.features import FeatureOptions
+from framesweep.data import features
 from framesweep.data.features import (
     append_deltas,
     frame_centres,
@@ -144,3 +145,13 @@ def test_filters_that_are_impossible_at_a_sample_rate_are_refused(audio, options
 def test_a_negative_energy_floor_is_refused(audio):
     with pytest.raises(ConfigError, match="energy_floor: must be at least 0; found -1"):
         mel_features(audio, RATE, FeatureOptions(), energy_floor=-1)
+
+
+@pytest.mark.parametrize("snip_edges", [True, False])
+@pytest.mark.parametrize("block", [1, 399, 5000])
+def test_blocks_of_samples_do_not_change_a_bit(audio, monkeypatch, block, snip_edges):
+    options = FeatureOptions(features="mfcc", use_energy=True, deltas=1)
+    expected = mel_features(audio, RATE, options, snip_edges=snip_edges)
+    monkeypatch.setattr(features, "BLOCK_SAMPLES", block)
+    found = mel_features(audio, RATE, options, snip_edges=snip_edges)
+    assert found.tobytes() == expected.tobytes()

@@ -1,6 +1,7 @@
 """Reads audio files of any format, sample rate and number of channels as mono samples."""
 
 import math
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,17 @@ def resample(samples: Array, own_rate: int, rate: int) -> Array:
 
     # resample_poly's filter grows with the factors, so reduce the ratio: 16000/44100 = 160/441.
     common = math.gcd(own_rate, rate)
-    return np.asarray(resample_poly(samples, rate // common, own_rate // common))
+    up, down = rate // common, own_rate // common
+    low_pass = _design_low_pass(max(up, down)).astype(samples.dtype)
+    return np.asarray(resample_poly(samples, up, down, window=low_pass))
+
+
+@cache
+def _design_low_pass(factor: int) -> Array:
+    """Return the (20 * factor + 1,) filter that `resample_poly` designs anew in each call."""
+    from scipy.signal import firwin
+
+    return np.asarray(firwin(20 * factor + 1, 1 / factor, window=("kaiser", 5.0)))
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:

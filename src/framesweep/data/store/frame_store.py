@@ -14,7 +14,7 @@ A store is a view of a prepared corpus, and a subfolder of its folder:
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,6 @@ from framesweep.data.store.integrity import ChecksumFile, damaged, verify
 from framesweep.data.store.normalization import Normalizer, fit_normalizer
 from framesweep.data.store.prepared import (
     PreparedCorpus,
-    SplitArrays,
     find_prepared,
     map_array,
     prepare,
@@ -163,9 +162,10 @@ def _write_view(config: DataConfig, prepared: PreparedCorpus, folder: Path) -> N
     known: dict[str, str] = {}
     for name, arrays in prepared.splits.items():
         with ChecksumFile(folder / f"{name}.rows") as handle:
-            for rows in _padded_utterances(arrays, normalizer, config.padding):
-                # Converted last: statistics and padding are computed in full precision.
-                handle.write(_convert(rows, config).tobytes())
+            # Converted last: statistics are computed in full precision.
+            utterances = (_convert(rows, config) for rows in normalizer.over(arrays))
+            for rows in _with_padding(utterances, len(arrays.lengths), config.padding):
+                handle.write(rows.data)
         known[f"{name}.rows"] = handle.checksum
     meta = json.dumps({"normalizer": normalizer.to_dict()})
     (folder / "meta.json").write_text(meta, encoding="utf-8")
@@ -175,7 +175,7 @@ def _write_view(config: DataConfig, prepared: PreparedCorpus, folder: Path) -> N
 def _convert(rows: Array, config: DataConfig) -> Array:
     """Return (R, D) rows as data.dtype; raise ConfigError if a value is beyond its range."""
     with np.errstate(over="ignore"):
-        converted = rows.astype(config.dtype)
+        converted = rows.astype(config.dtype, order="C", copy=False)
     if not np.isfinite(converted).all():
         more = " and data.normalize=utterance" if config.normalize == "none" else ""
         raise ConfigError(
@@ -187,22 +187,22 @@ def _convert(rows: Array, config: DataConfig) -> Array:
     return converted
 
 
-def _padded_utterances(
-    arrays: SplitArrays, normalizer: Normalizer, padding: str
+def _with_padding(
+    utterances: Iterable[Array], num_utterances: int, padding: str
 ) -> Iterator[Array]:
-    """Yield the rows of each utterance with the padding that precedes or follows it."""
-    last = len(arrays.lengths) - 1
-    for index, features in enumerate(normalizer.over(arrays)):
-        first_rows = MAX_CONTEXT if index == 0 else 0
+    """Yield the (T, D) rows of each utterance, and the padding before and after it.
+
+    The pieces of an utterance are those of `pad`, which would copy the features.
+    """
+    for index, rows in enumerate(utterances):
+        is_first, is_last = index == 0, index == num_utterances - 1
         # Padding at the end of an utterance also pads the start of the next one. Exceptions:
         # copies of edge frames cannot be shared, and cross pads only the ends of the split.
-        if padding == "replicate":
-            yield pad(features, MAX_CONTEXT, MAX_CONTEXT, padding)
-        elif padding == "cross":
-            last_rows = MAX_CONTEXT if index == last else 0
-            yield pad(features, first_rows, last_rows, padding)
-        else:
-            yield pad(features, first_rows, MAX_CONTEXT, padding)
+        if padding == "replicate" or is_first:
+            yield pad(rows[:1], MAX_CONTEXT, 0, padding)[:MAX_CONTEXT]
+        yield rows
+        if padding != "cross" or is_last:
+            yield pad(rows[-1:], 0, MAX_CONTEXT, padding)[1:]
 
 
 def _open_view(config: DataConfig, prepared: PreparedCorpus, folder: Path) -> FrameStore:

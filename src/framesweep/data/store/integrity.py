@@ -1,12 +1,11 @@
 """Checksums of a prepared corpus and its views, and the error of a file that is damaged."""
 
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Self
 
 from framesweep.errors import DataError
-from framesweep.system.checksums import DamagedFileError, verify_folder
+from framesweep.system.checksums import DamagedFileError, crc32, verify_folder
 
 
 class ChecksumFile:
@@ -26,10 +25,10 @@ class ChecksumFile:
     def __exit__(self, *error: object) -> None:
         self._file.close()
 
-    def write(self, data: bytes) -> None:
-        """Append `data`."""
+    def write(self, data: bytes | memoryview) -> None:
+        """Append `data`, which may be the memory of a C-contiguous array."""
         self._file.write(data)
-        self._checksum = zlib.crc32(data, self._checksum)
+        self._checksum = crc32(data, self._checksum)
 
     @property
     def checksum(self) -> str:

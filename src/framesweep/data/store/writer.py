@@ -1,6 +1,5 @@
 """Writes a corpus as the flat arrays that `framesweep.data.store.prepared` opens."""
 
-import hashlib
 import json
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 
 from framesweep.data.checks import validate_features, validate_labels
 from framesweep.data.corpus import Array, Corpus, Utterance
+from framesweep.data.store.ahead import ContentDigest
 from framesweep.data.store.integrity import ChecksumFile
 from framesweep.errors import DataError
 from framesweep.system.progress_bars import track
@@ -29,8 +29,10 @@ def write_corpus(corpus: Corpus, folder: Path) -> tuple[dict[str, Any], dict[str
     for needed in ("train", "dev"):
         if needed not in names:
             raise DataError(corpus.name, f"must have a {needed} split", found=list(names))
-    writer = _Writer(folder)
-    splits = {name: writer.add_split(corpus, name) for name in names}
+    with ContentDigest() as digest:
+        writer = _Writer(folder, digest)
+        splits = {name: writer.add_split(corpus, name) for name in names}
+        content = digest.hexdigest()
     # Only now: a corpus without a list of phones names them by the largest label.
     phones = corpus.phone_set(writer.num_classes)
     if len(phones) < writer.num_classes:
@@ -41,7 +43,7 @@ def write_corpus(corpus: Corpus, folder: Path) -> tuple[dict[str, Any], dict[str
         )
     meta = {
         "name": corpus.name,
-        "digest": writer.digest.hexdigest(),
+        "digest": content,
         "feature_dim": writer.feature_dim,
         "phones": phones.names,
         "splits": splits,
@@ -50,11 +52,11 @@ def write_corpus(corpus: Corpus, folder: Path) -> tuple[dict[str, Any], dict[str
 
 
 class _Writer:
-    """Writes utterances as the reader yields them, and keeps only one in memory."""
+    """Writes utterances as the reader yields them, and keeps only a few in memory."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, digest: ContentDigest) -> None:
         self.folder = folder
-        self.digest = hashlib.blake2b(digest_size=16)
+        self.digest = digest
         self.feature_dim = 0
         self.num_classes = 0
         self.checksums: dict[str, str] = {}
@@ -131,8 +133,8 @@ class _Writer:
         return features, labels
 
 
-def _append(handle: ChecksumFile, array: Array, digest: Any) -> None:
-    """Write an array and add it to the digest, which identifies the content in MLflow."""
-    data = array.tobytes()
-    handle.write(data)
-    digest.update(data)
+def _append(handle: ChecksumFile, array: Array, digest: ContentDigest) -> None:
+    """Write an array in C order, and add it to the digest."""
+    contiguous = np.ascontiguousarray(array)
+    digest.update(contiguous)
+    handle.write(contiguous.data)

@@ -1,11 +1,13 @@
 """Audio of any format, rate and number of channels becomes mono at one rate."""
 
+import math
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 import soundfile
+from scipy.signal import resample_poly
 
 from framesweep.data.formats.audio import read_audio, read_audio_info, resample
 from framesweep.errors import DataError
@@ -90,6 +92,15 @@ def test_resampling_keeps_a_tone(own_rate, rate):
 
 def test_resampling_keeps_float32():
     assert resample(np.zeros(80, np.float32), 8000, 16_000).dtype == np.float32
+
+
+@pytest.mark.parametrize("own_rate", [8000, 44_100, 48_000])
+def test_resampling_has_the_bits_of_scipy_with_its_own_filter(own_rate):
+    samples = np.random.default_rng(own_rate).normal(size=5000).astype(np.float32)
+    common = math.gcd(own_rate, 16_000)
+    expected = resample_poly(samples, 16_000 // common, own_rate // common)
+    for _ in range(2):  # the second filter comes from the cache
+        assert resample(samples, own_rate, 16_000).tobytes() == expected.tobytes()
 
 
 def test_readers_are_imported_without_scipy():

@@ -9,6 +9,7 @@ import pytest
 
 from framesweep.config import MAX_CONTEXT, DataConfig
 from framesweep.data.store.frame_store import GAPS, open_store, pad, verify_views
+from framesweep.data.store.normalization import fit_normalizer, standardize_plainly
 from framesweep.data.store.prepared import prepare
 from framesweep.errors import ConfigError, DataError
 from toy import NAMES, ToyCorpus
@@ -42,6 +43,33 @@ def test_every_frame_is_in_its_documented_row(tmp_path, padding):
             np.arange(len(split.rows)), split.lead + np.arange(35) + split.gap * utterances
         )
         assert not split.rows[others].any()
+
+
+@pytest.mark.parametrize("padding", ["zero", "replicate", "cross"])
+@pytest.mark.parametrize("normalize", ["none", "utterance", "speaker", "global", "sliding"])
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_rows_are_the_bits_of_the_plain_way(tmp_path, padding, normalize, dtype):
+    config = DataConfig(padding=padding, normalize=normalize, normalize_frames=5, dtype=dtype)
+    corpus = ToyCorpus()
+    open_store(config, corpus, tmp_path)
+    prepared = prepare(corpus, tmp_path)
+    normalizer = fit_normalizer(normalize, 5, prepared.splits["train"])
+    for name, arrays in prepared.splits.items():
+        plain = list(normalizer.over(arrays))
+        if normalize == "utterance":
+            plain = list(map(standardize_plainly, arrays.utterances()))
+        last = len(plain) - 1
+        expected = [
+            pad(
+                features,
+                MAX_CONTEXT if i == 0 or padding == "replicate" else 0,
+                MAX_CONTEXT if i == last or padding != "cross" else 0,
+                padding,
+            )
+            for i, features in enumerate(plain)
+        ]
+        rows = next(prepared.folder.glob(f"view*/{name}.rows")).read_bytes()
+        assert rows == np.concatenate(expected).astype(dtype).tobytes()
 
 
 def test_half_precision_rows_are_rounded_features(tmp_path):

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from framesweep.data.store.normalization import SMALLEST_STD, Normalizer, fit_normalizer
+from framesweep.data.store.normalization import (
+    SMALLEST_STD,
+    Normalizer,
+    fit_normalizer,
+    standardize_alone,
+    standardize_plainly,
+)
 from framesweep.data.store.prepared import SplitArrays
 from framesweep.errors import DataError
 
@@ -96,3 +102,15 @@ def test_normalizer_is_restored_from_its_dict(kind):
     normalizer = fit_normalizer(kind, 12, split)
     again = Normalizer.from_dict(normalizer.to_dict())
     np.testing.assert_array_equal(again(split.features), normalizer(split.features))
+
+
+@pytest.mark.parametrize("feature_dim", [1, 2, 3, 13, 40, 257])
+@pytest.mark.parametrize("num_frames", [1, 2, 100, 9001])
+def test_one_copy_in_place_gives_the_bits_of_the_definition(num_frames, feature_dim):
+    rng = np.random.default_rng(num_frames)
+    features = rng.normal(5, 3, size=(num_frames, feature_dim)).astype(np.float32)
+    features[:, 0] = -0.0
+    for layout in (features, np.asfortranarray(features), features[::2]):
+        found = standardize_alone(layout)
+        assert found.dtype == np.float32
+        assert found.tobytes() == standardize_plainly(layout).tobytes()
