@@ -3,10 +3,15 @@
 import os
 import shutil
 import signal
+import sys
 from pathlib import Path
 
 import pytest
 
+# Without bytecode on disk, each of hundreds of processes would compile the package again, and
+# pytest would rewrite all tests again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # Tests are many and their tensors small: more threads would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # What is the fastest depends on the processor and its load, and so does the rounding.

@@ -4,6 +4,7 @@ Hydra is imported by the functions that compose: `load` must work without it, be
 model reads its config where Hydra need not be installed.
 """
 
+import functools
 import pkgutil
 import secrets
 import zlib
@@ -54,12 +55,12 @@ def register(directory_id: str = PROCESS_ID) -> None:
     from hydra.core.config_store import ConfigStore
 
     store = ConfigStore.instance()
-    store.store(group="schema", name="run", node=RunConfig, package="_global_", replace=True)
+    _store_schema(store, "schema", "run", RunConfig, "_global_")
     for group, schemas in SCHEMAS.items():
         for name, schema in schemas.items():
-            store.store(group=f"schema/{group}", name=name, node=schema, replace=True)
+            _store_schema(store, f"schema/{group}", name, schema)
     for group, name in options_without_file():
-        store.store(group=group, name=name, node=SCHEMAS[group][name], replace=True)
+        _store_schema(store, group, name, SCHEMAS[group][name])
     register_renamed_groups()
     OmegaConf.register_resolver("framesweep.groups", describe_groups, replace=True)
     OmegaConf.register_resolver("framesweep.options", describe_options, replace=True)
@@ -73,6 +74,13 @@ def register(directory_id: str = PROCESS_ID) -> None:
     OmegaConf.register_resolver(
         "framesweep.renamed_groups", lambda: RENAMED_GROUPS, replace=True
     )
+
+
+@functools.cache  # a store converts each schema to a config, which takes milliseconds
+def _store_schema(
+    store: Any, group: str, name: str, schema: type, package: str | None = None
+) -> None:
+    store.store(group=group, name=name, node=schema, package=package, replace=True)
 
 
 def directions(objective: str, further: ListConfig | list[str]) -> list[str]:
