@@ -113,7 +113,7 @@ def test_there_is_no_augmentation_if_it_would_change_nothing(
 
 
 def test_every_option_masks_a_reasonable_share() -> None:
-    assert options.names("augment") == ["none", "specaugment"]
+    assert options.names("augment") == ["none", "specaugment", "speech"]
     assert build_augment(options.build("augment", "none"), 25, 40) is None
     for context in (1, 25, 50):
         augment = build_augment(options.build("augment", "specaugment"), context, 40)

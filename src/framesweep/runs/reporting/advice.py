@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hydra.core.hydra_config import HydraConfig
 
-from framesweep.config import AdamConfig, RunConfig
+from framesweep.config import AdamConfig, AugmentConfig, RunConfig
 from framesweep.config.command_line import train_command
 from framesweep.config.optimizers.adam import AdamWConfig
 
@@ -18,6 +18,45 @@ WEIGHT_DECAY = 0.05
 """The suggested decoupled weight decay."""
 PATIENCE = 2
 """The suggested number of epochs without improvement after which a run ends."""
+
+LARGE_GAP = 0.15
+"""Train accuracy is far above dev accuracy from here on."""
+SMALL_RISE = 0.01
+"""Dev accuracy has stagnated if it rose by less than this in the second half of the epochs."""
+SPEECH_DROPOUT = 0.35
+"""The dropout probability with which augment=speech was measured (docs/accuracy.md)."""
+SPEECH_BINS = 8
+"""Fewest mel bins for augment=speech, whose frequency masks are as wide."""
+
+
+def suggest_augmentation(
+    config: RunConfig, history: Sequence[dict[str, float]], feature_dim: int
+) -> list[str]:
+    """Return overrides for a network that learns its training windows by heart, or none.
+
+    Its train accuracy is far above dev accuracy, which has stagnated. Nothing is suggested if
+    the run used augmentation, or if shifted spectra mean nothing for its features.
+
+    Args:
+        config: The config of the run.
+        history: The metrics of each epoch.
+        feature_dim: Values per frame.
+    """
+    is_augmented = config.augment != AugmentConfig()
+    if feature_dim < SPEECH_BINS or len(history) < MIN_EPOCHS or is_augmented:
+        return []
+    last, half = history[-1], history[len(history) // 2]
+    gap = last["train/accuracy"] - last["dev/accuracy"]
+    rise = last["dev/accuracy"] - half["dev/accuracy"]
+    if gap < LARGE_GAP or rise >= SMALL_RISE:
+        return []
+    if config.data.context == 0 or config.data.has_stored_features:
+        return []
+    suggested = ["augment=speech"]
+    dropout = config.model.dropout
+    if not isinstance(dropout, list) and dropout < SPEECH_DROPOUT:
+        suggested.append(f"model.dropout={SPEECH_DROPOUT}")
+    return suggested
 
 
 def suggest_overrides(
@@ -50,19 +89,32 @@ def suggest_overrides(
 
 
 def describe_next_run(
-    config: RunConfig, history: Sequence[dict[str, float]], best_epoch: int
+    config: RunConfig,
+    history: Sequence[dict[str, float]],
+    best_epoch: int,
+    feature_dim: int = 0,
 ) -> str | None:
-    """Return what happened and the command of a run that may be better, or None."""
+    """Return what happened and the command of a run that may be better, or None.
+
+    Args:
+        config, history, best_epoch: As in `suggest_overrides`.
+        feature_dim: As in `suggest_augmentation`; 0 if it is not known.
+    """
     suggested = suggest_overrides(config, history, best_epoch)
-    if not suggested:
-        return None
-    fall = f"dev accuracy fell after epoch {best_epoch} of {len(history)}."
+    if suggested:
+        reason = f"dev accuracy fell after epoch {best_epoch} of {len(history)}."
+    else:
+        suggested = suggest_augmentation(config, history, feature_dim)
+        if not suggested:
+            return None
+        train, dev = history[-1]["train/accuracy"], history[-1]["dev/accuracy"]
+        reason = f"train accuracy {train:.2f} is far above dev accuracy {dev:.2f}."
     if not HydraConfig.initialized():  # a run that was resumed, or called from Python
-        return f"{fall} Try {' '.join(suggested)}"
+        return f"{reason} Try {' '.join(suggested)}"
     keys = {override.partition("=")[0] for override in suggested}
     typed = [
         override
         for override in HydraConfig.get().overrides.task
         if override.lstrip("+").partition("=")[0] not in keys
     ]
-    return f"{fall} Try: {train_command([*typed, *suggested])}"
+    return f"{reason} Try: {train_command([*typed, *suggested])}"

@@ -216,7 +216,8 @@ def log_summary(
         options = where_options(experiment.config)
         command = shlex.join(["framesweep", "ui", *options])
         log.info("run: %s   compare runs with: %s", run_id, command)
-    advice = describe_next_run(experiment.config, state.history, state.best_epoch)
+    dim = experiment.store.feature_dim
+    advice = describe_next_run(experiment.config, state.history, state.best_epoch, dim)
     if advice is not None and not in_sweep:
         log.info("%s", advice)
 

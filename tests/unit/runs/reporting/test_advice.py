@@ -6,7 +6,11 @@ import pytest
 from hydra.core.hydra_config import HydraConfig
 
 from framesweep.config.composition import compose, register
-from framesweep.runs.reporting.advice import describe_next_run, suggest_overrides
+from framesweep.runs.reporting.advice import (
+    describe_next_run,
+    suggest_augmentation,
+    suggest_overrides,
+)
 
 register()
 FELL = [{"dev/accuracy": value} for value in (0.5, 0.6, 0.58, 0.55, 0.5)]
@@ -69,3 +73,36 @@ def test_a_resumed_run_gets_the_overrides_alone(monkeypatch):
         "dev accuracy fell after epoch 2 of 5. "
         "Try optim.schedule=onecycle model.dropout=0.3 optim=adamw"
     )
+
+
+def stagnate(train=0.93, middle=0.6635, last=0.6674):
+    dev = (0.6338, 0.6663, middle, 0.6668, last)
+    return [{"train/accuracy": train, "dev/accuracy": value} for value in dev]
+
+
+def test_augmentation_is_suggested_where_training_windows_are_learned_by_heart():
+    suggested = suggest_augmentation(compose([]), stagnate(), 40)
+    assert suggested == ["augment=speech", "model.dropout=0.35"]
+    after = compose(suggested)
+    assert (after.augment.tempo, after.model.dropout) == (0.1, 0.35)
+    assert suggest_augmentation(after, stagnate(), 40) == []
+    line = describe_next_run(compose([]), stagnate(), 5, 40)
+    assert line is not None
+    assert line.startswith("train accuracy 0.93 is far above dev accuracy 0.67. Try")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "history", "feature_dim"),
+    [
+        ([], stagnate(train=0.8), 40),
+        ([], stagnate(middle=0.65), 40),
+        ([], stagnate()[-2:], 40),
+        ([], stagnate(), 7),
+        (["augment=specaugment"], stagnate(), 40),
+        (["data.context=0"], stagnate(), 40),
+        (["data=segments", "data.features=npy", "data.root=/x"], stagnate(), 768),
+    ],
+    ids=["small gap", "still rising", "short", "narrow", "augmented", "frames", "stored"],
+)
+def test_augmentation_is_not_suggested_where_it_is_no_help(overrides, history, feature_dim):
+    assert suggest_augmentation(compose(overrides), history, feature_dim) == []
