@@ -132,8 +132,8 @@ class Sender:
                     self._outbox.wait_closed()
                     break
             except Exception as error:
-                # Once `close` has stopped waiting, the process is ending: an error may be due to
-                # that, as when the exit deletes a temporary folder that is being uploaded.
+                # Once `close` has stopped waiting, the process is ending: an error may be due
+                # to that, as when the exit deletes a temporary folder that is being uploaded.
                 if self._stop.is_set():
                     break
                 if record["kind"] in OPENING_KINDS or isinstance(error, LostRunError):
