@@ -4,6 +4,7 @@ What the suites expect of a sweeper but this one deliberately does otherwise is 
 reason, and expected to fail.
 """
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.test_utils.launcher_common_tests import (
     BatchedSweeperTestSuite,
+    IntegrationTestSuite,
     LauncherTestSuite,
 )
 from hydra.test_utils.test_utils import SweepTaskFunction
 from omegaconf import DictConfig, ListConfig, OmegaConf
+
+import warm_processes
 
 # The suites restore the registered configs after each test, those of the plugins among them.
 Plugins.instance()
@@ -33,7 +37,7 @@ SEARCH = [
 ]
 """A search of the whole grid."""
 
-LAUNCHERS = ("basic",)
+LAUNCHERS = ("basic", "joblib")
 
 DIFFERENCES = {
     "test_sweep_2_jobs_2_batches": "trials are not run in batches: none waits for another",
@@ -42,6 +46,23 @@ DIFFERENCES = {
     "test_sweep_with_custom_resolver": "the result of a job is an objective, not a text",
 }
 """Tests that fail, each with the reason why this sweeper behaves otherwise."""
+
+
+START = 'if __name__ == "__main__":'
+"""The line after the job in an application of the suites."""
+
+
+def start_search(launcher: str) -> list[str]:
+    """Return the arguments of an application that is searched under a launcher."""
+    # A test starts two applications in one folder. The second would find its study complete.
+    return ["-m", *SEARCH, "hydra.sweeper.new=true", f"hydra/launcher={launcher}"]
+
+
+def call(command: list[str], *, env: dict[str, str]) -> None:
+    """Run a command as `subprocess.check_call` does, with slow imports done already."""
+    process = warm_processes.popen(command, env=env)
+    if process.wait():
+        raise subprocess.CalledProcessError(process.returncode, command)
 
 
 @pytest.fixture(autouse=True)
@@ -105,3 +126,26 @@ class TestBatches(BatchedSweeperTestSuite):
     @pytest.fixture
     def overrides(self):
         return [*SEARCH]
+
+
+@pytest.mark.parametrize("task_launcher_cfg", [{}])
+@pytest.mark.parametrize("extra_flags", [*map(start_search, LAUNCHERS)], ids=LAUNCHERS)
+class TestApplications(IntegrationTestSuite):
+    """What is expected of an application that is started as a process.
+
+    The jobs of the suite return nothing, which is a failed trial here. So they return a number.
+    """
+
+    @pytest.fixture(autouse=True)
+    def quick_processes(self, monkeypatch):
+        monkeypatch.setattr(subprocess, "check_call", call)
+
+    def generate_custom_cmd(self):
+        def return_number(command: list[str], filename: str) -> list[str]:
+            path = Path(filename)
+            code = path.read_text()
+            assert code.count(START) == 1
+            path.write_text(code.replace(START, f"        return 0.0\n\n{START}"))
+            return command
+
+        return return_number

@@ -81,12 +81,30 @@ def _report_run(target: str, uri: str | None, outputs: Path) -> Page:
         rule = f"must be a study or a run ({error})"
         raise TrackingError("report", rule, found=target) from None
     if run.tags.get("sweep") == "search":
-        study = _find_study(run.tags.get("study", ""), None, outputs)
-        if study is not None:
-            return _report_study(study, outputs)
+        return _report_study(_load_study_of(run, outputs), outputs)
     if run.tags.get("sweep") == "grid":
         return _report_grid(run, uri, outputs)
     return build_run_page(run.directory, run.name or run.directory.name, run.run_id or None)
+
+
+def _load_study_of(parent: RunInfo, outputs: Path) -> Study:
+    """Return the study of a search's parent.
+
+    Raises:
+        TrackingError: its storage is not known any more.
+    """
+    from framesweep.sweeps.studies import load_study, read_storage
+
+    name = parent.tags.get("study", "")
+    try:
+        return load_study(name, read_storage(parent.directory), outputs)
+    except TrackingError as error:
+        raise TrackingError(
+            "report",
+            f"must find the study of the search ({error})",
+            found=name,
+            fix="Give the study's name instead, and its storage with --storage.",
+        ) from None
 
 
 def _report_grid(parent: RunInfo, uri: str | None, outputs: Path) -> Page:

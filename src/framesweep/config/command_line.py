@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from framesweep.config.paths import default_outputs
+from framesweep.config.paths import STUDIES_FILE, default_outputs, sqlite_path, sqlite_url
 from framesweep.config.run import RunConfig
 from framesweep.credentials import HIDDEN, scrub
 
@@ -50,6 +50,25 @@ def where_options(config: RunConfig) -> list[str]:
     if config.tracking.uri is not None and HIDDEN not in scrub(config.tracking.uri):
         options += ["--uri", config.tracking.uri]
     return options
+
+
+def storage_options(config: RunConfig, storage: str) -> list[str]:
+    """Return --storage for a command of framesweep to find a study.
+
+    It is empty for the database in the outputs folder, which commands use by themselves.
+    Credentials are replaced by ***, and the command asks for them.
+
+    Args:
+        config: The config of the search.
+        storage: Its `hydra.sweeper.storage`, a URL or the path of a journal.
+    """
+    path = sqlite_path(storage)
+    if path is not None:
+        is_default = path == Path(config.outputs).expanduser().absolute() / STUDIES_FILE
+        return [] if is_default else ["--storage", sqlite_url(_shorten(path))]
+    if "://" not in storage:
+        return ["--storage", _shorten(Path(storage).expanduser())]
+    return ["--storage", scrub(storage)]
 
 
 def started_command() -> str:

@@ -9,6 +9,9 @@ from framesweep.config.run import RunConfig
 CONFIG_FILE = "config.yaml"
 """Name of the file with the config of a run, in its directory and next to its weights."""
 
+STUDIES_FILE = "studies.db"
+"""Name of the database of studies in an outputs folder."""
+
 SQLITE_SCHEMES = ("sqlite:", "sqlite+pysqlite:")
 """How the URLs of SQLite files begin."""
 
@@ -19,7 +22,7 @@ RUN_DEPTHS = ((2, "runs"), (1, "sweeps"), (2, "sweeps"), (3, "sweeps"))
 """How far below which folder of outputs the directories of runs are: `runs/<date>/<time>`,
 `sweeps/<study>`, `sweeps/<study>/<trial>`, `sweeps/<study>/seeds/<trial>-<seed>`."""
 
-OUTPUTS_CONTENTS = ("cache", "mlflow.db", "studies.db")
+OUTPUTS_CONTENTS = ("cache", "mlflow.db", STUDIES_FILE)
 """Files and folders one of which an outputs folder contains, besides its runs."""
 
 

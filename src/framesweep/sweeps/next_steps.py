@@ -4,20 +4,25 @@ import shlex
 from dataclasses import replace
 
 from framesweep.config import RunConfig
-from framesweep.config.command_line import where_options
+from framesweep.config.command_line import storage_options, where_options
 
 
-def list_next_steps(config: RunConfig, study_name: str | None, runs: str) -> list[str]:
+def list_next_steps(
+    config: RunConfig, study_name: str | None, runs: str, storage: str | None = None
+) -> list[str]:
     """Return lines with the commands to type after a sweep.
 
     Args:
         config: The config of the sweep.
         study_name: The name of its study; None if commands cannot find it.
         runs: What its runs are called, such as `trials`.
+        storage: The storage of the study; None for the database in the outputs folder.
     """
     steps = []
     if study_name is not None:
         folder = where_options(replace(config, tracking=replace(config.tracking, uri=None)))
+        if storage is not None:
+            folder += storage_options(config, storage)
         best = shlex.join(["framesweep", "best", study_name, *folder])
         steps.append(f"{best}   prints how to train the best again")
     if config.tracking.backend == "mlflow":

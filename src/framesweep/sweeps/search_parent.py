@@ -67,6 +67,7 @@ class SearchParent:
             TrackingError: the parent cannot be opened.
         """
         self._config = to_run_config(remove_hydra(config))
+        self._storage = str(config.hydra.sweeper.storage)
         self._directory = Path(config.hydra.sweep.dir).absolute()
         self._directory.mkdir(parents=True, exist_ok=True)
         with FileLock(self._directory / f"{UID_FILE}.lock"):
@@ -106,7 +107,7 @@ class SearchParent:
 
     def next_steps(self, study: "Study") -> list[str]:
         """Return the commands that show and use the results of the study."""
-        return list_next_steps(self._config, study.study_name, "trials")
+        return list_next_steps(self._config, study.study_name, "trials", self._storage)
 
     def _open_if_free(self, study: "Study") -> None:
         """Open the parent unless another sweeper holds it, and store its id in the study.

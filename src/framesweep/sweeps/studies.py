@@ -3,22 +3,27 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import optuna
+from omegaconf import OmegaConf
 from optuna.exceptions import OptunaError
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 from sqlalchemy.exc import SQLAlchemyError
+from yaml import YAMLError
 
-from framesweep.config.paths import sqlite_path, sqlite_url
-from framesweep.credentials import scrub
+from framesweep.config.paths import STUDIES_FILE, sqlite_path, sqlite_url
+from framesweep.credentials import HIDDEN, scrub
 from framesweep.errors import TrackingError
 from framesweep.sweeps.study_folder import require_folder_name
 from framesweep.sweeps.tables import rank_trials
 from hydra_plugins.framesweep_sweeper.search._study_identity import EXTENDS
+from hydra_plugins.framesweep_sweeper.storage._storage import make_absolute
+from hydra_plugins.framesweep_sweeper.sweep._places import MULTIRUN
 
 JOURNAL_SUFFIX = ".journal"
 
@@ -89,7 +94,14 @@ def _find_best_value(summary: optuna.study.StudySummary) -> float | None:
 def _open_storage(storage: str | None, outputs: Path) -> Iterator[str | JournalStorage]:
     """Give what Optuna opens as a storage; turn its errors into TrackingError."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    url = storage or sqlite_url(outputs.absolute() / "studies.db")
+    url = storage or sqlite_url(outputs.absolute() / STUDIES_FILE)
+    if f"://{HIDDEN}@" in url:
+        raise TrackingError(
+            "--storage",
+            f"must contain the user and the password, which printed commands hide as {HIDDEN}",
+            found=url,
+            fix=f"Replace {HIDDEN} by them.",
+        )
     path = sqlite_path(url) or (None if "://" in url else Path(url).expanduser())
     if path is not None and "://" in url:
         url = sqlite_url(path)
@@ -106,8 +118,27 @@ def _open_storage(storage: str | None, outputs: Path) -> Iterator[str | JournalS
         ) from None
 
 
+def read_storage(directory: Path) -> str | None:
+    """Return the storage of the search in a folder, or None if that is not known.
+
+    It is not known either if its file has been moved, or if it has credentials: they are not
+    written to the folder.
+    """
+    try:
+        config = OmegaConf.load(directory / MULTIRUN)
+    except (OSError, ValueError, YAMLError):
+        return None
+    select = partial(OmegaConf.select, config, throw_on_resolution_failure=False)
+    storage, cwd = select("hydra.sweeper.storage"), select("hydra.runtime.cwd")
+    if not isinstance(storage, str) or HIDDEN in storage:
+        return None
+    url = make_absolute(storage, str(cwd))
+    path = sqlite_path(url) or (None if "://" in url else Path(url))
+    return url if path is None or path.exists() else None
+
+
 def _describe_storage(storage: str | None, outputs: Path) -> str:
-    return scrub(storage or sqlite_url(outputs.absolute() / "studies.db"))
+    return scrub(storage or sqlite_url(outputs.absolute() / STUDIES_FILE))
 
 
 def select_best_trials(study: Study, top: int) -> list[FrozenTrial]:

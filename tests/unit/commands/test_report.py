@@ -61,6 +61,22 @@ def test_the_parent_of_a_search_stands_for_its_study(report, tmp_path, monkeypat
     assert "<h1>Study s</h1>" in report("abc")[1]
 
 
+def test_a_search_with_its_own_storage_is_found_through_its_folder(
+    report, tmp_path, monkeypatch
+):
+    optuna.create_study(study_name="s", storage=f"sqlite:///{tmp_path}/mine.db")
+    found = run(tmp_path / "r", {"sweep": "search", "study": "s"})
+    monkeypatch.setattr(tracking, "load_run", lambda *_: found)
+    result, page = report("abc")
+    assert page is None
+    assert "Give the study's name instead, and its storage with --storage." in str(
+        result.exception
+    )
+    config = f"hydra: {{sweeper: {{storage: 'sqlite:///{tmp_path}/mine.db'}}}}\n"
+    (found.directory / "multirun.yaml").write_text(config)
+    assert "<h1>Study s</h1>" in report("abc")[1]
+
+
 def test_the_parent_of_a_grid_stands_for_its_runs(report, tmp_path, monkeypatch):
     parent = run(tmp_path / "p", {"sweep": "grid"})
     child = run(tmp_path / "c", {}, **{"_swept/a": "2"})

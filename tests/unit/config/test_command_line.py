@@ -14,6 +14,7 @@ from framesweep.config.command_line import (
     IMPORT,
     resume_command,
     started_command,
+    storage_options,
     train_command,
     where_options,
 )
@@ -90,6 +91,27 @@ def test_commands_are_told_of_other_folders_and_servers(elsewhere, monkeypatch):
     assert where_options(run_config(uri="http://ann:s3cret@host")) == []
     monkeypatch.setenv("FRAMESWEEP_OUTPUTS", "mine")
     assert where_options(other) == ["--uri", "http://host"]
+
+
+@pytest.mark.parametrize(
+    ("storage", "options"),
+    [
+        ("sqlite:///{}/outputs/studies.db", []),
+        ("sqlite:///outputs/studies.db", []),
+        ("sqlite:///{}/mine/s.db", ["--storage", "sqlite:///mine/s.db"]),
+        ("sqlite:////data/s.db", ["--storage", "sqlite:////data/s.db"]),
+        ("{}/outputs/s.journal", ["--storage", "outputs/s.journal"]),
+        ("mysql+pymysql://db/studies", ["--storage", "mysql+pymysql://db/studies"]),
+        ("mysql+pymysql://ann:s3cret@db/s", ["--storage", "mysql+pymysql://***@db/s"]),
+    ],
+)
+def test_commands_name_a_storage_other_than_the_outputs_own(elsewhere, storage, options):
+    assert storage_options(run_config(), storage.format(elsewhere)) == options
+
+
+def test_the_storage_in_another_outputs_folder_is_its_own(elsewhere):
+    other = replace(run_config(), outputs=str(elsewhere / "mine"))
+    assert storage_options(other, f"sqlite:///{elsewhere}/mine/studies.db") == []
 
 
 @pytest.mark.parametrize(

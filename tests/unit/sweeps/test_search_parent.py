@@ -283,7 +283,18 @@ def test_a_search_ends_with_the_commands_that_use_its_results(config, outputs):
     best, ui = parent.next_steps(study)
     parent.on_end(study, "FINISHED")
     assert best.startswith(f"next: framesweep best s --outputs {outputs}")
+    assert "--storage" not in best
     assert "framesweep ui --outputs" in ui
+
+
+def test_the_command_names_the_storage_of_a_search_that_has_its_own(config, tmp_path):
+    with read_write(config.hydra):
+        config.hydra.sweeper.storage = f"{tmp_path}/s.journal"
+    parent = SearchParent()
+    study = new_study()
+    parent.on_start(study, config)
+    parent.on_end(study, "FINISHED")
+    assert f" --storage {tmp_path}/s.journal " in parent.next_steps(study)[0]
 
 
 def test_a_study_shares_the_parent_of_the_one_that_it_extends(config, client):

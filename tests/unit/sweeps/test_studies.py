@@ -10,6 +10,7 @@ from framesweep.sweeps.studies import (
     describe_changes,
     get_trial_directory,
     load_study,
+    read_storage,
     select_best_trials,
 )
 from hydra_plugins.framesweep_sweeper.search._study_identity import list_extended
@@ -45,6 +46,33 @@ def test_a_file_that_is_not_a_database_is_refused(outputs):
 def test_a_missing_storage_is_an_error(tmp_path):
     with pytest.raises(TrackingError, match=r"studies\.db: must exist. Has any search"):
         load_study("one", None, tmp_path)
+
+
+def test_credentials_that_a_printed_command_hides_are_asked_for(tmp_path):
+    with pytest.raises(TrackingError, match=r"--storage: must contain .* Replace \*\*\* by"):
+        load_study("one", "postgresql+psycopg://***@db/studies", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("storage", "found"),
+    [
+        ("{}/s.journal", "{}/s.journal"),
+        ("s.journal", "{}/s.journal"),
+        ("sqlite:///s.db", None),
+        ("mysql+pymysql://db/studies", "mysql+pymysql://db/studies"),
+        ("mysql+pymysql://***@db/studies", None),
+        ("${{unknown:}}", None),
+        ("null", None),
+    ],
+)
+def test_the_folder_of_a_search_says_where_its_study_is(tmp_path, storage, found):
+    assert read_storage(tmp_path) is None
+    (tmp_path / "s.journal").touch()
+    (tmp_path / "multirun.yaml").write_text(
+        f"hydra:\n  sweeper:\n    storage: {storage.format(tmp_path)}\n"
+        f"  runtime:\n    cwd: {tmp_path}\n"
+    )
+    assert read_storage(tmp_path) == (found and found.format(tmp_path))
 
 
 def test_the_best_trials_come_first(study):
