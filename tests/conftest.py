@@ -1,5 +1,6 @@
 """What tests of every kind share."""
 
+import gc
 import os
 import shutil
 import signal
@@ -19,6 +20,19 @@ os.environ.setdefault("FRAMESWEEP_MATMUL", "default")
 
 # A shell's background job ignores Ctrl-C, and so would every process that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no file without heavy tests if only those are wanted: five in six have none."""
+    if config.option.markexpr != "heavy" or collection_path.suffix != ".py":
+        return None
+    return True if "mark.heavy" not in collection_path.read_text(encoding="utf-8") else None
+
+
+def pytest_collection_finish() -> None:
+    """Exempt thousands of tests from the search for garbage, which each run ends with."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Real commands in subprocesses, on a small corpus in HW1P2's format."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -106,6 +107,14 @@ def placed(corpus, audio_root):
 @pytest.fixture
 def shell(tmp_path, corpus) -> Shell:
     return Shell(tmp_path, corpus)
+
+
+@pytest.fixture
+def tracked_shell(shell, mlflow_database) -> Shell:
+    """A shell whose outputs contain an MLflow database; creating one takes a second."""
+    (shell.folder / "outputs").mkdir()
+    shutil.copy(mlflow_database, shell.folder / "outputs")
+    return shell
 
 
 @pytest.fixture(scope="session")

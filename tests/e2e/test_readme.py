@@ -42,8 +42,8 @@ def test_every_command_is_tried_here():
 
 @pytest.mark.heavy
 @pytest.mark.parametrize("command", TRAINING)
-def test_training(shell, placed, command):
-    output = run_training(shell, placed(command))
+def test_training(tracked_shell, placed, command):
+    output = run_training(tracked_shell, placed(command))
     if "--help" in command:
         assert (
             "data: demo, hw1p2, hw1p2_folders, kaldi, libriphone, segments, timit_11" in output

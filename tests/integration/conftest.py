@@ -5,6 +5,7 @@ from pathlib import Path
 import hydra
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from framesweep.config import RunConfig
 from framesweep.config.composition import register, to_run_config
@@ -31,6 +32,16 @@ def compose(tmp_path):
             return to_run_config(hydra.compose("config", [f"outputs={tmp_path}", *overrides]))
 
     return composed
+
+
+@pytest.fixture
+def empty_pictures(monkeypatch):
+    """Replaces pictures by empty files. Drawing takes a third of the time of a tiny run."""
+
+    def save(figure: Figure, path: Path, **options: object) -> None:
+        path.write_bytes(b"")
+
+    monkeypatch.setattr(Figure, "savefig", save)
 
 
 def write_folders(root: Path, corpus: ToyCorpus) -> Path:

@@ -77,6 +77,7 @@ def test_unknown_keys_are_rejected(group, monkeypatch):
     assert len(text.splitlines()) == 1
 
 
+@pytest.mark.usefixtures("empty_pictures")
 @pytest.mark.parametrize(
     ("chosen", "key", "kind"),
     [one for one in ONCE if extremes(one[2]) and one[1] not in ELSEWHERE],

@@ -15,6 +15,8 @@ from framesweep.runs.run import run
 from framesweep.system.hardware import resolve_hardware
 from integration.conftest import TINY
 
+pytestmark = pytest.mark.usefixtures("empty_pictures")
+
 GROUPS = ("model", "optim", "augment", "hardware", "tracking", "recipe")
 OPTIONS = [f"{group}={option}" for group in GROUPS for option in option_groups()[group]]
 ON_SOUND = {"recipe=timit"}
