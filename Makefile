@@ -6,11 +6,13 @@ STAMP := .venv/.installed
 EXTRAS := browser,dashboard,export,joblib,notebook,packaging,postgres,ray,slurm,system-metrics,tensorboard,wandb
 FUZZ_SECONDS ?= 60
 KILLS ?= 50
+MINUTES ?= 60
+SEED ?= 0
 DEVICE ?= cuda
 GPU_OPTIONS ?=
 
-.PHONY: train test test-heavy test-all test-oldest test-newest check format fuzz faults audit \
-	lock gpu gpu-configs clean
+.PHONY: train test test-heavy test-all test-oldest test-newest check format fuzz faults soak \
+	audit lock gpu gpu-configs clean
 
 train: $(STAMP)
 	$(BIN)/python train.py
@@ -59,6 +61,11 @@ fuzz: $(STAMP)
 
 faults: $(STAMP)
 	PYTHONPATH=tests $(BIN)/python -m faults --kills $(KILLS)
+
+# A storm of faults over sweeps and runs; python -m faults.soak says what it needs.
+soak: $(STAMP)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[postgres]"
+	PYTHONPATH=tests $(BIN)/python -m faults.soak --minutes $(MINUTES) --seed $(SEED)
 
 # The hashes of the versions in constraints.txt, and a bill of materials for the release.
 lock: $(STAMP)

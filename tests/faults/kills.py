@@ -6,11 +6,9 @@ the next one starts in an empty folder.
 """
 
 import contextlib
-import hashlib
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import time
 from collections import Counter
@@ -18,10 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-import torch
 
 from e2e.conftest import Shell
 from faults.fault_result import FaultResult
+from faults.results import (
+    describe_difference,
+    hash_state,
+    hash_weights,
+    read_tracked,
+)
 
 TRAINING = [
     "train.checkpoint_minutes=1e-6",
@@ -61,10 +64,10 @@ class KilledRun:
 
     def read_result(self) -> Any:
         """Return weights, resume state and metrics, and the status of MLflow's runs."""
-        statuses, metrics = _read_tracked(self.outputs / "mlflow.db")
+        statuses, metrics = read_tracked(self.outputs / "mlflow.db")
         return {
-            "weights": _hash_weights(self.directory),
-            "state": _hash_state(self.directory),
+            "weights": hash_weights(self.directory),
+            "state": hash_state(self.directory),
             "statuses": statuses,
             "metrics": metrics,
         }
@@ -113,7 +116,7 @@ class KilledSweep:
         trials = sorted(
             (
                 *(str(sorted(trial.params.items())), trial.state.name, trial.values),
-                *(trial.intermediate_values, _hash_weights(folder / str(trial.number))),
+                *(trial.intermediate_values, hash_weights(folder / str(trial.number))),
             )
             for trial in study.trials
         )
@@ -153,7 +156,7 @@ def run_kills(
             kills += 1
             left = count - result.tried - kills
             wait = rng.uniform(0, seconds) if left > 0 else None
-        result.add(kills, _describe_difference(victim.read_result(), expected))
+        result.add(kills, describe_difference(victim.read_result(), expected))
     result.note = f"{rounds} {kind.name}s; " + ", ".join(
         f"{number} {moment}" for moment, number in moments.most_common()
     )
@@ -192,55 +195,3 @@ def _start_or_resume(
     if code not in (0, -signal.SIGKILL):
         raise RuntimeError(f"{log}: exit code {code}: {log.read_text()[-2000:]}")
     return moment
-
-
-def _hash_weights(directory: Path) -> str:
-    path = directory / "checkpoints" / "best.safetensors"
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _hash_state(directory: Path) -> dict[str, str]:
-    """Return a hash of every tensor, and the text of every value, of the last checkpoint.
-
-    Times and speeds are left out, as they differ between any two runs.
-    """
-    path = directory / "checkpoints" / "last.pt"
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    state["progress"] = {
-        key: value for key, value in state["progress"].items() if "second" not in key
-    }
-    for metrics in state["progress"]["history"]:
-        metrics.pop("train/frames_per_second", None)
-    found: dict[str, str] = {}
-
-    def visit(prefix: str, value: Any) -> None:
-        if isinstance(value, torch.Tensor):
-            content = value.contiguous().view(torch.uint8) if value.ndim else value
-            found[prefix] = hashlib.sha256(content.numpy().tobytes()).hexdigest()
-        elif isinstance(value, dict | list | tuple):
-            items = value.items() if isinstance(value, dict) else enumerate(value)
-            for key, child in items:
-                visit(f"{prefix}.{key}", child)
-        else:
-            found[prefix] = repr(value)
-
-    visit("", state)
-    return found
-
-
-def _read_tracked(database: Path) -> tuple[Counter[str], list[tuple[str, int, float]]]:
-    """Return the number of MLflow's runs by status, and every metric but the speeds."""
-    with sqlite3.connect(database) as connection:
-        statuses = Counter(row[0] for row in connection.execute("select status from runs"))
-        query = "select key, step, value from metrics order by key, step, value"
-        rows = connection.execute(query).fetchall()
-        return statuses, [row for row in rows if "second" not in row[0]]
-
-
-def _describe_difference(found: Any, expected: Any) -> str:
-    """Return a description of the parts that differ; empty if they are equal."""
-    return ", ".join(
-        f"{part}: {str(found[part])[:300]} instead of {str(expected[part])[:300]}"
-        for part in expected
-        if found[part] != expected[part]
-    )

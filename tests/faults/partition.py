@@ -85,6 +85,16 @@ def dropping(port: int, share: str = "") -> Iterator[None]:
 
 
 @contextmanager
+def dropping_all(*ports: int) -> Iterator[None]:
+    """Drop all packets from and to several ports."""
+    with dropping(ports[0]):
+        for port in ports[1:]:
+            for side in ("dport", "sport"):
+                nft(f"add rule inet faults input tcp {side} {port} drop")
+        yield
+
+
+@contextmanager
 def delaying(port: int, seconds: float = 0.1) -> Iterator[int]:
     """Yield the port of a proxy that delays what it forwards, in either direction."""
     loop = asyncio.new_event_loop()
@@ -133,19 +143,12 @@ def measure(folder: Path) -> dict[str, float]:
                 threads.append(threading.Thread(target=_time_failure, args=arguments))
             threads[2].start()  # it waits for the lock when the packets begin to be dropped
             time.sleep(2)
-            with dropping(server.port), _dropping_too(int(uri.rpartition(":")[2])):
+            with dropping_all(server.port, int(uri.rpartition(":")[2])):
                 for thread in (*threads[:2], threads[3]):
                     thread.start()
                 for thread in threads:
                     thread.join(100)
         return seconds
-
-
-@contextmanager
-def _dropping_too(port: int) -> Iterator[None]:
-    for side in ("dport", "sport"):
-        nft(f"add rule inet faults input tcp {side} {port} drop")
-    yield
 
 
 def _time_failure(name: str, call: Callable[[], Any], seconds: dict[str, float]) -> None:

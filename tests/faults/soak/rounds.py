@@ -1,0 +1,160 @@
+"""The rounds of a soak test, each with a sweep and a run of its own."""
+
+import random
+import time
+from collections import Counter
+from pathlib import Path
+
+from e2e.conftest import Shell
+from faults.partition import INSIDE
+from faults.soak import checker
+from faults.soak.scene import KILLED, Scene, Victim
+from faults.soak.storm import Storm
+from faults.soak.weather import forecast, strike
+
+TRAINING = ("train.checkpoint_minutes=0.005", "model.dropout=0.3", "optim.schedule=cosine")
+"""A checkpoint each 0.3 s, so that most kills find one within an epoch."""
+NUM_SWEEPERS, NUM_WORKERS = 2, 2
+LONGEST_FAULT, LONGEST_PAUSE = 12.0, 20.0
+"""Seconds; a trial counts as abandoned after four without a heartbeat."""
+CALM_SECONDS = 3000.0
+"""How long a round may take to end after the last fault."""
+
+
+def build_sweep(shell: Shell, study: str) -> list[str]:
+    """Return the arguments of a grid of four trials."""
+    small = [a for a in shell.small if not a.startswith("train.epochs")]
+    return [
+        *["-m", "sweep=bare", *small, *TRAINING, "train.epochs=5"],
+        *["hydra/sweeper/sampler=grid", "hydra/sweeper/pruner=none", "sweep.retries=1000"],
+        *[f"hydra.sweeper.study_name={study}", "hydra.sweeper.n_trials=4"],
+        *[f"hydra.sweeper.n_jobs={NUM_WORKERS}", "hydra.sweeper.heartbeat=2"],
+        *["data.context=choice(1,2)", "seed=choice(0,1)", "tracking.log_model=false"],
+    ]
+
+
+def build_run(shell: Shell, directory: Path) -> list[str]:
+    """Return the arguments that start a run, or resume it."""
+    if (directory / "config.yaml").exists():
+        return [f"resume={directory}"]
+    return [*shell.small, *TRAINING, "train.epochs=40", f"hydra.run.dir={directory}"]
+
+
+class Soak:
+    """A storm over rounds, and what was found.
+
+    Args:
+        scene: where it rages.
+        calm: an empty folder for what nothing disturbs.
+        corpus: the corpus of all runs.
+        seed: determines the order of the faults.
+
+    Attributes:
+        happened: how often each fault happened.
+        num_restarts: how often a command was started again because it had been killed (True),
+            or because it had ended with an error (False).
+        num_refused: records that were put aside.
+        num_repeated: metrics that a process delivered a second time after it was suspended.
+        failures: a line for each thing that was lost, doubled or different.
+    """
+
+    def __init__(self, scene: Scene, calm: Path, corpus: Path, seed: int) -> None:
+        self.scene = scene
+        self.storm = Storm(scene, random.Random(f"places {seed}"))
+        self._seed = seed
+        self.num_restarts: Counter[bool] = Counter()
+        self.happened: Counter[str] = Counter()
+        self.failures: list[str] = []
+        self.num_trials = self.num_runs = self.num_refused = self.num_repeated = 0
+        self._studies = scene.postgres.url("studies")
+        self._tracking = scene.postgres.url("mlflow")
+        calm.mkdir(parents=True)
+        self._expected = _run_calmly(Shell(calm, corpus))
+
+    def run(self, seconds: float) -> None:
+        """Disturb rounds for at least `seconds`, and check each of them."""
+        number, until = 0, time.monotonic() + seconds
+        pause = min(LONGEST_PAUSE, seconds / 6)
+        gusts = forecast(self.storm.faults, self._seed, LONGEST_FAULT, pause)
+        while number == 0 or time.monotonic() < until:
+            self._begin(number)
+            while time.monotonic() < until and not self.scene.is_done:
+                self.happened.update(strike(self.storm, next(gusts)))
+            self._end(number)
+            number += 1
+        self.failures += self.storm.failures
+
+    def _begin(self, number: int) -> None:
+        shell, directory = self.scene.shell, self._directory(number)
+        sweep = [
+            *build_sweep(shell, f"s{number}"),
+            f"hydra.sweeper.storage={self._studies}",
+            f"tracking.uri={self.scene.server.uri}",
+        ]
+        self.scene.victims = [
+            Victim(shell, f"sweeper-{number}-{index}", lambda: sweep)
+            for index in range(NUM_SWEEPERS)
+        ]
+        uri = f"tracking.uri={self.scene.server.uri}"
+        run = Victim(shell, directory.name, lambda: [*build_run(shell, directory), uri])
+        self.scene.victims.append(run)
+        self.scene.tend()
+
+    def _directory(self, number: int) -> Path:
+        return self.scene.disk / "runs" / "soak" / f"run-{number}"
+
+    def _end(self, number: int) -> None:
+        """Wait until the round has ended by itself, and compare its results."""
+        end = time.monotonic() + CALM_SECONDS
+        while not self.scene.is_done:
+            self.scene.tend()
+            time.sleep(0.2)
+            if time.monotonic() > end:
+                names = [v.name for v in self.scene.victims if not v.is_done]
+                raise RuntimeError(f"{', '.join(names)} did not end; see {self.scene.disk}")
+        for victim in self.scene.victims:
+            self.failures += filter(None, [victim.find_failure()])
+            for code, count in victim.ends.items():
+                if code != 0:
+                    self.num_restarts[code == KILLED] += count
+        # What could not be sent before a process ended is sent by this command.
+        self.scene.shell.framesweep("sync", "--uri", self.scene.server.uri)
+        self._check(number)
+
+    def _check(self, number: int) -> None:
+        disk = self.scene.disk
+        tracked = checker.read_tracked_runs(self._tracking, self.scene.server.folder)
+        sweep = checker.read_sweep(
+            self._studies, f"s{number}", disk / "sweeps" / f"s{number}", tracked
+        )
+        run = checker.read_run(self._directory(number), tracked)
+        expected_sweep, expected_run = self._expected
+        self.failures += checker.find_differences(f"sweep {number}", sweep, expected_sweep)
+        self.failures += checker.find_differences(f"run {number}", run, expected_run)
+        self.failures += checker.find_waiting(disk)
+        self.num_refused = checker.count_refused(disk)
+        if self.num_refused > (damaged := self.storm.num_corrupted_outboxes):
+            self.failures.append(f"{self.num_refused} records refused, {damaged} lines damaged")
+        self.num_repeated = sum(run.num_repeated for run in tracked)
+        if self.num_repeated > self._allowed_repeated(tracked):
+            self.failures.append(f"{self.num_repeated} metrics were logged twice")
+        self.num_trials += len(sweep) - 1  # without the parent
+        self.num_runs += 1
+
+    def _allowed_repeated(self, tracked: list[checker.TrackedRun]) -> int:
+        """Return how many metrics may arrive twice: one epoch's for each suspended process."""
+        names = {name for run in tracked for name, _ in run.metrics}
+        return len(names) * self.storm.num_suspended
+
+
+def _run_calmly(shell: Shell) -> tuple[dict, dict]:
+    """Run the sweep and the run without any fault, and return their results."""
+    outputs = shell.folder / "outputs"
+    directory = outputs / "runs" / "soak" / "calm"
+    shell.environment.pop(INSIDE, None)
+    shell.train(*build_sweep(shell, "calm"))
+    shell.train(*build_run(shell, directory))
+    tracked = checker.read_tracked_runs(f"sqlite:///{outputs}/mlflow.db", outputs / "artifacts")
+    storage = f"sqlite:///{outputs}/studies.db"
+    sweep = checker.read_sweep(storage, "calm", outputs / "sweeps" / "calm", tracked)
+    return sweep, checker.read_run(directory, tracked)
