@@ -1,7 +1,6 @@
 """Random faults lose, double and change nothing; `make soak` does this for an hour."""
 
 import os
-import random
 import subprocess
 import sys
 from itertools import islice
@@ -17,11 +16,9 @@ NAMES = ["full disk", "kill -9 of a run", "network partition"]
 
 @pytest.mark.heavy
 def test_a_short_storm_of_faults_loses_and_doubles_nothing(tmp_path):
-    """Its seed is in what it prints."""
-    seed = random.randrange(10_000)
     done = subprocess.run(
         [
-            *[sys.executable, "-m", "faults.soak", "--minutes", "0.3", "--seed", str(seed)],
+            *[sys.executable, "-m", "faults.soak", "--minutes", "0.3", "--seed", "0"],
             *["--folder", str(tmp_path / "soak")],
         ],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},

@@ -8,10 +8,13 @@ namespace {
 
 const c10::Device kDevice(c10::DeviceType::CUDA, 0);
 
-struct Guard : c10::impl::NoOpDeviceGuardImpl<c10::DeviceType::CUDA> {
+struct Guard : c10::impl::DeviceGuardImplInterface {
   static c10::Stream stream() { return c10::Stream(c10::Stream::DEFAULT, kDevice); }
 
+  c10::DeviceType type() const override { return c10::DeviceType::CUDA; }
   c10::DeviceIndex deviceCount() const noexcept override { return 1; }
+  void setDevice(c10::Device) const override {}
+  void uncheckedSetDevice(c10::Device) const noexcept override {}
   c10::Device exchangeDevice(c10::Device) const override { return kDevice; }
   c10::Device getDevice() const override { return kDevice; }
   c10::Stream getStream(c10::Device) const noexcept override { return stream(); }
@@ -23,6 +26,10 @@ struct Guard : c10::impl::NoOpDeviceGuardImpl<c10::DeviceType::CUDA> {
               const c10::EventFlag) const override {}
   void block(void*, const c10::Stream&) const override {}
   bool queryEvent(void*) const override { return true; }
+  bool queryStream(const c10::Stream&) const override { return true; }
+  void synchronizeStream(const c10::Stream&) const override {}
+  void synchronizeEvent(void*) const override {}
+  void synchronizeDevice(const c10::DeviceIndex) const override {}
   void destroyEvent(void*, const c10::DeviceIndex) const noexcept override {}
 };
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 import fake_cuda
 from fake_cuda.build import find_compiler
@@ -15,7 +16,12 @@ from fake_cuda.build import find_compiler
 TESTS = Path(fake_cuda.__file__).parents[1]
 CEILINGS = json.loads((TESTS / "fake_cuda" / "ceilings.json").read_text(encoding="utf-8"))
 
-pytestmark = pytest.mark.skipif(find_compiler() is None, reason="g++ is not installed")
+pytestmark = [
+    pytest.mark.skipif(find_compiler() is None, reason="g++ is not installed"),
+    pytest.mark.skipif(
+        torch.version.cuda is not None, reason="a torch with CUDA takes no fake CUDA devices"
+    ),
+]
 
 
 @pytest.fixture(scope="module")
