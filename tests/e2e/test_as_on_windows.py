@@ -4,11 +4,14 @@
 """
 
 import csv
+import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
+import urllib.request
 import wave
 from pathlib import Path
 
@@ -28,6 +31,7 @@ def start(folder: Path, *command: str) -> "subprocess.Popen[str]":
     environment = {
         **os.environ,
         "PYTHONPATH": str(TESTS / "as_on_windows"),
+        "PATH": os.pathsep.join((str(TESTS / "as_on_windows" / "bin"), os.environ["PATH"])),
         "FRAMESWEEP_OUTPUTS": str(folder / "outputs"),
     }
     return subprocess.Popen(
@@ -51,6 +55,37 @@ def framesweep(folder: Path, *arguments: str) -> str:
     return run(
         folder, sys.executable, "-c", "from framesweep.cli import main; main()", *arguments
     )
+
+
+def require_ui_to_show(folder: Path, directory: Path) -> None:
+    """Start the UI, look up the run in it, and stop it, and all that it started, by Ctrl-C."""
+    port = find_free_port()
+    arguments = ["from framesweep.cli import main; main()", "ui", "--port", str(port)]
+    process = start(folder, sys.executable, "-c", *arguments)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line.startswith(f"MLflow UI: http://127.0.0.1:{port}"), line + process.stdout.read()
+    query = json.dumps({"experiment_ids": ["1"]}).encode()
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/api/2.0/mlflow/runs/search",
+        data=query,
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        runs = json.load(answer)["runs"]
+    assert str(directory) in {tag["value"] for run in runs for tag in run["data"]["tags"]}
+    process.send_signal(signal.SIGINT)
+    assert process.communicate()[0] == ""
+    assert process.returncode == 0
+    with socket.socket() as probe:  # the server's children would still listen
+        assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def find_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def write_noise(path: Path) -> None:
@@ -131,6 +166,7 @@ def test_a_run_is_stopped_resumed_and_used(folder) -> None:
     out = str(folder / "labels")
     framesweep(folder, "label", str(directory), str(folder / "noise.wav"), "--out", out)
     assert [path.stem for path in (folder / "labels").iterdir()] == ["noise"]
+    require_ui_to_show(folder, directory)
 
 
 def test_a_search_uses_two_workers(folder) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,7 +111,7 @@ def _is_audio(name: str) -> bool:
     path = Path(name)
     if path.exists():
         return not (path / "config.yaml").exists()
-    return path.suffix.lower() in SUFFIXES or "/" in name
+    return path.suffix.lower() in SUFFIXES or "/" in name or os.sep in name
 
 
 def _print_summary(

@@ -108,8 +108,7 @@ def _load_study_of(parent: RunInfo, outputs: Path) -> Study:
 
 
 def _report_grid(parent: RunInfo, uri: str | None, outputs: Path) -> Page:
-    import shlex
-
+    from framesweep.config.shell_words import join_command
     from framesweep.evaluation.metrics import METRICS
     from framesweep.runs.reporting.sweep_page import build_grid_page
     from framesweep.runs.reruns import read_config
@@ -125,7 +124,7 @@ def _report_grid(parent: RunInfo, uri: str | None, outputs: Path) -> Page:
     ranked = rank_runs(runs, metric, maximize=METRICS[objective].maximize)
     rows = [(run.name, run.metrics[metric], swept_values(run)) for run in ranked]
     best = ranked[0] if ranked else None
-    command = shlex.join(["framesweep", "reproduce", best.run_id]) if best else None
+    command = join_command(["framesweep", "reproduce", best.run_id]) if best else None
     return build_grid_page(
         parent.name, rows, objective, command, best.directory if best else None
     )

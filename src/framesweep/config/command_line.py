@@ -1,6 +1,5 @@
 """The commands that are printed for users, as they run in the folder where they are printed."""
 
-import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from framesweep.config.paths import STUDIES_FILE, default_outputs, sqlite_path, sqlite_url
 from framesweep.config.run import RunConfig
+from framesweep.config.shell_words import join_command
 from framesweep.credentials import HIDDEN, scrub
 
 SCRIPT, COMMAND = "train.py", "framesweep"
@@ -23,7 +23,7 @@ def train_command(overrides: Iterable[object]) -> str:
     It is `python train.py` where this process was started so, or where the working directory
     has that script. Anywhere else it is `framesweep train`.
     """
-    return shlex.join([*_find_program("python", COMMAND), *map(str, overrides)])
+    return join_command([*_find_program("python", COMMAND), *map(str, overrides)])
 
 
 def resume_command(config: RunConfig, directory: Path, run_id: str | None) -> str:
@@ -35,7 +35,7 @@ def resume_command(config: RunConfig, directory: Path, run_id: str | None) -> st
     is_found = run_id is not None and not where_options(config)
     name = run_id if is_found and run_id is not None else _shorten(directory)
     program = _find_program(_find_executable("python"), _find_executable(COMMAND))
-    return shlex.join([*program, f"resume={name}"])
+    return join_command([*program, f"resume={name}"])
 
 
 def where_options(config: RunConfig) -> list[str]:
@@ -75,7 +75,7 @@ def started_command() -> str:
     """Return the command line by which this process was started, without credentials."""
     program, *arguments = sys.argv
     words = ["python", program] if program.endswith(".py") else program.split()
-    return scrub(shlex.join([*words, *arguments]))
+    return scrub(join_command([*words, *arguments]))
 
 
 def _find_program(python: str, command: str) -> Sequence[str]:

@@ -2,9 +2,11 @@
 
 import os
 import re
-from pathlib import Path
+from pathlib import Path, PurePath
+from urllib.parse import unquote, urlsplit
 
 from framesweep.config.run import RunConfig
+from framesweep.config.shell_words import WINDOWS
 
 CONFIG_FILE = "config.yaml"
 """Name of the file with the config of a run, in its directory and next to its weights."""
@@ -15,8 +17,12 @@ STUDIES_FILE = "studies.db"
 SQLITE_SCHEMES = ("sqlite:", "sqlite+pysqlite:")
 """How the URLs of SQLite files begin."""
 
-PLAIN_PATH = re.compile(r"[\w./+ -]*", re.ASCII)
-"""Paths that a URL contains as they are."""
+PLAIN_PATH = re.compile(r"(?:[A-Za-z]:)?[\w./+ -]*", re.ASCII)
+"""Paths that a URL contains as they are; a drive's colon as well."""
+
+WINDOWS_PATH = re.compile(r"(?:[A-Za-z]:|\\)?\\(?:[^\\]|\\(?![,()'\"]))*")
+"""Values that begin with a drive, a server or a backslash, and in which no backslash is Hydra's
+escape."""
 
 RUN_DEPTHS = ((2, "runs"), (1, "sweeps"), (2, "sweeps"), (3, "sweeps"))
 """How far below which folder of outputs the directories of runs are: `runs/<date>/<time>`,
@@ -36,26 +42,48 @@ def expand(path: str) -> str:
     return os.path.expanduser(path)  # noqa: PTH111 - a Path would drop a slash at the end
 
 
-def expand_override(argument: str) -> str:
-    """Return `key=~/path` with the home directory, which not every shell puts there.
+def expand_override(argument: str, *, windows: bool = WINDOWS) -> str:
+    r"""Return `key=~/path` with the home directory, which not every shell puts there.
 
-    Hydra's syntax has no `~` in a value.
+    Hydra's syntax has no `~` in a value. On Windows, paths get slashes for backslashes: Hydra
+    would read the first two of `\\server` as one, and `\'` at the end as an open quote.
     """
     key, equals, value = argument.partition("=")
-    return f"{key}{equals}{expand(value)}" if value.startswith("~/") else argument
+    if value.startswith(("~/", "~\\") if windows else "~/"):
+        value = expand(value)
+    if windows:
+        quote = value[:1] if value[:1] in ("'", '"') and value[:1] == value[-1:] else ""
+        bare = value.strip(quote) if quote else value
+        if WINDOWS_PATH.fullmatch(bare):
+            value = quote + bare.replace("\\", "/") + quote
+    return f"{key}{equals}{value}"
 
 
-def sqlite_url(path: Path | str) -> str:
+def sqlite_url(path: PurePath | str) -> str:
     """Return the URL of a SQLite file, whatever characters its path contains.
 
     The driver is named in a URL with escaped characters: MLflow takes a URL without a driver
-    for a path, and creates the folder with the escaped name.
+    for a path, and creates the folder with the escaped name. A path of Windows gets slashes.
     """
-    if PLAIN_PATH.fullmatch(str(path)):
-        return f"sqlite:///{path}"
+    text = path.as_posix() if isinstance(path, PurePath) else path
+    if PLAIN_PATH.fullmatch(text):
+        return f"sqlite:///{text}"
     from sqlalchemy import URL  # takes a tenth of a second to import
 
-    return URL.create("sqlite+pysqlite", database=str(path)).render_as_string()
+    return URL.create("sqlite+pysqlite", database=text).render_as_string()
+
+
+def file_path(uri: str, *, windows: bool = WINDOWS) -> Path:
+    """Return the path that a `file:` URI names, as `Path.as_uri` made it.
+
+    On Windows, `file:///C:/a` names `C:\\a`, and `file://server/share` a folder of a server.
+    """
+    parsed = urlsplit(uri)
+    path = unquote(parsed.path)
+    if windows:
+        path = f"//{parsed.netloc}{path}" if parsed.netloc else path
+        path = path[1:] if re.match(r"/[A-Za-z]:", path) else path
+    return Path(path)
 
 
 def sqlite_path(url: str) -> Path | None:

@@ -1,7 +1,6 @@
 """What a preview of a sweep says about its runs: their parameters, time and memory."""
 
 import math
-import shlex
 from collections.abc import Sequence
 from difflib import get_close_matches
 
@@ -10,6 +9,7 @@ from omegaconf import DictConfig
 
 from framesweep.config import RunConfig
 from framesweep.config.composition import to_run_config
+from framesweep.config.shell_words import join_command
 from framesweep.data.readers.registry import build_corpus
 from framesweep.data.store.frame_store import is_stored
 from framesweep.data.store.prepared import find_prepared, open_prepared, prepare
@@ -135,7 +135,7 @@ def prepare_command(config: DictConfig) -> str:
         for override in config.hydra.overrides.task
         if to_bare_key(override).partition(".")[0] in PREPARING
     ]
-    return shlex.join(["framesweep", "prepare", *overrides])
+    return join_command(["framesweep", "prepare", *overrides])
 
 
 def describe_time(seconds: Sequence[float], num_trials: int, num_workers: int) -> str:

@@ -1,10 +1,10 @@
 """The commands that show and use the results of a sweep."""
 
-import shlex
 from dataclasses import replace
 
 from framesweep.config import RunConfig
 from framesweep.config.command_line import storage_options, where_options
+from framesweep.config.shell_words import join_command
 
 
 def list_next_steps(
@@ -23,9 +23,9 @@ def list_next_steps(
         folder = where_options(replace(config, tracking=replace(config.tracking, uri=None)))
         if storage is not None:
             folder += storage_options(config, storage)
-        best = shlex.join(["framesweep", "best", study_name, *folder])
+        best = join_command(["framesweep", "best", study_name, *folder])
         steps.append(f"{best}   prints how to train the best again")
     if config.tracking.backend == "mlflow":
-        ui = shlex.join(["framesweep", "ui", *where_options(config)])
+        ui = join_command(["framesweep", "ui", *where_options(config)])
         steps.append(f"{ui}   compares the {runs}")
     return [f"{'next: ' if i == 0 else '      '}{step}" for i, step in enumerate(steps)]

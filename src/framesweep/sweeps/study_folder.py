@@ -4,6 +4,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from framesweep.config.shell_words import WINDOWS
 from framesweep.errors import ConfigError
 from framesweep.system.atomic_files import write_text
 
@@ -20,17 +21,25 @@ MAX_NAME_BYTES = 200
 """Longest name of a study; file systems allow 255 bytes, of which temporary names need some."""
 
 
-def require_folder_name(name: str) -> None:
+WINDOWS_FORBIDDEN = {*'\\:*?"<>|'}
+"""Characters that Windows does not allow in the names of files."""
+
+
+def require_folder_name(name: str, *, windows: bool = WINDOWS) -> None:
     """Raise ConfigError unless a study's name is also the name of a folder, and not a path.
 
     The trials of a study named `..` or `a/b` would be outside of the sweeps, or in the folder
-    of another study.
+    of another study. Windows refuses some more characters, and drops dots and spaces at the
+    end.
     """
     is_path = name in ("", ".", "..") or "/" in name or "\0" in name
-    if is_path or len(name.encode()) > MAX_NAME_BYTES:
+    is_refused = windows and (WINDOWS_FORBIDDEN & {*name} or name[-1:] in (".", " "))
+    if is_path or is_refused or len(name.encode()) > MAX_NAME_BYTES:
+        forbidden = f"/ {' '.join(sorted(WINDOWS_FORBIDDEN))}" if windows else "/"
         raise ConfigError(
             "hydra.sweeper.study_name",
-            f"must be the name of a folder, without / and of at most {MAX_NAME_BYTES} bytes",
+            f"must be the name of a folder, without {forbidden} and of at most "
+            f"{MAX_NAME_BYTES} bytes",
             found=name,
         )
 

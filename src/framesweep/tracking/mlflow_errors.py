@@ -1,12 +1,12 @@
 """What MLflow's errors mean: a later attempt may succeed, or the database is damaged."""
 
 import contextlib
-import shlex
 import sqlite3
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from framesweep.config.paths import sqlite_path
+from framesweep.config.shell_words import join_command
 from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
 
@@ -76,7 +76,7 @@ def translate_damage(uri: str) -> Iterator[None]:
 
 def outdated_error(uri: str) -> TrackingError:
     """Return the error for a database whose tables are those of another version of MLflow."""
-    command = f"framesweep db upgrade --uri {shlex.quote(scrub(uri))}"
+    command = join_command(["framesweep", "db", "upgrade", "--uri", scrub(uri)])
     fix = f"Run `{command}`, which keeps a backup."
     if sqlite_path(uri) is None:
         fix = f"Back it up, then run `{command} --backed-up`."

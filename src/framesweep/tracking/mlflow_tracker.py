@@ -4,7 +4,6 @@ import contextlib
 import json
 import logging
 import re
-import shlex
 import time
 import uuid
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from framesweep.catalog.directories import TRACKING_FOLDER
 from framesweep.config import TrackingConfig
+from framesweep.config.shell_words import join_command
 from framesweep.credentials import scrub
 from framesweep.system.ownership import own
 from framesweep.tracking import mlflow_store
@@ -194,11 +194,10 @@ class MlflowTracker(Tracker):
             self._sender.warn_of_refusal(self._sender.opening_error)
         if num_unsent:
             log.warning(
-                "%d records could not be sent and are kept in %s; "
-                "send them with `framesweep sync %s`",
+                "%d records could not be sent and are kept in %s; send them with `%s`",
                 num_unsent,
                 self._outbox.path,
-                shlex.quote(str(self._directory)),
+                join_command(["framesweep", "sync", str(self._directory)]),
             )
         if self._sender.num_refused:
             log.warning(

@@ -9,8 +9,9 @@ import logging
 import os
 import sqlite3
 from pathlib import Path
-from urllib.parse import unquote, urlparse
+from urllib.parse import unquote
 
+from framesweep.config.paths import file_path
 from framesweep.errors import TrackingError
 
 log = logging.getLogger(__name__)
@@ -43,11 +44,11 @@ def follow_artifacts(database: Path) -> None:
         for root in _find_other_roots(connection, here):
             if _was_moved(connection, root, here):
                 _rewrite(connection, root, here)
-            elif not os.path.isdir(_to_path(root)):  # noqa: PTH112 - it never raises
+            elif not os.path.isdir(file_path(root)):  # noqa: PTH112 - it never raises
                 log.warning(
                     "artifacts: the folder %s is recorded in %s, but does not exist; move it "
                     "to %s, or make it available again",
-                    _to_path(root),
+                    file_path(root),
                     database,
                     here,
                 )
@@ -64,7 +65,7 @@ def require_artifact_folder(location: str, experiment: str) -> None:
     """
     if not location.startswith("file:"):
         return
-    folder = _to_path(location)
+    folder = file_path(location)
     if not os.path.isdir(folder) and not os.path.isdir(folder.parent):  # noqa: PTH112
         raise TrackingError(
             "tracking.experiment",
@@ -85,7 +86,7 @@ def _find_other_roots(connection: sqlite3.Connection, here: Path) -> list[str]:
         head, folder, _ = str(location).rpartition(f"/{ARTIFACT_FOLDER}")
         if head.startswith("file:") and folder:
             roots.add(head + folder)
-    return sorted(root for root in roots if _to_path(root) != here)
+    return sorted(root for root in roots if file_path(root) != here)
 
 
 def _was_moved(connection: sqlite3.Connection, root: str, here: Path) -> bool:
@@ -100,7 +101,7 @@ def _was_moved(connection: sqlite3.Connection, root: str, here: Path) -> bool:
     )
     if any((here / unquote(uri[len(root) + 1 :])).is_dir() for (uri,) in uris):
         return True
-    is_gone = not os.path.exists(_to_path(root).parent)  # noqa: PTH110 - it never raises
+    is_gone = not os.path.exists(file_path(root).parent)  # noqa: PTH110 - it never raises
     return is_gone and any((here.parent / name).is_dir() for name in ("runs", "sweeps"))
 
 
@@ -113,8 +114,4 @@ def _rewrite(connection: sqlite3.Connection, root: str, here: Path) -> None:
                 f"WHERE {column} = ? OR {column} LIKE ? || '/%'",
                 (here.as_uri(), len(root) + 1, root, root),
             )
-    log.info("artifacts: locations below %s now point to %s", _to_path(root), here)
-
-
-def _to_path(uri: str) -> Path:
-    return Path(unquote(urlparse(uri).path))
+    log.info("artifacts: locations below %s now point to %s", file_path(root), here)

@@ -1,15 +1,17 @@
 """Home directories, SQLite URLs of any path, and outputs folders that were moved."""
 
 import sqlite3
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
 import sqlalchemy
 
+from framesweep.config import paths
 from framesweep.config.composition import compose
 from framesweep.config.paths import (
     expand,
     expand_override,
+    file_path,
     find_moved,
     find_outputs,
     follow_move,
@@ -113,3 +115,64 @@ def test_a_copy_of_outputs_is_used_although_the_original_still_exists(tmp_path):
     config = compose([f"outputs={tmp_path}/original"])
     follow_move(config, tmp_path / "copy" / "runs" / "day" / "time")
     assert config.outputs == str(tmp_path / "copy")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (r"data.root=C:\Users\me\corpus", "data.root=C:/Users/me/corpus"),
+        (r"data.root=\\server\share\corpus", "data.root=//server/share/corpus"),
+        (r"data.root='C:\Program Files\x'", "data.root='C:/Program Files/x'"),
+        ("data.root='C:\\dir\\'", "data.root='C:/dir/'"),
+        (r"data.root=\corpus", "data.root=/corpus"),
+        (r"data.root=C:\a,D:\b", "data.root=C:/a,D:/b"),
+        # Not a path, or with an escape of Hydra's.
+        (r"tracking.experiment=a\,b", r"tracking.experiment=a\,b"),
+        (r"data.root=C:\a\,b", r"data.root=C:\a\,b"),
+        ("model=wide", "model=wide"),
+        ("--multirun", "--multirun"),
+    ],
+)
+def test_paths_of_windows_reach_hydra_with_slashes(given, expected):
+    assert expand_override(given, windows=True) == expected
+    assert expand_override(given, windows=False) == given
+
+
+@pytest.mark.parametrize(
+    "path", [r"C:\Users\me\corpus", r"\\server\share\corpus", "C:\\dir\\", r"D:\a b\c"]
+)
+def test_hydra_reads_the_path_of_windows_that_was_typed(path):
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    override = expand_override(f"data.root='{path}'", windows=True)
+    value = OverridesParser.create().parse_override(override).value()
+    assert PureWindowsPath(str(getattr(value, "text", value))) == PureWindowsPath(path)
+
+
+def test_a_tilde_with_a_backslash_is_the_home_directory_of_windows(monkeypatch):
+    monkeypatch.setattr(paths, "expand", lambda path: path.replace("~", r"C:\Users\me"))
+    assert expand_override(r"outputs=~\runs", windows=True) == "outputs=C:/Users/me/runs"
+    assert expand_override(r"outputs=~\runs", windows=False) == r"outputs=~\runs"
+
+
+@pytest.mark.parametrize("name", [r"C:\my runs\mlflow.db", r"D:\100% (new)\study.db"])
+def test_the_url_of_a_sqlite_file_on_a_drive_has_slashes(name):
+    url = sqlite_url(PureWindowsPath(name))
+    database = sqlalchemy.make_url(url).database
+    assert PureWindowsPath(database or "") == PureWindowsPath(name)
+    assert "\\" not in url
+    if "%" not in name:
+        assert url == "sqlite:///C:/my runs/mlflow.db"
+
+
+@pytest.mark.parametrize("name", [r"C:\my runs\a", r"\\server\share\a b", r"D:\50% größer"])
+def test_a_file_uri_of_windows_names_its_path(name):
+    uri = PureWindowsPath(name).as_uri()
+    assert PureWindowsPath(str(file_path(uri, windows=True)).replace("\\", "/")) == (
+        PureWindowsPath(name)
+    )
+
+
+def test_a_file_uri_names_its_path(tmp_path):
+    path = tmp_path / "a b; 50% c#d"
+    assert file_path(path.as_uri(), windows=False) == path

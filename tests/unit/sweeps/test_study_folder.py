@@ -51,3 +51,14 @@ def test_a_name_that_is_a_path_is_refused(name):
 @pytest.mark.parametrize("name", ["context", "my study", "...", "a.b", "50%", "é"])
 def test_any_other_name_is_accepted(name):
     require_folder_name(name)
+
+
+@pytest.mark.parametrize("name", ["a\\b", "a:b", "what?", "a*", "x|y", "end.", "end "])
+def test_windows_refuses_more_names_of_folders(name):
+    with pytest.raises(ConfigError, match="must be the name of a folder, without"):
+        require_folder_name(name, windows=True)
+    require_folder_name(name, windows=False)
+
+
+def test_windows_allows_other_names():
+    require_folder_name("größe 1.5_b-c", windows=True)

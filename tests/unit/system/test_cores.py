@@ -1,6 +1,7 @@
 """The cores that affinity, control groups and the environment leave a process."""
 
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -61,3 +62,50 @@ def test_without_control_groups_there_is_no_quota(
 ) -> None:
     monkeypatch.setattr(cores, "CPU_MAX", tmp_path / "cpu.max")
     assert cores._quota() == UNLIMITED
+
+
+@pytest.fixture
+def without_affinity(monkeypatch):
+    """A system as macOS and Windows, where a process has no affinity to look up."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 10)
+    cores._count_machine_cores.cache_clear()
+    yield monkeypatch
+    cores._count_machine_cores.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ({"hw.perflevel0.physicalcpu": 4, "hw.physicalcpu": 8}, 4),  # an M1
+        ({"hw.physicalcpu": 6}, 6),  # an Intel Mac
+        ({}, 10),
+    ],
+)
+def test_only_the_performance_cores_of_a_mac_count(without_affinity, numbers, expected):
+    without_affinity.setattr(sys, "platform", "darwin")
+    without_affinity.setattr(cores, "read_sysctl", lambda name: numbers.get(name, 0))
+    assert count_physical_cores() == expected
+
+
+def test_a_number_that_macos_does_not_know_is_zero(monkeypatch):
+    def run(command, **options):
+        if command[-1] == "hw.physicalcpu":
+            return subprocess.CompletedProcess(command, 0, stdout="8\n")
+        raise subprocess.CalledProcessError(1, command)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert cores.read_sysctl("hw.physicalcpu") == 8
+    assert cores.read_sysctl("hw.perflevel0.physicalcpu") == 0
+
+
+def test_the_threads_of_a_core_of_windows_count_once(without_affinity):
+    # Relationship, size, and a content of which the size is not fixed.
+    records = b"".join(struct.pack("<II", 0, 8 + size) + bytes(size) for size in (40, 40, 56))
+    without_affinity.setattr(sys, "platform", "win32")
+    without_affinity.setattr(cores, "read_core_records", lambda: records)
+    assert count_physical_cores() == 3
+    cores._count_machine_cores.cache_clear()
+    without_affinity.setattr(cores, "read_core_records", lambda: b"")
+    assert count_physical_cores() == 10

@@ -1,10 +1,12 @@
 """Signals as requests to stop."""
 
+import runpy
 import signal
 import threading
 
 import pytest
 
+from framesweep.system import signals
 from framesweep.system.signals import stop_request
 
 
@@ -56,3 +58,12 @@ def test_outside_the_main_thread_nothing_is_caught():
     thread.start()
     thread.join()
     assert requests == [(0, before)]
+
+
+def test_ctrl_break_of_windows_becomes_a_request(monkeypatch):
+    # SIGUSR1 stands for a signal that only Windows has.
+    monkeypatch.setattr(signal, "SIGBREAK", signal.SIGUSR1, raising=False)
+    names = runpy.run_path(signals.__file__)
+    with names["stop_request"]() as request:
+        signal.raise_signal(signal.SIGUSR1)
+        assert request() == signal.SIGUSR1

@@ -2,7 +2,7 @@
 
 import zipfile
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from framesweep.data.formats.names import normalize_name
 from framesweep.data.formats.npy_zip import ZIP_ERRORS
@@ -37,9 +37,17 @@ def require_inside(name: str, key: str) -> Path:
         ConfigError: it is empty, or leads out of data.root.
     """
     path = Path(name)
-    if not name or path.is_absolute() or ".." in path.parts:
+    if not name or leads_out(path):
         raise ConfigError(key, "must be a relative path inside data.root", found=name)
     return path
+
+
+def leads_out(path: PurePath) -> bool:
+    """Return whether a path may lead out of the folder that it is appended to.
+
+    On Windows that is also one with a drive or a first backslash alone, as `C:a` and `\\a`.
+    """
+    return bool(path.anchor) or ".." in path.parts
 
 
 def resolve_inside(root: Path, name: str, key: str) -> Path:

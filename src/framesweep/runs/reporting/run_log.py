@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import shlex
 import shutil
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from framesweep.config import RunConfig
 from framesweep.config.command_line import resume_command, where_options
 from framesweep.config.composition import CONFIG_FILE, dump
 from framesweep.config.plain import flatten
+from framesweep.config.shell_words import join_command
 from framesweep.data.phones import describe_numbering
 from framesweep.data.store.frame_store import FrameStore
 from framesweep.data.windows import Windows
@@ -214,7 +214,7 @@ def log_summary(
         log.warning("train.average=swa had no effect: training ended before averaging started")
     if run_id is not None:
         options = where_options(experiment.config)
-        command = shlex.join(["framesweep", "ui", *options])
+        command = join_command(["framesweep", "ui", *options])
         log.info("run: %s   compare runs with: %s", run_id, command)
     dim = experiment.store.feature_dim
     advice = describe_next_run(experiment.config, state.history, state.best_epoch, dim)

@@ -1,7 +1,6 @@
 """Reports on a run as a page of HTML: what was trained, its results, and how to repeat it."""
 
 import csv
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from framesweep.config.composition import CONFIG_FILE, load
 from framesweep.config.differences import changed_keys
 from framesweep.config.plain import flatten, schema_names
+from framesweep.config.shell_words import join_command
 from framesweep.errors import CheckpointError
 from framesweep.evaluation.report import CONFUSIONS, COUNTS, MATRIX, PER_PHONE
 from framesweep.evaluation.run_figures import draw_curves, draw_matrix, matrix_height
@@ -62,7 +62,7 @@ def build_run_page(
     page.add_details(f"Complete {CONFIG_FILE}", text)
     page.add_heading("How to repeat it")
     page.add_paragraph("This command trains with the same config, and compares the results:")
-    page.add_command(shlex.join(["framesweep", "reproduce", run_id or str(directory)]))
+    page.add_command(join_command(["framesweep", "reproduce", run_id or str(directory)]))
     return page
 
 

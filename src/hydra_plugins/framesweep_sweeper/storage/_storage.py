@@ -40,7 +40,8 @@ def make_absolute(url: str, directory: str | Path) -> str:
     # Read and rendered by SQLAlchemy, which escapes what would end the path: % ? #
     parsed = make_url(url)
     path = Path(directory, Path(parsed.database or "").expanduser()).absolute()
-    return parsed.set(database=str(path)).render_as_string(hide_password=False)
+    # Windows has slashes, too, which are not escaped; cmd replaces what is between two `%`.
+    return parsed.set(database=path.as_posix()).render_as_string(hide_password=False)
 
 
 def find_file(url: str) -> Path:

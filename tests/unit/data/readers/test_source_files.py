@@ -1,12 +1,13 @@
 """Paths stay inside the root, and phone lists are read in every common form."""
 
 import os
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
 
 from framesweep.data.readers.source_files import (
     find_phones,
+    leads_out,
     name_classes,
     read_phones,
     resolve_inside,
@@ -124,3 +125,15 @@ def test_classes_are_named_by_a_file_or_by_their_numbers(tmp_path: Path) -> None
     assert name_classes(find_phones(tmp_path, None), 2).names == ("sil", "aa")
     with pytest.raises(DataError, match="must name all 3 classes"):
         name_classes(find_phones(tmp_path, None), 3)
+
+
+@pytest.mark.parametrize(
+    "name", ["C:a", "C:\\a", "\\a", "\\\\server\\share\\a", "a\\..\\b", "/a"]
+)
+def test_a_path_of_windows_with_a_drive_or_a_root_leads_out(name):
+    assert leads_out(PureWindowsPath(name))
+
+
+@pytest.mark.parametrize("name", ["a", "a\\b", "a/b", "a b"])
+def test_a_relative_path_of_windows_stays_inside(name):
+    assert not leads_out(PureWindowsPath(name))

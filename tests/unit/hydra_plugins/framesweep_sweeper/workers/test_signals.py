@@ -64,3 +64,11 @@ def test_without_a_handler_the_requeue_signal_is_left_alone():
     with watch_requeue_signal() as requeued:
         assert signal.getsignal(signal.SIGUSR2) is signal.SIG_DFL
     assert requeued == []
+
+
+def test_ctrl_break_of_windows_stops_a_sweep(monkeypatch):
+    # SIGUSR1 stands for a signal that only Windows has.
+    monkeypatch.setattr(signal, "SIGBREAK", signal.SIGUSR1, raising=False)
+    with catch_stop_signals() as stop:
+        signal.raise_signal(signal.SIGUSR1)
+        assert stop.signum == signal.SIGUSR1
