@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from framesweep.commands.common.options import find_directories, load_runs
 from framesweep.commands.common.output import echo_json, layout_table, terminal_width
 from framesweep.commands.common.prediction_options import WrittenPredictions, write_predictions
 from framesweep.config.paths import default_outputs
+from framesweep.config.shell_words import join_command
 from framesweep.credentials import printable
 from framesweep.errors import TrackingError
 
@@ -134,7 +134,7 @@ def _build_command(selection: Selection, options: EnsembleOptions) -> str:
         words += ["--outputs", str(options.outputs)]
     for override in options.overrides:
         words += ["--set", override]
-    return shlex.join(words)
+    return join_command(words)
 
 
 def _to_dict(
