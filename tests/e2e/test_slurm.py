@@ -12,6 +12,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from grids import run_grid
 from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
 from slurm import CPUS, PAUSE, Slurm, slurm
 
@@ -73,6 +74,11 @@ def test_a_search_prunes_and_no_trial_waits_for_another(tmp_path, environment):
         and quick.datetime_complete < late.datetime_start
         for slow, quick, late in permutations(trials, 3)
     )
+
+
+def test_a_grid_ends_with_its_answer(cluster, shell):
+    shell.environment |= cluster.environment
+    run_grid(shell, *LAUNCHER)
 
 
 def test_a_preempted_job_is_requeued_and_resumes_from_its_checkpoint(
