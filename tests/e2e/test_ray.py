@@ -1,8 +1,10 @@
-"""Searches whose trials are tasks of a local Ray cluster."""
+"""Searches and grids whose runs are tasks of a local Ray cluster."""
 
 import os
 import signal
 import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -10,7 +12,9 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from grids import run_grid
 from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
+from servers import free_port, start_daemon, wait_until
 
 pytestmark = pytest.mark.heavy
 
@@ -19,14 +23,38 @@ SECONDS, PAUSE = 280, 0.1
 
 
 @pytest.fixture(scope="module")
-def sweep(tmp_path_factory, make_shell):
+def cluster():
+    """The environment of commands that use a cluster with two processors."""
+    environment = {
+        **os.environ,
+        "RAY_AUTH_MODE": "disabled",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_raylet_start_wait_time_s": "200",  # a busy machine is slow
+    }
+    port = free_port()
+    # Ray puts sockets there, whose paths must be short.
+    with tempfile.TemporaryDirectory(prefix="ray-", ignore_cleanup_errors=True) as folder:
+        log = Path(folder, "start.log")
+        command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"]
+        command += [f"--port={port}", "--num-cpus=2", f"--temp-dir={folder}"]
+        command += ["--include-dashboard=false"]
+        daemon = start_daemon(command, log, env=environment)
+        try:
+            wait_until(lambda: "Ray runtime started" in log.read_text(), daemon, log)
+            yield environment | {"RAY_ADDRESS": f"127.0.0.1:{port}"}
+        finally:
+            daemon.send_signal(signal.SIGTERM)
+            daemon.wait(SECONDS)
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory, make_shell, cluster):
     """Four trials on two processors; the worker of the first to get going is killed."""
     shell = make_shell(tmp_path_factory.mktemp("ray"))
-    shell.environment |= {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
-    shell.environment["RAY_raylet_start_wait_time_s"] = "200"  # a busy machine is slow
+    shell.environment |= cluster
     small = [a for a in shell.small if not a.startswith("train.epochs")]
     command = ["-m", "sweep=bare", "tracking=none", "hydra.sweeper.study_name=s", *small]
-    command += ["hydra/launcher=ray", "+hydra.launcher.ray.init.num_cpus=2"]
+    command += ["hydra/launcher=ray"]
     command += [f"hydra.sweeper.n_trials={TRIALS}", "hydra.sweeper.n_jobs=2"]
     command += ["model.dropout=interval(0.0,0.5)", f"train.epochs={EPOCHS}"]
     process = shell.start(*command, "hydra/sweeper/pruner=none", stderr=subprocess.STDOUT)
@@ -73,3 +101,8 @@ def test_a_killed_trial_resumes_in_its_second_attempt(sweep):
         assert [reason for reason, _ in record.failures] == (
             ["killed"] if trial.number == killed else []
         )
+
+
+def test_a_grid_ends_with_its_answer(shell, cluster):
+    shell.environment |= cluster
+    run_grid(shell, "hydra/launcher=ray")

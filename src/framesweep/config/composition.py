@@ -30,6 +30,7 @@ from framesweep.config.groups import (
 from framesweep.config.paths import CONFIG_FILE as CONFIG_FILE  # noqa: PLC0414
 from framesweep.config.paths import expand, sqlite_url
 from framesweep.config.plain import flatten, schema_names
+from framesweep.config.ray_workers import describe_worker_environment
 from framesweep.config.setting import EARLIER
 from framesweep.credentials import scrub
 from framesweep.errors import ConfigError
@@ -71,6 +72,9 @@ def register(directory_id: str = PROCESS_ID) -> None:
     OmegaConf.register_resolver("framesweep.free_overrides", free_overrides, replace=True)
     OmegaConf.register_resolver("framesweep.expand", expand, replace=True)
     OmegaConf.register_resolver("framesweep.sqlite_url", sqlite_url, replace=True)
+    OmegaConf.register_resolver(
+        "framesweep.ray_environment", describe_worker_environment, replace=True
+    )
     OmegaConf.register_resolver(
         "framesweep.renamed_groups", lambda: RENAMED_GROUPS, replace=True
     )
