@@ -20,9 +20,11 @@ SQLITE_SCHEMES = ("sqlite:", "sqlite+pysqlite:")
 PLAIN_PATH = re.compile(r"(?:[A-Za-z]:)?[\w./+ -]*", re.ASCII)
 """Paths that a URL contains as they are; a drive's colon as well."""
 
-WINDOWS_PATH = re.compile(r"(?:[A-Za-z]:|\\)?\\(?:[^\\]|\\(?![,()'\"]))*")
-"""Values that begin with a drive, a server or a backslash, and in which no backslash is Hydra's
-escape."""
+WINDOWS_PATH = re.compile(
+    r"(?:[A-Za-z]:\\|\\\\[\w.-]+\\)(?:[^\\]|\\(?![,()'\"]))*"  # C:\... or \\server\...
+)
+"""Values that begin with a drive or a server, and in which no backslash is Hydra's escape. One
+that begins with a single backslash may be a regular expression."""
 
 RUN_DEPTHS = ((2, "runs"), (1, "sweeps"), (2, "sweeps"), (3, "sweeps"))
 """How far below which folder of outputs the directories of runs are: `runs/<date>/<time>`,

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy
 
 from framesweep.config import paths
-from framesweep.config.composition import compose
+from framesweep.config.composition import compose, register
 from framesweep.config.paths import (
     expand,
     expand_override,
@@ -18,6 +18,8 @@ from framesweep.config.paths import (
     sqlite_path,
     sqlite_url,
 )
+
+register()
 
 NAMES = [
     "plain",
@@ -124,11 +126,12 @@ def test_a_copy_of_outputs_is_used_although_the_original_still_exists(tmp_path):
         (r"data.root=\\server\share\corpus", "data.root=//server/share/corpus"),
         (r"data.root='C:\Program Files\x'", "data.root='C:/Program Files/x'"),
         ("data.root='C:\\dir\\'", "data.root='C:/dir/'"),
-        (r"data.root=\corpus", "data.root=/corpus"),
         (r"data.root=C:\a,D:\b", "data.root=C:/a,D:/b"),
         # Not a path, or with an escape of Hydra's.
         (r"tracking.experiment=a\,b", r"tracking.experiment=a\,b"),
         (r"data.root=C:\a\,b", r"data.root=C:\a\,b"),
+        (r"data.exclude=\d+-x", r"data.exclude=\d+-x"),
+        (r"data.exclude='\\d'", r"data.exclude='\\d'"),
         ("model=wide", "model=wide"),
         ("--multirun", "--multirun"),
     ],
