@@ -8,11 +8,9 @@ command whose environment differs in a variable that a library reads while it is
 starts from nothing.
 """
 
-import atexit
 import contextlib
 import functools
 import gc
-import io
 import json
 import os
 import runpy
@@ -22,9 +20,11 @@ import socket
 import subprocess
 import sys
 import threading
-import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+import forked_process
+import warm_workers
 
 TESTS = Path(__file__).parent
 PRELOADED = (
@@ -58,27 +58,38 @@ READ_AT_IMPORT = (
 
 
 def popen(
-    command: list[str], *, env: dict[str, str], **options: Any
+    command: list[str], *, env: dict[str, str], warm_workers: bool = False, **options: Any
 ) -> "subprocess.Popen[str]":
     """Return the running process of a Python script, as `subprocess.Popen` does.
 
     Args:
         command: The interpreter, unless the script names it, the script and its arguments.
         env: The environment of the process.
+        warm_workers: Whether the workers of a sweep are forked, too. The sweep then has another
+            child, from which they are forked, and its workers have the sweep's command line.
         options: Those of `Popen`. With another than these, the process starts from nothing.
     """
     known = {"cwd", "stdout", "stderr", "stdin", "text", "start_new_session"}
     if options.keys() <= known and sys.platform == "linux" and _is_like_ours(env):
-        return WarmPopen(command, env=env, **options)
+        start = WarmSweepPopen if warm_workers else WarmPopen
+        return start(command, env=env, **options)
     return subprocess.Popen(command, env=env, **options)
 
 
 def _is_like_ours(environment: dict[str, str]) -> bool:
     ours, theirs = (
-        {name: value for name, value in names.items() if name.startswith(READ_AT_IMPORT)}
+        {
+            name: value
+            for name, value in names.items()
+            if name.startswith(READ_AT_IMPORT) and name not in GIVEN_TO_WORKERS
+        }
         for names in (ENVIRONMENT, environment)
     )
     return ours == theirs
+
+
+GIVEN_TO_WORKERS = ("MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""Set for workers as a share of the cores. A run sets its own number of threads."""
 
 
 ENVIRONMENT = dict(os.environ)
@@ -97,6 +108,8 @@ EXECUTE_PARAMETERS = (
 class WarmPopen(subprocess.Popen):
     """A process that the server forks instead of this one."""
 
+    warm_workers = False
+
     def _execute_child(self: Any, args: Any, *others: Any) -> None:
         given = dict(zip(EXECUTE_PARAMETERS, others, strict=False))
         words = list(map(str, args))
@@ -105,6 +118,7 @@ class WarmPopen(subprocess.Popen):
             "folder": str(given["cwd"] or Path.cwd()),
             "environment": given["env"],
             "new_session": given["start_new_session"],
+            "warm_workers": self.warm_workers,
         }
         files = [given[name] for name in ("p2cread", "c2pwrite", "errwrite")]
         self._connection = socket.socket(socket.AF_UNIX)
@@ -137,6 +151,12 @@ class WarmPopen(subprocess.Popen):
             finally:
                 self._waitpid_lock.release()
         return self.returncode
+
+
+class WarmSweepPopen(WarmPopen):
+    """A process whose workers are forked, too."""
+
+    warm_workers = True
 
 
 @functools.cache
@@ -209,12 +229,10 @@ def _serve(connection: socket.socket) -> int:
     return 0
 
 
-def _become(job: dict[str, Any], descriptors: list[int]) -> None:
+def _become(job: dict[str, Any], descriptors: list[int]) -> NoReturn:
     """Run a command as a process of its own, and end this process with its code."""
-    for number, fd in enumerate(descriptors):
-        os.dup2(fd, number)
-        os.close(fd)
-    _open_streams()
+    forked_process.place_descriptors(descriptors, range(3))
+    forked_process.open_streams()
     if job["new_session"]:
         os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -223,49 +241,9 @@ def _become(job: dict[str, Any], descriptors: list[int]) -> None:
     os.environ.update(job["environment"])
     script, *_ = sys.argv[:] = job["arguments"]
     sys.path.insert(0, str(Path(script).parent))
-    code = _run(script)
-    threading._shutdown()  # type: ignore[attr-defined]
-    atexit._run_exitfuncs()
-    with contextlib.suppress(OSError, ValueError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-    if code == -signal.SIGINT:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGINT)
-    os._exit(code)
-
-
-def _open_streams() -> None:
-    """Replace Python's streams, which know whether the server's could seek or are terminals."""
-    sys.stdin = sys.__stdin__ = open(0, closefd=False)  # type: ignore[misc]  # noqa: SIM115
-    for name, number in (("stdout", 1), ("stderr", 2)):
-        old = getattr(sys, name)
-        stream = io.TextIOWrapper(
-            open(number, "wb", closefd=False),  # noqa: SIM115
-            encoding=old.encoding,
-            errors=old.errors,
-            line_buffering=name == "stderr" or os.isatty(number),
-        )
-        setattr(sys, name, stream)
-        setattr(sys, f"__{name}__", stream)
-
-
-def _run(script: str) -> int:
-    """Return the code with which Python ends after a script; -2 after Ctrl-C."""
-    try:
-        runpy.run_path(script, run_name="__main__")
-    except SystemExit as end:
-        if end.code is None or isinstance(end.code, int):
-            return end.code or 0
-        print(end.code, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        traceback.print_exc()
-        return -signal.SIGINT
-    except BaseException:
-        traceback.print_exc()
-        return 1
-    return 0
+    if job["warm_workers"]:
+        warm_workers.prepare(_is_like_ours)
+    forked_process.end(forked_process.run(lambda: runpy.run_path(script, run_name="__main__")))
 
 
 if __name__ == "__main__":

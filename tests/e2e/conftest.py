@@ -65,6 +65,7 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            warm_workers="-m" in command,
         )
         with process:
             try:

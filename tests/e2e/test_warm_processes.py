@@ -4,10 +4,15 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
 import warm_processes
+
+APP = Path(__file__).parents[1] / "sweep_app.py"
+SECONDS = 300
 
 SCRIPT = """
 import atexit, os, sys, threading, time
@@ -95,3 +100,32 @@ def test_another_environment_for_imports_takes_a_process_from_nothing(tmp_path):
     )
     assert not isinstance(process, warm_processes.WarmPopen)
     assert process.communicate()[0] == "1\n"
+
+
+def test_forked_workers_are_children_of_their_sweep_and_end_with_it(tmp_path):
+    search = ["-m", "x=interval(0.0,1.0)", "epochs=100000", "seconds=0.1"]
+    search += ["hydra.sweeper.study_name=s", "hydra.sweeper.n_jobs=2"]
+    process = warm_processes.popen(
+        [sys.executable, str(APP), *search, "hydra.sweeper.n_trials=2"],
+        cwd=tmp_path,
+        env=warm_processes.ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        warm_workers=True,
+    )
+    with process:
+        end = time.monotonic() + SECONDS
+        while len(list(tmp_path.glob("outputs/sweeps/s/*/epochs.log"))) < 2:
+            assert time.monotonic() < end
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.05)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+        pids = [int(pid) for pid in children.split()]
+        commands = [Path(f"/proc/{pid}/cmdline").read_text() for pid in pids]
+        # One is the process from which the two are forked, in the group of the sweep.
+        workers = [pid for pid in pids if os.getpgid(pid) == pid]
+        process.kill()
+        process.communicate(timeout=SECONDS)  # reads until the workers have ended, too
+    assert (len(pids), len(workers)) == (3, 2)
+    assert not any("_worker" in command for command in commands), "they must be forked"

@@ -21,6 +21,9 @@ SECONDS = 600
 class App:
     """Runs the application in its own folder."""
 
+    warm_workers = True
+    """Whether workers are forked; the sweep then has one child more."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.study_folder = folder / "outputs" / "sweeps" / "s"
@@ -35,6 +38,7 @@ class App:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            warm_workers=self.warm_workers,
         )
 
     def run(self, *overrides: str, code: int = 0) -> str:
@@ -127,6 +131,7 @@ def test_a_search_ends_at_its_limits_and_continues_if_they_are_raised(app):
 
 
 def test_killing_any_process_loses_no_epoch_and_repeats_no_trial(app):
+    app.warm_workers = False
     search = [
         "x=interval(0.0,1.0)",
         "hydra.sweeper.n_trials=8",
