@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 EXTRAS := browser,dashboard,export,joblib,notebook,packaging,postgres,ray,slurm,system-metrics,tensorboard,wandb
+BY_FILE := --dist loadfile --no-loadscope-reorder
 FUZZ_SECONDS ?= 60
 KILLS ?= 50
 MINUTES ?= 60
@@ -17,14 +18,16 @@ GPU_OPTIONS ?=
 train: $(STAMP)
 	$(BIN)/python train.py
 
+# In the order of the folders, because the slowest files are in e2e and the fastest in unit:
+# pytest-xdist's own order by numbers of tests ends with slow files, while a process idles.
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not heavy" --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest -m "not heavy" --numprocesses auto $(BY_FILE)
 
 # The long tests, and those that need servers, Slurm, Ray or a browser. On Debian, .ci/packages
-# installs what they need.
+# installs what they need. Much of their time they wait for servers, so three share two cores.
 test-heavy: $(STAMP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[$(EXTRAS)]"
-	$(BIN)/python -m pytest -m heavy --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest -m heavy --numprocesses 3 $(BY_FILE)
 
 test-all: test test-heavy
 

@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn
 
 import forked_process
@@ -41,6 +42,7 @@ def prepare(is_warm: Callable[[dict[str, str]], bool]) -> None:
         forked_process.place_descriptors(nothing, range(3))
         _serve(theirs)
     theirs.close()
+    cold: Any = subprocess.Popen
 
     class WorkerPopen(subprocess.Popen):
         """A worker is forked by the nursery, and any other process starts as always."""
@@ -57,7 +59,7 @@ def prepare(is_warm: Callable[[dict[str, str]], bool]) -> None:
                 self._child_created = True
                 self._close_pipe_fds(*(given[name] for name in PIPES))
             else:
-                super()._execute_child(*arguments)
+                cold._execute_child(self, *arguments)
 
     subprocess.Popen = WorkerPopen  # type: ignore[misc]
 
@@ -96,7 +98,7 @@ def _serve(sweep: socket.socket) -> NoReturn:
         message, descriptors, _, _ = socket.recv_fds(sweep, MAX_BYTES, MAX_DESCRIPTORS)
         if not message:
             os._exit(0)
-        pid = _fork_orphan(lambda m=message, d=descriptors: _become(sweep, json.loads(m), d))
+        pid = _fork_orphan(partial(_become, sweep, json.loads(message), descriptors))
         for fd in descriptors:
             os.close(fd)
         sweep.send(b"%d" % pid)
