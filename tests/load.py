@@ -1,10 +1,11 @@
 """Measure how a search loads PostgreSQL, with real sweepers and workers that train nothing.
 
     python tests/load.py --workers 2 8 32 64
-    python tests/load.py --workers --crowd 10 100 1000
+    python tests/load.py --workers --crowd 10 100 1000 --ended 10000
 
-The first command prints what one trial costs the database. The second prints what one claim and
-one report cost while so many trials are running: both read all trials that have not ended.
+The first command prints what one trial costs the database. The second prints what single calls
+cost while so many trials are running and so many have ended. The first report of a process, at
+step 1, reads the curves of all trials that have ended.
 """
 
 import argparse
@@ -16,17 +17,25 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.pruners import BasePruner, HyperbandPruner, MedianPruner
+from optuna.samplers import TPESampler
 
+from crowded_study import DIMENSIONS, STEPS, fill_study
 from hydra_plugins.framesweep_sweeper import CurrentTrial
+from hydra_plugins.framesweep_sweeper.config import FramesweepSweeperConf
+from hydra_plugins.framesweep_sweeper.search._bounded_history import with_bound
 from hydra_plugins.framesweep_sweeper.storage._lock import StorageLock
 from hydra_plugins.framesweep_sweeper.storage._storage import open_storage
+from hydra_plugins.framesweep_sweeper.storage._study_views import view_for_pruner
 from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
+from hydra_plugins.framesweep_sweeper.trials._claim import Claim
 from hydra_plugins.framesweep_sweeper.trials._claims import TrialQueue
-from hydra_plugins.framesweep_sweeper.trials._process import Process
+from hydra_plugins.framesweep_sweeper.trials._trial_attrs import JobOutcome
 from servers import Postgres, postgres
 
 APP = Path(__file__).with_name("sweep_app.py")
@@ -35,6 +44,8 @@ SETTINGS = {
     "pg_stat_statements.max": 5000,
     "max_connections": 500,
 }
+PRUNERS = {"median": MedianPruner(), "Hyperband": HyperbandPruner(max_resource=STEPS)}
+COMPLETE = JobOutcome(_trial_attrs.COMPLETE, (0.5,))
 OURS = "query NOT ILIKE '%pg_stat_%' AND query NOT ILIKE '%pg_database_size%'"
 
 
@@ -118,33 +129,45 @@ def read_counters(server: Postgres, database: str) -> list[float]:
 
 
 def measure_crowd(
-    server: Postgres, database: str, running: int
+    server: Postgres, database: str, running: int, ended: int
 ) -> list[tuple[str, float, Load]]:
-    """Return the milliseconds of CPU here and the load there, of a claim and of a report."""
+    """Return the milliseconds of CPU here and the load there of single calls."""
     url = server.create(database)
     storage = open_storage(url, 60)
-    optuna.create_study(study_name="s", storage=storage, direction="maximize")
-    study_id = storage.get_study_id_from_name("s")
-    space: dict[str, Any] = {"x": optuna.distributions.FloatDistribution(0, 1)}
-    me: dict[str, Any] = {"serial": 1, "sweeper": Process("elsewhere", 1, "").dump()}
-    for _ in range(running):
-        trial = optuna.trial.create_trial(
-            state=optuna.trial.TrialState.RUNNING,
-            params={"x": 0.5},
-            distributions=space,
-            intermediate_values=dict.fromkeys(range(1, 6), 0.5),
-            user_attrs={"overrides": ["x=0.5"]},
-            system_attrs={
-                _trial_attrs.CLAIM: me,
-                _trial_attrs.WORKER: {**me["sweeper"], "serial": 1},
-            },
-        )
-        storage.create_new_trial(study_id, trial)
-    loaded = optuna.load_study(
-        study_name="s", storage=storage, pruner=optuna.pruners.MedianPruner()
-    )
-    queue = TrialQueue(loaded, storage, StorageLock(url), lambda _: loaded.sampler, 1, 60)
-    claim = queue.claim(2 * running)
+    fill_study(storage, "s", running, ended)
+    study = optuna.load_study(study_name="s", storage=storage)
+    learning = TPESampler(multivariate=True, group=True, constant_liar=True, seed=0)
+    sampler = with_bound(lambda _: learning, FramesweepSweeperConf.max_history)
+    queue = TrialQueue(study, storage, StorageLock(url), sampler, 1, 60)
+    claims: list[Claim] = []
+
+    def claim() -> None:
+        claims.append(queue.claim(10**9))
+
+    def suggest() -> None:
+        for i in range(DIMENSIONS):
+            claims[-1].trial.suggest_float(f"x{i}", 0, 1)
+
+    calls: dict[str, Callable[[], object]] = {
+        "claim": claim,
+        "point of TPE": suggest,
+        "search for a duplicate": lambda: queue.find_original(claims[-1]),
+    }
+    for call in calls.values():  # the first of a process reads all trials
+        call()
+    claim()  # so that the median below is that of other sweepers' trials, too
+    for name, pruner in PRUNERS.items():
+        calls |= make_reports(name, pruner, url, claims[-1])
+    calls["end of a trial"] = lambda: queue.settle(claims[-1], COMPLETE)
+    return [(name, *measure_call(call, server, database)) for name, call in calls.items()]
+
+
+def make_reports(
+    name: str, pruner: BasePruner, url: str, claim: Claim
+) -> dict[str, Callable[[], object]]:
+    """Return the reports of a worker process, which opens the study by itself."""
+    storage = open_storage(url, 60)
+    study = optuna.load_study(study_name="s", storage=view_for_pruner(storage), pruner=pruner)
     current = CurrentTrial(
         study_name="s",
         number=claim.number,
@@ -152,14 +175,13 @@ def measure_crowd(
         is_resumed=False,
         _trial_id=claim.trial_id,
         _serial=claim.serial,
-        _study=loaded,
+        _study=study,
         _storage=storage,
     )
-    calls = {
-        "claim": lambda: queue.claim(2 * running),
-        "report": lambda: current.report(0.9, step=1),
+    return {
+        f"report, {name}, step {step}": partial(current.report, 2.0, step=step)
+        for step in range(1, STEPS)
     }
-    return [(name, *measure_call(call, server, database)) for name, call in calls.items()]
 
 
 def measure_call(
@@ -186,6 +208,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workers", type=int, nargs="*", default=[2, 8, 32, 64])
     parser.add_argument("--crowd", type=int, nargs="*", default=[], help="running trials")
+    parser.add_argument("--ended", type=int, default=0, help="trials that have ended")
     parser.add_argument("--sweepers", type=int, default=0, help="0: one per eight workers")
     parser.add_argument("--trials", type=int, default=4, help="trials per worker")
     parser.add_argument("--epochs", type=int, default=10, help="reports per trial")
@@ -196,9 +219,10 @@ def main() -> None:
     with postgres(**SETTINGS) as server:
         server.query("CREATE EXTENSION pg_stat_statements")
         for running in options.crowd:
-            for name, cpu, load in measure_crowd(server, f"crowd{running}", running):
+            database = f"crowd{running}"
+            for name, cpu, load in measure_crowd(server, database, running, options.ended):
                 print(
-                    f"{running:>6} running: a {name:6} {load.statements:4.0f} statements "
+                    f"{running:>6} running: {name:28} {load.statements:4.0f} statements "
                     f"{load.milliseconds:7.1f} db-ms {load.rows_read:8.0f} rows read "
                     f"{cpu:7.1f} ms of CPU in the client",
                     flush=True,

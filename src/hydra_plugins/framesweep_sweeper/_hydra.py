@@ -1,7 +1,8 @@
 """What Hydra does not promise to keep: internal classes, and the name of its allow-list.
 
 A release of Hydra that moves or renames one of them requires a change here and nowhere else in
-the sweeper. Optuna's private heartbeats are used by `storage._heartbeats` only.
+the sweeper. Optuna's private heartbeats are used by `storage._heartbeats` only, and the classes
+of its tables by `storage._trial_parts` and `storage._table_storage`.
 """
 
 from collections.abc import Sequence

@@ -212,6 +212,9 @@ class FramesweepSweeperConf:
     point_finder: Any = None
     """Config, with a `_target_`, of an object with a method `find(name, config)`, which returns
     the overrides or the values of a point by its name."""
+    max_history: int = 2000
+    """Number of complete and pruned trials from which TPE learns at most: the best and the
+    latest. It bounds the time per trial; smaller studies are not affected."""
     preview: bool = False
     """Whether to print what the sweep would run, instead of running it."""
     previewer: Any = None

@@ -70,19 +70,22 @@ class CurrentTrial:
             return False
         return True
 
-    def require_owned(self) -> "FrozenTrial":
-        """Return the trial as it is in the storage.
+    def require_owned(self) -> None:
+        """Check that the trial still belongs to this job.
 
         Raises:
             SupersededError: another worker has taken over the trial.
         """
+        from hydra_plugins.framesweep_sweeper.trials._trial_reader import read_progress
+
+        self._check_claim(read_progress(self._storage, self._trial_id))
+
+    def _check_claim(self, trial: "FrozenTrial") -> None:
         from hydra_plugins.framesweep_sweeper._errors import SupersededError
         from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
 
-        trial = self._storage.get_trial(self._trial_id)
         if _trial_attrs.read(trial).claims != self._serial or trial.state.is_finished():
             raise SupersededError(f"trial {self.number} was taken over by another worker")
-        return trial
 
     def set_user_attr(self, key: str, value: Any) -> None:
         """Store a `value` that JSON can represent with the trial, for tables and dashboards."""
@@ -105,8 +108,11 @@ class CurrentTrial:
             TrialPruned: the study's pruner considers the trial unpromising, or it has taken
                 its time.
         """
-        trial = self.require_owned()
-        self._storage.set_trial_intermediate_value(self._trial_id, step, float(value))
+        from hydra_plugins.framesweep_sweeper.trials._trial_reader import report_value
+
+        trial = report_value(
+            self._storage, self._trial_id, step, float(value), self._check_claim
+        )
         self._limit.record(self._storage, self._trial_id)
         if self.is_out_of_time:
             raise TrialPruned(f"trial {self.number} has taken its time at step {step}")

@@ -22,7 +22,13 @@ class HistorySampler(BaseSampler):
         self._history = list(history)
 
     def _extend(self, study: Study) -> Study:
-        return _StudyWithHistory(study, self._history)
+        return StudyView(study, self._prepend_history)
+
+    def _prepend_history(
+        self, trials: list[FrozenTrial], states: Container[TrialState] | None
+    ) -> list[FrozenTrial]:
+        earlier = [t for t in self._history if states is None or t.state in states]
+        return [*earlier, *trials]
 
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
@@ -62,12 +68,21 @@ class HistorySampler(BaseSampler):
         self._sampler.reseed_rng()
 
 
-class _StudyWithHistory(Study):
-    """A view of a study with further trials before its own; only samplers see it."""
+class StudyView(Study):
+    """A view of a study with other trials than its own; only samplers see it.
 
-    def __init__(self, study: Study, history: list[FrozenTrial]) -> None:
+    Args:
+        study: the study.
+        change: returns the trials to show, given those of the study and the states asked for.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        change: Callable[[list[FrozenTrial], Container[TrialState] | None], list[FrozenTrial]],
+    ) -> None:
         self._inner = study
-        self._history = history
+        self._change = change
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -78,8 +93,7 @@ class _StudyWithHistory(Study):
         states: Container[TrialState] | None = None,
         use_cache: bool = False,
     ) -> list[FrozenTrial]:
-        earlier = [t for t in self._history if states is None or t.state in states]
-        return [*earlier, *self._inner._get_trials(deepcopy, states, use_cache)]
+        return self._change(self._inner._get_trials(deepcopy, states, use_cache), states)
 
     def get_trials(
         self, deepcopy: bool = True, states: Container[TrialState] | None = None

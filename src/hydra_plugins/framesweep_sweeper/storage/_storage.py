@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.storage._retrying_storage import add_retries
+from hydra_plugins.framesweep_sweeper.storage._table_storage import DIALECTS, TableStorage
 from hydra_plugins.framesweep_sweeper.storage._timeouts import add_timeouts, limit_sessions
 
 SQLITE_SCHEMES = ("sqlite:", "sqlite+pysqlite:")
@@ -94,7 +95,12 @@ def open_storage(url: str, heartbeat: int) -> BaseStorage:
         with warnings.catch_warnings():
             # Optuna marks heartbeats as experimental.
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            cached = optuna.storages.get_storage(_open_database(url, heartbeat))
+            database = _open_database(url, heartbeat)
+            cached = (
+                TableStorage(database)
+                if database.engine.dialect.name in DIALECTS
+                else optuna.storages.get_storage(database)
+            )
             return add_retries(cached, functools.partial(open_storage, url, heartbeat))
     except Exception as error:
         reason = str(error).strip().split("\n")[0].replace(url, hide_password(url))

@@ -17,6 +17,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.framesweep_sweeper._errors import FailedSweepError, SweepError
+from hydra_plugins.framesweep_sweeper.search._bounded_history import with_bound
 from hydra_plugins.framesweep_sweeper.search._history import with_history
 from hydra_plugins.framesweep_sweeper.search._renamed_keys import read_spaces
 from hydra_plugins.framesweep_sweeper.search._samplers import build_sampler, count_grid_points
@@ -179,7 +180,8 @@ def _open_queue(
         start = find_start(storage, space)
         study = open_study(settings, storage, space, config)
         history, notes = begin_study(study, space, start)
-    make_sampler = with_history(partial(build_sampler, settings["sampler"], space), history)
+    build = partial(build_sampler, settings["sampler"], space)
+    make_sampler = with_history(with_bound(build, settings["max_history"]), history)
     queue = TrialQueue(study, storage, lock, make_sampler, settings["retries"], heartbeat)
     return queue, space, notes
 

@@ -21,7 +21,7 @@ POSITIVE = ("max_hours", "trial_minutes")
 """Settings that must be above 0, or null."""
 LEAST = {
     **{"n_trials": 1, "devices_per_job": 1, "jobs_per_device": 1},
-    **{"retries": 0, "heartbeat": 1, "stop_seconds": 0},
+    **{"retries": 0, "heartbeat": 1, "stop_seconds": 0, "max_history": 100},
 }
 """The smallest values of numbers."""
 AUTO = "auto"

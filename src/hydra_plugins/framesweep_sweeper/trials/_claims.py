@@ -24,13 +24,20 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.framesweep_sweeper.storage._lock import StorageLock
+from hydra_plugins.framesweep_sweeper.storage._study_views import view_for_sampler
 from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
 from hydra_plugins.framesweep_sweeper.trials._claim import Claim
-from hydra_plugins.framesweep_sweeper.trials._constraints import copy_constraints, is_rejected
+from hydra_plugins.framesweep_sweeper.trials._constraints import copy_constraints
 from hydra_plugins.framesweep_sweeper.trials._failures import RECURRING
 from hydra_plugins.framesweep_sweeper.trials._process import Process
 from hydra_plugins.framesweep_sweeper.trials._takeover import find_abandoned_trials
 from hydra_plugins.framesweep_sweeper.trials._trial_attrs import JobOutcome
+from hydra_plugins.framesweep_sweeper.trials._trial_reader import (
+    count_trials,
+    list_running,
+    list_with_params,
+    read_progress,
+)
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 """States of trials that have a result."""
@@ -68,11 +75,18 @@ class TrialQueue:
         self.storage = storage
         self.study_id = storage.get_study_id_from_name(study.study_name)
         self.lock = lock
+        view = view_for_sampler(storage)
+        self._sampling = (
+            study
+            if view is storage
+            else Study(study.study_name, view, study.sampler, study.pruner)
+        )
         self._make_sampler: Callable[[int], BaseSampler] | None = make_sampler
         self._retries = retries
         self._heartbeat = heartbeat
         self._me = Process.current()
         self._mine: set[int] = set()
+        self._is_waiting = False  # there was no trial when this sweeper last asked for one
         self.num_points = math.inf
 
     def get_trials(self, *states: TrialState) -> list[FrozenTrial]:
@@ -85,16 +99,15 @@ class TrialQueue:
 
     def count_states(self) -> Counter[TrialState]:
         """Return the number of trials in each state, without those that were rejected."""
-        return Counter(trial.state for trial in self.get_trials() if not is_rejected(trial))
+        return count_trials(self.storage, self.study_id)[0]
 
     def count(self, total: int) -> tuple[Counter[TrialState], int]:
         """Return `count_states`, and how much of `total` can be reached.
 
         A rejected point of a grid is not replaced.
         """
-        trials = self.get_trials()
-        counts = Counter(trial.state for trial in trials if not is_rejected(trial))
-        return counts, int(min(total, self.num_points - (len(trials) - counts.total())))
+        counts, rejected = count_trials(self.storage, self.study_id)
+        return counts, int(min(total, self.num_points - rejected))
 
     def claim(self, total: int) -> Claim | None:
         """Claim the next trial: an interrupted one if there is any, else a new one.
@@ -103,9 +116,10 @@ class TrialQueue:
             The claim, or None if the trials that have a result and those that are running
             already make up the `total`.
         """
-        while self._has_work(total):
+        while not self._is_waiting or self._has_work(total):
             with self.lock.hold() as is_held:
                 claim = self._claim_locked(total)
+                self._is_waiting = claim is None
                 if claim is None:
                     return None
                 if is_held():
@@ -114,6 +128,7 @@ class TrialQueue:
                 # The lock may have been lost before the claim was written, and another sweeper
                 # may have claimed the last trial. Give this one back, and start over.
                 self.storage.set_trial_state_values(claim.trial_id, TrialState.WAITING)
+                self._is_waiting = True
         return None
 
     def _has_work(self, total: int) -> bool:
@@ -133,24 +148,24 @@ class TrialQueue:
             return None
         if self._make_sampler is not None:
             # Made under the lock, so that no two sweepers start from the same number of trials.
-            self.study.sampler = self._make_sampler(counts.total())
+            self._sampling.sampler = self._make_sampler(counts.total())
             self._make_sampler = None
-        trial = self.study.ask()
-        attrs = _trial_attrs.read(self.storage.get_trial(trial._trial_id))
+        trial = self._sampling.ask()
+        attrs = _trial_attrs.read(read_progress(self.storage, trial._trial_id))
         _trial_attrs.write_claim(self.storage, trial._trial_id, attrs.claims + 1, self._me)
         return Claim(trial, attrs.claims + 1, attrs.attempt)
 
     def _find_abandoned(self) -> list[tuple[FrozenTrial, JobOutcome]]:
         running = [
             trial
-            for trial in self.get_trials(TrialState.RUNNING)
+            for trial in list_running(self.storage, self.study_id)
             if trial.number not in self._mine
         ]
         return find_abandoned_trials(self.storage, self.study_id, running, self._heartbeat)
 
     def read_outcome(self, claim: Claim) -> JobOutcome | None:
         """Return the outcome that the job of `claim` recorded, or None if it recorded none."""
-        attrs = _trial_attrs.read(self.get_trial(claim))
+        attrs = _trial_attrs.read(read_progress(self.storage, claim.trial_id))
         return attrs.outcome if attrs.claims == claim.serial else None
 
     def settle(self, claim: Claim, outcome: JobOutcome) -> FrozenTrial:
@@ -165,7 +180,7 @@ class TrialQueue:
         # Under the lock, because a sweeper that is suspended between the check and the write
         # would otherwise set the state of a trial that belongs to another one by then.
         with self.lock.hold():
-            trial = self.get_trial(claim)
+            trial = read_progress(self.storage, claim.trial_id)
             attrs = _trial_attrs.read(trial)
             if attrs.claims == claim.serial and not trial.state.is_finished():
                 self._apply(trial, outcome)
@@ -176,9 +191,9 @@ class TrialQueue:
 
         Only trials that have a result or are running are considered.
         """
-        params = claim.trial.params
-        for trial in self.get_trials(*COUNTED):
-            if trial.number < claim.number and trial.params == params:
+        number, params = claim.number, claim.trial.params
+        for trial in list_with_params(self.storage, self.study_id, COUNTED):
+            if trial.params == params and trial.number < number:
                 return trial
         return None
 
@@ -219,11 +234,11 @@ class TrialQueue:
     def _finish(
         self, trial: FrozenTrial, state: TrialState, values: list[float] | None
     ) -> None:
-        attempts = _trial_attrs.read(self.storage.get_trial(trial._trial_id)).attempt
-        attempts -= state is TrialState.FAIL  # the failure just recorded was the last attempt
+        # As the trial was read before its last failure, if it has just failed, was recorded.
+        attempts = _trial_attrs.read(trial).attempt
         self.storage.set_trial_user_attr(trial._trial_id, _trial_attrs.ATTEMPTS, attempts)
         try:
-            self.study.tell(trial.number, values, state)
+            self._sampling.tell(trial.number, values, state)
         except RuntimeError as error:
             # GridSampler calls Study.stop once the grid is exhausted, and Optuna allows that in
             # Study.optimize only. By then the trial's state has been written.

@@ -1,6 +1,7 @@
 """The identity of a process, and whether that process has ended."""
 
 import ctypes
+import functools
 import os
 import socket
 import sys
@@ -98,6 +99,12 @@ def _exists_on_windows(pid: int) -> bool:
 
 def _read_place() -> str:
     """Return the boot id and the process namespace, or without /proc the machine's name."""
+    return _find_place(os.getpid())
+
+
+@functools.lru_cache(maxsize=1)
+def _find_place(pid: int) -> str:
+    """Return the same for this process, whose id is `pid`; it never changes its namespace."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
         return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"

@@ -17,6 +17,7 @@ from hydra_plugins.framesweep_sweeper._errors import SupersededError
 from hydra_plugins.framesweep_sweeper.search._samplers import build_pruner
 from hydra_plugins.framesweep_sweeper.storage._heartbeats import HeartbeatThread
 from hydra_plugins.framesweep_sweeper.storage._storage import open_storage
+from hydra_plugins.framesweep_sweeper.storage._study_views import view_for_pruner
 from hydra_plugins.framesweep_sweeper.trials import _failures, _trial_attrs
 from hydra_plugins.framesweep_sweeper.trials._constraints import (
     Constraint,
@@ -100,7 +101,9 @@ class TrialTask:
     def _find_trial(self, storage: BaseStorage) -> job.CurrentTrial:
         number = int(HydraConfig.get().job.num)
         study = optuna.load_study(
-            study_name=self.study_name, storage=storage, pruner=build_pruner(self.pruner)
+            study_name=self.study_name,
+            storage=view_for_pruner(storage),
+            pruner=build_pruner(self.pruner),
         )
         study_id = storage.get_study_id_from_name(self.study_name)
         trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, number)

@@ -5,6 +5,7 @@ import sys
 import optuna
 import pytest
 
+import crowded_study
 from hydra_plugins.framesweep_sweeper.storage import _retrying_storage
 from hydra_plugins.framesweep_sweeper.storage._lock import StorageLock
 from hydra_plugins.framesweep_sweeper.storage._storage import open_storage
@@ -41,6 +42,12 @@ def make_queue(url, storage):
         return TrialQueue(study, storage, lock, lambda begun: study.sampler, retries, heartbeat)
 
     return make
+
+
+@pytest.fixture
+def count_statements():
+    """Return a context that yields a list of the SQL statements that a storage sends in it."""
+    return crowded_study.count_statements
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,15 @@
 import contextlib
 import datetime
 
+import optuna
 import pytest
+from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
-from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
+from hydra_plugins.framesweep_sweeper.storage._lock import StorageLock
+from hydra_plugins.framesweep_sweeper.storage._storage import open_storage
+from hydra_plugins.framesweep_sweeper.trials import _claims, _trial_attrs
+from hydra_plugins.framesweep_sweeper.trials._claims import TrialQueue
 from hydra_plugins.framesweep_sweeper.trials._process import Process
 from hydra_plugins.framesweep_sweeper.trials._trial_attrs import JobOutcome
 
@@ -133,19 +138,21 @@ def test_a_duplicate_gets_the_result_and_the_steps_of_its_original(make_queue, s
 
 
 @pytest.mark.parametrize("seconds", [0, 11])
-def test_a_trial_whose_sweeper_died_before_claiming_it_is_claimed(make_queue, seconds):
+def test_a_trial_whose_sweeper_died_before_claiming_it_is_claimed(
+    make_queue, seconds, monkeypatch
+):
     queue = make_queue()
     trial = queue.study.ask()
     start = datetime.datetime.now() - datetime.timedelta(seconds=seconds)
-    real = queue.get_trials
+    real = _claims.list_running
 
-    def get_aged_trials(*wanted):
-        found = real(*wanted)
+    def list_aged_trials(*arguments):
+        found = real(*arguments)
         for one in found:
             one.datetime_start = start
         return found
 
-    queue.get_trials = get_aged_trials
+    monkeypatch.setattr(_claims, "list_running", list_aged_trials)
     claim = queue.claim(1)
     assert (claim is None) == (seconds == 0)
     assert claim is None or claim.number == trial.number
@@ -168,14 +175,7 @@ def test_a_claim_is_given_back_if_the_lock_was_lost(make_queue, monkeypatch):
     assert other.claim(1) is None
 
     answers[:] = [False]
-    real_has_work = queue._has_work
-    asked = []
-
-    def has_work_once(total):
-        asked.append(total)
-        return real_has_work(total) if len(asked) == 1 else False
-
-    monkeypatch.setattr(queue, "_has_work", has_work_once)
+    monkeypatch.setattr(queue, "_has_work", lambda total: False)
     assert queue.claim(2) is None
     assert list_states(queue) == ["RUNNING", "WAITING"]
     assert other.claim(2).number == 1
@@ -189,3 +189,32 @@ def test_the_sampler_is_made_once_from_the_number_of_trials_that_have_begun(make
     queue.claim(3)
     queue.claim(3)
     assert asked == [1]
+
+
+@pytest.mark.parametrize("multivariate", [False, True])
+def test_a_database_read_in_bulk_yields_the_points_of_a_storage_read_through_optuna(
+    tmp_path, multivariate
+):
+    url = f"sqlite:///{tmp_path}/studies.db"
+
+    def run(storage):
+        study = optuna.create_study(
+            study_name="s", storage=storage, pruner=optuna.pruners.HyperbandPruner(1, 9, 3)
+        )
+        sampler = optuna.samplers.TPESampler(
+            multivariate=multivariate, constant_liar=True, n_startup_trials=3, seed=1
+        )
+        queue = TrialQueue(study, storage, StorageLock(url), lambda _: sampler, 1, 60)
+        claims = []
+        for number in range(10):
+            claim = queue.claim(100)
+            x = claim.trial.suggest_float("x", 0, 1) + claim.trial.suggest_int("n", 1, 3)
+            claim.trial.report(x, 1)
+            claims.append(claim)
+            if number > 1:
+                state = _trial_attrs.PRUNED if number % 3 else _trial_attrs.COMPLETE
+                values = () if number % 3 else (x,)
+                queue.settle(claims.pop(0), JobOutcome(state, values))
+        return [trial.params for trial in study.trials]
+
+    assert run(open_storage(url, 60)) == run(InMemoryStorage())
