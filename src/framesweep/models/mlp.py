@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from framesweep import kernels
 from framesweep.config.networks.mlp import MlpConfig
 from framesweep.distributed.collectives import Shard
+from framesweep.kernels.patches import PatchShape, take_patches
 from framesweep.models.layers import Block
 from framesweep.models.network import Network
 from framesweep.models.sizes import (
@@ -47,7 +48,13 @@ class ConvBlock(nn.Module):
     def _patches(self, x: Tensor) -> Tensor:
         """Return (B * frames, patch_dim): what the block sees at each position."""
         size = self.size
-        seen = x[:, size.first * size.in_width :]
+        frames = x.reshape(x.shape[0], size.in_frames, size.in_width)
+        shape = PatchShape(size.kernel, 1, size.stride, size.frames, size.first)
+        return take_patches(frames, shape, self._copy_patches)
+
+    def _copy_patches(self, x: Tensor) -> Tensor:
+        size = self.size
+        seen = x.flatten(1)[:, size.first * size.in_width :]
         # The frames of a window are neighbors in memory, so that a convolution over time is a
         # matrix product with overlapping slices of its rows.
         patches = seen.unfold(1, size.patch_dim, size.stride * size.in_width)

@@ -21,6 +21,7 @@ from framesweep.config.networks.tdnn import TdnnConfig
 from framesweep.config.ranges import require_between, require_odd_kernel
 from framesweep.distributed.collectives import Shard
 from framesweep.errors import ConfigError
+from framesweep.kernels.patches import PatchShape, take_patches
 from framesweep.models.layers import Block
 from framesweep.models.network import ChunkShape, Network
 from framesweep.models.sizes import list_dropouts, require_depth, validate_dropouts
@@ -75,14 +76,18 @@ class DelayBlock(nn.Module):
     ) -> Tensor:
         dilation, span = self.dilation // step, self._span(x, step)
         num_frames = self._num_frames(x, step, stride)
-        seen = [
-            x[:, first : first + span : stride]
-            for first in range(0, self.kernel * dilation, dilation)
-        ]
-        y = block(torch.cat(seen, dim=2).flatten(0, 1)).view(
-            x.shape[0], num_frames, self.channels
-        )
-        return seen[self.kernel // 2] + y if self.residual else y
+        starts = range(0, self.kernel * dilation, dilation)
+
+        def copy(x: Tensor) -> Tensor:
+            seen = [x[:, first : first + span : stride] for first in starts]
+            return torch.cat(seen, dim=2).flatten(0, 1)
+
+        shape = PatchShape(self.kernel, dilation, stride, num_frames)
+        y = block(take_patches(x, shape, copy)).view(x.shape[0], num_frames, self.channels)
+        if not self.residual:
+            return y
+        middle = starts[self.kernel // 2]
+        return x[:, middle : middle + span : stride] + y
 
     def _convolve(self, x: Tensor, step: int, stride: int, shard: Shard | None) -> Tensor:
         """Compute the same as `_over` with the block, as a convolution over time.
