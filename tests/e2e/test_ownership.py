@@ -97,7 +97,7 @@ def test_a_suspended_sweep_whose_trial_was_taken_over_writes_nothing(shell, mome
     ]
     outputs = shell.folder / "outputs"
     trial = outputs / "sweeps" / "s" / "0"
-    suspended = shell.start(*command, stderr=subprocess.STDOUT)
+    suspended = shell.start(*command, stderr=subprocess.STDOUT, warm_workers=True)
     tree: list[int] = []
     try:
         wait_for((trial / "checkpoints" / moment).exists, suspended)

@@ -64,7 +64,10 @@ def search(tmp_path_factory, make_shell):
     """Killed in its first trials, then run to its total."""
     search = Search(make_shell(tmp_path_factory.mktemp("search")))
     process = search.shell.start(
-        *search.command, f"hydra.sweeper.n_trials={TRIALS}", start_new_session=True
+        *search.command,
+        f"hydra.sweeper.n_trials={TRIALS}",
+        start_new_session=True,
+        warm_workers=True,
     )
     end = time.monotonic() + 600
     while not list(search.folder.glob("*/checkpoints/last.pt")):

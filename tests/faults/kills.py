@@ -99,7 +99,9 @@ class KilledSweep:
     def kill(self, process: subprocess.Popen[str], rng: random.Random) -> str:
         """Kill the sweeper, a worker, or all of them, and return which."""
         path = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        workers = [int(pid) for pid in path.read_text().split()] if path.exists() else []
+        children = [int(pid) for pid in path.read_text().split()] if path.exists() else []
+        # The process from which workers are forked is in the group of the sweeper.
+        workers = [pid for pid in children if is_group_leader(pid)]
         target = rng.choice(["sweeper", "worker", "all"]) if workers else "sweeper"
         if target != "worker":
             process.kill()
@@ -121,6 +123,14 @@ class KilledSweep:
             for trial in study.trials
         )
         return {"trials": trials}
+
+
+def is_group_leader(pid: int) -> bool:
+    """Return whether a process has a group of its own, as workers have."""
+    try:
+        return os.getpgid(pid) == pid
+    except ProcessLookupError:
+        return False
 
 
 def run_kills(
@@ -182,7 +192,9 @@ def _start_or_resume(
     """
     log = victim.shell.folder / "console.log"
     with log.open("a") as console:
-        process = victim.shell.start(*victim.command(), stdout=console, stderr=console)
+        process = victim.shell.start(
+            *victim.command(), stdout=console, stderr=console, warm_workers=True
+        )
         moment = None
         try:
             code = process.wait(LONGEST_SECONDS if wait is None else wait)
