@@ -1,7 +1,7 @@
 """Schemas of `hydra/sweeper=framesweep` and of its pruners.
 
 The samplers are those of hydra-optuna-sweeper, in the same group `hydra/sweeper/sampler`, and
-one more.
+two more.
 """
 
 from dataclasses import dataclass, field
@@ -141,6 +141,19 @@ class MultivariateTPESamplerConf(TPESamplerConfig):
 
 
 @dataclass
+class PriorTPESamplerConf(MultivariateTPESamplerConf):
+    """`multivariate_tpe`, whose first trials are drawn near the values of the config.
+
+    A key's own value, which the config has without the search, is usually a good one. See
+    `search/_prior.py`.
+    """
+
+    prior_trials: int = 10
+    """Number of finished trials after which half of the trials are drawn near the values of the
+    config; before, it is more, and later less. 0 draws none of them so."""
+
+
+@dataclass
 class FramesweepSweeperConf:
     """Settings under `hydra.sweeper`; those of hydra-optuna-sweeper have the same names."""
 
@@ -240,6 +253,7 @@ _store = ConfigStore.instance()
 _options: tuple[tuple[str, str, Any], ...] = (
     ("hydra/sweeper", "framesweep", FramesweepSweeperConf),
     ("hydra/sweeper/sampler", "multivariate_tpe", MultivariateTPESamplerConf),
+    ("hydra/sweeper/sampler", "prior_tpe", PriorTPESamplerConf),
     ("hydra/sweeper/pruner", "default", DefaultPrunerConf),
     *(("hydra/sweeper/pruner", name, node) for name, node in PRUNERS.items()),
 )

@@ -36,7 +36,10 @@ class Contender:
         return bool(self.sampler["_target_"].endswith("GPSampler"))
 
 
-SAMPLERS = ("multivariate_tpe", "tpe", "gp", "cmaes", "nsgaii", "nsgaiii", "qmc", "grid")
+SAMPLERS = (
+    *("prior_tpe", "multivariate_tpe", "tpe", "gp", "cmaes", "nsgaii", "nsgaiii", "qmc"),
+    "grid",
+)
 PRUNERS = (
     *("none", "median", "percentile", "hyperband", "successive_halving", "patient"),
     *("threshold", "wilcoxon"),

@@ -27,6 +27,19 @@ The grid starts with the first level of each key, except that the learning rate 
 second level and the context with its first.
 """
 
+DEFAULTS: dict[str, float | str] = {
+    "data.context": 25,
+    "model.width": 1024,
+    "model.depth": 4,
+    "model.dropout": 0.2,
+    "optim.lr": 1e-3,
+    "optim": "adam",
+}
+"""What `model=base optim=adam`, which the recorded trainings vary, has for these keys.
+
+Some are outside of the grid, which is of smaller networks. A search may know them, as it knows
+the values of the config that it varies. They were chosen before anything was recorded."""
+
 Point = tuple[float | str, ...]
 """A value of each key, in the order of AXES."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from framesweep.bench.search.contenders import Contender
+from framesweep.bench.search.grid import DEFAULTS
 from framesweep.bench.search.replayed import Replay
 from framesweep.bench.search.table import RecordedTable
 from framesweep.bench.search.virtual_pool import VirtualPool, create_study
@@ -59,9 +60,8 @@ def replay_search(
     space = read_space(table.list_sweeps(as_intervals=contender.as_intervals), [])
     study = create_study(build_pruner(contender.pruner))
     sampler: Any = OmegaConf.create({**contender.sampler, "seed": seed})
-    queue = TrialQueue(
-        study, study._storage, _NoLock(), partial(build_sampler, sampler, space), 0, 60
-    )
+    make_sampler = partial(build_sampler, sampler, space, defaults=DEFAULTS)
+    queue = TrialQueue(study, study._storage, _NoLock(), make_sampler, 0, 60)
     stop = StopSignal()
     pool = VirtualPool(table, study, stop, limit)
     loop = SweepLoop(

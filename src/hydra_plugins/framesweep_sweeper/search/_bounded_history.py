@@ -17,6 +17,7 @@ from hydra_plugins.framesweep_sweeper.search._history import (
     HistorySampler,
     StudyView,
 )
+from hydra_plugins.framesweep_sweeper.search._prior import PriorSampler
 
 
 class BoundedSampler(HistorySampler):
@@ -94,7 +95,8 @@ def with_bound(
 
     def make(num_begun: int) -> BaseSampler:
         sampler = make_sampler(num_begun)
-        is_tpe = isinstance(sampler, TPESampler)
+        inner = sampler.sampler if isinstance(sampler, PriorSampler) else sampler
+        is_tpe = isinstance(inner, TPESampler)
         return BoundedSampler(sampler, most) if is_tpe else sampler
 
     return make

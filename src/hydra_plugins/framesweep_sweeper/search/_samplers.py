@@ -5,6 +5,7 @@ import importlib.util
 import math
 import warnings
 import zlib
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, cast
 
@@ -17,11 +18,15 @@ from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper._hydra import instantiate_allowed
 from hydra_plugins.framesweep_sweeper.config import HyperbandPrunerConf, MedianPrunerConf
 from hydra_plugins.framesweep_sweeper.search._distributions import list_values
+from hydra_plugins.framesweep_sweeper.search._prior import PriorSampler
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 
 SAMPLER_TARGETS = ("hydra_plugins.hydra_optuna_sweeper.*", "optuna.samplers.*")
 PRUNER_TARGETS = ("optuna.pruners.*",)
 """What `_target_` may name; a config from elsewhere must not be able to run anything else."""
+
+PRIOR_TRIALS = "prior_trials"
+"""Field of a sampler's config; see PriorSampler."""
 
 PACKAGES = {
     "CmaEsSampler": ("cmaes",),
@@ -32,7 +37,12 @@ PACKAGES = {
 """Packages that Optuna imports only when a sampler or pruner is used for the first time."""
 
 
-def build_sampler(config: DictConfig, space: SearchSpace, num_begun: int) -> BaseSampler:
+def build_sampler(
+    config: DictConfig,
+    space: SearchSpace,
+    num_begun: int,
+    defaults: Mapping[str, Any] | None = None,
+) -> BaseSampler:
     """Return the sampler of a sweeper.
 
     With one seed for all, each sweeper that joins a study would draw the same points as the
@@ -43,6 +53,7 @@ def build_sampler(config: DictConfig, space: SearchSpace, num_begun: int) -> Bas
         config: `hydra.sweeper.sampler`.
         space: the search space.
         num_begun: the number of trials that the study has when the sweeper joins.
+        defaults: key -> value of the config without the search, for samplers with a prior.
 
     Raises:
         SweepError: a field is unknown or wrong, a package is missing, or a grid was asked for
@@ -53,6 +64,7 @@ def build_sampler(config: DictConfig, space: SearchSpace, num_begun: int) -> Bas
     )
     if num_begun and config.get("seed") is not None and not _continues_sequence(config):
         config.seed = zlib.crc32(f"{config.seed}/{num_begun}".encode())
+    prior_trials = _pop_prior_trials(config)
     sampler = _instantiate("hydra.sweeper.sampler", config, SAMPLER_TARGETS)
     if isinstance(sampler, functools.partial):
         # hydra-optuna-sweeper leaves the grid's values open, which follow from the space.
@@ -62,7 +74,25 @@ def build_sampler(config: DictConfig, space: SearchSpace, num_begun: int) -> Bas
             f"hydra.sweeper.sampler: must be a sampler of Optuna; found {config._target_}"
         )
     _require_packages("hydra.sweeper.sampler", sampler)
-    return sampler
+    if not prior_trials or not defaults:
+        return sampler
+    return PriorSampler(sampler, defaults, prior_trials, config.get("seed"))
+
+
+def uses_prior(config: Mapping[str, Any]) -> bool:
+    """Return whether the sampler of a config draws trials near the values of the config."""
+    return bool(config.get(PRIOR_TRIALS))
+
+
+def _pop_prior_trials(config: DictConfig) -> int:
+    """Remove the field that is no argument of Optuna's sampler, and return its value."""
+    found = config.pop(PRIOR_TRIALS, 0)
+    if not isinstance(found, int) or found < 0:
+        raise SweepError(
+            f"hydra.sweeper.sampler.{PRIOR_TRIALS}: must be a whole number, at least 0; "
+            f"found {found}"
+        )
+    return found
 
 
 def build_pruner(config: Any) -> BasePruner:

@@ -17,8 +17,6 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.framesweep_sweeper._errors import FailedSweepError, SweepError
-from hydra_plugins.framesweep_sweeper.search._bounded_history import with_bound
-from hydra_plugins.framesweep_sweeper.search._history import with_history
 from hydra_plugins.framesweep_sweeper.search._renamed_keys import read_spaces
 from hydra_plugins.framesweep_sweeper.search._samplers import build_sampler, count_grid_points
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
@@ -54,6 +52,7 @@ from hydra_plugins.framesweep_sweeper.sweep._results import (
     format_values,
     write_results,
 )
+from hydra_plugins.framesweep_sweeper.sweep._sampling import SamplerPlan, plan_sampler
 from hydra_plugins.framesweep_sweeper.sweep._settings import (
     LoopSettings,
     build_search_end,
@@ -106,7 +105,8 @@ def run_sweep(
         print_preview(preview.describe(total, plan.n_jobs))
         return 0
     find = partial(find_start, settings, hydra_context, config, sampler)
-    queue, space, notes = _open_queue(settings, url, spaces, config, find)
+    plan_from = partial(plan_sampler, settings, hydra_context, config)
+    queue, space, notes = _open_queue(settings, url, spaces, config, find, plan_from)
     queue.num_points = count_grid_points(sampler, space)
     check = _build_point_check(settings, queue.storage)
     end = build_search_end(settings)
@@ -165,6 +165,7 @@ def _open_queue(
     spaces: list[SearchSpace],
     config: DictConfig,
     find_start: Callable[[BaseStorage, SearchSpace], Start],
+    plan_sampler: SamplerPlan,
 ) -> tuple[TrialQueue, SearchSpace, list[str]]:
     """Open the study of the command, or create it, with the points that it starts from.
 
@@ -180,8 +181,7 @@ def _open_queue(
         start = find_start(storage, space)
         study = open_study(settings, storage, space, config)
         history, notes = begin_study(study, space, start)
-    build = partial(build_sampler, settings["sampler"], space)
-    make_sampler = with_history(with_bound(build, settings["max_history"]), history)
+    make_sampler = plan_sampler(space, history)
     queue = TrialQueue(study, storage, lock, make_sampler, settings["retries"], heartbeat)
     return queue, space, notes
 

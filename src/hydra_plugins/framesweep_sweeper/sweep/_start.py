@@ -103,7 +103,7 @@ def find_start(
             start.studies.append(name)
             points = _read_best(optuna.load_study(study_name=name, storage=storage))
         else:
-            points = [_find_values(name, finder, space, hydra_context, config)]
+            points = [find_values(name, finder, space, hydra_context, config)]
         matched = [match_point(space, look_up(point)) for point in points]
         start.points[name] = [inside for inside, _ in matched if inside]
         if not start.points[name]:
@@ -189,13 +189,18 @@ def _read_best(study: Study) -> list[dict[str, Any]]:
     ]
 
 
-def _find_values(
+def find_values(
     name: str,
     finder: PointFinder | None,
     space: SearchSpace,
     hydra_context: HydraContext,
     config: DictConfig,
 ) -> dict[str, Any]:
+    """Return the values of a point that `start_from` names, ABSENT for keys that it lacks.
+
+    Raises:
+        SweepError: the name is unknown.
+    """
     found = [] if name == DEFAULTS else finder.find(name, config) if finder else None
     if found is None:
         raise SweepError(

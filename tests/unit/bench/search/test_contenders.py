@@ -37,10 +37,11 @@ def test_a_contender_has_the_settings_that_its_command_has() -> None:
     assert contender.as_intervals
 
 
-def test_a_sweep_is_shipped_with_multivariate_tpe_and_hyperband() -> None:
+def test_a_sweep_is_shipped_with_a_prior_multivariate_tpe_and_hyperband() -> None:
     shipped = build_contender(SHIPPED)
     assert shipped.sampler["_target_"] == "optuna.samplers.TPESampler"
     assert shipped.sampler["multivariate"]
+    assert shipped.sampler["prior_trials"] == 10
     assert isinstance(build_pruner(shipped.pruner), optuna.pruners.HyperbandPruner)
     earlier = build_contender("earlier", "hydra.sweeper.pruner.n_startup_trials=3")
     assert isinstance(build_pruner(earlier.pruner), optuna.pruners.MedianPruner)

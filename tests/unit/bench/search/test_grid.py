@@ -2,7 +2,8 @@
 
 import math
 
-from framesweep.bench.search.grid import ADDED, AXES, list_points, name_point
+from framesweep.bench.search.grid import ADDED, AXES, DEFAULTS, list_points, name_point
+from framesweep.config.composition import compose, register
 
 
 def test_each_point_of_the_grid_is_trained_once() -> None:
@@ -29,3 +30,17 @@ def test_every_level_but_the_first_of_each_key_is_added() -> None:
 
 def test_a_point_is_named_by_its_overrides() -> None:
     assert name_point(list_points()[0])[:2] == ["data.context=2", "model.width=64"]
+
+
+def test_the_defaults_are_those_of_the_config_that_the_grid_varies() -> None:
+    register()
+    config = compose(["model=base", "optim=adam"])
+    widths = config.model.widths
+    assert {
+        "data.context": config.data.context,
+        "model.width": widths[0],
+        "model.depth": len(widths),
+        "model.dropout": config.model.dropout,
+        "optim.lr": config.optim.lr,
+        "optim": "adam",
+    } == DEFAULTS

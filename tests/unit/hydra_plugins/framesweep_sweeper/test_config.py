@@ -1,6 +1,6 @@
 import inspect
 import re
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from hydra_plugins.framesweep_sweeper.config import (
     PRUNERS,
     FramesweepSweeperConf,
     MultivariateTPESamplerConf,
+    PriorTPESamplerConf,
 )
 from hydra_plugins.framesweep_sweeper.sweeper import FramesweepSweeper
 from hydra_plugins.hydra_optuna_sweeper.config import OptunaSweeperConf, TPESamplerConfig
@@ -38,6 +39,12 @@ def test_multivariate_tpe_has_the_keys_of_tpe_and_differs_in_three_defaults():
         f.name for f in fields(tpe) if getattr(tpe, f.name) != getattr(multivariate, f.name)
     }
     assert differing == {"multivariate", "group", "constant_liar"}
+
+
+def test_prior_tpe_is_multivariate_tpe_with_a_prior():
+    multivariate, prior = MultivariateTPESamplerConf(), PriorTPESamplerConf()
+    assert "prior_tpe.yaml" in ConfigStore.instance().list("hydra/sweeper/sampler")
+    assert asdict(prior) == {**asdict(multivariate), "prior_trials": 10}
 
 
 def test_the_target_of_saved_configs_is_the_sweeper():

@@ -6,6 +6,7 @@ from omegaconf import OmegaConf
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.config import PRUNERS, DefaultPrunerConf
+from hydra_plugins.framesweep_sweeper.search._prior import PriorSampler
 from hydra_plugins.framesweep_sweeper.search._samplers import (
     build_pruner,
     build_sampler,
@@ -67,6 +68,26 @@ def test_the_patient_pruner_wraps_another_one():
     node = {"_target_": "optuna.pruners.PatientPruner", "wrapped_pruner": inner, "patience": 1}
     pruner: Any = build_pruner(node)
     assert isinstance(pruner._wrapped_pruner, optuna.pruners.MedianPruner)
+
+
+def test_a_sampler_with_a_prior_needs_defaults_to_use_it():
+    space, node = read_space({}, ["x=interval(0.0,1.0)"]), make_config("TPESampler", seed=1)
+    node.prior_trials = 3
+    plain = optuna.samplers.TPESampler
+    assert isinstance(build_sampler(node, space, 0, {"x": 0.5}), PriorSampler)
+    assert isinstance(build_sampler(node, space, 0), plain)
+    node.prior_trials = 0
+    assert isinstance(build_sampler(node, space, 0, {"x": 0.5}), plain)
+
+
+@pytest.mark.parametrize("value", [-1, 0.5, "many"])
+def test_a_wrong_number_of_prior_trials_is_rejected(value):
+    node = make_config("TPESampler", prior_trials=value)
+    with pytest.raises(SweepError) as error:
+        build_sampler(node, read_space({}, ["x=interval(0.0,1.0)"]), 0)
+    assert str(error.value) == (
+        f"hydra.sweeper.sampler.prior_trials: must be a whole number, at least 0; found {value}"
+    )
 
 
 def test_each_sweeper_that_joins_draws_other_points_from_the_same_seed():
