@@ -111,7 +111,7 @@ def _describe(selection: Selection, options: EnsembleOptions) -> list[str]:
             str(member.weight),
             f"{member.num_params:,}",
             f"{member.accuracy:.4f}",
-            f"{member.gain:+.4f}" if number else "",
+            f"{member.gain if number else member.gain - member.accuracy:+.4f}",
         ]
         for number, member in enumerate(selection.members)
     ]

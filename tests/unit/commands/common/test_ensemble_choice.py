@@ -46,7 +46,7 @@ def asked(monkeypatch):
         calls.append(SimpleNamespace(**locals()))
         members = [
             Member(directory=path, weight=weight, num_params=100, accuracy=0.5, gain=gain)
-            for path, weight, gain in zip(directories, (2, 1), (0.5, 0.1), strict=False)
+            for path, weight, gain in zip(directories, (2, 1), (0.53, 0.07), strict=False)
         ]
         return Selection(
             members=members,
@@ -73,8 +73,8 @@ def test_the_best_trials_that_still_have_a_network_are_candidates(outputs, asked
     assert (call.max_params, call.overrides, call.scratch) == (20e6, ("seed=1",), outputs)
     header, first, second, total, held_out, *_ = result.stdout.splitlines()
     assert header.split() == ["run", "weight", "parameters", "alone", "gain"]
-    assert first.split() == ["s/2", "2", "100", "0.5000"]
-    assert second.split() == ["s/0", "1", "100", "0.5000", "+0.1000"]
+    assert first.split() == ["s/2", "2", "100", "0.5000", "+0.0300"]
+    assert second.split() == ["s/0", "1", "100", "0.5000", "+0.0700"]
     assert total == ("dev/accuracy 0.6000 with 200 parameters; the best of 2 alone has 0.5000")
     assert held_out == "chosen on one half of dev, on the other half: 0.5500"
     command = f"framesweep predict s/2 s/2 s/0 --outputs {outputs} --set seed=1"
