@@ -115,6 +115,11 @@ class Postgres:
         self._process = process
         wait_until(self._is_ready, process, self.log)
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started, and not stopped since."""
+        return self._process is not None
+
     def stop(self, signum: int = signal.SIGINT) -> None:
         """End all sessions; with SIGQUIT as in a crash, without a checkpoint."""
         if self._process is not None:

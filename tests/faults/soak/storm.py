@@ -103,11 +103,15 @@ class Storm:
         return wake
 
     def restart_postgres(self) -> Heal:
-        self.scene.postgres.stop()
-        return self.scene.postgres.start
+        return self._stop_postgres(signal.SIGINT)
 
     def crash_postgres(self) -> Heal:
-        self.scene.postgres.stop(signal.SIGQUIT)
+        return self._stop_postgres(signal.SIGQUIT)
+
+    def _stop_postgres(self, signum: int) -> Heal:
+        if not self.scene.postgres.is_running:
+            raise NotPossible
+        self.scene.postgres.stop(signum)
         return self.scene.postgres.start
 
     def restart_server(self) -> Heal:
