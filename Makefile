@@ -41,7 +41,8 @@ test-oldest test-newest: $(STAMP)
 	$(BIN)/uv pip compile --quiet --resolution $(RESOLUTION) --prerelease allow \
 		$(UV_FLAGS) --python .venv-$@/bin/python pyproject.toml --output-file .venv-$@/versions.txt
 	$(BIN)/uv pip install --quiet $(UV_FLAGS) --python .venv-$@/bin/python \
-		--requirement .venv-$@/versions.txt pytest pytest-xdist hypothesis scikit-learn
+		--requirement .venv-$@/versions.txt \
+		pytest pytest-xdist hypothesis jsonschema scikit-learn
 	$(BIN)/uv pip install --quiet --no-deps --python .venv-$@/bin/python --editable .
 	.venv-$@/bin/python -m pytest -m "not heavy" --numprocesses 2 --dist loadfile \
 		tests/unit tests/integration

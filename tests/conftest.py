@@ -7,6 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 # Without bytecode on disk, each of hundreds of processes would compile the package again, and
@@ -17,6 +18,12 @@ sys.dont_write_bytecode = False
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # What is the fastest depends on the processor and its load, and so does the rounding.
 os.environ.setdefault("FRAMESWEEP_MATMUL", "default")
+
+# On a busy machine, a process may wait for seconds between two examples.
+hypothesis.settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy")
 
 # A shell's background job ignores Ctrl-C, and so would every process that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

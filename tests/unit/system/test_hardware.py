@@ -48,6 +48,8 @@ class Machine:
         self.has(cuda=True, mps=False)
         self.patch.setattr(torch.cuda, "is_bf16_supported", lambda **_: bf16)
         self.patch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+        # A torch that was built for CUDA has kernels for newer GPUs only.
+        self.patch.setattr(torch.cuda, "get_arch_list", list)
 
     def flags(self, *names: str) -> None:
         flags = dict.fromkeys(names, True)
