@@ -63,19 +63,21 @@ def require_ui_to_show(folder: Path, directory: Path) -> None:
     arguments = ["from framesweep.cli import main; main()", "ui", "--port", str(port)]
     process = start(folder, sys.executable, "-c", *arguments)
     assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line.startswith(f"MLflow UI: http://127.0.0.1:{port}"), line + process.stdout.read()
-    query = json.dumps({"experiment_ids": ["1"]}).encode()
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/api/2.0/mlflow/runs/search",
-        data=query,
-        headers={"Content-Type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        runs = json.load(answer)["runs"]
-    assert str(directory) in {tag["value"] for run in runs for tag in run["data"]["tags"]}
-    process.send_signal(signal.SIGINT)
-    assert process.communicate()[0] == ""
+    try:
+        line = process.stdout.readline()
+        assert line.startswith(f"MLflow UI: http://127.0.0.1:{port}"), line
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/api/2.0/mlflow/runs/search",
+            data=json.dumps({"experiment_ids": ["1"]}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            runs = json.load(answer)["runs"]
+        assert str(directory) in {tag["value"] for run in runs for tag in run["data"]["tags"]}
+    finally:
+        process.send_signal(signal.SIGINT)
+        rest = process.communicate()[0]
+    assert rest == ""
     assert process.returncode == 0
     with socket.socket() as probe:  # the server's children would still listen
         assert probe.connect_ex(("127.0.0.1", port)) != 0
