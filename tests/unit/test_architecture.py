@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,39 @@ def test_light_modules_import_nothing_heavy(module):
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == ""
+
+
+MAX_FUNCTION, MAX_MODULE, MAX_FOLDER = 40, 250, 20
+"""Most lines of code of a function, most lines of a module, and most modules of a folder."""
+
+
+def test_functions_are_short():
+    long = {
+        f"{path.relative_to(SOURCE)}: {node.name}": length
+        for path in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (length := count_code_lines(node, path)) > MAX_FUNCTION
+    }
+    assert long == {}
+
+
+def count_code_lines(node: ast.FunctionDef | ast.AsyncFunctionDef, path: Path) -> int:
+    """Return the number of lines of a function without its docstring, comments and blanks."""
+    lines = path.read_text("utf-8").splitlines()
+    docstring = node.body[0] if ast.get_docstring(node, clean=False) is not None else None
+    skipped = range(docstring.lineno, docstring.end_lineno + 1) if docstring else ()
+    return sum(
+        number not in skipped and lines[number - 1].strip()[:1] not in ("", "#")
+        for number in range(node.lineno, node.end_lineno + 1)
+    )
+
+
+def test_modules_and_folders_are_small():
+    lengths = {p: len(p.read_text("utf-8").splitlines()) for p in SOURCE.rglob("*.py")}
+    assert {p: length for p, length in lengths.items() if length > MAX_MODULE} == {}
+    folders = Counter(path.parent for path in modules(SOURCE))
+    assert {folder: n for folder, n in folders.items() if n > MAX_FOLDER} == {}
 
 
 def test_no_pickle_is_loaded():

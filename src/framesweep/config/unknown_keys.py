@@ -6,6 +6,10 @@ from collections.abc import Collection, Sequence
 from framesweep.config import SCHEMAS
 from framesweep.config.effects import declared_keys
 from framesweep.config.groups import read_options
+from hydra_plugins.framesweep_sweeper.sweep._known_keys import KNOWN
+
+SWEEPER = "hydra.sweeper."
+"""Prefix of the keys of a search."""
 
 
 def describe_unknown_key(
@@ -28,7 +32,10 @@ def describe_unknown_key(
         if typed:
             return f"{key}: {typed[-1]} has no such key; {only} it"
         return f"{key}: {only} this key"
-    existing = _existing_keys(group, schema, keys)
+    if key.startswith(SWEEPER):
+        existing = [f"{SWEEPER}{name}" for name in sorted(KNOWN)]
+    else:
+        existing = _existing_keys(group, schema, keys)
     near = difflib.get_close_matches(key, existing, n=1, cutoff=0.5)
     return f"{key}: no such key" + (f". Did you mean {near[0]}?" if near else "")
 

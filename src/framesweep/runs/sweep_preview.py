@@ -62,17 +62,24 @@ class SweepPreview:
             network = builder.build(prepared.feature_dim, len(prepared.phones))
         return sum(parameter.numel() for parameter in network.parameters())
 
+    def require_metric(self, name: str) -> None:
+        """Raise ConfigError if a constraint of the sweep names no metric."""
+        if name in METRICS:
+            return
+        close = get_close_matches(name, METRICS, 1)
+        fix = f"Did you mean {close[0]}?" if close else f"Choose from {', '.join(METRICS)}."
+        rule = "must name a metric"
+        raise ConfigError("hydra.sweeper.constraints", rule, found=name, fix=fix)
+
     def metrics(self, config: DictConfig, names: Sequence[str]) -> dict[str, float]:
         """Return those of the named metrics that are known before a run begins.
 
         That is the number of parameters, for which an unprepared corpus is prepared.
 
         Raises:
-            ConfigError: There is no metric of such a name, or the run would be refused.
+            ConfigError: The run would be refused.
             DataError: The corpus cannot be read.
         """
-        for name in names:
-            _require_metric(name)
         if NUM_PARAMS not in names:
             return {}
         num_params = self.size(config)
@@ -117,15 +124,6 @@ class SweepPreview:
             describe_time([cost.seconds for cost in costs], num_trials, num_workers),
             describe_memory(costs[1], min(num_trials, num_workers)),
         ]
-
-
-def _require_metric(name: str) -> None:
-    if name in METRICS:
-        return
-    close = get_close_matches(name, METRICS, 1)
-    fix = f"Did you mean {close[0]}?" if close else f"Choose from {', '.join(METRICS)}."
-    rule = "must name a metric"
-    raise ConfigError("hydra.sweeper.constraints", rule, found=name, fix=fix)
 
 
 def prepare_command(config: DictConfig) -> str:

@@ -1,6 +1,7 @@
 """The workers of a Ray cluster find the files of the command that uses them."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -41,7 +42,7 @@ def test_the_preset_of_ray_names_the_folder_of_the_command(monkeypatch):
         config = compose("config", ["hydra/launcher=ray"], return_hydra_config=True)
     OmegaConf.set_readonly(config.hydra, False)
     config.hydra.runtime.cwd = "/here"
-    started = OmegaConf.to_container(config.hydra.launcher.ray.init, resolve=True)
+    started: Any = OmegaConf.to_container(config.hydra.launcher.ray.init, resolve=True)
     variables = started["runtime_env"]["env_vars"]
     assert variables["FRAMESWEEP_FOLDER"] == "/here"
     assert variables["FRAMESWEEP_OUTPUTS"] == "mine"

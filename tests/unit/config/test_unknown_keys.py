@@ -21,6 +21,8 @@ def test_a_key_of_other_options_is_named_with_these():
 def test_the_suggested_key_is_one_of_the_chosen_option():
     line = describe_unknown_key("optim.momentun", "SgdConfig", KEYS, ["optim=sgd"])
     assert line == "optim.momentun: no such key. Did you mean optim.momentum?"
+    line = describe_unknown_key("hydra.sweeper.n_trails", "FramesweepSweeperConf", KEYS)
+    assert line == "hydra.sweeper.n_trails: no such key. Did you mean hydra.sweeper.n_trials?"
     line = describe_unknown_key("data.contxt", "DemoConfig", KEYS)
     assert line == "data.contxt: no such key. Did you mean data.context?"
 

@@ -63,9 +63,10 @@ def test_the_parameters_are_known_before_a_run_begins(make_job):
     assert metrics == {"model/params": float(prepare(config).num_params)}
 
 
-def test_a_misspelt_metric_of_a_constraint_is_refused(make_job):
+def test_a_misspelt_metric_of_a_constraint_is_refused():
     with pytest.raises(ConfigError, match=r"found 'model/parms'.*Did you mean model/params\?"):
-        SweepPreview().metrics(make_job(), ["model/parms"])
+        SweepPreview().require_metric("model/parms")
+    SweepPreview().require_metric("model/params")
 
 
 def test_a_run_that_would_be_refused_has_no_size(make_job):

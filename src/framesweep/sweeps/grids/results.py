@@ -33,6 +33,8 @@ def record_grid(tracker: Tracker, grid: Grid, *, stopped: bool) -> Path | None:
         The directory of the best run; None if no run has finished.
     """
     points = read_points(grid.directory, grid.id)
+    if not points:
+        return None  # refused before any job: a study of it would only be in the way
     study = build_grid_study(grid, points, tracker.run_id)
     files = StudyFiles(study, grid.directory, tracker, build_grid_note)
     files.write_and_log()

@@ -111,7 +111,10 @@ def _read_dimension(override: Override) -> Dimension:
     try:
         value = create_optuna_distribution_from_override(override)
     except (ValueError, AssertionError, NotImplementedError) as error:
-        raise SweepError(f"{key}: {error}; found {override.input_line}") from None
+        rule = str(error).removesuffix(".")
+        if "`low <= high`" in rule:  # in words of Optuna, with its names
+            rule = "the first bound must not be above the second"
+        raise SweepError(f"{key}: {rule}; found {override.input_line}") from None
     if not isinstance(value, BaseDistribution):
         return Dimension(key, None, str(value))
     texts = _spell_texts(override.value())

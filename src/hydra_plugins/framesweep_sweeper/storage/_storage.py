@@ -59,9 +59,14 @@ def check_driver(url: str) -> None:
     """Check that SQLAlchemy knows the kind of database and that its driver is installed.
 
     Raises:
-        SweepError: it does not, or the driver is missing.
+        SweepError: it does not, the driver is missing, or `url` is not a URL.
     """
     if "://" not in url:
+        if not url.endswith(JOURNAL_SUFFIX):
+            raise SweepError(
+                f"hydra.sweeper.storage: must be a database URL, or the path of a "
+                f"*{JOURNAL_SUFFIX} file; found {url}. Type sqlite:///{url}"
+            )
         return
     try:
         make_url(url).get_dialect().import_dbapi()

@@ -16,9 +16,8 @@ from omegaconf import DictConfig
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from hydra_plugins.framesweep_sweeper._errors import FailedSweepError, SweepError
-from hydra_plugins.framesweep_sweeper.search._renamed_keys import read_spaces
-from hydra_plugins.framesweep_sweeper.search._samplers import build_sampler, count_grid_points
+from hydra_plugins.framesweep_sweeper._errors import FailedSweepError
+from hydra_plugins.framesweep_sweeper.search._samplers import count_grid_points
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 from hydra_plugins.framesweep_sweeper.storage._heartbeats import HeartbeatThread
 from hydra_plugins.framesweep_sweeper.storage._lock import StorageLock
@@ -38,11 +37,6 @@ from hydra_plugins.framesweep_sweeper.sweep._listener import (
 )
 from hydra_plugins.framesweep_sweeper.sweep._loop import SweepLoop
 from hydra_plugins.framesweep_sweeper.sweep._places import locate_storage, write_multirun
-from hydra_plugins.framesweep_sweeper.sweep._preview import SearchPreview
-from hydra_plugins.framesweep_sweeper.sweep._preview_text import (
-    build_previewer,
-    print_preview,
-)
 from hydra_plugins.framesweep_sweeper.sweep._progress import (
     ProgressDisplay,
     open_progress_display,
@@ -53,20 +47,22 @@ from hydra_plugins.framesweep_sweeper.sweep._results import (
     write_results,
 )
 from hydra_plugins.framesweep_sweeper.sweep._sampling import SamplerPlan, plan_sampler
+from hydra_plugins.framesweep_sweeper.sweep._search import (
+    Search,
+    print_search_preview,
+    read_point_constraints,
+    read_search,
+)
 from hydra_plugins.framesweep_sweeper.sweep._settings import (
     LoopSettings,
     build_search_end,
     check_settings,
-    load_custom_search_space,
-    to_plain_dict,
 )
 from hydra_plugins.framesweep_sweeper.sweep._start import Start, begin_study, find_start
 from hydra_plugins.framesweep_sweeper.sweep._study import open_study, select_space
 from hydra_plugins.framesweep_sweeper.sweep._work_clock import WorkClock
 from hydra_plugins.framesweep_sweeper.trials._claims import ENDED, TrialQueue
-from hydra_plugins.framesweep_sweeper.trials._constraints import read_constraints
 from hydra_plugins.framesweep_sweeper.trials._point_check import PointCheck
-from hydra_plugins.framesweep_sweeper.workers._devices import WorkerPlan
 from hydra_plugins.framesweep_sweeper.workers._launchers import open_pool
 from hydra_plugins.framesweep_sweeper.workers._signals import StopSignal, catch_stop_signals
 
@@ -88,81 +84,58 @@ def run_sweep(
         FailedSweepError: too many trials failed, or none was completed.
     """
     check_settings(settings)
-    params, renamed = to_plain_dict(settings["params"]), settings["renamed_keys"]
-    spaces = read_spaces(params, arguments, renamed)
-    sampler = build_sampler(settings["sampler"], spaces[0], 0)
-    total = int(min(settings["n_trials"], count_grid_points(sampler, spaces[0])))
-    custom = load_custom_search_space(settings)
-    _require_space(spaces[0], repeats=custom is not None or settings["repeat_duplicates"])
-    url = locate_storage(settings["storage"], spaces[0], config)
+    search = read_search(settings, arguments)
+    url = locate_storage(settings["storage"], search.spaces[0], config)
     check_driver(url)
     listener = build_listener(settings["listener"])
     check_objectives(listener, settings["direction"], config)
     plan = plan_jobs(settings, config)
     if settings["preview"]:
-        previewer = build_previewer(settings["previewer"])
-        preview = SearchPreview(spaces[0], hydra_context, config, custom, sampler, previewer)
-        print_preview(preview.describe(total, plan.n_jobs))
+        print_search_preview(settings, search, plan, hydra_context, config)
         return 0
-    find = partial(find_start, settings, hydra_context, config, sampler)
+    constraints, previewer = read_point_constraints(settings)
+    find = partial(find_start, settings, hydra_context, config, search.sampler)
     plan_from = partial(plan_sampler, settings, hydra_context, config)
-    queue, space, notes = _open_queue(settings, url, spaces, config, find, plan_from)
-    queue.num_points = count_grid_points(sampler, space)
-    check = _build_point_check(settings, queue.storage)
+    queue, space, notes = _open_queue(settings, url, search, config, find, plan_from)
+    check = PointCheck(queue.storage, constraints, previewer)
     end = build_search_end(settings)
     clock = WorkClock(queue.storage, queue.study_id, settings["heartbeat"])
     limits = limit_jobs(settings, config, end.seconds_left(clock.start()))
     wrapped = wrap_task(task, settings, url, queue.study.study_name, limits)
     pool = open_pool(plan, hydra_context, wrapped, config)
-    _announce(queue, listener, config)
-    progress = _open_progress(plan, notes)
+    progress = _announce(queue, listener, config, [*notes, plan.describe()])
     loop = SweepLoop(
         queue,
         pool,
         HeartbeatThread(queue.storage, settings["heartbeat"]),
         progress,
-        _select_loop_settings(settings, total, plan.n_jobs),
+        _select_loop_settings(settings, search.total, plan.n_jobs),
         end,
         clock,
-        prepare=partial(prepare_job, space, hydra_context, config, custom, check),
+        prepare=partial(prepare_job, space, hydra_context, config, search.custom, check),
         on_trial_end=partial(notify_safely, listener.on_trial_end, queue.study),
     )
-    return _run_loop(loop, queue, listener, progress, total, config)
+    return _run_loop(loop, queue, listener, progress, search.total, config)
 
 
-def _build_point_check(settings: dict[str, Any], storage: BaseStorage) -> PointCheck:
-    constraints = read_constraints(settings["constraints"])
-    previewer = build_previewer(settings["previewer"]) if constraints else None
-    return PointCheck(storage, constraints, previewer)
-
-
-def _announce(queue: TrialQueue, listener: Listener, config: DictConfig) -> None:
+def _announce(
+    queue: TrialQueue, listener: Listener, config: DictConfig, lines: list[str]
+) -> ProgressDisplay:
+    """Notify the listener of the start, and return a display that begins with these lines."""
     with queue.lock.hold():
         listener.on_start(queue.study, config)
     # Only now, because the listener may refuse a folder that contains another sweep.
     write_multirun(config)
-
-
-def _open_progress(plan: WorkerPlan, notes: list[str]) -> ProgressDisplay:
     progress = open_progress_display()
-    for line in filter(None, [*notes, plan.describe()]):
+    for line in filter(None, lines):
         progress.log(line)
     return progress
-
-
-def _require_space(space: SearchSpace, *, repeats: bool) -> None:
-    """Raise SweepError if every trial would be the same, unless that is what is asked for."""
-    if not space.searched and not repeats:
-        raise SweepError(
-            "hydra.sweeper.params: must have a key to search, or all trials would be the same; "
-            "found none. Type a sweep of a key, as 'optim.lr=interval(0.001,0.01)'"
-        )
 
 
 def _open_queue(
     settings: dict[str, Any],
     url: str,
-    spaces: list[SearchSpace],
+    search: Search,
     config: DictConfig,
     find_start: Callable[[BaseStorage, SearchSpace], Start],
     plan_sampler: SamplerPlan,
@@ -170,19 +143,20 @@ def _open_queue(
     """Open the study of the command, or create it, with the points that it starts from.
 
     Returns:
-        The queue of its trials, the one of `spaces` under whose names it is searched, and lines
-        for the user.
+        The queue of its trials, the space under whose names it is searched, and lines for the
+        user.
     """
     lock, heartbeat = StorageLock(url), settings["heartbeat"]
     # Under the lock, so that two sweepers that start together create one study and not two.
     with lock.hold():
         storage = open_storage(url, heartbeat)
-        space = select_space(settings, storage, spaces)
+        space = select_space(settings, storage, search.spaces)
         start = find_start(storage, space)
         study = open_study(settings, storage, space, config)
         history, notes = begin_study(study, space, start)
     make_sampler = plan_sampler(space, history)
     queue = TrialQueue(study, storage, lock, make_sampler, settings["retries"], heartbeat)
+    queue.num_points = count_grid_points(search.sampler, space)
     return queue, space, notes
 
 

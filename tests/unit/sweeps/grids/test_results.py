@@ -102,6 +102,13 @@ def test_of_equal_runs_the_first_wins_by_number(make_grid, point, record):
     assert best.name == "0"
 
 
+def test_a_grid_that_was_refused_before_its_first_job_leaves_no_study(make_grid, record):
+    grid = make_grid()
+    best, _ = record(grid)
+    assert best is None
+    assert not (Path(grid.config.outputs) / "studies.db").exists()
+
+
 def test_a_grid_without_results_is_described_only(make_grid, point, record, caplog):
     best, tracker = record(make_grid(), point(0, 5, failure="x"))
     assert best is None

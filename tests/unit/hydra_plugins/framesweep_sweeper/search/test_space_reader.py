@@ -50,6 +50,7 @@ CYCLE = {
         ({"a": "interval(0,1).tag(log)"}, [], "Type tag(log, interval(0,1))"),
         ({"a": "intervall(0,1)"}, [], "Did you mean interval(...)?"),
         ({}, ["a=glob(*)"], "a: glob(...) has no meaning in a search; found a=glob(*)"),
+        ({}, ["a=interval(2,1)"], "a: the first bound must not be above the second; found a="),
         ({"a": "choice(1,\n2"}, [], "hydra.sweeper.params.a"),
         ({}, ["a=choice(1,"], "command line"),
         ({"a": {"when": "b=1"}}, [], "`when` and `space`"),

@@ -61,6 +61,11 @@ def test_an_unknown_kind_of_database_is_refused():
     check_driver("/a/b.journal")
 
 
+def test_a_path_that_is_no_journal_is_refused_with_the_url_to_type():
+    with pytest.raises(SweepError, match=r"found /a/b\.db\. Type sqlite:////a/b\.db"):
+        check_driver("/a/b.db")
+
+
 def test_a_missing_directory_is_created(tmp_path):
     open_storage(f"sqlite:///{tmp_path}/a/s.db", 60)
     open_storage(f"{tmp_path}/b/s.journal", 60).get_all_studies()

@@ -1,0 +1,99 @@
+"""What a command searches, checked before its study is opened."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.types import HydraContext
+from omegaconf import DictConfig
+from optuna.samplers import BaseSampler
+
+from hydra_plugins.framesweep_sweeper._errors import SweepError
+from hydra_plugins.framesweep_sweeper.search._renamed_keys import read_spaces
+from hydra_plugins.framesweep_sweeper.search._samplers import build_sampler, count_grid_points
+from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
+from hydra_plugins.framesweep_sweeper.sweep._preview import SearchPreview
+from hydra_plugins.framesweep_sweeper.sweep._preview_text import (
+    Previewer,
+    build_previewer,
+    print_preview,
+)
+from hydra_plugins.framesweep_sweeper.sweep._settings import (
+    load_custom_search_space,
+    to_plain_dict,
+)
+from hydra_plugins.framesweep_sweeper.trials._constraints import Constraint, read_constraints
+from hydra_plugins.framesweep_sweeper.workers._devices import WorkerPlan
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a command searches, before its study is opened.
+
+    Attributes:
+        spaces: the search space, under the present and under earlier names of its keys.
+        sampler: a sampler of the space.
+        total: the number of trials that the study shall have.
+        custom: the function that suggests further parameters, or None.
+    """
+
+    spaces: list[SearchSpace]
+    sampler: BaseSampler
+    total: int
+    custom: Callable[[DictConfig, Any], Any] | None
+
+
+def read_search(settings: dict[str, Any], arguments: list[str]) -> Search:
+    """Return what the settings and the command line ask for.
+
+    Raises:
+        SweepError: the space, the sampler or the custom search space is wrong.
+    """
+    params, renamed = to_plain_dict(settings["params"]), settings["renamed_keys"]
+    spaces = read_spaces(params, arguments, renamed)
+    sampler = build_sampler(settings["sampler"], spaces[0], 0)
+    total = int(min(settings["n_trials"], count_grid_points(sampler, spaces[0])))
+    custom = load_custom_search_space(settings)
+    _require_space(spaces[0], repeats=custom is not None or settings["repeat_duplicates"])
+    return Search(spaces, sampler, total, custom)
+
+
+def print_search_preview(
+    settings: dict[str, Any],
+    search: Search,
+    plan: WorkerPlan,
+    hydra_context: HydraContext,
+    config: DictConfig,
+) -> None:
+    """Print what the search would run."""
+    space, previewer = search.spaces[0], build_previewer(settings["previewer"])
+    preview = SearchPreview(
+        space, hydra_context, config, search.custom, search.sampler, previewer
+    )
+    print_preview(preview.describe(search.total, plan.n_jobs))
+
+
+def read_point_constraints(
+    settings: dict[str, Any],
+) -> tuple[tuple[Constraint, ...], Previewer | None]:
+    """Return the constraints, and what knows metrics of a job before it is run.
+
+    Raises:
+        SweepError: a bound is wrong. Whatever knows the metrics raises errors of its own.
+    """
+    constraints = read_constraints(settings["constraints"])
+    previewer = build_previewer(settings["previewer"]) if constraints else None
+    require: Callable[[str], None] | None = getattr(previewer, "require_metric", None)
+    if require is not None:
+        for constraint in constraints:
+            require(constraint.metric)
+    return constraints, previewer
+
+
+def _require_space(space: SearchSpace, *, repeats: bool) -> None:
+    """Raise SweepError if every trial would be the same, unless that is what is asked for."""
+    if not space.searched and not repeats:
+        raise SweepError(
+            "hydra.sweeper.params: must have a key to search, or all trials would be the same; "
+            "found none. Type a sweep of a key, as 'optim.lr=interval(0.001,0.01)'"
+        )
