@@ -14,6 +14,7 @@ from hydra_plugins.framesweep_sweeper.search._samplers import (
     list_grid_values,
 )
 from hydra_plugins.framesweep_sweeper.search._space_reader import read_space
+from hydra_plugins.hydra_optuna_sweeper import config as stock
 
 FIELDS = {"threshold": {"lower": 0.1}}
 
@@ -148,3 +149,31 @@ def test_a_class_that_is_no_sampler_is_refused_by_name():
     config = OmegaConf.create({"_target_": "optuna.samplers.nsgaii.UniformCrossover"})
     with pytest.raises(SweepError, match=r"must be a sampler of Optuna; found .*Crossover"):
         build_sampler(config, space, 0)
+
+
+STOCK_SAMPLERS = [
+    node
+    for name, node in vars(stock).items()
+    if name.endswith("SamplerConfig")
+    and node not in (stock.SamplerConfig, stock.MOTPESamplerConfig)
+]
+
+
+@pytest.mark.parametrize("node", STOCK_SAMPLERS, ids=lambda node: node.__name__)
+def test_each_sampler_of_hydra_optuna_sweeper_suggests_values_as_it_is_configured(node):
+    if node is stock.CmaEsSamplerConfig:
+        pytest.importorskip("cmaes")
+    space = read_space({}, ["a=choice(1,2)", "b=choice(3,4)"])
+    config = OmegaConf.structured(node)
+    if "seed" in config:
+        config.seed = 1
+    study = optuna.create_study(sampler=build_sampler(config, space, 0))
+    trial = study.ask({each.key: each.distribution for each in space.searched})
+    assert trial.params["a"] in (1, 2)
+    assert trial.params["b"] in (3, 4)
+
+
+def test_the_sampler_that_optuna_has_removed_is_refused_with_its_successor():
+    config = OmegaConf.structured(stock.MOTPESamplerConfig)
+    with pytest.raises(SweepError, match=r"removed .* Use 'hydra/sweeper/sampler=tpe'"):
+        build_sampler(config, read_space({}, ["a=choice(1,2)"]), 0)
