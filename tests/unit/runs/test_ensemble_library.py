@@ -55,7 +55,7 @@ def choose(folder, *names, max_params=None, overrides=(), report=lambda line: No
 
 
 def test_members_add_up_to_the_ensemble(loaded, tmp_path):
-    lines = []
+    lines: list[str] = []
     selection = choose(
         tmp_path, "copy", "other", "strong", overrides=["data.root=/x"], report=lines.append
     )

@@ -21,10 +21,10 @@ from framesweep.runs.ensemble_selection import (
 
 def from_probabilities(*rights, num_params=None, lengths=None):
     """A library of two phones, of which 0 is right, by its probability in each network."""
-    rights = np.array(rights, dtype=np.float32)
-    num_networks, num_frames = rights.shape
+    table = np.array(rights, dtype=np.float32)
+    num_networks, num_frames = table.shape
     return Library(
-        [np.stack((right, 1 - right), axis=1) for right in rights],
+        [np.stack((right, 1 - right), axis=1) for right in table],
         np.zeros(num_frames, dtype=np.int64),
         np.array(lengths or [num_frames]),
         num_params or [10] * num_networks,
@@ -72,7 +72,7 @@ def test_each_step_is_the_best_of_all_candidates(seed):
         mean = np.mean([posteriors[i].astype(np.float64) for i in members], axis=0)
         return (mean.argmax(axis=1) == labels).mean()
 
-    chosen = []
+    chosen: list[int] = []
     for step in steps:
         best = max(accuracy([*chosen, i]) for i in range(5))
         chosen.append(step.index)

@@ -4,6 +4,7 @@ import math
 
 from framesweep.bench.search.grid import ADDED, AXES, DEFAULTS, list_points, name_point
 from framesweep.config.composition import compose, register
+from framesweep.config.networks.mlp import MlpConfig
 
 
 def test_each_point_of_the_grid_is_trained_once() -> None:
@@ -32,9 +33,10 @@ def test_a_point_is_named_by_its_overrides() -> None:
     assert name_point(list_points()[0])[:2] == ["data.context=2", "model.width=64"]
 
 
-def test_the_defaults_are_those_of_the_config_that_the_grid_varies() -> None:
+def test_the_defaults_are_those_of_the_config_that_the_grid_varies():
     register()
     config = compose(["model=base", "optim=adam"])
+    assert isinstance(config.model, MlpConfig)
     widths = config.model.widths
     assert {
         "data.context": config.data.context,

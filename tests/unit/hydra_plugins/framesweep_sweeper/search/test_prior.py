@@ -7,6 +7,7 @@ import numpy as np
 import optuna
 import pytest
 from optuna.distributions import (
+    BaseDistribution,
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
@@ -93,7 +94,10 @@ def test_where_no_value_is_near_there_is_no_draw(distribution, default):
     assert draw(distribution, default, 1) == [ABSENT]
 
 
-SPACE = {"x": FloatDistribution(0.0, 1.0), "y": FloatDistribution(0.0, 1.0)}
+SPACE: dict[str, BaseDistribution] = {
+    "x": FloatDistribution(0.0, 1.0),
+    "y": FloatDistribution(0.0, 1.0),
+}
 
 
 def make_sampler(prior_trials=10, seed=7):

@@ -33,8 +33,8 @@ def prune(study, seen):
         seen: the study as the pruner sees it.
     """
     generator = random.Random(0)
-    ended = {}
-    running = []
+    ended: dict[int, int] = {}
+    running: list[tuple[optuna.Trial, float]] = []
     while len(ended) < 10:
         while len(running) < 3:
             running.append((study.ask(), generator.random()))

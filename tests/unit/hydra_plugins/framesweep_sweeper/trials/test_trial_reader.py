@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from functools import partial
 
 import optuna
@@ -40,7 +41,7 @@ def count_by_call(url, running, ended, count_statements):
         )
         ids = (claim.number, 1, False, claim.trial_id, claim.serial)
         reports[name] = CurrentTrial("s", *ids, view, storage).report
-    calls = {
+    calls: dict[str, Callable[[], object]] = {
         "claim": lambda: queue.claim(10**6),
         "point": partial(claim.trial.suggest_float, "x0", 0, 1),
         "duplicate": lambda: queue.find_original(claim),
@@ -101,7 +102,7 @@ def test_every_storage_is_read_the_same(any_storage):
 
 def test_a_report_is_written_after_its_check(any_storage):
     trial_id = optuna.load_study(study_name="s", storage=any_storage).ask()._trial_id
-    checked = []
+    checked: list[optuna.trial.FrozenTrial] = []
     report_value(any_storage, trial_id, 1, 0.5, checked.append)
     report_value(any_storage, trial_id, 2, 0.25, checked.append)
     assert [t.intermediate_values for t in checked[1:]] == [{1: 0.5}]
