@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Glob
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
@@ -21,9 +22,13 @@ from framesweep.sweeps.run_names import name_by_overrides
 from framesweep.sweeps.winner import track_winner
 from framesweep.system.atomic_files import write_text
 from framesweep.tracking import Status, Tracker, open_tracker
+from hydra_plugins.framesweep_sweeper.grid import check_grid
 
 SEARCH_SWEEPERS = ("framesweep",)
 """Names of the sweepers whose searches have a parent already."""
+
+GRID_SWEEPER = "basic"
+"""Name of the sweeper of plain grids."""
 
 DIRECTION_KEY = "hydra.sweeper.direction"
 
@@ -56,7 +61,8 @@ class GridParent(Callback):
 
         Raises:
             CallbackAborted: from a ConfigError if the sweep would search for the wrong thing or
-                the config is not valid, from a TrackingError if the parent cannot be opened.
+                the config is not valid, from a HydraException if its keys cannot be combined,
+                from a TrackingError if the parent cannot be opened.
         """
         try:
             choose_direction(config)
@@ -71,6 +77,7 @@ class GridParent(Callback):
             return
         directory = Path(config.hydra.sweep.dir).absolute()
         overrides = list_grid_overrides(config)
+        require_grid(config, overrides)
         swept = select_sweep_overrides(overrides)
         # What is swept comes first, because a long name is cut.
         ordered = sorted(overrides, key=lambda o: to_bare_key(o) not in swept)
@@ -150,6 +157,22 @@ def list_grid_overrides(config: DictConfig) -> list[str]:
     """Return the overrides of all jobs: those of the sweeper's config, and those typed."""
     params = OmegaConf.select(config, "hydra.sweeper.params") or {}
     return [*(f"{key}={value}" for key, value in params.items()), *config.hydra.overrides.task]
+
+
+def require_grid(config: DictConfig, overrides: list[str]) -> None:
+    """Check the keys of a grid, before anything of it is recorded.
+
+    Other sweepers, such as Optuna's, have rules of their own, and what glob(...) stands for is
+    known to the sweeper alone.
+
+    Raises:
+        HydraException: a key is not discrete, or the numbers of paired values differ.
+    """
+    if config.hydra.runtime.choices["hydra/sweeper"] != GRID_SWEEPER:
+        return
+    parsed = OverridesParser.create().parse_overrides(overrides)
+    if not any(isinstance(override.value(), Glob) for override in parsed):
+        check_grid(parsed)
 
 
 def choose_direction(config: DictConfig) -> None:

@@ -54,9 +54,7 @@ class GridSweeper(BasicSweeper):
         overrides = OverridesParser.create(config_loader=loader).parse_overrides(
             [*self._parse_config(), *arguments]
         )
-        if not _is_discrete(overrides):
-            self.split_arguments(overrides, None)  # which refuses it
-        preview_grid(build_axes(overrides), loader, self.config, self._previewer)
+        preview_grid(check_grid(overrides), loader, self.config, self._previewer)
         return []
 
     @staticmethod
@@ -68,19 +66,25 @@ class GridSweeper(BasicSweeper):
         Raises:
             HydraException: a key is not discrete, or the numbers of paired values differ.
         """
-        if not _is_discrete(overrides):
-            return BasicSweeper.split_arguments(overrides, max_batch_size)  # which refuses it
-        jobs = list_points(build_axes(overrides))
+        jobs = list_points(check_grid(overrides))
         return [*BasicSweeper.split_overrides_to_chunks(jobs, max_batch_size)]
-
-
-def _is_discrete(overrides: list[Override]) -> bool:
-    return all(o.is_discrete_sweep() for o in overrides if o.is_sweep_override())
 
 
 def list_points(axes: Axes) -> list[list[str]]:
     """Return the overrides of each point of a grid, the last axis varying fastest."""
     return [[text for part in point for text in part] for point in itertools.product(*axes)]
+
+
+def check_grid(overrides: list[Override]) -> Axes:
+    """Return the axes of a grid.
+
+    Raises:
+        HydraException: a key is not discrete, or the numbers of paired values differ.
+    """
+    for override in overrides:
+        if override.is_sweep_override() and not override.is_discrete_sweep():
+            BasicSweeper.split_arguments([override], None)  # which refuses it
+    return build_axes(overrides)
 
 
 def build_axes(overrides: list[Override]) -> Axes:

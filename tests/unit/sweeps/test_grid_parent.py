@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from framesweep.config.composition import register
@@ -60,6 +61,25 @@ def run_grid(config, error=None):
     else:
         parent.on_multirun_end(config)
     return variables_of(config)["FRAMESWEEP_PARENT_RUN"]
+
+
+def test_a_grid_that_cannot_be_combined_is_refused_before_it_has_a_parent(
+    make_config, tracked_outputs
+):
+    config = make_config()
+    config.hydra.overrides.task = ["data.context=tag(zip,choice(5,15))", "model=small"]
+    with pytest.raises(CallbackAborted, match="must pair two or more keys") as aborted:
+        GridParent().on_multirun_start(config)
+    assert isinstance(aborted.value.error, HydraException)
+    assert not variables_of(config)
+    assert [*tracked_outputs.iterdir()] == [tracked_outputs / "mlflow.db"]
+
+
+def test_what_glob_stands_for_is_left_to_the_sweeper(make_config):
+    config = make_config("tracking=none")
+    config.hydra.overrides.task = ["model=glob(*)"]
+    GridParent().on_multirun_start(config)
+    assert variables_of(config)["FRAMESWEEP_SWEPT"] == "model"
 
 
 def test_jobs_in_other_processes_get_the_callback_without_its_tracker(make_config):

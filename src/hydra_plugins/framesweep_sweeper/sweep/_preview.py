@@ -29,6 +29,9 @@ from hydra_plugins.framesweep_sweeper.sweep._preview_text import (
     inspect_point,
 )
 
+MAX_DRAWS = 50
+"""Draws from the sampler among which the points are looked for: it may repeat itself."""
+
 
 class SearchPreview:
     """Describes a search.
@@ -74,7 +77,7 @@ class SearchPreview:
         yield f"size: {describe_size(self._space)}; {num_trials:,} trials are to be run"
         if fixed := " ".join(f"{key}={value}" for key, value in self._space.fixed.items()):
             yield f"fixed: {fixed}"
-        yield from describe_points([self._sample({}) for _ in range(NUM_POINTS)])
+        yield from describe_points(self._sample_points())
         axes = [
             [{d.key: value} for value in list_ends(d.distribution)]
             for d in self._space.sampled
@@ -84,16 +87,34 @@ class SearchPreview:
         yield from describe_extremes(extremes)
         yield from estimate_cost(self._previewer, extremes, num_trials, num_workers)
 
+    def _sample_points(self) -> list[Point]:
+        """Return different points; fewer than wanted if the space has hardly more."""
+        wanted = min(NUM_POINTS, math.prod(_count_values(self._space).values()))
+        drawn: dict[str, list[str]] = {}
+        for _ in range(MAX_DRAWS):
+            text, overrides = self._draw({})
+            drawn.setdefault(text, overrides)
+            if len(drawn) >= wanted:
+                break
+        return [self._inspect(text, overrides) for text, overrides in drawn.items()]
+
     def _sample_at(self, values: list[dict[str, Any]]) -> Point:
         return self._sample({key: value for one in values for key, value in one.items()})
 
     def _sample(self, values: Mapping[str, Any]) -> Point:
         """Return a point with these values; the sampler chooses the others."""
+        return self._inspect(*self._draw(values))
+
+    def _draw(self, values: Mapping[str, Any]) -> tuple[str, list[str]]:
+        """Return a point with these values as text, and the overrides of its job."""
         if values:
             self._study.enqueue_trial(dict(values))
         trial = self._study.ask()
         overrides = suggest_overrides(self._space, self._config, self._custom, trial)
         text = " ".join(f"{key}={_shorten(value)}" for key, value in trial.params.items())
+        return text, overrides
+
+    def _inspect(self, text: str, overrides: list[str]) -> Point:
         return inspect_point(
             text,
             lambda: self._loader.load_sweep_config(self._config, overrides),
@@ -103,7 +124,7 @@ class SearchPreview:
 
 def describe_size(space: SearchSpace) -> str:
     """Return how many points a space has, as text."""
-    counts = {d.key: count_values(d.distribution) for d in space.sampled if d.distribution}
+    counts = _count_values(space)
     number = f"{int(math.prod(n for n in counts.values() if not math.isinf(n))):,}"
     continuous = [key for key, count in counts.items() if math.isinf(count)]
     if continuous:
@@ -111,6 +132,11 @@ def describe_size(space: SearchSpace) -> str:
         return f"{number} combinations, and {', '.join(continuous)} {verb} continuous"
     limit = "at most " if any(d.conditions for d in space.sampled) else ""
     return f"{limit}{number} points"
+
+
+def _count_values(space: SearchSpace) -> dict[str, float]:
+    """Return the number of values of each key that has a distribution."""
+    return {d.key: count_values(d.distribution) for d in space.sampled if d.distribution}
 
 
 def count_values(distribution: BaseDistribution) -> float:

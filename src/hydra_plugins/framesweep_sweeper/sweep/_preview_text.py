@@ -119,7 +119,7 @@ def describe_space(rows: Sequence[tuple[str, str, str]]) -> Iterator[str]:
 
 def describe_points(points: Sequence[Point]) -> Iterator[str]:
     """Yield the lines of a table of points."""
-    yield f"{len(points)} sampled points:"
+    yield f"{len(points)} sampled point{'s' * (len(points) != 1)}:"
     rows = [(_format_size(point), point.text) for point in points]
     yield from _align([("parameters", ""), *rows] if any(p.size for p in points) else rows)
     for point in points:

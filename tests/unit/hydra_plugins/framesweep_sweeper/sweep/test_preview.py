@@ -90,6 +90,14 @@ def test_an_application_without_previewer_gets_the_points(preview):
     assert len(lines) == 4 + 1 + 5
 
 
+def test_a_small_space_shows_each_of_its_points_once(preview):
+    lines = preview({"a": "choice(1, 2)", "b": "choice(3, 3.5)"}, [], None)
+    assert "4 sampled points:" in lines
+    assert len({*lines[-4:]}) == 4
+    lines = preview({"a": "choice(1)"}, [], None)
+    assert lines[-2] == "1 sampled point:"
+
+
 @pytest.mark.parametrize(
     ("distribution", "count", "ends"),
     [
