@@ -11,7 +11,7 @@ STUDY = "json"
 SEARCH = [
     "-m",
     "sweep=bare",
-    "model.dropout=choice(0.1,0.2)",
+    "model.dropout=interval(0.1,0.2)",
     "hydra.sweeper.n_trials=2",
     f"hydra.sweeper.study_name={STUDY}",
 ]

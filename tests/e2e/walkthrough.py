@@ -19,7 +19,8 @@ from framesweep.evaluation.smoother_file import write_smoother
 from framesweep.evaluation.viterbi import Smoother, Strength
 
 FEWER_TRIALS = "hydra.sweeper.n_trials=2"
-SMALLER_RECIPES = {
+SMALLER = {
+    "augment=speech": ["augment.freq_width=4"],
     "recipe=hw1p2": ["model.max_params=1e5", "model.conv_channels=[4,4,4]"],
     "recipe=few_hours": ["model.conv_channels=[4,4,4]", "augment.freq_width=4"],
     "recipe=thorough": ["model.channels=16"],
@@ -60,8 +61,8 @@ def smaller(command: str) -> list[str]:
         words = [word for word in words if "n_trials" not in word]
     if "sweep=optuna" in words:
         added += ["model.width=choice(16,32)"]
-    for recipe in SMALLER_RECIPES.keys() & set(words):
-        added += SMALLER_RECIPES[recipe]
+    for option in SMALLER.keys() & set(words):
+        added += SMALLER[option]
     return [*words, *added]
 
 
@@ -77,7 +78,7 @@ def after_run(shell: Shell, commands: Iterable[str]) -> None:
 
 def after_search(shell: Shell, commands: Iterable[str]) -> None:
     """Run a small search, then the commands on it, each with its study's name for STUDY."""
-    search = ["-m", "sweep=bare", "model.dropout=choice(0.1,0.2)", FEWER_TRIALS]
+    search = ["-m", "sweep=bare", "model.dropout=interval(0.1,0.2)", FEWER_TRIALS]
     output = shell.train(*search, *shell.small).stdout
     study = re.search(r"^study ([\w-]+): 2 trials", output, re.MULTILINE)
     assert study is not None, output
