@@ -13,7 +13,7 @@ from framesweep.config.composition import CONFIG_FILE, load
 from framesweep.config.paths import find_outputs, follow_move, sqlite_path, sqlite_url
 from framesweep.credentials import HIDDEN, URI_VARIABLE, scrub
 from framesweep.errors import DirectoryInUseError, TrackingError, UserError
-from framesweep.system.ownership import own
+from framesweep.system.ownership import Ownership, own
 from framesweep.tracking import mlflow_store
 from framesweep.tracking.mlflow_writer import MlflowWriter
 from framesweep.tracking.outbox import OUTBOX_FILE, REFUSED_FILE, Outbox, replace_start
@@ -100,13 +100,14 @@ def sync(
         raise TrackingError(path, "must exist", fix="Name the directory of a tracked run.")
     if path.stat().st_size == 0:
         return
-    with own(directory):
-        _sync(directory, outputs, seconds, uri, experiment)
+    with own(directory) as ownership:
+        _sync(ownership, outputs, seconds, uri, experiment)
 
 
 def _sync(
-    directory: Path, outputs: Path, seconds: float, uri: str | None, experiment: str | None
+    ownership: Ownership, outputs: Path, seconds: float, uri: str | None, experiment: str | None
 ) -> None:
+    directory = ownership.directory
     path = directory / TRACKING_FOLDER / OUTBOX_FILE
     outbox = Outbox(path)
     destination = _find_destination(directory, outputs, outbox)
@@ -117,7 +118,8 @@ def _sync(
     if outbox.lacks_start and writer.run_id is None:
         place = {"uri": scrub(full_uri), "experiment": name}
         replace_start(outbox, directory, place | {"outputs": str(destination.outputs)})
-    sender = Sender(outbox, writer)
+    # A process that was suspended meanwhile, and whose place another has taken, sends no more.
+    sender = Sender(outbox, writer, ownership.is_current)
     num_unsent = sender.close(seconds)
     _require_all_sent(sender, num_unsent, outbox.num_damaged, directory)
 

@@ -137,7 +137,8 @@ class Soak:
             self.failures.append(f"{self.num_refused} records refused, {damaged} lines damaged")
         self.num_repeated = sum(run.num_repeated for run in tracked)
         if self.num_repeated > self._allowed_repeated(tracked):
-            self.failures.append(f"{self.num_repeated} metrics were logged twice")
+            twice = [(run.tags.get("trial"), run.num_repeated) for run in tracked]
+            self.failures.append(f"{self.num_repeated} metrics were logged twice: {twice}")
         self.num_trials += len(sweep) - 1  # without the parent
         self.num_runs += 1
 
