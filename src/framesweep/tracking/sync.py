@@ -89,7 +89,7 @@ def sync(
         uri, experiment: destination of a run that has not been created at its own yet.
 
     Raises:
-        DirectoryInUseError: the run is being trained.
+        DirectoryInUseError: the run is being trained, or another process has taken it over.
         ConfigError: the URI is none that MLflow can keep runs in, or its password is missing.
         UnreachableError: some records are still unsent after `seconds`.
         TrackingError: no run was tracked in `directory`; it is tracked at another URI; tracking
@@ -121,6 +121,8 @@ def _sync(
     # A process that was suspended meanwhile, and whose place another has taken, sends no more.
     sender = Sender(outbox, writer, ownership.is_current)
     num_unsent = sender.close(seconds)
+    if num_unsent and not ownership.is_current():
+        raise DirectoryInUseError(directory, "was taken over, and its records with it")
     _require_all_sent(sender, num_unsent, outbox.num_damaged, directory)
 
 

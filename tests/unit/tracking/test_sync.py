@@ -247,6 +247,23 @@ def test_the_records_of_a_run_that_is_being_trained_are_left_to_it(
     assert unsent_outbox.read_bytes() == before
 
 
+def test_nothing_more_is_sent_of_a_run_that_another_process_has_taken_over(
+    outputs, directory, unsent_outbox, monkeypatch
+):
+    sent = []
+
+    def write(self, record):
+        sent.append(record["kind"])
+        write_owner(directory)
+
+    monkeypatch.setattr(MlflowWriter, "write", write)
+    before = unsent_outbox.read_bytes()
+    with pytest.raises(DirectoryInUseError, match="was taken over"):
+        sync(directory, outputs, 60)
+    assert sent == ["start"]
+    assert unsent_outbox.read_bytes() == before
+
+
 def test_of_several_runs_those_that_have_ended_are_sent(outputs, directory, served):
     config = TrackingConfig(uri=served, experiment="mine")
     names = ("ended", "running", "sent")
