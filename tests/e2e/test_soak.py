@@ -1,4 +1,7 @@
-"""Random faults lose, double and change nothing; `make soak` does this for an hour."""
+"""Random faults lose, double and change nothing; `make soak` does this for an hour.
+
+The short storm leaves out the faults whose effect depends on the moment at which they strike.
+"""
 
 import os
 import subprocess
@@ -19,7 +22,7 @@ def test_a_short_storm_of_faults_loses_and_doubles_nothing(tmp_path):
     done = subprocess.run(
         [
             *[sys.executable, "-m", "faults.soak", "--minutes", "0.3", "--seed", "0"],
-            *["--folder", str(tmp_path / "soak")],
+            *["--folder", str(tmp_path / "soak"), "--only", "kill|damaged|disk"],
         ],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
         capture_output=True,

@@ -37,16 +37,17 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="an empty folder, which is then kept")
+    parser.add_argument("--only", default="", help="a regular expression of faults' names")
     arguments = parser.parse_args()
     if INSIDE not in os.environ and is_possible():
         command = [sys.executable, "-m", "faults.soak", *sys.argv[1:]]
         return isolate(command, {**os.environ, INSIDE: "1"})
     with tempfile.TemporaryDirectory() as temporary:
         folder = (arguments.folder or Path(temporary)).absolute()
-        return soak(folder, 60 * arguments.minutes, arguments.seed)
+        return soak(folder, 60 * arguments.minutes, arguments.seed, arguments.only)
 
 
-def soak(folder: Path, seconds: float, seed: int) -> int:
+def soak(folder: Path, seconds: float, seed: int, only: str = "") -> int:
     """Run a storm for at least `seconds`, print a table, and return the exit code."""
     started = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
@@ -56,7 +57,7 @@ def soak(folder: Path, seconds: float, seed: int) -> int:
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     with open_scene(folder / "scene", corpus, is_isolated=is_isolated) as scene:
         test = Soak(scene, folder / "calm", corpus, seed)
-        test.run(seconds)
+        test.run(seconds, only)
     print_table(test, is_isolated=is_isolated)
     print(f"seed {seed}, {time.monotonic() - started:.0f} s")
     for failure in test.failures:

@@ -1,6 +1,7 @@
 """The rounds of a soak test, each with a sweep and a run of its own."""
 
 import random
+import re
 import time
 from collections import Counter
 from pathlib import Path
@@ -71,11 +72,17 @@ class Soak:
         calm.mkdir(parents=True)
         self._expected = _run_calmly(Shell(calm, corpus))
 
-    def run(self, seconds: float) -> None:
-        """Disturb rounds for at least `seconds`, and check each of them."""
+    def run(self, seconds: float, only: str = "") -> None:
+        """Disturb rounds for at least `seconds`, and check each of them.
+
+        Args:
+            seconds: how long to disturb.
+            only: a regular expression that the names of the faults contain.
+        """
+        names = [name for name in self.storm.faults if re.search(only, name)]
         number, until = 0, time.monotonic() + seconds
         pause = min(LONGEST_PAUSE, seconds / 6)
-        gusts = forecast(self.storm.faults, self._seed, LONGEST_FAULT, pause)
+        gusts = forecast(names, self._seed, LONGEST_FAULT, pause)
         while number == 0 or time.monotonic() < until:
             self._begin(number)
             while time.monotonic() < until and not self.scene.is_done:
