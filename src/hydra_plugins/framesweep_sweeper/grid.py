@@ -46,7 +46,7 @@ class GridSweeper(BasicSweeper):
         if not self._preview:
             return super().sweep(arguments)
         # Imported when it is needed: Hydra imports this module at each start.
-        from hydra_plugins.framesweep_sweeper.sweep._grid_preview import preview_grid
+        from hydra_plugins.framesweep_sweeper.sweep.preview._grid import preview_grid
 
         assert self.hydra_context is not None
         assert self.config is not None

@@ -12,27 +12,25 @@ from optuna.samplers import BaseSampler, TPESampler
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from hydra_plugins.framesweep_sweeper.search._history import (
-    WITH_RESULT,
-    HistorySampler,
-    StudyView,
-)
+from hydra_plugins.framesweep_sweeper.search._history import WITH_RESULT, StudyView
 from hydra_plugins.framesweep_sweeper.search._prior import PriorSampler
+from hydra_plugins.framesweep_sweeper.search._wrapped_sampler import WrappedSampler
 
 
-class BoundedSampler(HistorySampler):
+class BoundedSampler(WrappedSampler):
     """Samples as `sampler` would if its study had at most `most` trials with a result.
 
     While a study has no more than those, the points are the same as without this class.
     """
 
     def __init__(self, sampler: BaseSampler, most: int) -> None:
-        super().__init__(sampler, ())
+        super().__init__(sampler)
         self._most = most
         self._num_ended = 0
         self._chosen: set[int] = set()
 
-    def _extend(self, study: Study) -> Study:
+    def show(self, study: Study) -> Study:
+        """Return the study with at most `most` trials that have a result."""
         directions = study.directions
 
         def choose(

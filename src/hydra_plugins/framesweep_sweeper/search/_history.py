@@ -3,25 +3,26 @@
 from collections.abc import Callable, Container, Sequence
 from typing import Any
 
-from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from hydra_plugins.framesweep_sweeper.search._known_points import look_up, match_point
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace, strip_affixes
+from hydra_plugins.framesweep_sweeper.search._wrapped_sampler import WrappedSampler
 
 WITH_RESULT = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
-class HistorySampler(BaseSampler):
+class HistorySampler(WrappedSampler):
     """Samples as `sampler` would if its study also had the trials in `history`."""
 
     def __init__(self, sampler: BaseSampler, history: Sequence[FrozenTrial]) -> None:
-        self._sampler = sampler
+        super().__init__(sampler)
         self._history = list(history)
 
-    def _extend(self, study: Study) -> Study:
+    def show(self, study: Study) -> Study:
+        """Return the study with the trials in `history` before its own."""
         return StudyView(study, self._prepend_history)
 
     def _prepend_history(
@@ -29,43 +30,6 @@ class HistorySampler(BaseSampler):
     ) -> list[FrozenTrial]:
         earlier = [t for t in self._history if states is None or t.state in states]
         return [*earlier, *trials]
-
-    def infer_relative_search_space(
-        self, study: Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """See `optuna.samplers.BaseSampler`, as for the methods below."""
-        return self._sampler.infer_relative_search_space(self._extend(study), trial)
-
-    def sample_relative(
-        self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        return self._sampler.sample_relative(self._extend(study), trial, search_space)
-
-    def sample_independent(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        return self._sampler.sample_independent(
-            self._extend(study), trial, param_name, param_distribution
-        )
-
-    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        self._sampler.before_trial(study, trial)
-
-    def after_trial(
-        self,
-        study: Study,
-        trial: FrozenTrial,
-        state: TrialState,
-        values: Sequence[float] | None,
-    ) -> None:
-        self._sampler.after_trial(study, trial, state, values)
-
-    def reseed_rng(self) -> None:
-        self._sampler.reseed_rng()
 
 
 class StudyView(Study):

@@ -20,17 +20,17 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from hydra_plugins.framesweep_sweeper.search._history import WITH_RESULT
 from hydra_plugins.framesweep_sweeper.search._known_points import ABSENT, find_value
+from hydra_plugins.framesweep_sweeper.search._wrapped_sampler import WrappedSampler
 
 DEVIATION = 0.25
 """Standard deviation of a draw, as a share of the key's range (PriorBand's)."""
 KEEP = 0.5
 """How often a key without an order keeps its default; otherwise each choice is as likely."""
 
-FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
-
-class PriorSampler(BaseSampler):
+class PriorSampler(WrappedSampler):
     """Draws trials near `defaults`, and leaves the others to another sampler.
 
     With `n` finished trials, a trial is drawn near the defaults with a probability of
@@ -52,7 +52,7 @@ class PriorSampler(BaseSampler):
         prior_trials: int,
         seed: int | None,
     ) -> None:
-        self.sampler = sampler
+        super().__init__(sampler)
         self._defaults = dict(defaults)
         self._prior_trials = prior_trials
         self._seed = random.SystemRandom().getrandbits(32) if seed is None else seed
@@ -65,12 +65,12 @@ class PriorSampler(BaseSampler):
         if self._draws_near(study, trial):
             self._near.add(trial.number)
             return {}
-        return self.sampler.infer_relative_search_space(study, trial)
+        return super().infer_relative_search_space(study, trial)
 
     def _draws_near(self, study: Study, trial: FrozenTrial) -> bool:
         if not self._defaults or not self._prior_trials:
             return False
-        num_finished = len(study.get_trials(deepcopy=False, states=FINISHED))
+        num_finished = len(study.get_trials(deepcopy=False, states=WITH_RESULT))
         share = self._prior_trials / (self._prior_trials + num_finished)
         return self._random(trial, "").random() < share
 
@@ -82,7 +82,7 @@ class PriorSampler(BaseSampler):
     ) -> dict[str, Any]:
         if trial.number in self._near:
             return {}
-        return self.sampler.sample_relative(study, trial, search_space)
+        return super().sample_relative(study, trial, search_space)
 
     def sample_independent(
         self,
@@ -96,10 +96,7 @@ class PriorSampler(BaseSampler):
             drawn = draw_near(param_distribution, default, self._random(trial, param_name))
             if drawn is not ABSENT:
                 return drawn
-        return self.sampler.sample_independent(study, trial, param_name, param_distribution)
-
-    def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        self.sampler.before_trial(study, trial)
+        return super().sample_independent(study, trial, param_name, param_distribution)
 
     def after_trial(
         self,
@@ -109,10 +106,7 @@ class PriorSampler(BaseSampler):
         values: Sequence[float] | None,
     ) -> None:
         self._near.discard(trial.number)
-        self.sampler.after_trial(study, trial, state, values)
-
-    def reseed_rng(self) -> None:
-        self.sampler.reseed_rng()
+        super().after_trial(study, trial, state, values)
 
 
 def draw_near(distribution: BaseDistribution, default: Any, rng: random.Random) -> Any:

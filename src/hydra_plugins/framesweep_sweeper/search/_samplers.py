@@ -16,7 +16,10 @@ from optuna.samplers import BaseSampler, GridSampler, QMCSampler
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper._hydra import instantiate_allowed
-from hydra_plugins.framesweep_sweeper.config import HyperbandPrunerConf, MedianPrunerConf
+from hydra_plugins.framesweep_sweeper._pruner_schemas import (
+    HyperbandPrunerConf,
+    MedianPrunerConf,
+)
 from hydra_plugins.framesweep_sweeper.search._distributions import list_values
 from hydra_plugins.framesweep_sweeper.search._prior import PriorSampler
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace

@@ -19,6 +19,7 @@ from hydra_plugins.framesweep_sweeper.storage._retrying_storage import (
 )
 from hydra_plugins.framesweep_sweeper.storage._table_storage import TableStorage, find_tables
 from hydra_plugins.framesweep_sweeper.storage._trial_parts import (
+    ALL,
     PARAMS,
     STEPS,
     SYSTEM_ATTRS,
@@ -36,16 +37,12 @@ _RUNGS = replace(
 )  # where successive halving has compared
 
 
-class _SamplerStorage(RetryingStorage):
-    """Shows the trials as they were when this process last began or ended one.
-
-    A sampler may ask for all trials once per parameter; they are read once per trial.
-    """
+class _View(RetryingStorage):
+    """A storage on tables that shows other parts of trials than they have."""
 
     def __init__(self, tables: TableStorage) -> None:
         super().__init__(tables)
         self._tables = tables
-        self._read: dict[int, list[FrozenTrial]] = {}
 
     def get_all_trials(
         self,
@@ -54,13 +51,44 @@ class _SamplerStorage(RetryingStorage):
         states: Container[TrialState] | None = None,
     ) -> list[FrozenTrial]:
         """Return the trials of a study by number."""
-        if states is not None and [s for s in TrialState if s in states] == WAITING:
-            return self._fetch(study_id, states, ())
-        if study_id not in self._read:
-            self._read[study_id] = self._fetch(study_id, None, (PARAMS, _OPTUNAS_ATTRS))
-        trials = self._read[study_id]
-        trials = [trial for trial in trials if states is None or trial.state in states]
+        trials = self._select(study_id, states)
         return copy.deepcopy(trials) if deepcopy else trials
+
+    def _select(self, study_id: int, states: Container[TrialState] | None) -> list[FrozenTrial]:
+        """Return the trials as they are shown, which nobody may change."""
+        raise NotImplementedError
+
+    def _fetch(
+        self,
+        study_id: int,
+        states: Container[TrialState] | None,
+        parts: tuple[Part, ...],
+        unfinished_parts: tuple[Part, ...],
+    ) -> list[FrozenTrial]:
+        read = self._tables.get_all_trials
+        trials: list[FrozenTrial] = retry_while_unavailable(
+            lambda: read(study_id, False, states, parts, unfinished_parts)
+        )
+        return trials
+
+
+class _SamplerStorage(_View):
+    """Shows the trials as they were when this process last began or ended one.
+
+    A sampler may ask for all trials once per parameter; they are read once per trial.
+    """
+
+    def __init__(self, tables: TableStorage) -> None:
+        super().__init__(tables)
+        self._read: dict[int, list[FrozenTrial]] = {}
+
+    def _select(self, study_id: int, states: Container[TrialState] | None) -> list[FrozenTrial]:
+        if states is not None and [s for s in TrialState if s in states] == WAITING:
+            return self._fetch(study_id, states, ALL, ())
+        if study_id not in self._read:
+            self._read[study_id] = self._fetch(study_id, None, ALL, (PARAMS, _OPTUNAS_ATTRS))
+        trials = self._read[study_id]
+        return [trial for trial in trials if states is None or trial.state in states]
 
     def create_new_trial(self, study_id: int, template_trial: FrozenTrial | None = None) -> int:
         """See `optuna.storages.BaseStorage`, as for the method below."""
@@ -77,35 +105,12 @@ class _SamplerStorage(RetryingStorage):
         is_set: bool = retry_while_unavailable(lambda: write(trial_id, state, values))
         return is_set
 
-    def _fetch(
-        self, study_id: int, states: Container[TrialState] | None, parts: tuple[Part, ...]
-    ) -> list[FrozenTrial]:
-        read = self._tables.get_all_trials
-        trials: list[FrozenTrial] = retry_while_unavailable(
-            lambda: read(study_id, False, states, unfinished_parts=parts)
-        )
-        return trials
 
-
-class _PrunerStorage(RetryingStorage):
+class _PrunerStorage(_View):
     """Shows the curves of trials that have ended, and the rungs of all."""
 
-    def __init__(self, tables: TableStorage) -> None:
-        super().__init__(tables)
-        self._tables = tables
-
-    def get_all_trials(
-        self,
-        study_id: int,
-        deepcopy: bool = True,
-        states: Container[TrialState] | None = None,
-    ) -> list[FrozenTrial]:
-        """Return the trials of a study by number."""
-        read = self._tables.get_all_trials
-        trials: list[FrozenTrial] = retry_while_unavailable(
-            lambda: read(study_id, deepcopy, states, (STEPS, _RUNGS), (_RUNGS,))
-        )
-        return trials
+    def _select(self, study_id: int, states: Container[TrialState] | None) -> list[FrozenTrial]:
+        return self._fetch(study_id, states, (STEPS, _RUNGS), (_RUNGS,))
 
 
 def view_for_sampler(storage: BaseStorage) -> BaseStorage:

@@ -90,7 +90,7 @@ class TableStorage(_CachedStorage):
         self._ended: dict[tuple[int, tuple[Part, ...]], _Ended] = {}
 
     def get_trial(self, trial_id: int, parts: tuple[Part, ...] = ALL) -> FrozenTrial:
-        """Return a trial, of which only the `parts` are read."""
+        """Return a trial with the given `parts` only."""
         with self._open() as connection:
             return read_trial(connection, trial_id, parts)
 

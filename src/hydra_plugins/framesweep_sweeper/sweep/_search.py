@@ -12,15 +12,15 @@ from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.search._renamed_keys import read_spaces
 from hydra_plugins.framesweep_sweeper.search._samplers import build_sampler, count_grid_points
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
-from hydra_plugins.framesweep_sweeper.sweep._preview import SearchPreview
-from hydra_plugins.framesweep_sweeper.sweep._preview_text import (
-    Previewer,
-    build_previewer,
-    print_preview,
-)
 from hydra_plugins.framesweep_sweeper.sweep._settings import (
     load_custom_search_space,
     to_plain_dict,
+)
+from hydra_plugins.framesweep_sweeper.sweep.preview._search import SearchPreview
+from hydra_plugins.framesweep_sweeper.sweep.preview._text import (
+    Previewer,
+    build_previewer,
+    print_preview,
 )
 from hydra_plugins.framesweep_sweeper.trials._constraints import Constraint, read_constraints
 from hydra_plugins.framesweep_sweeper.workers._devices import WorkerPlan

@@ -14,7 +14,7 @@ from framesweep.bench.search.contenders import (
     drop_unusable,
     list_contenders,
 )
-from hydra_plugins.framesweep_sweeper.config import PRUNERS as SHIPPED_PRUNERS
+from hydra_plugins.framesweep_sweeper._pruner_schemas import PRUNERS as SHIPPED_PRUNERS
 from hydra_plugins.framesweep_sweeper.search._samplers import build_pruner
 
 

@@ -9,8 +9,8 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 import hydra_plugins.framesweep_sweeper
+from hydra_plugins.framesweep_sweeper._pruner_schemas import PRUNERS
 from hydra_plugins.framesweep_sweeper.config import (
-    PRUNERS,
     FramesweepSweeperConf,
     MultivariateTPESamplerConf,
     PriorTPESamplerConf,

@@ -5,7 +5,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
-from hydra_plugins.framesweep_sweeper.config import PRUNERS, DefaultPrunerConf
+from hydra_plugins.framesweep_sweeper._pruner_schemas import PRUNERS, DefaultPrunerConf
 from hydra_plugins.framesweep_sweeper.search._prior import PriorSampler
 from hydra_plugins.framesweep_sweeper.search._samplers import (
     build_pruner,

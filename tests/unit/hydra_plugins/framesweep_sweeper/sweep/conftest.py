@@ -1,7 +1,8 @@
 import pytest
 from omegaconf import OmegaConf
 
-from hydra_plugins.framesweep_sweeper.config import FramesweepSweeperConf, NopPrunerConf
+from hydra_plugins.framesweep_sweeper._pruner_schemas import NopPrunerConf
+from hydra_plugins.framesweep_sweeper.config import FramesweepSweeperConf
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from optuna.distributions import (
 from optuna.samplers import RandomSampler
 
 from hydra_plugins.framesweep_sweeper.search._space_reader import read_space
-from hydra_plugins.framesweep_sweeper.sweep._preview import (
+from hydra_plugins.framesweep_sweeper.sweep.preview._search import (
     SearchPreview,
     count_values,
     describe_size,

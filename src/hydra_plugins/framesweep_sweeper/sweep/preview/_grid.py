@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig
 
-from hydra_plugins.framesweep_sweeper.sweep._preview_text import (
+from hydra_plugins.framesweep_sweeper.sweep.preview._text import (
     NUM_POINTS,
     Point,
     Previewer,

@@ -4,7 +4,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from hydra_plugins.framesweep_sweeper.grid import build_axes
-from hydra_plugins.framesweep_sweeper.sweep._grid_preview import describe_grid
+from hydra_plugins.framesweep_sweeper.sweep.preview._grid import describe_grid
 
 
 class ParsedOverrides:

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from hydra_plugins.framesweep_sweeper.sweep._preview_text import (
+from hydra_plugins.framesweep_sweeper.sweep.preview._text import (
     Point,
     describe_extremes,
     describe_points,

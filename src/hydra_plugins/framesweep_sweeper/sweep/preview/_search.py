@@ -17,7 +17,7 @@ from optuna.samplers import BaseSampler
 
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 from hydra_plugins.framesweep_sweeper.sweep._jobs import suggest_overrides
-from hydra_plugins.framesweep_sweeper.sweep._preview_text import (
+from hydra_plugins.framesweep_sweeper.sweep.preview._text import (
     NUM_POINTS,
     Point,
     Previewer,

@@ -1,0 +1,1 @@
+"""What a sweep would run, described without running it."""
