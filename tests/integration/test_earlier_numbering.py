@@ -6,7 +6,7 @@ import pytest
 
 from framesweep.config.composition import CONFIG_FILE, compose, register
 from framesweep.evaluation.predictor import Predictor
-from framesweep.runs.ensemble import average_posteriors, load_trained_run
+from framesweep.runs.ensembles.predictions import average_posteriors, load_trained_run
 from framesweep.runs.reporting.run_log import MODEL_FOLDER
 from framesweep.runs.run import resume, run
 from integration.conftest import write_folders

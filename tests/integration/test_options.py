@@ -10,7 +10,7 @@ import torch
 from framesweep.config import HardwareConfig, RunConfig
 from framesweep.config.groups import option_groups
 from framesweep.errors import ConfigError
-from framesweep.runs.ensemble import load_trained_run
+from framesweep.runs.ensembles.predictions import load_trained_run
 from framesweep.runs.run import run
 from framesweep.system.hardware import resolve_hardware
 from integration.conftest import TINY

@@ -17,7 +17,7 @@ from framesweep.config.composition import CONFIG_FILE
 from framesweep.config.composition import load as load_config
 from framesweep.data.phone_segments import PhoneSegment
 from framesweep.errors import CheckpointError
-from framesweep.runs.ensemble import require_model
+from framesweep.runs.ensembles.predictions import require_model
 from framesweep.runs.reporting.history import History, read_history
 from framesweep.runs.reporting.run_table import outputs_folder
 from framesweep.tracking import find_run_directory

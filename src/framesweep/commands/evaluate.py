@@ -38,7 +38,7 @@ def command(
 ) -> None:
     """Evaluate a run on a labelled split. Several runs are evaluated as an ensemble."""
     from framesweep.evaluation.smoothed_metrics import measure_smoothed
-    from framesweep.runs.ensemble import evaluate_runs, predict_smoothed
+    from framesweep.runs.ensembles.predictions import evaluate_runs, predict_smoothed
 
     runs = load_runs(run_ids, **options)
     store = runs[0].store

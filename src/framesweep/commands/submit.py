@@ -32,7 +32,7 @@ def command(
     architecture with its number of parameters, the metrics of each epoch, the log and the
     report of each run, and a summary.
     """
-    from framesweep.runs.ensemble import count_params, list_distinct
+    from framesweep.runs.ensembles.predictions import count_params, list_distinct
     from framesweep.runs.submission import (
         choose_labels,
         describe_check,

@@ -10,8 +10,7 @@ from typing import Literal
 
 from framesweep.catalog import list_runs, short_id
 from framesweep.catalog.resolve import BEST, LAST
-
-STUDIES_DATABASE = "studies.db"
+from framesweep.config.paths import STUDIES_FILE
 
 MAX_RUNS = 200
 """Runs that are offered; more would not fit on a screen."""
@@ -61,7 +60,7 @@ def list_run_candidates(outputs: Path, uri: str | None = None) -> list[Candidate
 
 def list_study_candidates(outputs: Path) -> list[Candidate]:
     """Return the names of the studies in an outputs folder."""
-    path = outputs.absolute() / STUDIES_DATABASE
+    path = outputs.absolute() / STUDIES_FILE
     if not path.is_file():
         return []
     try:

@@ -21,7 +21,7 @@ from framesweep.evaluation.label_plot import write_label_plot
 from framesweep.evaluation.labeller import Decoding, Labeller
 from framesweep.evaluation.smoother_file import SMOOTHER
 from framesweep.evaluation.viterbi import Smoother
-from framesweep.runs.ensemble import load_trained_run, require_model, tune_for
+from framesweep.runs.ensembles.predictions import load_trained_run, require_model, tune_for
 from framesweep.runs.reporting.run_log import MODEL_FOLDER
 from framesweep.system.atomic_files import write_text
 from framesweep.system.progress_bars import track

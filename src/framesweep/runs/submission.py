@@ -16,7 +16,7 @@ from framesweep.config import Hw1p2FoldersConfig, RunConfig
 from framesweep.config.readers.ntu import NtuConfig
 from framesweep.data.phones import describe_numbering
 from framesweep.errors import DataError
-from framesweep.runs.ensemble import TrainedRun
+from framesweep.runs.ensembles.predictions import TrainedRun
 
 SAMPLE_NAMES = ("sample_submission.csv", "random_submission.csv")
 """Names of the sample, in the root of the corpus or in the folder of its test split."""

@@ -11,7 +11,7 @@ from typing import Any
 from framesweep import __version__
 from framesweep.credentials import scrub
 from framesweep.data.phones import describe_numbering
-from framesweep.runs.ensemble import TrainedRun, count_params, list_distinct
+from framesweep.runs.ensembles.predictions import TrainedRun, count_params, list_distinct
 from framesweep.runs.reporting.history import REPORT_FOLDER
 from framesweep.runs.reporting.run_log import MODEL_FOLDER
 from framesweep.system.atomic_files import atomic_file

@@ -12,7 +12,7 @@ from framesweep.commands.evaluate import choose_split, command
 from framesweep.data.phones import PhoneSet
 from framesweep.errors import DataError
 from framesweep.evaluation import report
-from framesweep.runs import ensemble
+from framesweep.runs.ensembles import predictions
 
 PHONES = PhoneSet(("a", "b"))
 
@@ -28,9 +28,9 @@ def one_run(monkeypatch):
     monkeypatch.setattr(
         evaluate, "load_runs", lambda run_ids, **_: [SimpleNamespace(store=store)]
     )
-    monkeypatch.setattr(ensemble, "evaluate_runs", lambda runs, split: evaluation)
+    monkeypatch.setattr(predictions, "evaluate_runs", lambda runs, split: evaluation)
     monkeypatch.setattr(
-        ensemble, "predict_smoothed", lambda runs, split: np.array([0, 1, 0, 0])
+        predictions, "predict_smoothed", lambda runs, split: np.array([0, 1, 0, 0])
     )
 
 

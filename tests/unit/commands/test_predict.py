@@ -12,7 +12,7 @@ from framesweep.commands.predict import command
 from framesweep.config.composition import compose, register
 from framesweep.data.phones import PhoneSet
 from framesweep.errors import ConfigError, DataError
-from framesweep.runs import ensemble
+from framesweep.runs.ensembles import predictions
 from framesweep.sweeps import studies
 
 register()
@@ -45,7 +45,7 @@ def runs(monkeypatch):
     monkeypatch.setattr(
         prediction_options, "load_runs", lambda run_ids, **_: [run() for _ in run_ids]
     )
-    monkeypatch.setattr(ensemble, "average_posteriors", average)
+    monkeypatch.setattr(predictions, "average_posteriors", average)
     return asked
 
 
@@ -61,7 +61,7 @@ def study(monkeypatch, tmp_path):
         "get_trial_directory",
         lambda study, trial, outputs: tmp_path / str(trial.number),
     )
-    monkeypatch.setattr(ensemble, "load_trained_run", run)
+    monkeypatch.setattr(predictions, "load_trained_run", run)
 
 
 def invoke(*arguments):

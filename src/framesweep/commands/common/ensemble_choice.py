@@ -17,7 +17,7 @@ from framesweep.credentials import printable
 from framesweep.errors import TrackingError
 
 if TYPE_CHECKING:
-    from framesweep.runs.ensemble_library import Selection
+    from framesweep.runs.ensembles.library import Selection
 
 
 def choose_ensemble(options: EnsembleOptions, *, as_json: bool) -> None:
@@ -28,7 +28,7 @@ def choose_ensemble(options: EnsembleOptions, *, as_json: bool) -> None:
         DataError: candidates differ in their phones, their dev split or their corpus.
         TrackingError: a name is neither a study nor a run, or there are no finished runs.
     """
-    from framesweep.runs.ensemble_library import select_runs
+    from framesweep.runs.ensembles.library import select_runs
 
     directories = _find_candidates(options)
     selection = select_runs(
@@ -66,7 +66,7 @@ def _find_best_runs(options: EnsembleOptions) -> list[Path]:
 
 def _resolve(name: str, options: EnsembleOptions) -> list[Path]:
     """Return the directories of the best trials of a study, or that of a run."""
-    from framesweep.runs.ensemble_library import has_model
+    from framesweep.runs.ensembles.predictions import has_model
     from framesweep.sweeps.studies import get_trial_directory, load_study, select_best_trials
 
     try:

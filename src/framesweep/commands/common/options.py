@@ -14,7 +14,7 @@ from framesweep.credentials import printable
 from framesweep.errors import ConfigError
 
 if TYPE_CHECKING:
-    from framesweep.runs.ensemble import TrainedRun
+    from framesweep.runs.ensembles.predictions import TrainedRun
 
 
 def tracking_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -58,7 +58,7 @@ def load_runs(
     Raises:
         TrackingError: if a run does not exist, or if several match.
     """
-    from framesweep.runs.ensemble import load_trained_run
+    from framesweep.runs.ensembles.predictions import load_trained_run
 
     directories = find_directories(run_ids, uri, outputs)
     loaded = {path: load_trained_run(path, overrides) for path in dict.fromkeys(directories)}

@@ -12,7 +12,7 @@ import click
 from framesweep.commands.common.options import load_runs, run_options
 
 if TYPE_CHECKING:
-    from framesweep.runs.ensemble import TrainedRun
+    from framesweep.runs.ensembles.predictions import TrainedRun
 
 
 def writing_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -150,7 +150,7 @@ def write_predictions(
 
 def predict_split(runs: list[TrainedRun], split: str, *, smooth: bool) -> list[int]:
     """Return the phone id of each frame of a split; several runs form an ensemble."""
-    from framesweep.runs.ensemble import average_posteriors, predict_smoothed
+    from framesweep.runs.ensembles.predictions import average_posteriors, predict_smoothed
 
     if smooth:
         smoothed: list[int] = predict_smoothed(runs, split).tolist()
@@ -171,7 +171,7 @@ def _load_best_trials(
 ) -> list[TrainedRun]:
     """Return the trained runs of the best trials of a study, the best first."""
     from framesweep.errors import ConfigError
-    from framesweep.runs.ensemble import count_params, load_trained_run
+    from framesweep.runs.ensembles.predictions import count_params, load_trained_run
     from framesweep.sweeps.studies import get_trial_directory, load_study, select_best_trials
 
     study = load_study(study_name, storage, outputs)

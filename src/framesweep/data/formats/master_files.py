@@ -18,7 +18,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def read_part(path: Path, part: Part | None) -> bytes:
-    """Return a part of a file; None is all of it.
+    """Return a part of a file, or the whole file if `part` is None.
 
     Raises:
         OSError: the file cannot be read.

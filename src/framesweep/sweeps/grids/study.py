@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from framesweep.catalog.directories import read_curve
 from framesweep.config import RunConfig
 from framesweep.config.composition import directions
-from framesweep.config.paths import sqlite_url
+from framesweep.config.paths import STUDIES_FILE, sqlite_url
 from framesweep.sweeps.context import PARENT_ATTR
 from framesweep.sweeps.grids.points import GridPoint
 
@@ -32,9 +32,6 @@ log = logging.getLogger(__name__)
 
 GRID_ATTR = "framesweep_grid"
 """Attribute of a study that is the record of a grid: the id of the grid."""
-
-DATABASE = "studies.db"
-"""Name of the database of studies in the outputs folder, in which searches are by default."""
 
 BUSY_SECONDS = 60.0
 """Seconds to wait for another process that writes to the database."""
@@ -84,7 +81,7 @@ def build_grid_study(
         _fill(study, grid, points, parent_run_id)
     except (OptunaError, SQLAlchemyError, OSError) as error:
         reason = str(error).strip().split("\n")[0]
-        log.warning("the grid could not be added to %s (%s)", DATABASE, reason)
+        log.warning("the grid could not be added to %s (%s)", STUDIES_FILE, reason)
         study = _create_study(grid, is_kept=False)
         _fill(study, grid, points, parent_run_id)
     return study
@@ -98,7 +95,7 @@ def is_kept(study: Study) -> bool:
 def _create_study(grid: Grid, *, is_kept: bool) -> Study:
     storage: InMemoryStorage | RDBStorage = InMemoryStorage()
     if is_kept:
-        url = sqlite_url(Path(grid.config.outputs).absolute() / DATABASE)
+        url = sqlite_url(Path(grid.config.outputs).absolute() / STUDIES_FILE)
         options = {"connect_args": {"timeout": BUSY_SECONDS}}
         storage = RDBStorage(url, engine_kwargs=options)
         _delete_earlier(storage, grid.directory.name)

@@ -14,8 +14,8 @@ from framesweep.commands import best
 from framesweep.commands.common import ensemble_choice
 from framesweep.commands.common.prediction_options import WrittenPredictions
 from framesweep.errors import ConfigError, TrackingError, UserError
-from framesweep.runs import ensemble_library
-from framesweep.runs.ensemble_library import Member, Selection
+from framesweep.runs.ensembles import library
+from framesweep.runs.ensembles.library import Member, Selection
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def asked(monkeypatch):
             num_candidates=len(directories),
         )
 
-    monkeypatch.setattr(ensemble_library, "select_runs", select)
+    monkeypatch.setattr(library, "select_runs", select)
     return calls
 
 

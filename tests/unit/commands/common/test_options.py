@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from framesweep import tracking
 from framesweep.commands.common.options import load_runs, run_options
-from framesweep.runs import ensemble
+from framesweep.runs.ensembles import predictions
 
 
 @click.command()
@@ -34,7 +34,9 @@ def test_runs_are_looked_up_and_loaded_in_order(monkeypatch: pytest.MonkeyPatch)
         tracking, "find_run_directory", lambda run_id, uri, outputs: outputs / run_id
     )
     monkeypatch.setattr(
-        ensemble, "load_trained_run", lambda directory, overrides: (directory.name, overrides)
+        predictions,
+        "load_trained_run",
+        lambda directory, overrides: (directory.name, overrides),
     )
     first, second, third = load_runs(["b", "a", "b"], None, Path("outputs"), ["k=1"])
     assert [first, second] == [("b", ["k=1"]), ("a", ["k=1"])]

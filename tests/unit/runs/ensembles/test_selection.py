@@ -8,7 +8,7 @@ import pytest
 
 from framesweep.data.phones import PhoneSet
 from framesweep.errors import ConfigError, DataError
-from framesweep.runs.ensemble_selection import (
+from framesweep.runs.ensembles.selection import (
     MAX_STEPS,
     MIN_GAIN,
     Library,

@@ -68,16 +68,20 @@ def count_params(run: TrainedRun) -> int:
     return sum(parameter.numel() for parameter in run.model.parameters())
 
 
+def has_model(directory: Path) -> bool:
+    """Return whether a run has finished and its network still exists."""
+    return (directory / MODEL_FOLDER / WEIGHTS).exists()
+
+
 def require_model(directory: Path) -> Path:
     """Return the folder of a run's trained network; raise CheckpointError without one."""
-    folder = directory / MODEL_FOLDER
-    if not (folder / WEIGHTS).exists():
+    if not has_model(directory):
         raise CheckpointError(
             directory,
             f"must contain {MODEL_FOLDER}/{WEIGHTS}",
             fix="Resume the run until it finishes.",
         )
-    return folder
+    return directory / MODEL_FOLDER
 
 
 def load_trained_run(directory: Path, overrides: Sequence[str] = ()) -> TrainedRun:
@@ -108,6 +112,16 @@ def list_distinct(runs: Sequence[TrainedRun]) -> list[TrainedRun]:
     return list({run.directory: run for run in runs}.values())
 
 
+def require_same_corpus(run: TrainedRun, first: TrainedRun) -> None:
+    """Raise DataError if two runs that are to be averaged were trained on different corpora."""
+    if run.store.digest != first.store.digest:
+        raise DataError(
+            run.directory,
+            f"must be trained on the same data as {first.directory}",
+            fix="Combine only runs of the same corpus.",
+        )
+
+
 def average_posteriors(runs: Sequence[TrainedRun], split: str) -> Tensor:
     """Return (N, C) probabilities, averaged over runs; one that is named twice counts twice.
 
@@ -115,12 +129,7 @@ def average_posteriors(runs: Sequence[TrainedRun], split: str) -> Tensor:
         DataError: if the runs were trained on different corpora.
     """
     for run in runs:
-        if run.store.digest != runs[0].store.digest:
-            raise DataError(
-                run.directory,
-                f"must be trained on the same data as {runs[0].directory}",
-                fix="Combine only runs of the same corpus.",
-            )
+        require_same_corpus(run, runs[0])
     weights = Counter(run.directory for run in runs)
     first, *others = list_distinct(runs)
     total = first.compute_posteriors(split) * weights[first.directory]

@@ -1,6 +1,7 @@
 """Predictions of single runs and of ensembles."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,10 +9,11 @@ import torch
 
 from framesweep.config.composition import compose, register
 from framesweep.errors import CheckpointError, DataError
-from framesweep.runs.ensemble import (
+from framesweep.runs.ensembles.predictions import (
     TrainedRun,
     average_posteriors,
     evaluate_runs,
+    has_model,
     list_distinct,
     load_trained_run,
     predict_smoothed,
@@ -99,3 +101,10 @@ def test_smoothed_predictions_are_phone_ids_of_each_frame(runs):
 def test_a_run_that_has_not_finished_cannot_be_loaded(tmp_path):
     with pytest.raises(CheckpointError, match=r"must contain model/model.safetensors. Resume"):
         load_trained_run(tmp_path)
+
+
+def test_a_run_has_a_model_once_it_has_finished(tmp_path: Path):
+    assert not has_model(tmp_path)
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.safetensors").touch()
+    assert has_model(tmp_path)

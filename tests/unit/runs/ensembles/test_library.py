@@ -1,6 +1,5 @@
 """Loading the candidates for an ensemble, and choosing among them."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,9 +9,9 @@ from torch import nn
 
 from framesweep.data.phones import PhoneSet
 from framesweep.errors import DataError
-from framesweep.runs import ensemble_library
-from framesweep.runs.ensemble_library import has_model, select_runs
-from framesweep.runs.ensemble_selection import Step
+from framesweep.runs.ensembles import library
+from framesweep.runs.ensembles.library import select_runs
+from framesweep.runs.ensembles.selection import Step
 
 LABELS = (0, 0, 1, 1)
 
@@ -45,7 +44,7 @@ def loaded(monkeypatch):
             compute_posteriors=lambda split: torch.stack((first, 1 - first), dim=1),
         )
 
-    monkeypatch.setattr(ensemble_library, "load_trained_run", load)
+    monkeypatch.setattr(library, "load_trained_run", load)
     return found
 
 
@@ -71,7 +70,7 @@ def test_members_add_up_to_the_ensemble(loaded, tmp_path):
 
 def test_a_member_is_repeated_as_often_as_its_weight(loaded, tmp_path, monkeypatch):
     steps = [Step(0, 0.5), Step(1, 0.75), Step(0, 1.0)]
-    monkeypatch.setattr(ensemble_library, "select_ensemble", lambda *_: steps)
+    monkeypatch.setattr(library, "select_ensemble", lambda *_: steps)
     selection = choose(tmp_path, "strong", "other")
     assert [(member.weight, member.gain) for member in selection.members] == [
         (2, 0.75),
@@ -96,10 +95,3 @@ def test_a_run_with_other_labels_is_refused(loaded, tmp_path, monkeypatch):
     with pytest.raises(DataError, match=r"alien: must have the phones of .*strong"):
         choose(tmp_path, "strong", "alien")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_run_has_a_model_once_it_has_finished(tmp_path: Path):
-    assert not has_model(tmp_path)
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model" / "model.safetensors").touch()
-    assert has_model(tmp_path)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from framesweep.catalog.directories import TRAINED_MODEL, shorten
-from framesweep.runs.ensemble import TrainedRun, count_params, load_trained_run
-from framesweep.runs.ensemble_selection import (
+from framesweep.catalog.directories import shorten
+from framesweep.runs.ensembles.predictions import TrainedRun, count_params, load_trained_run
+from framesweep.runs.ensembles.selection import (
     SPLIT,
     Library,
     Step,
@@ -67,11 +67,6 @@ class Selection:
     def repeat_members(self) -> list[Member]:
         """Return each member as often as its weight says."""
         return [member for member in self.members for _ in range(member.weight)]
-
-
-def has_model(directory: Path) -> bool:
-    """Return whether a run has finished and its network still exists."""
-    return (directory / TRAINED_MODEL).exists()
 
 
 def select_runs(

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framesweep.errors import ConfigError, DataError
-from framesweep.runs.ensemble import TrainedRun
+from framesweep.runs.ensembles.predictions import TrainedRun, require_same_corpus
 
 SPLIT = "dev"
 """The split on which ensembles are chosen."""
@@ -99,12 +99,7 @@ def require_same_task(run: TrainedRun, first: TrainedRun) -> None:
             + (", with other labels" if same_frames else ""),
             fix="Combine only runs with the same dev split.",
         )
-    if run.store.digest != first.store.digest:
-        raise DataError(
-            run.directory,
-            f"must be trained on the same data as {first.directory}",
-            fix="Combine only runs of the same corpus.",
-        )
+    require_same_corpus(run, first)
 
 
 def _describe_difference(found: Sequence[str], expected: Sequence[str]) -> str:

@@ -1,0 +1,1 @@
+"""Trained runs: their predictions, and how an ensemble of them is chosen."""
