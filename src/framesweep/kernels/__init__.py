@@ -12,15 +12,18 @@ from framesweep.kernels.folding import fuse_linear
 from framesweep.kernels.layers import available, can_fuse, norm_activate_drop
 from framesweep.kernels.linear_layer import linear
 from framesweep.kernels.norms import shared_batch_norm
+from framesweep.kernels.perturbation import can_perturb, perturb
 
 __all__ = [
     "available",
     "can_compile",
     "can_fuse",
+    "can_perturb",
     "counter_dropout",
     "fuse_linear",
     "keep_freed_blocks",
     "linear",
     "norm_activate_drop",
+    "perturb",
     "shared_batch_norm",
 ]

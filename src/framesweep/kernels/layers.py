@@ -125,7 +125,7 @@ class _NormActivateDrop(Function):
         dropout = _draw(p, shard.first)
         coefficients = _identity(x, p) if norm is None else _normalize(x, norm, shard)
         y = torch.empty_like(x)
-        address = _rows().compile_forward(_element(x), activation)
+        address = _rows().compile_forward(element(x), activation)
         _run(address, x, dropout, coefficients, x, y)
         ctx.save_for_backward(x, coefficients)
         ctx.activation, ctx.p, ctx.dropout = activation, p, dropout
@@ -138,11 +138,11 @@ class _NormActivateDrop(Function):
         x, coefficients = ctx.saved_tensors
         dy = dy.contiguous()
         arguments = (ctx.dropout, coefficients, x, dy)
-        element, activation, rescale = _element(x), ctx.activation, 1 / (1 - ctx.p)
+        dtype, activation, rescale = element(x), ctx.activation, 1 / (1 - ctx.p)
         dweight = dbias = None
         if ctx.has_norm:
             sums = _block_sums(x)
-            _run(_rows().compile_reduce(element, activation), x, *arguments, sums)
+            _run(_rows().compile_reduce(dtype, activation), x, *arguments, sums)
             own = x.new_empty((2, x.shape[1]), dtype=torch.float64)
             _run(_columns().compile_totals(), x, np.array([rescale]), sums, own)
             numbers = np.array([rescale, float(ctx.shard.total_rows)])
@@ -153,7 +153,7 @@ class _NormActivateDrop(Function):
             address = _columns().compile_gradients()
             _run(address, x, numbers, own, total, coefficients, parameters)
         dx = torch.empty_like(x)
-        _run(_rows().compile_backward(element, activation), x, *arguments, dx)
+        _run(_rows().compile_backward(dtype, activation), x, *arguments, dx)
         return dx, dweight, dbias, None, None, None, None
 
 
@@ -172,9 +172,9 @@ def _normalize(x: Tensor, norm: nn.BatchNorm1d, shard: Shard) -> Tensor:
     to the standard deviation costs the variance no precision.
     """
     sums = _block_sums(x)
-    _run(_rows().compile_moments(_element(x)), x, x, sums)
+    _run(_rows().compile_moments(element(x)), x, x, sums)
     moments = x.new_empty((2, x.shape[1]), dtype=torch.float64)
-    _run(_columns().compile_statistics(_element(x)), x, sums, x, moments)
+    _run(_columns().compile_statistics(element(x)), x, sums, x, moments)
     if shard.process_group.size > 1:
         moments = torch.stack(combine_moments(moments[0], moments[1], shard))
     coefficients = x.new_empty((7, x.shape[1]), dtype=torch.float32)
@@ -218,7 +218,8 @@ def _block_sums(x: Tensor) -> Tensor:
     return x.new_empty((blocks, 2, x.shape[1]), dtype=torch.float32)
 
 
-def _element(x: Tensor) -> type[np.generic]:
+def element(x: Tensor) -> type[np.generic]:
+    """Return the type of the loops' elements for x."""
     return _ELEMENTS[x.dtype]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from framesweep import kernels
 from framesweep.config import AugmentConfig
 from framesweep.distributed.collectives import Shard
 from framesweep.errors import ConfigError
@@ -68,20 +69,34 @@ class SpecAugment:
         shard = shard or Shard.whole(len(windows))
         num_frames = windows.shape[1] // self.feature_dim
         frames = windows.view(len(windows), num_frames, self.feature_dim)
+        if self.noise == 0 and kernels.can_perturb(windows, shard):
+            self._perturb_at_once(frames, shard)
+            return windows
         self._perturb(frames, shard)
         # The chunks of short utterances may have no frame of this number.
         center = frames[:, self.context].clone() if self.keep_center else None
         if self.time_masks:
-            unmasked = _draw_masks(frames, shard, num_frames, self.time_masks, self.time_width)
-            frames.mul_(unmasked.unsqueeze(2))
+            frames.mul_(self._draw_time_factors(frames, shard).unsqueeze(2))
         if self.freq_masks:
-            unmasked = _draw_masks(
-                frames, shard, self.feature_dim, self.freq_masks, self.freq_width
-            )
-            frames.mul_(unmasked.unsqueeze(1))
+            frames.mul_(self._draw_bin_factors(frames, shard).unsqueeze(1))
         if center is not None:
             frames[:, self.context] = center
         return windows
+
+    def _perturb_at_once(self, frames: Tensor, shard: Shard) -> None:
+        """Perturb and mask (B, frames, bins) on a CPU in place.
+
+        The same random numbers are drawn in the same order as in several passes.
+        """
+        kernels.perturb(
+            frames,
+            sources=self._draw_sources(frames, shard) if self.tempo else None,
+            moves=self._draw_moves(frames, shard) if self.shift else None,
+            offsets=self._draw_offsets(frames, shard) * self.gain if self.gain else None,
+            time_factors=self._draw_time_factors(frames, shard) if self.time_masks else None,
+            bin_factors=self._draw_bin_factors(frames, shard) if self.freq_masks else None,
+            center=self.context if self.keep_center else None,
+        )
 
     def _perturb(self, frames: Tensor, shard: Shard) -> None:
         """Apply tempo, shift, gain and noise to (B, frames, bins) in place.
@@ -90,30 +105,43 @@ class SpecAugment:
         """
         num_bins, device = frames.shape[2], frames.device
         if self.tempo:
-            uniform = shard.select(torch.rand(shard.total_rows, 1, device=device))
-            frames.copy_(self._scale_time(frames, 1 + self.tempo * (2 * uniform - 1)))
+            sources = self._draw_sources(frames, shard)
+            rows = torch.arange(len(frames), device=device).mul_(frames.shape[1])
+            indices = (sources + rows.unsqueeze(1)).flatten()
+            frames.copy_(frames.flatten(0, 1).index_select(0, indices).view_as(frames))
         if self.shift:
-            moves = torch.randint(
-                -self.shift, self.shift + 1, (shard.total_rows, 1, 1), device=device
-            )
-            bins = torch.arange(num_bins, device=device) + shard.select(moves)
-            sources = bins.clamp_(0, num_bins - 1).expand_as(frames)
-            frames.copy_(frames.gather(2, sources))
+            bins = torch.arange(num_bins, device=device) + self._draw_moves(frames, shard)
+            frames.copy_(frames.gather(2, bins.clamp_(0, num_bins - 1).expand_as(frames)))
         if self.gain:
-            offsets = torch.randn(shard.total_rows, 1, num_bins, device=device)
-            frames.add_(shard.select(offsets), alpha=self.gain)
+            frames.add_(self._draw_offsets(frames, shard), alpha=self.gain)
         if self.noise:
             noise = frames.new_empty(shard.total_rows, *frames.shape[1:]).normal_()
             frames.add_(shard.select(noise), alpha=self.noise)
 
-    def _scale_time(self, frames: Tensor, rates: Tensor) -> Tensor:
-        """Return (B, frames, bins), the time axis scaled by (B, 1) rates about the center."""
-        num_frames = 2 * self.context + 1
+    def _draw_sources(self, frames: Tensor, shard: Shard) -> Tensor:
+        """Return, as (B, frames) int64, which frame of its window each frame is taken from."""
+        uniform = shard.select(torch.rand(shard.total_rows, 1, device=frames.device))
+        rates = 1 + self.tempo * (2 * uniform - 1)
         offsets = torch.arange(-self.context, self.context + 1, device=frames.device)
-        sources = (offsets * rates).round().long().add_(self.context).clamp_(0, num_frames - 1)
-        rows = torch.arange(len(frames), device=frames.device).mul_(num_frames)
-        taken = frames.flatten(0, 1).index_select(0, (sources + rows.unsqueeze(1)).flatten())
-        return taken.view_as(frames)
+        sources = (offsets * rates).round().long().add_(self.context)
+        return sources.clamp_(0, 2 * self.context)
+
+    def _draw_moves(self, frames: Tensor, shard: Shard) -> Tensor:
+        """Return, as (B, 1, 1) int64, by how many bins each spectrum is moved."""
+        size = (shard.total_rows, 1, 1)
+        moves = torch.randint(-self.shift, self.shift + 1, size, device=frames.device)
+        return shard.select(moves)
+
+    def _draw_offsets(self, frames: Tensor, shard: Shard) -> Tensor:
+        """Return the (B, 1, bins) offsets of the bins, in units of `gain`."""
+        offsets = torch.randn(shard.total_rows, 1, frames.shape[2], device=frames.device)
+        return shard.select(offsets)
+
+    def _draw_time_factors(self, frames: Tensor, shard: Shard) -> Tensor:
+        return _draw_masks(frames, shard, frames.shape[1], self.time_masks, self.time_width)
+
+    def _draw_bin_factors(self, frames: Tensor, shard: Shard) -> Tensor:
+        return _draw_masks(frames, shard, frames.shape[2], self.freq_masks, self.freq_width)
 
 
 def _require_narrow_masks(config: AugmentConfig, feature_dim: int) -> None:
