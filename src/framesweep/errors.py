@@ -7,6 +7,7 @@ FramesweepError
 │   │   └── UnsafeFileError a file would run code if it were unpickled
 │   ├── CheckpointError     a checkpoint is missing, damaged or of another run
 │   ├── TrackingError       a run, an experiment or a tracking server is not available
+│   │   └── LostRunError    the tracking server does not have the run, or no longer has it
 │   ├── DirectoryInUseError another process trains in the run's directory
 │   └── InsufficientMemoryError  the memory of the machine or of its GPU does not suffice
 ├── NonFiniteLossError      the training loss became NaN or infinite
@@ -93,6 +94,10 @@ class CheckpointError(UserError):
 
 class TrackingError(UserError):
     """A run, an experiment or a tracking server is not available."""
+
+
+class LostRunError(TrackingError):
+    """The tracking server does not have the run, or no longer has it."""
 
 
 class DirectoryInUseError(UserError):

@@ -1,4 +1,4 @@
-"""The file in a run's tracking folder that says which MLflow run it is."""
+"""The files in a run's tracking folder that say which MLflow run it is, and its status."""
 
 import json
 from pathlib import Path
@@ -9,6 +9,9 @@ from framesweep.system.checksums import checksum
 
 RUN_FILE = "run.json"
 """Name of the file in a run's tracking folder with its MLflow id, key and tracking URI."""
+
+STATUS_FILE = "status.json"
+"""Name of the file with the status that the last process to resume the run has given it."""
 
 
 def write_run_file(directory: Path, run_info: dict[str, str]) -> None:
@@ -41,6 +44,29 @@ def read_run_file(directory: Path) -> dict[str, str]:
             fix=f"Delete {directory} to track it as a new run.",
         )
     return content
+
+
+def write_status(directory: Path, status: str, time: int) -> None:
+    """Write the status that a resumed run has now, and since when in milliseconds (Unix time).
+
+    Raises:
+        OSError: the file cannot be written.
+        OwnershipLostError: another process has taken over the run.
+    """
+    content = {"status": status, "time": time}
+    content["checksum"] = checksum(f"{status} {time}".encode())
+    write_text(directory / STATUS_FILE, json.dumps(content))
+
+
+def read_status(directory: Path) -> tuple[str, int] | None:
+    """Return what `write_status` wrote last; None if that is damaged, or was never called."""
+    try:
+        content = json.loads((directory / STATUS_FILE).read_text(encoding="utf-8"))
+        status, time = str(content["status"]), int(content["time"])
+        is_intact = content["checksum"] == checksum(f"{status} {time}".encode())
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return (status, time) if is_intact else None
 
 
 def _checksum(run_info: dict[str, str]) -> str:

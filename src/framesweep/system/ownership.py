@@ -152,18 +152,23 @@ parts need it, so this is a property of the process like a file lock."""
 def own(directory: Path, claim: int = 0) -> Iterator[Ownership]:
     """Own a directory, which is created if necessary, within the context.
 
-    Where this process owns it already, the owner remains the same, and so does its end.
+    Where this process owns it already, the owner remains the same, and so does its end. If
+    another process has taken the directory over since, this one must not own it again before
+    that end, even where its successor has finished: it would resume a run that has ended.
 
     Args:
         claim: the number of the claim under which a trial is run; a later one is preferred.
 
     Raises:
         DirectoryInUseError: another process owns the directory.
+        OwnershipLostError: another process took the directory over from this one.
     """
     is_new = not directory.exists()
     directory.mkdir(parents=True, exist_ok=True)
     known = _owned.get(directory.resolve())
-    if known is not None and known.is_current():
+    if known is not None:
+        with contextlib.suppress(OSError):  # nothing shows that the owner has changed
+            known.require_current()
         yield known
         return
     ownership = Ownership(directory, claim)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from framesweep.catalog.directories import TRACKING_FOLDER
 from framesweep.config import TrackingConfig
+from framesweep.errors import LostRunError
 from framesweep.tracking.base import Status, Tracker
 from framesweep.tracking.children import load_children
 from framesweep.tracking.mirrors import open_mirrors, require_packages
@@ -20,7 +21,6 @@ from framesweep.tracking.mlflow_tracker import MlflowTracker, format_param
 from framesweep.tracking.models.registry import register_winner
 from framesweep.tracking.monitoring.system_metrics import log_system_metrics, require_psutil
 from framesweep.tracking.provenance import CONFIG_HASH_TAG, hash_config
-from framesweep.tracking.sender import LostRunError
 from framesweep.tracking.sync import find_unsent_runs, sync, sync_ended_runs
 from framesweep.tracking.tracked_runs import (
     RunInfo,

@@ -3,12 +3,14 @@
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from framesweep.config.paths import sqlite_path
 from framesweep.config.shell_words import join_command
 from framesweep.credentials import scrub
-from framesweep.errors import TrackingError
+from framesweep.errors import LostRunError, OwnershipLostError, TrackingError
+from framesweep.tracking.sender import summarize_error
 
 if TYPE_CHECKING:
     from mlflow.exceptions import MlflowException
@@ -82,3 +84,21 @@ def outdated_error(uri: str) -> TrackingError:
         fix = f"Back it up, then run `{command} --backed-up`."
     rule = "must have the tables of the installed version of MLflow"
     return TrackingError(scrub(uri), rule, fix=fix)
+
+
+def describe_opening_error(error: Exception, uri: str, folder: Path) -> Exception:
+    """Return what to raise where a run cannot be opened.
+
+    Args:
+        error: what the sender got.
+        uri: the tracking URI.
+        folder: the tracking folder of the run, which names a run to continue.
+    """
+    if isinstance(error, LostRunError):
+        return LostRunError(
+            error.where, error.rule, fix=f"To start a new run, delete {folder}."
+        )
+    # Without memory, MLflow may not even be imported.
+    if isinstance(error, TrackingError | OwnershipLostError | ImportError | MemoryError):
+        return error
+    return TrackingError(scrub(uri), f"must accept the run ({summarize_error(error)})")

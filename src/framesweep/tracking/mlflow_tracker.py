@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from framesweep.catalog.directories import TRACKING_FOLDER
+from framesweep.catalog.run_file import write_status
 from framesweep.config import TrackingConfig
 from framesweep.config.shell_words import join_command
 from framesweep.credentials import scrub
+from framesweep.errors import OwnershipLostError
 from framesweep.system.ownership import own
 from framesweep.tracking import mlflow_store
 from framesweep.tracking.base import Status, Tracker
+from framesweep.tracking.mlflow_errors import describe_opening_error
 from framesweep.tracking.mlflow_writer import MlflowWriter
 from framesweep.tracking.outbox import (
     OPENING_KINDS,
@@ -25,7 +28,7 @@ from framesweep.tracking.outbox import (
     replace_start,
 )
 from framesweep.tracking.provenance import collect_provenance
-from framesweep.tracking.sender import Sender, describe_opening_error
+from framesweep.tracking.sender import Sender
 
 log = logging.getLogger(__name__)
 
@@ -107,8 +110,9 @@ class MlflowTracker(Tracker):
         self._resumed_run_id = run_id or self._writer.run_id
         if self._resumed_run_id is None and unsent_start is None:
             return False
-        self._append("resume", run_id=self._resumed_run_id)
         self._is_resumed = True
+        self._note_status("RUNNING", _now())
+        self._append("resume", run_id=self._resumed_run_id)
         return True
 
     @property
@@ -185,7 +189,9 @@ class MlflowTracker(Tracker):
         if not self._ownership.is_current():
             return self.abandon()
         self._is_finished = True
-        self._append("status", status=status, time=_now())
+        now = _now()
+        self._note_status(status, now)
+        self._append("status", status=status, time=now)
         server = mlflow_store.is_server(self._uri)
         num_unsent = self._sender.close(SERVER_SECONDS if server else DATABASE_SECONDS)
         self._owned.close()
@@ -208,12 +214,18 @@ class MlflowTracker(Tracker):
 
     def abandon(self) -> None:
         self._is_finished = self._is_abandoned = True
-        self._sender.close(0)
+        self._sender.leave()
         self._owned.close()
 
     @property
     def is_current(self) -> bool:
         return not self._is_abandoned and self._ownership.is_current()
+
+    def _note_status(self, status: str, now: int) -> None:
+        """Note a status for earlier processes of the run that may wake up and replace it."""
+        if self._is_resumed:
+            with contextlib.suppress(OSError, OwnershipLostError):
+                write_status(self._outbox.path.parent, status, now)
 
     def _append(self, kind: str, **fields: object) -> None:
         if self.is_current:

@@ -9,38 +9,46 @@ from kind to kind:
   with that key is looked for first.
 - `metrics` carry the time at which they were logged. MLflow stores a row for each distinct
   (metric, time, step, value), so the same record adds nothing. A resumed run logs its earlier
-  epochs at other times; `resume` therefore asks MLflow which epochs it has, to skip those.
+  epochs at other times, so those that MLflow has are skipped. A writer that did not create the
+  run itself asks MLflow which those are, whatever record comes first: the `resume` of an
+  earlier process may have been sent and removed, and the epochs after it still wait.
 - `params` cannot change once they are set; those that the run has are skipped.
 - `tags`, `dataset`, `artifact` and `status` overwrite themselves; `model` compares a hash, and
   `register` looks for the version that it may have created.
 """
 
-import os
-from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from framesweep.catalog.run_file import RUN_FILE, read_run_file, write_run_file
+from framesweep.catalog.run_file import RUN_FILE, read_run_file, read_status, write_run_file
 from framesweep.credentials import scrub
-from framesweep.errors import TrackingError
+from framesweep.errors import LostRunError, TrackingError
 from framesweep.tracking import mlflow_store
 from framesweep.tracking.mlflow_errors import translate_temporary_errors
+from framesweep.tracking.mlflow_limits import (
+    MAX_PARAM_LENGTH,
+    MAX_TAG_LENGTH,
+    METRICS_PER_CALL,
+    PARAMS_PER_CALL,
+    split,
+    truncate,
+)
+from framesweep.tracking.moved_artifacts import find_moved_file
 from framesweep.tracking.records import FIELDS, OutboxRecord
 from framesweep.tracking.scrubbed_files import without_credentials
-from framesweep.tracking.sender import LostRunError
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
 
-PARAMS_PER_CALL, METRICS_PER_CALL = 100, 1000
-"""The most params or tags, and the most metrics, that MLflow accepts in one request."""
 
-MAX_PARAM_LENGTH, MAX_TAG_LENGTH = 6000, 8000
-"""The longest values that MLflow stores, in characters."""
+@dataclass
+class _Logged:
+    """What a run has: the names of its params, and each metric with its step."""
 
-Item = TypeVar("Item")
+    params: set[str] = field(default_factory=set)
+    metrics: set[tuple[str, int]] = field(default_factory=set)
 
 
 class MlflowWriter:
@@ -57,8 +65,7 @@ class MlflowWriter:
         self._directory = directory.parent
         self._file = directory / RUN_FILE
         self._run_info = read_run_file(directory)
-        self._logged_params: set[str] = set()
-        self._logged_metrics: set[tuple[str, int]] = set()
+        self._logged: _Logged | None = None  # not known yet
         self.run_id = self._run_info.get("run_id")
 
     def write(self, record: OutboxRecord) -> None:
@@ -119,6 +126,7 @@ class MlflowWriter:
         return self.run_id
 
     def _write_start(self, record: OutboxRecord) -> None:
+        self._logged = None
         if self.key != record["key"]:
             self.run_id = self._find_run(record) if "again" in record else None
             if self.run_id is None:
@@ -126,8 +134,8 @@ class MlflowWriter:
                     self._experiment_id, record["time"], record["tags"], record["name"]
                 )
                 self.run_id = run.info.run_id
+                self._logged = _Logged()
             self._write_run_file(record["key"])
-        self._logged_params, self._logged_metrics = set(), set()
 
     def _find_run(self, record: OutboxRecord) -> str | None:
         """Return the run that an earlier attempt created but could not write to `run.json`."""
@@ -139,14 +147,20 @@ class MlflowWriter:
     def _write_resume(self, record: OutboxRecord) -> None:
         self.run_id = record["run_id"] or self._required_run_id
         self._client.update_run(self._required_run_id, "RUNNING")
-        data = self._client.get_run(self._required_run_id).data
-        self._logged_params = set(data.params)
-        self._logged_metrics = {
-            (name, metric.step)
-            for name in data.metrics
-            for metric in self._client.get_metric_history(self._required_run_id, name)
-        }
+        self._logged = None
         self._write_run_file(self.key or "")
+
+    def _require_logged(self) -> "_Logged":
+        """Return what the run has; MLflow is asked unless this writer created the run."""
+        if self._logged is None:
+            data = self._client.get_run(self._required_run_id).data
+            metrics = {
+                (name, metric.step)
+                for name in data.metrics
+                for metric in self._client.get_metric_history(self._required_run_id, name)
+            }
+            self._logged = _Logged(set(data.params), metrics)
+        return self._logged
 
     def _write_run_file(self, key: str) -> None:
         self._run_info = {
@@ -159,28 +173,30 @@ class MlflowWriter:
     def _write_params(self, record: OutboxRecord) -> None:
         from mlflow.entities import Param
 
-        new = {k: v for k, v in record["params"].items() if k not in self._logged_params}
-        for batch in _split(new.items(), PARAMS_PER_CALL):
-            params = [Param(k, _truncate(v, MAX_PARAM_LENGTH)) for k, v in batch]
+        logged = self._require_logged().params
+        new = {k: v for k, v in record["params"].items() if k not in logged}
+        for batch in split(new.items(), PARAMS_PER_CALL):
+            params = [Param(k, truncate(v, MAX_PARAM_LENGTH)) for k, v in batch]
             self._client.log_batch(self._required_run_id, params=params)
-        self._logged_params |= set(new)
+        logged |= set(new)
 
     def _write_tags(self, record: OutboxRecord) -> None:
         from mlflow.entities import RunTag
 
-        for batch in _split(record["tags"].items(), PARAMS_PER_CALL):
-            tags = [RunTag(k, _truncate(v, MAX_TAG_LENGTH)) for k, v in batch]
+        for batch in split(record["tags"].items(), PARAMS_PER_CALL):
+            tags = [RunTag(k, truncate(v, MAX_TAG_LENGTH)) for k, v in batch]
             self._client.log_batch(self._required_run_id, tags=tags)
 
     def _write_metrics(self, record: OutboxRecord) -> None:
         from mlflow.entities import Metric
 
         step, time = record["step"], record["time"]
-        new = [k for k in record["metrics"] if (k, step) not in self._logged_metrics]
-        for batch in _split(new, METRICS_PER_CALL):
+        logged = self._require_logged().metrics
+        new = [k for k in record["metrics"] if (k, step) not in logged]
+        for batch in split(new, METRICS_PER_CALL):
             metrics = [Metric(k, record["metrics"][k], time, step) for k in batch]
             self._client.log_batch(self._required_run_id, metrics)
-        self._logged_metrics |= {(k, step) for k in new}
+        logged |= {(k, step) for k in new}
 
     def _write_dataset(self, record: OutboxRecord) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag
@@ -190,7 +206,7 @@ class MlflowWriter:
         self._client.log_inputs(self._required_run_id, [DatasetInput(dataset, [context])])
 
     def _write_artifact(self, record: OutboxRecord) -> None:
-        with without_credentials(self._find_file(record)) as path:
+        with without_credentials(find_moved_file(record["path"], self._directory)) as path:
             self._client.log_artifact(
                 self._required_run_id, str(path), record["folder"] or None
             )
@@ -198,7 +214,7 @@ class MlflowWriter:
     def _write_model(self, record: OutboxRecord) -> None:
         from framesweep.tracking.models.mlflow_model import log_model
 
-        with without_credentials(self._find_file(record)) as path:
+        with without_credentials(find_moved_file(record["path"], self._directory)) as path:
             log_model(self._client, self._required_run_id, path)
 
     def _write_register(self, record: OutboxRecord) -> None:
@@ -206,30 +222,25 @@ class MlflowWriter:
 
         register_run(self._client, self._required_run_id, record["name"])
 
-    def _find_file(self, record: OutboxRecord) -> Path:
-        """Return the path of a record's file, which may have been moved with the run."""
-        recorded = Path(record["path"])
-        if not os.path.exists(recorded):  # noqa: PTH110 - unlike Path's, it never raises
-            for depth in range(1, len(recorded.parts)):
-                moved = self._directory.joinpath(*recorded.parts[-depth:])
-                if moved.exists():
-                    return moved
-        return recorded
-
     def _write_status(self, record: OutboxRecord) -> None:
         self._client.set_terminated(self._required_run_id, record["status"], record["time"])
 
+    def restore_status(self) -> None:
+        """Give the run the status that its present owner has given it.
 
-def _split(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """Yield the items in lists of at most `size`."""
-    iterator = iter(items)
-    while batch := list(islice(iterator, size)):
-        yield batch
+        The owner may give it another one meanwhile, before which it writes that to a file. The
+        file is therefore read again afterwards.
 
-
-def _truncate(value: str, length: int) -> str:
-    """Return at most `length` characters, the last of which say that some were cut off."""
-    if len(value) <= length:
-        return value
-    tail = f"... ({len(value)} characters)"
-    return value[: length - len(tail)] + tail
+        Raises:
+            OSError: tracking cannot be reached at the moment.
+        """
+        folder, restored = self._file.parent, None
+        if self.run_id is None or read_run_file(folder).get("run_id") != self.run_id:
+            return
+        while (wanted := read_status(folder)) is not None and wanted != restored:
+            status, time = restored = wanted
+            with translate_temporary_errors():
+                if status == "RUNNING":
+                    self._client.update_run(self.run_id, status)
+                else:
+                    self._client.set_terminated(self.run_id, status, time)

@@ -115,3 +115,14 @@ def _rewrite(connection: sqlite3.Connection, root: str, here: Path) -> None:
                 (here.as_uri(), len(root) + 1, root, root),
             )
     log.info("artifacts: locations below %s now point to %s", file_path(root), here)
+
+
+def find_moved_file(recorded: str, directory: Path) -> Path:
+    """Return where a file of the run in `directory` is, which may have been moved with it."""
+    path = Path(recorded)
+    if not os.path.exists(path):  # noqa: PTH110 - unlike Path's, it never raises
+        for depth in range(1, len(path.parts)):
+            moved = directory.joinpath(*path.parts[-depth:])
+            if moved.exists():
+                return moved
+    return path

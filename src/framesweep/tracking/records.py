@@ -13,7 +13,7 @@ folder can be taken back to an earlier version as well.
 import json
 import re
 import zlib
-from typing import Any
+from typing import Any, Protocol
 
 OutboxRecord = dict[str, Any]
 """A JSON object with a `kind`, which says what it does to the run, and the kind's fields."""
@@ -42,6 +42,27 @@ DESTINATION_FIELDS = ("uri", "experiment", "outputs")
 
 _SEAL = re.compile(rb', "crc": "([0-9a-f]{8})"\}$')
 _SEALED = re.compile(rb'\{"kind": .*?, "crc": "[0-9a-f]{8}"\}')
+
+
+class RecordWriter(Protocol):
+    """What the sender needs of the code that talks to the tracking server."""
+
+    def write(self, record: OutboxRecord) -> None:
+        """Send one record; sending it twice must have the effect of sending it once.
+
+        Raises:
+            OSError: the server cannot be reached at the moment; the sender tries again.
+            FileNotFoundError: a file to upload is missing; the record is refused.
+            LostRunError: the run does not exist.
+            Exception: the server refuses the record.
+        """
+
+    def restore_status(self) -> None:
+        """Give the run the status that its present owner has given it.
+
+        Raises:
+            OSError: the server cannot be reached at the moment.
+        """
 
 
 def encode_record(record: OutboxRecord) -> bytes:

@@ -16,44 +16,31 @@ import logging
 import threading
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
-from typing import Protocol
 
 from tenacity import (
     RetryCallState,
     Retrying,
     retry_if_exception,
     sleep_using_event,
+    stop_after_delay,
     wait_exponential,
 )
 
 from framesweep.credentials import scrub
-from framesweep.errors import TrackingError
+from framesweep.errors import LostRunError
 from framesweep.tracking.outbox import OPENING_KINDS, REFUSED_FILE, Outbox, put_aside
-from framesweep.tracking.records import OutboxRecord
+from framesweep.tracking.records import OutboxRecord, RecordWriter
 
 log = logging.getLogger(__name__)
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds between two attempts: the first wait, which doubles up to the longest."""
 
+STATUS_KINDS = ("resume", "status")
+"""Kinds of the records that set the status of the run."""
 
-class LostRunError(TrackingError):
-    """The tracking server does not have the run, or no longer has it."""
-
-
-class RecordWriter(Protocol):
-    """What the sender needs of the code that talks to the tracking server."""
-
-    def write(self, record: OutboxRecord) -> None:
-        """Send one record; sending it twice must have the effect of sending it once.
-
-        Raises:
-            OSError: the server cannot be reached at the moment; the sender tries again.
-            FileNotFoundError: a file to upload is missing; the record is refused.
-            LostRunError: the run does not exist.
-            Exception: the server refuses the record.
-        """
+RESTORE_SECONDS = 20.0
+"""How long a process tries to undo what it did to a run that belongs to another one."""
 
 
 class Sender:
@@ -85,6 +72,8 @@ class Sender:
         self._is_owned = is_owned
         self._writer = writer
         self._stop = threading.Event()
+        self._status_settled = threading.Event()
+        self._status_settled.set()
         self._is_unreachable = False
         self.num_refused = 0
         self.run_error: Exception | None = None
@@ -124,6 +113,11 @@ class Sender:
             self._stop.set()
         return len(self._outbox)
 
+    def leave(self) -> None:
+        """Send no more to a run that belongs to another process, which keeps its status."""
+        self.close(0)
+        self._status_settled.wait(RESTORE_SECONDS)
+
     def _run(self) -> None:
         while (record := self._outbox.first()) is not None and not self._stop.is_set():
             try:
@@ -139,6 +133,9 @@ class Sender:
                 if record["kind"] in OPENING_KINDS or isinstance(error, LostRunError):
                     self._give_up(error)
                     break
+                if not self._is_owned():
+                    self._outbox.wait_closed()
+                    break
                 # One bad record must not hold up all others: it is put aside.
                 self._put_aside(record, error)
             else:
@@ -153,7 +150,8 @@ class Sender:
         """Send one record, again and again while tracking is unreachable.
 
         Return False if `close` stopped waiting before the record was sent, or if the run
-        belongs to another process now.
+        belongs to another process now. If this process was suspended while it sent a status,
+        that may have replaced its successor's, which is then restored.
         """
         attempts = Retrying(
             retry=retry_if_exception(_is_temporary),
@@ -162,12 +160,29 @@ class Sender:
             before_sleep=partial(self._note_unreachable, record),
             reraise=True,
         )
-        for attempt in attempts:
-            if self._stop.is_set() or not self._is_owned():
-                return False
-            with attempt:
-                self._writer.write(record)
-        return True
+        try:
+            for attempt in attempts:
+                if self._stop.is_set() or not self._is_owned():
+                    return False
+                with attempt:
+                    if record["kind"] in STATUS_KINDS:
+                        self._status_settled.clear()
+                    self._writer.write(record)
+            return True
+        finally:
+            if not self._status_settled.is_set() and not self._is_owned():
+                self._restore_status()
+            self._status_settled.set()
+
+    def _restore_status(self) -> None:
+        attempts = Retrying(
+            retry=retry_if_exception(_is_temporary),
+            wait=wait_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT),
+            stop=stop_after_delay(RESTORE_SECONDS),
+            reraise=True,
+        )
+        with contextlib.suppress(Exception):
+            attempts(self._writer.restore_status)
 
     def _note_unreachable(self, record: OutboxRecord, state: RetryCallState) -> None:
         # The server may have received the record although its answer did not arrive.
@@ -227,21 +242,3 @@ def _is_temporary(error: BaseException) -> bool:
 def summarize_error(error: BaseException | None) -> str:
     """Return the first line of an error's text, without credentials."""
     return scrub(str(error).strip().split("\n", maxsplit=1)[0])[:300]
-
-
-def describe_opening_error(error: Exception, uri: str, folder: Path) -> Exception:
-    """Return what to raise where a run cannot be opened.
-
-    Args:
-        error: what the sender got.
-        uri: the tracking URI.
-        folder: the tracking folder of the run, which names a run to continue.
-    """
-    if isinstance(error, LostRunError):
-        return LostRunError(
-            error.where, error.rule, fix=f"To start a new run, delete {folder}."
-        )
-    # Without memory, MLflow may not even be imported.
-    if isinstance(error, TrackingError | ImportError | MemoryError):
-        return error
-    return TrackingError(scrub(uri), f"must accept the run ({summarize_error(error)})")

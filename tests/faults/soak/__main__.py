@@ -67,8 +67,9 @@ def soak(folder: Path, seconds: float, seed: int, only: str = "") -> int:
 
 def print_table(test: Soak, *, is_isolated: bool) -> None:
     """Print how often each fault happened, and what was found."""
+    print(f"{'':56} {'times':>6} {'while a single run trained':>27}")
     for name in sorted(test.storm.faults):
-        print(f"{name:56} {test.happened[name]:6,}")
+        print(f"{name:56} {test.happened[name]:6,} {test.happened_to_runs[name]:27,}")
     if not is_isolated:
         print("not tried, as they need root, unshare and nft: full disk, network partition")
     found = {
@@ -77,7 +78,6 @@ def print_table(test: Soak, *, is_isolated: bool) -> None:
         "times that a killed command was started again": test.num_restarts[True],
         "times that a command ended in one line and was repeated": test.num_restarts[False],
         "damaged lines of outboxes that were put aside": test.num_refused,
-        "metrics that a suspended process delivered late": test.num_repeated,
         "lost, doubled or different": len(test.failures),
     }
     for name, number in found.items():

@@ -32,14 +32,12 @@ class Storm:
     Attributes:
         faults: the faults by name.
         num_corrupted_outboxes: how many outboxes have a damaged line.
-        num_suspended: how many processes were suspended, each of which may deliver the request
-            to MLflow that was under way.
         failures: what went wrong while a fault lasted.
     """
 
     def __init__(self, scene: Scene, rng: random.Random) -> None:
         self.scene, self.rng = scene, rng
-        self.num_corrupted_outboxes = self.num_suspended = 0
+        self.num_corrupted_outboxes = 0
         self.failures: list[str] = []
         self._corrupted: set[Path] = set()
         self.faults: dict[str, Callable[[], Heal]] = {
@@ -137,26 +135,37 @@ class Storm:
         return filler.unlink
 
     def damage_checkpoint(self) -> Heal:
-        """Flip a bit of a checkpoint whose run has been killed, once in each directory."""
+        """Flip a bit of a checkpoint of a trial and of a run, once in each directory."""
         self._kill_all()
-        for path in self._shuffled("checkpoints/last.pt"):
-            folder = path.parent
-            is_new = folder not in self._corrupted
-            if is_new and (folder.parent / ".owner").exists() and _is_intact(folder):
-                self._corrupted.add(folder)
-                _flip_bit(path, self.rng)
-                return _nothing
-        raise NotPossible
+        damaged = self._damage("checkpoints/last.pt", self._is_replaceable)
+        self._corrupted.update(path.parent for path in damaged)
+        return _nothing
 
     def damage_outbox(self) -> Heal:
-        """Flip a bit of a waiting record of a run that was killed and will be resumed."""
+        """Flip a bit of a record that waits of a trial, and of one of a run."""
         self._kill_all()
-        for path in self._shuffled("tracking/outbox.jsonl"):
-            if path.stat().st_size > 0 and (path.parents[1] / ".owner").exists():
-                self.num_corrupted_outboxes += 1
-                _flip_bit(path, self.rng)
-                return _nothing
-        raise NotPossible
+        damaged = self._damage("tracking/outbox.jsonl", lambda path: path.stat().st_size > 0)
+        self.num_corrupted_outboxes += len(damaged)
+        return _nothing
+
+    def _is_replaceable(self, checkpoint: Path) -> bool:
+        folder = checkpoint.parent
+        return folder not in self._corrupted and _is_intact(folder)
+
+    def _damage(self, pattern: str, may_be_damaged: Callable[[Path], bool]) -> list[Path]:
+        """Flip a bit of a file of a trial and of a run that were killed and will be resumed."""
+        damaged = []
+        for kind in ("sweeps", "runs"):
+            found = sorted((self.scene.disk / kind).rglob(pattern))
+            self.rng.shuffle(found)
+            for path in found:
+                if (path.parents[1] / ".owner").exists() and may_be_damaged(path):
+                    _flip_bit(path, self.rng)
+                    damaged.append(path)
+                    break
+        if not damaged:
+            raise NotPossible
+        return damaged
 
     def _require_isolation(self) -> None:
         if not self.scene.is_isolated:
@@ -168,7 +177,6 @@ class Storm:
                 send_signal(process_tree(victim.pid), signal.SIGKILL)
 
     def _suspend(self, pids: list[int]) -> Heal:
-        self.num_suspended += len(pids)
         send_signal(pids, signal.SIGSTOP)
         return lambda: send_signal(pids, signal.SIGCONT)
 
@@ -189,11 +197,6 @@ class Storm:
         if not workers:
             raise NotPossible
         return workers
-
-    def _shuffled(self, pattern: str) -> list[Path]:
-        found = sorted(self.scene.disk.rglob(pattern))
-        self.rng.shuffle(found)
-        return found
 
 
 def _is_intact(folder: Path) -> bool:

@@ -4,7 +4,14 @@ import json
 
 import pytest
 
-from framesweep.catalog.run_file import RUN_FILE, read_run_file, write_run_file
+from framesweep.catalog.run_file import (
+    RUN_FILE,
+    STATUS_FILE,
+    read_run_file,
+    read_status,
+    write_run_file,
+    write_status,
+)
 from framesweep.errors import TrackingError
 
 INFO = {"key": "abc", "run_id": "0123", "uri": "http://server"}
@@ -52,3 +59,15 @@ def test_the_uri_may_be_changed_when_a_server_has_moved(tmp_path):
     text = (tmp_path / RUN_FILE).read_text()
     (tmp_path / RUN_FILE).write_text(text.replace("http://server", "http://other"))
     assert read_run_file(tmp_path)["uri"] == "http://other"
+
+
+def test_the_status_of_a_resumed_run_is_read_as_it_was_written(tmp_path):
+    assert read_status(tmp_path) is None
+    write_status(tmp_path, "FINISHED", 7)
+    assert read_status(tmp_path) == ("FINISHED", 7)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"status": "FINISHED", "time": 7}'])
+def test_a_damaged_status_is_not_used(tmp_path, text):
+    (tmp_path / STATUS_FILE).write_text(text)
+    assert read_status(tmp_path) is None

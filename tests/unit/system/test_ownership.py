@@ -153,6 +153,18 @@ def test_a_process_whose_successor_has_finished_replaces_no_file_either(folder):
     assert not (folder / "last").exists()
 
 
+def test_a_process_that_was_taken_over_does_not_own_the_directory_again(folder):
+    """Not even once its successor has finished: what follows is still part of its old job."""
+    with own(folder, 1) as ownership:
+        (folder / OWNER_FILE).unlink()
+        with pytest.raises(OwnershipLostError, match="was taken over; stopped"), own(folder, 1):
+            pass
+        assert Owner.read(folder) is None
+        assert not ownership.is_current()
+    with own(folder, 2) as later:  # the next job of the same process
+        assert later.is_current()
+
+
 def test_the_owner_cannot_change_while_a_file_is_being_replaced(folder, monkeypatch):
     monkeypatch.setattr(module, "GUARD_SECONDS", 0.1)
     refused = []

@@ -11,13 +11,16 @@ import pytest
 
 from framesweep.config import TrackingConfig
 from framesweep.errors import DirectoryInUseError, Interrupted, TrackingError
+from framesweep.system import ownership
 from framesweep.system.owner import Owner
 from framesweep.tracking import (
     LostRunError,
+    MlflowTracker,
     load_metric_history,
     load_run,
     mlflow_store,
     open_tracker,
+    sync,
 )
 from framesweep.tracking.mlflow_writer import MlflowWriter
 from owners import write_owner
@@ -189,6 +192,56 @@ def test_an_abandoned_run_has_no_status_from_this_process(outputs, directory):
         tracker.log_epoch(9, {"dev/loss": 1.0})
     run = load_run(tracker.run_id, None, outputs)
     assert (run.status, run.metrics) == ("RUNNING", {})
+
+
+def test_a_suspended_process_does_not_leave_a_run_running_that_its_successor_has_finished(
+    outputs, directory, client, monkeypatch
+):
+    """It wakes up within its request, which it could not check any more."""
+    first = _open(outputs, directory)
+    first.finish("KILLED")
+    asked, answered = threading.Event(), threading.Event()
+
+    def resume_late(self, record):
+        asked.set()
+        answered.wait(60)
+        self._client.update_run(first.run_id, "RUNNING")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowWriter, "_write_resume", resume_late)
+        suspended = MlflowTracker(TrackingConfig(), outputs, directory)
+        suspended.resume(None)
+        suspended._sender.await_opening(0)
+        assert asked.wait(60)
+    monkeypatch.setattr(ownership, "_owned", {})  # as in another process
+    write_owner(directory, started="1")
+    with _open(outputs, directory) as successor:
+        successor.log_epoch(1, {"dev/loss": 1.0})
+    assert load_run(first.run_id, None, outputs).status == "FINISHED"
+    answered.set()
+    suspended.abandon()
+    assert load_run(first.run_id, None, outputs).status == "FINISHED"
+
+
+def test_epochs_that_a_resumed_run_repeats_arrive_once_if_its_end_is_sent_by_sync(
+    outputs, directory, client, monkeypatch
+):
+    first = _open(outputs, directory)
+    first.log_epoch(1, {"dev/loss": 1.0})
+    first.finish("KILLED")
+    monkeypatch.setattr("framesweep.tracking.mlflow_tracker.DATABASE_SECONDS", 0.5)
+    second = _open(outputs, directory)
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowWriter, "write", _refuse)
+        second.log_epoch(1, {"dev/loss": 1.0})
+        second.finish()
+    sync(directory, outputs, 60)
+    assert len(client.get_metric_history(first.run_id, "dev/loss")) == 1
+    assert load_run(first.run_id, None, outputs).status == "FINISHED"
+
+
+def _refuse(self, record):
+    raise ConnectionError("no route")
 
 
 def test_children_are_nested_under_their_parent(outputs, tmp_path, client):

@@ -2,15 +2,13 @@
 
 import pytest
 
-from framesweep.errors import TrackingError
+from framesweep.catalog.run_file import write_status
+from framesweep.errors import LostRunError, TrackingError
 from framesweep.tracking import mlflow_store
 from framesweep.tracking.mlflow_writer import (
     MlflowWriter,
-    _split,
-    _truncate,
     read_run_file,
 )
-from framesweep.tracking.sender import LostRunError
 
 START = {"kind": "start", "key": "abc", "name": "first", "time": 1}
 START["tags"] = {"framesweep.key": "abc"}
@@ -106,6 +104,74 @@ def test_a_resumed_run_skips_the_params_and_epochs_that_it_has(make_writer, clie
     assert [(m.step, m.value) for m in history] == [(1, 0.5), (2, 0.1)]
 
 
+def test_epochs_that_a_run_had_when_it_was_resumed_are_skipped_by_a_later_process_too(
+    make_writer, client
+):
+    """The resumed process logs its first epochs once more, and dies before its end is sent.
+
+    Its `resume` had been sent and removed by then, so that it no longer precedes these records.
+    """
+    first = make_writer()
+    first.write(START)
+    first.write({"kind": "params", "params": {"seed": "1"}})
+    first.write({"kind": "metrics", "step": 1, "metrics": {"dev/loss": 0.5}, "time": 7})
+    resumed, later = make_writer(), make_writer()
+    resumed.write({"kind": "resume", "run_id": None})
+    waiting = [
+        {"kind": "params", "params": {"seed": "2", "new": "x"}},
+        {"kind": "metrics", "step": 1, "metrics": {"dev/loss": 0.5}, "time": 9},
+        {"kind": "metrics", "step": 2, "metrics": {"dev/loss": 0.1}, "time": 9},
+    ]
+    for record in waiting:
+        resumed.write(record)
+    for record in waiting:
+        later.write({**record, "again": True})
+    assert client.get_run(first.run_id).data.params == {"seed": "1", "new": "x"}
+    history = client.get_metric_history(first.run_id, "dev/loss")
+    assert [(m.step, m.timestamp) for m in history] == [(1, 7), (2, 9)]
+
+
+@pytest.mark.parametrize("status", ["FINISHED", "RUNNING"])
+def test_the_status_of_the_present_owner_is_restored(make_writer, client, folder, status):
+    writer = make_writer()
+    writer.write(START)
+    write_status(folder, status, 9)
+    writer.write({"kind": "status", "status": "FAILED", "time": 8})
+    writer.restore_status()
+    info = client.get_run(writer.run_id).info
+    assert info.status == status
+    assert (info.end_time == 9) == (status == "FINISHED")
+
+
+def test_a_status_that_the_owner_gives_meanwhile_is_not_replaced(
+    make_writer, client, folder, monkeypatch
+):
+    writer = make_writer()
+    writer.write(START)
+    write_status(folder, "RUNNING", 9)
+    update_run = writer._client.update_run
+
+    def update_late(run_id, status):
+        write_status(folder, "FINISHED", 10)
+        client.set_terminated(run_id, "FINISHED", 10)
+        update_run(run_id, status)
+
+    monkeypatch.setattr(writer._client, "update_run", update_late)
+    writer.restore_status()
+    assert client.get_run(writer.run_id).info.status == "FINISHED"
+
+
+def test_no_status_is_restored_where_no_process_has_resumed_the_run(
+    make_writer, client, folder
+):
+    writer = make_writer()
+    writer.restore_status()
+    writer.write(START)
+    writer.write({"kind": "status", "status": "KILLED", "time": 8})
+    writer.restore_status()
+    assert client.get_run(writer.run_id).info.status == "KILLED"
+
+
 def test_a_record_without_any_run_is_lost(make_writer):
     with pytest.raises(LostRunError, match=r"run.json: must name the run"):
         make_writer().write({"kind": "tags", "tags": {"a": "b"}})
@@ -142,15 +208,3 @@ def test_the_run_file_contains_no_password(tracked_outputs, folder):
     writer._write_run_file("key")
     assert "s3cret" not in (folder / "run.json").read_text()
     assert read_run_file(folder) == {"key": "key", "run_id": "abc", "uri": "http://***@host"}
-
-
-def test_a_long_value_is_truncated_to_the_limit_and_says_so():
-    text = _truncate("x" * 50, 30)
-    assert text == "x" * 11 + "... (50 characters)"
-    assert len(text) == 30
-    assert _truncate("x" * 30, 30) == "x" * 30
-
-
-def test_items_are_split_into_full_lists_and_a_rest():
-    assert list(_split(range(7), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
-    assert list(_split([], 3)) == []

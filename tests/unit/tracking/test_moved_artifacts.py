@@ -3,11 +3,16 @@
 import logging
 import shutil
 import sqlite3
+from pathlib import Path
 
 import pytest
 
 from framesweep.errors import TrackingError
-from framesweep.tracking.moved_artifacts import follow_artifacts, require_artifact_folder
+from framesweep.tracking.moved_artifacts import (
+    find_moved_file,
+    follow_artifacts,
+    require_artifact_folder,
+)
 
 RUN, OTHER = "0123abcd", "4567ef01"
 
@@ -109,3 +114,13 @@ def test_an_experiment_whose_outputs_are_on_another_machine_is_refused(tmp_path)
     with pytest.raises(TrackingError, match=r"outputs does not; found 'mine'. Make that"):
         require_artifact_folder((elsewhere / "artifacts").as_uri(), "mine")
     assert not elsewhere.parent.exists()
+
+
+def test_a_file_of_a_run_is_found_where_the_run_was_moved(tmp_path):
+    (tmp_path / "run" / "report").mkdir(parents=True)
+    there = tmp_path / "run" / "report" / "report.html"
+    there.touch()
+    for recorded in ("/elsewhere/run/report/report.html", str(there)):
+        assert find_moved_file(recorded, tmp_path / "run") == there
+    gone = Path("/elsewhere/run/model")
+    assert find_moved_file(str(gone), tmp_path / "run") == gone

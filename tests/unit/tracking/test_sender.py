@@ -6,9 +6,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from framesweep.errors import LostRunError
 from framesweep.tracking import sender as module
 from framesweep.tracking.outbox import Outbox
-from framesweep.tracking.sender import LostRunError, Sender
+from framesweep.tracking.sender import Sender
 
 
 @pytest.fixture(autouse=True)
@@ -260,6 +261,59 @@ def test_nothing_is_sent_once_the_run_belongs_to_another_process(box):
     assert sender.close(60) == 2
     assert arrived == [0, 1]
     assert sender.open_attempted.is_set()
+
+
+def _supersede(box, error=None):
+    """Send a `resume` while another process takes the run over; return what was called."""
+    calls, owned = [], [True]
+
+    def write(record):
+        calls.append(record["kind"])
+        owned[0] = False
+        if error is not None:
+            raise error
+
+    def restore():
+        calls.append("restore")
+        if calls.count("restore") == 1:
+            raise ConnectionError("for a moment")
+
+    writer = SimpleNamespace(write=write, restore_status=restore)
+    sender = Sender(box, writer, lambda: owned[0])
+    for kind in ("resume", "tags"):
+        box.append({"kind": kind})
+    sender.open_attempted.wait(60)
+    sender.leave()
+    return calls
+
+
+@pytest.mark.parametrize("error", [None, ConnectionError("its answer got lost")])
+def test_a_status_that_arrives_after_the_run_was_taken_over_is_undone(box, error):
+    """As if this process had been suspended within the request."""
+    assert _supersede(box, error) == ["resume", "restore", "restore"]
+
+
+def test_a_status_of_the_owner_is_not_undone(box):
+    calls = []
+    writer = SimpleNamespace(write=lambda record: calls.append(record["kind"]))
+    sender = Sender(box, writer)
+    box.append({"kind": "status"})
+    assert sender.close(60) == 0
+    assert calls == ["status"]
+
+
+def test_a_record_that_is_refused_after_the_run_was_taken_over_is_not_put_aside(box):
+    """Its successor sends that record itself, and may have replaced the file it names."""
+    owned = [True]
+
+    def write(record):
+        owned[0] = False
+        raise FileNotFoundError("replaced")
+
+    sender = Sender(box, SimpleNamespace(write=write), lambda: owned[0])
+    box.append({"kind": "artifact"})
+    assert sender.close(60) == 1
+    assert not box.path.with_name("refused.jsonl").exists()
 
 
 def test_the_file_is_closed_when_everything_was_sent(tmp_path):
