@@ -1,6 +1,7 @@
 """The job that Hydra calls with a composed config: a single run, a grid point or a trial."""
 
 import os
+import sys
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -17,6 +18,8 @@ TRUSTED_TARGETS = (
     *filter(None, os.environ.get(ALLOW_VARIABLE, "").replace(" ", "").split(",")),
 )
 """What Hydra may call from a config: classes of framesweep, and what the user allows."""
+
+HINT = "Add -m to sweep: python train.py -m sweep="
 
 
 def is_in_sweep() -> bool:
@@ -43,6 +46,9 @@ def run_job(config: DictConfig) -> float | list[float]:
         if run_config.sweep.preview:
             rule = "shows what a grid or a search would train"
             raise ConfigError("sweep.preview", rule, found=True, fix="Add -m, or leave it out.")
+        preset = (runtime.get("choices") or {}).get("sweep")
+        if preset and not in_sweep:
+            print(f"warning: sweep={preset} trains one run. {HINT}{preset}", file=sys.stderr)
         return run(run_config, Path(runtime.output_dir), in_sweep=in_sweep)
     except Interrupted as error:
         if in_sweep and current_trial() is None:

@@ -21,7 +21,7 @@ def job(monkeypatch, tmp_path):
     """Return a function that runs a job of one mode; training raises `error` or returns 0.5."""
     register()
 
-    def call(mode, error=None, overrides=()):
+    def call(mode, error=None, overrides=(), preset=None):
         seen = []
 
         def train(config, directory, *, in_sweep):
@@ -33,6 +33,7 @@ def job(monkeypatch, tmp_path):
         with initialize_config_dir(str(find_conf())):
             config = compose("config", ["data.context=3", *overrides])
         runtime = {"cwd": str(tmp_path), "output_dir": str(tmp_path / "run")}
+        runtime = {**runtime, "choices": {"sweep": preset}}
         hydra_config = OmegaConf.create({"hydra": {"mode": mode, "runtime": runtime}})
         monkeypatch.setattr(HydraConfig.instance(), "cfg", hydra_config)
         monkeypatch.setattr(run_module, "run", train)
@@ -61,3 +62,24 @@ def test_a_signal_ends_a_grid_and_not_only_its_current_point(job):
 def test_a_preview_never_trains(job, mode):
     with pytest.raises(ConfigError, match=r"sweep\.preview: shows what a grid or a search"):
         job(mode, overrides=["sweep.preview=true"])
+
+
+PRESETS = sorted(path.stem for path in (find_conf() / "sweep").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_sweep_that_lacks_its_flag_says_what_to_type(job, preset, capsys):
+    job(RunMode.RUN, preset=preset)
+    line = f"warning: sweep={preset} trains one run. Add -m to sweep: python train.py -m "
+    assert capsys.readouterr().err == f"{line}sweep={preset}\n"
+    job(RunMode.MULTIRUN, preset=preset)
+    job(RunMode.RUN)
+    assert not capsys.readouterr().err
+
+
+def test_hydra_knows_the_chosen_preset_of_sweeps_and_none_without():
+    register()
+    with initialize_config_dir(str(find_conf())):
+        for overrides, expected in (([], None), (["sweep=bare"], "bare")):
+            config = compose("config", overrides, return_hydra_config=True)
+            assert config.hydra.runtime.choices.sweep == expected
