@@ -18,7 +18,6 @@ from framesweep.config.composition import register, to_run_config
 from framesweep.config.groups import find_conf
 from framesweep.config.plain import flatten
 from framesweep.runs.run import run
-from framesweep.system import error_lines
 from integration.conftest import TINY
 from schema import beyond_measure, extremes, keys, of_other_types
 
@@ -49,11 +48,8 @@ def with_override(chosen, override):
     return to_run_config(config)
 
 
-def complaint(function, monkeypatch):
+def complaint(function):
     """Exit code and standard error of what `function` raises, as a user gets them."""
-    known = [*flatten(to_run_config(composed(()))), *SCHEMAS]
-    monkeypatch.setattr(error_lines, "compose", lambda overrides: None)
-    monkeypatch.setattr(error_lines, "flatten", lambda config: known)
     errors = io.StringIO()
     with redirect_stderr(errors):
         code = framesweep.cli._exit_code_of(function)
@@ -61,17 +57,17 @@ def complaint(function, monkeypatch):
 
 
 @pytest.mark.parametrize(("chosen", "key", "kind"), KEYS, ids=name)
-def test_wrong_types_and_sizes_are_rejected_with_their_key(chosen, key, kind, monkeypatch):
+def test_wrong_types_and_sizes_are_rejected_with_their_key(chosen, key, kind):
     for value in [*of_other_types(kind), *beyond_measure(kind)]:
-        code, text = complaint(lambda v=value: with_override(chosen, f"{key}={v}"), monkeypatch)
+        code, text = complaint(lambda v=value: with_override(chosen, f"{key}={v}"))
         assert code == 2, (value, text)
         assert text.startswith(f"error: {key}"), (value, text)
         assert len(text.splitlines()) == 1, text
 
 
 @pytest.mark.parametrize("group", [*SCHEMAS, "train", "sweep"])
-def test_unknown_keys_are_rejected(group, monkeypatch):
-    code, text = complaint(lambda: with_override((), f"{group}.nonsense=1"), monkeypatch)
+def test_unknown_keys_are_rejected(group):
+    code, text = complaint(lambda: with_override((), f"{group}.nonsense=1"))
     assert code == 2
     assert text.startswith(f"error: {group}.nonsense: no such key")
     assert len(text.splitlines()) == 1
@@ -83,9 +79,7 @@ def test_unknown_keys_are_rejected(group, monkeypatch):
     [one for one in ONCE if extremes(one[2]) and one[1] not in ELSEWHERE],
     ids=name,
 )
-def test_extreme_values_either_train_or_are_rejected(
-    chosen, key, kind, hw1p2_root, tmp_path, monkeypatch
-):
+def test_extreme_values_either_train_or_are_rejected(chosen, key, kind, hw1p2_root, tmp_path):
     """Past composition a run ends with a value, or with a line that a person can act on."""
     data = [text for text in chosen if text.startswith("data")]
     if data in ([], ["data=hw1p2"]):
@@ -101,7 +95,7 @@ def test_extreme_values_either_train_or_are_rejected(
             objective = run(with_override(small, f"{key}={value}"), directory)
             assert np.isfinite(objective).all()
 
-        code, text = complaint(train, monkeypatch)
+        code, text = complaint(train)
         assert code in (0, 1, 2), text
         assert text.count("\n") == (1 if code else 0), text
         assert code != 1 or "the training loss became" in text

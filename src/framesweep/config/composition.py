@@ -5,6 +5,7 @@ model reads its config where Hydra need not be installed.
 """
 
 import functools
+import os
 import pkgutil
 import secrets
 import zlib
@@ -17,20 +18,18 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from framesweep.config import SCHEMAS, RunConfig
-from framesweep.config.command_line import train_command
 from framesweep.config.effects import free_overrides
 from framesweep.config.groups import (
     RENAMED_GROUPS,
-    describe_groups,
-    describe_options,
     find_conf,
     options_without_file,
     register_renamed_groups,
 )
 from framesweep.config.paths import CONFIG_FILE as CONFIG_FILE  # noqa: PLC0414
 from framesweep.config.paths import expand, sqlite_url
-from framesweep.config.plain import flatten, schema_names
+from framesweep.config.plain import flatten, to_plain
 from framesweep.config.ray_workers import describe_worker_environment
+from framesweep.config.reference.help_page import describe_help
 from framesweep.config.setting import EARLIER
 from framesweep.credentials import scrub
 from framesweep.errors import ConfigError
@@ -40,18 +39,26 @@ _BAD_YAML = (OmegaConfBaseException, YAMLError, KeyError, AttributeError, ValueE
 CHECKSUM_LINE = "# checksum: "
 """Beginning of the first line of that file, with the CRC-32 of the lines below."""
 
-PROCESS_ID = secrets.token_hex(3)
-"""Part of directory names that distinguishes runs started in the same second."""
-
 MAX_NUMBERS = {int: 2**63 - 1, float: 3.4e38}
 """Largest values of numbers: those of a 64-bit integer and of float32."""
 
 
-def register(directory_id: str = PROCESS_ID) -> None:
+def process_id() -> str:
+    """Return what distinguishes the directories of runs that started in the same second."""
+    return _process_id(os.getpid())
+
+
+@functools.cache
+def _process_id(pid: int) -> str:  # the process that is forked from another has its own
+    return secrets.token_hex(3)
+
+
+def register(directory_id: str | None = None) -> None:
     """Register schemas, renamed groups and resolvers with Hydra.
 
     Args:
-        directory_id: Part of the names of the directories of runs and grids.
+        directory_id: Part of the names of the directories of runs and grids; None for that of
+            the process.
     """
     from hydra.core.config_store import ConfigStore
 
@@ -63,10 +70,10 @@ def register(directory_id: str = PROCESS_ID) -> None:
     for group, name in options_without_file():
         _store_schema(store, group, name, SCHEMAS[group][name])
     register_renamed_groups()
-    OmegaConf.register_resolver("framesweep.groups", describe_groups, replace=True)
-    OmegaConf.register_resolver("framesweep.options", describe_options, replace=True)
-    OmegaConf.register_resolver("framesweep.id", lambda: directory_id, replace=True)
-    OmegaConf.register_resolver("framesweep.program", lambda: train_command([]), replace=True)
+    OmegaConf.register_resolver("framesweep.help", describe_help, replace=True)
+    OmegaConf.register_resolver(
+        "framesweep.id", lambda: directory_id or process_id(), replace=True
+    )
     OmegaConf.register_resolver("framesweep.directions", directions, replace=True)
     OmegaConf.register_resolver("framesweep.gpus", count_requested_gpus, replace=True)
     OmegaConf.register_resolver("framesweep.free_overrides", free_overrides, replace=True)
@@ -161,8 +168,7 @@ def compose(overrides: list[str]) -> RunConfig:
 
 def dump(config: RunConfig) -> str:
     """Return YAML from which `load` restores the config, without credentials in its URIs."""
-    saved = {"schemas": schema_names(config), "config": OmegaConf.structured(config)}
-    text = scrub(OmegaConf.to_yaml(saved))
+    text = scrub(OmegaConf.to_yaml(to_plain(config)))
     return f"{CHECKSUM_LINE}{_checksum(text)}\n{text}"
 
 

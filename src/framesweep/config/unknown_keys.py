@@ -4,12 +4,20 @@ import difflib
 from collections.abc import Collection, Sequence
 
 from framesweep.config import SCHEMAS
-from framesweep.config.effects import declared_keys
-from framesweep.config.groups import read_options
+from framesweep.config.effects import declared_effects, declared_keys
+from framesweep.config.groups import default_options, read_options
 from hydra_plugins.framesweep_sweeper.sweep._known_keys import KNOWN
 
 SWEEPER = "hydra.sweeper."
 """Prefix of the keys of a search."""
+
+
+def default_keys() -> list[str]:
+    """Return the keys of the config that `train.py` uses unless options are typed."""
+    keys = [key for key in declared_effects() if key.partition(".")[0] not in SCHEMAS]
+    for option in default_options():
+        keys += declared_keys(SCHEMAS[option.group][option.schema], f"{option.group}.")
+    return keys
 
 
 def describe_unknown_key(

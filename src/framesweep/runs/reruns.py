@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from framesweep.config import RunConfig
-from framesweep.config.composition import CONFIG_FILE, PROCESS_ID, load
+from framesweep.config.composition import CONFIG_FILE, load, process_id
 from framesweep.config.paths import follow_move
 from framesweep.errors import CheckpointError
 from framesweep.runs.run import run
@@ -106,7 +106,7 @@ def run_again(
     config.tracking.register = None  # the first run may have registered its model
     config.outputs = str(outputs.absolute())
     now = datetime.now()
-    new_directory = outputs / "runs" / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}-{PROCESS_ID}"
+    new_directory = outputs / "runs" / f"{now:%Y-%m-%d}" / f"{now:%H-%M-%S}-{process_id()}"
     value = run(config, new_directory.absolute())
     return new_directory, value[0] if isinstance(value, list) else value
 

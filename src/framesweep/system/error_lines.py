@@ -8,7 +8,6 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from framesweep.config import SCHEMAS
-from framesweep.config.composition import compose
 from framesweep.config.error_messages import (
     describe_bad_choice,
     describe_config_error,
@@ -16,7 +15,7 @@ from framesweep.config.error_messages import (
     describe_yaml_error,
 )
 from framesweep.config.groups import option_groups
-from framesweep.config.plain import flatten
+from framesweep.config.unknown_keys import default_keys
 from framesweep.config.user_files import describe_undecodable
 from framesweep.system.out_of_memory import describe_out_of_memory
 
@@ -51,7 +50,7 @@ def describe_error(error: Exception, arguments: Sequence[str]) -> str | None:
 
 def _describe_other(error: Exception, arguments: Sequence[str]) -> str | None:
     if isinstance(error, HydraException | OmegaConfBaseException):
-        return describe_config_error(error, [*flatten(compose([])), *SCHEMAS], arguments)
+        return describe_config_error(error, [*default_keys(), *SCHEMAS], arguments)
     if isinstance(error, OSError):
         line = f"{error.filename or 'disk'}: {error.strerror}{ADVICE.get(error.errno or 0, '')}"
         return line if error.errno in FIXABLE_ERRNOS else None

@@ -3,10 +3,15 @@
 from framesweep.config import SCHEMAS
 from framesweep.config.composition import compose, register
 from framesweep.config.plain import flatten
-from framesweep.config.unknown_keys import describe_unknown_key
+from framesweep.config.unknown_keys import default_keys, describe_unknown_key
 
 register()
 KEYS = [*flatten(compose([])), *SCHEMAS]
+
+
+def test_the_default_keys_are_those_of_the_config_without_arguments():
+    # The entries of tracking.tags are the user's own.
+    assert sorted(default_keys()) == sorted([*flatten(compose([])), "tracking.tags"])
 
 
 def test_a_key_of_other_options_is_named_with_these():
