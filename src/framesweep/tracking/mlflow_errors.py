@@ -14,6 +14,7 @@ from framesweep.tracking.sender import summarize_error
 
 if TYPE_CHECKING:
     from mlflow.exceptions import MlflowException
+    from mlflow.tracking import MlflowClient
 
 TEMPORARY_ERROR_CODES = {
     "TEMPORARILY_UNAVAILABLE",
@@ -74,6 +75,21 @@ def translate_damage(uri: str) -> Iterator[None]:
             f"must be an intact MLflow database ({scrub(reason)})",
             fix="Restore it from a backup, or move it away: new runs create another one.",
         ) from None
+
+
+def require_run(client: "MlflowClient", uri: str, run_id: str) -> None:
+    """Raise LostRunError if tracking does not have the run, or it has been deleted."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        run = client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        raise LostRunError(scrub(uri), f"must have the run {run_id}") from None
+    if run.info.lifecycle_stage != "active":
+        rule = f"must have the run {run_id}, which has been deleted"
+        raise LostRunError(scrub(uri), rule)
 
 
 def outdated_error(uri: str) -> TrackingError:

@@ -26,7 +26,7 @@ from framesweep.catalog.run_file import RUN_FILE, read_run_file, read_status, wr
 from framesweep.credentials import scrub
 from framesweep.errors import LostRunError, TrackingError
 from framesweep.tracking import mlflow_store
-from framesweep.tracking.mlflow_errors import translate_temporary_errors
+from framesweep.tracking.mlflow_errors import require_run, translate_temporary_errors
 from framesweep.tracking.mlflow_limits import (
     MAX_PARAM_LENGTH,
     MAX_TAG_LENGTH,
@@ -66,6 +66,7 @@ class MlflowWriter:
         self._file = directory / RUN_FILE
         self._run_info = read_run_file(directory)
         self._logged: _Logged | None = None  # not known yet
+        self._created_id: str | None = None
         self.run_id = self._run_info.get("run_id")
 
     def write(self, record: OutboxRecord) -> None:
@@ -87,22 +88,8 @@ class MlflowWriter:
             except MlflowException:
                 # Was it the record that MLflow refused, or is the run gone?
                 if self.run_id is not None:
-                    self._require_run(self.run_id)
+                    require_run(self._client, self._uri, self.run_id)
                 raise
-
-    def _require_run(self, run_id: str) -> None:
-        """Raise LostRunError if tracking does not have the run, or it has been deleted."""
-        from mlflow.exceptions import MlflowException
-
-        try:
-            run = self._client.get_run(run_id)
-        except MlflowException as error:
-            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                raise
-            raise LostRunError(scrub(self._uri), f"must have the run {run_id}") from None
-        if run.info.lifecycle_stage != "active":
-            rule = f"must have the run {run_id}, which has been deleted"
-            raise LostRunError(scrub(self._uri), rule)
 
     @cached_property
     def _client(self) -> "MlflowClient":
@@ -133,7 +120,7 @@ class MlflowWriter:
                 run = self._client.create_run(
                     self._experiment_id, record["time"], record["tags"], record["name"]
                 )
-                self.run_id = run.info.run_id
+                self.run_id = self._created_id = run.info.run_id
                 self._logged = _Logged()
             self._write_run_file(record["key"])
 
@@ -161,6 +148,13 @@ class MlflowWriter:
             }
             self._logged = _Logged(set(data.params), metrics)
         return self._logged
+
+    def _delete_second_run(self, run_id: str, known: str | None) -> None:
+        """Delete a run whose successor could not find it, and has created the run `known`."""
+        if known is None:
+            raise TimeoutError("the successor may still find this run, or create one")
+        with translate_temporary_errors():
+            self._client.delete_run(run_id)
 
     def _write_run_file(self, key: str) -> None:
         self._run_info = {
@@ -225,17 +219,20 @@ class MlflowWriter:
     def _write_status(self, record: OutboxRecord) -> None:
         self._client.set_terminated(self._required_run_id, record["status"], record["time"])
 
-    def restore_status(self) -> None:
-        """Give the run the status that its present owner has given it.
+    def restore(self) -> None:
+        """Give the run the status that its present owner has given it, or delete a second run.
 
         The owner may give it another one meanwhile, before which it writes that to a file. The
         file is therefore read again afterwards.
 
         Raises:
-            OSError: tracking cannot be reached at the moment.
+            OSError: tracking cannot be reached at the moment, or the owner has no run yet.
         """
         folder, restored = self._file.parent, None
-        if self.run_id is None or read_run_file(folder).get("run_id") != self.run_id:
+        known = read_run_file(folder).get("run_id")
+        if known != self.run_id or known is None:
+            if self._created_id is not None:
+                self._delete_second_run(self._created_id, known)
             return
         while (wanted := read_status(folder)) is not None and wanted != restored:
             status, time = restored = wanted

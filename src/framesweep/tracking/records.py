@@ -57,11 +57,11 @@ class RecordWriter(Protocol):
             Exception: the server refuses the record.
         """
 
-    def restore_status(self) -> None:
-        """Give the run the status that its present owner has given it.
+    def restore(self) -> None:
+        """Undo what this process may have done to a run that belongs to another one.
 
         Raises:
-            OSError: the server cannot be reached at the moment.
+            OSError: that is not possible at the moment; the sender tries again.
         """
 
 

@@ -36,8 +36,8 @@ log = logging.getLogger(__name__)
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 """Seconds between two attempts: the first wait, which doubles up to the longest."""
 
-STATUS_KINDS = ("resume", "status")
-"""Kinds of the records that set the status of the run."""
+STATUS_KINDS = (*OPENING_KINDS, "status")
+"""Kinds of the records that set the status of the run, or create it."""
 
 RESTORE_SECONDS = 20.0
 """How long a process tries to undo what it did to a run that belongs to another one."""
@@ -72,8 +72,8 @@ class Sender:
         self._is_owned = is_owned
         self._writer = writer
         self._stop = threading.Event()
-        self._status_settled = threading.Event()
-        self._status_settled.set()
+        self._is_settled = threading.Event()
+        self._is_settled.set()
         self._is_unreachable = False
         self.num_refused = 0
         self.run_error: Exception | None = None
@@ -116,7 +116,7 @@ class Sender:
     def leave(self) -> None:
         """Send no more to a run that belongs to another process, which keeps its status."""
         self.close(0)
-        self._status_settled.wait(RESTORE_SECONDS)
+        self._is_settled.wait(RESTORE_SECONDS)
 
     def _run(self) -> None:
         while (record := self._outbox.first()) is not None and not self._stop.is_set():
@@ -151,7 +151,7 @@ class Sender:
 
         Return False if `close` stopped waiting before the record was sent, or if the run
         belongs to another process now. If this process was suspended while it sent a status,
-        that may have replaced its successor's, which is then restored.
+        that may have replaced its successor's, and is undone.
         """
         attempts = Retrying(
             retry=retry_if_exception(_is_temporary),
@@ -166,15 +166,15 @@ class Sender:
                     return False
                 with attempt:
                     if record["kind"] in STATUS_KINDS:
-                        self._status_settled.clear()
+                        self._is_settled.clear()
                     self._writer.write(record)
             return True
         finally:
-            if not self._status_settled.is_set() and not self._is_owned():
-                self._restore_status()
-            self._status_settled.set()
+            if not self._is_settled.is_set() and not self._is_owned():
+                self._restore()
+            self._is_settled.set()
 
-    def _restore_status(self) -> None:
+    def _restore(self) -> None:
         attempts = Retrying(
             retry=retry_if_exception(_is_temporary),
             wait=wait_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT),
@@ -182,7 +182,7 @@ class Sender:
             reraise=True,
         )
         with contextlib.suppress(Exception):
-            attempts(self._writer.restore_status)
+            attempts(self._writer.restore)
 
     def _note_unreachable(self, record: OutboxRecord, state: RetryCallState) -> None:
         # The server may have received the record although its answer did not arrive.

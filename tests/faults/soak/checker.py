@@ -50,12 +50,16 @@ def read_tracked_runs(url: str, artifacts: Path) -> list[TrackedRun]:
 
         runs = {
             run_id: TrackedRun(status, {})
-            for run_id, status in query("select run_uuid, status from runs")
+            for run_id, status in query(
+                "select run_uuid, status from runs where lifecycle_stage = 'active'"
+            )
         }
         for run_id, key, value in query("select run_uuid, key, value from tags"):
-            runs[run_id].tags[key] = value
+            if run_id in runs:
+                runs[run_id].tags[key] = value
         for run_id, *key, value in query("select run_uuid, key, step, value from metrics"):
-            runs[run_id].metrics[key[0], key[1]].append(value)
+            if run_id in runs:
+                runs[run_id].metrics[key[0], key[1]].append(value)
         for run_id, model_id in query(
             "select source_run_id, model_id from logged_models where lifecycle_stage = 'active'"
         ):

@@ -3,7 +3,7 @@
 import pytest
 
 from framesweep.catalog.run_file import write_status
-from framesweep.errors import LostRunError, TrackingError
+from framesweep.errors import LostRunError, OwnershipLostError, TrackingError
 from framesweep.tracking import mlflow_store
 from framesweep.tracking.mlflow_writer import (
     MlflowWriter,
@@ -137,7 +137,7 @@ def test_the_status_of_the_present_owner_is_restored(make_writer, client, folder
     writer.write(START)
     write_status(folder, status, 9)
     writer.write({"kind": "status", "status": "FAILED", "time": 8})
-    writer.restore_status()
+    writer.restore()
     info = client.get_run(writer.run_id).info
     assert info.status == status
     assert (info.end_time == 9) == (status == "FINISHED")
@@ -157,7 +157,7 @@ def test_a_status_that_the_owner_gives_meanwhile_is_not_replaced(
         update_run(run_id, status)
 
     monkeypatch.setattr(writer._client, "update_run", update_late)
-    writer.restore_status()
+    writer.restore()
     assert client.get_run(writer.run_id).info.status == "FINISHED"
 
 
@@ -165,11 +165,40 @@ def test_no_status_is_restored_where_no_process_has_resumed_the_run(
     make_writer, client, folder
 ):
     writer = make_writer()
-    writer.restore_status()
+    writer.restore()
     writer.write(START)
     writer.write({"kind": "status", "status": "KILLED", "time": 8})
-    writer.restore_status()
+    writer.restore()
     assert client.get_run(writer.run_id).info.status == "KILLED"
+
+
+def test_a_run_that_was_created_twice_is_deleted_by_the_process_that_was_taken_over(
+    make_writer, client, monkeypatch
+):
+    """It was suspended just before it created the run, which its successor could not find."""
+    suspended, successor = make_writer(), make_writer()
+    suspended._created_id = "abc"
+    with pytest.raises(TimeoutError):  # the successor may still find it
+        suspended.restore()
+
+    def create_late(*arguments):
+        successor.write({**START, "again": True})
+        return client.create_run(*arguments)
+
+    def refuse(*arguments):
+        raise OwnershipLostError("taken over")
+
+    monkeypatch.setattr(suspended._client, "create_run", create_late)
+    with monkeypatch.context() as patch:
+        patch.setattr(suspended, "_write_run_file", refuse)
+        with pytest.raises(OwnershipLostError):
+            suspended.write(START)
+    assert len(runs_of(client)) == 2
+    suspended.restore()
+    (run,) = runs_of(client)
+    assert run.info.run_id == successor.run_id
+    successor.restore()
+    assert len(runs_of(client)) == 1
 
 
 def test_a_record_without_any_run_is_lost(make_writer):

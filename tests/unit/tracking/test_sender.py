@@ -263,8 +263,8 @@ def test_nothing_is_sent_once_the_run_belongs_to_another_process(box):
     assert sender.open_attempted.is_set()
 
 
-def _supersede(box, error=None):
-    """Send a `resume` while another process takes the run over; return what was called."""
+def _supersede(box, kind, error=None):
+    """Send a record while another process takes the run over; return what was called."""
     calls, owned = [], [True]
 
     def write(record):
@@ -278,19 +278,20 @@ def _supersede(box, error=None):
         if calls.count("restore") == 1:
             raise ConnectionError("for a moment")
 
-    writer = SimpleNamespace(write=write, restore_status=restore)
+    writer = SimpleNamespace(write=write, restore=restore)
     sender = Sender(box, writer, lambda: owned[0])
-    for kind in ("resume", "tags"):
-        box.append({"kind": kind})
+    for each in (kind, "tags"):
+        box.append({"kind": each})
     sender.open_attempted.wait(60)
     sender.leave()
     return calls
 
 
 @pytest.mark.parametrize("error", [None, ConnectionError("its answer got lost")])
-def test_a_status_that_arrives_after_the_run_was_taken_over_is_undone(box, error):
+@pytest.mark.parametrize("kind", ["start", "resume"])
+def test_what_arrives_after_the_run_was_taken_over_is_undone(box, kind, error):
     """As if this process had been suspended within the request."""
-    assert _supersede(box, error) == ["resume", "restore", "restore"]
+    assert _supersede(box, kind, error) == [kind, "restore", "restore"]
 
 
 def test_a_status_of_the_owner_is_not_undone(box):
