@@ -17,7 +17,7 @@ from typing import Any
 
 import sqlalchemy
 
-START_SECONDS = 300
+START_SECONDS = 900
 PAUSE = 0.1
 PR_SET_PDEATHSIG = 1
 PASSWORD = "s3cret-pass"

@@ -36,7 +36,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m faults.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--folder", type=Path, help="an empty folder, which is then kept")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        help="a folder that is kept: a new one, or one that has only `calm` of an earlier test",
+    )
     parser.add_argument("--only", default="", help="a regular expression of faults' names")
     arguments = parser.parse_args()
     if INSIDE not in os.environ and is_possible():

@@ -48,7 +48,7 @@ class Soak:
 
     Args:
         scene: where it rages.
-        calm: an empty folder for what nothing disturbs.
+        calm: a new folder for what nothing disturbs, or that of an earlier test.
         corpus: the corpus of all runs.
         seed: determines the order of the faults.
 
@@ -72,8 +72,7 @@ class Soak:
         self.num_trials = self.num_runs = self.num_refused = 0
         self._studies = scene.postgres.url("studies")
         self._tracking = scene.postgres.url("mlflow")
-        calm.mkdir(parents=True)
-        self._expected = _run_calmly(Shell(calm, corpus))
+        self._expected = _run_calmly(calm, corpus)
 
     def run(self, seconds: float, only: str = "") -> None:
         """Disturb rounds for at least `seconds`, and check each of them.
@@ -91,6 +90,7 @@ class Soak:
             while time.monotonic() < until and not self.scene.is_done:
                 is_training = not self.scene.victims[-1].is_done  # the single run
                 happened = strike(self.storm, next(gusts))
+                print(time.strftime("%H:%M:%S"), ", ".join(happened) or "-", flush=True)
                 self.happened.update(happened)
                 self.happened_to_runs.update(happened if is_training else [])
             self._end(number)
@@ -155,13 +155,20 @@ class Soak:
         self.num_runs += 1
 
 
-def _run_calmly(shell: Shell) -> tuple[dict, dict]:
-    """Run the sweep and the run without any fault, and return their results."""
-    outputs = shell.folder / "outputs"
+def _run_calmly(folder: Path, corpus: Path) -> tuple[dict, dict]:
+    """Run the sweep and the run without any fault, and return their results.
+
+    Those of an earlier test in the same folder are used again.
+    """
+    outputs = folder / "outputs"
     directory = outputs / "runs" / "soak" / "calm"
-    shell.environment.pop(INSIDE, None)
-    shell.train(*build_sweep(shell, "calm"))
-    shell.train(*build_run(shell, directory))
+    if not (done := folder / "done").exists():
+        folder.mkdir(parents=True)
+        shell = Shell(folder, corpus)
+        shell.environment.pop(INSIDE, None)
+        shell.train(*build_sweep(shell, "calm"))
+        shell.train(*build_run(shell, directory))
+        done.touch()
     tracked = checker.read_tracked_runs(f"sqlite:///{outputs}/mlflow.db", outputs / "artifacts")
     storage = f"sqlite:///{outputs}/studies.db"
     sweep = checker.read_sweep(storage, "calm", outputs / "sweeps" / "calm", tracked)

@@ -1,5 +1,7 @@
 """A record that is sent twice has the effect of one that is sent once."""
 
+from typing import Any
+
 import pytest
 
 from framesweep.catalog.run_file import write_status
@@ -117,7 +119,7 @@ def test_epochs_that_a_run_had_when_it_was_resumed_are_skipped_by_a_later_proces
     first.write({"kind": "metrics", "step": 1, "metrics": {"dev/loss": 0.5}, "time": 7})
     resumed, later = make_writer(), make_writer()
     resumed.write({"kind": "resume", "run_id": None})
-    waiting = [
+    waiting: list[dict[str, Any]] = [
         {"kind": "params", "params": {"seed": "2", "new": "x"}},
         {"kind": "metrics", "step": 1, "metrics": {"dev/loss": 0.5}, "time": 9},
         {"kind": "metrics", "step": 2, "metrics": {"dev/loss": 0.1}, "time": 9},
