@@ -32,8 +32,8 @@ def job(monkeypatch, tmp_path):
 
         with initialize_config_dir(str(find_conf())):
             config = compose("config", ["data.context=3", *overrides])
-        runtime = {"cwd": str(tmp_path), "output_dir": str(tmp_path / "run")}
-        runtime = {**runtime, "choices": {"sweep": preset}}
+        folders = {"cwd": str(tmp_path), "output_dir": str(tmp_path / "run")}
+        runtime = {**folders, "choices": {"sweep": preset}}
         hydra_config = OmegaConf.create({"hydra": {"mode": mode, "runtime": runtime}})
         monkeypatch.setattr(HydraConfig.instance(), "cfg", hydra_config)
         monkeypatch.setattr(run_module, "run", train)
