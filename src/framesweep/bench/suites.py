@@ -19,7 +19,12 @@ from framesweep.bench.overhead import (
 )
 from framesweep.bench.preparation import measure_preparation, measure_sound
 from framesweep.bench.search import compare as replays
-from framesweep.bench.search.contenders import drop_unusable, list_contenders
+from framesweep.bench.search.contenders import (
+    PRUNERS,
+    SAMPLERS,
+    drop_unusable,
+    list_contenders,
+)
 from framesweep.bench.search.table import load_table
 from framesweep.bench.sweeps import compare_searches
 from framesweep.bench.throughput import measure_evaluation, measure_training
@@ -151,8 +156,25 @@ def measure_sweeps(folder: Path, trials: int) -> Iterator[dict[str, Any]]:
         yield compare_searches(Path(name), trials, 2, SEARCH)
 
 
+def _choose(kind: str, given: Sequence[str] | None, known: Sequence[str]) -> Sequence[str]:
+    """Return the options of `--samplers` or `--pruners`, and log those that are left out."""
+    if given is None:
+        return known
+    for name in given:
+        if name not in known:
+            raise ConfigError(f"--{kind}", f"must be of {', '.join(known)}", found=name)
+    left_out = [name for name in known if name not in given]
+    if left_out:
+        log.warning(f"left out; replay them with --{kind} {','.join(left_out)}")
+    return given
+
+
 def replay_searches(
-    path: Path | None, seeds: Sequence[int], jobs: Sequence[int]
+    path: Path | None,
+    seeds: Sequence[int],
+    jobs: Sequence[int],
+    samplers: Sequence[str] | None = None,
+    pruners: Sequence[str] | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield the result of each search that is replayed on recorded trainings.
 
@@ -160,9 +182,13 @@ def replay_searches(
         path: the table of the trainings; None for the one that framesweep brings along.
         seeds: the seeds of each search.
         jobs: numbers of workers.
+        samplers, pruners: which of them are replayed, in addition to the sweep as shipped;
+            None for all.
     """
     table = load_table(path)
-    contenders, reasons = drop_unusable(list_contenders(), table)
+    samplers = _choose("samplers", samplers, SAMPLERS)
+    pruners = _choose("pruners", pruners, PRUNERS)
+    contenders, reasons = drop_unusable(list_contenders(samplers, pruners), table)
     for reason in reasons:
         log.warning(reason)
     processes = min(count_physical_cores(), len(seeds))

@@ -123,6 +123,16 @@ class CommaSeparated(click.ParamType[Any]):
     help="With --search, numbers of workers.",
 )
 @click.option(
+    "--samplers",
+    type=CommaSeparated(click.STRING),
+    help="With --search, samplers to replay in addition to the default.  [default: all]",
+)
+@click.option(
+    "--pruners",
+    type=CommaSeparated(click.STRING),
+    help="With --search, pruners to replay in addition to the default.  [default: all]",
+)
+@click.option(
     "--table",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="With --search, another table of trainings; see framesweep.bench.search.record.",
@@ -167,6 +177,8 @@ def command(
     seeds: int | None,
     seed: int,
     jobs: list[int],
+    samplers: list[str] | None,
+    pruners: list[str] | None,
     table: Path | None,
     epochs: int,
     folder: Path,
@@ -190,7 +202,8 @@ def command(
     if accuracy:
         measured = suites.measure_accuracies(chosen, folder, seeds or 3, epochs)
     elif search:
-        measured = suites.replay_searches(table, range(seed, seed + (seeds or 100)), jobs)
+        chosen_seeds = range(seed, seed + (seeds or 100))
+        measured = suites.replay_searches(table, chosen_seeds, jobs, samplers, pruners)
     elif prepare:
         measured = suites.measure_preparations(chosen, folder, options["sizes"])
     elif sweep:

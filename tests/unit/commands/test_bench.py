@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from framesweep.bench import suites
 from framesweep.bench.accuracy import VARIANTS
 from framesweep.bench.corpus import write_corpus
-from framesweep.bench.search.contenders import build_contender
+from framesweep.bench.search.contenders import build_contender, list_contenders
 from framesweep.commands import bench
 from framesweep.errors import ConfigError
 
@@ -72,7 +72,7 @@ def test_search_bench(tiny, tmp_path, monkeypatch) -> None:
         "random", "hydra/sweeper/sampler=random", "hydra/sweeper/pruner=none"
     )
     missing = replace(random, name="missing", sampler={**random.sampler, "unknown": 1})
-    monkeypatch.setattr(suites, "list_contenders", lambda: [random, missing])
+    monkeypatch.setattr(suites, "list_contenders", lambda *chosen: [random, missing])
     arguments = "--search --seeds 1 --seed 7 --jobs 2"
     done = CliRunner().invoke(bench.command, [*tiny, *arguments.split()])
     assert done.exit_code == 0, done.output
@@ -82,6 +82,16 @@ def test_search_bench(tiny, tmp_path, monkeypatch) -> None:
         ("random", 2, 1),
     ]
     assert "Searches with 2 worker(s)" in done.output
+
+
+def test_searches_that_are_left_out_are_named_and_unknown_ones_refused(caplog) -> None:
+    chosen = list_contenders(["tpe"], [])
+    assert [c.name for c in chosen] == ["framesweep", "random", "sampler=tpe"]
+    assert suites._choose("samplers", ["tpe", "gp"], ["tpe", "gp", "grid"]) == ["tpe", "gp"]
+    assert "left out; replay them with --samplers grid" in caplog.text
+    done = CliRunner().invoke(bench.command, ["--search", "--pruners", "none,unknown"])
+    assert isinstance(done.exception, ConfigError)
+    assert str(done.exception).startswith("--pruners: must be of ")
 
 
 @pytest.mark.parametrize(

@@ -62,8 +62,10 @@ def compare_searches(
         for measured in _map(measure, seeds, processes):
             for name, measures in measured.items():
                 by_name.setdefault(name, []).append(measures)
+        shipped = [m["share"] for m in by_name.get(SHIPPED, [])]
         for name, all_measures in by_name.items():
-            yield _summarize(name, n_jobs, all_measures)
+            summary = _summarize(name, n_jobs, all_measures)
+            yield {**summary, "sooner": count_sooner(all_measures, shipped)}
 
 
 def _map(function: Any, seeds: Sequence[int], processes: int) -> Iterator[dict[str, Measures]]:
@@ -137,6 +139,22 @@ def _summarize(name: str, n_jobs: int, measured: list[Measures]) -> dict[str, An
         "reached": float(np.mean(np.isfinite(shares))),
         **{key: _quantiles([m[key] for m in measured]) for key in measured[0]},
     }
+
+
+def count_sooner(measured: Sequence[Measures], shipped: Sequence[float]) -> float | None:
+    """Return the share of the seeds in which a search reaches the goal before the shipped one.
+
+    Equal times count half. The seeds are compared one by one, because the goals of some are
+    much harder to reach than those of others.
+
+    Args:
+        measured: the measures of the search, with the first seeds or all.
+        shipped: the shares of the shipped search, with all seeds; empty if it is not compared.
+    """
+    pairs = list(zip((m["share"] for m in measured), shipped, strict=False))
+    if not pairs:
+        return None
+    return sum((own < other) + (own == other) / 2 for own, other in pairs) / len(pairs)
 
 
 def _quantiles(values: list[float]) -> dict[str, float | None]:

@@ -48,22 +48,26 @@ NEEDED = {"threshold": ("hydra.sweeper.pruner.lower=0.4",)}
 """Settings without which an option cannot be used."""
 
 
-def list_contenders() -> list[Contender]:
-    """Return the sweep as shipped, random search, and each sampler and pruner that ships.
+def list_contenders(
+    samplers: Sequence[str] = SAMPLERS, pruners: Sequence[str] = PRUNERS
+) -> list[Contender]:
+    """Return the sweep as shipped, random search, and one search per sampler and pruner.
 
     A sampler is combined with the pruner of the sweep as shipped, and a pruner with its
     sampler.
+
+    Args:
+        samplers: options of `hydra/sweeper/sampler`, by default all that ship.
+        pruners: options of `hydra/sweeper/pruner`, by default all that ship.
     """
-    samplers = [f"hydra/sweeper/sampler={name}" for name in SAMPLERS]
-    pruners = [f"hydra/sweeper/pruner={name}" for name in PRUNERS]
     random = ("hydra/sweeper/sampler=random", "hydra/sweeper/pruner=none")
     return [
         build_contender(SHIPPED),
         build_contender(RANDOM, *random),
-        *(build_contender(f"sampler={n}", o) for n, o in zip(SAMPLERS, samplers, strict=True)),
+        *(build_contender(f"sampler={n}", f"hydra/sweeper/sampler={n}") for n in samplers),
         *(
-            build_contender(f"pruner={name}", override, *NEEDED.get(name, ()))
-            for name, override in zip(PRUNERS, pruners, strict=True)
+            build_contender(f"pruner={n}", f"hydra/sweeper/pruner={n}", *NEEDED.get(n, ()))
+            for n in pruners
         ),
     ]
 

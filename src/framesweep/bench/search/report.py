@@ -22,7 +22,8 @@ def build_replay_table(results: Iterable[dict[str, Any]]) -> Table:
     )
     table.add_column("search", no_wrap=True)
     regrets = [f"regret {count}" for count in REGRET_TRAININGS]
-    for heading in ("seeds", "time", "90 % range", "p90", *regrets, "pruned", "idle", "ms"):
+    headings = ("seeds", "time", "90 % range", "p90", "sooner", *regrets)
+    for heading in (*headings, "pruned", "idle", "ms"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         share = row["share"]
@@ -32,6 +33,7 @@ def build_replay_table(results: Iterable[dict[str, Any]]) -> Table:
             _format_share(share["median"]),
             f"{_format_share(share['p5'])}-{_format_share(share['p95'])}",
             _format_share(share["p90"]),
+            "-" if row.get("sooner") is None else f"{row['sooner']:.0%}",
             *(_format_regret(row[name]) for name in regrets),
             f"{row['pruned']['median']:.0%}",
             f"{row['idle']['median']:.0%}",
@@ -44,9 +46,10 @@ def explain_columns() -> str:
     """Return what the columns mean."""
     counts = " and ".join(map(str, REGRET_TRAININGS))
     return (
-        "time: median; >1 means not in the stock sweeper's time. regret: percentage points "
-        f"below the best training, median and 90 % range, after the time of {counts} mean "
-        "trainings divided among the workers. ms: CPU time of the search itself per trial."
+        "time: median; >1 means not in the stock sweeper's time. sooner: share of the seeds in "
+        "which it is there before framesweep; equal times count half. regret: percentage "
+        f"points below the best training, median and 90 % range, after the time of {counts} "
+        "mean trainings divided among the workers. ms: CPU time of the search itself per trial."
     )
 
 

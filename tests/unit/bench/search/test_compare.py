@@ -31,6 +31,7 @@ def test_each_search_is_compared_with_the_stock_sweepers(
     assert stock["share"] == {"p5": 1.0, "median": 1.0, "p90": 1.0, "p95": 1.0}
     assert stock["reached"] == 1.0
     assert ours["share"] == other["share"]
+    assert ours["sooner"] == other["sooner"] == 0.5
     assert ours["regret 10"] == other["regret 10"]
     assert 0 <= ours["regret 25"]["median"] <= ours["regret 10"]["median"]
 
@@ -52,3 +53,11 @@ def test_a_share_that_is_never_reached_is_none() -> None:
         "p90": None,
         "p95": None,
     }
+
+
+def test_searches_are_compared_with_the_shipped_one_seed_by_seed() -> None:
+    inf = float("inf")
+    measured = [{"share": share} for share in (0.1, 0.9, inf, inf)]
+    assert compare.count_sooner(measured, [0.2, 0.8, inf, 0.5]) == (1 + 0 + 0.5 + 0) / 4
+    assert compare.count_sooner(measured[:2], [0.2, 0.8, inf, 0.5]) == 0.5
+    assert compare.count_sooner(measured, []) is None

@@ -9,6 +9,7 @@ RESULT = {
     "search": "random",
     "n_jobs": 2,
     "seeds": 5,
+    "sooner": 0.3,
     "share": {"p5": 0.25, "median": 0.5, "p90": None, "p95": None},
     **dict.fromkeys(("regret 10", "regret 25", "pruned", "idle"), QUANTILES),
     "seconds per trial": QUANTILES,
@@ -20,7 +21,7 @@ def test_shares_beyond_the_stock_sweepers_time_are_marked() -> None:
     with console.capture() as captured:
         console.print(build_replay_table([RESULT]))
     (line,) = [line for line in captured.get().splitlines() if "random" in line]
-    assert line.split()[:5] == ["random", "5", "0.50", "0.25->1", ">1"]
+    assert line.split()[:6] == ["random", "5", "0.50", "0.25->1", ">1", "30%"]
     assert "2.0 (0.1-4.0)" in line
 
 
