@@ -22,7 +22,7 @@ FEWER_TRIALS = "hydra.sweeper.n_trials=2"
 SMALLER = {
     "augment=speech": ["augment.freq_width=4"],
     "recipe=hw1p2": ["model.max_params=1e5", "model.conv_channels=[4,4,4]"],
-    "recipe=few_hours": ["model.conv_channels=[4,4,4]", "augment.freq_width=4"],
+    "recipe=few_hours": ["model.channels=16", "augment.freq_width=4"],
     "recipe=thorough": ["model.channels=16"],
 }
 ONLY_PRINTS = ("--help", "--cfg", "sweep.preview=true")

@@ -23,7 +23,7 @@ ON_SOUND = {"recipe=timit"}
 """Options for a corpus of sound, which test_recipes.py tries."""
 SMALLER = {
     "recipe=hw1p2": ["data.context=25", "model.conv_channels=[4,4,4]", "model.max_params=20e3"],
-    "recipe=few_hours": ["data.context=25", "model.widths=[16,16]", "augment.freq_width=2"],
+    "recipe=few_hours": ["data.context=40", "model.channels=16", "augment.freq_width=2"],
     "augment=speech": ["model.widths=[16,16]", "augment.freq_width=2"],
     "recipe=quick": ["data.context=16", "model.widths=[16,16]"],
     "model=tdnn": ["data.context=3", "model.channels=16", "model.dilations=[1,2]"],

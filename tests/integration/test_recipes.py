@@ -20,12 +20,13 @@ SPELLED_OUT = {
     "model.conv_channels=[64,128] model.widths=[512,512,512] model.activation=gelu "
     "model.dropout=0.2 optim.lr=4e-3 optim.schedule=onecycle optim.warmup=0.3 "
     "optim.label_smoothing=0.1 train.batch_size=2048 train.epochs=5",
-    "few_hours": "optim=adamw data.context=25 data.padding=zero data.normalize=utterance "
-    "model.conv_channels=[64,128,192] model.widths=[512,512,512] model.activation=gelu "
-    "model.dropout=0.35 optim.lr=2e-3 optim.schedule=onecycle optim.warmup=0.3 "
-    "optim.label_smoothing=0.1 augment.time_masks=1 augment.time_width=6 "
-    "augment.freq_masks=1 augment.freq_width=8 augment.shift=1 augment.tempo=0.1 "
-    "train.batch_size=512 train.epochs=6",
+    "few_hours": "model=tdnn optim=muon data.context=40 data.padding=zero "
+    "data.normalize=utterance model.channels=384 model.dilations=[1,1,2,4,4,4,8,8,8] "
+    "model.activation=gelu model.dropout=0.2 optim.lr=0.02 optim.weight_decay=0.01 "
+    "optim.adam_lr=4e-3 optim.schedule=onecycle optim.warmup=0.3 optim.label_smoothing=0.1 "
+    "augment.time_masks=1 augment.time_width=8 augment.freq_masks=1 augment.freq_width=8 "
+    "augment.shift=1 augment.gain=0.1 augment.tempo=0.1 "
+    "train.batch_size=1024 train.epochs=16 train.average=ema",
     "hw1p2": "data=hw1p2 optim=adamw data.context=25 data.padding=zero "
     "data.normalize=utterance data.dtype=float16 model.conv_channels=[128,256,384] "
     "model.widths=null model.shape=diamond model.depth=6 model.max_params=20e6 "
