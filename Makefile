@@ -7,6 +7,7 @@ EXTRAS := browser,dashboard,export,joblib,notebook,packaging,postgres,ray,slurm,
 BY_FILE := --dist loadfile --no-loadscope-reorder
 FUZZ_SECONDS ?= 60
 KILLS ?= 50
+TRIALS ?= 2000
 MINUTES ?= 60
 SEED ?= 0
 DEVICE ?= cuda
@@ -63,8 +64,11 @@ fuzz: $(STAMP)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[fuzz]"
 	$(BIN)/python tests/fuzz/run.py --seconds $(FUZZ_SECONDS)
 
+# With RECORD=FILE, each killed run and sweep is noted there when it has ended, and the same command
+# continues from there.
 faults: $(STAMP)
-	PYTHONPATH=tests $(BIN)/python -m faults --kills $(KILLS)
+	PYTHONPATH=tests $(BIN)/python -m faults --kills $(KILLS) --trials $(TRIALS) \
+		$(if $(RECORD),--record $(RECORD))
 
 # A storm of faults over sweeps and runs; python -m faults.soak says what it needs.
 soak: $(STAMP)

@@ -50,6 +50,12 @@ PRELOADED = (
     "scipy.stats",
     "torch.distributed",
 )
+PACKAGES = (
+    *("catalog", "config", "data", "distributed", "evaluation", "models", "runs", "sweeps"),
+    *("system", "tracking", "training"),
+)
+"""Those of framesweep that a run imports."""
+
 READ_AT_IMPORT = (
     *("PYTHON", "LD_", "MALLOC_", "GLIBC_", "LC_", "LANG", "TZ", "FAKETIME", "CUDA_", "TORCH"),
     *("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "NUMBA_", "MPL"),
@@ -88,6 +94,23 @@ def _is_like_ours(environment: dict[str, str]) -> bool:
     return ours == theirs
 
 
+_more: list[str] = []
+
+
+def preload_package() -> None:
+    """Let the server, before it starts, import framesweep too.
+
+    A process is then ready within tenths of a second, but has the constants that depend on the
+    environment from the server. It leaves the figures of its report empty.
+    """
+    source = TESTS.parent / "src"
+    plugin = source / "hydra_plugins" / "framesweep_sweeper"
+    folders = [*(source / "framesweep" / name for name in PACKAGES), plugin]
+    files = sorted(path for folder in folders for path in folder.rglob("*[!_].py"))
+    names = [".".join(path.relative_to(source).with_suffix("").parts) for path in files]
+    _more[:] = ["framesweep.cli", *(name for name in names if name != warm_workers.WORKER)]
+
+
 GIVEN_TO_WORKERS = ("MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Set for workers as a share of the cores. A run sets its own number of threads."""
 
@@ -95,7 +118,6 @@ GIVEN_TO_WORKERS = ("MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 ENVIRONMENT = dict(os.environ)
 """The environment of the server, whatever a test sets in that of this process."""
 _STARTING = threading.Lock()
-
 
 EXECUTE_PARAMETERS = (
     *("executable", "preexec_fn", "close_fds", "pass_fds", "cwd", "env", "startupinfo"),
@@ -165,7 +187,7 @@ def _start_server() -> str:
     address = f"framesweep-tests-{os.getpid()}"
     reader, writer = os.pipe()
     subprocess.Popen(
-        [sys.executable, __file__, address, str(writer)],
+        [sys.executable, __file__, address, str(writer), *_more],
         env=ENVIRONMENT,
         cwd="/",
         pass_fds=[writer],
@@ -177,10 +199,10 @@ def _start_server() -> str:
     return address
 
 
-def main(address: str, ready: int) -> None:
+def main(address: str, ready: int, more: list[str]) -> None:
     """Import the libraries, and fork a process for each command."""
     sys.path[:] = [folder for folder in sys.path if not folder.startswith(str(TESTS))]
-    _preload()
+    _preload(more)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("\0" + address)
         listener.listen(64)
@@ -197,11 +219,13 @@ def main(address: str, ready: int) -> None:
             connection.close()
 
 
-def _preload() -> None:
+def _preload(more: list[str]) -> None:
     before = dict(os.environ)
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    for name in PRELOADED:
+    for name in [*PRELOADED, *more]:
         __import__(name)
+    if more:
+        _draw_nothing()
     from numba.core.registry import cpu_target
 
     cpu_target.typing_context.refresh()
@@ -211,6 +235,14 @@ def _preload() -> None:
     assert threading.active_count() == 1, threading.enumerate()
     gc.collect()
     gc.freeze()  # what the processes share need not be searched for garbage by each of them
+
+
+def _draw_nothing() -> None:
+    """Leave the figures of reports empty: to draw them takes as long as a small training."""
+    from framesweep.evaluation import report
+    from framesweep.system.atomic_files import write_text
+
+    report.write_curves = report.write_matrix = lambda path, *_: write_text(path, "")
 
 
 def _serve(connection: socket.socket) -> int:
@@ -247,4 +279,4 @@ def _become(job: dict[str, Any], descriptors: list[int]) -> NoReturn:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3:])

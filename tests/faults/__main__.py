@@ -1,19 +1,22 @@
 """Injects faults and load, and prints a table of what was tried and what was survived.
 
-    python -m faults [--kills 50] [--trials 2000] [--seed 0] [NAME ...]
+    python -m faults [--kills 50] [--trials 2000] [--seed 0] [--record FILE] [NAME ...]
 
 The exit code is 1 if anything was lost.
 """
 
 import argparse
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import warm_processes
 from faults.fault_result import FaultResult
-from faults.kills import KilledRun, KilledSweep, run_kills
+from faults.kill_record import KillRecord
+from faults.kills import KilledRun, KilledSweep, KillTest, Kind
 from faults.load import run_load
 from faults.partition import run_partition
 from faults.trials import run_trials
@@ -23,13 +26,12 @@ from toy import ToyCorpus, write_hw1p2
 LENGTHS = {"train": (300, 200, 400), "dev": (150, 100), "test": (80, 40)}
 
 
-def kills(
-    kind: type[KilledRun] | type[KilledSweep], folder: Path, count: int, seed: int
-) -> FaultResult:
+def kills(kind: Kind, folder: Path, options: argparse.Namespace) -> FaultResult:
     """Kill runs or sweeps on a small corpus with `kill -9`."""
-    return run_kills(
-        kind, write_hw1p2(folder / "corpus", ToyCorpus(LENGTHS)), folder, count, seed
-    )
+    warm_processes.preload_package()
+    corpus = write_hw1p2(folder / "corpus", ToyCorpus(LENGTHS))
+    record = KillRecord(kind.name, options.seed, options.record)
+    return KillTest(kind, corpus, folder, options.seed, record).run(options.kills)
 
 
 def sqlite(folder: Path) -> FaultResult:
@@ -63,10 +65,13 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--trials", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--record", type=Path, help="where to note each victim, to continue from there"
+    )
     arguments = parser.parse_known_args()[0]
     faults: dict[str, Callable[[Path], FaultResult]] = {
-        "run": lambda folder: kills(KilledRun, folder, arguments.kills, arguments.seed),
-        "sweep": lambda folder: kills(KilledSweep, folder, arguments.kills, arguments.seed),
+        "run": lambda folder: kills(KilledRun, folder, arguments),
+        "sweep": lambda folder: kills(KilledSweep, folder, arguments),
         "sqlite": sqlite,
         "postgresql": postgresql,
         **{name: partial(partition, name=name) for name in PARTITIONS},
@@ -78,15 +83,17 @@ def main() -> int:
         parser.error(f"no such fault: {', '.join(sorted(unknown))}")
     survived = True
     for name in arguments.names or faults:
-        with tempfile.TemporaryDirectory() as folder:
-            result = faults[name](Path(folder))
+        folder = Path(tempfile.mkdtemp())
+        result = faults[name](folder)
+        if not result.failures:
+            shutil.rmtree(folder)
         print(
             f"{result.name:44} {result.tried:7,} tried {result.survived:7,} survived  "
             f"{result.note}",
             flush=True,
         )
         for failure in result.failures:
-            print(f"    {failure}", file=sys.stderr, flush=True)
+            print(f"    {folder}: {failure}", file=sys.stderr, flush=True)
         survived &= result.survived == result.tried and not result.failures
     return 0 if survived else 1
 

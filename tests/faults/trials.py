@@ -6,16 +6,21 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from faults.fault_result import FaultResult
 
 APP = Path(__file__).parents[1] / "sweep_app.py"
-PART, WORKERS = 100, 4
-"""Number of trials at the start and at the end that are compared, and number of workers."""
+WORKERS = 4
+PART = 1000
+"""Number of trials over which time and memory are compared."""
+
+SLOWER, LARGER = 1.25, 1.25
+"""How many times the CPU time per trial and the memory of the second part the last may have."""
 
 
 def run_trials(folder: Path, count: int) -> FaultResult:
-    """Run a random search of `count` trials, and compare its first hundred with its last."""
+    """Run a random search of `count` trials, and compare its thousands with each other."""
     result = FaultResult(f"a sweep of {count:,} empty trials")
     command = [
         *[sys.executable, str(APP), "-m", "hydra.sweeper.study_name=s", "x=interval(0.0,1.0)"],
@@ -32,29 +37,36 @@ def run_trials(folder: Path, count: int) -> FaultResult:
     for line in process.stdout:
         if re.search(r"trial \d+ (complete|pruned|failed)", line):
             marks.append((time.monotonic(), *_read_memory_and_cpu(process.pid)))
+            if (ended := len(marks) - 1) % PART == 0:
+                part = _summarize_part(marks, ended - PART)
+                print(f"{ended:,} trials: {part}", file=sys.stderr, flush=True)
     result.tried = count
     result.survived = len(marks) - 1 if process.wait() == 0 else 0
-    first, last = (
-        _summarize_part(marks, 1, PART),
-        _summarize_part(marks, len(marks) - 1 - PART, PART),
-    )
-    result.note = (
-        f"first {PART}: {first[0]:.0f} ms ({first[1]:.0f} ms of CPU) per trial, "
-        f"{first[2]:.0f} MB; last {PART}: {last[0]:.0f} ms ({last[1]:.0f} ms), {last[2]:.0f} MB"
-    )
+    parts = [_summarize_part(marks, i) for i in range(0, len(marks) - PART, PART)]
+    result.note = "; ".join(str(part) for part in parts)
+    # In the first part, caches fill and the workers start.
+    if len(parts) > 2 and (
+        parts[-1].cpu_ms > SLOWER * parts[1].cpu_ms
+        or parts[-1].megabytes > LARGER * parts[1].megabytes
+    ):
+        result.failures.append("the last trials took more time or memory than earlier ones")
     return result
 
 
-def _summarize_part(
-    marks: list[tuple[float, float, float]], first: int, count: int
-) -> list[float]:
-    """Return milliseconds and CPU milliseconds per trial, and megabytes at the end."""
-    begin, end = marks[first], marks[min(first + count, len(marks) - 1)]
-    return [
-        1000 * (end[0] - begin[0]) / count,
-        1000 * (end[2] - begin[2]) / count,
-        end[1],
-    ]
+class Part(NamedTuple):
+    """What a trial of one part took, and the memory of all processes at its end."""
+
+    ms: float
+    cpu_ms: float
+    megabytes: float
+
+    def __str__(self) -> str:
+        return f"{self.ms:.0f} ms ({self.cpu_ms:.0f} ms of CPU), {self.megabytes:.0f} MB"
+
+
+def _summarize_part(marks: list[tuple[float, float, float]], first: int) -> Part:
+    begin, end = marks[first], marks[min(first + PART, len(marks) - 1)]
+    return Part(1000 * (end[0] - begin[0]) / PART, 1000 * (end[2] - begin[2]) / PART, end[1])
 
 
 def _read_memory_and_cpu(pid: int) -> tuple[float, float]:
