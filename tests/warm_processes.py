@@ -242,7 +242,8 @@ def _draw_nothing() -> None:
     from framesweep.evaluation import report
     from framesweep.system.atomic_files import write_text
 
-    report.write_curves = report.write_matrix = lambda path, *_: write_text(path, "")
+    for name in ("write_curves", "write_matrix"):
+        setattr(report, name, lambda path, *_: write_text(path, ""))
 
 
 def _serve(connection: socket.socket) -> int:
