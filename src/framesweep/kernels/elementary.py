@@ -12,6 +12,10 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from framesweep.kernels.vectors import prefer_widest
+
+prefer_widest()
+
 # `contract` allows a multiplication and an addition to be fused. The other fast-math flags stay
 # off because NaN and infinity must keep their meaning: training stops at a NaN loss.
 OPTIONS: dict[str, Any] = {"fastmath": {"contract"}, "error_model": "numpy", "cache": True}

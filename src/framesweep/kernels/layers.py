@@ -33,11 +33,15 @@ def available(x: Tensor, shard: Shard | None = None) -> bool:
         x: The input.
         shard: Which rows of the batch x holds; None for a whole batch.
     """
+    # One frame has no variance; see models.layers.BatchNorm.
+    return (len(x) if shard is None else shard.total_rows) > 1 and has_loops(x)
+
+
+def has_loops(x: Tensor) -> bool:
+    """Return whether there are loops for tensors of x's device and type."""
     return (
         x.device.type == "cpu"
         and x.dtype in _ELEMENTS
-        # One frame has no variance; see models.layers.BatchNorm.
-        and (len(x) if shard is None else shard.total_rows) > 1
         # torch.compile fuses on its own, and could not trace the loops.
         and not torch.compiler.is_compiling()
         and _compiled()
@@ -106,7 +110,8 @@ class _NormActivateDrop(Function):
     """Batch norm (Ioffe and Szegedy, 2015), an activation and dropout, and their gradient.
 
     Forward, the loops pass over x twice: for its moments, then for the output. Backward, they
-    pass over x and dy twice: for the sums in the gradient of batch norm, then for dx. Neither
+    pass over x and dy for the gradient of the activation's input and its sums, which are in
+    the gradient of batch norm, then over x and this gradient for dx, which replaces it. Neither
     the normalized input nor the mask is stored; both are computed again from x.
     """
 
@@ -125,7 +130,7 @@ class _NormActivateDrop(Function):
         dropout = _draw(p, shard.first)
         coefficients = _identity(x, p) if norm is None else _normalize(x, norm, shard)
         y = torch.empty_like(x)
-        address = _rows().compile_forward(element(x), activation)
+        address = _rows().compile_forward(element(x), activation, p > 0)
         _run(address, x, dropout, coefficients, x, y)
         ctx.save_for_backward(x, coefficients)
         ctx.activation, ctx.p, ctx.dropout = activation, p, dropout
@@ -137,23 +142,22 @@ class _NormActivateDrop(Function):
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         x, coefficients = ctx.saved_tensors
         dy = dy.contiguous()
-        arguments = (ctx.dropout, coefficients, x, dy)
-        dtype, activation, rescale = element(x), ctx.activation, 1 / (1 - ctx.p)
+        rescale, total_rows = 1 / (1 - ctx.p), float(ctx.shard.total_rows)
+        sums, dx = _block_sums(x), torch.empty_like(x)
+        address = _rows().compile_reduce(element(x), ctx.activation, ctx.p > 0)
+        _run(address, x, ctx.dropout, coefficients, x, dy, sums, dx)
         dweight = dbias = None
         if ctx.has_norm:
-            sums = _block_sums(x)
-            _run(_rows().compile_reduce(dtype, activation), x, *arguments, sums)
             own = x.new_empty((2, x.shape[1]), dtype=torch.float64)
             _run(_columns().compile_totals(), x, np.array([rescale]), sums, own)
-            numbers = np.array([rescale, float(ctx.shard.total_rows)])
             dweight, dbias = parameters = x.new_empty((2, x.shape[1]), dtype=torch.float32)
             # dx depends on the sums over the whole batch, dweight and dbias on this rank's
             # alone: the training loop sums the gradients of parameters over the ranks.
             total = _sum_over_ranks(own, ctx.shard)
+            numbers = np.array([rescale, total_rows])
             address = _columns().compile_gradients()
             _run(address, x, numbers, own, total, coefficients, parameters)
-        dx = torch.empty_like(x)
-        _run(_rows().compile_backward(dtype, activation), x, *arguments, dx)
+        _run(_rows().compile_backward(element(x)), x, coefficients, x, dx)
         return dx, dweight, dbias, None, None, None, None
 
 
@@ -218,8 +222,7 @@ def _block_sums(x: Tensor) -> Tensor:
     return x.new_empty((blocks, 2, x.shape[1]), dtype=torch.float32)
 
 
-def element(x: Tensor) -> type[np.generic]:
-    """Return the type of the loops' elements for x."""
+def _element(x: Tensor) -> type[np.generic]:
     return _ELEMENTS[x.dtype]
 
 

@@ -1,12 +1,17 @@
-"""The gradient of patches: frames that are read several times, by overlapping patches."""
+"""Patches: frames that are read several times, by overlapping slices, and their gradient."""
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
+
+from framesweep.kernels import layers, openmp
 
 
 class PatchShape(NamedTuple):
@@ -29,23 +34,20 @@ class PatchShape(NamedTuple):
 def take_patches(x: Tensor, shape: PatchShape, copy: Callable[[Tensor], Tensor]) -> Tensor:
     """Return `copy(x)`, the patches of x as (N * num_patches, kernel * C).
 
-    On a CPU the gradient is added up in one tensor. Torch's own would first be spread over
-    zeros of the size of x, once per frame of a patch, before these are added up.
+    On a CPU a loop copies them, and another adds up their gradients in one pass. Torch's own
+    gradient would first be spread over zeros of the size of x, once per frame of a patch,
+    before these are added up.
 
     Args:
         x: (N, T, C).
         shape: The patches that `copy` takes.
-        copy: Takes the patches by operations of torch.
+        copy: Takes the patches by operations of torch, where there are no loops.
     """
-    by_torch = (
-        x.device.type != "cpu"
-        or not (torch.is_grad_enabled() and x.requires_grad)
-        or torch.compiler.is_compiling()
-        or torch._C._is_tracing()
-    )
-    if by_torch:
+    if x.numel() == 0 or torch._C._is_tracing() or not layers.has_loops(x):
         return copy(x)
-    patches: Tensor = _TakePatches.apply(x, shape, copy)  # type: ignore[no-untyped-call]
+    if not (torch.is_grad_enabled() and x.requires_grad):
+        return _copy(x, shape)
+    patches: Tensor = _TakePatches.apply(x, shape)  # type: ignore[no-untyped-call]
     return patches
 
 
@@ -53,20 +55,48 @@ class _TakePatches(Function):
     """Patches of (N, T, C), and the sum of their gradients by frame."""
 
     @staticmethod
-    def forward(
-        ctx: Any, x: Tensor, shape: PatchShape, copy: Callable[[Tensor], Tensor]
-    ) -> Tensor:
+    def forward(ctx: Any, x: Tensor, shape: PatchShape) -> Tensor:
         ctx.shape, ctx.size = shape, x.shape
-        return copy(x)
+        return _copy(x, shape)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        shape: PatchShape = ctx.shape
-        num_channels = ctx.size[2]
-        dpatches = dy.reshape(ctx.size[0], shape.num_patches, shape.kernel, num_channels)
-        dx = dy.new_zeros(ctx.size)
-        # The last first, as torch's engine adds them up.
-        for k in reversed(range(shape.kernel)):
-            dx[:, shape.frames(k)].add_(dpatches[:, :, k])
-        return dx, None, None
+        dy = dy.contiguous()
+        dx = dy.new_empty(ctx.size)
+        address = _loops().compile_sum(layers.element(dy))
+        sizes = _list_sizes(ctx.size, ctx.shape)
+        openmp.run_on_threads(address, (sizes.ctypes.data, dy.data_ptr(), dx.data_ptr()))
+        return dx, None
+
+
+def _copy(x: Tensor, shape: PatchShape) -> Tensor:
+    """Return the (N * num_patches, kernel * C) patches of x (N, T, C)."""
+    x = x.detach()
+    if x.stride(2) != 1:
+        x = x.contiguous()
+    num_channels = x.shape[2]
+    patches = x.new_empty((len(x) * shape.num_patches, shape.kernel * num_channels))
+    strides = np.array(x.stride()[:2], dtype=np.int64)
+    sizes = _list_sizes(x.shape, shape)
+    if shape.dilation == 1 and x.stride(1) == num_channels:
+        # The frames of a patch are neighbors in memory: it is copied as one.
+        sizes[2:4] = num_channels * shape.kernel, 1
+    address = _loops().compile_copy(layers.element(x))
+    pointers = sizes.ctypes.data, strides.ctypes.data, x.data_ptr(), patches.data_ptr()
+    openmp.run_on_threads(address, pointers)
+    return patches
+
+
+def _list_sizes(size: torch.Size, shape: PatchShape) -> npt.NDArray[np.int64]:
+    """Return the sizes that the loops take, for x of a size (N, T, C)."""
+    return np.array([*size, *shape], dtype=np.int64)
+
+
+# Numba takes half a second to import, and is needed only once a loop runs.
+
+
+def _loops() -> ModuleType:
+    from framesweep.kernels import patch_loops
+
+    return patch_loops

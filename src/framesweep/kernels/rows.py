@@ -18,7 +18,7 @@ this order:
 - float32 coefficients (k, columns), and
 - matrices and sums.
 
-`compile_moments` takes neither `dropout` nor coefficients.
+`compile_moments` takes neither `dropout` nor coefficients, and `compile_backward` no `dropout`.
 """
 
 # numba gives the loops their types.
@@ -82,12 +82,14 @@ def _row_key(dropout, row):
 
 
 @njit(**INLINE)
-def _kept(row_key, column, threshold):
+def _kept(drops, row_key, column, threshold):
     """Return whether an element is kept, with probability 1 - threshold / 2**32.
 
     It is the hash `mix` of the row's key and the column, without its first and last shift: they
     only improve the low bits, and a comparison depends on the high ones.
     """
+    if not drops:  # a constant of each loop, so that a loop that drops nothing has no hash
+        return True
     bits = np.uint32(np.uint32(row_key ^ np.uint32(np.uint32(column) * _GOLDEN)) * FIRST)
     return np.uint32(np.uint32(bits ^ (bits >> np.uint32(15))) * SECOND) >= threshold
 
@@ -117,8 +119,8 @@ def compile_moments(dtype: type[np.generic]) -> int:
 
 
 @cache
-def compile_forward(dtype: type[np.generic], activation: str) -> int:
-    """Compile: dropout, center scale shift, x -> y."""
+def compile_forward(dtype: type[np.generic], activation: str, drops: bool) -> int:
+    """Compile: dropout, center scale shift, x -> y; without `drops` p is 0."""
     checksum = CHECKSUM
 
     @cfunc(SIGNATURE, **OPTIONS)
@@ -136,15 +138,15 @@ def compile_forward(dtype: type[np.generic], activation: str) -> int:
                 for j in range(columns):
                     z = (load(x[i, j]) - center[j]) * scale[j] + shift[j]
                     value = activate(activation, z) * rescale
-                    y[i, j] = store(value if _kept(key, j, threshold) else ZERO, y[i, j])
+                    y[i, j] = store(value if _kept(drops, key, j, threshold) else ZERO, y[i, j])
 
     return int(region.address)
 
 
 @cache
-def compile_reduce(dtype: type[np.generic], activation: str) -> int:
+def compile_reduce(dtype: type[np.generic], activation: str, drops: bool) -> int:
     """Compile: dropout, center scale shift, x, dL/dy -> (blocks, 2, columns) sums of
-    dL/dz * (1 - p) and of that times x - center."""
+    dL/dz * (1 - p) and of that times x - center; (rows, columns) dL/dz * (1 - p)."""
     checksum = CHECKSUM
 
     @cfunc(SIGNATURE, **OPTIONS)
@@ -157,6 +159,7 @@ def compile_reduce(dtype: type[np.generic], activation: str) -> int:
         threshold = dropout[2]
         first, end, stride = _my_blocks(rows, checksum)
         sums = carray(job[5], (end, 2, columns), np.float32)
+        output = carray(job[6], (rows, columns), dtype)
         for block in range(first, end, stride):
             total, product = sums[block, 0], sums[block, 1]
             total[:] = ZERO
@@ -167,16 +170,17 @@ def compile_reduce(dtype: type[np.generic], activation: str) -> int:
                     centered = load(x[i, j]) - center[j]
                     steep = slope(activation, centered * scale[j] + shift[j])
                     dz = load(gradient[i, j]) * steep
-                    dz = dz if _kept(key, j, threshold) else ZERO
+                    dz = dz if _kept(drops, key, j, threshold) else ZERO
                     total[j] += dz
                     product[j] += dz * centered
+                    output[i, j] = store(dz, output[i, j])
 
     return int(region.address)
 
 
 @cache
-def compile_backward(dtype: type[np.generic], activation: str) -> int:
-    """Compile: dropout, center scale shift a b c, x, dL/dy -> dL/dx, which is
+def compile_backward(dtype: type[np.generic]) -> int:
+    """Compile: center scale shift a b c, x, dL/dz * (1 - p) -> dL/dx in place of the latter:
     a * dL/dz * (1 - p) + b * (x - center) + c.
 
     `columns.compile_gradients` derives a, b and c from the gradient of batch norm.
@@ -186,21 +190,15 @@ def compile_backward(dtype: type[np.generic], activation: str) -> int:
     @cfunc(SIGNATURE, **OPTIONS)
     def region(job):
         rows, columns = carray(job[0], (2,), np.int64)
-        dropout = carray(job[1], (5,), np.uint32)
-        center, scale, shift, a, b, c = carray(job[2], (6, columns), np.float32)
-        x = carray(job[3], (rows, columns), dtype)
-        gradient = carray(job[4], (rows, columns), dtype)
-        dx = carray(job[5], (rows, columns), dtype)
-        threshold = dropout[2]
+        center, _, _, a, b, c = carray(job[1], (6, columns), np.float32)
+        x = carray(job[2], (rows, columns), dtype)
+        gradient = carray(job[3], (rows, columns), dtype)
         first, end, stride = _my_blocks(rows, checksum)
         for block in range(first, end, stride):
             for i in range(block * BLOCK_ROWS, min(rows, (block + 1) * BLOCK_ROWS)):
-                key = _row_key(dropout, i)
                 for j in range(columns):
-                    centered = load(x[i, j]) - center[j]
-                    steep = slope(activation, centered * scale[j] + shift[j])
-                    dz = load(gradient[i, j]) * steep
-                    dz = dz if _kept(key, j, threshold) else ZERO
-                    dx[i, j] = store(a[j] * dz + b[j] * centered + c[j], dx[i, j])
+                    dz, centered = load(gradient[i, j]), load(x[i, j]) - center[j]
+                    dx = a[j] * dz + b[j] * centered + c[j]
+                    gradient[i, j] = store(dx, gradient[i, j])
 
     return int(region.address)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from framesweep.kernels import layers
 from framesweep.kernels.patches import PatchShape, take_patches
 
 SHAPES = [
@@ -36,6 +37,21 @@ def test_patches_and_their_gradient_are_those_of_torch(shape, dtype) -> None:
     assert gradients[0].dtype == dtype
     # The order of the sums is the same, so that their rounding is.
     assert torch.equal(*gradients)
+
+
+@pytest.mark.parametrize("num_items", [1, 4])
+def test_patches_of_every_other_frame_are_those_of_torch(num_items) -> None:
+    shape = PatchShape(kernel=3, dilation=1, stride=1, num_patches=2, first=1)
+    every = torch.randn(num_items, 10, 6)
+    for x in (every[:, ::2], every.transpose(1, 2)[:, :, :5].contiguous().transpose(1, 2)):
+        assert torch.equal(take_patches(x, shape, copier(shape)), copier(shape)(x))
+
+
+def test_without_loops_torch_takes_the_patches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layers, "has_loops", lambda x: False)
+    shape, x = SHAPES[2], torch.randn(4, 10, 6, requires_grad=True)
+    patches = take_patches(x, shape, copier(shape))
+    assert type(patches.grad_fn) is type(copier(shape)(x).grad_fn)
 
 
 def test_patches_of_no_utterances_have_a_gradient() -> None:
