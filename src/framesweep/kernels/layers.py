@@ -222,7 +222,8 @@ def _block_sums(x: Tensor) -> Tensor:
     return x.new_empty((blocks, 2, x.shape[1]), dtype=torch.float32)
 
 
-def _element(x: Tensor) -> type[np.generic]:
+def element(x: Tensor) -> type[np.generic]:
+    """Return the type of the loops' elements for x."""
     return _ELEMENTS[x.dtype]
 
 

@@ -1,7 +1,12 @@
 """The width of the vectors in which numba's loops compute."""
 
+from typing import Any
+
+import numba
 from llvmlite import binding
-from numba import config
+
+# What the environment sets is missing from numba's types.
+config: Any = numba.config
 
 
 def prefer_widest() -> None:
