@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from configs import compose
 from framesweep.config import RunConfig
-from framesweep.config.composition import CONFIG_FILE, compose, dump
+from framesweep.config.composition import CONFIG_FILE, dump
 from framesweep.data.phones import PhoneSet
 from framesweep.data.store.frame_store import FrameStore
 from framesweep.data.store.normalization import Normalizer

@@ -1,6 +1,7 @@
 """The commands and links in the documentation, and what they must look like to be valid."""
 
 import argparse
+import functools
 import re
 import shlex
 import tomllib
@@ -175,12 +176,17 @@ def compose(arguments: list[str]) -> None:
     if "--cfg" in given:  # Hydra's own option, which has a value
         place = given.index("--cfg")
         given = [*given[:place], *given[place + 2 :]]
+    _compose(tuple(given))
+
+
+@functools.cache  # many commands are in several documents
+def _compose(given: tuple[str, ...]) -> None:
     overrides = [argument for argument in given if argument not in ("-m", "--multirun")]
     register()
     with initialize_config_dir(str(find_conf())):
         hydra = GlobalHydra.instance().hydra
         assert hydra is not None
-        if overrides != given:
+        if len(overrides) < len(given):
             hydra.compose_config(
                 "config", overrides, run_mode=RunMode.MULTIRUN, from_shell=True
             )

@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from framesweep.config.composition import compose, register
+from configs import compose
+from framesweep.config.composition import register
 from framesweep.data.phones import PhoneSet
 from framesweep.data.store.normalization import Normalizer
 from framesweep.evaluation.predictor import Predictor, build_network

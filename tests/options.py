@@ -1,5 +1,7 @@
 """Composing one option of one config group, as the command line would."""
 
+import functools
+import pickle
 from typing import Any
 
 from hydra import compose, initialize_config_dir
@@ -20,6 +22,12 @@ def names(group: str) -> list[str]:
 
 def build(group: str, option: str, *overrides: str) -> Any:
     """The typed config of `group=option` with `group.key=value` overrides."""
+    return pickle.loads(_build(group, option, overrides))
+
+
+@functools.cache
+def _build(group: str, option: str, overrides: tuple[str, ...]) -> bytes:
+    """Return it pickled, because each caller gets an object of its own."""
     with initialize_config_dir(str(CONF)):
         composed = compose(f"{group}/{option}", overrides=list(overrides))
-    return OmegaConf.to_object(composed[group])
+    return pickle.dumps(OmegaConf.to_object(composed[group]))

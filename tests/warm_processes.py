@@ -1,6 +1,7 @@
-"""Starts train.py and framesweep as processes in which slow libraries are imported already.
+"""Starts train.py and framesweep as processes in which their modules are imported already.
 
-Most of the seconds of a small run are imports. A server process imports the libraries once.
+Most of the seconds of a small run are imports. A server process imports once what they need,
+lets Hydra find its plugins, and composes a config.
 Each command is a fork of it, and from then on a process like any other: it has its own folder,
 environment, streams, arguments and signals, and ends as Python ends. What the imports do is
 tested by processes that start from nothing, in `e2e/test_startup.py` and those of the wheel. A
@@ -28,27 +29,47 @@ import warm_workers
 
 TESTS = Path(__file__).parent
 PRELOADED = (
+    "framesweep.cli",
+    "framesweep.commands.best",
+    "framesweep.commands.evaluate",
+    "framesweep.commands.predict",
+    "framesweep.data.readers.hw1p2",
+    "framesweep.evaluation.report",
     "framesweep.kernels.columns",  # numba's loops, without the settings of a run
+    "framesweep.models.mlp",
+    "framesweep.runs.job",
+    "framesweep.runs.reporting.run_page",
+    "framesweep.runs.run",
+    "framesweep.sweeps.search_parent",
+    "framesweep.tracking.mlflow_writer",
+    "framesweep.training.optimizers.adam",
     "alembic.command",
+    "alembic.config",
     "filelock",
     "hydra._internal.config_loader_impl",
     "hydra._internal.core_plugins",
     "hydra._internal.hydra",
+    "hydra._internal.logging_config",
     "hydra._internal.utils",
     "hydra.utils",
+    "hydra_plugins.framesweep_sweeper.sweeper",
     "matplotlib.backends.backend_agg",
     "matplotlib.figure",
     "mlflow.models",
     "mlflow.pyfunc",
     "mlflow.store.db.utils",
     "mlflow.store.tracking.sqlalchemy_store",
+    "mlflow.store.tracking.sqlalchemy_workspace_store",
     "optuna",
     "optuna.storages._rdb.storage",
+    "rapidfuzz.distance.Levenshtein",
     "rich.console",
     "rich.progress",
     "safetensors.torch",
     "scipy.stats",
+    "sqlalchemy.dialects.sqlite",
     "torch.distributed",
+    "torch.utils.serialization.config",
 )
 PACKAGES = (
     *("catalog", "config", "data", "distributed", "evaluation", "models", "runs", "sweeps"),
@@ -110,6 +131,10 @@ def preload_package() -> None:
     names = [".".join(path.relative_to(source).with_suffix("").parts) for path in files]
     _more[:] = ["framesweep.cli", *(name for name in names if name != warm_workers.WORKER)]
 
+
+EMPTY_PICTURES = "TESTS_EMPTY_PICTURES"
+"""Environment variable that, if set, lets warm processes save pictures as empty files: drawing
+takes a third of the time of a tiny run."""
 
 GIVEN_TO_WORKERS = ("MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Set for workers as a share of the cores. A run sets its own number of threads."""
@@ -228,6 +253,9 @@ def _preload(more: list[str]) -> None:
         _draw_nothing()
     from numba.core.registry import cpu_target
 
+    from framesweep.config.composition import compose
+
+    compose([])
     cpu_target.typing_context.refresh()
     cpu_target.target_context.refresh()
     os.environ.clear()
@@ -274,9 +302,21 @@ def _become(job: dict[str, Any], descriptors: list[int]) -> NoReturn:
     os.environ.update(job["environment"])
     script, *_ = sys.argv[:] = job["arguments"]
     sys.path.insert(0, str(Path(script).parent))
+    if EMPTY_PICTURES in os.environ:
+        _leave_pictures_empty()
     if job["warm_workers"]:
         warm_workers.prepare(_is_like_ours)
     forked_process.end(forked_process.run(lambda: runpy.run_path(script, run_name="__main__")))
+
+
+def _leave_pictures_empty() -> None:
+    from matplotlib import figure
+
+    def save(figure: Any, path: Path, **options: object) -> None:
+        path.write_bytes(b"")
+
+    changed: Any = figure.Figure
+    changed.savefig = save
 
 
 if __name__ == "__main__":

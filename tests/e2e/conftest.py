@@ -27,7 +27,13 @@ SECONDS = 600
 
 
 class Shell:
-    """Runs train.py and framesweep in a folder of their own; see `warm_processes`."""
+    """Runs train.py and framesweep in a folder of their own; see `warm_processes`.
+
+    Attributes:
+        pictures: Whether train.py draws pictures. It is faster to leave them empty.
+    """
+
+    pictures = False
 
     def __init__(self, folder: Path, corpus: Path) -> None:
         self.folder = folder
@@ -43,25 +49,33 @@ class Shell:
         return warm_processes.popen(
             [sys.executable, str(REPOSITORY / "train.py"), *arguments],
             cwd=self.folder,
-            env=self.environment,
+            env=self._training_environment(),
             text=True,
             **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
         )
 
     def train(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         """`python train.py ...`, ended with this exit code."""
-        return self._run([sys.executable, str(REPOSITORY / "train.py"), *arguments], code)
+        command = [sys.executable, str(REPOSITORY / "train.py"), *arguments]
+        return self._run(command, code, self._training_environment())
 
     def framesweep(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         """`framesweep ...`, ended with this exit code."""
         command = Path(sys.executable).with_name("framesweep")
-        return self._run([str(command), *arguments], code)
+        return self._run([str(command), *arguments], code, self.environment)
 
-    def _run(self, command: list[str], code: int) -> subprocess.CompletedProcess[str]:
+    def _training_environment(self) -> dict[str, str]:
+        if self.pictures:
+            return self.environment
+        return {**self.environment, warm_processes.EMPTY_PICTURES: "1"}
+
+    def _run(
+        self, command: list[str], code: int, environment: dict[str, str]
+    ) -> subprocess.CompletedProcess[str]:
         process = warm_processes.popen(
             command,
             cwd=self.folder,
-            env=self.environment,
+            env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from framesweep.config.composition import compose, dump, load, register
+from configs import compose
+from framesweep.config.composition import dump, load, register
 from framesweep.credentials import URI_VARIABLE
 from framesweep.errors import ConfigError
 from framesweep.tracking.mlflow_store import resolve_tracking_uri

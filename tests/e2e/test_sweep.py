@@ -63,6 +63,7 @@ class Search:
 def search(tmp_path_factory, make_shell):
     """Killed in its first trials, then run to its total."""
     search = Search(make_shell(tmp_path_factory.mktemp("search")))
+    search.shell.pictures = True
     process = search.shell.start(
         *search.command,
         f"hydra.sweeper.n_trials={TRIALS}",

@@ -37,6 +37,7 @@ def tracked_metrics(shell):
 
 
 def test_a_run_trains_predicts_and_is_evaluated(shell):
+    shell.pictures = True
     output = shell.train(*shell.small).stdout
     assert re.search(r"best dev/accuracy 0\.\d+ \(epoch \d\), .* frames/s", output)
     assert "framesweep ui" in output
@@ -52,6 +53,8 @@ def test_a_run_trains_predicts_and_is_evaluated(shell):
         "report.html",
         "top_confusions.csv",
     }
+    for name in ("learning_curves.png", "confusion_matrix.png"):
+        assert (directory / "report" / name).stat().st_size > 10_000
     identity = run_id(output)
     shell.framesweep("predict", identity, "--out", "ids.csv")
     shell.framesweep("predict", identity, identity, "--labels", "phone", "--out", "phones.csv")

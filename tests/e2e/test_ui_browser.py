@@ -76,6 +76,7 @@ def context(tmp_path_factory, requested):
 @pytest.fixture(scope="module")
 def site(context, tmp_path_factory, make_shell):
     shell = make_shell(tmp_path_factory.mktemp("site"))
+    shell.pictures = True
     search = ["sweep=bare", "optim.lr=tag(log, interval(1e-4,1e-2))"]
     sweeper = ["hydra.sweeper.n_trials=2", "hydra.sweeper.sampler.seed=1"]
     shell.train("-m", *shell.small, *search, *sweeper)

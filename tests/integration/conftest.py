@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-import hydra
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+import configs
 from framesweep.config import RunConfig
-from framesweep.config.composition import register, to_run_config
-from framesweep.config.groups import find_conf
+from framesweep.config.composition import register
 from toy import NAMES, ToyCorpus, write_hw1p2
 
 TINY = [
@@ -28,8 +27,7 @@ def compose(tmp_path):
     register()
 
     def composed(*overrides: str) -> RunConfig:
-        with hydra.initialize_config_dir(str(find_conf())):
-            return to_run_config(hydra.compose("config", [f"outputs={tmp_path}", *overrides]))
+        return configs.compose([f"outputs={tmp_path}", *overrides])
 
     return composed
 

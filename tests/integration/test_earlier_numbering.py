@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from framesweep.config.composition import CONFIG_FILE, compose, register
+from configs import compose
+from framesweep.config.composition import CONFIG_FILE, register
 from framesweep.evaluation.predictor import Predictor
 from framesweep.runs.ensembles.predictions import average_posteriors, load_trained_run
 from framesweep.runs.reporting.run_log import MODEL_FOLDER

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from framesweep.config.composition import compose, register
+from configs import compose
+from framesweep.config.composition import register
 from framesweep.errors import ConfigError
 from framesweep.runs.run import run
 from framesweep.tracking.mirrors import mirroring_tracker, packages

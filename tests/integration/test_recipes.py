@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from configs import compose
 from framesweep.config import RunConfig
-from framesweep.config.composition import compose, register
+from framesweep.config.composition import register
 from framesweep.config.groups import find_conf, option_groups, read_options
 from framesweep.config.plain import flatten
 from framesweep.models.build import NetworkBuilder

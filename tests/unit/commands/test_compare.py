@@ -1,7 +1,8 @@
 from pathlib import Path
 
+from configs import compose
 from framesweep.commands.compare import align, build_rows, read_params, select_differing
-from framesweep.config.composition import compose, dump, register
+from framesweep.config.composition import dump, register
 from framesweep.tracking import RunInfo
 
 register()

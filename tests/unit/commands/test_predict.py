@@ -7,9 +7,10 @@ import torch
 from click.testing import CliRunner
 from torch import nn
 
+from configs import compose
 from framesweep.commands.common import prediction_options
 from framesweep.commands.predict import command
-from framesweep.config.composition import compose, register
+from framesweep.config.composition import register
 from framesweep.data.phones import PhoneSet
 from framesweep.errors import ConfigError, DataError
 from framesweep.runs.ensembles import predictions

@@ -6,9 +6,10 @@ import optuna
 import pytest
 from click.testing import CliRunner
 
+from configs import compose
 from framesweep import tracking
 from framesweep.commands.report import command
-from framesweep.config.composition import compose, dump, register
+from framesweep.config.composition import dump, register
 from framesweep.errors import TrackingError
 from framesweep.system.drawing import html_page
 from framesweep.tracking import RunInfo

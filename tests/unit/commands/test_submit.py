@@ -5,9 +5,10 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
+from configs import compose
 from framesweep.commands import submit
 from framesweep.commands.submit import command
-from framesweep.config.composition import compose, register
+from framesweep.config.composition import register
 from framesweep.data.phones import PhoneSet
 from framesweep.errors import DataError
 from framesweep.runs import submission_zip

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
+from configs import compose
 from framesweep.completion import overrides
 from framesweep.completion.candidates import Candidate
 from framesweep.completion.overrides import complete_overrides, list_values, walk_keys
-from framesweep.config.composition import compose, register
+from framesweep.config.composition import register
 from framesweep.config.groups import option_groups
 from framesweep.config.plain import flatten
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from configs import compose
 from documents import REPOSITORY
 from framesweep.config import command_line
 from framesweep.config.command_line import (
@@ -18,7 +19,7 @@ from framesweep.config.command_line import (
     train_command,
     where_options,
 )
-from framesweep.config.composition import compose, register
+from framesweep.config.composition import register
 from framesweep.config.reference.key_pages import render_options
 
 register()

@@ -1,6 +1,7 @@
 """Composed and saved configs."""
 
 import copy
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,14 @@ from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from omegaconf import ListConfig
 
+import configs
 from framesweep.config import SCHEMAS, OptimConfig
 from framesweep.config.composition import (
     compose,
     directions,
     dump,
     load,
+    process_id,
     register,
     to_run_config,
 )
@@ -46,6 +49,40 @@ def test_a_phone_list_is_the_same_file_from_any_directory(data, monkeypatch, tmp
     monkeypatch.chdir(tmp_path)
     data_config: Any = compose([f"data={data}", "data.phones=phones.txt"]).data
     assert data_config.phones == str(tmp_path / "phones.txt")
+
+
+def test_a_forked_process_names_its_directories_differently():
+    assert process_id() == process_id()
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        os.write(writer, process_id().encode())
+        os._exit(0)
+    os.wait()
+    assert os.read(reader, 100).decode() != process_id()
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [],
+        ["outputs=here", "seed=3", "seed=4"],
+        ["model.dropout=0.3", "model=wide", "+tracking.tags.a='b c'", "data.context=null"],
+        ["recipe=quick", "data=segments", "data.root=/x", "model.conv_channels=[8,16]"],
+        ["sweep=bare", "hydra.sweeper.n_trials=3", "tracking.tags={}", "train.epochs=2"],
+        ["data.contxt=3"],
+        ["train.epochs=1,2"],
+        ["train.epochs=many"],
+        ["modl=wide"],
+    ],
+)
+def test_what_tests_compose_faster_is_what_the_command_line_composes(overrides):
+    def outcome(function):
+        try:
+            return function(overrides)
+        except Exception as error:
+            return type(error), str(error)
+
+    assert outcome(configs.compose) == outcome(compose)
 
 
 def test_the_phone_list_of_kaldi_starts_at_its_root():

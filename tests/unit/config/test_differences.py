@@ -1,6 +1,7 @@
 """Which keys of a config differ from their defaults."""
 
-from framesweep.config.composition import compose, register
+from configs import compose
+from framesweep.config.composition import register
 from framesweep.config.differences import changed_keys
 
 register()

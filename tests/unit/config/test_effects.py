@@ -6,8 +6,9 @@ from typing import get_args
 
 import pytest
 
+from configs import compose
 from framesweep.config import SCHEMAS, RunConfig, SweepConfig, TrainConfig
-from framesweep.config.composition import compose, register
+from framesweep.config.composition import register
 from framesweep.config.effects import declared_effects, effect_of, free_overrides
 from framesweep.config.plain import flatten
 from framesweep.config.setting import AFFECTS, Effect

@@ -6,8 +6,9 @@ import math
 
 import pytest
 
+from configs import compose
 from framesweep.config import SCHEMAS, RunConfig, TrainConfig
-from framesweep.config.composition import compose, register
+from framesweep.config.composition import register
 from framesweep.config.key_ranges import MAX_UNITS, RANGES
 from framesweep.config.reference.key_docs import document_keys
 from framesweep.errors import ConfigError

@@ -6,8 +6,9 @@ from pathlib import Path, PureWindowsPath
 import pytest
 import sqlalchemy
 
+from configs import compose
 from framesweep.config import paths
-from framesweep.config.composition import compose, register
+from framesweep.config.composition import register
 from framesweep.config.paths import (
     expand,
     expand_override,

@@ -5,7 +5,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from framesweep.config.composition import CONFIG_FILE, compose, dump, register
+from configs import compose
+from framesweep.config.composition import CONFIG_FILE, dump, register
 from framesweep.data.store.frame_store import open_store
 from framesweep.errors import CheckpointError, DataError
 from framesweep.evaluation.predictor import (

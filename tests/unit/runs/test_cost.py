@@ -2,7 +2,8 @@
 
 import pytest
 
-from framesweep.config.composition import compose, register
+from configs import compose
+from framesweep.config.composition import register
 from framesweep.runs import cost as module
 from framesweep.runs.cost import measure_cost
 from framesweep.runs.experiment import open_frame_store

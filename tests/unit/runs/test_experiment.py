@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from framesweep.config.composition import compose, register
+from configs import compose
+from framesweep.config.composition import register
 from framesweep.data.chunks import FrameChunks
 from framesweep.data.windows import Windows
 from framesweep.errors import ConfigError

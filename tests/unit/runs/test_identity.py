@@ -2,7 +2,8 @@
 
 import pytest
 
-from framesweep.config.composition import compose, register
+from configs import compose
+from framesweep.config.composition import register
 from framesweep.runs.identity import depends_on_length, effect_in, identities
 
 register()

@@ -3,7 +3,8 @@
 import hydra
 import pytest
 
-from framesweep.config.composition import CONFIG_FILE, compose, dump, register
+from configs import compose
+from framesweep.config.composition import CONFIG_FILE, dump, register
 from framesweep.config.groups import find_conf
 from framesweep.runs.known_points import KnownPoints
 

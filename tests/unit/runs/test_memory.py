@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from framesweep.config.composition import compose, register
+from configs import compose
+from framesweep.config.composition import register
 from framesweep.config.effects import declared_effects
 from framesweep.errors import InsufficientMemoryError
 from framesweep.runs import memory as module

@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from framesweep.config.composition import compose, dump, register
+from configs import compose
+from framesweep.config.composition import dump, register
 from framesweep.distributed.launch import CONFIG_KEY, READY_KEY
 from framesweep.errors import Interrupted, NonFiniteLossError
 from framesweep.runs import rank_worker

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from framesweep.config.composition import CONFIG_FILE, compose, dump, register
+from configs import compose
+from framesweep.config.composition import CONFIG_FILE, dump, register
 from framesweep.errors import CheckpointError
 from framesweep.runs import reruns
 from framesweep.runs.reruns import SeedRuns, read_config, run_again

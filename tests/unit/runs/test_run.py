@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from configs import compose
 from framesweep.config import RunConfig
-from framesweep.config.composition import CONFIG_FILE, compose, dump, register
+from framesweep.config.composition import CONFIG_FILE, dump, register
 from framesweep.errors import ConfigError
 from framesweep.runs import run as module
 from framesweep.runs.run import resume

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from framesweep.config.composition import compose, register
+from configs import compose
+from framesweep.config.composition import register
 from framesweep.errors import DataError
 from framesweep.runs.submission import (
     choose_labels,

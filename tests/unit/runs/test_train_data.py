@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from framesweep.config.composition import CONFIG_FILE, compose, dump, register
+from configs import compose
+from framesweep.config.composition import CONFIG_FILE, dump, register
 from framesweep.data import streamed_windows
 from framesweep.data.streamed_chunks import StreamedChunks
 from framesweep.data.streamed_windows import StreamedWindows

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from framesweep.config.composition import compose, register
+from configs import compose
+from framesweep.config.composition import register
 from framesweep.data.phones import ARPABET_71, PhoneSet
 from framesweep.errors import ConfigError
 from framesweep.runs.validation import validate_across_groups, validate_phones

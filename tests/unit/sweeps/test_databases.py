@@ -2,7 +2,8 @@
 
 import pytest
 
-from framesweep.config.composition import compose, register
+from configs import compose
+from framesweep.config.composition import register
 from framesweep.errors import ConfigError
 from framesweep.sweeps.databases import require_separate_databases
 

@@ -6,8 +6,9 @@ import shutil
 
 import pytest
 
+from configs import compose
 from framesweep.config import TrackingConfig
-from framesweep.config.composition import compose, dump, register
+from framesweep.config.composition import dump, register
 from framesweep.credentials import URI_VARIABLE
 from framesweep.errors import ConfigError, DirectoryInUseError, TrackingError
 from framesweep.tracking import (

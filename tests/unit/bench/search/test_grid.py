@@ -2,8 +2,9 @@
 
 import math
 
+from configs import compose
 from framesweep.bench.search.grid import ADDED, AXES, DEFAULTS, list_points, name_point
-from framesweep.config.composition import compose, register
+from framesweep.config.composition import register
 from framesweep.config.networks.mlp import MlpConfig
 
 

@@ -5,8 +5,9 @@ from typing import Literal
 
 import pytest
 
+from configs import compose
 from framesweep.config import DataConfig, KaldiConfig
-from framesweep.config.composition import compose, register
+from framesweep.config.composition import register
 from framesweep.config.plain import flatten
 from framesweep.config.reference.key_docs import (
     describe_type,

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from framesweep.config.composition import compose, register
+from configs import compose
+from framesweep.config.composition import register
 from framesweep.errors import CheckpointError, DataError
 from framesweep.runs.ensembles.predictions import (
     TrainedRun,

@@ -5,7 +5,8 @@ import shlex
 import pytest
 from hydra.core.hydra_config import HydraConfig
 
-from framesweep.config.composition import compose, register
+from configs import compose
+from framesweep.config.composition import register
 from framesweep.runs.reporting.advice import (
     describe_next_run,
     suggest_augmentation,

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from configs import compose
 from framesweep.config import DataConfig, SegmentsConfig
-from framesweep.config.composition import CONFIG_FILE, compose, register
+from framesweep.config.composition import CONFIG_FILE, register
 from framesweep.data.phones import PhoneSet
 from framesweep.data.store.frame_store import open_store
 from framesweep.data.windows import Windows

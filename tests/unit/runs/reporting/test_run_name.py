@@ -4,7 +4,8 @@ import pytest
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
-from framesweep.config.composition import compose, register
+from configs import compose
+from framesweep.config.composition import register
 from framesweep.runs.reporting.run_name import name_run
 from framesweep.sweeps.context import SweepContext
 

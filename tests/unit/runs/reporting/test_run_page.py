@@ -5,7 +5,8 @@ import shlex
 import pytest
 import torch
 
-from framesweep.config.composition import compose, dump, register
+from configs import compose
+from framesweep.config.composition import dump, register
 from framesweep.data.phones import PhoneSet
 from framesweep.errors import CheckpointError
 from framesweep.evaluation.report import COUNTS, write_report

@@ -3,7 +3,8 @@
 import optuna
 import pytest
 
-from framesweep.config.composition import compose, dump, register
+from configs import compose
+from framesweep.config.composition import dump, register
 from framesweep.runs.reporting.sweep_page import build_grid_page, build_study_page
 from framesweep.system.drawing import html_page
 

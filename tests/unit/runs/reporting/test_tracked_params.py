@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from framesweep.config.composition import compose, register
+from configs import compose
+from framesweep.config.composition import register
 from framesweep.config.plain import flatten
 from framesweep.runs.reporting.tracked_params import derived_params, select_params
 from framesweep.sweeps.context import SweepContext

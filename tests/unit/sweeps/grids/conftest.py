@@ -2,7 +2,8 @@
 
 import pytest
 
-from framesweep.config.composition import compose, register
+from configs import compose
+from framesweep.config.composition import register
 from framesweep.sweeps.grids.points import GridPoint
 from framesweep.sweeps.grids.study import Grid
 
