@@ -8,6 +8,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from framesweep.config.command_line import train_command
 from framesweep.config.composition import to_run_config
 from framesweep.config.error_messages import ALLOW_VARIABLE
 from framesweep.errors import ConfigError, Interrupted
@@ -18,8 +19,6 @@ TRUSTED_TARGETS = (
     *filter(None, os.environ.get(ALLOW_VARIABLE, "").replace(" ", "").split(",")),
 )
 """What Hydra may call from a config: classes of framesweep, and what the user allows."""
-
-HINT = "Add -m to sweep: python train.py -m sweep="
 
 
 def is_in_sweep() -> bool:
@@ -48,7 +47,8 @@ def run_job(config: DictConfig) -> float | list[float]:
             raise ConfigError("sweep.preview", rule, found=True, fix="Add -m, or leave it out.")
         preset = (runtime.get("choices") or {}).get("sweep")
         if preset and not in_sweep:
-            print(f"warning: sweep={preset} trains one run. {HINT}{preset}", file=sys.stderr)
+            hint = f"Add -m to sweep: {train_command(['-m', f'sweep={preset}'])}"
+            print(f"warning: sweep={preset} trains one run. {hint}", file=sys.stderr)
         return run(run_config, Path(runtime.output_dir), in_sweep=in_sweep)
     except Interrupted as error:
         if in_sweep and current_trial() is None:

@@ -9,6 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from framesweep.config.command_line import train_command
 from framesweep.config.composition import register
 from framesweep.config.groups import find_conf
 from framesweep.errors import ConfigError, Interrupted
@@ -70,8 +71,9 @@ PRESETS = sorted(path.stem for path in (find_conf() / "sweep").glob("*.yaml"))
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_sweep_that_lacks_its_flag_says_what_to_type(job, preset, capsys):
     job(RunMode.RUN, preset=preset)
-    line = f"warning: sweep={preset} trains one run. Add -m to sweep: python train.py -m "
-    assert capsys.readouterr().err == f"{line}sweep={preset}\n"
+    command = train_command(["-m", f"sweep={preset}"])
+    line = f"warning: sweep={preset} trains one run. Add -m to sweep: {command}\n"
+    assert capsys.readouterr().err == line
     job(RunMode.MULTIRUN, preset=preset)
     job(RunMode.RUN)
     assert not capsys.readouterr().err
