@@ -15,7 +15,7 @@ def test_the_number_of_threads_changes_no_bit() -> None:
     x = torch.randn(3, 20, 6).to(torch.bfloat16).requires_grad_()
     dy = torch.randn(12, 30).to(torch.bfloat16)
 
-    def run() -> tuple[torch.Tensor, torch.Tensor]:
+    def run() -> tuple[torch.Tensor, ...]:
         patches = take_patches(x, shape, lambda x: x)
         return patches, *torch.autograd.grad(patches, x, dy)
 
