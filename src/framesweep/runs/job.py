@@ -45,7 +45,7 @@ def run_job(config: DictConfig) -> float | list[float]:
         if run_config.sweep.preview:
             rule = "shows what a grid or a search would train"
             raise ConfigError("sweep.preview", rule, found=True, fix="Add -m, or leave it out.")
-        preset = (runtime.get("choices") or {}).get("sweep")
+        preset = runtime.choices.get("sweep")
         if preset and not in_sweep:
             hint = f"Add -m to sweep: {train_command(['-m', f'sweep={preset}'])}"
             print(f"warning: sweep={preset} trains one run. {hint}", file=sys.stderr)

@@ -238,6 +238,6 @@ class MlflowWriter:
             status, time = restored = wanted
             with translate_temporary_errors():
                 if status == "RUNNING":
-                    self._client.update_run(self.run_id, status)
+                    self._client.update_run(known, status)
                 else:
-                    self._client.set_terminated(self.run_id, status, time)
+                    self._client.set_terminated(known, status, time)
