@@ -9,7 +9,8 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from faults.kills import KilledRun, KilledSweep, run_kills
+from faults.kill_record import KillRecord
+from faults.kills import KilledRun, KilledSweep, KillTest
 from faults.load import run_load
 from servers import free_port, mlflow_server, postgres
 
@@ -30,7 +31,8 @@ def wait_for(process, text: str) -> str:
 @pytest.mark.parametrize("kind", [KilledRun, KilledSweep])
 def test_kills_at_random_moments_change_no_result(kind, corpus, tmp_path):
     """`make faults` does this fifty times."""
-    result = run_kills(kind, corpus, tmp_path, count=3, seed=random.randrange(1000))
+    seed = random.randrange(1000)
+    result = KillTest(kind, corpus, tmp_path, seed, KillRecord(kind.name, seed, None)).run(3)
     assert result.failures == []
     assert result.survived == result.tried == 3
 
