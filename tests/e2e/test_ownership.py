@@ -117,8 +117,11 @@ def test_a_suspended_sweep_whose_trial_was_taken_over_writes_nothing(shell, mome
     added = {p.name: p.read_bytes()[len(old) :].decode() for p, old in files.items()}
     log = added.pop("train.log")  # which says why the job ended
     assert "trial 0 was taken over" in log
-    # It may have been suspended after the check, just before it logged an epoch.
+    # It may have been suspended after the check, just before it logged an epoch and printed it.
     assert log.count("console: epoch ") <= 1
+    printed = added.pop("console.log").splitlines()
+    assert [line for line in printed if not line.startswith("epoch 1/")] == []
+    assert len(printed) <= log.count("console: epoch ")
     assert set(added.values()) == {""}
     changed = {p.name for p, old in files.items() if not p.read_bytes().startswith(old)}
     # A sweep that was suspended within a transaction has locked MLflow's database. Records that

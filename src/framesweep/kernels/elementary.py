@@ -9,10 +9,32 @@ C library's `expf` would keep a loop from being vectorized.
 
 from typing import Any
 
+import numba
 import numpy as np
+from llvmlite import binding
 from numba import njit
 
-from framesweep.kernels.vectors import prefer_widest
+# What the environment sets is missing from numba's types.
+config: Any = numba.config
+
+
+def prefer_widest() -> None:
+    """Let numba use 512-bit vectors wherever the processor has them; call before compiling.
+
+    LLVM uses only half of them on many of Intel's processors, because the first that had them
+    lowered their clock for it. The matrix multiplications between the loops use them anyway.
+    Each column of a loop is computed by itself, so the width changes no result. What a user
+    has set by NUMBA_CPU_FEATURES or NUMBA_CPU_NAME remains.
+    """
+    if config.CPU_FEATURES is not None or config.CPU_NAME is not None or not config.ENABLE_AVX:
+        return
+    try:
+        features = binding.get_host_cpu_features()
+    except RuntimeError:  # LLVM does not know this kind of processor
+        return
+    if features.get("avx512f"):
+        config.CPU_FEATURES = f"{features.flatten()},-prefer-256-bit"
+
 
 prefer_widest()
 

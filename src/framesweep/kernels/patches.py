@@ -44,7 +44,8 @@ def take_patches(x: Tensor, shape: PatchShape, copy: Callable[[Tensor], Tensor])
         copy: Takes the patches by operations of torch, where there are no loops.
     """
     # The size last: a tracer would take it as a constant.
-    if torch._C._is_tracing() or not layers.has_loops(x) or x.numel() == 0:
+    is_traced = torch.compiler.is_compiling() or torch._C._is_tracing()
+    if is_traced or not layers.has_loops(x) or x.numel() == 0:
         return copy(x)
     if not (torch.is_grad_enabled() and x.requires_grad):
         return _copy(x, shape)
