@@ -17,7 +17,7 @@ SECONDS = 600
 CONTEXT = multiprocessing.get_context("forkserver")
 # Forked from a process that has imported all but computed nothing, children start quickly,
 # and find no lock that another thread held.
-CONTEXT.set_forkserver_preload(["framesweep.training.loop", "framesweep.kernels.patch_loops"])
+CONTEXT.set_forkserver_preload(["framesweep.training.loop", "framesweep.kernels.loops.patches"])
 
 
 def in_ranks(size: int, function: Callable[..., Any], *arguments: Any) -> list[Any]:

@@ -35,7 +35,7 @@ PRELOADED = (
     "framesweep.commands.predict",
     "framesweep.data.readers.hw1p2",
     "framesweep.evaluation.report",
-    "framesweep.kernels.columns",  # numba's loops, without the settings of a run
+    "framesweep.kernels.loops.columns",  # numba's loops, without the settings of a run
     "framesweep.models.mlp",
     "framesweep.runs.job",
     "framesweep.runs.reporting.run_page",

@@ -65,7 +65,7 @@ def _compiled() -> bool:
         log.info("this torch has no GNU OpenMP: its own modules compute hidden layers, slower")
         return False
     try:
-        import framesweep.kernels.columns  # noqa: F401
+        import framesweep.kernels.loops.columns  # noqa: F401
     except (ImportError, RuntimeError):  # the latter if numba finds no writable cache folder
         return False
     return True
@@ -75,13 +75,13 @@ def _compiled() -> bool:
 
 
 def _rows() -> ModuleType:
-    from framesweep.kernels import rows
+    from framesweep.kernels.loops import rows
 
     return rows
 
 
 def _columns() -> ModuleType:
-    from framesweep.kernels import columns
+    from framesweep.kernels.loops import columns
 
     return columns
 

@@ -99,6 +99,6 @@ def _list_sizes(size: torch.Size, shape: PatchShape) -> npt.NDArray[np.int64]:
 
 
 def _loops() -> ModuleType:
-    from framesweep.kernels import patch_loops
+    from framesweep.kernels.loops import patches
 
-    return patch_loops
+    return patches

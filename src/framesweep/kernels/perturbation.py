@@ -18,7 +18,7 @@ def can_perturb(x: Tensor, shard: Shard | None = None) -> bool:
 
 def _frames() -> ModuleType:
     # Numba takes half a second to import, and is needed only once a loop runs.
-    from framesweep.kernels import frames
+    from framesweep.kernels.loops import frames
 
     return frames
 

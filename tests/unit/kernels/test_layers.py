@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from framesweep import kernels
 from framesweep.kernels import activations, layers
+from thread_counts import require_equal_bits
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs GNU OpenMP")
 ACTIVATIONS = [name for name, one in activations.ACTIVATIONS.items() if one.loop]
@@ -131,16 +132,7 @@ def test_the_number_of_threads_changes_no_bit() -> None:
         assert norm.running_var is not None
         return [y, x.grad, norm.weight.grad, norm.running_var]
 
-    before = torch.get_num_threads()
-    try:
-        results = []
-        for threads in (1, 2, 3):
-            torch.set_num_threads(threads)
-            results.append(run())
-    finally:
-        torch.set_num_threads(before)
-    for other in results[1:]:
-        assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+    require_equal_bits(run, (1, 2, 3))
 
 
 def test_a_large_mean_leaves_the_variance_exact() -> None:

@@ -24,7 +24,7 @@ def test_the_library_is_the_one_that_torch_has_loaded():
 def test_a_function_is_called_once_on_each_thread(threads):
     from numba import carray, cfunc
 
-    from framesweep.kernels.rows import SIGNATURE, num_threads, thread_number
+    from framesweep.kernels.loops.regions import SIGNATURE, num_threads, thread_number
 
     @cfunc(SIGNATURE)
     def count(job):

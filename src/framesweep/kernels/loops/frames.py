@@ -12,20 +12,17 @@ values: for it `time` and `bin` are 1.
 from functools import cache
 
 import numpy as np
-from numba import carray, cfunc, njit
+from numba import carray, cfunc
 
-from framesweep.kernels.elementary import INLINE, OPTIONS
-from framesweep.kernels.rows import CHECKSUM, SIGNATURE, num_threads, thread_number
-from framesweep.kernels.scalars import load, store
-
-
-@njit(**INLINE)
-def _my_rows(_checksum):
-    """Return the first row of this thread and the stride to its next.
-
-    The checksum is an argument only so that the loop contains it; see `rows`.
-    """
-    return thread_number(), num_threads()
+from framesweep.kernels.compilation import OPTIONS
+from framesweep.kernels.loops.regions import (
+    CHECKSUM,
+    SIGNATURE,
+    my_share,
+    num_threads,
+    thread_number,
+)
+from framesweep.kernels.loops.scalars import load, store
 
 
 @cache
@@ -47,10 +44,10 @@ def compile_perturbation(dtype: type[np.generic]) -> int:
         offsets = carray(job[3], (rows, bins), np.float32)
         times = carray(job[4], (rows, frames), np.float32)
         factors = carray(job[5], (rows, bins), np.float32)
-        first, stride = _my_rows(checksum)
-        moved = carray(job[6], (stride, frames, bins), np.float32)[first]
+        moved = carray(job[6], (num_threads(), frames, bins), np.float32)[thread_number()]
         x = carray(job[7], (rows, frames, bins), dtype)
-        for i in range(first, rows, stride):
+        first, end = my_share(rows, checksum)
+        for i in range(first, end):
             move = np.int64(moves[i])
             # The bins from `low` to `high` have a source, the others repeat an edge.
             low = min(max(0, -move), bins)

@@ -1,4 +1,4 @@
-"""Functions of one element that the loops in `rows` consist of, each compiled into them."""
+"""Functions of one element that the loops consist of, each compiled into them."""
 
 # numba gives the functions their types.
 # mypy: ignore-errors
@@ -10,7 +10,7 @@ from numba import njit, types
 from numba.extending import overload
 
 from framesweep.kernels.activations import ACTIVATIONS
-from framesweep.kernels.elementary import INLINE
+from framesweep.kernels.compilation import INLINE
 
 # A function that was made within another one has no place in numba's cache on disk. That does
 # not matter: the loop that it is compiled into has one.

@@ -25,7 +25,7 @@ def x() -> np.ndarray:
 
 @pytest.fixture
 def moments(x) -> np.ndarray:
-    from framesweep.kernels import columns, rows
+    from framesweep.kernels.loops import columns, rows
 
     num_blocks = -(-NUM_ROWS // rows.BLOCK_ROWS)
     sums = np.empty((num_blocks, 2, NUM_COLUMNS), dtype=np.float32)
@@ -41,7 +41,7 @@ def test_statistics_are_the_mean_and_the_biased_variance(x, moments):
 
 
 def test_the_normalizer_updates_running_statistics_and_gives_coefficients(moments):
-    from framesweep.kernels import columns
+    from framesweep.kernels.loops import columns
 
     rng = np.random.default_rng(2)
     weight, bias = rng.normal(size=(2, NUM_COLUMNS)).astype(np.float32)
@@ -62,7 +62,7 @@ def test_the_normalizer_updates_running_statistics_and_gives_coefficients(moment
 
 
 def test_totals_are_the_sums_of_all_blocks_times_a_factor():
-    from framesweep.kernels import columns, rows
+    from framesweep.kernels.loops import columns, rows
 
     num_blocks = -(-NUM_ROWS // rows.BLOCK_ROWS)
     rng = np.random.default_rng(3)
@@ -74,7 +74,7 @@ def test_totals_are_the_sums_of_all_blocks_times_a_factor():
 
 def test_the_gradient_of_batch_norm_is_the_published_formula():
     """With dz = dL/dz and n rows: dx = scale * (dz - sum(dz) / n - (x - m) r**2 sum / n)."""
-    from framesweep.kernels import columns
+    from framesweep.kernels.loops import columns
 
     rng = np.random.default_rng(4)
     own, total = rng.normal(size=(2, 2, NUM_COLUMNS))

@@ -9,27 +9,15 @@ docstring names. Threads divide the columns among them, and all arithmetic is fl
 # numba gives the loops their types.
 # mypy: ignore-errors
 
-import zlib
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numba import carray, cfunc, njit
 
-from framesweep.kernels import rows as row_loops
-from framesweep.kernels.elementary import INLINE, OPTIONS
-from framesweep.kernels.rows import BLOCK_ROWS, CHECKSUM, SIGNATURE, num_threads, thread_number
-from framesweep.kernels.scalars import load
-
-# As in `rows`, so that a change of the sources invalidates the loops on disk.
-_CHECKSUM = zlib.crc32(Path(row_loops.__file__).read_bytes(), CHECKSUM)
-
-
-@njit(**INLINE)
-def _my_columns(columns, _checksum):
-    """Return the first column of this thread, and the end of its columns."""
-    thread, threads = thread_number(), num_threads()
-    return columns * thread // threads, columns * (thread + 1) // threads
+from framesweep.kernels.compilation import INLINE, OPTIONS
+from framesweep.kernels.loops.regions import CHECKSUM, SIGNATURE, my_share
+from framesweep.kernels.loops.rows import BLOCK_ROWS
+from framesweep.kernels.loops.scalars import load
 
 
 @njit(**INLINE)
@@ -45,7 +33,7 @@ def _add_blocks(sums, totals, first, end):
 @cache
 def compile_statistics(dtype: type[np.generic]) -> int:
     """Compile: sums by `rows.compile_moments`, x -> (2, columns) mean and biased variance."""
-    checksum = _CHECKSUM
+    checksum = CHECKSUM
 
     @cfunc(SIGNATURE, **OPTIONS)
     def region(job):
@@ -54,7 +42,7 @@ def compile_statistics(dtype: type[np.generic]) -> int:
         sums = carray(job[1], (blocks, 2, columns), np.float32)
         x = carray(job[2], (rows, columns), dtype)
         moments = carray(job[3], (2, columns), np.float64)
-        first, end = _my_columns(columns, checksum)
+        first, end = my_share(columns, checksum)
         _add_blocks(sums, moments, first, end)
         if rows == 0:  # other ranks have the whole batch
             return
@@ -72,7 +60,7 @@ def compile_normalizer() -> int:
     """Compile: (3,) float64 eps, momentum and rows of the whole batch, its moments, weight,
     bias -> updated running mean and variance; coefficients center scale shift, and in row 6
     1 / the standard deviation."""
-    checksum = _CHECKSUM
+    checksum = CHECKSUM
 
     @cfunc(SIGNATURE, **OPTIONS)
     def region(job):
@@ -85,7 +73,7 @@ def compile_normalizer() -> int:
         running_variance = carray(job[6], (columns,), np.float32)
         coefficients = carray(job[7], (7, columns), np.float32)
         unbiased = total_rows / (total_rows - 1.0)
-        first, end = _my_columns(columns, checksum)
+        first, end = my_share(columns, checksum)
         for j in range(first, end):
             running_mean[j] += momentum * (mean[j] - running_mean[j])
             running_variance[j] += momentum * (variance[j] * unbiased - running_variance[j])
@@ -102,7 +90,7 @@ def compile_normalizer() -> int:
 def compile_totals() -> int:
     """Compile: (1,) float64 factor, sums by `rows.compile_reduce` -> (2, columns) factor *
     sum."""
-    checksum = _CHECKSUM
+    checksum = CHECKSUM
 
     @cfunc(SIGNATURE, **OPTIONS)
     def region(job):
@@ -111,7 +99,7 @@ def compile_totals() -> int:
         blocks = (rows + BLOCK_ROWS - 1) // BLOCK_ROWS
         sums = carray(job[2], (blocks, 2, columns), np.float32)
         total = carray(job[3], (2, columns), np.float64)
-        first, end = _my_columns(columns, checksum)
+        first, end = my_share(columns, checksum)
         _add_blocks(sums, total, first, end)
         for kind in range(2):
             for j in range(first, end):
@@ -132,7 +120,7 @@ def compile_gradients() -> int:
 
     which is a * dL/dz * (1 - p) + b * (x - mean) + c.
     """
-    checksum = _CHECKSUM
+    checksum = CHECKSUM
 
     @cfunc(SIGNATURE, **OPTIONS)
     def region(job):
@@ -142,7 +130,7 @@ def compile_gradients() -> int:
         total = carray(job[3], (2, columns), np.float64)
         coefficients = carray(job[4], (7, columns), np.float32)
         parameters = carray(job[5], (2, columns), np.float32)
-        first, end = _my_columns(columns, checksum)
+        first, end = my_share(columns, checksum)
         for j in range(first, end):
             scale, rstd = coefficients[1, j], np.float64(coefficients[6, j])
             coefficients[3, j] = scale * rescale

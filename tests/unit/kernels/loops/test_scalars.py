@@ -24,7 +24,7 @@ def numbers() -> torch.Tensor:
 def test_numbers_are_stored_in_bfloat16_as_torch_rounds_them(numbers):
     from numba import njit
 
-    from framesweep.kernels.scalars import store
+    from framesweep.kernels.loops.scalars import store
 
     @njit
     def rounded(value, like):
@@ -39,7 +39,7 @@ def test_numbers_are_stored_in_bfloat16_as_torch_rounds_them(numbers):
 def test_bfloat16_is_loaded_exactly(numbers):
     from numba import njit
 
-    from framesweep.kernels.scalars import load
+    from framesweep.kernels.loops.scalars import load
 
     @njit
     def loaded(value):
@@ -51,7 +51,7 @@ def test_bfloat16_is_loaded_exactly(numbers):
 
 
 def test_the_hash_maps_different_numbers_to_different_ones_with_half_of_the_bits_changed():
-    from framesweep.kernels.scalars import mix
+    from framesweep.kernels.loops.scalars import mix
 
     hashes = np.array([mix(np.uint32(number)) for number in range(4096)], dtype=np.uint32)
     assert len(np.unique(hashes)) == len(hashes)
@@ -63,7 +63,7 @@ def test_the_hash_maps_different_numbers_to_different_ones_with_half_of_the_bits
 def test_a_compiled_activation_and_its_slope_are_those_of_torch(name):
     from numba import njit
 
-    from framesweep.kernels.scalars import activate, slope
+    from framesweep.kernels.loops.scalars import activate, slope
 
     value = njit(lambda z: activate(name, z))
     derivative = njit(lambda z: slope(name, z))

@@ -24,17 +24,15 @@ this order:
 # numba gives the loops their types.
 # mypy: ignore-errors
 
-import zlib
 from functools import cache
-from pathlib import Path
 
 import numpy as np
-from llvmlite import binding
-from numba import carray, cfunc, njit, types
+from numba import carray, cfunc, njit
 
-from framesweep.kernels import activations, elementary, openmp, scalars
-from framesweep.kernels.elementary import INLINE, OPTIONS, ZERO
-from framesweep.kernels.scalars import (
+from framesweep.kernels.compilation import INLINE, OPTIONS
+from framesweep.kernels.elementary import ZERO
+from framesweep.kernels.loops.regions import CHECKSUM, SIGNATURE, num_threads, thread_number
+from framesweep.kernels.loops.scalars import (
     FIRST,
     SECOND,
     activate,
@@ -50,26 +48,13 @@ summed in float64."""
 
 _GOLDEN = np.uint32(0x9E3779B9)
 """2**32 over the golden ratio; multiples of it are spread evenly over 32 bits."""
-SIGNATURE = types.void(types.CPointer(types.voidptr))
-
-# Makes the functions of torch's own OpenMP library known to the compiled code.
-binding.load_library_permanently(str(openmp.find_library()))
-thread_number = types.ExternalFunction("omp_get_thread_num", types.int32())
-num_threads = types.ExternalFunction("omp_get_num_threads", types.int32())
-
-
-# Numba recognizes a compiled loop on disk by the time stamp of this file and by the constants
-# that the loop takes from outside. Each loop takes this checksum, so that a change of the
-# functions that are compiled into it invalidates it, too.
-_INLINED = (scalars, activations, elementary)
-CHECKSUM = zlib.crc32(b"".join(Path(module.__file__).read_bytes() for module in _INLINED))
 
 
 @njit(**INLINE)
 def _my_blocks(rows, _checksum):
     """Return the first block of this thread, the end of all blocks, and the stride.
 
-    The checksum is an argument only so that each loop contains it.
+    The checksum is an argument only so that each loop contains it; see `regions`.
     """
     return thread_number(), (rows + BLOCK_ROWS - 1) // BLOCK_ROWS, num_threads()
 

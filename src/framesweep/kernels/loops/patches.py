@@ -12,34 +12,22 @@ Matrices are of float32, or of bfloat16 as uint16.
 # numba gives the loops their types.
 # mypy: ignore-errors
 
-import zlib
 from functools import cache
-from pathlib import Path
 
 import numpy as np
-from numba import carray, cfunc, njit
+from numba import carray, cfunc
 
-from framesweep.kernels import rows
-from framesweep.kernels.elementary import INLINE, OPTIONS, ZERO
-from framesweep.kernels.rows import CHECKSUM, SIGNATURE, num_threads, thread_number
-from framesweep.kernels.scalars import load, store
-
-# As in `rows`, so that a change of the sources invalidates the loops on disk.
-_CHECKSUM = zlib.crc32(Path(rows.__file__).read_bytes(), CHECKSUM)
-
-
-@njit(**INLINE)
-def _my_rows(count, _checksum):
-    """Return the first of `count` rows of this thread, and the one after its last."""
-    thread, threads = thread_number(), num_threads()
-    return count * thread // threads, count * (thread + 1) // threads
+from framesweep.kernels.compilation import OPTIONS
+from framesweep.kernels.elementary import ZERO
+from framesweep.kernels.loops.regions import CHECKSUM, SIGNATURE, my_share
+from framesweep.kernels.loops.scalars import load, store
 
 
 @cache
 def compile_copy(dtype: type[np.generic]) -> int:
     """Compile: (2,) int64 distances of items and of frames in memory, in elements; frames ->
     (N * num_patches, kernel * C) patches."""
-    checksum = _CHECKSUM
+    checksum = CHECKSUM
 
     @cfunc(SIGNATURE, **OPTIONS)
     def region(job):
@@ -48,7 +36,7 @@ def compile_copy(dtype: type[np.generic]) -> int:
         item_stride, frame_stride = carray(job[1], (2,), np.int64)
         x = carray(job[2], ((items - 1) * item_stride + frames * frame_stride,), dtype)
         patches = carray(job[3], (items * num_patches, kernel, channels), dtype)
-        first, end = _my_rows(items * num_patches, checksum)
+        first, end = my_share(items * num_patches, checksum)
         for row in range(first, end):
             item, patch = row // num_patches, row % num_patches
             origin = item * item_stride + (start + patch * stride) * frame_stride
@@ -68,7 +56,7 @@ def compile_sum(dtype: type[np.generic]) -> int:
     Each frame adds up its gradients as torch does: the last frame of a patch first, and every
     sum rounded to the type.
     """
-    checksum = _CHECKSUM
+    checksum = CHECKSUM
 
     @cfunc(SIGNATURE, **OPTIONS)
     def region(job):
@@ -76,7 +64,7 @@ def compile_sum(dtype: type[np.generic]) -> int:
         items, frames, channels, kernel, dilation, stride, num_patches, first = sizes
         gradients = carray(job[1], (items, num_patches, kernel, channels), dtype)
         sums = carray(job[2], (items * frames, channels), dtype)
-        first_row, end = _my_rows(items * frames, checksum)
+        first_row, end = my_share(items * frames, checksum)
         for row in range(first_row, end):
             item, frame = row // frames, row % frames
             total = sums[row]

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from framesweep.kernels.patches import PatchShape, take_patches
+from thread_counts import require_equal_bits
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the loops need GNU OpenMP")
 
@@ -19,13 +20,4 @@ def test_the_number_of_threads_changes_no_bit() -> None:
         patches = take_patches(x, shape, lambda x: x)
         return patches, *torch.autograd.grad(patches, x, dy)
 
-    before = torch.get_num_threads()
-    try:
-        results = []
-        for threads in (1, 2, 5):
-            torch.set_num_threads(threads)
-            results.append(run())
-    finally:
-        torch.set_num_threads(before)
-    for other in results[1:]:
-        assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+    require_equal_bits(run, (1, 2, 5))

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the loops need 
 
 @pytest.mark.parametrize("num_rows", [1, 63, 64, 65, 200])
 def test_moments_are_sums_of_differences_to_the_first_row_block_by_block(num_rows):
-    from framesweep.kernels import rows
+    from framesweep.kernels.loops import rows
 
     x = np.random.default_rng(0).normal(size=(num_rows, 5)).astype(np.float32)
     num_blocks = -(-num_rows // rows.BLOCK_ROWS)
@@ -42,7 +42,7 @@ def test_a_rank_drops_what_a_single_process_would_drop_in_its_rows():
 
 
 def test_a_loop_is_compiled_once():
-    from framesweep.kernels import rows
+    from framesweep.kernels.loops import rows
 
     assert rows.compile_moments(np.float32) == rows.compile_moments(np.float32)
     assert rows.compile_moments(np.float32) != rows.compile_moments(np.uint16)
