@@ -217,7 +217,13 @@ class MlflowWriter:
         register_run(self._client, self._required_run_id, record["name"])
 
     def _write_status(self, record: OutboxRecord) -> None:
-        self._client.set_terminated(self._required_run_id, record["status"], record["time"])
+        self._set_status(self._required_run_id, record["status"], record["time"])
+
+    def _set_status(self, run_id: str, status: str, time: int) -> None:
+        if status == "RUNNING":
+            self._client.update_run(run_id, status)
+        else:
+            self._client.set_terminated(run_id, status, time)
 
     def restore(self) -> None:
         """Give the run the status that its present owner has given it, or delete a second run.
@@ -235,9 +241,6 @@ class MlflowWriter:
                 self._delete_second_run(self._created_id, known)
             return
         while (wanted := read_status(folder)) is not None and wanted != restored:
-            status, time = restored = wanted
+            restored = wanted
             with translate_temporary_errors():
-                if status == "RUNNING":
-                    self._client.update_run(known, status)
-                else:
-                    self._client.set_terminated(known, status, time)
+                self._set_status(known, *wanted)

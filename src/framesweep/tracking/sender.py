@@ -16,6 +16,7 @@ import logging
 import threading
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from tenacity import (
     RetryCallState,
@@ -153,12 +154,9 @@ class Sender:
         belongs to another process now. If this process was suspended while it sent a status,
         that may have replaced its successor's, and is undone.
         """
-        attempts = Retrying(
-            retry=retry_if_exception(_is_temporary),
-            wait=wait_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT),
+        attempts = _retry_temporary(
             sleep=sleep_using_event(self._stop),
             before_sleep=partial(self._note_unreachable, record),
-            reraise=True,
         )
         try:
             for attempt in attempts:
@@ -175,14 +173,8 @@ class Sender:
             self._is_settled.set()
 
     def _restore(self) -> None:
-        attempts = Retrying(
-            retry=retry_if_exception(_is_temporary),
-            wait=wait_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT),
-            stop=stop_after_delay(RESTORE_SECONDS),
-            reraise=True,
-        )
         with contextlib.suppress(Exception):
-            attempts(self._writer.restore)
+            _retry_temporary(stop=stop_after_delay(RESTORE_SECONDS))(self._writer.restore)
 
     def _note_unreachable(self, record: OutboxRecord, state: RetryCallState) -> None:
         # The server may have received the record although its answer did not arrive.
@@ -229,6 +221,12 @@ class Sender:
         self.num_refused += 1
         with contextlib.suppress(OSError):
             put_aside(self._outbox.path, reason, record)
+
+
+def _retry_temporary(**options: Any) -> Retrying:
+    """Return what tries again, less and less often, as long as tracking is unreachable."""
+    wait = wait_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT)
+    return Retrying(retry=retry_if_exception(_is_temporary), wait=wait, reraise=True, **options)
 
 
 def _is_temporary(error: BaseException) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from framesweep.catalog.directories import TRAINED_MODEL
 from framesweep.config import RunConfig
 from framesweep.config.composition import CONFIG_FILE, load
 from framesweep.config.paths import follow_move
@@ -70,7 +71,7 @@ def count_params(run: TrainedRun) -> int:
 
 def has_model(directory: Path) -> bool:
     """Return whether a run has finished and its network still exists."""
-    return (directory / MODEL_FOLDER / WEIGHTS).exists()
+    return (directory / TRAINED_MODEL).exists()
 
 
 def require_model(directory: Path) -> Path:
@@ -78,7 +79,7 @@ def require_model(directory: Path) -> Path:
     if not has_model(directory):
         raise CheckpointError(
             directory,
-            f"must contain {MODEL_FOLDER}/{WEIGHTS}",
+            f"must contain {TRAINED_MODEL}",
             fix="Resume the run until it finishes.",
         )
     return directory / MODEL_FOLDER
