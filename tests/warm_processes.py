@@ -71,12 +71,6 @@ PRELOADED = (
     "torch.distributed",
     "torch.utils.serialization.config",
 )
-PACKAGES = (
-    *("catalog", "config", "data", "distributed", "evaluation", "models", "runs", "sweeps"),
-    *("system", "tracking", "training"),
-)
-"""Those of framesweep that a run imports."""
-
 READ_AT_IMPORT = (
     *("PYTHON", "LD_", "MALLOC_", "GLIBC_", "LC_", "LANG", "TZ", "FAKETIME", "CUDA_", "TORCH"),
     *("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "NUMBA_", "MPL"),
@@ -108,37 +102,23 @@ def _is_like_ours(environment: dict[str, str]) -> bool:
         {
             name: value
             for name, value in names.items()
-            if name.startswith(READ_AT_IMPORT) and name not in GIVEN_TO_WORKERS
+            if name.startswith(READ_AT_IMPORT) and name not in WITHOUT_EFFECT
         }
         for names in (ENVIRONMENT, environment)
     )
     return ours == theirs
 
 
-_more: list[str] = []
-
-
-def preload_package() -> None:
-    """Let the server, before it starts, import framesweep too.
-
-    A process is then ready within tenths of a second, but has the constants that depend on the
-    environment from the server. It leaves the figures of its report empty.
-    """
-    source = TESTS.parent / "src"
-    plugin = source / "hydra_plugins" / "framesweep_sweeper"
-    folders = [*(source / "framesweep" / name for name in PACKAGES), plugin]
-    files = sorted(path for folder in folders for path in folder.rglob("*[!_].py"))
-    names = [".".join(path.relative_to(source).with_suffix("").parts) for path in files]
-    _more[:] = ["framesweep.cli", *(name for name in names if name != warm_workers.WORKER)]
-
-
 EMPTY_PICTURES = "TESTS_EMPTY_PICTURES"
 """Environment variable that, if set, lets warm processes save pictures as empty files: drawing
 takes a third of the time of a tiny run."""
 
-GIVEN_TO_WORKERS = ("MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-"""Set for workers as a share of the cores. A run sets its own number of threads."""
-
+WITHOUT_EFFECT = (
+    *("MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"),
+    *("KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"),
+)
+"""Workers get the first two as a share of the cores, but a run sets its own number of threads.
+Importing sklearn, as tests do, sets the others, which torch's GNU OpenMP does not read."""
 
 ENVIRONMENT = dict(os.environ)
 """The environment of the server, whatever a test sets in that of this process."""
@@ -212,7 +192,7 @@ def _start_server() -> str:
     address = f"framesweep-tests-{os.getpid()}"
     reader, writer = os.pipe()
     subprocess.Popen(
-        [sys.executable, __file__, address, str(writer), *_more],
+        [sys.executable, __file__, address, str(writer)],
         env=ENVIRONMENT,
         cwd="/",
         pass_fds=[writer],
@@ -224,10 +204,10 @@ def _start_server() -> str:
     return address
 
 
-def main(address: str, ready: int, more: list[str]) -> None:
+def main(address: str, ready: int) -> None:
     """Import the libraries, and fork a process for each command."""
     sys.path[:] = [folder for folder in sys.path if not folder.startswith(str(TESTS))]
-    _preload(more)
+    _preload()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind("\0" + address)
         listener.listen(64)
@@ -244,13 +224,11 @@ def main(address: str, ready: int, more: list[str]) -> None:
             connection.close()
 
 
-def _preload(more: list[str]) -> None:
+def _preload() -> None:
     before = dict(os.environ)
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
-    for name in [*PRELOADED, *more]:
+    for name in PRELOADED:
         __import__(name)
-    if more:
-        _draw_nothing()
     from numba.core.registry import cpu_target
 
     from framesweep.config.composition import compose
@@ -263,15 +241,6 @@ def _preload(more: list[str]) -> None:
     assert threading.active_count() == 1, threading.enumerate()
     gc.collect()
     gc.freeze()  # what the processes share need not be searched for garbage by each of them
-
-
-def _draw_nothing() -> None:
-    """Leave the figures of reports empty: to draw them takes as long as a small training."""
-    from framesweep.evaluation import report
-    from framesweep.system.atomic_files import write_text
-
-    for name in ("write_curves", "write_matrix"):
-        setattr(report, name, lambda path, *_: write_text(path, ""))
 
 
 def _serve(connection: socket.socket) -> int:
@@ -320,4 +289,4 @@ def _leave_pictures_empty() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), sys.argv[3:])
+    main(sys.argv[1], int(sys.argv[2]))

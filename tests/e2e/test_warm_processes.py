@@ -102,6 +102,24 @@ def test_another_environment_for_imports_takes_a_process_from_nothing(tmp_path):
     assert process.communicate()[0] == "1\n"
 
 
+def test_a_process_is_forked_although_tests_have_imported_sklearn(tmp_path):
+    (tmp_path / "script.py").write_text("print(1)")
+    code = (
+        "import sklearn, os; print(*(f'{k}={v}' for k, v in os.environ.items() if 'KMP_' in k))"
+    )
+    command = [sys.executable, "-c", code]
+    added = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert len(added) == 2
+    process = warm_processes.popen(
+        [sys.executable, str(tmp_path / "script.py")],
+        env={**os.environ, **dict(one.split("=") for one in added)},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert isinstance(process, warm_processes.WarmPopen)
+    assert process.communicate()[0] == "1\n"
+
+
 def test_forked_workers_are_children_of_their_sweep_and_end_with_it(tmp_path):
     search = ["-m", "x=interval(0.0,1.0)", "epochs=100000", "seconds=0.1"]
     search += ["hydra.sweeper.study_name=s", "hydra.sweeper.n_jobs=2"]

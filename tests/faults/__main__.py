@@ -13,7 +13,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import warm_processes
 from faults.fault_result import FaultResult
 from faults.kill_record import KillRecord
 from faults.kills import KilledRun, KilledSweep, KillTest, Kind
@@ -28,7 +27,6 @@ LENGTHS = {"train": (300, 200, 400), "dev": (150, 100), "test": (80, 40)}
 
 def kills(kind: Kind, folder: Path, options: argparse.Namespace) -> FaultResult:
     """Kill runs or sweeps on a small corpus with `kill -9`."""
-    warm_processes.preload_package()
     corpus = write_hw1p2(folder / "corpus", ToyCorpus(LENGTHS))
     record = KillRecord(kind.name, options.seed, options.record)
     return KillTest(kind, corpus, folder, options.seed, record).run(options.kills)
