@@ -12,7 +12,7 @@ from framesweep.kernels.layers import available, element
 
 
 def can_perturb(x: Tensor, shard: Shard | None = None) -> bool:
-    """Return whether `perturb` works for windows like x (B, K), rows `shard` of a batch."""
+    """Return whether `perturb` can change windows x (B, K), the rows `shard` of a batch."""
     return x.is_contiguous() and available(x, shard)
 
 

@@ -142,7 +142,7 @@ class Storm:
         return _nothing
 
     def damage_outbox(self) -> Heal:
-        """Flip a bit of a record that waits of a trial, and of one of a run."""
+        """Flip a bit in a waiting record of a trial, and in one of a run."""
         self._kill_all()
         damaged = self._damage("tracking/outbox.jsonl", lambda path: path.stat().st_size > 0)
         self.num_corrupted_outboxes += len(damaged)

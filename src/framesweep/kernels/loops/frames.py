@@ -2,8 +2,8 @@
 
     x[i, t, j] <- (x[i, source[i, t], j + move[i]] + offset[i, j]) * time[i, t] * bin[i, j]
 
-`j + move[i]` is limited to the bins of a frame. A center frame, if there is one, keeps its
-values: for it `time` and `bin` are 1.
+`j + move[i]` is limited to the bins of a frame. If there is a center frame, no mask changes it:
+its `time` and `bin` are 1.
 """
 
 # numba gives the loop its types.

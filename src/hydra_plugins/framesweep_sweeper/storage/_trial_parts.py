@@ -175,7 +175,7 @@ _UPDATE_STEP = update(STEPS.table).where(
 def write_step(
     connection: Connection, trial_id: int, step: int, value: float, *, is_new: bool
 ) -> None:
-    """Write the value that was reported for a step; `is_new` says that it is the first one."""
+    """Write the value reported for a step; `is_new` says whether the step has none yet."""
     stored, kind = STEPS.table.intermediate_value_to_stored_repr(value)
     values = {"intermediate_value": stored, "intermediate_value_type": kind}
     if is_new:
