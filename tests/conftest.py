@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -40,6 +41,19 @@ def pytest_collection_finish() -> None:
     """Exempt thousands of tests from the search for garbage, which each run ends with."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def unchanged_environment() -> Iterator[None]:
+    """Undo what libraries write into the environment when they are used, as torch's compiler does.
+
+    A command with another environment than the first tests had would be started from nothing.
+    """
+    before = dict(os.environ)
+    yield
+    if os.environ != before:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 @pytest.fixture(scope="session")
