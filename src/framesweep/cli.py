@@ -35,6 +35,7 @@ from framesweep.errors import (
 from framesweep.runs.job import TRUSTED_TARGETS, is_in_sweep, run_job
 from framesweep.system.drawing.matplotlib_backend import draw_into_files
 from framesweep.system.error_lines import describe_error
+from framesweep.system.processes import require_address_space
 from framesweep.system.streams import (
     flush_streams,
     is_stdout_closed,
@@ -140,6 +141,7 @@ def _run_worker() -> None:
 
 
 def _resume(arguments: list[str]) -> None:
+    require_address_space()
     from framesweep.runs.run import resume
 
     values = dict(argument.partition("=")[::2] for argument in arguments)

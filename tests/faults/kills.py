@@ -207,7 +207,7 @@ class KillTest:
 
         On a busy machine, whose caches other processes fill, everything takes more CPU time.
         """
-        self._scale *= 0.7 if num_kills < FEW else 1.3 if num_kills > MANY else 1.0
+        self._scale *= 0.7 if num_kills < FEW else LATER if num_kills > MANY else 1.0
 
     def _measure_undisturbed(self) -> Any:
         """Measure the CPU time of one without kills, warm and cold, and return its result."""
@@ -275,7 +275,8 @@ class KillTest:
         def attack(victim: Victim, process: Any) -> None:
             clock = victim.clock(process.pid)
             while process.poll() is None:
-                moment = clock() + self._scale * self._durations[is_cold].draw(rng)
+                later = LATER ** (kills.total() // MANY)
+                moment = clock() + self._scale * later * self._durations[is_cold].draw(rng)
                 limit = moment if kills.total() < left else None
                 if moments.wait_until(process, clock, limit):
                     kills[victim.kill(process, rng)] += 1

@@ -12,6 +12,7 @@ from framesweep.config.command_line import train_command
 from framesweep.config.composition import to_run_config
 from framesweep.config.error_messages import ALLOW_VARIABLE
 from framesweep.errors import ConfigError, Interrupted
+from framesweep.system.processes import require_address_space
 
 TRUSTED_TARGETS = (
     "framesweep.sweeps.*",
@@ -34,6 +35,7 @@ def run_job(config: DictConfig) -> float | list[float]:
             the next point after any other exception.
         FramesweepError: as `run.run`.
     """
+    require_address_space()
     # Torch takes seconds to import, and --help must not wait for it.
     from framesweep.runs.run import run
     from hydra_plugins.framesweep_sweeper import current_trial

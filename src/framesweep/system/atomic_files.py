@@ -27,13 +27,14 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
     The file is synchronized to disk first: otherwise the rename may survive a power failure
     that its contents do not. It is renamed only while this process still owns the directory,
-    if it ever did; see `ownership`.
+    if it ever did; see `ownership`. What a killed process left is deleted by the next one.
 
     Raises:
         OSError: The file could not be written; `filename` is `path`.
         OwnershipLostError: Another process has taken over the directory.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(path)
     temporary = path.with_name(f".{path.name}.{_unique_suffix()}")
     try:
         yield temporary
@@ -109,9 +110,19 @@ def _unique_suffix() -> str:
 
 
 def _remove_leftovers(path: Path) -> None:
-    """Delete the temporary folders for `path` whose processes on this host have ended."""
-    host = socket.gethostname()
-    for leftover in path.parent.glob(f".{path.name}.{host}.*.tmp"):
-        pid = leftover.name.removeprefix(f".{path.name}.{host}.").split(".")[0]
-        if pid.isdigit() and Process.of(int(pid)).is_known_dead():
-            shutil.rmtree(leftover, ignore_errors=True)
+    """Delete temporary files and folders for `path` whose processes on this host have ended."""
+    beginning = f".{path.name}.{socket.gethostname()}."
+    with contextlib.suppress(OSError):  # another process deletes them, or this one may not
+        for leftover in path.parent.iterdir():
+            pid = leftover.name.removeprefix(beginning).partition(".")[0]
+            if leftover.name.startswith(beginning) and pid.isdigit():
+                _remove_leftover(leftover, Process.of(int(pid)))
+
+
+def _remove_leftover(leftover: Path, writer: Process) -> None:
+    if not writer.is_known_dead():
+        return
+    if leftover.is_dir():
+        shutil.rmtree(leftover, ignore_errors=True)
+    else:
+        leftover.unlink(missing_ok=True)

@@ -9,6 +9,12 @@ import subprocess
 import sys
 from typing import Any
 
+from framesweep.errors import InsufficientMemoryError
+
+LEAST_ADDRESS_SPACE = 1536
+"""Megabytes of address space below which torch, its compiled loops and MLflow do not all fit.
+Training of a tiny network needed 1,500."""
+
 
 def own_group_options() -> dict[str, Any]:
     """Return the options of Popen that start a child in a process group of its own.
@@ -51,6 +57,28 @@ def measure_peak_memory() -> int:
         return _measure_windows_peak()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak * (1 if sys.platform == "darwin" else 1024)
+
+
+def require_address_space() -> None:
+    """Check the limit that `ulimit -v` sets, before libraries are loaded.
+
+    Some of them abort the process where an allocation fails.
+
+    Raises:
+        InsufficientMemoryError: The limit is below LEAST_ADDRESS_SPACE.
+    """
+    try:
+        import resource
+    except ImportError:
+        return
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < LEAST_ADDRESS_SPACE * 2**20:
+        raise InsufficientMemoryError(
+            "memory of the process",
+            f"must not be limited to less than {LEAST_ADDRESS_SPACE} MB of addresses",
+            found=f"{limit // 2**20} MB",
+            fix="Raise the limit with ulimit -v.",
+        )
 
 
 def count_machine_memory() -> int:

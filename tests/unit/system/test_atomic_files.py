@@ -91,7 +91,8 @@ def test_of_two_writers_of_a_folder_the_first_to_finish_wins(tmp_path):
     assert names(path) == ["fast"]
 
 
-def test_only_leftovers_of_processes_that_ended_on_this_host_are_deleted(tmp_path):
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_only_leftovers_of_processes_that_ended_on_this_host_are_deleted(tmp_path, kind):
     ended = subprocess.run(
         [sys.executable, "-c", "import os; print(os.getpid())"],
         capture_output=True,
@@ -100,8 +101,26 @@ def test_only_leftovers_of_processes_that_ended_on_this_host_are_deleted(tmp_pat
     ).stdout.strip()
     host = socket.gethostname()
     kept = [f".store.{host}.{os.getpid()}.x.tmp", f".store.elsewhere.{ended}.x.tmp"]
-    for name in (*kept, f".store.{host}.{ended}.x.tmp"):
-        (tmp_path / name).mkdir()
-    with atomic_folder(tmp_path / "store"):
-        pass
+    gone = [f".store.{host}.{ended}.x.tmp", f".store.{host}.{ended}.x.tmp-journal"]
+    for name in (*kept, *gone):
+        getattr(tmp_path / name, {"folder": "mkdir", "file": "touch"}[kind])()
+    if kind == "folder":
+        with atomic_folder(tmp_path / "store"):
+            pass
+    else:
+        write_text(tmp_path / "store", "new")
     assert names(tmp_path) == sorted([*kept, "store"])
+
+
+def test_a_leftover_that_cannot_be_deleted_is_no_error(tmp_path, monkeypatch):
+    leftover = tmp_path / f".file.txt.{socket.gethostname()}.123456789.x.tmp"
+    leftover.touch()
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(tmp_path), "iterdir", refuse)
+        write_text(tmp_path / "file.txt", "new")
+    assert (tmp_path / "file.txt").read_text() == "new"
+    assert leftover.exists()

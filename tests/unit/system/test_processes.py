@@ -1,17 +1,20 @@
 """Children end with their own, and memory is measured."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
 
 import pytest
 
+from framesweep.errors import InsufficientMemoryError
 from framesweep.system.processes import (
     count_machine_memory,
     end_group,
     measure_peak_memory,
     own_group_options,
+    require_address_space,
 )
 
 
@@ -46,3 +49,19 @@ def test_without_process_groups_the_process_itself_is_killed(monkeypatch) -> Non
 
 def test_the_peak_is_at_most_the_memory_of_the_machine() -> None:
     assert 1 << 20 < measure_peak_memory() < count_machine_memory()
+
+
+def test_too_few_addresses_are_an_error_that_names_the_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (2**30, resource.RLIM_INFINITY))
+    with pytest.raises(
+        InsufficientMemoryError, match=r"1536 MB .* found .1024 MB.\. .* ulimit -v"
+    ):
+        require_address_space()
+
+
+@pytest.mark.parametrize("limit", [2**40, resource.RLIM_INFINITY])
+def test_enough_addresses_are_no_error(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (limit, resource.RLIM_INFINITY))
+    require_address_space()
