@@ -45,7 +45,7 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True)
 def unchanged_environment() -> Iterator[None]:
-    """Undo what libraries write into the environment when they are used, as torch's compiler does.
+    """Undo what libraries, as torch's compiler, write into the environment while a test runs.
 
     A command with another environment than the first tests had would be started from nothing.
     """

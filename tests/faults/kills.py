@@ -46,6 +46,9 @@ COLD = 10
 FEW, MANY = 4, 16
 """Outside of this range of kills per victim, the moments are adapted."""
 
+LATER = 1.3
+"""By how much the moments become later where there were too many kills."""
+
 
 class KilledRun:
     """A run that writes a checkpoint at every step."""
@@ -275,6 +278,7 @@ class KillTest:
         def attack(victim: Victim, process: Any) -> None:
             clock = victim.clock(process.pid)
             while process.poll() is None:
+                # A victim that has to create its database takes longer than was measured.
                 later = LATER ** (kills.total() // MANY)
                 moment = clock() + self._scale * later * self._durations[is_cold].draw(rng)
                 limit = moment if kills.total() < left else None
