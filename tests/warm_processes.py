@@ -271,6 +271,8 @@ def _become(job: dict[str, Any], descriptors: list[int]) -> NoReturn:
     os.environ.update(job["environment"])
     script, *_ = sys.argv[:] = job["arguments"]
     sys.path.insert(0, str(Path(script).parent))
+    composition: Any = sys.modules["framesweep.config.composition"]
+    composition.register()  # its directories have a name of their own
     if EMPTY_PICTURES in os.environ:
         _leave_pictures_empty()
     if job["warm_workers"]:

@@ -71,9 +71,9 @@ def register(directory_id: str | None = None) -> None:
         _store_schema(store, group, name, SCHEMAS[group][name])
     register_renamed_groups()
     OmegaConf.register_resolver("framesweep.help", describe_help, replace=True)
-    OmegaConf.register_resolver(
-        "framesweep.id", lambda: directory_id or process_id(), replace=True
-    )
+    # A launcher gives the resolvers to the processes of its jobs, which use its directories.
+    identity = directory_id or process_id()
+    OmegaConf.register_resolver("framesweep.id", lambda: identity, replace=True)
     OmegaConf.register_resolver("framesweep.directions", directions, replace=True)
     OmegaConf.register_resolver("framesweep.gpus", count_requested_gpus, replace=True)
     OmegaConf.register_resolver("framesweep.free_overrides", free_overrides, replace=True)

@@ -10,7 +10,7 @@ import pytest
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
-from omegaconf import ListConfig
+from omegaconf import ListConfig, OmegaConf
 
 import configs
 from framesweep.config import SCHEMAS, OptimConfig
@@ -51,14 +51,25 @@ def test_a_phone_list_is_the_same_file_from_any_directory(data, monkeypatch, tmp
     assert data_config.phones == str(tmp_path / "phones.txt")
 
 
-def test_a_forked_process_names_its_directories_differently():
-    assert process_id() == process_id()
+def call_in_fork(function):
     reader, writer = os.pipe()
     if os.fork() == 0:
-        os.write(writer, process_id().encode())
+        os.write(writer, function().encode())
         os._exit(0)
     os.wait()
-    assert os.read(reader, 100).decode() != process_id()
+    return os.read(reader, 100).decode()
+
+
+def test_a_forked_process_names_its_directories_differently():
+    assert process_id() == process_id()
+    assert call_in_fork(process_id) != process_id()
+
+
+def test_jobs_in_other_processes_have_the_directories_of_the_command():
+    """Hydra gives a command's resolvers to the processes of its launcher."""
+    register()
+    config = OmegaConf.create({"directory": "runs/${framesweep.id:}"})
+    assert call_in_fork(lambda: config.directory) == config.directory
 
 
 @pytest.mark.parametrize(
