@@ -18,8 +18,10 @@ pytestmark = pytest.mark.heavy
 
 PRINTED = 1.01e-4
 """Tolerance for a number that is printed with four decimals."""
-TRAINED = 1e-3
-"""Tolerance for what a few dozen steps of training give on another processor."""
+TRAINED = 1e-2
+"""Tolerance for a few dozen steps of training on another processor, or in other passes over a
+layer, each of which rounds gradients to bfloat16. With batches of two frames, such a difference
+grows to 0.003; without the state of the optimizer, losses differ by 0.05."""
 
 
 @pytest.fixture(scope="module")
