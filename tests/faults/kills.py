@@ -276,14 +276,16 @@ class KillTest:
         has_ended = False
 
         def attack(victim: Victim, process: Any) -> None:
-            clock = victim.clock(process.pid)
+            clock, has_started = victim.clock(process.pid), False
             while process.poll() is None:
                 # A victim that has to create its database takes longer than was measured.
                 later = LATER ** (kills.total() // MANY)
-                moment = clock() + self._scale * later * self._durations[is_cold].draw(rng)
+                duration = self._durations[is_cold].draw(rng, has_started=has_started)
+                moment = clock() + self._scale * later * duration
                 limit = moment if kills.total() < left else None
                 if moments.wait_until(process, clock, limit):
                     kills[victim.kill(process, rng)] += 1
+                    has_started = True
                     if process.returncode is None and self._kind is KilledRun:
                         process.wait(moments.LONGEST_SECONDS)
 

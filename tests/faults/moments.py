@@ -29,16 +29,21 @@ class Duration:
     start: float = 0.0
     total: float = 0.0
 
-    def draw(self, rng: random.Random) -> float:
+    def draw(self, rng: random.Random, *, has_started: bool = False) -> float:
         """Return a moment at which to kill it: every fifth during the start.
 
         Of the others, the earlier half is within a sixteenth of the time that follows. Each
         start continues what the previous one has left, and late moments alone would let it
         end after a few kills.
+
+        Args:
+            has_started: whether the moment is for one that has survived a kill, as a sweep
+                survives that of a worker.
         """
         if rng.random() < 0.2:
             return self.start * rng.random()
-        return self.start + (self.total - self.start) * float(rng.random()) ** 4
+        start = 0.0 if has_started else self.start
+        return start + (self.total - self.start) * float(rng.random()) ** 4
 
 
 def read_cpu_seconds(pid: int) -> float:
