@@ -27,6 +27,9 @@ The time grows with the number of trials; with this factor, the thread needs les
 of a core.
 """
 
+WRITTEN_AGAIN = "the same command writes them again"
+"""What to do about files that found no space: a search that is done trains nothing more."""
+
 
 class StudyFiles:
     """Writes a study's files and logs them to its parent run.
@@ -60,7 +63,11 @@ class StudyFiles:
             if write_study_figures(self._study, path):
                 self._tracker.log_artifact(path, "plots")
         except Exception as error:
-            log.warning("The study's interactive plots could not be written (%s)", error)
+            log.warning(
+                "The study's interactive plots could not be written (%s); %s",
+                error,
+                WRITTEN_AGAIN,
+            )
 
     def write_and_log(self) -> None:
         """Write and log all other files, the best values and the description."""
@@ -84,7 +91,11 @@ class StudyFiles:
                 self._tracker.log_artifact(path, "plots")
         except Exception as error:
             # Neither a lost connection to the storage nor a plot may end the sweep.
-            log.warning("The study's tables and plots could not be updated (%s)", error)
+            log.warning(
+                "The study's tables and plots could not be updated (%s); %s",
+                error,
+                WRITTEN_AGAIN,
+            )
 
     def _log_best_values(self) -> None:
         """Log the best value after each trial, also under the name it has in a trial's run.

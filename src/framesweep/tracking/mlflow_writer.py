@@ -157,12 +157,10 @@ class MlflowWriter:
             self._client.delete_run(run_id)
 
     def _write_run_file(self, key: str) -> None:
-        self._run_info = {
-            "key": key,
-            "run_id": self._required_run_id,
-            "uri": scrub(self._uri),
-        }
-        write_run_file(self._file.parent, self._run_info)
+        run_info = {"key": key, "run_id": self._required_run_id, "uri": scrub(self._uri)}
+        write_run_file(self._file.parent, run_info)
+        # Only now: where the disk was full, the record is sent again, and must be written then.
+        self._run_info = run_info
 
     def _write_params(self, record: OutboxRecord) -> None:
         from mlflow.entities import Param

@@ -19,6 +19,7 @@ and a run that is resumed logs them again.
 """
 
 import contextlib
+import errno
 import json
 import logging
 import threading
@@ -115,12 +116,14 @@ class Outbox:
     def append(self, record: OutboxRecord) -> None:
         """Add `record` to the end of the queue.
 
-        If the disk is full, the record is kept in memory only: it is still sent, but would be
-        lost in a crash.
+        If the disk is full, the record is kept in memory only, and would be lost in a crash.
+
+        Raises:
+            OSError: a `start` cannot be written. Later processes could not find its run.
         """
         line = encode_record(record)
         with self._changed:
-            self._write(line)
+            self._write(line, is_required=record["kind"] == "start")
             self._records.append(record)
             self._changed.notify_all()
 
@@ -166,18 +169,19 @@ class Outbox:
         with self._changed:
             self._file.close()
 
-    def _write(self, line: bytes) -> None:
+    def _write(self, line: bytes, *, is_required: bool) -> None:
         try:
             # A nearly full disk takes the beginning of a line without raising an error.
             if self._file.write(line) != len(line):
-                raise OSError("the disk is full")
+                raise OSError(errno.ENOSPC, "No space left on device")
             self._size += len(line)
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._file.truncate(self._size)
-            log.warning(
-                "%s: cannot be written; the record is kept in memory (%s)", self.path, error
-            )
+            if is_required:
+                raise OSError(error.errno, error.strerror, str(self.path)) from None
+            text = "%s: cannot be written; the record is kept in memory (%s)"
+            log.warning(text, self.path, error)
 
 
 def replace_start(outbox: Outbox, directory: Path, destination: Mapping[str, str]) -> None:

@@ -126,6 +126,7 @@ class Soak:
                 names = [v.name for v in self.scene.victims if not v.is_done]
                 raise RuntimeError(f"{', '.join(names)} did not end; see {self.scene.disk}")
         for victim in self.scene.victims:
+            victim.repeat_if_advised()
             self.failures += filter(None, [victim.find_failure()])
             for code, count in victim.ends.items():
                 if code != 0:

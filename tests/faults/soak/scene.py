@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from e2e.conftest import Shell
+from framesweep.sweeps.study_files import WRITTEN_AGAIN
 from servers import Postgres, free_port, mlflow_server
 
 DISK_SIZE = "768m"
@@ -52,6 +53,11 @@ class Victim:
                 return
         with self.log.open("a") as console:
             self.process = self._shell.start(*self._command(), stdout=console, stderr=console)
+
+    def repeat_if_advised(self) -> None:
+        """Run the command once more if it said that this writes what has found no space."""
+        if self.log.exists() and WRITTEN_AGAIN in self.log.read_text(errors="replace"):
+            self._shell.train(*self._command())
 
     def find_failure(self) -> str:
         """Return what a user should never see of this command; empty if there is nothing."""

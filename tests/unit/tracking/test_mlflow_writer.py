@@ -6,7 +6,7 @@ import pytest
 
 from framesweep.catalog.run_file import write_status
 from framesweep.errors import LostRunError, OwnershipLostError, TrackingError
-from framesweep.tracking import mlflow_store
+from framesweep.tracking import mlflow_store, mlflow_writer
 from framesweep.tracking.mlflow_writer import (
     MlflowWriter,
     read_run_file,
@@ -68,6 +68,24 @@ def test_a_run_created_by_a_process_that_died_then_is_found_by_its_key(
     writer.write({**START, "again": True})
     (run,) = runs_of(client)
     assert writer.run_id == run.info.run_id
+
+
+def test_a_start_whose_run_file_found_no_space_is_sent_again_until_the_file_is_written(
+    make_writer, client, folder, monkeypatch
+):
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    writer = make_writer()
+    with monkeypatch.context() as full:
+        full.setattr(mlflow_writer, "write_run_file", refuse)
+        for record in (START, {**START, "again": True}):
+            with pytest.raises(OSError, match="No space left"):
+                writer.write(record)
+    assert read_run_file(folder) == {}
+    writer.write({**START, "again": True})
+    (run,) = runs_of(client)
+    assert read_run_file(folder)["run_id"] == run.info.run_id
 
 
 def test_a_start_with_another_key_creates_another_run(make_writer, client):

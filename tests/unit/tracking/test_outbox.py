@@ -164,3 +164,15 @@ def test_a_full_disk_loses_no_record_and_does_not_damage_the_file(tmp_path, capl
     assert "kept in memory" in caplog.text
     assert [line["kind"] for line in _lines(box.path)] == ["a", "c"]
     assert len(box) == 3
+
+
+def test_a_start_that_finds_no_space_is_an_error_because_its_run_could_not_be_found_again(
+    tmp_path,
+):
+    box = Outbox(tmp_path / "box.jsonl")
+    full: Any = _FullDisk(box._file)
+    box._file = full
+    with pytest.raises(OSError, match=r"No space left on device: '.*box\.jsonl'"):
+        box.append({"kind": "start"})
+    assert len(box) == 0
+    assert _lines(box.path) == []
