@@ -134,12 +134,15 @@ def test_the_parent_has_the_best_value_so_far_a_table_and_plots(search):
     }
 
 
-def test_a_search_that_has_its_total_says_so_and_trains_nothing(search):
+def test_a_search_that_has_its_total_says_so_trains_nothing_and_writes_its_files(search):
     before = [trial.datetime_complete for trial in search.study().trials]
+    table = search.shell.folder / "outputs" / "sweeps" / STUDY / "trials.csv"
+    table.unlink()
     result = search.shell.train(*search.command, f"hydra.sweeper.n_trials={TRIALS}")
     assert f"{TRIALS} of {TRIALS} trials are done" in result.stdout
     assert f"best: {search.study().best_value:.6g}" in result.stdout
     assert [trial.datetime_complete for trial in search.study().trials] == before
+    assert table.exists()
 
 
 def test_a_command_that_contradicts_the_study_is_rejected(search):

@@ -99,6 +99,19 @@ def test_an_error_is_logged_and_does_not_end_the_sweep(study, tracker, tmp_path,
     blocked.write_text("a file where the folder should be")
     StudyFilesThread(study, blocked, tracker).close()
     assert "tables and plots could not be updated" in caplog.text
+    assert "; the same command writes them again" in caplog.text
+
+
+def test_plots_that_find_no_space_are_no_error_and_a_line_says_what_writes_them(
+    study, tracker, tmp_path, monkeypatch, caplog
+):
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("framesweep.sweeps.study_figures.write_study_figures", refuse)
+    StudyFiles(study, tmp_path, tracker, lambda _: "").write_page()
+    assert "plots could not be written ([Errno 28] No space left on device)" in caplog.text
+    assert "; the same command writes them again" in caplog.text
 
 
 def test_interactive_plots_are_written_once_at_the_end(study, tracker, tmp_path, monkeypatch):
