@@ -5,7 +5,9 @@ atomically. A reader, or a run that is resumed after a crash, never sees a parti
 """
 
 import contextlib
+import functools
 import os
+import re
 import shutil
 import socket
 import sys
@@ -27,14 +29,15 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
     The file is synchronized to disk first: otherwise the rename may survive a power failure
     that its contents do not. It is renamed only while this process still owns the directory,
-    if it ever did; see `ownership`. What a killed process left is deleted by the next one.
+    if it ever did; see `ownership`. What killed processes left in the folder is deleted by the
+    next process that writes a file there.
 
     Raises:
         OSError: The file could not be written; `filename` is `path`.
         OwnershipLostError: Another process has taken over the directory.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(path)
+    _remove_leftovers_once(path.parent)
     temporary = path.with_name(f".{path.name}.{_unique_suffix()}")
     try:
         yield temporary
@@ -59,7 +62,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         OSError: The folder could not be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(path)
+    _remove_leftovers(path.parent)
     temporary = path.with_name(f".{path.name}.{_unique_suffix()}")
     temporary.mkdir()
     try:
@@ -109,14 +112,17 @@ def _unique_suffix() -> str:
     return f"{socket.gethostname()}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp"
 
 
-def _remove_leftovers(path: Path) -> None:
-    """Delete temporary files and folders for `path` whose processes on this host have ended."""
-    beginning = f".{path.name}.{socket.gethostname()}."
+def _remove_leftovers(folder: Path) -> None:
+    """Delete temporary files and folders whose processes on this host have ended."""
+    pattern = re.compile(rf"\..+\.{re.escape(socket.gethostname())}\.(\d+)\.\w+\.tmp")
     with contextlib.suppress(OSError):  # another process deletes them, or this one may not
-        for leftover in path.parent.iterdir():
-            pid = leftover.name.removeprefix(beginning).partition(".")[0]
-            if leftover.name.startswith(beginning) and pid.isdigit():
-                _remove_leftover(leftover, Process.of(int(pid)))
+        for leftover in folder.iterdir():
+            if (found := pattern.match(leftover.name)) is not None:
+                _remove_leftover(leftover, Process.of(int(found[1])))
+
+
+_remove_leftovers_once = functools.cache(_remove_leftovers)
+"""Once per folder and process: it may write thousands of files there, one after the other."""
 
 
 def _remove_leftover(leftover: Path, writer: Process) -> None:

@@ -124,3 +124,20 @@ def test_a_leftover_that_cannot_be_deleted_is_no_error(tmp_path, monkeypatch):
         write_text(tmp_path / "file.txt", "new")
     assert (tmp_path / "file.txt").read_text() == "new"
     assert leftover.exists()
+
+
+def test_a_folder_is_searched_for_leftovers_once_however_many_files_are_written(
+    tmp_path, monkeypatch
+):
+    searched = []
+    iterdir = type(tmp_path).iterdir
+
+    def count(folder):
+        searched.append(folder)
+        return iterdir(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(tmp_path), "iterdir", count)
+        for number in range(3):
+            write_text(tmp_path / f"{number}.txt", "text")
+    assert searched == [tmp_path]
