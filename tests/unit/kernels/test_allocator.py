@@ -7,10 +7,14 @@ import sys
 import pytest
 
 SCRIPT = """
-import resource, sys
+import ctypes, resource, sys
 import torch
 from framesweep import kernels
 
+# glibc's documented threshold. Left to itself, glibc raises it to the largest block ever freed, and
+# then it depends on what else lies in the heap whether these blocks are given back.
+M_MMAP_THRESHOLD = -3
+ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 128 << 10)
 if sys.argv[1] == "keep":
     kernels.keep_freed_blocks()
 sizes = [7 << 20, 3 << 20, 5 << 20]
