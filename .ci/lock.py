@@ -14,9 +14,11 @@ installed from its folder. The list is a software bill of materials in the forma
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 HEADER = "# Written by `make lock`: the files that pip chose for {}.\n"
@@ -58,6 +60,35 @@ def read_report(report: dict[str, Any]) -> list[Package]:
             )
         )
     return sorted(packages)
+
+
+def find_unpinned(report: dict[str, Any]) -> list[str]:
+    """Return what packages in a report need and the report lacks, each with who needs it.
+
+    Hashes exclude everything else, so that pip could not install these packages with them.
+    """
+    entries = [entry["metadata"] for entry in report["install"]]
+    metadata = {canonicalize_name(entry["name"]): entry for entry in entries}
+    wanted: dict[str, set[str]] = {name: {""} for name in metadata}
+    unpinned = set()
+    waiting = [(name, "") for name in metadata]
+    while waiting:
+        package, extra = waiting.pop()
+        for text in metadata[package].get("requires_dist", ()):
+            requirement = Requirement(text)
+            marker, name = requirement.marker, canonicalize_name(requirement.name)
+            environment = {**report["environment"], "extra": extra}
+            if marker is not None and not marker.evaluate(environment):
+                continue
+            if name == "pip":  # It is what installs the others.
+                continue
+            if name not in metadata:
+                unpinned.add(f"{name} (for {package})")
+                continue
+            new = requirement.extras - wanted[name]
+            wanted[name] |= new
+            waiting += [(name, one) for one in new]
+    return sorted(unpinned)
 
 
 def describe_platform(report: dict[str, Any]) -> str:
@@ -104,6 +135,8 @@ def main() -> None:
     parser.add_argument("sbom", type=Path, nargs="?")
     arguments = parser.parse_args()
     report = json.loads(arguments.report.read_text(encoding="utf-8"))
+    if unpinned := find_unpinned(report):
+        sys.exit(f"constraints.txt: must pin {', '.join(unpinned)}")
     packages = read_report(report)
     text = write_hashes(packages, describe_platform(report))
     arguments.hashes.write_text(text, encoding="utf-8")

@@ -72,6 +72,26 @@ def test_the_bill_of_materials_names_each_package_with_its_url_hash_and_license(
     }
 
 
+def test_a_dependency_that_is_not_pinned_is_named_and_nothing_is_written(
+    lock, tmp_path, monkeypatch
+):
+    """With hashes, pip would not install it, and what needs it could not be imported."""
+    report = json.loads(json.dumps(REPORT))
+    some, other = (entry["metadata"] for entry in report["install"])
+    some["requires_dist"] = [
+        "Other[fast]>=0.9",
+        "on-windows; sys_platform == 'win32'",
+        "only-for-tests; extra == 'test'",
+    ]
+    other["requires_dist"] = ["speed.up; extra == 'fast'", "never; extra == 'slow'"]
+    path = tmp_path / "report.json"
+    path.write_text(json.dumps(report))
+    monkeypatch.setattr("sys.argv", ["lock.py", str(path), str(tmp_path / "hashes.txt")])
+    with pytest.raises(SystemExit, match=r"constraints\.txt: must pin speed-up \(for other\)$"):
+        lock.main()
+    assert not (tmp_path / "hashes.txt").exists()
+
+
 def test_the_hashes_are_those_of_the_pinned_versions():
     """A version that is pinned anew needs `make lock`."""
     found = re.findall(
