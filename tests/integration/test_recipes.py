@@ -155,7 +155,13 @@ def test_the_ablation_tries_every_ablation():
     assert params["n_trials"] == 3 * len(ABLATIONS)
 
 
-@pytest.mark.parametrize("other", [[], ["recipe=quick"], ["sweep=ablation"]])
-@pytest.mark.parametrize("ablation", ABLATIONS)
+@pytest.mark.parametrize(
+    ("ablation", "other"),
+    [
+        *[(ablation, []) for ablation in ABLATIONS],
+        (ABLATIONS[0], ["recipe=quick"]),
+        (ABLATIONS[-1], ["sweep=ablation"]),
+    ],
+)
 def test_the_earlier_name_of_the_group_still_works(ablation, other):
     assert compose([f"lever={ablation}", *other]) == compose([f"ablation={ablation}", *other])
