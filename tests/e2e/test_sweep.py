@@ -226,3 +226,11 @@ def test_a_grid_has_one_parent_run(shell):
     )
     assert swept == [("1", "adam"), ("1", "sgd"), ("2", "adam"), ("2", "sgd")]
     assert {r.data.tags["mlflow.parentRunId"] for r in children} == {parent.info.run_id}
+
+
+def test_hydras_optuna_sweeper_searches_for_the_better_values_of_the_objective(shell):
+    small = [a for a in shell.small if not a.startswith("data.context")]
+    search = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=1"]
+    done = shell.train("-m", *search, *small, "train.epochs=1", "data.context=choice(1,2)")
+    assert "Directions: ['maximize']" in done.stdout + done.stderr
+    assert "2 of 2 runs have finished" in done.stdout + done.stderr

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
@@ -162,17 +162,16 @@ def list_grid_overrides(config: DictConfig) -> list[str]:
 def require_grid(config: DictConfig, overrides: list[str]) -> None:
     """Check the keys of a grid, before anything of it is recorded.
 
-    Other sweepers, such as Optuna's, have rules of their own, and what glob(...) stands for is
-    known to the sweeper alone.
+    Other sweepers, such as Optuna's, have rules of their own.
 
     Raises:
-        HydraException: a key is not discrete, or the numbers of paired values differ.
+        HydraException: a key is not discrete or has no value, or the numbers of paired values
+            differ.
     """
-    if config.hydra.runtime.choices["hydra/sweeper"] != GRID_SWEEPER:
-        return
-    parsed = OverridesParser.create().parse_overrides(overrides)
-    if not any(isinstance(override.value(), Glob) for override in parsed):
-        check_grid(parsed)
+    if config.hydra.runtime.choices["hydra/sweeper"] == GRID_SWEEPER:
+        # glob(...) needs the options that Hydra found, also in folders of the user's own.
+        loader = GlobalHydra.instance().config_loader()
+        check_grid(OverridesParser.create(config_loader=loader).parse_overrides(overrides))
 
 
 def choose_direction(config: DictConfig) -> None:
@@ -199,6 +198,10 @@ def choose_direction(config: DictConfig) -> None:
     elif "direction" in config.hydra.sweeper and not _is_typed(config, DIRECTION_KEY):
         with read_write(config.hydra.sweeper):
             config.hydra.sweeper.direction = wanted if len(wanted) > 1 else wanted[0]
+        # Hydra refuses jobs, composed anew, whose sweeper differs from that of the sweep.
+        text = f"[{','.join(wanted)}]" if len(wanted) > 1 else wanted[0]
+        with read_write(config.hydra.overrides), open_dict(config.hydra.overrides):
+            config.hydra.overrides.hydra.append(f"{DIRECTION_KEY}={text}")
 
 
 def _is_typed(config: DictConfig, key: str) -> bool:

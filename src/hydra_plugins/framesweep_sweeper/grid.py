@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
@@ -79,7 +79,8 @@ def check_grid(overrides: list[Override]) -> Axes:
     """Return the axes of a grid.
 
     Raises:
-        HydraException: a key is not discrete, or the numbers of paired values differ.
+        HydraException: a key is not discrete or has no value, or the numbers of paired values
+            differ.
     """
     for override in overrides:
         if override.is_sweep_override() and not override.is_discrete_sweep():
@@ -116,5 +117,13 @@ def build_axes(overrides: list[Override]) -> Axes:
 def _list_texts(override: Override) -> list[str]:
     key = override.get_key_element()
     if override.is_sweep_override():
-        return [f"{key}={value}" for value in override.sweep_string_iterator()]
+        texts = [f"{key}={value}" for value in override.sweep_string_iterator()]
+        if not texts:
+            is_glob = isinstance(override.value(), Glob)
+            hint = "glob(...) lists the options of a group, as in model=glob(*)"
+            raise HydraException(
+                f"{key}: must have at least one value; its sweep has none. "
+                + (hint if is_glob else "Give it one")
+            )
+        return texts
     return [f"{key}={override.get_value_element_as_str()}"]

@@ -4,6 +4,7 @@ import pickle
 from pathlib import Path
 
 import pytest
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
@@ -33,13 +34,13 @@ def make_config(tracked_outputs):
 
     def make(*overrides):
         arguments = [f"outputs={tracked_outputs}", *overrides]
-        with hydra.initialize_config_dir(str(find_conf())):
-            config = hydra.compose("config", arguments, return_hydra_config=True)
+        config = hydra.compose("config", arguments, return_hydra_config=True)
         OmegaConf.set_readonly(config.hydra, False)
         config.hydra.overrides.task = GRID
         return config
 
-    return make
+    with hydra.initialize_config_dir(str(find_conf())):
+        yield make
 
 
 def variables_of(config) -> dict[str, str]:
@@ -63,19 +64,28 @@ def run_grid(config, error=None):
     return variables_of(config)["FRAMESWEEP_PARENT_RUN"]
 
 
+@pytest.mark.parametrize(
+    ("swept", "complaint"),
+    [
+        ("data.context=tag(zip,choice(5,15))", "must pair two or more keys"),
+        ("model.dropout=range(1,1)", r"^model.dropout: must have at least one value"),
+        ("model=glob(zz*)", r"^model: must have at least one value.* as in model=glob"),
+        ("data.root=glob(*)", r"^data.root: must have at least one value.* options of a group"),
+    ],
+)
 def test_a_grid_that_cannot_be_combined_is_refused_before_it_has_a_parent(
-    make_config, tracked_outputs
+    make_config, tracked_outputs, swept, complaint
 ):
     config = make_config()
-    config.hydra.overrides.task = ["data.context=tag(zip,choice(5,15))", "model=small"]
-    with pytest.raises(CallbackAborted, match="must pair two or more keys") as aborted:
+    config.hydra.overrides.task = [swept, "seed=1"]
+    with pytest.raises(CallbackAborted, match=complaint) as aborted:
         GridParent().on_multirun_start(config)
     assert isinstance(aborted.value.error, HydraException)
     assert not variables_of(config)
     assert [*tracked_outputs.iterdir()] == [tracked_outputs / "mlflow.db"]
 
 
-def test_what_glob_stands_for_is_left_to_the_sweeper(make_config):
+def test_glob_stands_for_the_options_that_hydra_finds(make_config):
     config = make_config("tracking=none")
     config.hydra.overrides.task = ["model=glob(*)"]
     GridParent().on_multirun_start(config)
@@ -250,6 +260,9 @@ def test_hydras_optuna_sweeper_gets_the_direction_of_the_objective(
     config = make_config("hydra/sweeper=optuna", "tracking=none", *overrides)
     GridParent().on_multirun_start(config)
     assert config.hydra.sweeper.direction == direction
+    loader = GlobalHydra.instance().config_loader()
+    job = loader.load_sweep_config(config, ["model=small"])  # and compares them
+    assert job.hydra.sweeper.direction == direction
 
 
 def test_a_direction_that_was_typed_stays(make_config):
