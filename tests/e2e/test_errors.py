@@ -15,6 +15,10 @@ import pytest
             ["model=bas"],
             "model: must be one of base conformer conv conv_small",
         ),
+        (
+            ["-m", "hydra/sweeper/sampler=cmaes", "model.dropout=interval(0,0.5)"],
+            "hydra/sweeper/sampler: belongs to a search. Add sweep=bare",
+        ),
         (["model=5"], "model: must be the name of an option; found '5'"),
         (["-m", "tracking=null"], "tracking: must be the name of an option; found 'null'"),
         (

@@ -154,13 +154,28 @@ def _other_error(text: str, arguments: Sequence[str]) -> str | None:
         key = named[0].partition("=")[0] if named else "-m"
         rule = "interval(...) needs a search, because a grid has only listed values"
         return f"{key}: {rule}. Add sweep=bare, or list values as {key}=1,2,3"
-    target = re.search(r"Target '([^']+)' is not in the Hydra execution whitelist", text)
-    if target:
-        full_key = re.search(r"full_key: (\S+)", text)
-        rule = f"must be allowed before it may run code; found {target.group(1)}"
-        fix = f"If you trust it, set {ALLOW_VARIABLE}={target.group(1)} in the environment"
-        return f"{full_key.group(1) if full_key else '_target_'}: {rule}. {fix}"
-    return None
+    group = re.search(r"Could not override '(hydra/sweeper/\w+)'\. No match", text)
+    if group:
+        return f"{group.group(1)}: belongs to a search. Add sweep=bare"
+    return _refused_target(text)
+
+
+def _refused_target(text: str) -> str | None:
+    """Return a line about an object that Hydra does not call because a config names it."""
+    target = re.search(
+        r"Target '([^']+)'.* (is not in|cannot be authorized by) the\s+Hydra\s+execution", text
+    )
+    if target is None:
+        return None
+    full_key = re.search(r"full_key: (\S+)", text)
+    name, is_listed = target.group(1), target.group(2) == "is not in"
+    if is_listed:
+        rule = f"must be allowed before it may run code; found {name}"
+        fix = f"If you trust it, set {ALLOW_VARIABLE}={name} in the environment"
+    else:
+        rule = f"must not be an object that does whatever a config says; found {name}"
+        fix = "Write a function or class that does what you need, and allow that"
+    return f"{full_key.group(1) if full_key else '_target_'}: {rule}. {fix}"
 
 
 def _unknown_option(text: str, arguments: Sequence[str]) -> str | None:

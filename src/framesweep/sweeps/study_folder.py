@@ -17,6 +17,9 @@ UID_ATTR, UID_FILE = "uid", ".study"
 The name does not identify a study: it is free again once the study has been deleted.
 """
 
+OWN_DATABASE = "study.db"
+"""Begin of the names of the files that keep a study with `hydra.sweeper.storage=null`."""
+
 MAX_NAME_BYTES = 200
 """Longest name of a study; file systems allow 255 bytes, of which temporary names need some."""
 
@@ -80,5 +83,5 @@ def claim_folder(study: "Study", folder: Path) -> None:
 
 
 def _is_used(folder: Path) -> bool:
-    """Return whether the folder contains anything but lock files."""
-    return any(not path.name.startswith(".") for path in folder.iterdir())
+    """Return whether the folder contains anything but lock files and the study itself."""
+    return any(not path.name.startswith((".", OWN_DATABASE)) for path in folder.iterdir())

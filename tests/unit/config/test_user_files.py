@@ -7,6 +7,7 @@ from framesweep.config.composition import compose, register
 from framesweep.config.user_files import config_folders, require_no_run_folders
 from framesweep.errors import ConfigError
 from framesweep.system.error_lines import describe_error
+from hydra_plugins.framesweep_sweeper._hydra import instantiate_allowed
 
 GLOBAL = "# @package _global_\n"
 FILES: list[tuple[str, bytes | str, str]] = [
@@ -138,4 +139,14 @@ def test_a_callback_of_the_users_own_is_refused_with_how_to_allow_it():
     assert describe_error(error, []) == (
         "hydra.callbacks.mine: must be allowed before it may run code; found mine.Mine. "
         "If you trust it, set FRAMESWEEP_ALLOW=mine.Mine in the environment"
+    )
+
+
+@pytest.mark.parametrize("target", ["os.system", "builtins.getattr", "operator.call"])
+def test_what_no_config_may_call_is_refused_with_what_to_write_instead(target):
+    with pytest.raises(InstantiationException) as caught:
+        instantiate_allowed({"callbacks": {"mine": {"_target_": target}}}, "mine.*")
+    assert describe_error(caught.value, []) == (
+        "callbacks.mine: must not be an object that does whatever a config says; found "
+        f"{target}. Write a function or class that does what you need, and allow that"
     )

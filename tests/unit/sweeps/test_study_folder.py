@@ -42,6 +42,14 @@ def test_lock_files_and_an_unwritten_mark_do_not_prevent_claiming_a_folder(tmp_p
     assert (tmp_path / ".study").read_text() == "abc"
 
 
+def test_a_study_may_be_kept_in_its_own_folder(tmp_path):
+    """As with hydra.sweeper.storage=null."""
+    study = optuna.create_study(storage=f"sqlite:///{tmp_path}/study.db")
+    (tmp_path / "study.db.claims").touch()
+    claim_folder(study, tmp_path)
+    assert (tmp_path / ".study").read_text() == study.user_attrs["uid"]
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/etc", "../other", "a\0b", "é" * 101])
 def test_a_name_that_is_a_path_is_refused(name):
     with pytest.raises(ConfigError, match=r"study_name: must be the name of a folder"):
