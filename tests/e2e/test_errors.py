@@ -19,6 +19,10 @@ import pytest
             ["-m", "hydra/sweeper/sampler=cmaes", "model.dropout=interval(0,0.5)"],
             "hydra/sweeper/sampler: belongs to a search. Add sweep=bare",
         ),
+        (
+            ["model.dropout=high"],
+            "model.dropout: must be a number or a list of numbers; found high",
+        ),
         (["model=5"], "model: must be the name of an option; found '5'"),
         (["-m", "tracking=null"], "tracking: must be the name of an option; found 'null'"),
         (

@@ -202,6 +202,10 @@ def _bad_value(text: str) -> str | None:
     if choice:
         names = choice.group(2).replace("'", "").replace(",", "")
         return f"{key.group(1)}: must be one of {names}; found '{choice.group(1)}'"
+    union = re.search(r"Value '(.*)' of type .* is incompatible with type hint '(.*)'", text)
+    if union:
+        kinds = " or a list of numbers" if "list[" in union.group(2) else ""
+        return f"{key.group(1)}: must be a number{kinds}; found {union.group(1)}"
     if "is not a ListConfig" in text:
         example = f"Write {key.group(1)}=[A,B], or {key.group(1)}=[A] for a single value."
         return f"{key.group(1)}: must be a list. {example}"
