@@ -20,7 +20,9 @@ from hydra_plugins.framesweep_sweeper.storage._retrying_storage import (
 from hydra_plugins.framesweep_sweeper.storage._table_storage import TableStorage, find_tables
 from hydra_plugins.framesweep_sweeper.storage._trial_parts import (
     ALL,
+    OPTUNAS_ATTRS,
     PARAMS,
+    RESULTS,
     STEPS,
     SYSTEM_ATTRS,
     Part,
@@ -28,10 +30,6 @@ from hydra_plugins.framesweep_sweeper.storage._trial_parts import (
 
 WAITING = [TrialState.WAITING]
 
-OWN_PREFIX = "framesweep:"
-"""Prefix of the system attributes that the sweeper records, which samplers do not know."""
-
-_OPTUNAS_ATTRS = replace(SYSTEM_ATTRS, prefix=OWN_PREFIX, is_excluding=True)
 _RUNGS = replace(
     SYSTEM_ATTRS, prefix="completed_rung_"
 )  # where successive halving has compared
@@ -86,7 +84,7 @@ class _SamplerStorage(_View):
         if states is not None and [s for s in TrialState if s in states] == WAITING:
             return self._fetch(study_id, states, ALL, ())
         if study_id not in self._read:
-            self._read[study_id] = self._fetch(study_id, None, ALL, (PARAMS, _OPTUNAS_ATTRS))
+            self._read[study_id] = self._fetch(study_id, None, RESULTS, (PARAMS, OPTUNAS_ATTRS))
         trials = self._read[study_id]
         return [trial for trial in trials if states is None or trial.state in states]
 

@@ -10,7 +10,6 @@ import copy
 import json
 from collections import Counter
 from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -18,13 +17,16 @@ from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage, RDBStorage
 from optuna.storages._cached_storage import _CachedStorage
 from optuna.trial import FrozenTrial, TrialState
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import IntegrityError
 
+from hydra_plugins.framesweep_sweeper.storage._ended_trials import UNFINISHED, EndedTrials
 from hydra_plugins.framesweep_sweeper.storage._trial_parts import (
     ALL,
     BY_NUMBER,
     HEARTBEATS,
+    PARAMS,
+    RESULTS,
     STEPS,
     SYSTEM_ATTRS,
     TRIALS,
@@ -38,56 +40,13 @@ from hydra_plugins.framesweep_sweeper.storage._trial_parts import (
 DIALECTS = ("sqlite", "postgresql", "mysql", "mariadb")
 """Databases of which it is known how several statements read one state of the tables."""
 
-UNFINISHED = tuple(state for state in TrialState if not state.is_finished())
-
-MOST_IDS = 500
-"""Longest list of ids in a statement; databases limit its length."""
-
-_IDS = select(TRIALS.trial_id).where(TRIALS.study_id == bindparam("study"))
-_UNFINISHED_IDS = _IDS.where(TRIALS.state.in_(UNFINISHED))
-_NEW_IDS = _IDS.where(TRIALS.trial_id > bindparam("last"))
-
-
-@dataclass
-class _Ended:
-    """The trials of a study that have ended, by number, as far as they have been read."""
-
-    trials: list[FrozenTrial] = field(default_factory=list)
-    unfinished: set[int] = field(default_factory=set)
-    last: int = -1  # the greatest trial id that has been seen
-    chosen: dict[frozenset[TrialState], list[FrozenTrial]] = field(default_factory=dict)
-
-    def refresh(self, connection: Connection, study_id: int, parts: tuple[Part, ...]) -> None:
-        """Read the trials that have ended since the last call."""
-        # A trial is created under a lock of its study, so that ids appear in their order.
-        values = {"study": study_id, "last": self.last}
-        unfinished = set(connection.scalars(_UNFINISHED_IDS, values).all())
-        new = set(connection.scalars(_NEW_IDS, values).all())
-        ended = (self.unfinished | new) - unfinished
-        if ended:
-            chosen = TRIALS.trial_id.in_(ended)
-            if len(ended) > MOST_IDS:
-                chosen = (TRIALS.study_id == study_id) & (TRIALS.trial_id >= min(ended))
-                chosen &= TRIALS.state.not_in(UNFINISHED)
-            read = read_trials(connection, chosen, parts)
-            self.trials += [trial for trial in read if trial._trial_id in ended]
-            self.trials.sort(key=BY_NUMBER)
-            self.chosen.clear()
-        self.unfinished, self.last = unfinished, max([self.last, *new])
-
-    def select(self, states: frozenset[TrialState]) -> list[FrozenTrial]:
-        """Return a new list of the trials in these states."""
-        if states not in self.chosen:
-            self.chosen[states] = [trial for trial in self.trials if trial.state in states]
-        return self.chosen[states].copy()
-
 
 class TableStorage(_CachedStorage):
     """Optuna's storage on a database, which reads trials in bulk."""
 
     def __init__(self, backend: RDBStorage) -> None:
         super().__init__(backend)
-        self._ended: dict[tuple[int, tuple[Part, ...]], _Ended] = {}
+        self._ended: dict[tuple[int, tuple[Part, ...]], EndedTrials] = {}
 
     def get_trial(self, trial_id: int, parts: tuple[Part, ...] = ALL) -> FrozenTrial:
         """Return a trial with the given `parts` only."""
@@ -99,7 +58,7 @@ class TableStorage(_CachedStorage):
         study_id: int,
         deepcopy: bool = True,
         states: Container[TrialState] | None = None,
-        parts: tuple[Part, ...] = ALL,
+        parts: tuple[Part, ...] = RESULTS,
         unfinished_parts: tuple[Part, ...] = ALL,
     ) -> list[FrozenTrial]:
         """Return the trials of a study by number, of which only the given parts are read.
@@ -108,7 +67,8 @@ class TableStorage(_CachedStorage):
             study_id: the id of the study.
             deepcopy: whether the caller may change the trials.
             states: the states of the trials to return; None for all.
-            parts: the parts of trials that have ended.
+            parts: the parts of trials that have ended. Those that the sweeper records about
+                their processes are left out unless they are asked for.
             unfinished_parts: the parts of trials that run or wait.
         """
         wanted = frozenset(s for s in TrialState if states is None or s in states)
@@ -116,8 +76,8 @@ class TableStorage(_CachedStorage):
         trials: list[FrozenTrial] = []
         with self._lock, self._open() as connection:
             if wanted - unfinished:
-                ended = self._ended.setdefault((study_id, parts), _Ended())
-                ended.refresh(connection, study_id, parts)
+                ended = self._ended.setdefault((study_id, parts), EndedTrials(parts))
+                ended.refresh(connection, study_id)
                 trials = ended.select(wanted)
             if unfinished:
                 chosen = (TRIALS.study_id == study_id) & TRIALS.state.in_(unfinished)
@@ -126,6 +86,23 @@ class TableStorage(_CachedStorage):
         if not trials:
             self._backend.get_study_name_from_id(study_id)  # raises KeyError without a study
         return copy.deepcopy(trials) if deepcopy else trials
+
+    def find_with_params(
+        self, study_id: int, params: dict[str, Any], states: Container[TrialState]
+    ) -> list[FrozenTrial]:
+        """Return the trials in these states that have these parameters, by number.
+
+        The time does not depend on the number of trials that have ended.
+        """
+        unfinished = [state for state in UNFINISHED if state in states]
+        with self._lock, self._open() as connection:
+            ended = self._ended.setdefault((study_id, RESULTS), EndedTrials(RESULTS))
+            ended.refresh(connection, study_id)
+            found = [trial for trial in ended.find(params) if trial.state in states]
+            chosen = (TRIALS.study_id == study_id) & TRIALS.state.in_(unfinished)
+            running = read_trials(connection, chosen, (PARAMS,)) if unfinished else []
+        found += [trial for trial in running if trial.params == params]
+        return sorted(found, key=BY_NUMBER)
 
     def count_states(
         self, study_id: int, key: str, value: Any

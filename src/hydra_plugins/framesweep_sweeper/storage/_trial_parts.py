@@ -10,8 +10,9 @@ The tables are private classes of Optuna; they are used here and in `_table_stor
 import functools
 import json
 import operator
+import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -70,16 +71,17 @@ def _add_value(trial: FrozenTrial, objective: int, value: float | None, kind: An
 
 def _add_param(trial: FrozenTrial, name: str, value: float, text: str) -> None:
     distribution = _parse_distribution(text)
+    name = sys.intern(name)
     trial.params[name] = distribution.to_external_repr(value)
     trial.distributions[name] = distribution
 
 
 def _add_user_attr(trial: FrozenTrial, key: str, text: str) -> None:
-    trial.user_attrs[key] = json.loads(text)
+    trial.user_attrs[sys.intern(key)] = json.loads(text)
 
 
 def _add_system_attr(trial: FrozenTrial, key: str, text: str) -> None:
-    trial.system_attrs[key] = json.loads(text)
+    trial.system_attrs[sys.intern(key)] = json.loads(text)
 
 
 def _add_step(trial: FrozenTrial, step: int, value: float | None, kind: Any) -> None:
@@ -101,6 +103,14 @@ USER_ATTRS = Part(USER_ATTR_ROWS, _ATTR, _add_user_attr)
 SYSTEM_ATTRS = Part(models.TrialSystemAttributeModel, _ATTR, _add_system_attr)
 STEPS = Part(models.TrialIntermediateValueModel, _STEP, _add_step)
 ALL = (VALUES, PARAMS, USER_ATTRS, SYSTEM_ATTRS, STEPS)
+
+OWN_PREFIX = "framesweep:"
+"""Prefix of the system attributes that the sweeper records, which samplers do not know."""
+
+OPTUNAS_ATTRS = replace(SYSTEM_ATTRS, prefix=OWN_PREFIX, is_excluding=True)
+RESULTS = (VALUES, PARAMS, USER_ATTRS, OPTUNAS_ATTRS, STEPS)
+"""All of a trial but what the sweeper records about its processes, which is half of the memory
+that a trial takes and of no use once the trial has ended."""
 
 
 def read_trials(

@@ -12,6 +12,9 @@ DISPLAY_REST = 20.0
 """The study is read for the display again only after this multiple of the time it took, so that
 the display costs at most a twentieth of the sweeper's time however large the study is."""
 
+HURRIED_REST = 10.0
+"""The same for the display of a trial that has ended, which need not wait for as long."""
+
 
 class StudyDisplay:
     """Shows the state of a study from time to time.
@@ -31,15 +34,15 @@ class StudyDisplay:
         self._n_trials = n_trials
         self._n_jobs = n_jobs
         self._seconds: list[float] = []  # of the jobs that ended with a result
-        self._next = 0.0
+        self._next = self._next_hurried = 0.0
 
     def add_result(self, seconds: float) -> None:
         """Take the time of a job that ended with a result into the expected time left."""
         self._seconds.append(seconds)
 
     def hurry(self) -> None:
-        """Make the next call of `update` show something."""
-        self._next = 0.0
+        """Make the next call of `update` show something, or the first after a short rest."""
+        self._next = self._next_hurried
 
     def update(self, slots: list[RunningTrial | None]) -> None:
         """Show the study and the trial in each slot, unless that was done a moment ago."""
@@ -56,3 +59,4 @@ class StudyDisplay:
         self._progress.update(summary, slots)
         now = time.monotonic()
         self._next = now + max(self._progress.seconds, DISPLAY_REST * (now - began))
+        self._next_hurried = now + HURRIED_REST * (now - began)

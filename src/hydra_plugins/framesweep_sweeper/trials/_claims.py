@@ -34,8 +34,8 @@ from hydra_plugins.framesweep_sweeper.trials._takeover import find_abandoned_tri
 from hydra_plugins.framesweep_sweeper.trials._trial_attrs import JobOutcome
 from hydra_plugins.framesweep_sweeper.trials._trial_reader import (
     count_trials,
+    find_with_params,
     list_running,
-    list_with_params,
     read_progress,
 )
 
@@ -191,11 +191,9 @@ class TrialQueue:
 
         Only trials that have a result or are running are considered.
         """
-        number, params = claim.number, claim.trial.params
-        for trial in list_with_params(self.storage, self.study_id, COUNTED):
-            if trial.params == params and trial.number < number:
-                return trial
-        return None
+        params = claim.trial.params
+        same = find_with_params(self.storage, self.study_id, params, COUNTED)
+        return next((trial for trial in same if trial.number < claim.number), None)
 
     def copy_result(self, claim: Claim, original: FrozenTrial) -> None:
         """End the claimed trial with the result of `original`, without running it."""

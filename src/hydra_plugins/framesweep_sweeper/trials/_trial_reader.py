@@ -15,9 +15,12 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.framesweep_sweeper.storage._retrying_storage import retry_while_unavailable
-from hydra_plugins.framesweep_sweeper.storage._study_views import OWN_PREFIX
 from hydra_plugins.framesweep_sweeper.storage._table_storage import find_tables
-from hydra_plugins.framesweep_sweeper.storage._trial_parts import PARAMS, STEPS, SYSTEM_ATTRS
+from hydra_plugins.framesweep_sweeper.storage._trial_parts import (
+    OWN_PREFIX,
+    STEPS,
+    SYSTEM_ATTRS,
+)
 from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
 from hydra_plugins.framesweep_sweeper.trials._constraints import CONSTRAINTS, is_rejected
 
@@ -64,15 +67,19 @@ def list_running(storage: BaseStorage, study_id: int) -> list[FrozenTrial]:
     return found
 
 
-def list_with_params(
-    storage: BaseStorage, study_id: int, states: tuple[TrialState, ...]
+def find_with_params(
+    storage: BaseStorage, study_id: int, params: dict[str, Any], states: tuple[TrialState, ...]
 ) -> list[FrozenTrial]:
-    """Return the trials in these states: with everything if ended, else with their params."""
+    """Return the trials in these states that have these parameters, by number.
+
+    Of those that have not ended, nothing else is read.
+    """
     tables = find_tables(storage)
     if tables is None:
-        return storage.get_all_trials(study_id, deepcopy=False, states=states)
+        trials = storage.get_all_trials(study_id, deepcopy=False, states=states)
+        return [trial for trial in trials if trial.params == params]
     found: list[FrozenTrial] = retry_while_unavailable(
-        lambda: tables.get_all_trials(study_id, False, states, unfinished_parts=(PARAMS,))
+        lambda: tables.find_with_params(study_id, params, states)
     )
     return found
 

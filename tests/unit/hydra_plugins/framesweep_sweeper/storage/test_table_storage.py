@@ -9,7 +9,7 @@ from optuna.storages._cached_storage import _CachedStorage
 from optuna.trial import TrialState
 
 from hydra_plugins.framesweep_sweeper._errors import SupersededError
-from hydra_plugins.framesweep_sweeper.storage import _table_storage
+from hydra_plugins.framesweep_sweeper.storage import _ended_trials
 from hydra_plugins.framesweep_sweeper.storage._storage import open_storage
 from hydra_plugins.framesweep_sweeper.storage._table_storage import find_tables
 from hydra_plugins.framesweep_sweeper.storage._trial_parts import PARAMS
@@ -36,7 +36,7 @@ def read_both(study, other, states):
 def test_trials_that_have_ended_are_added_in_whatever_order_they_end(
     study, other, most_ids, monkeypatch
 ):
-    monkeypatch.setattr(_table_storage, "MOST_IDS", most_ids)
+    monkeypatch.setattr(_ended_trials, "MOST_IDS", most_ids)
     asked = []
     for turn in range(8):
         asked.append(other.ask())

@@ -8,7 +8,12 @@ from optuna.trial import TrialState, create_trial
 
 from hydra_plugins.framesweep_sweeper.storage._storage import open_storage
 from hydra_plugins.framesweep_sweeper.storage._table_storage import find_tables
-from hydra_plugins.framesweep_sweeper.storage._trial_parts import PARAMS, STEPS, SYSTEM_ATTRS
+from hydra_plugins.framesweep_sweeper.storage._trial_parts import (
+    ALL,
+    PARAMS,
+    STEPS,
+    SYSTEM_ATTRS,
+)
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 DISTRIBUTIONS = {
@@ -56,7 +61,8 @@ def study(tmp_path):
 def test_trials_read_in_bulk_equal_those_that_optuna_reads(study):
     storage = study._storage
     optunas = RDBStorage(storage.inner._backend.url)
-    bulk, single = (s.get_all_trials(study._study_id) for s in (storage, optunas))
+    bulk = find_tables(storage).get_all_trials(study._study_id, parts=ALL)
+    single = optunas.get_all_trials(study._study_id)
     assert list(map(describe, bulk)) == list(map(describe, single))
     for trial in single:
         assert describe(storage.get_trial(trial._trial_id)) == describe(trial)

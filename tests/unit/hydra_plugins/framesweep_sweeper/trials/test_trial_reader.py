@@ -17,8 +17,8 @@ from hydra_plugins.framesweep_sweeper.trials._claims import TrialQueue
 from hydra_plugins.framesweep_sweeper.trials._trial_attrs import JobOutcome
 from hydra_plugins.framesweep_sweeper.trials._trial_reader import (
     count_trials,
+    find_with_params,
     list_running,
-    list_with_params,
     read_progress,
     report_value,
 )
@@ -95,9 +95,13 @@ def test_every_storage_is_read_the_same(any_storage):
         (3, None),
     ]
     states = (TrialState.PRUNED, TrialState.RUNNING)
-    found = list_with_params(any_storage, study_id, states)
-    assert [t.params for t in found] == [t.params for t in trials]
-    assert found[1].user_attrs == {_trial_attrs.PRUNED_BY: "trial_minutes"}
+    for number, trial in enumerate(trials):
+        (same,) = find_with_params(any_storage, study_id, trial.params, states)
+        assert (same.number, same.params) == (number, trial.params)
+    (pruned,) = find_with_params(any_storage, study_id, trials[1].params, states)
+    assert pruned.user_attrs == {_trial_attrs.PRUNED_BY: "trial_minutes"}
+    assert not find_with_params(any_storage, study_id, {"x": 2.0}, states)
+    assert not find_with_params(any_storage, study_id, trials[1].params, states[1:])
 
 
 def test_a_report_is_written_after_its_check(any_storage):
