@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import signal
 import time
 from typing import Any
@@ -228,9 +229,22 @@ def test_a_grid_has_one_parent_run(shell):
     assert {r.data.tags["mlflow.parentRunId"] for r in children} == {parent.info.run_id}
 
 
+@pytest.mark.heavy
 def test_hydras_optuna_sweeper_searches_for_the_better_values_of_the_objective(shell):
     small = [a for a in shell.small if not a.startswith("data.context")]
     search = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=1"]
     done = shell.train("-m", *search, *small, "train.epochs=1", "data.context=choice(1,2)")
     assert "Directions: ['maximize']" in done.stdout + done.stderr
     assert "2 of 2 runs have finished" in done.stdout + done.stderr
+
+
+@pytest.mark.heavy
+def test_a_study_without_a_storage_is_kept_in_its_folder_and_its_last_lines_say_so(shell):
+    small = [a for a in shell.small if not a.startswith("data.context")]
+    search = ["sweep=bare", "hydra.sweeper.storage=null", "hydra.sweeper.study_name=own"]
+    command = ["-m", *search, *small, "train.epochs=1", "data.context=choice(1,2)"]
+    shell.train(*command, "hydra.sweeper.n_trials=1")
+    done = shell.train(*command, "hydra.sweeper.n_trials=2")
+    assert "study own: 1 of 2 trials are done" in done.stdout
+    (printed,) = re.findall(r"next: framesweep (best own --storage \S+)", done.stdout)
+    assert "data.context=" in shell.framesweep(*printed.split()).stdout
