@@ -38,6 +38,7 @@ def print_tables(console: Console, results: list[dict[str, Any]]) -> None:
 def _show_replays(console: Console, results: list[dict[str, Any]]) -> None:
     for n_jobs in dict.fromkeys(result["n_jobs"] for result in results):
         rows = [result for result in results if result["n_jobs"] == n_jobs]
-        console.print(search_report.build_replay_table(rows))
+        for table in search_report.build_replay_tables(rows):
+            console.print(table)
     if results:
         console.print(search_report.explain_columns())

@@ -19,7 +19,7 @@ STOCK = "stock sweeper"
 STOCK_TRIALS = 50
 """Trials of the stock sweeper's search, whose best objective is the others' goal."""
 
-REGRET_TRAININGS = (10, 25)
+REGRET_TRAININGS = (10, 25, 100)
 """When regrets are compared: after this many mean trainings, divided among the workers."""
 
 EVERYWHERE = (SHIPPED, RANDOM)

@@ -9,47 +9,60 @@ from rich.table import Table
 from framesweep.bench.search.compare import REGRET_TRAININGS
 
 
-def build_replay_table(results: Iterable[dict[str, Any]]) -> Table:
-    """Return a table of the searches with one number of workers."""
+def build_replay_tables(results: Iterable[dict[str, Any]]) -> tuple[Table, Table]:
+    """Return tables of times and of regrets of the searches with one number of workers."""
     rows = list(results)
-    table = Table(
-        title=f"Searches with {rows[0]['n_jobs']} worker(s), "
-        "time to the stock sweeper's best as a share of its time",
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        pad_edge=False,
+    title = f"Searches with {rows[0]['n_jobs']} worker(s)"
+    times = _start_table(
+        f"{title}: time to the stock sweeper's best as a share of its time",
+        ("seeds", "time", "90 % range", "p90", "sooner", "pruned", "idle", "ms"),
     )
-    table.add_column("search", no_wrap=True)
-    regrets = [f"regret {count}" for count in REGRET_TRAININGS]
-    headings = ("seeds", "time", "90 % range", "p90", "sooner", *regrets)
-    for heading in (*headings, "pruned", "idle", "ms"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    regrets = _start_table(
+        f"{title}: regret in percentage points",
+        tuple(f"after {count} trainings" for count in REGRET_TRAININGS),
+    )
     for row in rows:
         share = row["share"]
-        table.add_row(
+        times.add_row(
             row["search"],
             str(row["seeds"]),
             _format_share(share["median"]),
             f"{_format_share(share['p5'])}-{_format_share(share['p95'])}",
             _format_share(share["p90"]),
             "-" if row.get("sooner") is None else f"{row['sooner']:.0%}",
-            *(_format_regret(row[name]) for name in regrets),
             f"{row['pruned']['median']:.0%}",
             f"{row['idle']['median']:.0%}",
             f"{1000 * row['seconds per trial']['median']:.0f}",
         )
+        found = [_format_regret(row[f"regret {count}"]) for count in REGRET_TRAININGS]
+        regrets.add_row(row["search"], *found)
+    return times, regrets
+
+
+def _start_table(title: str, headings: tuple[str, ...]) -> Table:
+    table = Table(
+        title=title,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    table.add_column("search", no_wrap=True)
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
     return table
 
 
 def explain_columns() -> str:
     """Return what the columns mean."""
-    counts = " and ".join(map(str, REGRET_TRAININGS))
+    *first, last = map(str, REGRET_TRAININGS)
+    counts = f"{', '.join(first)} and {last}"
     return (
         "time: median; >1 means not in the stock sweeper's time. sooner: share of the seeds in "
-        "which it is there before framesweep; equal times count half. regret: percentage "
-        f"points below the best training, median and 90 % range, after the time of {counts} "
-        "mean trainings divided among the workers. ms: CPU time of the search itself per trial."
+        "which it is there before framesweep; equal times count half. ms: CPU time of the "
+        "search itself per trial. regret: how far the best finished trial is below the best "
+        f"training, median and 90 % range, after the time of {counts} mean trainings divided "
+        "among the workers."
     )
 
 

@@ -21,6 +21,8 @@ def replay_stock(table: RecordedTable, n_jobs: int, seed: int, n_trials: int) ->
     Its launcher looks up the trainings of a batch, as if it ran them in parallel. The sweeper
     waits for all of them before it starts the next batch.
     """
+    import optuna
+
     from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl
     from hydra_plugins.hydra_optuna_sweeper.config import TPESamplerConfig
 
@@ -41,6 +43,7 @@ def replay_stock(table: RecordedTable, n_jobs: int, seed: int, n_trials: int) ->
     sweeper.launcher = launcher = _VirtualLauncher(table)
     sweeper.hydra_context = SimpleNamespace()  # it must not be None, but is not used
     logging.getLogger("hydra_plugins.hydra_optuna_sweeper").setLevel(logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     began = time.process_time()
     with tempfile.TemporaryDirectory() as folder:
         sweeper.config = OmegaConf.create({"hydra": {"sweep": {"dir": folder}}})

@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from framesweep.bench.search.report import build_replay_table, explain_columns
+from framesweep.bench.search.report import build_replay_tables, explain_columns
 
 QUANTILES = {"p5": 0.001, "median": 0.02, "p90": 0.03, "p95": 0.04}
 RESULT = {
@@ -11,19 +11,29 @@ RESULT = {
     "seeds": 5,
     "sooner": 0.3,
     "share": {"p5": 0.25, "median": 0.5, "p90": None, "p95": None},
-    **dict.fromkeys(("regret 10", "regret 25", "pruned", "idle"), QUANTILES),
+    **dict.fromkeys(("regret 10", "regret 25", "regret 100", "pruned", "idle"), QUANTILES),
     "seconds per trial": QUANTILES,
 }
 
 
-def test_shares_beyond_the_stock_sweepers_time_are_marked() -> None:
-    console = Console(width=120)
+def draw(width: int) -> str:
+    console = Console(width=width)
     with console.capture() as captured:
-        console.print(build_replay_table([RESULT]))
-    (line,) = [line for line in captured.get().splitlines() if "random" in line]
-    assert line.split()[:6] == ["random", "5", "0.50", "0.25->1", ">1", "30%"]
-    assert "2.0 (0.1-4.0)" in line
+        for table in build_replay_tables([RESULT]):
+            console.print(table)
+    return captured.get()
+
+
+def test_shares_beyond_the_stock_sweepers_time_are_marked() -> None:
+    times, regrets = [line for line in draw(120).splitlines() if "random" in line]
+    assert times.split()[:6] == ["random", "5", "0.50", "0.25->1", ">1", "30%"]
+    assert "2.0 (0.1-4.0)" in regrets
+
+
+def test_nothing_is_cut_at_80_columns() -> None:
+    assert draw(80).split() == draw(120).split()
+    assert "…" not in draw(80)
 
 
 def test_the_explanation_names_the_times_of_the_regrets() -> None:
-    assert "10 and 25 mean trainings" in explain_columns()
+    assert "10, 25 and 100 mean trainings" in explain_columns()
