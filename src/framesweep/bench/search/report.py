@@ -18,8 +18,8 @@ def build_replay_tables(results: Iterable[dict[str, Any]]) -> tuple[Table, Table
         ("seeds", "time", "90 % range", "p90", "sooner", "pruned", "idle", "ms"),
     )
     regrets = _start_table(
-        f"{title}: regret in percentage points",
-        tuple(f"after {count} trainings" for count in REGRET_TRAININGS),
+        f"{title}: regret in percentage points after a number of mean trainings",
+        tuple(f"{count} trainings" for count in REGRET_TRAININGS),
     )
     for row in rows:
         share = row["share"]
@@ -44,7 +44,7 @@ def _start_table(title: str, headings: tuple[str, ...]) -> Table:
         title=title,
         title_justify="left",
         box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+        padding=0,  # the box has a space between columns
         pad_edge=False,
     )
     table.add_column("search", no_wrap=True)

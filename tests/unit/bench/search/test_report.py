@@ -5,6 +5,7 @@ from rich.console import Console
 from framesweep.bench.search.report import build_replay_tables, explain_columns
 
 QUANTILES = {"p5": 0.001, "median": 0.02, "p90": 0.03, "p95": 0.04}
+LARGE = {"p5": 0.22, "median": 0.22, "p90": 0.22, "p95": 0.22}
 RESULT = {
     "search": "random",
     "n_jobs": 2,
@@ -19,7 +20,8 @@ RESULT = {
 def draw(width: int) -> str:
     console = Console(width=width)
     with console.capture() as captured:
-        for table in build_replay_tables([RESULT]):
+        long = {**RESULT, "search": "pruner=successive_halving", "regret 10": LARGE}
+        for table in build_replay_tables([RESULT, long]):
             console.print(table)
     return captured.get()
 
