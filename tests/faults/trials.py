@@ -36,7 +36,10 @@ def run_trials(folder: Path, count: int) -> FaultResult:
     marks = [(time.monotonic(), *_read_memory_and_cpu(process.pid))]
     for line in process.stdout:
         if re.search(r"trial \d+ (complete|pruned|failed)", line):
-            marks.append((time.monotonic(), *_read_memory_and_cpu(process.pid)))
+            memory, cpu = _read_memory_and_cpu(process.pid)
+            if cpu < marks[-1][2]:  # At the end, the workers have gone with their figures.
+                _, memory, cpu = marks[-1]
+            marks.append((time.monotonic(), memory, cpu))
             if (ended := len(marks) - 1) % PART == 0:
                 part = _summarize_part(marks, ended - PART)
                 print(f"{ended:,} trials: {part}", file=sys.stderr, flush=True)

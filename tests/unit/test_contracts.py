@@ -42,6 +42,8 @@ def parameters(name: str, command: click.Command) -> Iterator[str]:
     for parameter in command.params:
         names = "/".join([*parameter.opts, *parameter.secondary_opts])
         default = "" if callable(parameter.default) else f" = {plain(parameter.default)}"
+        if getattr(parameter, "is_flag", False) and default == " = False":
+            default = " = none"  # of a flag, click before 8.5 has its own sign for none
         required = " required" if parameter.required else ""
         yield f"{name} {parameter.param_type_name} {names}{default}{required}"
     if isinstance(command, click.Group):

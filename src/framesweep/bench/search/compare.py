@@ -158,10 +158,14 @@ def count_sooner(measured: Sequence[Measures], shipped: Sequence[float]) -> floa
 
 
 def _quantiles(values: list[float]) -> dict[str, float | None]:
-    """Return quantiles that are values themselves, because some values may be infinite."""
-    names = {"p5": 0.05, "median": 0.5, "p90": 0.9, "p95": 0.95}
-    found = np.quantile(values, list(names.values()), method="closest_observation")
-    return {
-        name: float(value) if math.isfinite(value) else None
-        for name, value in zip(names, found, strict=True)
+    """Return quantiles that are values themselves, because some values may be infinite.
+
+    They are those of definition 3 in Hyndman and Fan, Sample Quantiles in Statistical Packages,
+    The American Statistician 50 (1996), which NumPy before 2.2 computes otherwise.
+    """
+    ordered, count = sorted(values), len(values)
+    found = {
+        name: ordered[max(0, round(count * share) - 1)]
+        for name, share in (("p5", 0.05), ("median", 0.5), ("p90", 0.9), ("p95", 0.95))
     }
+    return {name: value if math.isfinite(value) else None for name, value in found.items()}

@@ -48,4 +48,5 @@ def save_png(figure: Figure, path: Path, *, tight: bool = False) -> None:
     with warnings.catch_warnings(), atomic_file(path) as temporary:
         # Texts that a library draws may still have characters without a glyph.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        warnings.filterwarnings("ignore", message=".* does not support .* natively")
         figure.savefig(temporary, dpi=dpi, format="png", bbox_inches="tight" if tight else None)
