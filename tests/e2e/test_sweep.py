@@ -207,8 +207,13 @@ def test_trials_can_be_compared_reproduced_and_averaged(search, corpus):
     assert float(measured["dev/accuracy"]) == pytest.approx(expected, abs=1e-4)
 
 
+def without_context(shell):
+    """The arguments of a small run but its context, which is searched."""
+    return [a for a in shell.small if not a.startswith("data.context")]
+
+
 def test_a_grid_has_one_parent_run(shell):
-    small = [a for a in shell.small if not a.startswith("data.context")]
+    small = without_context(shell)
     shell.train("-m", *small, "train.epochs=1", "data.context=1,2", "optim=adam,sgd")
     client = mlflow.MlflowClient(f"sqlite:///{shell.folder}/outputs/mlflow.db")
     runs = client.search_runs(["1"])
@@ -231,18 +236,18 @@ def test_a_grid_has_one_parent_run(shell):
 
 @pytest.mark.heavy
 def test_hydras_optuna_sweeper_searches_for_the_better_values_of_the_objective(shell):
-    small = [a for a in shell.small if not a.startswith("data.context")]
     search = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=1"]
-    done = shell.train("-m", *search, *small, "train.epochs=1", "data.context=choice(1,2)")
+    small = [*without_context(shell), "train.epochs=1"]
+    done = shell.train("-m", *search, *small, "data.context=choice(1,2)")
     assert "Directions: ['maximize']" in done.stdout + done.stderr
     assert "2 of 2 runs have finished" in done.stdout + done.stderr
 
 
 @pytest.mark.heavy
 def test_a_study_without_a_storage_is_kept_in_its_folder_and_its_last_lines_say_so(shell):
-    small = [a for a in shell.small if not a.startswith("data.context")]
     search = ["sweep=bare", "hydra.sweeper.storage=null", "hydra.sweeper.study_name=own"]
-    command = ["-m", *search, *small, "train.epochs=1", "data.context=choice(1,2)"]
+    small = [*without_context(shell), "train.epochs=1"]
+    command = ["-m", *search, *small, "data.context=choice(1,2)"]
     shell.train(*command, "hydra.sweeper.n_trials=1")
     done = shell.train(*command, "hydra.sweeper.n_trials=2")
     assert "study own: 1 of 2 trials are done" in done.stdout

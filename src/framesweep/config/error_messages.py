@@ -168,8 +168,8 @@ def _refused_target(text: str) -> str | None:
     if target is None:
         return None
     full_key = re.search(r"full_key: (\S+)", text)
-    name, is_listed = target.group(1), target.group(2) == "is not in"
-    if is_listed:
+    name, can_be_allowed = target.group(1), target.group(2) == "is not in"
+    if can_be_allowed:
         rule = f"must be allowed before it may run code; found {name}"
         fix = f"If you trust it, set {ALLOW_VARIABLE}={name} in the environment"
     else:

@@ -93,9 +93,9 @@ class GridParent(Callback):
         variables = {SWEPT_VARIABLE: " ".join(swept)}
         if self._tracker.run_id is not None:
             variables[PARENT_VARIABLE] = self._tracker.run_id
-        with read_write(config.hydra.overrides), open_dict(config.hydra.overrides):
-            for name, value in variables.items():
-                config.hydra.overrides.hydra.append(f"++hydra.job.env_set.{name}='{value}'")
+        _add_job_overrides(
+            config, [f"++hydra.job.env_set.{name}='{text}'" for name, text in variables.items()]
+        )
 
     def on_job_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Note when a job of a grid starts, in the job's own process."""
@@ -196,12 +196,17 @@ def choose_direction(config: DictConfig) -> None:
                 fix=f"Type sweep=bare in place of hydra/sweeper={sweeper}.",
             )
     elif "direction" in config.hydra.sweeper and not _is_typed(config, DIRECTION_KEY):
+        direction = wanted if len(wanted) > 1 else wanted[0]
         with read_write(config.hydra.sweeper):
-            config.hydra.sweeper.direction = wanted if len(wanted) > 1 else wanted[0]
+            config.hydra.sweeper.direction = direction
         # Hydra refuses jobs, composed anew, whose sweeper differs from that of the sweep.
-        text = f"[{','.join(wanted)}]" if len(wanted) > 1 else wanted[0]
-        with read_write(config.hydra.overrides), open_dict(config.hydra.overrides):
-            config.hydra.overrides.hydra.append(f"{DIRECTION_KEY}={text}")
+        _add_job_overrides(config, [f"{DIRECTION_KEY}={direction}"])
+
+
+def _add_job_overrides(config: DictConfig, overrides: list[str]) -> None:
+    """Let Hydra compose each job with these overrides as well."""
+    with read_write(config.hydra.overrides), open_dict(config.hydra.overrides):
+        config.hydra.overrides.hydra.extend(overrides)
 
 
 def _is_typed(config: DictConfig, key: str) -> bool:

@@ -17,9 +17,6 @@ UID_ATTR, UID_FILE = "uid", ".study"
 The name does not identify a study: it is free again once the study has been deleted.
 """
 
-OWN_DATABASE = "study.db"
-"""Begin of the names of the files that keep a study with `hydra.sweeper.storage=null`."""
-
 MAX_NAME_BYTES = 200
 """Longest name of a study; file systems allow 255 bytes, of which temporary names need some."""
 
@@ -83,5 +80,10 @@ def claim_folder(study: "Study", folder: Path) -> None:
 
 
 def _is_used(folder: Path) -> bool:
-    """Return whether the folder contains anything but lock files and the study itself."""
+    """Return whether the folder contains anything but lock files and the study itself.
+
+    SQLite and the lock of the study append their suffixes to the name of its database.
+    """
+    from hydra_plugins.framesweep_sweeper.sweep._places import OWN_DATABASE
+
     return any(not path.name.startswith((".", OWN_DATABASE)) for path in folder.iterdir())

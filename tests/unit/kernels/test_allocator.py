@@ -11,8 +11,8 @@ import ctypes, resource, sys
 import torch
 from framesweep import kernels
 
-# glibc's documented threshold. Left to itself, glibc raises it to the largest block ever freed,
-# and then it depends on what else lies in the heap whether these blocks are given back.
+# glibc's documented threshold. Left to itself, glibc raises it to the size of the largest block
+# ever freed. Whether it then gives these blocks back depends on what else is in the heap.
 M_MMAP_THRESHOLD = -3
 ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, 128 << 10)
 if sys.argv[1] == "keep":

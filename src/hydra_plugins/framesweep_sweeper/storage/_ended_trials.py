@@ -24,9 +24,8 @@ _IDS = select(TRIALS.trial_id).where(TRIALS.study_id == bindparam("study"))
 _UNFINISHED_IDS = _IDS.where(TRIALS.state.in_(UNFINISHED))
 _NEW_IDS = _IDS.where(TRIALS.trial_id > bindparam("last"))
 
-
 _Point = frozenset[tuple[str, Any]]
-"""Parameters of a trial, as the key of a dictionary."""
+"""A trial's parameters in a form that can be a key of a dictionary."""
 
 
 def _to_point(params: dict[str, Any]) -> _Point:
@@ -61,8 +60,7 @@ class EndedTrials:
             if len(ended) > MOST_IDS:
                 chosen = (TRIALS.study_id == study_id) & (TRIALS.trial_id >= min(ended))
                 chosen &= TRIALS.state.not_in(UNFINISHED)
-            read = read_trials(connection, chosen, self.parts)
-            for trial in read:
+            for trial in read_trials(connection, chosen, self.parts):
                 if trial._trial_id in ended:
                     self._add(trial)
         self.unfinished, self.last = unfinished, max([self.last, *new])

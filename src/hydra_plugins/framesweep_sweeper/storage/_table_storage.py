@@ -9,7 +9,7 @@ import contextlib
 import copy
 import json
 from collections import Counter
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Collection, Container, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -76,12 +76,9 @@ class TableStorage(_CachedStorage):
         trials: list[FrozenTrial] = []
         with self._lock, self._open() as connection:
             if wanted - unfinished:
-                ended = self._ended.setdefault((study_id, parts), EndedTrials(parts))
-                ended.refresh(connection, study_id)
-                trials = ended.select(wanted)
+                trials = self._read_ended(connection, study_id, parts).select(wanted)
             if unfinished:
-                chosen = (TRIALS.study_id == study_id) & TRIALS.state.in_(unfinished)
-                trials += read_trials(connection, chosen, unfinished_parts)
+                trials += _read_in_states(connection, study_id, unfinished, unfinished_parts)
                 trials.sort(key=BY_NUMBER)
         if not trials:
             self._backend.get_study_name_from_id(study_id)  # raises KeyError without a study
@@ -96,12 +93,10 @@ class TableStorage(_CachedStorage):
         """
         unfinished = [state for state in UNFINISHED if state in states]
         with self._lock, self._open() as connection:
-            ended = self._ended.setdefault((study_id, RESULTS), EndedTrials(RESULTS))
-            ended.refresh(connection, study_id)
-            found = [trial for trial in ended.find(params) if trial.state in states]
-            chosen = (TRIALS.study_id == study_id) & TRIALS.state.in_(unfinished)
-            running = read_trials(connection, chosen, (PARAMS,)) if unfinished else []
-        found += [trial for trial in running if trial.params == params]
+            ended = self._read_ended(connection, study_id, RESULTS).find(params)
+            others = _read_in_states(connection, study_id, unfinished, (PARAMS,))
+        found = [trial for trial in ended if trial.state in states]
+        found += [trial for trial in others if trial.params == params]
         return sorted(found, key=BY_NUMBER)
 
     def count_states(
@@ -177,6 +172,14 @@ class TableStorage(_CachedStorage):
             rows = connection.execute(beats.where(running)).all()
         return [trial_id for trial_id, beat in rows if now - beat > grace]
 
+    def _read_ended(
+        self, connection: Connection, study_id: int, parts: tuple[Part, ...]
+    ) -> EndedTrials:
+        """Return all trials that have ended, of which only the new ones are read."""
+        ended = self._ended.setdefault((study_id, parts), EndedTrials(parts))
+        ended.refresh(connection, study_id)
+        return ended
+
     @contextlib.contextmanager
     def _open(self) -> Iterator[Connection]:
         """Open a connection whose statements all read one state of the tables."""
@@ -188,6 +191,16 @@ class TableStorage(_CachedStorage):
                 yield connection
             else:
                 yield connection.execution_options(isolation_level="REPEATABLE READ")
+
+
+def _read_in_states(
+    connection: Connection,
+    study_id: int,
+    states: Collection[TrialState],
+    parts: tuple[Part, ...],
+) -> list[FrozenTrial]:
+    chosen = (TRIALS.study_id == study_id) & TRIALS.state.in_(states)
+    return read_trials(connection, chosen, parts) if states else []
 
 
 def _list_pairs(connection: Connection, statement: Any) -> list[tuple[Any, Any]]:

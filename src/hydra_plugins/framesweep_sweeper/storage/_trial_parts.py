@@ -4,7 +4,8 @@ Optuna builds each trial by seven queries and as many mapped objects, which take
 per trial. Here one statement reads a part of all trials, and only the parts that somebody
 needs: a sampler needs no learning curves, a pruner little else.
 
-The tables are private classes of Optuna; they are used here and in `_table_storage` only.
+The tables are private classes of Optuna; they are used here, in `_ended_trials`
+and in `_table_storage` only.
 """
 
 import functools
@@ -109,8 +110,8 @@ OWN_PREFIX = "framesweep:"
 
 OPTUNAS_ATTRS = replace(SYSTEM_ATTRS, prefix=OWN_PREFIX, is_excluding=True)
 RESULTS = (VALUES, PARAMS, USER_ATTRS, OPTUNAS_ATTRS, STEPS)
-"""All of a trial but what the sweeper records about its processes, which is half of the memory
-that a trial takes and of no use once the trial has ended."""
+"""All of a trial but what the sweeper records about its processes. That takes half of a trial's
+memory, and nobody needs it once the trial has ended."""
 
 
 def read_trials(

@@ -11,8 +11,9 @@ from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 from hydra_plugins.framesweep_sweeper.search._study_identity import derive_name
 from hydra_plugins.framesweep_sweeper.storage._storage import make_absolute
 
-OWN_STORAGE = "sqlite:///study.db"
-"""The storage, in the folder of the sweep, of a sweep that is given none."""
+OWN_DATABASE = "study.db"
+OWN_STORAGE = f"sqlite:///{OWN_DATABASE}"
+"""The file in the folder of a sweep that is given no storage, and that storage."""
 
 MULTIRUN = "multirun.yaml"
 """The file into which Hydra's own sweeper writes the config of a sweep."""

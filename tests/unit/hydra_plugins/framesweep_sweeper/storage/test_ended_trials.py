@@ -72,7 +72,7 @@ def test_the_lists_belong_to_the_caller(study, refresh):
     assert len(ended.select(DONE)) == len(ended.find({})) == 1
 
 
-def test_many_trials_that_ended_meanwhile_are_read_in_one_statement(study, refresh):
+def test_more_ended_trials_than_a_statement_can_list_are_read(study, refresh):
     waiting = study.ask()
     study.add_trials([optuna.trial.create_trial(value=float(i)) for i in range(600)])
     assert len(refresh().select(DONE)) == 600
