@@ -105,7 +105,12 @@ def read_start(directory: Path) -> float:
         date, clock = directory.parts[-2:]
         return datetime.strptime(f"{date} {clock[:8]}", "%Y-%m-%d %H-%M-%S").timestamp()
     except ValueError:
-        return (directory / CONFIG_FILE).stat().st_mtime
+        return read_write_time(directory)
+
+
+def read_write_time(directory: Path) -> float:
+    """Return when a run began to train, or was resumed, in seconds since 1970."""
+    return (directory / CONFIG_FILE).stat().st_mtime
 
 
 def _is_owned(directory: Path) -> bool:

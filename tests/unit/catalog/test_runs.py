@@ -87,6 +87,17 @@ def test_runs_without_tracking_are_named_by_the_ends_of_their_paths(tmp_path):
     assert (runs["grid/3"].study, runs["grid/3"].state) == ("grid", "finished")
 
 
+@pytest.mark.parametrize("newest", ["10-20-30-abcdef", "10-20-30-123456"])
+def test_of_runs_that_started_in_one_second_the_one_written_last_is_the_newest(tmp_path, newest):
+    day = tmp_path / "runs" / "2026-01-02"
+    for name in ("10-20-30-abcdef", "10-20-30-123456", "10-20-29-ffffff"):
+        make_untracked(day / name)
+        os.utime(day / name / CONFIG_FILE, (0, 100 + (name == newest)))
+    runs = [run.id for run in list_runs(None, tmp_path)]
+    assert runs[0] == newest
+    assert runs[2] == "10-20-29-ffffff"
+
+
 def test_the_file_by_which_a_run_has_finished_is_the_one_that_runs_write():
     assert f"{MODEL_FOLDER}/{WEIGHTS}" == TRAINED_MODEL
 
