@@ -30,6 +30,10 @@ NETWORKS = {
         *("model=lstm", "model.width=4", "model.layers=2", "model.conv_channels=[4]"),
         *("model.chunk_frames=10", "data.context=3"),
     ),
+    "ligru": (
+        *("model=ligru", "model.width=4", "model.layers=1", "model.conv_channels=[]"),
+        *("model.chunk_frames=10", "data.context=3"),
+    ),
     "conformer": (
         *("model=conformer", "model.width=8", "model.heads=2", "model.layers=1"),
         *("model.conv_channels=[]", "model.chunk_frames=10", "data.context=3"),

@@ -29,6 +29,7 @@ SMALLER = {
     "model=tdnn": ["data.context=3", "model.channels=16", "model.dilations=[1,2]"],
     "recipe=thorough": ["data.context=48", "model.channels=16", "augment.freq_width=2"],
     "model=conformer": ["model.width=8", "model.layers=1", "model.conv_channels=[8]"],
+    "model=ligru": ["model.width=8", "model.layers=1", "model.chunk_frames=16"],
     "model=lstm": ["model.width=8", "model.layers=2", "model.conv_channels=[8]"],
     "model=gru": ["model.width=8", "model.layers=1", "model.chunk_frames=16"],
     "model=conv": ["data.context=16", "model.width=16"],

@@ -68,6 +68,13 @@ VARIANTS = {
         "augment.tempo=0.3",
         "augment.noise=0.1",
     ],
+    "ligru": [
+        "model=ligru",
+        "model.width=8",
+        "model.layers=1",
+        "model.conv_channels=[]",
+        "model.chunk_frames=9",
+    ],
     "conv": [SMALL, "model.conv_channels=[8]", "model.conv_kernel=3", "model.conv_dropout=0.1"],
 }
 

@@ -5,7 +5,7 @@ from framesweep.config.data import MAX_CONTEXT, DataConfig
 from framesweep.config.network import AugmentConfig, HardwareConfig, ModelConfig, OptimConfig
 from framesweep.config.networks.conformer import ConformerConfig
 from framesweep.config.networks.mlp import MlpConfig
-from framesweep.config.networks.recurrent import GruConfig, LstmConfig
+from framesweep.config.networks.recurrent import GruConfig, LightGruConfig, LstmConfig
 from framesweep.config.networks.tdnn import TdnnConfig
 from framesweep.config.optimizers.adam import AdamConfig, AdamWConfig
 from framesweep.config.optimizers.muon import MuonConfig
@@ -32,6 +32,7 @@ __all__ = [
     "Hw1p2Config",
     "Hw1p2FoldersConfig",
     "KaldiConfig",
+    "LightGruConfig",
     "LstmConfig",
     "MlpConfig",
     "ModelConfig",

@@ -1,6 +1,9 @@
-"""Bidirectional recurrent networks over utterances, by torch's own layers."""
+"""Bidirectional recurrent networks over utterances."""
 
-from typing import ClassVar
+from abc import abstractmethod
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -8,6 +11,7 @@ from torch import Tensor, nn
 from framesweep.config.networks.recurrent import SequenceConfig
 from framesweep.distributed.collectives import Shard
 from framesweep.models.layers import Dropout
+from framesweep.models.light_gru import LightGru
 from framesweep.models.sequence_network import SequenceNetwork, build_norm
 from framesweep.models.sizes import list_dropouts
 
@@ -24,15 +28,14 @@ class BidirectionalLayer(nn.Module):
 
     def __init__(
         self,
-        kind: type[nn.LSTM] | type[nn.GRU],
+        build: Callable[[], nn.Module],
         config: SequenceConfig,
-        in_width: int,
         width: int,
         dropout: float,
     ) -> None:
         super().__init__()
-        self.ahead = kind(in_width, width, batch_first=True)
-        self.back = kind(in_width, width, batch_first=True)
+        self.ahead = build()
+        self.back = build()
         self.norm = build_norm(config, 2 * width)
         self.dropout = Dropout(dropout)
 
@@ -56,11 +59,20 @@ class BidirectionalLayer(nn.Module):
 class RecurrentNetwork(SequenceNetwork):
     """Bidirectional layers, one after the other; their parameters are `layers.<i>.ahead...`."""
 
-    kind: ClassVar[type[nn.LSTM] | type[nn.GRU]]
+    @abstractmethod
+    def build_direction(self, config: SequenceConfig, in_width: int, width: int) -> nn.Module:
+        """Return a layer in one direction.
+
+        Like torch's, it maps (N, S, in_width) to a tuple whose first is (N, S, width).
+        """
 
     def build_layers(self, config: SequenceConfig, width: int, in_width: int) -> int:
+        def build_layer(in_width: int, dropout: float) -> BidirectionalLayer:
+            build = partial(self.build_direction, config, in_width, width)
+            return BidirectionalLayer(build, config, width, dropout)
+
         self.layers = nn.ModuleList(
-            BidirectionalLayer(self.kind, config, 2 * width if i else in_width, width, dropout)
+            build_layer(2 * width if i else in_width, dropout)
             for i, dropout in enumerate(list_dropouts(config, config.layers))
         )
         return 2 * width
@@ -78,13 +90,29 @@ class RecurrentNetwork(SequenceNetwork):
 class LstmNetwork(RecurrentNetwork):
     """A bidirectional LSTM (Hochreiter and Schmidhuber, 1997; Schuster and Paliwal, 1997)."""
 
-    kind = nn.LSTM
+    def build_direction(self, config: SequenceConfig, in_width: int, width: int) -> nn.Module:
+        return nn.LSTM(in_width, width, batch_first=True)
 
 
 class GruNetwork(RecurrentNetwork):
     """A bidirectional GRU (Cho et al., 2014)."""
 
-    kind = nn.GRU
+    def build_direction(self, config: SequenceConfig, in_width: int, width: int) -> nn.Module:
+        return nn.GRU(in_width, width, batch_first=True)
+
+
+class LightGruNetwork(RecurrentNetwork):
+    """A bidirectional light GRU."""
+
+    def build_direction(self, config: SequenceConfig, in_width: int, width: int) -> nn.Module:
+        return LightGru(config, in_width, width)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """See `torch.nn.Module`; loops over the steps of sequences are not compiled."""
+        for module in self.modules():
+            if isinstance(module, LightGru):
+                module.exclude_loop()
+        super().compile(*args, **kwargs)
 
 
 def _reverse(x: Tensor, order: Tensor | None) -> Tensor:

@@ -88,7 +88,9 @@ def test_runs_without_tracking_are_named_by_the_ends_of_their_paths(tmp_path):
 
 
 @pytest.mark.parametrize("newest", ["10-20-30-abcdef", "10-20-30-123456"])
-def test_of_runs_that_started_in_one_second_the_one_written_last_is_the_newest(tmp_path, newest):
+def test_of_runs_that_started_in_one_second_the_one_written_last_is_the_newest(
+    tmp_path, newest
+):
     day = tmp_path / "runs" / "2026-01-02"
     for name in ("10-20-30-abcdef", "10-20-30-123456", "10-20-29-ffffff"):
         make_untracked(day / name)

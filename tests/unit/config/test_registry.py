@@ -20,7 +20,7 @@ def test_the_schemas_of_every_group_are_found():
             "segments",
             "timit_11",
         ],
-        "model": ["conformer", "gru", "lstm", "mlp", "tdnn"],
+        "model": ["conformer", "gru", "ligru", "lstm", "mlp", "tdnn"],
         "optim": ["adam", "adamw", "muon", "sgd"],
         "augment": ["augment"],
         "hardware": ["hardware"],

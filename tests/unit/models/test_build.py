@@ -60,7 +60,7 @@ def test_every_option_builds(option: str) -> None:
 
 
 def test_the_options() -> None:
-    names = "base conformer conv conv_small deep gru lstm pyramid small tdnn wide"
+    names = "base conformer conv conv_small deep gru ligru lstm pyramid small tdnn wide"
     assert options.names("model") == names.split()
     base = options.build("model", "base")
     assert solve_widths(base, 2040, 71) == (1024, 1024, 1024, 512)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from framesweep.config import GruConfig, LstmConfig
+from framesweep.config import GruConfig, LightGruConfig, LstmConfig
 from framesweep.distributed.collectives import Shard
 from framesweep.models.build import NetworkBuilder
 from framesweep.models.recurrent import BidirectionalLayer, RecurrentNetwork
@@ -16,7 +16,10 @@ BINS, CLASSES = 5, 4
 LENGTHS = torch.tensor([11, 3, 8, 1])
 
 
-def build(kind: type[LstmConfig] | type[GruConfig] = LstmConfig, **keys: Any) -> Any:
+KINDS = [LstmConfig, GruConfig, LightGruConfig]
+
+
+def build(kind: Any = LstmConfig, **keys: Any) -> Any:
     torch.manual_seed(0)
     settings: dict[str, Any] = {"width": 6, "layers": 2, "step_frames": 1, "dropout": 0.0}
     settings |= {"conv_channels": [], **keys}
@@ -58,7 +61,7 @@ def test_it_is_torch_s_bidirectional_network_on_packed_sequences(kind: Any, norm
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("kind", [LstmConfig, GruConfig])
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_is_beyond_the_end_of_a_sequence_does_not_matter(kind: Any) -> None:
     model = build(kind, conv_channels=[7], step_frames=2).eval()
     x = torch.randn(len(LENGTHS), 12, BINS)
@@ -71,16 +74,18 @@ def test_what_is_beyond_the_end_of_a_sequence_does_not_matter(kind: Any) -> None
         torch.testing.assert_close(alone, logits[row, :length], rtol=1e-4, atol=1e-5)
 
 
-def test_every_frame_depends_on_all_frames_of_its_sequence() -> None:
-    model = build().eval()
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_frame_depends_on_all_frames_of_its_sequence(kind: Any) -> None:
+    model = build(kind).eval()
     x = torch.randn(1, 9, BINS, requires_grad=True)
     for frame in (0, 4, 8):
         (gradient,) = torch.autograd.grad(model(x.flatten(1))[frame].sum(), x)
         assert gradient.abs().sum(dim=2).min() > 0
 
 
-def test_ranks_together_drop_the_units_of_a_single_process() -> None:
-    model = build(dropout=0.5, conv_channels=[4]).train()
+@pytest.mark.parametrize("kind", KINDS)
+def test_ranks_together_drop_the_units_of_a_single_process(kind: Any) -> None:
+    model = build(kind, dropout=0.5, conv_channels=[4]).train()
     x = torch.randn(len(LENGTHS), 11 * BINS)
     torch.manual_seed(1)
     expected = model(x, None, LENGTHS).view(len(LENGTHS), 11, CLASSES)
@@ -91,10 +96,26 @@ def test_ranks_together_drop_the_units_of_a_single_process() -> None:
         torch.testing.assert_close(found.view(count, 11, CLASSES), shard.select(expected))
 
 
-def test_it_is_trained_in_bf16_too() -> None:
-    model = build(conv_channels=[4]).train()
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_is_trained_in_bf16_too(kind: Any) -> None:
+    model = build(kind, conv_channels=[4]).train()
     x = torch.randn(len(LENGTHS), 11 * BINS)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = model(x.bfloat16(), None, LENGTHS)
     logits.float().sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_the_loop_of_a_light_gru_is_not_part_of_a_compiled_graph() -> None:
+    sizes = []
+
+    def count_nodes(graph: torch.fx.GraphModule, _inputs: object) -> Any:
+        sizes.append(len(graph.graph.nodes))
+        return graph.forward
+
+    model = build(LightGruConfig, layers=1).eval()
+    x = torch.randn(1, 50 * BINS)
+    expected = model(x)
+    model.compile(backend=count_nodes)
+    torch.testing.assert_close(model(x), expected)
+    assert sum(sizes) < 50

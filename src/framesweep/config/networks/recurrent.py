@@ -46,3 +46,11 @@ class GruConfig(SequenceConfig):
     """A bidirectional GRU over whole utterances or long chunks of them, with optional
     convolutions before it. It has three quarters of the weights of an LSTM of the same width;
     on a CPU it is slower nevertheless, because torch has fast code there for the LSTM only."""
+
+
+@option("model", "ligru", built_by="framesweep.models.recurrent:LightGruNetwork")
+@dataclass(kw_only=True, slots=True)
+class LightGruConfig(SequenceConfig):
+    """A bidirectional light GRU over whole utterances or long chunks of them, with optional
+    convolutions before it: a GRU with one gate and a rectified candidate, as pytorch-kaldi and
+    SpeechBrain train it. It has half of the weights of an LSTM of the same width."""

@@ -1,0 +1,59 @@
+"""A recurrent layer with one gate, which torch does not have."""
+
+import torch
+from torch import Tensor, nn
+
+from framesweep.config.networks.recurrent import SequenceConfig
+from framesweep.models.sequence_network import build_norm
+
+
+class LightGru(nn.Module):
+    """A light GRU in one direction; (N, S, in) -> (N, S, width).
+
+    Of the gates of a GRU it keeps the one that updates the state, and the candidate for the new
+    state is rectified (Ravanelli et al., 2018, arXiv:1803.10225, equations 4 to 7):
+
+        z = sigmoid(norm(W_z x) + U_z h)
+        c = relu(norm(W_c x) + U_c h)
+        h' = z * h + (1 - z) * c
+
+    The paper normalizes W x by batch, which would include the padding of shorter sequences. The
+    state is float32 in any precision, because its errors add up from step to step.
+
+    Parameters are `input.weight` with W_z and W_c one after the other, `norm.weight`,
+    `norm.bias`, and `recurrent`, (2 * width, width), with U_z and U_c.
+    """
+
+    def __init__(self, config: SequenceConfig, in_width: int, width: int) -> None:
+        super().__init__()
+        self.input = nn.Linear(in_width, 2 * width)
+        self.norm = build_norm(config, 2 * width)
+        self.recurrent = nn.Parameter(torch.empty(2 * width, width))
+        for gate in self.recurrent.chunk(2):
+            nn.init.orthogonal_(gate)
+        self._recur = recur
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map (N, S, in) to the (N, S, width) states, and the (N, width) last one."""
+        gates = self.norm(self.input(x)).to(self.recurrent.dtype)
+        kind = x.device.type
+        if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):
+            return self._recur(gates, self.recurrent)
+        with torch.autocast(kind, enabled=False):
+            return self._recur(gates, self.recurrent)
+
+    def exclude_loop(self) -> None:
+        """Leave the loop over the steps out of what is compiled, which would unroll it."""
+        self._recur = torch.compiler.disable(recur)  # type: ignore[no-untyped-call]
+
+
+def recur(gates: Tensor, recurrent: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the (N, S, width) states and the last one, from (N, S, 2 * width) gates."""
+    weight = recurrent.t()
+    state = gates.new_zeros(gates.shape[0], weight.shape[0])
+    states = []
+    for step in gates.unbind(1):
+        update, candidate = torch.addmm(step, state, weight).chunk(2, dim=1)
+        state = torch.lerp(torch.relu(candidate), state, torch.sigmoid(update))
+        states.append(state)
+    return torch.stack(states, dim=1), state
