@@ -85,14 +85,16 @@ def build_loops(
 def build_evaluation_bounds(experiment: Experiment) -> dict[str, Contender]:
     """Return the multiplications of a batch in evaluation, by each implementation."""
     dev, hardware = experiment.dev, experiment.components.hardware
-    network, num_frames = experiment.components.model, batch_frames(dev)
+    network, num_frames = experiment.components.model, min(batch_frames(dev), dev.num_frames)
     num_items, item_dim = num_frames, dev.window_dim
-    if isinstance(network, Network) and network.reads_chunks:
-        num_frames = min(num_frames, dev.num_frames)
-        num_items, item_dim = dev.stretch(0, num_frames)[0].shape
+    rows, starts = dev.stretch(0, num_frames)
+    together = network.eval().stretch_eval() if isinstance(network, Network) else None
+    classify = None if together is None else lambda rows: together(rows, starts)
+    if together is not None:
+        num_items, item_dim = rows.shape
     item = torch.ones(item_dim, dtype=hardware.input_dtype, device=hardware.device)
     with hardware.autocast(), torch.no_grad():
-        calls = list_linear_calls(network, num_items, item, training=False)
+        calls = list_linear_calls(network, num_items, item, classify, training=False)
     return {
         f"matmul, {name}": build_matmul_bound(calls, num_frames, hardware, choose, train=False)
         for name, choose in list_matmuls(hardware.device, {}).items()

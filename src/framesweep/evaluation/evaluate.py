@@ -145,20 +145,14 @@ def _plan_batches(
         classifier = SequenceClassifier(model, windows)
         return classifier.divide(size), lambda _, start, stop: classifier(start, stop)
     # Any other module works as well, such as torch's own Sequential.
-    network = model.fused_eval(hardware.input_dtype) if isinstance(model, Network) else model
+    dtype = hardware.input_dtype
     num_frames = windows.num_frames
     ranges = [(start, min(start + size, num_frames)) for start in range(0, num_frames, size)]
-
-    def classify_windows(frames: Tensor, start: int, stop: int) -> Tensor:
-        return cast(Tensor, network(windows.gather(frames)))
-
-    def classify_stretch(frames: Tensor, start: int, stop: int) -> Tensor:
-        # Rows of padding between utterances have logits too, which are not used.
-        rows, places = windows.stretch(start, stop)
-        return cast(Tensor, network(rows)[places])
-
-    reads_chunks = isinstance(model, Network) and model.reads_chunks
-    return ranges, classify_stretch if reads_chunks else classify_windows
+    together = model.stretch_eval(dtype) if isinstance(model, Network) else None
+    if together is not None:
+        return ranges, lambda _, start, stop: together(*windows.stretch(start, stop))
+    network = model.fused_eval(dtype) if isinstance(model, Network) else model
+    return ranges, lambda frames, _start, _stop: cast(Tensor, network(windows.gather(frames)))
 
 
 def compute_log_posteriors(

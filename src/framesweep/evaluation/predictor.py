@@ -130,14 +130,17 @@ class Predictor:
 
     def _classify(self, rows: Array) -> Tensor:
         """Return the (L, C) log-probabilities of L frames, from (L + 2 * context, D) rows."""
-        if isinstance(self.model, Network) and self.model.reads_chunks:
-            flat = rows.reshape(1, -1)
-        else:
-            view = np.lib.stride_tricks.sliding_window_view(rows, 2 * self.context + 1, axis=0)
-            flat = view.transpose(0, 2, 1).reshape(len(view), -1)
+        together = self.model.stretch_eval() if isinstance(self.model, Network) else None
         with torch.inference_mode():
-            logits = self.model(torch.tensor(flat)).float()
-            return functional.log_softmax(logits, dim=1)
+            if together is not None:
+                starts = torch.arange(len(rows) - 2 * self.context)
+                logits = together(torch.tensor(rows.reshape(1, -1)), starts)
+            else:
+                size = 2 * self.context + 1
+                view = np.lib.stride_tricks.sliding_window_view(rows, size, axis=0)
+                windows = view.transpose(0, 2, 1).reshape(len(view), -1)
+                logits = self.model(torch.tensor(windows))
+            return functional.log_softmax(logits.float(), dim=1)
 
     def _classify_sequence(self, features: Array) -> Tensor:
         """Return the (T, C) log-probabilities for (T, D) normalized features."""

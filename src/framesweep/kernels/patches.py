@@ -31,8 +31,10 @@ class PatchShape(NamedTuple):
         return slice(start, start + (self.num_patches - 1) * self.stride + 1, self.stride)
 
 
-def take_patches(x: Tensor, shape: PatchShape, copy: Callable[[Tensor], Tensor]) -> Tensor:
-    """Return `copy(x)`, the patches of x as (N * num_patches, kernel * C).
+def take_patches(
+    x: Tensor, shape: PatchShape, copy: Callable[[Tensor], Tensor] | None = None
+) -> Tensor:
+    """Return the patches of x as (N * num_patches, kernel * C).
 
     On a CPU a loop copies them, and another adds up their gradients in one pass. Torch's own
     gradient would first be spread over zeros of the size of x, once per frame of a patch,
@@ -41,16 +43,22 @@ def take_patches(x: Tensor, shape: PatchShape, copy: Callable[[Tensor], Tensor])
     Args:
         x: (N, T, C).
         shape: The patches that `copy` takes.
-        copy: Takes the patches by operations of torch, where there are no loops.
+        copy: Takes the patches by operations of torch, where there are no loops; by default
+            it joins slices of x.
     """
     # The size last: a tracer would take it as a constant.
     is_traced = torch.compiler.is_compiling() or torch._C._is_tracing()
     if is_traced or not layers.has_loops(x) or x.numel() == 0:
-        return copy(x)
+        return copy(x) if copy else _join_slices(x, shape)
     if not (torch.is_grad_enabled() and x.requires_grad):
         return _copy(x, shape)
     patches: Tensor = _TakePatches.apply(x, shape)  # type: ignore[no-untyped-call]
     return patches
+
+
+def _join_slices(x: Tensor, shape: PatchShape) -> Tensor:
+    seen = [x[:, shape.frames(k)] for k in range(shape.kernel)]
+    return torch.cat(seen, dim=2).flatten(0, 1)
 
 
 class _TakePatches(Function):

@@ -1,7 +1,8 @@
 """The multi-layer perceptron, optionally preceded by convolutions over time."""
 
-from collections.abc import Callable, Sequence
-from typing import Self
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from framesweep.config.networks.mlp import MlpConfig
 from framesweep.distributed.collectives import Shard
 from framesweep.kernels.patches import PatchShape, take_patches
 from framesweep.models.layers import Block
-from framesweep.models.network import Network
+from framesweep.models.network import Network, StretchClassifier
 from framesweep.models.sizes import (
     Convolution,
     list_dropouts,
@@ -19,6 +20,9 @@ from framesweep.models.sizes import (
     solve_widths,
     validate_sizes,
 )
+
+Layer = Callable[[Tensor], Tensor]
+"""A layer in evaluation, (B, in_width) -> (B, width): a module, or a faster form of it."""
 
 
 class ConvBlock(nn.Module):
@@ -44,6 +48,19 @@ class ConvBlock(nn.Module):
         if block is None:
             return None
         return lambda x: block(self._patches(x)).view(x.shape[0], self.size.output_dim)
+
+    def slide(self, block: Callable[[Tensor], Tensor], x: Tensor, step: int) -> Tensor:
+        """Return `block` of the patch that begins at each row, as (1, T', width).
+
+        Args:
+            block: The block, or a faster form of it.
+            x: (1, T, in_width), a stretch of rows; T' of them begin a whole patch.
+            step: The distance in rows between neighboring frames of a window.
+        """
+        size = self.size
+        num_rows = x.shape[1] - (size.kernel - 1) * step
+        patches = take_patches(x, PatchShape(size.kernel, step, 1, num_rows))
+        return block(patches).view(1, num_rows, size.width)
 
     def _patches(self, x: Tensor) -> Tensor:
         """Return (B * frames, patch_dim): what the block sees at each position."""
@@ -110,16 +127,58 @@ class MLP(Network):
 
     def fused_eval(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
         """Return all layers as one pass each, or the network itself if one can't be fused."""
-        blocks = (*self.convs, *self.layers)
-        fused = [block.fused_eval(dtype) for block in blocks]
-        fused.append(kernels.fuse_linear(self.output, None, None, dtype))
-        layers = [layer for layer in fused if layer is not None]
-        if self.training or len(layers) < len(fused):
-            return self
+        layers = _fuse((*self.convs, *self.layers), self.output, dtype)
+        return self if self.training or layers is None else partial(_apply, layers)
 
-        def forward(x: Tensor) -> Tensor:
-            for layer in layers:
-                x = layer(x)
-            return x
+    def stretch_eval(self, dtype: torch.dtype | None = None) -> StretchClassifier | None:
+        """Return what computes a convolution once per row, rather than once per window.
 
-        return forward
+        A row is at many positions of many windows, but at each a convolution sees the same
+        patch. Without convolutions windows share nothing that could be computed once.
+        """
+        if self.training or not self.convs:
+            return None
+        modules = [*self.layers, partial(kernels.linear, layer=self.output)]
+        hidden, convs = None, []
+        if dtype is not None:
+            hidden = _fuse(self.layers, self.output, dtype)
+        for conv in cast(Iterable[ConvBlock], self.convs):
+            block = None if dtype is None else conv.block.fused_eval(dtype)
+            convs.append((conv, block or conv.block))
+        return partial(_classify_stretch, convs, hidden or modules)
+
+
+def _fuse(
+    blocks: Iterable[nn.Module], output: nn.Linear, dtype: torch.dtype
+) -> list[Layer] | None:
+    """Return blocks and the output as one pass each, or None if one can't be fused."""
+    fused = [cast(Block | ConvBlock, block).fused_eval(dtype) for block in blocks]
+    fused.append(kernels.fuse_linear(output, None, None, dtype))
+    layers = [layer for layer in fused if layer is not None]
+    return layers if len(layers) == len(fused) else None
+
+
+def _apply(layers: Iterable[Layer], x: Tensor) -> Tensor:
+    for layer in layers:
+        x = layer(x)
+    return x
+
+
+def _classify_stretch(
+    convs: Sequence[tuple[ConvBlock, Layer]],
+    layers: Iterable[Layer],
+    rows: Tensor,
+    starts: Tensor,
+) -> Tensor:
+    """Map a stretch of rows and the starts of windows to logits, as `StretchClassifier`."""
+    y = rows.view(1, -1, convs[0][0].size.in_width)
+    # The first of the last convolution's frames in a window that starts at row 0, and the
+    # distance in rows between them.
+    first, step = 0, 1
+    for conv, block in convs:
+        y = conv.slide(block, y, step)
+        first += step * conv.size.first
+        step *= conv.size.stride
+    frames = first + step * torch.arange(convs[-1][0].size.frames, device=rows.device)
+    places = (starts.unsqueeze(1) + frames).flatten()
+    return _apply(layers, y[0].index_select(0, places).view(len(starts), -1))

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -29,6 +29,11 @@ class ChunkShape:
     within_utterances: bool = False
 
 
+StretchClassifier = Callable[[Tensor, Tensor], Tensor]
+"""Maps a stretch of rows, (1, T * feature_dim), and the (B,) int64 rows at which windows start
+to the (B, C) logits of the windows."""
+
+
 class Network(nn.Module, ABC):
     """A classifier of frames by their context windows.
 
@@ -37,14 +42,9 @@ class Network(nn.Module, ABC):
 
     Attributes:
         widths: Units of each hidden layer, for the log and for tracking.
-        reads_chunks: Whether `forward` also takes chunks of L neighboring frames with the
-            context of the first and the last, (N, (L + 2*context) * feature_dim), and returns
-            (N * L, C) logits, frame by frame. Such a network is trained on chunks of the shape
-            that `chunk_shape` returns, and evaluated on whole stretches of a split.
     """
 
     widths: tuple[int, ...] = ()
-    reads_chunks: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
@@ -71,7 +71,12 @@ class Network(nn.Module, ABC):
 
     @classmethod
     def chunk_shape(cls, config: Any) -> ChunkShape | None:
-        """Return the chunks to train on, or None for a network that reads windows."""
+        """Return the chunks to train on, or None for a network that reads windows.
+
+        In training, `forward` then takes chunks of L neighboring frames with the context of the
+        first and the last, (N, (L + 2*context) * feature_dim), and returns the logits of every
+        `stride`-th frame.
+        """
         return None
 
     @abstractmethod
@@ -93,6 +98,18 @@ class Network(nn.Module, ABC):
             dtype: The type of the input.
         """
         return self
+
+    def stretch_eval(self, dtype: torch.dtype | None = None) -> StretchClassifier | None:
+        """Return what classifies neighboring windows together, or None, as by default.
+
+        Neighboring windows have most frames in common. A network that can compute once what
+        they share overrides this. The classifier is for evaluation only, and valid until the
+        weights change.
+
+        Args:
+            dtype: The type of the rows; None if the network's own modules are to compute.
+        """
+        return None
 
 
 def network_class(config: ModelConfig) -> type[Network]:

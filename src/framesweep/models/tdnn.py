@@ -10,7 +10,7 @@ computed once for all windows that contain it.
 import math
 from collections.abc import Callable
 from itertools import accumulate
-from typing import ClassVar, Self, cast
+from typing import Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +23,7 @@ from framesweep.distributed.collectives import Shard
 from framesweep.errors import ConfigError
 from framesweep.kernels.patches import PatchShape, take_patches
 from framesweep.models.layers import Block
-from framesweep.models.network import ChunkShape, Network
+from framesweep.models.network import ChunkShape, Network, StretchClassifier
 from framesweep.models.sizes import list_dropouts, require_depth, validate_dropouts
 from framesweep.models.widths import MAX_WIDTH
 
@@ -76,17 +76,11 @@ class DelayBlock(nn.Module):
     ) -> Tensor:
         dilation, span = self.dilation // step, self._span(x, step)
         num_frames = self._num_frames(x, step, stride)
-        starts = range(0, self.kernel * dilation, dilation)
-
-        def copy(x: Tensor) -> Tensor:
-            seen = [x[:, first : first + span : stride] for first in starts]
-            return torch.cat(seen, dim=2).flatten(0, 1)
-
-        shape = PatchShape(self.kernel, dilation, stride, num_frames)
-        y = block(take_patches(x, shape, copy)).view(x.shape[0], num_frames, self.channels)
+        patches = take_patches(x, PatchShape(self.kernel, dilation, stride, num_frames))
+        y = block(patches).view(x.shape[0], num_frames, self.channels)
         if not self.residual:
             return y
-        middle = starts[self.kernel // 2]
+        middle = self.kernel // 2 * dilation
         return x[:, middle : middle + span : stride] + y
 
     def _convolve(self, x: Tensor, step: int, stride: int, shard: Shard | None) -> Tensor:
@@ -142,8 +136,6 @@ class Tdnn(Network):
     Parameters are named `delays.<i>.block.linear.weight`, `delays.<i>.block.norm.weight`, ...,
     `output.weight`, `output.bias`.
     """
-
-    reads_chunks: ClassVar[bool] = True
 
     def __init__(
         self, config: TdnnConfig, feature_dim: int, num_classes: int, context: int
@@ -211,6 +203,11 @@ class Tdnn(Network):
             return last(y.flatten(0, 1))
 
         return forward
+
+    def stretch_eval(self, dtype: torch.dtype | None = None) -> StretchClassifier:
+        """Return what classifies every row that has its context, and selects the windows."""
+        classify = self if dtype is None else self.fused_eval(dtype)
+        return lambda rows, starts: classify(rows)[starts]
 
     def _seen(self, x: Tensor, step: int) -> Tensor:
         """Return (N, T, feature_dim): every `step`-th frame of those that the layers see."""

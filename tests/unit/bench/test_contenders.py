@@ -37,7 +37,7 @@ def test_a_step_and_its_bound_multiply_as_much(case, model) -> None:
     assert bounded.flops == trained.flops > 0
 
 
-@pytest.mark.parametrize("model", ["small", "tdnn"])
+@pytest.mark.parametrize("model", ["small", "conv_small", "tdnn"])
 def test_the_bound_of_evaluation_has_one_multiplication_per_layer(
     case, model, monkeypatch
 ) -> None:

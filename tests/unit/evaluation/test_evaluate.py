@@ -1,11 +1,12 @@
-"""A time-delay network is evaluated on stretches of rows, and says what it says of windows."""
+"""Networks that compute what windows share are evaluated on stretches, as on windows."""
 
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 import torch
 
-from framesweep.config import DataConfig, HardwareConfig, TdnnConfig
+from framesweep.config import DataConfig, HardwareConfig, MlpConfig, TdnnConfig
 from framesweep.data.phones import PhoneSet
 from framesweep.data.store.frame_store import open_store
 from framesweep.data.windows import Windows
@@ -19,15 +20,23 @@ from toy import NAMES, ToyCorpus
 CONTEXT = 4
 
 
-def test_stretches_windows_and_a_predictor_agree(tmp_path, monkeypatch):
+CONFIGS = {
+    "tdnn": TdnnConfig(channels=8, dilations=[1, 2]),
+    "mlp": MlpConfig(widths=[8, 8], conv_channels=[6, 5], conv_kernel=3, conv_stride=2),
+}
+
+
+@pytest.mark.parametrize("padding", ["zero", "replicate"])
+@pytest.mark.parametrize("kind", list(CONFIGS))
+def test_stretches_windows_and_a_predictor_agree(tmp_path, monkeypatch, kind, padding):
     monkeypatch.setattr(evaluate, "BATCH_FRAMES", 17)  # batches end amid utterances
     corpus = ToyCorpus()
-    store = open_store(DataConfig(context=CONTEXT, normalize="utterance"), corpus, tmp_path)
+    data = DataConfig(context=CONTEXT, normalize="utterance", padding=padding)
+    store = open_store(data, corpus, tmp_path)
     hardware = resolve_hardware(HardwareConfig(device="cpu", precision="fp32", threads=1))
     windows = Windows(store.splits["dev"], CONTEXT, hardware.device)
     torch.manual_seed(0)
-    config = TdnnConfig(channels=8, dilations=[1, 2])
-    model = build_model(config, windows.window_dim, len(NAMES), 2 * CONTEXT + 1).eval()
+    model = build_model(CONFIGS[kind], windows.window_dim, len(NAMES), 2 * CONTEXT + 1).eval()
     served = compute_log_posteriors(model, windows, hardware, len(NAMES))
     with torch.no_grad():
         logits = model(windows.gather(torch.arange(windows.num_frames)))
@@ -38,7 +47,7 @@ def test_stretches_windows_and_a_predictor_agree(tmp_path, monkeypatch):
         normalizer=store.normalizer,
         feature_dim=store.feature_dim,
         context=CONTEXT,
-        padding="zero",
+        padding=padding,
     )
     alone = [predictor.log_posteriors(u.features).numpy() for u in corpus.utterances("dev")]
     np.testing.assert_allclose(np.concatenate(alone), served.numpy(), rtol=1e-4, atol=1e-5)

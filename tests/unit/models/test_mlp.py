@@ -150,6 +150,40 @@ def test_convolutions_are_torch_s_along_time() -> None:
     torch.testing.assert_close(model(x), y)
 
 
+@pytest.mark.parametrize("dtype", [None, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(
+    ("channels", "kernel", "stride", "num_frames"),
+    [([6], 3, 1, 7), ([6, 7], 5, 2, 21), ([6, 7, 4], 3, 3, 41), ([6, 7], 5, 2, 3)],
+)
+@pytest.mark.parametrize("norm", ["batch", "layer"])
+def test_a_stretch_is_classified_as_its_windows(
+    channels: Any, kernel: int, stride: int, num_frames: int, norm: Any, dtype: Any
+) -> None:
+    config = MlpConfig(
+        widths=[9, 9], conv_channels=channels, conv_kernel=kernel, conv_stride=stride, norm=norm
+    )
+    dim = 5
+    torch.manual_seed(0)
+    model = build_model(config, num_frames * dim, NUM_CLASSES, num_frames)
+    for _ in range(3):  # statistics that are not trivial
+        model(2 * torch.randn(30, num_frames * dim) + 1)
+    rows = torch.randn(num_frames + 11, dim, dtype=dtype)
+    starts = torch.tensor([0, 1, 2, 7, 11])
+    seen = torch.stack([rows[i : i + num_frames].flatten() for i in starts])
+    with torch.no_grad(), torch.autocast("cpu", dtype, enabled=dtype == torch.bfloat16):
+        together = model.eval().stretch_eval(dtype)
+        assert together is not None
+        found = together(rows.view(1, -1), starts)
+        torch.testing.assert_close(found, model(seen).to(found.dtype), atol=0.03, rtol=0.03)
+        if dtype != torch.bfloat16:
+            torch.testing.assert_close(found, model(seen))
+
+
+def test_in_training_or_without_convolutions_windows_are_classified_one_by_one() -> None:
+    assert convolved().stretch_eval(torch.float32) is None
+    assert build().eval().stretch_eval(torch.float32) is None
+
+
 @pytest.mark.parametrize("norm", ["batch", "layer", "none"])
 def test_convolutions_learn_and_fold(norm: Any) -> None:
     model, x = convolved(norm=norm, conv_dropout=0.1, residual=True), windows(40, FRAMES * 5)

@@ -30,7 +30,7 @@ def test_a_network_by_default_reads_windows_and_is_evaluated_by_itself():
     network = Linear.from_config(None, 3, 4, 2)
     assert network(torch.zeros(6, 15)).shape == (6, 4)
     assert network.fused_eval(torch.float32) is network
-    assert not network.reads_chunks
+    assert network.stretch_eval(torch.float32) is None
     assert network.chunk_shape(None) is None
     assert network.widths == ()
     network.validate(None, 2)
@@ -45,11 +45,10 @@ def test_a_network_without_a_forward_pass_cannot_be_made():
 
 
 @pytest.mark.parametrize("schema", SCHEMAS_OF_NETWORKS, ids=lambda s: s.__name__)
-def test_a_network_says_the_same_of_chunks_in_both_places(schema):
+def test_only_a_network_that_reads_sequences_is_trained_within_utterances(schema):
     kind = network_class(schema())
     assert issubclass(kind, Network)
     shape = kind.chunk_shape(schema())
     reads_sequences = issubclass(kind, SequenceNetwork)
-    assert (shape is not None) == (kind.reads_chunks or reads_sequences)
     assert shape is None or isinstance(shape, ChunkShape)
     assert reads_sequences == (shape is not None and shape.within_utterances)
