@@ -119,6 +119,7 @@ def test_all_trials_complete_and_the_surviving_sweepers_report_it(team):
     reports = [log for log in team.logs().values() if f": {TRIALS} trials are done" in log]
     assert len(reports) == SWEEPERS - NUM_KILLS
     assert not any("Traceback" in log for log in team.logs().values())
+    assert not any("View run" in log for log in team.logs().values())
 
 
 def test_no_trial_is_lost_or_run_twice(team):

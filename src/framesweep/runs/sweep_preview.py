@@ -148,10 +148,10 @@ def describe_time(seconds: Sequence[float], num_trials: int, num_workers: int) -
     each = f"{format_duration(low)} to {format_duration(high)} per trial"
     rounds = math.ceil(num_trials / num_workers)
     total = format_duration(rounds * (low + high) / 2)
+    trials = f"{num_trials:,} trial{'s' * (num_trials != 1)}"
     workers = f"{num_workers} worker{'s' * (num_workers != 1)}"
     return (
-        f"time: {each}; about {total} for {num_trials:,} trials by {workers}, and less if "
-        "trials are pruned"
+        f"time: {each}; about {total} for {trials} by {workers}, and less if trials are pruned"
     )
 
 

@@ -37,9 +37,10 @@ ENVIRONMENT_DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-"""Environment variables that MLflow reads: no telemetry, and no retries of its own.
+"""Environment variables that MLflow reads: no telemetry, retries or lines of its own.
 
 `Sender` retries, and it can be interrupted while it waits, which MLflow cannot.
 """

@@ -65,13 +65,15 @@ def describe_grid(
     swept = [axis for axis in axes if len(axis) > 1]
     if swept:
         yield from describe_space([_describe_axis(axis) for axis in swept])
-    yield f"size: {size:,} runs"
-    if fixed := " ".join(text for axis in axes if len(axis) == 1 for text in axis[0]):
+    yield f"size: {size:,} run{'s' * (size != 1)}"
+    fixed = " ".join(text for axis in axes if len(axis) == 1 for text in axis[0])
+    if fixed and swept:
         yield f"fixed: {fixed}"
     chosen = sorted(random.Random(0).sample(range(size), min(size, NUM_POINTS)))
     yield from describe_points([inspect(_pick(axes, number)) for number in chosen])
     extremes = find_extremes(axes, inspect) if previewer else None
-    yield from describe_extremes(extremes)
+    if swept:
+        yield from describe_extremes(extremes)
     yield from estimate_cost(previewer, extremes, size, 1)
 
 

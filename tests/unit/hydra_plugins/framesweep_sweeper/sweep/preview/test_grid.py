@@ -58,4 +58,11 @@ def test_points_of_a_large_grid_are_drawn():
 
 
 def test_a_grid_without_sweep_is_a_single_run():
-    assert "size: 1 runs" in describe("a=1")
+    assert describe("width=8", "depth=1", previewer=Area()) == [
+        "preview: nothing is run or written",
+        "size: 1 run",
+        "1 sampled point:",
+        "  parameters",
+        "  8           width=8 depth=1",
+        "1 1",
+    ]
