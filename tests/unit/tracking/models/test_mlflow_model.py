@@ -32,7 +32,8 @@ def client(tracked_outputs):
 
 @pytest.fixture
 def run_id(client, tracked_outputs):
-    return client.create_run(client.create_experiment("speech")).info.run_id
+    artifacts = (tracked_outputs / "artifacts").as_uri()  # by default in the working directory
+    return client.create_run(client.create_experiment("speech", artifacts)).info.run_id
 
 
 @pytest.fixture
