@@ -14,7 +14,7 @@ from framesweep.bench.corpus import NUM_CLASSES
 from framesweep.bench.plain_networks import build_plain
 from framesweep.bench.timing import Contender
 from framesweep.evaluation.evaluate import batch_frames
-from framesweep.kernels.linear_calls import list_linear_calls
+from framesweep.kernels.linear_calls import list_linear_calls, record_linear_calls
 from framesweep.models.network import Network, network_class
 from framesweep.runs.experiment import Experiment
 from framesweep.system.hardware import Hardware
@@ -86,15 +86,17 @@ def build_evaluation_bounds(experiment: Experiment) -> dict[str, Contender]:
     """Return the multiplications of a batch in evaluation, by each implementation."""
     dev, hardware = experiment.dev, experiment.components.hardware
     network, num_frames = experiment.components.model, min(batch_frames(dev), dev.num_frames)
-    num_items, item_dim = num_frames, dev.window_dim
-    rows, starts = dev.stretch(0, num_frames)
-    together = network.eval().stretch_eval() if isinstance(network, Network) else None
-    classify = None if together is None else lambda rows: together(rows, starts)
-    if together is not None:
-        num_items, item_dim = rows.shape
-    item = torch.ones(item_dim, dtype=hardware.input_dtype, device=hardware.device)
+    was_training = network.training
+    network.eval()
+    together = network.stretch_eval() if isinstance(network, Network) else None
     with hardware.autocast(), torch.no_grad():
-        calls = list_linear_calls(network, num_items, item, classify, training=False)
+        if together is None:
+            item = torch.ones(dev.window_dim, dtype=hardware.input_dtype, device=dev.device)
+            calls = list_linear_calls(network, num_frames, item, training=False)
+        else:
+            dev.hold_range((0, num_frames))
+            calls = record_linear_calls(network, lambda: together(*dev.stretch(0, num_frames)))
+    network.train(was_training)
     return {
         f"matmul, {name}": build_matmul_bound(calls, num_frames, hardware, choose, train=False)
         for name, choose in list_matmuls(hardware.device, {}).items()

@@ -109,8 +109,11 @@ def read_start(directory: Path) -> float:
 
 
 def read_write_time(directory: Path) -> float:
-    """Return when a run began to train, or was resumed, in seconds since 1970."""
-    return (directory / CONFIG_FILE).stat().st_mtime
+    """Return when a run began to train, or was resumed, in seconds since 1970; 0 if deleted."""
+    try:
+        return (directory / CONFIG_FILE).stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _is_owned(directory: Path) -> bool:

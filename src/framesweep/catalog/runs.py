@@ -53,12 +53,13 @@ def list_runs(uri: str | None, outputs: Path) -> list[RunRecord]:
         if row.run_id not in parents and not _is_sweep(Path(row.tags[RUN_DIRECTORY_TAG]))
     ]
     known = {record.directory for record in records}
-    untracked = [path for path in find_run_directories(outputs) if path not in known]
-    # A directory's name has whole seconds; of runs that started in one second, the files tell
-    # which is newer, and sorting keeps their order.
-    untracked.sort(key=read_write_time, reverse=True)
-    records += [_build_untracked(directory) for directory in untracked]
-    return sorted(records, key=lambda record: record.start, reverse=True)
+    for directory in find_run_directories(outputs):
+        if directory not in known:
+            records.append(_build_untracked(directory))
+    # A directory's name has whole seconds; its file tells apart runs that started in one.
+    return sorted(
+        records, key=lambda run: (run.start, read_write_time(run.directory)), reverse=True
+    )
 
 
 def _is_sweep(directory: Path) -> bool:

@@ -144,10 +144,9 @@ def _plan_batches(
     if isinstance(model, SequenceNetwork):
         classifier = SequenceClassifier(model, windows)
         return classifier.divide(size), lambda _, start, stop: classifier(start, stop)
-    # Any other module works as well, such as torch's own Sequential.
-    dtype = hardware.input_dtype
-    num_frames = windows.num_frames
+    num_frames, dtype = windows.num_frames, hardware.input_dtype
     ranges = [(start, min(start + size, num_frames)) for start in range(0, num_frames, size)]
+    # Any other module works as well, such as torch's own Sequential.
     together = model.stretch_eval(dtype) if isinstance(model, Network) else None
     if together is not None:
         return ranges, lambda _, start, stop: together(*windows.stretch(start, stop))

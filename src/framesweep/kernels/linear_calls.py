@@ -9,60 +9,59 @@ from torch.func import functional_call
 
 from framesweep.kernels.backends import LinearCall, with_torch
 
+_PROBE_ITEMS = 2
+"""Items of the batch that is passed through the network: the least that batch norm takes."""
+
 
 def list_linear_calls(
-    network: nn.Module,
-    num_items: int,
-    item: Tensor,
-    classify: Callable[[Tensor], Tensor] | None = None,
-    *,
-    training: bool = True,
+    network: nn.Module, num_items: int, item: Tensor, *, training: bool = True
 ) -> list[LinearCall]:
     """Return the uses of linear layers in a forward pass of `network`, in their order.
 
-    Copies of an item are passed through the network, and the rows that each layer gets are
+    Two copies of an item are passed through the network, and the rows that each layer gets are
     scaled up to the batch. Weights, running statistics and random generators stay as they are.
 
     Args:
         network: Maps (N, D) to logits, on the CPU.
         num_items: N of the batch.
         item: (D,) of the type of a batch.
-        classify: A forward pass by other methods of the network; by default the network itself.
         training: Whether the network is in training mode.
     """
-    # Two are the least that batch norm takes in training.
-    num_probes = 2 if training else 1
-    probe = item.expand(num_probes, -1).contiguous()
-    calls: list[LinearCall] = []
-    layers = [(n, m) for n, m in network.named_modules() if isinstance(m, nn.Linear)]
+    probe = item.expand(_PROBE_ITEMS, -1).contiguous()
     was_training = network.training
     buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
     state = torch.get_rng_state()
     network.train(training)
+    try:
+        calls = record_linear_calls(
+            network, lambda: functional_call(network, buffers, (probe,))
+        )
+    finally:
+        network.train(was_training)
+        torch.set_rng_state(state)
+    return [call._replace(rows=call.rows * num_items // _PROBE_ITEMS) for call in calls]
+
+
+def record_linear_calls(network: nn.Module, run: Callable[[], object]) -> list[LinearCall]:
+    """Return the uses of the linear layers of `network` in `run`, in their order."""
+    calls: list[LinearCall] = []
+    layers = [(n, m) for n, m in network.named_modules() if isinstance(m, nn.Linear)]
     with with_torch([layer for _, layer in layers]):
         hooks = [
-            layer.register_forward_pre_hook(_recorder(name, calls, num_items / num_probes))
-            for name, layer in layers
+            layer.register_forward_pre_hook(_recorder(name, calls)) for name, layer in layers
         ]
         try:
-            if classify is None:
-                functional_call(network, buffers, (probe,))
-            else:
-                classify(probe)
+            run()
         finally:
             for hook in hooks:
                 hook.remove()
-            network.train(was_training)
-            torch.set_rng_state(state)
     return calls
 
 
-def _recorder(
-    name: str, calls: list[LinearCall], scale: float
-) -> Callable[[nn.Linear, Any], None]:
+def _recorder(name: str, calls: list[LinearCall]) -> Callable[[nn.Linear, Any], None]:
     def record(layer: nn.Linear, args: tuple[Tensor]) -> None:
         (x,) = args
-        rows = int(x.numel() // layer.in_features * scale)
+        rows = x.numel() // layer.in_features
         calls.append(
             LinearCall(name, rows, layer.in_features, layer.out_features, x.requires_grad)
         )

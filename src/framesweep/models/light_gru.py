@@ -8,20 +8,22 @@ from framesweep.models.sequence_network import build_norm
 
 
 class LightGru(nn.Module):
-    """A light GRU in one direction; (N, S, in) -> (N, S, width).
+    """A light GRU in one direction, whose states have `width` values.
 
     Of the gates of a GRU it keeps the one that updates the state, and the candidate for the new
     state is rectified (Ravanelli et al., 2018, arXiv:1803.10225, equations 4 to 7):
 
-        z = sigmoid(norm(W_z x) + U_z h)
-        c = relu(norm(W_c x) + U_c h)
+        (z_in, c_in) = norm(W x + b)
+        z = sigmoid(z_in + U_z h)
+        c = relu(c_in + U_c h)
         h' = z * h + (1 - z) * c
 
-    The paper normalizes W x by batch, which would include the padding of shorter sequences. The
-    state is float32 in any precision, because its errors add up from step to step.
+    The paper normalizes each unit by batch, which would include the padding of shorter
+    sequences. Here it is a layer norm over z_in and c_in together, or none. The state is
+    float32 in any precision, because its errors add up from step to step.
 
-    Parameters are `input.weight` with W_z and W_c one after the other, `norm.weight`,
-    `norm.bias`, and `recurrent`, (2 * width, width), with U_z and U_c.
+    Parameters are `input.weight`, (2 * width, in), and `input.bias`, with the rows of z first;
+    `norm.weight` and `norm.bias`; and `recurrent`, (2 * width, width), with U_z and U_c.
     """
 
     def __init__(self, config: SequenceConfig, in_width: int, width: int) -> None:
@@ -34,7 +36,7 @@ class LightGru(nn.Module):
         self._recur = recur
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Map (N, S, in) to the (N, S, width) states, and the (N, width) last one."""
+        """Map (N, S, in) to the (N, S, width) states, and the (N, width) state of step S."""
         gates = self.norm(self.input(x)).to(self.recurrent.dtype)
         kind = x.device.type
         if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):

@@ -25,6 +25,12 @@ Layer = Callable[[Tensor], Tensor]
 """A layer in evaluation, (B, in_width) -> (B, width): a module, or a faster form of it."""
 
 
+LEAST_GAIN = 4
+"""How many times as much the convolutions of windows must multiply as those of rows, so that it
+pays to compute them by row: there are more rows than windows, because of the padding between
+utterances."""
+
+
 class ConvBlock(nn.Module):
     """A block that slides over time; (B, in_frames * in_width) -> (B, frames * width).
 
@@ -136,7 +142,7 @@ class MLP(Network):
         A row is at many positions of many windows, but at each a convolution sees the same
         patch. Without convolutions windows share nothing that could be computed once.
         """
-        if self.training or not self.convs:
+        if self.training or not self._shares_enough():
             return None
         modules = [*self.layers, partial(kernels.linear, layer=self.output)]
         hidden, convs = None, []
@@ -146,6 +152,13 @@ class MLP(Network):
             block = None if dtype is None else conv.block.fused_eval(dtype)
             convs.append((conv, block or conv.block))
         return partial(_classify_stretch, convs, hidden or modules)
+
+    def _shares_enough(self) -> bool:
+        """Return whether convolutions multiply far less per row than per window."""
+        sizes = [conv.size for conv in cast(Iterable[ConvBlock], self.convs)]
+        per_row = sum(size.patch_dim * size.width for size in sizes)
+        per_window = sum(size.patch_dim * size.output_dim for size in sizes)
+        return bool(sizes) and per_window >= LEAST_GAIN * per_row
 
 
 def _fuse(

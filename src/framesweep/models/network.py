@@ -31,7 +31,7 @@ class ChunkShape:
 
 StretchClassifier = Callable[[Tensor, Tensor], Tensor]
 """Maps a stretch of rows, (1, T * feature_dim), and the (B,) int64 rows at which windows start
-to the (B, C) logits of the windows."""
+to the (B, C) logits of the windows. Some of the rows may be padding between utterances."""
 
 
 class Network(nn.Module, ABC):
@@ -100,14 +100,15 @@ class Network(nn.Module, ABC):
         return self
 
     def stretch_eval(self, dtype: torch.dtype | None = None) -> StretchClassifier | None:
-        """Return what classifies neighboring windows together, or None, as by default.
+        """Return what classifies neighboring windows together in evaluation.
 
         Neighboring windows have most frames in common. A network that can compute once what
-        they share overrides this. The classifier is for evaluation only, and valid until the
-        weights change.
+        they share overrides this. What it returns is valid until the weights change. It is None
+        in training, and for a network whose windows share nothing.
 
         Args:
-            dtype: The type of the rows; None if the network's own modules are to compute.
+            dtype: The type of the rows, to compute them in a faster form; None to compute them
+                by the network's own modules, in the type that they have.
         """
         return None
 

@@ -204,8 +204,10 @@ class Tdnn(Network):
 
         return forward
 
-    def stretch_eval(self, dtype: torch.dtype | None = None) -> StretchClassifier:
+    def stretch_eval(self, dtype: torch.dtype | None = None) -> StretchClassifier | None:
         """Return what classifies every row that has its context, and selects the windows."""
+        if self.training:
+            return None
         classify = self if dtype is None else self.fused_eval(dtype)
         return lambda rows, starts: classify(rows)[starts]
 

@@ -51,3 +51,18 @@ def test_the_bound_of_evaluation_has_one_multiplication_per_layer(
     assert len(bounded._calls) == sum(
         isinstance(m, torch.nn.Linear) for m in experiment.components.model.modules()
     )
+
+
+def test_the_bound_of_evaluation_multiplies_shared_patches_once(case, monkeypatch) -> None:
+    monkeypatch.setattr(contenders, "batch_frames", lambda windows: 500)
+    experiment = replace(case, model="conv_small", context=25).build_experiment()
+    network, flops = experiment.components.model, []
+    for classifies_together in (True, False):
+        if not classifies_together:
+            monkeypatch.setattr(type(network), "stretch_eval", lambda self, dtype=None: None)
+        bound = build_evaluation_bounds(experiment)["matmul, torch.mm"]
+        with MatmulRecorder() as bounded:
+            bound()
+        flops.append(bounded.flops)
+    assert flops[0] < 0.75 * flops[1]
+    assert network.training

@@ -22,7 +22,7 @@ CONTEXT = 4
 
 CONFIGS = {
     "tdnn": TdnnConfig(channels=8, dilations=[1, 2]),
-    "mlp": MlpConfig(widths=[8, 8], conv_channels=[6, 5], conv_kernel=3, conv_stride=2),
+    "mlp": MlpConfig(widths=[8, 8], conv_channels=[6, 5], conv_kernel=2, conv_stride=1),
 }
 
 
