@@ -56,10 +56,14 @@ def list_runs(uri: str | None, outputs: Path) -> list[RunRecord]:
     for directory in find_run_directories(outputs):
         if directory not in known:
             records.append(_build_untracked(directory))
-    # A directory's name has whole seconds; its file tells apart runs that started in one.
-    return sorted(
-        records, key=lambda run: (run.start, read_write_time(run.directory)), reverse=True
-    )
+
+    def order(run: RunRecord) -> tuple[float, float]:
+        # A directory's name has whole seconds; its file tells apart runs that started in one.
+        # MLflow knows the milliseconds.
+        written = 0.0 if run.directory in known else read_write_time(run.directory)
+        return run.start, written
+
+    return sorted(records, key=order, reverse=True)
 
 
 def _is_sweep(directory: Path) -> bool:

@@ -42,7 +42,7 @@ def take_patches(
 
     Args:
         x: (N, T, C).
-        shape: The patches that `copy` takes.
+        shape: The patches.
         copy: Takes the patches by operations of torch, where there are no loops; by default
             it joins slices of x.
     """

@@ -1,6 +1,7 @@
 """The building block of networks: a hidden layer with its norm, activation and dropout."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,9 @@ from framesweep import kernels
 from framesweep.config import ModelConfig
 from framesweep.distributed.collectives import Shard
 from framesweep.kernels.activations import ACTIVATIONS
+
+Layer = Callable[[Tensor], Tensor]
+"""A layer in evaluation: a module, or a faster form of it."""
 
 
 class BatchNorm(nn.BatchNorm1d):
@@ -88,12 +92,29 @@ class Block(nn.Module):
         dropped: Tensor = self.dropout(self.activation(y), shard)
         return dropped
 
-    def fused_eval(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor] | None:
+    def fused_eval(self, dtype: torch.dtype) -> Layer | None:
         """Return a faster `forward` for evaluation, or None; see `kernels.fuse_linear`."""
         layer = kernels.fuse_linear(self.linear, self.norm, self._activation_name, dtype)
         if layer is None or not self.residual:
             return layer
         return lambda x: layer(x).add_(x)
+
+
+class Fusible(Protocol):
+    """A block that may have a faster form for evaluation."""
+
+    def fused_eval(self, dtype: torch.dtype) -> Layer | None:
+        """Return that form, or None."""
+
+
+def fuse_layers(
+    blocks: Iterable[nn.Module], output: nn.Linear, dtype: torch.dtype
+) -> list[Layer] | None:
+    """Return `Fusible` blocks and the output as one pass each; None if one can't be fused."""
+    fused = [cast(Fusible, block).fused_eval(dtype) for block in blocks]
+    fused.append(kernels.fuse_linear(output, None, None, dtype))
+    layers = [layer for layer in fused if layer is not None]
+    return layers if len(layers) == len(fused) else None
 
 
 def _norm(name: str, width: int) -> nn.Module:

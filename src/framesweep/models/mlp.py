@@ -1,6 +1,6 @@
 """The multi-layer perceptron, optionally preceded by convolutions over time."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Self, cast
 
@@ -11,7 +11,7 @@ from framesweep import kernels
 from framesweep.config.networks.mlp import MlpConfig
 from framesweep.distributed.collectives import Shard
 from framesweep.kernels.patches import PatchShape, take_patches
-from framesweep.models.layers import Block
+from framesweep.models.layers import Block, Layer, fuse_layers
 from framesweep.models.network import Network, StretchClassifier
 from framesweep.models.sizes import (
     Convolution,
@@ -20,10 +20,6 @@ from framesweep.models.sizes import (
     solve_widths,
     validate_sizes,
 )
-
-Layer = Callable[[Tensor], Tensor]
-"""A layer in evaluation, (B, in_width) -> (B, width): a module, or a faster form of it."""
-
 
 LEAST_GAIN = 4
 """How many times as much the convolutions of windows must multiply as those of rows, so that it
@@ -48,14 +44,14 @@ class ConvBlock(nn.Module):
         y: Tensor = self.block(self._patches(x), patches)
         return y.view(x.shape[0], self.size.output_dim)
 
-    def fused_eval(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor] | None:
+    def fused_eval(self, dtype: torch.dtype) -> Layer | None:
         """Return a faster `forward` for evaluation, or None, as `Block.fused_eval`."""
         block = self.block.fused_eval(dtype)
         if block is None:
             return None
         return lambda x: block(self._patches(x)).view(x.shape[0], self.size.output_dim)
 
-    def slide(self, block: Callable[[Tensor], Tensor], x: Tensor, step: int) -> Tensor:
+    def slide(self, block: Layer, x: Tensor, step: int) -> Tensor:
         """Return `block` of the patch that begins at each row, as (1, T', width).
 
         Args:
@@ -131,9 +127,9 @@ class MLP(Network):
             x = layer(x, shard)
         return kernels.linear(x, self.output)
 
-    def fused_eval(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
+    def fused_eval(self, dtype: torch.dtype) -> Layer:
         """Return all layers as one pass each, or the network itself if one can't be fused."""
-        layers = _fuse((*self.convs, *self.layers), self.output, dtype)
+        layers = fuse_layers((*self.convs, *self.layers), self.output, dtype)
         return self if self.training or layers is None else partial(_apply, layers)
 
     def stretch_eval(self, dtype: torch.dtype | None = None) -> StretchClassifier | None:
@@ -144,14 +140,13 @@ class MLP(Network):
         """
         if self.training or not self._shares_enough():
             return None
-        modules = [*self.layers, partial(kernels.linear, layer=self.output)]
-        hidden, convs = None, []
+        convs = cast(Iterable[ConvBlock], self.convs)
+        blocks: list[Layer] = [conv.block for conv in convs]
+        layers: list[Layer] = [*self.layers, partial(kernels.linear, layer=self.output)]
         if dtype is not None:
-            hidden = _fuse(self.layers, self.output, dtype)
-        for conv in cast(Iterable[ConvBlock], self.convs):
-            block = None if dtype is None else conv.block.fused_eval(dtype)
-            convs.append((conv, block or conv.block))
-        return partial(_classify_stretch, convs, hidden or modules)
+            blocks = [conv.block.fused_eval(dtype) or conv.block for conv in convs]
+            layers = fuse_layers(self.layers, self.output, dtype) or layers
+        return partial(_classify_stretch, list(zip(convs, blocks, strict=True)), layers)
 
     def _shares_enough(self) -> bool:
         """Return whether convolutions multiply far less per row than per window."""
@@ -159,16 +154,6 @@ class MLP(Network):
         per_row = sum(size.patch_dim * size.width for size in sizes)
         per_window = sum(size.patch_dim * size.output_dim for size in sizes)
         return bool(sizes) and per_window >= LEAST_GAIN * per_row
-
-
-def _fuse(
-    blocks: Iterable[nn.Module], output: nn.Linear, dtype: torch.dtype
-) -> list[Layer] | None:
-    """Return blocks and the output as one pass each, or None if one can't be fused."""
-    fused = [cast(Block | ConvBlock, block).fused_eval(dtype) for block in blocks]
-    fused.append(kernels.fuse_linear(output, None, None, dtype))
-    layers = [layer for layer in fused if layer is not None]
-    return layers if len(layers) == len(fused) else None
 
 
 def _apply(layers: Iterable[Layer], x: Tensor) -> Tensor:

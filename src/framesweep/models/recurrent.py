@@ -1,8 +1,6 @@
 """Bidirectional recurrent networks over utterances."""
 
 from abc import abstractmethod
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
@@ -28,14 +26,15 @@ class BidirectionalLayer(nn.Module):
 
     def __init__(
         self,
-        build: Callable[[], nn.Module],
+        ahead: nn.Module,
+        back: nn.Module,
         config: SequenceConfig,
         width: int,
         dropout: float,
     ) -> None:
         super().__init__()
-        self.ahead = build()
-        self.back = build()
+        self.ahead = ahead
+        self.back = back
         self.norm = build_norm(config, 2 * width)
         self.dropout = Dropout(dropout)
 
@@ -67,15 +66,12 @@ class RecurrentNetwork(SequenceNetwork):
         """
 
     def build_layers(self, config: SequenceConfig, width: int, in_width: int) -> int:
-        def build_layer(in_width: int, dropout: float) -> BidirectionalLayer:
-            build = partial(self.build_direction, config, in_width, width)
-            return BidirectionalLayer(build, config, width, dropout)
-
-        self.layers = nn.ModuleList(
-            build_layer(2 * width if i else in_width, dropout)
-            for i, dropout in enumerate(list_dropouts(config, config.layers))
-        )
-        return 2 * width
+        self.layers = nn.ModuleList()
+        for dropout in list_dropouts(config, config.layers):
+            ahead, back = (self.build_direction(config, in_width, width) for _ in range(2))
+            self.layers.append(BidirectionalLayer(ahead, back, config, width, dropout))
+            in_width = 2 * width
+        return in_width
 
     def encode(self, x: Tensor, lengths: Tensor | None, shard: Shard | None) -> Tensor:
         reversing = None

@@ -10,7 +10,7 @@ computed once for all windows that contain it.
 import math
 from collections.abc import Callable
 from itertools import accumulate
-from typing import Self, cast
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ from framesweep.config.ranges import require_between, require_odd_kernel
 from framesweep.distributed.collectives import Shard
 from framesweep.errors import ConfigError
 from framesweep.kernels.patches import PatchShape, take_patches
-from framesweep.models.layers import Block
+from framesweep.models.layers import Block, fuse_layers
 from framesweep.models.network import ChunkShape, Network, StretchClassifier
 from framesweep.models.sizes import list_dropouts, require_depth, validate_dropouts
 from framesweep.models.widths import MAX_WIDTH
@@ -189,18 +189,16 @@ class Tdnn(Network):
 
     def fused_eval(self, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
         """Return all layers as one pass each, or the network itself if one can't be fused."""
-        output = kernels.fuse_linear(self.output, None, None, dtype)
-        layers = [cast(DelayBlock, delay).fused_eval(dtype) for delay in self.delays]
-        delays = [layer for layer in layers if layer is not None]
-        if self.training or output is None or len(delays) < len(layers):
+        layers = fuse_layers(self.delays, self.output, dtype)
+        if self.training or layers is None:
             return self
-        last = output
+        *delays, output = layers
 
         def forward(x: Tensor) -> Tensor:
             y = self._seen(x, 1)
             for delay in delays:
                 y = delay(y)
-            return last(y.flatten(0, 1))
+            return output(y.flatten(0, 1))
 
         return forward
 

@@ -52,6 +52,7 @@ def test_without_loops_torch_takes_the_patches(monkeypatch: pytest.MonkeyPatch) 
     shape, x = SHAPES[2], torch.randn(4, 10, 6, requires_grad=True)
     patches = take_patches(x, shape, copier(shape))
     assert type(patches.grad_fn) is type(copier(shape)(x).grad_fn)
+    assert torch.equal(take_patches(x, shape), patches)
 
 
 def test_patches_of_no_utterances_have_a_gradient() -> None:
