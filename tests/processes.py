@@ -20,3 +20,13 @@ def send_signal(pids: Iterable[int], signum: int) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signum)
+
+
+def is_suspended(pid: int) -> bool:
+    """Return whether no thread of a process runs any more, because of SIGSTOP or its end."""
+    try:
+        stats = [p.read_text() for p in Path(f"/proc/{pid}/task").glob("*/stat")]
+    except OSError:
+        return False  # a thread has just ended, so the others may be running
+    # The state follows the name of the command, which is in parentheses (proc_pid_stat(5)).
+    return all(stat.rpartition(")")[2].split()[0] in "TZX" for stat in stats)

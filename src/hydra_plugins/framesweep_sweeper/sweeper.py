@@ -70,8 +70,16 @@ class FramesweepSweeper(Sweeper):
                 self._settings, self.hydra_context, self._task_function, self.config, arguments
             )
         except TRANSIENT_ERRORS as error:
-            reason = type(error.__cause__ or error).__name__
             raise FailedSweepError(
-                f"hydra.sweeper.storage: could not be reached for {GIVE_UP_SECONDS:.0f} "
-                f"s ({reason}). Run the same command again to resume the study."
+                f"hydra.sweeper.storage: could not be reached for {GIVE_UP_SECONDS:.0f} s "
+                f"({_explain_outage(error)}). Run the same command again to resume the study."
             ) from error
+
+
+def _explain_outage(error: Exception) -> str:
+    cause = error.__cause__ or error
+    # SQLite's locks are held by processes, and one that is suspended keeps its lock. SQLAlchemy
+    # quotes the statement and its values, which are too long for a line.
+    if "database is locked" in str(cause):
+        return "another process, which may be suspended, has locked the database"
+    return type(cause).__name__
