@@ -20,11 +20,13 @@ COLUMNS = {
 
 
 def build_throughput_table(results: Iterable[dict[str, Any]]) -> Table:
-    """Return a table of frames/s and of their ratios to those of each baseline."""
+    """Return a table of frames/s and of their ratios to those of each baseline measured."""
     results = list(results)
-    words, numbers = ("", "model", ""), ("ctx", "batch", "frames/s", *COLUMNS.values())
+    measured = [name for name in COLUMNS if any(name in r["ratio"] for r in results)]
+    headings = [COLUMNS[name] for name in measured]
+    words, numbers = ("", "model", ""), ("ctx", "batch", "frames/s", *headings)
     title = f"Throughput on {results[0]['processor']}, {results[0]['threads']} threads"
-    table = _build_table(f"{title}, and its ratio to ...", words, numbers)
+    table = build_table(f"{title}, and its ratio to ...", words, numbers)
     for result in results:
         ratio = result["ratio"]
         table.add_row(
@@ -34,7 +36,7 @@ def build_throughput_table(results: Iterable[dict[str, Any]]) -> Table:
             str(result["context"]),
             str(result["batch_size"]) if result["what"] == "train" else "",
             f"{result['frames_per_second'][result['what']]:,.0f}",
-            *(f"{ratio[name]:.2f}" if name in ratio else "" for name in COLUMNS),
+            *(f"{ratio[name]:.2f}" if name in ratio else "" for name in measured),
         )
     return table
 
@@ -42,7 +44,7 @@ def build_throughput_table(results: Iterable[dict[str, Any]]) -> Table:
 def build_start_table(results: Iterable[dict[str, Any]]) -> Table:
     """Return a table of the time to the first step and per later step, by corpus size."""
     numbers = ("frames", "imports s", "then step 1", "cold", "ms per step")
-    table = _build_table("Start, seconds", ("store",), numbers)
+    table = build_table("Start, seconds", ("store",), numbers)
     for result in results:
         table.add_row(
             result["dtype"],
@@ -58,7 +60,7 @@ def build_start_table(results: Iterable[dict[str, Any]]) -> Table:
 def build_memory_table(results: Iterable[dict[str, Any]]) -> Table:
     """Return a table of memory by corpus size, and of peaks relative to the features' size."""
     numbers = ("frames", "imports", "own", "peak", "/features", "-imports", "cold")
-    table = _build_table("Memory, MB", ("store",), numbers)
+    table = build_table("Memory, MB", ("store",), numbers)
     for result in results:
         sizes = [result["memory"].get(key, 0) for key in ("imports", "own", "peak")]
         table.add_row(
@@ -90,7 +92,7 @@ def describe_help(result: dict[str, Any]) -> str:
 def build_sweep_table(results: Iterable[dict[str, Any]]) -> Table:
     """Return a table of trials per hour and of the pause between trials, by workers."""
     numbers = ("workers", "threads each", "trials", "trials/hour", "pause s")
-    table = _build_table("Sweep", (), numbers)
+    table = build_table("Sweep", (), numbers)
     for result in results:
         table.add_row(
             str(result["n_jobs"]),
@@ -105,7 +107,7 @@ def build_sweep_table(results: Iterable[dict[str, Any]]) -> Table:
 def build_accuracy_table(results: Iterable[dict[str, Any]]) -> Table:
     """Return a table of dev accuracies by precision and modules, over seeds."""
     words = ("model", "context", "", "modules", "epochs", "each seed")
-    table = _build_table("Dev accuracy", words, ("mean", "sd"))
+    table = build_table("Dev accuracy", words, ("mean", "sd"))
     for result in results:
         table.add_row(
             result["model"],
@@ -122,7 +124,7 @@ def build_accuracy_table(results: Iterable[dict[str, Any]]) -> Table:
 
 def build_search_table(result: dict[str, Any]) -> Table:
     """Return a table that compares Hydra's own Optuna sweeper with framesweep's."""
-    table = _build_table(f"The same {result['trials']} trials", ("",), ("stock", "framesweep"))
+    table = build_table(f"The same {result['trials']} trials", ("",), ("stock", "framesweep"))
     for name, value in result["stock"].items():
         values = (value, result["framesweep"][name])
         table.add_row(name, *("never" if v is None else f"{v:.4g}" for v in values))
@@ -156,13 +158,14 @@ def describe_sound(result: dict[str, Any]) -> str:
     return f"From sound to log-mel features, times real time per core: {', '.join(speeds)}."
 
 
-def _build_table(title: str, words: Iterable[str], numbers: Iterable[str]) -> Table:
+def build_table(title: str, words: Iterable[str], numbers: Iterable[str]) -> Table:
     """Return an empty table that fits a terminal, with columns of words and then of numbers."""
     table = Table(
         title=title,
         title_justify="left",
         box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+        show_edge=False,  # the columns of throughputs must fit 80 characters
+        padding=0,  # the box separates columns by a space
         pad_edge=False,
     )
     for heading in words:

@@ -20,7 +20,7 @@ def print_tables(console: Console, results: list[dict[str, Any]]) -> None:
     for table, kinds in groups.items():
         rows = [result for result in results if result["what"] in kinds]
         if rows:
-            console.print(table(rows))
+            console.print(table(rows), end="\n\n")
     _show_replays(console, [result for result in results if result["what"] == "replay"])
     sentences = {
         "first layer": report.describe_first_layer,
@@ -39,6 +39,6 @@ def _show_replays(console: Console, results: list[dict[str, Any]]) -> None:
     for n_jobs in dict.fromkeys(result["n_jobs"] for result in results):
         rows = [result for result in results if result["n_jobs"] == n_jobs]
         for table in search_report.build_replay_tables(rows):
-            console.print(table)
+            console.print(table, end="\n\n")
     if results:
         console.print(search_report.explain_columns())

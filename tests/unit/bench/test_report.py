@@ -8,25 +8,40 @@ from rich.console import Console
 from framesweep.bench import report
 
 
-def render(shown) -> str:
+def render(shown, width: int = 200) -> str:
     file = io.StringIO()
-    Console(width=200, file=file).print(shown)
+    Console(width=width, file=file).print(shown)
     return file.getvalue()
 
 
-def test_throughput_and_its_ratios() -> None:
-    result = {
-        **{"what": "train", "model": "base", "precision": "bf16", "context": 25},
-        **{"batch_size": 2048, "processor": "Some CPU", "threads": 2},
-        "frames_per_second": {"train": 123456.7},
-        "ratio": {"matmul": 0.934, "plain step": 2.5},
-    }
+THROUGHPUT = {
+    **{"what": "train", "model": "conv_small", "precision": "bf16", "context": 25},
+    **{"batch_size": 2048, "processor": "Some CPU", "threads": 2},
+    "frames_per_second": {"train": 123456.7},
+}
+
+
+def read_headings(text: str) -> list[str]:
+    return next(line for line in text.splitlines() if "frames/s" in line).split()
+
+
+def test_throughput_and_its_ratios_to_the_baselines_that_were_measured() -> None:
+    result = {**THROUGHPUT, "ratio": {"matmul": 0.934, "plain step": 2.5}}
     text = render(report.build_throughput_table([result]))
     assert "123,457" in text
     assert "0.93" in text
     assert "2.50" in text
-    headings = next(line for line in text.splitlines() if "frames/s" in line).split()
-    assert headings == ["model", "ctx", "batch", "frames/s", *report.COLUMNS.values()]
+    assert read_headings(text) == ["model", "ctx", "batch", "frames/s", "matmul", "plain"]
+
+
+def test_all_columns_of_throughputs_fit_eighty_characters() -> None:
+    result = {**THROUGHPUT, "ratio": dict.fromkeys(report.COLUMNS, 12.34)}
+    evaluation = {**result, "what": "evaluate", "frames_per_second": {"evaluate": 1234567.8}}
+    text = render(report.build_throughput_table([result, evaluation]), width=80)
+    assert "\N{HORIZONTAL ELLIPSIS}" not in text
+    words = ["model", "ctx", "batch", "frames/s", *report.COLUMNS.values()]
+    assert read_headings(text) == words
+    assert "1,234,568" in text
 
 
 SCALE = {
@@ -39,17 +54,17 @@ SCALE = {
 
 
 def test_start_times() -> None:
-    row = render(report.build_start_table([SCALE])).splitlines()[-2].split()
+    row = render(report.build_start_table([SCALE])).splitlines()[-1].split()
     assert row == ["float16", "3,000", "1.50", "0.25", "7.0", "12"]
 
 
 def test_memory_in_megabytes() -> None:
-    row = render(report.build_memory_table([SCALE])).splitlines()[-2].split()
+    row = render(report.build_memory_table([SCALE])).splitlines()[-1].split()
     assert row == ["float16", "3,000", "100", "20", "300", "3.00", "2.00", "5.00"]
 
 
 def test_memory_that_the_system_does_not_report_is_zero() -> None:
-    row = render(report.build_memory_table([{**SCALE, "memory": {}}])).splitlines()[-2].split()
+    row = render(report.build_memory_table([{**SCALE, "memory": {}}])).splitlines()[-1].split()
     assert row[2:5] == ["0", "0", "0"]
 
 
@@ -58,7 +73,7 @@ def test_sweeps_by_workers() -> None:
         **{"n_jobs": 2, "threads": 1, "trials": 8},
         **{"trials per hour": 1234.5, "pause seconds": 0.5},
     }
-    row = render(report.build_sweep_table([result])).splitlines()[-2].split()
+    row = render(report.build_sweep_table([result])).splitlines()[-1].split()
     assert row == ["2", "1", "8", "1,234", "0.50"]
 
 

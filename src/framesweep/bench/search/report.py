@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
-from rich import box
 from rich.table import Table
 
+from framesweep.bench.report import build_table
 from framesweep.bench.search.compare import REGRET_TRAININGS
 
 
@@ -13,12 +13,14 @@ def build_replay_tables(results: Iterable[dict[str, Any]]) -> tuple[Table, Table
     """Return tables of times and of regrets of the searches with one number of workers."""
     rows = list(results)
     title = f"Searches with {rows[0]['n_jobs']} worker(s)"
-    times = _start_table(
+    times = build_table(
         f"{title}: time to the stock sweeper's best as a share of its time",
+        ("search",),
         ("seeds", "time", "90 % range", "p90", "sooner", "pruned", "idle", "ms"),
     )
-    regrets = _start_table(
+    regrets = build_table(
         f"{title}: regret in percentage points after a number of mean trainings",
+        ("search",),
         tuple(f"{count} trainings" for count in REGRET_TRAININGS),
     )
     for row in rows:
@@ -37,20 +39,6 @@ def build_replay_tables(results: Iterable[dict[str, Any]]) -> tuple[Table, Table
         found = [_format_regret(row[f"regret {count}"]) for count in REGRET_TRAININGS]
         regrets.add_row(row["search"], *found)
     return times, regrets
-
-
-def _start_table(title: str, headings: tuple[str, ...]) -> Table:
-    table = Table(
-        title=title,
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        padding=0,  # the box has a space between columns
-        pad_edge=False,
-    )
-    table.add_column("search", no_wrap=True)
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
-    return table
 
 
 def explain_columns() -> str:
