@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from framesweep.system.owner import OWNER_FILE
+from framesweep.system.locks.owner import OWNER_FILE
 from hydra_plugins.framesweep_sweeper import Process
 
 

@@ -9,6 +9,7 @@ FramesweepError
 │   ├── TrackingError       a run, an experiment or a tracking server is not available
 │   │   └── LostRunError    the tracking server does not have the run, or no longer has it
 │   ├── DirectoryInUseError another process trains in the run's directory
+│   ├── FileInUseError      another process keeps a file locked
 │   └── InsufficientMemoryError  the memory of the machine or of its GPU does not suffice
 ├── NonFiniteLossError      the training loss became NaN or infinite
 ├── OwnershipLostError      another process has taken over the run's directory
@@ -102,6 +103,10 @@ class LostRunError(TrackingError):
 
 class DirectoryInUseError(UserError):
     """Another process trains in the directory of the run."""
+
+
+class FileInUseError(UserError):
+    """Another process keeps a file locked, perhaps because it is suspended."""
 
 
 class InsufficientMemoryError(UserError):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from filelock import FileLock, Timeout
 
 from framesweep.tracking.outbox import OUTBOX_FILE
 from processes import is_suspended, process_tree, send_signal
@@ -84,7 +85,7 @@ def lasting_files(folder: Path) -> set[Path]:
     return {p for p in folder.rglob("*") if p.is_file() and p.suffix != ".tmp"}
 
 
-def is_locked(database: Path) -> bool:
+def is_database_locked(database: Path) -> bool:
     with closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as connection:
         try:
             connection.execute("begin exclusive")
@@ -93,16 +94,35 @@ def is_locked(database: Path) -> bool:
     return False
 
 
-def suspend(pids: list[int], databases: list[Path]) -> None:
-    """Suspend processes outside of a transaction.
+def is_file_locked(path: Path) -> bool:
+    try:
+        with FileLock(path, timeout=0):
+            return False
+    except Timeout:
+        return True
 
-    Within one they keep a database locked: no other sweep could continue their study, and what
-    it logs to MLflow would have to wait.
+
+def suspend(pids: list[int], trial: Path) -> None:
+    """Suspend the processes of a sweep, which runs a trial, while they hold no lock.
+
+    A suspended process keeps its locks: no other sweep could continue the study or the trial,
+    and what it logs to MLflow would have to wait.
     """
+    outputs = trial.parents[2]
+    databases = [outputs / "studies.db", outputs / "mlflow.db"]
+    files = [outputs / "studies.db.claims", trial / ".owner.lock"]
+
+    def is_idle() -> bool:
+        return (
+            all(map(is_suspended, pids))
+            and not any(map(is_database_locked, databases))
+            and not any(map(is_file_locked, files))
+        )
+
     send_signal(pids, signal.SIGSTOP)
-    while not all(is_suspended(pid) for pid in pids) or any(map(is_locked, databases)):
+    while not is_idle():
         send_signal(pids, signal.SIGCONT)
-        time.sleep(0.01)  # as long as a transaction takes
+        time.sleep(0.01)  # as long as they usually hold one
         send_signal(pids, signal.SIGSTOP)
 
 
@@ -125,7 +145,7 @@ def test_a_suspended_sweep_whose_trial_was_taken_over_writes_nothing(shell, mome
     try:
         wait_for((trial / "checkpoints" / moment).exists, suspended)
         tree = process_tree(suspended.pid)
-        suspend(tree, [outputs / "studies.db", outputs / "mlflow.db"])
+        suspend(tree, trial)
         shell.train(*command)
         files = {p: p.read_bytes() for p in lasting_files(trial)}
         send_signal(tree, signal.SIGCONT)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from framesweep.catalog.records import State
 from framesweep.config.paths import CONFIG_FILE, find_outputs
-from framesweep.system.owner import STALE_SECONDS, Owner
+from framesweep.system.locks.owner import STALE_SECONDS, Owner
 from hydra_plugins.framesweep_sweeper import Process
 
 TRACKING_FOLDER = "tracking"

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from framesweep.config import RunConfig
 from framesweep.errors import Interrupted, NonFiniteLossError, RankLostError
 from framesweep.runs.reporting.run_log import log_resume_hint
+from framesweep.system.locks.ownership import Ownership
 from framesweep.system.out_of_memory import is_out_of_memory
-from framesweep.system.ownership import Ownership
 from framesweep.tracking import Tracker
 from hydra_plugins.framesweep_sweeper import TrialPruned, current_trial, still_owned
 

@@ -29,7 +29,7 @@ from framesweep.runs.train_data import with_recorded_order
 from framesweep.runs.validation import validate_across_groups
 from framesweep.sweeps.context import SweepContext, find_sweep_context
 from framesweep.system.atomic_files import write_text
-from framesweep.system.ownership import Ownership, own
+from framesweep.system.locks.ownership import Ownership, own
 from framesweep.system.signals import StopRequest, stop_request
 from framesweep.tracking import (
     Tracker,

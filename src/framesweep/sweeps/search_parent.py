@@ -19,7 +19,8 @@ from framesweep.sweeps.next_steps import list_next_steps
 from framesweep.sweeps.study_files import StudyFilesThread
 from framesweep.sweeps.study_folder import UID_FILE, claim_folder, require_folder_name
 from framesweep.sweeps.winner import track_winner
-from framesweep.system.ownership import LAST_CLAIM
+from framesweep.system.locks.file_lock import hold_file_lock
+from framesweep.system.locks.ownership import LAST_CLAIM
 from framesweep.tracking import Status, Tracker, open_tracker, sync_ended_runs
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class SearchParent:
         self._storage = str(config.hydra.sweeper.storage)
         self._directory = Path(config.hydra.sweep.dir).absolute()
         self._directory.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._directory / f"{UID_FILE}.lock"):
+        with hold_file_lock(self._directory / f"{UID_FILE}.lock"):
             claim_folder(study, self._directory)
         self._lock = FileLock(self._directory / ".parent.lock", timeout=0)
         self._open_if_free(study)

@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from framesweep.system.ownership import fence
+from framesweep.system.locks.ownership import fence
 from hydra_plugins.framesweep_sweeper import Process
 
 REPLACE_SECONDS = 5.0

@@ -13,12 +13,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from filelock import FileLock
-
 from framesweep.config.paths import sqlite_path, sqlite_url
 from framesweep.credentials import scrub
 from framesweep.errors import ConfigError, TrackingError
 from framesweep.system.atomic_files import atomic_file
+from framesweep.system.locks.file_lock import hold_file_lock
 from framesweep.tracking.mlflow_errors import translate_damage
 from framesweep.tracking.mlflow_store import is_server
 
@@ -83,7 +82,7 @@ def _locked(uri: str, path: Path | None, outputs: Path) -> Iterator["Engine"]:
     folder, name = (outputs, "mlflow-upgrade") if path is None else (path.parent, path.name)
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(folder / f".{name}.lock"), engine.connect() as connection:
+        with hold_file_lock(folder / f".{name}.lock"), engine.connect() as connection:
             if engine.dialect.name == "postgresql":
                 # The processes of another machine do not see the lock's file.
                 lock = sqlalchemy.text("SELECT pg_advisory_lock(:key)")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from framesweep.config.paths import sqlite_path
 from framesweep.config.shell_words import join_command
 from framesweep.credentials import scrub
-from framesweep.errors import LostRunError, OwnershipLostError, TrackingError
+from framesweep.errors import FileInUseError, LostRunError, OwnershipLostError, TrackingError
 from framesweep.tracking.sender import summarize_error
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def translate_temporary_errors() -> Iterator[None]:
         if is_temporary(error):
             raise ConnectionError(str(error)) from error
         raise
-    except sqlalchemy.exc.OperationalError as error:
+    except (sqlalchemy.exc.OperationalError, FileInUseError) as error:
         raise ConnectionError(str(error)) from error
 
 

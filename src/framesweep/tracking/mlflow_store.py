@@ -10,12 +10,11 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
 from framesweep.config.paths import sqlite_path, sqlite_url
 from framesweep.credentials import HIDDEN, URI_VARIABLE, scrub
 from framesweep.errors import ConfigError, TrackingError
 from framesweep.system.atomic_files import atomic_file
+from framesweep.system.locks.file_lock import hold_file_lock
 from framesweep.tracking.mlflow_errors import outdated_error
 from framesweep.tracking.moved_artifacts import (
     ARTIFACT_FOLDER,
@@ -165,7 +164,7 @@ def _create_sqlite_database(path: Path, outputs: Path) -> None:
         finally:
             engine.dispose()
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")):
+    with hold_file_lock(path.with_name(f".{path.name}.lock")):
         if path.exists():
             return
         with atomic_file(path) as temporary:
@@ -195,7 +194,7 @@ def _create_tables(uri: str, outputs: Path) -> None:
         if not has_tables():
             name = hashlib.sha256(uri.encode()).hexdigest()[:12]
             outputs.mkdir(parents=True, exist_ok=True)
-            with FileLock(outputs / f".mlflow-{name}.lock"):
+            with hold_file_lock(outputs / f".mlflow-{name}.lock"):
                 if not has_tables():
                     create: Any = SqlAlchemyStore
                     create(uri, get_artifact_root(outputs))

@@ -15,7 +15,7 @@ from framesweep.config import TrackingConfig
 from framesweep.config.shell_words import join_command
 from framesweep.credentials import scrub
 from framesweep.errors import OwnershipLostError
-from framesweep.system.ownership import own
+from framesweep.system.locks.ownership import own
 from framesweep.tracking import mlflow_store
 from framesweep.tracking.base import Status, Tracker
 from framesweep.tracking.mlflow_errors import describe_opening_error

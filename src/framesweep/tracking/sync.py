@@ -13,7 +13,7 @@ from framesweep.config.composition import CONFIG_FILE, load
 from framesweep.config.paths import find_outputs, follow_move, sqlite_path, sqlite_url
 from framesweep.credentials import HIDDEN, URI_VARIABLE, scrub
 from framesweep.errors import DirectoryInUseError, TrackingError, UserError
-from framesweep.system.ownership import Ownership, own
+from framesweep.system.locks.ownership import Ownership, own
 from framesweep.tracking import mlflow_store
 from framesweep.tracking.mlflow_writer import MlflowWriter
 from framesweep.tracking.outbox import OUTBOX_FILE, REFUSED_FILE, Outbox, replace_start

@@ -19,7 +19,7 @@ from torch import nn
 from framesweep import __version__
 from framesweep.errors import CheckpointError
 from framesweep.system.atomic_files import atomic_file
-from framesweep.system.ownership import fence
+from framesweep.system.locks.ownership import fence
 from framesweep.training.weight_files import dump_weights
 
 log = logging.getLogger(__name__)

@@ -60,6 +60,7 @@ class FramesweepSweeper(Sweeper):
         from hydra_plugins.framesweep_sweeper.storage._retrying_storage import (
             GIVE_UP_SECONDS,
             TRANSIENT_ERRORS,
+            describe_outage,
         )
         from hydra_plugins.framesweep_sweeper.sweep._run import run_sweep
 
@@ -72,14 +73,5 @@ class FramesweepSweeper(Sweeper):
         except TRANSIENT_ERRORS as error:
             raise FailedSweepError(
                 f"hydra.sweeper.storage: could not be reached for {GIVE_UP_SECONDS:.0f} s "
-                f"({_explain_outage(error)}). Run the same command again to resume the study."
+                f"({describe_outage(error)}). Run the same command again to resume the study."
             ) from error
-
-
-def _explain_outage(error: Exception) -> str:
-    cause = error.__cause__ or error
-    # SQLite's locks are held by processes, and one that is suspended keeps its lock. SQLAlchemy
-    # quotes the statement and its values, which are too long for a line.
-    if "database is locked" in str(cause):
-        return "another process, which may be suspended, has locked the database"
-    return type(cause).__name__

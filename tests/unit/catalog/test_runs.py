@@ -12,7 +12,7 @@ from framesweep.catalog.run_file import write_run_file
 from framesweep.config.paths import CONFIG_FILE
 from framesweep.evaluation.predictor import WEIGHTS
 from framesweep.runs.reporting.run_log import MODEL_FOLDER
-from framesweep.system.owner import OWNER_FILE
+from framesweep.system.locks.owner import OWNER_FILE
 from hydra_plugins.framesweep_sweeper import Process
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from framesweep.config import TrackingConfig
 from framesweep.errors import DirectoryInUseError, Interrupted, TrackingError
-from framesweep.system import ownership
-from framesweep.system.owner import Owner
+from framesweep.system.locks import ownership
+from framesweep.system.locks.owner import Owner
 from framesweep.tracking import (
     LostRunError,
     MlflowTracker,

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from framesweep.errors import CheckpointError, OwnershipLostError
-from framesweep.system.ownership import own
+from framesweep.system.locks.ownership import own
 from framesweep.training.checkpoints import Checkpoints, NoCheckpoints
 from framesweep.training.weight_files import load_weights
 from owners import write_owner

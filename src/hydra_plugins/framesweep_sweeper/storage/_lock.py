@@ -2,21 +2,30 @@
 
 import contextlib
 import hashlib
+import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import sqlalchemy
-from filelock import FileLock
-from optuna.exceptions import StorageInternalError
+from filelock import FileLock, Timeout
 from sqlalchemy.engine import make_url
 
-from hydra_plugins.framesweep_sweeper.storage._retrying_storage import retry_while_unavailable
+from hydra_plugins.framesweep_sweeper.storage._retrying_storage import (
+    GIVE_UP_SECONDS,
+    StudyLockedError,
+    retry_while_unavailable,
+)
 from hydra_plugins.framesweep_sweeper.storage._storage import find_file
 from hydra_plugins.framesweep_sweeper.storage._timeouts import add_timeouts, limit_sessions
 
+log = logging.getLogger(__name__)
+
 LOCK_SECONDS = 120
-"""Seconds to wait for the lock, and seconds after which a stalled holder loses it."""
+"""Seconds to wait for the lock of a server, after which a stalled holder loses it."""
+
+PATIENCE_SECONDS = 10.0
+"""Seconds of waiting for the lock of a file after which a line says what is waited for."""
 
 POSTGRESQL_KEY = 0x6672616D65737765
 """The key of the advisory lock. One for all studies, since PostgreSQL keeps the advisory locks
@@ -52,7 +61,7 @@ class StorageLock:
         else:
             path = Path(tempfile.gettempdir(), f"framesweep-{_digest(url)}.lock")
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = FileLock(path, timeout=LOCK_SECONDS)
+        self._file = FileLock(path)
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[Callable[[], bool]]:
@@ -61,9 +70,13 @@ class StorageLock:
         The server takes the lock away when it restarts, or when the holder stalls for
         `LOCK_SECONDS`. A holder therefore has to check after its writes that no other process
         can have held the lock meanwhile, and undo them otherwise.
+
+        Raises:
+            StudyLockedError: another process has held the lock of a file for `GIVE_UP_SECONDS`,
+                as one that is suspended does.
         """
         if self._engine is None:
-            with self._file:
+            with self._acquire_file():
                 yield lambda: True
             return
         connection = retry_while_unavailable(self._acquire)
@@ -74,6 +87,17 @@ class StorageLock:
             # ROLLBACK, which would raise an error if the server has gone away meanwhile.
             connection.invalidate()
             connection.close()
+
+    def _acquire_file(self) -> contextlib.AbstractContextManager[object]:
+        try:
+            return self._file.acquire(timeout=PATIENCE_SECONDS)
+        except Timeout:
+            path = self._file.lock_file
+            log.warning("%s: waiting for another process, which has locked this file", path)
+        try:
+            return self._file.acquire(timeout=GIVE_UP_SECONDS - PATIENCE_SECONDS)
+        except Timeout as error:
+            raise StudyLockedError from error
 
     def _acquire(self) -> sqlalchemy.Connection:
         assert self._engine is not None
@@ -93,8 +117,8 @@ class StorageLock:
         acquire = sqlalchemy.text("SELECT GET_LOCK(:name, :seconds)")
         acquired = connection.scalar(acquire, {"name": self._name, "seconds": LOCK_SECONDS})
         if acquired != 1:
-            # Optuna's error for a storage that does not answer, so that the wait is repeated.
-            raise StorageInternalError("the study's lock is held by another sweeper")
+            # One of `TRANSIENT_ERRORS`, so that the wait is repeated.
+            raise StudyLockedError
 
 
 def _acquire_postgresql(connection: sqlalchemy.Connection) -> None:

@@ -29,6 +29,11 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 GIVE_UP_SECONDS = 180.0
 """Seconds after which the error is raised."""
 
+
+class StudyLockedError(StorageInternalError):
+    """Another process holds the lock of the study, and has not given it up."""
+
+
 TRANSIENT_ERRORS = (StorageInternalError, OperationalError, InterfaceError)
 """What Optuna and SQLAlchemy raise for a lost connection, a restarting server or a lock."""
 
@@ -52,15 +57,28 @@ def retry_while_unavailable(call: Callable[[], Any]) -> Any:
     return _RETRYING(call)
 
 
+def describe_outage(error: BaseException) -> str:
+    """Return why a call failed for `GIVE_UP_SECONDS`, in a few words.
+
+    SQLAlchemy's own texts quote statements and their values.
+    """
+    cause = error.__cause__ or error
+    # A process that is suspended keeps its locks.
+    if isinstance(error, StudyLockedError) or "database is locked" in str(cause):
+        return "another process, which may be suspended, has locked the study"
+    return type(cause).__name__
+
+
 def _note_outage(state: RetryCallState) -> None:
     global _last_outage  # noqa: PLW0603
     _last_outage = time.monotonic()
 
 
 def _log_first_failure(state: RetryCallState) -> None:
-    if state.attempt_number == 1 and state.outcome is not None:
-        name = type(state.outcome.exception()).__name__
-        log.warning("the study's storage cannot be reached; retrying (%s)", name)
+    error = None if state.outcome is None else state.outcome.exception()
+    if state.attempt_number == 1 and error is not None:
+        reason = describe_outage(error)
+        log.warning("the study's storage cannot be reached; retrying (%s)", reason)
 
 
 # One object for all calls and threads: tenacity keeps the state of a call thread-local, and

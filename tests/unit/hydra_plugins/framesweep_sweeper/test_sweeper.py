@@ -1,12 +1,8 @@
-import sqlite3
-from contextlib import closing
 from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
 from optuna.exceptions import StorageInternalError
-from sqlalchemy import create_engine, text
-from sqlalchemy.exc import OperationalError
 
 from hydra_plugins.framesweep_sweeper._errors import FailedSweepError, SweepError
 from hydra_plugins.framesweep_sweeper.sweep import _run
@@ -64,17 +60,3 @@ def test_a_storage_that_stays_away_is_one_line_and_the_command_to_resume(sweep, 
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: hydra.sweeper.storage: could not be reached for 180 s")
     assert line.endswith("Run the same command again to resume the study.")
-
-
-def test_a_lock_of_a_suspended_process_is_named(sweep, capsys, tmp_path):
-    engine = create_engine(f"sqlite:///{tmp_path / 's.db'}", connect_args={"timeout": 0})
-    with closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None)) as suspended:
-        suspended.execute("begin exclusive")
-        with pytest.raises(OperationalError) as locked, engine.begin() as connection:
-            connection.execute(text("create table t (x int)"))
-    error = StorageInternalError("SQL of many lines")
-    error.__cause__ = locked.value
-    with pytest.raises(SystemExit):
-        sweep(error)
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "(another process, which may be suspended, has locked the database)" in line

@@ -6,11 +6,15 @@ import threading
 
 import pytest
 
+from hydra_plugins.framesweep_sweeper.storage import _lock
 from hydra_plugins.framesweep_sweeper.storage._lock import StorageLock
+from hydra_plugins.framesweep_sweeper.storage._retrying_storage import StudyLockedError
 
 HOLD = """
 import sys, time
+from hydra_plugins.framesweep_sweeper.storage import _lock
 from hydra_plugins.framesweep_sweeper.storage._lock import StorageLock
+from hydra_plugins.framesweep_sweeper.storage._retrying_storage import StudyLockedError
 with StorageLock(sys.argv[1]).hold():
     print("held", flush=True)
     time.sleep(600)
@@ -41,6 +45,20 @@ def test_a_file_is_locked_by_one_process_at_a_time_and_released_by_kill_9(file_u
     holder.communicate()
     waiter.join(30)
     assert held.is_set()
+
+
+def test_a_file_that_stays_locked_is_given_up(file_url, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(_lock, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(_lock, "GIVE_UP_SECONDS", 0.02)
+    with (
+        StorageLock(file_url).hold(),
+        pytest.raises(StudyLockedError),
+        StorageLock(file_url).hold(),
+    ):
+        pass
+    path = tmp_path / "studies.db.claims"
+    line = f"{path}: waiting for another process, which has locked this file"
+    assert caplog.messages == [line]
 
 
 def test_the_lock_files_name_stays_that_of_version_0_1(file_url, tmp_path):

@@ -1,15 +1,21 @@
 import pickle
+import sqlite3
+from contextlib import closing
 
 import pytest
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, InMemoryStorage
 from optuna.study import StudyDirection
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import OperationalError
 from tenacity import wait_none
 from tenacity.stop import stop_before_delay
 
 from hydra_plugins.framesweep_sweeper.storage import _retrying_storage
 from hydra_plugins.framesweep_sweeper.storage._retrying_storage import (
+    StudyLockedError,
     add_retries,
+    describe_outage,
     retry_while_unavailable,
     seconds_since_outage,
 )
@@ -46,6 +52,19 @@ def test_a_call_is_repeated_until_the_database_answers(change_policy, caplog):
     assert warnings == [
         "the study's storage cannot be reached; retrying (StorageInternalError)"
     ]
+
+
+def test_the_lock_of_another_process_is_named_as_the_reason(tmp_path):
+    engine = create_engine(f"sqlite:///{tmp_path / 's.db'}", connect_args={"timeout": 0})
+    with closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None)) as suspended:
+        suspended.execute("begin exclusive")
+        with pytest.raises(OperationalError) as locked, engine.begin() as connection:
+            connection.execute(text("create table t (x int)"))
+    error = StorageInternalError("SQL of many lines")
+    error.__cause__ = locked.value
+    for outage in (error, locked.value, StudyLockedError()):
+        line = "another process, which may be suspended, has locked the study"
+        assert describe_outage(outage) == line
 
 
 def test_an_outage_is_remembered(change_policy):

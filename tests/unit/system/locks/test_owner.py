@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import pytest
 
-from framesweep.system.owner import OWNER_FILE, Owner
+from framesweep.system.locks.owner import OWNER_FILE, Owner
 from hydra_plugins.framesweep_sweeper import Process
 
 

@@ -32,7 +32,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from framesweep.errors import DirectoryInUseError, FramesweepError, OwnershipLostError
-from framesweep.system.owner import OWNER_FILE, Owner
+from framesweep.system.locks.owner import OWNER_FILE, Owner
 from hydra_plugins.framesweep_sweeper import Process
 
 GUARD_FILE = ".owner.lock"

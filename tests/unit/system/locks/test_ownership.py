@@ -7,11 +7,11 @@ import time
 import pytest
 
 from framesweep.errors import DirectoryInUseError, OwnershipLostError
-from framesweep.system import owner as owner_module
-from framesweep.system import ownership as module
 from framesweep.system.atomic_files import write_text
-from framesweep.system.owner import OWNER_FILE, Owner
-from framesweep.system.ownership import Ownership, fence, own
+from framesweep.system.locks import owner as owner_module
+from framesweep.system.locks import ownership as module
+from framesweep.system.locks.owner import OWNER_FILE, Owner
+from framesweep.system.locks.ownership import Ownership, fence, own
 from owners import write_owner
 
 

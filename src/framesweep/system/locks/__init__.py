@@ -1,0 +1,1 @@
+"""Files and directories that one process has at a time."""
