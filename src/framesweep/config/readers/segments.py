@@ -51,9 +51,9 @@ class SegmentsConfig(FeatureOptions, DataConfig):
     """With format=frames, frame shift of the labels."""
     match_length: Literal["none", "repeat", "pad", "truncate"] = "none"
     """With format=frames, how features and labels of different lengths are paired. none takes
-    the label at the center of a frame. truncate leaves out the end of the longer, pad repeats
-    the last frame or label of the shorter, and repeat first repeats each frame as S3PRL
-    does."""
+    the label of the same number if the frame shifts are equal, and otherwise the one whose
+    center is nearest to that of the frame; the first label's is at half a window. truncate leaves out the end of the longer, pad repeats the last frame or label of
+    the shorter, and repeat first repeats each frame as S3PRL does."""
     tier: str = "phones"
     """Tier of a TextGrid, or list in JSON, that contains the phones: a name, a pattern such as
     '*phone*', or several of these separated by |, of which the first that a file has is

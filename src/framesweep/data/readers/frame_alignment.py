@@ -1,6 +1,7 @@
 """Gives each frame of stored features its label, whatever the two frame shifts are."""
 
 import numpy as np
+import numpy.typing as npt
 
 from framesweep.config import SegmentsConfig
 from framesweep.data.corpus import Array
@@ -21,8 +22,11 @@ def align_frames(
 ) -> tuple[Array, Array]:
     """Return features and labels of equal length.
 
-    Without a rule of data.match_length, a frame gets the label at the time of its center. The
-    rules pair the frames and labels of equal numbers:
+    Without a rule of data.match_length, a frame gets the label of its number if the frame
+    shifts are equal. Otherwise it gets the label whose center is the nearest, of two that are
+    equally near the earlier one; the center of the first label is half a window after the
+    start, as that of the first frame by default. The rules pair the frames and labels of equal
+    numbers:
 
     - truncate leaves out the end of the longer of the two;
     - pad repeats the last frame or the last label of the shorter one;
@@ -52,10 +56,17 @@ def align_frames(
     if difference := describe_difference(len(features), len(labels), config):
         fix = "Set data.shift_ms and data.label_shift_ms, or a rule: data.match_length."
         raise DataError(where, "labels must end with the features", found=difference, fix=fix)
-    times = stored_frame_centres(len(features), config) * 1000 / config.label_shift_ms
-    # Rounding must not move a center on the border of two labels to the one before.
-    positions = np.floor(times + 1e-6).astype(np.int64)
-    return features, labels[np.minimum(positions, len(labels) - 1)]
+    positions = _find_nearest(len(features), config)
+    return features, labels[positions.clip(0, len(labels) - 1)]
+
+
+def _find_nearest(num_frames: int, config: SegmentsConfig) -> npt.NDArray[np.int64]:
+    """Return the (T,) numbers of the labels at the frames' centers, which may not exist."""
+    if config.shift_ms == config.label_shift_ms:
+        return np.arange(num_frames)
+    behind_ms = 1000 * stored_frame_centres(num_frames, config) - config.window_ms / 2
+    # What rounding adds to half a shift must not choose the later label.
+    return np.ceil(behind_ms / config.label_shift_ms - 0.5 - 1e-6).astype(np.int64)
 
 
 def describe_difference(num_frames: int, num_labels: int, config: SegmentsConfig) -> str:

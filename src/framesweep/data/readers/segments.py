@@ -32,6 +32,9 @@ log = logging.getLogger(__name__)
 
 LATER_KEYS = ("offset_ms", "label_shift_ms", "match_length")
 """Keys that were added after prepared corpora were first identified by the settings."""
+PAIRING = "nearest center"
+"""How a frame finds its label if data.match_length gives no rule. It is part of what identifies
+a corpus, because earlier versions took the label of the interval that the center is in."""
 MAX_EXAMPLES = 5
 """Largest number of utterances that a message names."""
 
@@ -80,6 +83,8 @@ class SegmentsCorpus:
                 field.name in LATER_KEYS and getattr(self._config, field.name) == field.default
             )
         }
+        if self._config.format == "frames" and self._config.match_length == "none":
+            settings["pairing"] = PAIRING
         phones = None if self._config.phones is None else Path(self._config.phones)
         digest = hashlib.blake2b(str(stamp_files([phones])).encode(), digest_size=16)
         for split, utterances in self._splits.items():

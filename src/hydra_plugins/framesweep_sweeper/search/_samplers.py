@@ -21,11 +21,13 @@ from hydra_plugins.framesweep_sweeper._pruner_schemas import (
     MedianPrunerConf,
 )
 from hydra_plugins.framesweep_sweeper.search._distributions import list_values
+from hydra_plugins.framesweep_sweeper.search._hyperband import QuickHyperbandPruner
 from hydra_plugins.framesweep_sweeper.search._prior import PriorSampler
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 
 SAMPLER_TARGETS = ("hydra_plugins.hydra_optuna_sweeper.*", "optuna.samplers.*")
-PRUNER_TARGETS = ("optuna.pruners.*",)
+QUICK_HYPERBAND = f"{QuickHyperbandPruner.__module__}.{QuickHyperbandPruner.__name__}"
+PRUNER_TARGETS = ("optuna.pruners.*", QUICK_HYPERBAND)
 """What `_target_` may name; a config from elsewhere must not be able to run anything else."""
 
 PRIOR_TRIALS = "prior_trials"
@@ -105,6 +107,8 @@ def build_pruner(config: Any) -> BasePruner:
         SweepError: a field is unknown or wrong.
     """
     config = _choose_default_pruner(OmegaConf.create(config))
+    if config.get("_target_") == HyperbandPrunerConf._target_:
+        config._target_ = QUICK_HYPERBAND
     pruner = _instantiate("hydra.sweeper.pruner", config, PRUNER_TARGETS)
     if not isinstance(pruner, BasePruner):
         raise SweepError(

@@ -29,20 +29,28 @@ def test_centers_follow_the_shift_and_the_offset():
     assert stored_frame_centres(2, config(offset_ms=10, shift_ms=30)).tolist() == [0.01, 0.04]
 
 
-def test_frame_gets_the_label_at_its_center():
-    # Centers at 12.5, 32.5, 52.5 and 72.5 ms are in the labels 1, 3, 5 and 7 of 10 ms.
-    assert align(4, range(8)) == ([0, 1, 2, 3], [1, 3, 5, 7])
-    assert align(4, range(8), offset_ms=10.0) == ([0, 1, 2, 3], [1, 3, 5, 7])
-    assert align(4, range(8), offset_ms=9.0)[1] == [0, 2, 4, 6]
+def test_frame_gets_the_label_whose_center_is_nearest():
+    # The centers of labels are at 12.5, 22.5, ... ms.
+    assert align(4, range(8)) == ([0, 1, 2, 3], [0, 2, 4, 6])
+    assert align(4, range(8), offset_ms=18.0)[1] == [1, 3, 5, 7]
+    assert align(4, range(8), offset_ms=5.0)[1] == [0, 1, 3, 5]
+    assert align(4, range(8), window_ms=10.0, offset_ms=12.5)[1] == [1, 3, 5, 7]
 
 
-def test_labels_at_the_rate_of_the_features_are_paired_one_to_one():
-    keys = {"shift_ms": 10.0, "label_shift_ms": 10.0, "offset_ms": 5.0}
+def test_of_two_labels_that_are_equally_near_the_earlier_one_is_taken():
+    keys = {"shift_ms": 10.0, "label_shift_ms": 20.0}
+    assert align(8, range(4), **keys)[1] == [0, 0, 1, 1, 2, 2, 3, 3]
+
+
+@pytest.mark.parametrize("shift_ms", [10.0, 11.6, 20.0])
+@pytest.mark.parametrize("keys", [{}, {"offset_ms": 0.0}, {"window_ms": 32.0}])
+def test_labels_at_the_rate_of_the_features_are_paired_one_to_one(shift_ms, keys):
+    keys = {"shift_ms": shift_ms, "label_shift_ms": shift_ms, **keys}
     assert align(300, range(300), **keys)[1] == list(range(300))
 
 
 def test_last_label_serves_a_frame_beyond_it():
-    assert align(4, range(7))[1] == [1, 3, 5, 6]
+    assert align(4, range(6))[1] == [0, 2, 4, 5]
 
 
 def test_lengths_that_differ_are_refused_without_a_rule():

@@ -146,6 +146,19 @@ def test_source_key_depends_on_files_and_settings_but_not_on_workers(root):
     assert before != key()
 
 
+def test_source_key_says_how_labels_per_frame_are_paired(tmp_path):
+    for folder in ("train", "dev", "labels/train", "labels/dev"):
+        (tmp_path / folder).mkdir(parents=True)
+        np.save(tmp_path / folder / "a.npy", np.zeros(8, dtype=np.int64))
+    keys = {"features": "npy", "format": "frames", "audio": "[td]*", "segments": "labels/*"}
+
+    def settings(**rule):
+        return SegmentsCorpus(config(tmp_path, **keys, **rule)).source_key()["settings"]
+
+    assert settings()["pairing"] == "nearest center"
+    assert "pairing" not in settings(match_length="pad")
+
+
 def test_few_audio_files_without_segments_are_skipped_with_a_warning(tmp_path, caplog):
     for number in range(20):
         make_utterance(tmp_path / "train", f"u{number:02}")
