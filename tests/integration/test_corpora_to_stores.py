@@ -155,14 +155,17 @@ REAL = Path(__file__).parents[3] / "shared" / "corpora" / "speechocean_npy"
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="needs the shared corpora")
-def test_real_features_at_twice_the_shift_get_every_other_label(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("first", "offset_ms"), [(0, None), (1, 22.5)])
+def test_real_features_at_twice_the_shift_get_every_other_label(
+    tmp_path: Path, first: int, offset_ms: float | None
+) -> None:
     features, labels = (load_npy(REAL / f"dev{name}.npy") for name in ("", "_labels"))
     names = [f"{split}/{i}" for split in ("train", "dev") for i in range(3)]
     for i, name in enumerate(names):
         for folder in ("wavlm", "labels"):
             (tmp_path / folder / name).parent.mkdir(parents=True, exist_ok=True)
         # As self-supervised features are stored: a frame every 20 ms, in a batch of one.
-        every_other = np.array(features[i][1::2], np.float32)
+        every_other = np.array(features[i][first::2], np.float32)
         torch.save(torch.from_numpy(every_other)[None], tmp_path / "wavlm" / f"{name}.pt")
         np.save(tmp_path / "labels" / f"{name}.npy", labels[i])
     config = SegmentsConfig(
@@ -171,13 +174,13 @@ def test_real_features_at_twice_the_shift_get_every_other_label(tmp_path: Path) 
         segments="labels",
         features="pt",
         shift_ms=20.0,
-        # The second of two frames of 10 ms, whose label is in the middle of its 10 ms.
-        offset_ms=15.0,
+        # Frames of 10 ms, and their labels, are centered at 12.5, 22.5, ... ms.
+        offset_ms=offset_ms,
         format="frames",
         phones=str(REAL / "phonemes.txt"),
     )
     prepared = prepare(build_corpus(config), tmp_path / "cache")
     assert len(prepared.phones) == 40
     for start, split in ((0, "train"), (3, "dev")):
-        expected = [labels[i][1::2] for i in range(start, start + 3)]
+        expected = [labels[i][first::2] for i in range(start, start + 3)]
         np.testing.assert_array_equal(prepared.splits[split].labels, np.concatenate(expected))

@@ -200,7 +200,8 @@ def _bad_value(text: str) -> str | None:
         return f"{key.group(1)}: must be {kind}; found '{converted.group(1)}'"
     choice = re.search(r"Invalid value '(.*)', expected one of \[(.*)\]", text)
     if choice:
-        names = choice.group(2).replace("'", "").replace(",", "")
+        names = choice.group(2).replace("'", "").replace(",", "").split()
+        names = " ".join(dict.fromkeys(names))
         return f"{key.group(1)}: must be one of {names}; found '{choice.group(1)}'"
     union = re.search(r"Value '(.*)' of type .* is incompatible with type hint '(.*)'", text)
     if union:

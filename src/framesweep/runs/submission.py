@@ -9,12 +9,14 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 from typing import Literal
 
 from framesweep.config import Hw1p2FoldersConfig, RunConfig
 from framesweep.config.readers.ntu import NtuConfig
+from framesweep.data.formats.npy_zip import ZIP_ERRORS
 from framesweep.data.phones import describe_numbering
+from framesweep.data.readers.course_root import open_course_root
+from framesweep.data.readers.source_files import FilePath
 from framesweep.errors import DataError
 from framesweep.runs.ensembles.predictions import TrainedRun
 
@@ -48,7 +50,7 @@ class Sample:
         labels: whether it has numbers or names.
     """
 
-    path: Path
+    path: FilePath
     header: tuple[str, str]
     num_rows: int
     labels: Labels
@@ -71,19 +73,28 @@ def find_checked_sample(run: TrainedRun, split: str) -> Sample | None:
     return sample
 
 
-def find_sample(config: RunConfig) -> Path | None:
-    """Return the sample submission in the folder of the corpus, or None."""
+def find_sample(config: RunConfig) -> FilePath | None:
+    """Return the sample submission in the folder of the corpus, or None.
+
+    As the corpus itself, it may be in a zip file, or in a folder within data.root.
+    """
+    partition = str(getattr(config.data, "test_partition", "test"))
+
+    def find(folder: FilePath) -> FilePath | None:
+        places = (folder, folder / partition, folder / partition / "transcript")
+        names = (*SAMPLE_NAMES, OLD_SAMPLE_NAME)
+        paths = (place / name for place in places for name in names)
+        return next((path for path in paths if path.is_file()), None)
+
     if config.data.root is None:
         return None
-    root = Path(config.data.root)
-    partition = root / str(getattr(config.data, "test_partition", "test"))
-    folders = (root, partition, partition / "transcript")
-    names = (*SAMPLE_NAMES, OLD_SAMPLE_NAME)
-    paths = (folder / name for folder in folders for name in names)
-    return next((path for path in paths if path.is_file()), None)
+    try:
+        return find(open_course_root(config.data.root, lambda folder: find(folder) is not None))
+    except DataError:  # there are several, none of which belongs to the corpus for certain
+        return None
 
 
-def read_sample(path: Path) -> Sample:
+def read_sample(path: FilePath) -> Sample:
     """Read a sample submission.
 
     Raises:
@@ -95,11 +106,11 @@ def read_sample(path: Path) -> Sample:
             rows = (row for row in csv.reader(file) if row)
             header = _require_header(path, next(rows, []))
             return _read_rows(path, header, rows)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (UnicodeDecodeError, csv.Error, *ZIP_ERRORS) as error:
         raise DataError(path, f"must be a readable CSV file ({error})") from None
 
 
-def _require_header(path: Path, row: list[str]) -> tuple[str, str]:
+def _require_header(path: FilePath, row: list[str]) -> tuple[str, str]:
     names = [name.strip().lower() for name in row]
     if len(names) != 2 or names[0] not in ID_NAMES or names[1] not in LABEL_NAMES:
         raise DataError(
@@ -110,7 +121,7 @@ def _require_header(path: Path, row: list[str]) -> tuple[str, str]:
     return row[0], row[1]
 
 
-def _read_rows(path: Path, header: tuple[str, str], rows: Iterator[list[str]]) -> Sample:
+def _read_rows(path: FilePath, header: tuple[str, str], rows: Iterator[list[str]]) -> Sample:
     num_rows, labels = 0, "id"
     for expected, row in zip(count(), rows, strict=False):
         if len(row) != 2 or row[0].strip() != str(expected):

@@ -1,5 +1,6 @@
 """Submissions: compared with their sample, and written as a CSV file."""
 
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -51,6 +52,27 @@ def test_the_sample_is_found_where_courses_put_it(tmp_path: Path, place: str) ->
     path.write_text("id,label\n")
     assert find_sample(config_of(tmp_path)) == path
     assert find_sample(compose([])) is None, "the demo corpus has no folder"
+
+
+@pytest.mark.parametrize("place", ["", "input/data/"])
+def test_the_sample_is_found_around_and_in_zip_files(tmp_path: Path, place: str) -> None:
+    folder = tmp_path / "around"
+    path = folder / place / "test-clean" / "sampleSubmission.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text("id,label\n0,AA\n")
+    assert find_sample(config_of(folder)) == path
+    archive = shutil.make_archive(str(tmp_path / "hw"), "zip", folder)
+    found = find_sample(config_of(Path(archive)))
+    assert found is not None
+    assert str(found) == f"{archive}/{place}test-clean/sampleSubmission.csv"
+    assert read_sample(found).num_rows == 1
+
+
+def test_samples_in_several_folders_are_those_of_nobody(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "sample_submission.csv").touch()
+    assert find_sample(config_of(tmp_path)) is None
 
 
 @pytest.mark.parametrize(

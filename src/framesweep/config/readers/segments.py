@@ -1,7 +1,7 @@
 """Options of audio files with phone segments."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from framesweep.config.data import DataConfig
 from framesweep.config.features import (
@@ -14,6 +14,9 @@ from framesweep.config.ranges import require_at_least, require_positive
 from framesweep.config.registry import option
 from framesweep.config.setting import setting
 from framesweep.errors import ConfigError
+
+LABEL_SHIFT_MS = 10.0
+Folding = Literal["48", "39", "unstressed"]
 
 
 @option("data", "segments", built_by="framesweep.data.readers.segments:SegmentsCorpus")
@@ -47,13 +50,14 @@ class SegmentsConfig(FeatureOptions, DataConfig):
     .npy or text files, for stored features."""
     offset_ms: float | None = setting(None, unit="ms")
     """With stored features, time of the center of the first frame. null is half a window."""
-    label_shift_ms: float = setting(10.0, unit="ms")
+    label_shift_ms: float = setting(LABEL_SHIFT_MS, unit="ms")
     """With format=frames, frame shift of the labels."""
     match_length: Literal["none", "repeat", "pad", "truncate"] = "none"
     """With format=frames, how features and labels of different lengths are paired. none takes
     the label of the same number if the frame shifts are equal, and otherwise the one whose
-    center is nearest to that of the frame; the first label's is at half a window. truncate leaves out the end of the longer, pad repeats the last frame or label of
-    the shorter, and repeat first repeats each frame as S3PRL does."""
+    center is nearest to that of the frame; the first label's is at half a window. truncate
+    leaves out the end of the longer, pad repeats the last frame or label of the shorter, and
+    repeat first repeats each frame as S3PRL does."""
     tier: str = "phones"
     """Tier of a TextGrid, or list in JSON, that contains the phones: a name, a pattern such as
     '*phone*', or several of these separated by |, of which the first that a file has is
@@ -66,7 +70,7 @@ class SegmentsConfig(FeatureOptions, DataConfig):
     phones: str | None = None
     """File of phones, each line `PHONE` or `PHONE id`. null takes all phones of the corpus in
     alphabetical order."""
-    fold: Literal["48", "39", "unstressed"] | None = None
+    fold: Literal["48", "39", "unstressed", 48, 39] | None = None
     """Merge phones before training: the 61 phones of TIMIT to 48 or 39, or 71 phones with
     stress marks to 41 without."""
     gap_phone: str | None = None
@@ -102,10 +106,19 @@ class SegmentsConfig(FeatureOptions, DataConfig):
         """Check the rules of both bases."""
         DataConfig.__post_init__(self)
         FeatureOptions.__post_init__(self)
+        if self.fold is not None:
+            # data.fold=39 is a number for Hydra.
+            self.fold = cast(Folding, str(self.fold))
         require_positive("data.label_shift_ms", self.label_shift_ms)
         if self.offset_ms is not None:
             require_at_least("data.offset_ms", self.offset_ms, 0)
         self._validate_stored()
+        for key in ("dev_speakers", "test_speakers"):
+            if (speakers := getattr(self, key)) is not None and self.split != "folders":
+                fix = f"Set data.{key}=null."
+                raise ConfigError(
+                    f"data.{key}", "needs data.split=folders", found=speakers[:5], fix=fix
+                )
 
     def _validate_stored(self) -> None:
         """Check the rules of stored features and of labels per frame."""
@@ -120,9 +133,20 @@ class SegmentsConfig(FeatureOptions, DataConfig):
                 found=self.match_length,
                 fix="Set data.format=frames.",
             )
+        if self.label_shift_ms != LABEL_SHIFT_MS and self.format != "frames":
+            rule, fix = "needs a label per frame", "Set data.format=frames."
+            raise ConfigError("data.label_shift_ms", rule, found=self.label_shift_ms, fix=fix)
+        if self.offset_ms is not None and not self.has_stored_features:
+            rule, fix = "needs stored features", "Set data.features=npy, pt or ark."
+            raise ConfigError("data.offset_ms", rule, found=self.offset_ms, fix=fix)
         if self.features == "npy" and self.format == "frames" and self.audio == self.segments:
             rule = "must be another folder than that of the features, data.audio"
             raise ConfigError("data.segments", rule, found=self.segments)
+
+    @property
+    def folding(self) -> str | None:
+        """The name of the folding of phones, if there is one."""
+        return None if self.fold is None else str(self.fold)
 
     @property
     def has_stored_features(self) -> bool:

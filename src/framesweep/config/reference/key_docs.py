@@ -149,7 +149,8 @@ def _parse(module: str) -> ast.Module:
 def describe_type(kind: Any) -> str:
     """Return the values of a type in words, as `int or null` or `one of zero, cross`."""
     if get_origin(kind) is Literal:
-        return f"one of {', '.join(map(_choice, get_args(kind)))}"
+        # A choice may be a number and its name, which are typed alike.
+        return f"one of {', '.join(dict.fromkeys(map(_choice, get_args(kind))))}"
     if get_origin(kind) is list:
         return f"list of {describe_type(get_args(kind)[0])}"
     if get_origin(kind) is dict:

@@ -1,10 +1,11 @@
-"""Finds the labels of each utterance in files of many: HTK's .mlf and NIST's .ctm.
+"""Finds the labels of each utterance in files of many: HTK's .mlf, NIST's .ctm, and .csv.
 
-Both are indexed in one pass: an utterance's part of the file is found by its position, and read
+They are indexed in one pass: an utterance's part of the file is found by its position, and read
 only when it is needed, by whichever process needs it.
 """
 
-from collections.abc import Iterator
+import csv
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from framesweep.data.formats.names import normalize_name
@@ -13,6 +14,9 @@ from framesweep.errors import DataError
 Part = tuple[int, int]
 """Positions in bytes at which an utterance's part of a file starts and ends."""
 
+UTTERANCE_COLUMN = "utterance"
+"""The column of a CSV file that names the utterance of each row."""
+
 _MLF_HEADER = b"#!MLF!#"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -20,14 +24,17 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 def read_part(path: Path, part: Part | None) -> bytes:
     """Return a part of a file, or the whole file if `part` is None.
 
+    The header of a CSV file precedes each of its parts.
+
     Raises:
         OSError: the file cannot be read.
     """
     if part is None:
         return path.read_bytes()
     with path.open("rb") as file:
+        header = file.readline() if path.suffix.lower() == ".csv" else b""
         file.seek(part[0])
-        return file.read(part[1] - part[0])
+        return header + file.read(part[1] - part[0])
 
 
 def index_master_file(path: Path) -> dict[str, Part]:
@@ -42,7 +49,7 @@ def index_master_file(path: Path) -> dict[str, Part]:
         raise DataError(path, f"must be readable ({error.strerror})") from None
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise DataError(path, "must be UTF-8", fix="Save it as UTF-8.")
-    index = _index_mlf if path.suffix.lower() == ".mlf" else _index_ctm
+    index = {".mlf": _index_mlf, ".csv": _index_csv}.get(path.suffix.lower(), _index_ctm)
     parts: dict[str, Part] = {}
     for name, part in index(path, data):
         if name in parts:
@@ -86,12 +93,46 @@ def _index_mlf(path: Path, data: bytes) -> Iterator[tuple[str, Part]]:
 
 def _index_ctm(path: Path, data: bytes) -> Iterator[tuple[str, Part]]:
     """Yield the consecutive lines of each utterance; lines of two semicolons are comments."""
+    lines = (
+        (position, line, _decode(path, first[0]))
+        for position, line in _lines(data)
+        if (first := line.split(maxsplit=1)[:1]) and not first[0].startswith(b";;")
+    )
+    return _group(lines)
+
+
+def _index_csv(path: Path, data: bytes) -> Iterator[tuple[str, Part]]:
+    """Yield the consecutive rows of each utterance, which the column `utterance` names."""
+    lines = _lines(data)
+    _, header = next(lines, (0, b""))
+    columns = _split_row(path, header)
+    if UTTERANCE_COLUMN not in columns:
+        rule = f"must have a column {UTTERANCE_COLUMN} to label several utterances"
+        raise DataError(path, rule, found=",".join(columns)[:80])
+    column = columns.index(UTTERANCE_COLUMN)
+    rows = (
+        (position, line, fields[column])
+        for position, line in lines
+        if len(fields := _split_row(path, line)) > column
+    )
+    return _group(rows)
+
+
+def _split_row(path: Path, line: bytes) -> list[str]:
+    try:
+        return next(csv.reader([_decode(path, line)]), [])
+    except csv.Error as error:
+        raise DataError(path, f"must be a readable CSV file ({error})") from None
+
+
+def _group(lines: Iterable[tuple[int, bytes, str]]) -> Iterator[tuple[str, Part]]:
+    """Yield where the consecutive lines of each utterance are.
+
+    Args:
+        lines: position, text and utterance of each line.
+    """
     name, start, end = "", 0, 0
-    for position, line in _lines(data):
-        first = line.split(maxsplit=1)[:1]
-        if not first or first[0].startswith(b";;"):
-            continue
-        utterance = _decode(path, first[0])
+    for position, line, utterance in lines:
         if utterance != name:
             if name:
                 yield name, (start, end)

@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
+from framesweep.data.formats.master_files import UTTERANCE_COLUMN
 from framesweep.data.formats.segment_lines import line_error, numbered_lines, parse_time
 from framesweep.errors import DataError
 
@@ -40,7 +41,8 @@ def parse_csv(path: Path, text: str) -> Iterator[tuple[float, float, str]]:
     """Yield start and end in seconds and the phone of each row of a CSV file with a header.
 
     Raises:
-        DataError: one of CSV_COLUMNS is missing, or a time is not a number.
+        DataError: one of CSV_COLUMNS is missing, a time is not a number, or the file describes
+            several utterances.
     """
     try:
         yield from _parse_rows(path, text)
@@ -57,8 +59,12 @@ def _parse_rows(path: Path, text: str) -> Iterator[tuple[float, float, str]]:
     if missing := [name for name in CSV_COLUMNS if name not in header]:
         rule = f"must have the columns {', '.join(CSV_COLUMNS)}"
         raise DataError(path, rule, found=f"no {missing[0]}")
+    utterance: str | None = None
     for row in rows:
-        start, end = (
-            parse_time(path, rows.line_num, row[name] or "") for name in CSV_COLUMNS[:2]
-        )
+        number, named = rows.line_num, row.get(UTTERANCE_COLUMN)
+        utterance = named if utterance is None else utterance
+        if named != utterance:
+            rule = f"must describe one utterance, as the rows before, {utterance!r}"
+            raise line_error(path, number, rule, str(named))
+        start, end = (parse_time(path, number, row[name] or "") for name in CSV_COLUMNS[:2])
         yield start, end, (row["phone"] or "").strip()

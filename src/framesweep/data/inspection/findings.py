@@ -132,6 +132,8 @@ def _check_labels(phones: PhoneSet, summaries: list[SplitSummary]) -> Iterator[s
         if summary.counts is None or train.counts is None:
             continue
         if summary is train:
+            if variants := _find_case_variants(phones, train.counts):
+                yield f"train: phones that differ only in upper and lower case: {variants}"
             absent = np.flatnonzero(train.counts == 0)
             if len(absent):
                 names = _examples(phones.names[i] for i in absent)
@@ -141,6 +143,18 @@ def _check_labels(phones: PhoneSet, summaries: list[SplitSummary]) -> Iterator[s
             if len(unseen):
                 names = _examples(phones.names[i] for i in unseen)
                 yield f"{summary.name}: phones that do not occur in train: {names}"
+
+
+def _find_case_variants(phones: PhoneSet, counts: Array) -> str:
+    """Return pairs of names that occur, such as AA and aa; "" if there are none.
+
+    Names of one letter, and of upper and lower case letters, are left out: SAMPA distinguishes
+    s and S, ts and tS.
+    """
+    names = {name for name, count in zip(phones.names, counts, strict=True) if count}
+    upper = sorted(name for name in names if name.isupper() and name.lower() in names)
+    pairs = [f"{name} and {name.lower()}" for name in upper if sum(map(str.isalpha, name)) > 1]
+    return _examples(pairs) if pairs else ""
 
 
 def _check_utterances(corpus: PreparedCorpus) -> Iterator[str]:

@@ -16,7 +16,13 @@ from framesweep.data.phones import PhoneSet
 from framesweep.data.readers.parallel import compute_in_parallel
 from framesweep.data.readers.segments_files import UtteranceFiles
 from framesweep.data.readers.segments_folders import describe_label_files
-from framesweep.data.readers.segments_frames import analyse, describe_problem, read_names
+from framesweep.data.readers.segments_frames import (
+    LONG_GAP,
+    analyse,
+    describe_problem,
+    ends_early,
+    read_names,
+)
 from framesweep.data.readers.segments_labels import (
     Labelling,
     build_labelling,
@@ -24,7 +30,12 @@ from framesweep.data.readers.segments_labels import (
     number_labels,
 )
 from framesweep.data.readers.segments_splits import list_splits
-from framesweep.data.readers.source_files import read_phones, stamp_files, validate_share
+from framesweep.data.readers.source_files import (
+    find_listed_phones,
+    read_phones,
+    stamp_files,
+    validate_share,
+)
 from framesweep.errors import ConfigError, DataError
 from framesweep.system.progress_bars import track
 
@@ -35,6 +46,8 @@ LATER_KEYS = ("offset_ms", "label_shift_ms", "match_length")
 PAIRING = "nearest center"
 """How a frame finds its label if data.match_length gives no rule. It is part of what identifies
 a corpus, because earlier versions took the label of the interval that the center is in."""
+NUM_CHECKED = 20
+"""Number of utterances of a split whose stored features are compared with their segments."""
 MAX_EXAMPLES = 5
 """Largest number of utterances that a message names."""
 
@@ -61,6 +74,7 @@ class SegmentsCorpus:
     def __init__(self, config: SegmentsConfig) -> None:
         self._config = config
         validate_share("data.max_missing", config.max_missing)
+        self._phones = find_listed_phones(config.phones)
         for key in ("sample_rate", "workers"):
             if (value := getattr(config, key)) is not None and value < 1:
                 raise ConfigError(f"data.{key}", "must be at least 1", found=value)
@@ -85,8 +99,7 @@ class SegmentsCorpus:
         }
         if self._config.format == "frames" and self._config.match_length == "none":
             settings["pairing"] = PAIRING
-        phones = None if self._config.phones is None else Path(self._config.phones)
-        digest = hashlib.blake2b(str(stamp_files([phones])).encode(), digest_size=16)
+        digest = hashlib.blake2b(str(stamp_files([self._phones])).encode(), digest_size=16)
         for split, utterances in self._splits.items():
             for files in utterances:
                 stamps = sorted(stamp_files([files.audio, files.segments]).items())
@@ -111,8 +124,17 @@ class SegmentsCorpus:
             name=split,
             workers=self._config.workers,
         )
+        ends: list[bool] = []
         for files, (features, labels) in zip(utterances, frames, strict=True):
+            if len(ends) < NUM_CHECKED:
+                ends.append(ends_early(files, self._config, len(features)))
             yield Utterance(files.id, features, labels, files.speaker)
+        if sum(ends) > len(ends) / 2:
+            log.warning(
+                "%s: the segments of %d of %d utterances end before the last %.0f%% of their "
+                "features: is data.shift_ms=%g right?",
+                *(split, sum(ends), len(ends), 100 * LONG_GAP, self._config.shift_ms),
+            )
 
     def phone_set(self, num_classes: int) -> PhoneSet:
         """Return the phones in data.phones, else all of the corpus, sorted; after data.fold."""
@@ -145,11 +167,11 @@ class SegmentsCorpus:
                 rule = f"a corpus must have at most {MAX_CLASSES:,} phones"
                 fix = "Check data.tier and data.format."
                 raise DataError(path, rule, found=found[0], fix=fix)
-        listed = None if config.phones is None else read_phones(Path(config.phones))
+        listed = None if self._phones is None else read_phones(self._phones)
         if config.format == "frames" and all(is_number(name) for name in names):
             return number_labels(names, listed)
         gap = None if config.gap_phone is None else normalize_name(config.gap_phone)
-        return build_labelling(names, listed, gap, config.fold)
+        return build_labelling(names, listed, gap, config.folding)
 
 
 def _skip_unsegmented(

@@ -15,6 +15,7 @@ from framesweep.data.formats.stored_features import index_archive
 from framesweep.data.readers.segments_folders import (
     FEATURE_SUFFIXES,
     MASTERS_OF_FORMAT,
+    OTHER_SUFFIXES_OF_FORMAT,
     SUFFIXES_OF_FORMAT,
     list_files,
 )
@@ -64,6 +65,8 @@ def list_utterances(config: SegmentsConfig, root: Path) -> list[UtteranceFiles]:
             audio_files = prefer_originals(audio_files)
     suffixes = SUFFIXES_OF_FORMAT.get(config.format, SUFFIXES)
     segments = _list_by_id(root, "segments", config.segments, suffixes, exclude)
+    if others := () if segments else OTHER_SUFFIXES_OF_FORMAT.get(config.format, ()):
+        segments = _list_by_id(root, "segments", config.segments, others, exclude)
     if not audio_files:
         what = "features" if config.has_stored_features else "audio files"
         rule = f"must contain {what}: {', '.join(kinds)}"

@@ -26,6 +26,8 @@ SUFFIXES_OF_FORMAT = {
     "frames": (".npy", ".txt"),
 }
 """Suffixes of the files of one utterance that each format reads."""
+OTHER_SUFFIXES_OF_FORMAT = {"seconds": (".phn",)}
+"""Those of files that a format reads where there are no others."""
 FEATURE_SUFFIXES = {"npy": (".npy",), "pt": (".pt", ".pth"), "ark": (".ark", ".scp")}
 """Suffixes of the files of stored features of each kind."""
 MASTERS_OF_FORMAT = {
@@ -33,6 +35,7 @@ MASTERS_OF_FORMAT = {
     "htk": ".mlf",
     "mlf": ".mlf",
     "ctm": ".ctm",
+    "csv": ".csv",
     "frames": ".txt",
 }
 """Suffix of the files of many utterances. They are read where no file of one utterance is."""
@@ -48,10 +51,14 @@ def describe_label_files(config: SegmentsConfig, ids: Collection[str]) -> str:
     root = resolve_root(config.root)
     counts: Counter[str] = Counter()
     masters: Counter[str] = Counter()
+    folded = {id.casefold() for id in ids}
     for relative, path in list_files(root, "segments", config.segments):
         suffix = path.suffix.lower()
+        id = normalize_name(relative.as_posix().removesuffix(path.suffix))
+        if suffix in suffixes and id not in ids and id.casefold() in folded:
+            name = relative.as_posix()
+            return f"Names must agree in upper and lower case; there is {name!r}."
         if suffix and suffix not in (*suffixes, *audio.SUFFIXES):
-            id = normalize_name(relative.as_posix().removesuffix(path.suffix))
             (counts if id in ids else masters)[suffix] += 1
     looked_for = sorted({*suffixes, MASTERS_OF_FORMAT.get(config.format, "")} - {""})
     text = f"Segments are files {', '.join(looked_for)}"

@@ -26,6 +26,8 @@ from framesweep.errors import DataError
 
 MAX_OVERRUN = 0.05
 """Seconds by which the last segment may end after the audio: aligners round to whole frames."""
+LONG_GAP = 0.2
+"""Share of stored features after the last segment that casts doubt on their frame shift."""
 MIN_COVERAGE = 0.002
 """Segments that end within this share of the audio must be in another unit of time: samples at
 16 kHz, taken for HTK's units of 100 ns, end after 0.0016 of it."""
@@ -73,7 +75,8 @@ def _label_stored(
     centres = stored_frame_centres(len(features), config)
     # The last frame ends a shift before the next would begin, or later.
     end_ms = 2 * config.first_center_ms + config.shift_ms * len(features)
-    _require_fit(segments, end_ms / 1000, files.segments)
+    fix = f"Check data.shift_ms={config.shift_ms:g}."
+    _require_fit(segments, end_ms / 1000, files.segments, what="features", fix=fix)
     return features, _labels_at(segments, centres, ids)
 
 
@@ -89,20 +92,39 @@ def _labels_at(segments: Segments, centres: Array, ids: Mapping[str, int]) -> Ar
     return np.asarray(labels[segments.at(centres)])
 
 
-def _require_fit(segments: Segments, seconds: float, path: Path) -> None:
-    """Raise DataError if the segments in `path` do not fit audio of this duration."""
+def _require_fit(
+    segments: Segments,
+    seconds: float,
+    path: Path,
+    *,
+    what: str = "audio",
+    fix: str = "If the times are in another unit, set data.format.",
+) -> None:
+    """Raise DataError if the segments in `path` do not fit what they label."""
     end = segments.ends[-1]
     if end > seconds + MAX_OVERRUN:
-        raise DataError(
-            path, f"must end with its audio, at {seconds:.3f} s", found=f"{end:.3f} s"
-        )
+        rule = f"must end with its {what}, at {seconds:.3f} s"
+        raise DataError(path, rule, found=f"{end:.3f} s", fix=fix)
     if end < MIN_COVERAGE * seconds:
         raise DataError(
             path,
-            f"must extend beyond the first {MIN_COVERAGE:.1%} of its audio, {seconds:.3f} s",
+            f"must extend beyond the first {MIN_COVERAGE:.1%} of its {what}, {seconds:.3f} s",
             found=f"{end:.6f} s",
             fix="The times are in another unit: set data.format.",
         )
+
+
+def ends_early(files: UtteranceFiles, config: SegmentsConfig, num_frames: int) -> bool:
+    """Return whether the segments of so many stored frames leave the end of them unlabelled.
+
+    Then the frame shift may be too large. One that is too small makes the segments end after
+    the features, which is refused.
+    """
+    if files.segments is None or config.format == "frames" or not config.has_stored_features:
+        return False
+    segments = _read_segments(config, files, files.segments, config.sample_rate)
+    seconds = stored_frame_centres(num_frames, config)[-1]
+    return bool(segments.ends[-1] < (1 - LONG_GAP) * seconds)
 
 
 def _read_segments(
@@ -135,18 +157,29 @@ def describe_problem(config: SegmentsConfig, files: UtteranceFiles, path: Path) 
         )
         return describe_difference(num_frames, num_labels, config)
     if config.has_stored_features:
-        rate = config.sample_rate
+        rate, what, longest_gap = config.sample_rate, "features", LONG_GAP
         seconds = stored_frame_centres(len(_read_stored(files)), config)[-1]
     else:
+        what, longest_gap = "audio", 1.0
         rate, seconds = read_audio_info(files.audio)
-    return _describe_mismatch(_read_segments(config, files, path, rate), seconds)
+    segments = _read_segments(config, files, path, rate)
+    return _describe_mismatch(segments, seconds, what, longest_gap)
 
 
-def _describe_mismatch(segments: Segments, seconds: float) -> str:
-    """Describe a disagreement between segments and audio; "" if there is none."""
+def _describe_mismatch(
+    segments: Segments, seconds: float, what: str, longest_gap: float
+) -> str:
+    """Describe a disagreement of segments and what they label; "" if there is none.
+
+    Args:
+        segments: the segments.
+        seconds: the duration of what they label.
+        what: the audio or the features.
+        longest_gap: the share of it that may follow the last segment.
+    """
     end = segments.ends[-1]
-    if end > seconds + MAX_OVERRUN:
-        return f"segments end at {end:.2f} s, the audio at {seconds:.2f} s"
+    if end > seconds + MAX_OVERRUN or end < (1 - longest_gap) * seconds:
+        return f"segments end at {end:.2f} s, the {what} at {seconds:.2f} s"
     covered = float((segments.ends - segments.starts).sum())
     if covered < seconds / 2:
         return f"segments cover {covered:.2f} s of {seconds:.2f} s"

@@ -1,10 +1,14 @@
 """Assigns the entries of files that label many utterances, .mlf and .ctm, to audio files."""
 
+import logging
 from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from framesweep.data.formats.master_files import Part, index_master_file
 from framesweep.errors import DataError
+
+log = logging.getLogger(__name__)
 
 
 def match_master_files(
@@ -14,10 +18,11 @@ def match_master_files(
 
     An entry names an utterance by its id, the last folders of its id, a path elsewhere or a
     pattern that ends with it (`*/a1.lab`), with or without a suffix, in upper or lower case.
-    Entries of other utterances are ignored.
+    Entries of other utterances are ignored. An entry in other folders than the only utterance
+    of its name counts if the entries are all elsewhere, and it is no pattern.
 
     Args:
-        paths: the .mlf or .ctm files.
+        paths: the .mlf, .ctm or .csv files.
         ids: the ids of the utterances that have audio.
 
     Raises:
@@ -26,31 +31,66 @@ def match_master_files(
     by_name: dict[str, list[str]] = {}
     for id in ids:
         by_name.setdefault(PurePosixPath(id).name.lower(), []).append(id)
-    found: dict[str, tuple[Path, Part]] = {}
+    found: dict[str, _Labels] = {}
+    elsewhere: dict[str, _Labels] = {}
+    share_folders = False
     for path in sorted(paths):
         for entry, part in index_master_file(path).items():
-            candidates = _find_candidates(entry, by_name)
-            if len(candidates) > 1:
-                rule = f"must name its utterances uniquely, as {candidates[0]!r}"
+            named = _find_named(entry, by_name)
+            agree = {id: _agree_in_folders(id, entry) for id in named}
+            share_folders = share_folders or True in agree.values()
+            fits = [id for id in named if agree[id] is not False]
+            if len(fits) > 1:
+                rule = f"must name its utterances uniquely, as {fits[0]!r}"
                 raise DataError(path, rule, found=entry[:80])
-            for id in candidates:
-                if id in found:
-                    rule = f"must be the only file that labels {id!r}; {found[id][0].name} does"
-                    raise DataError(path, rule, fix="Set data.segments to one of them.")
-                found[id] = (path, part)
-    return found
+            if fits:
+                _add(found, fits[0], _Labels(path, part, entry))
+            elif len(named) == 1 and not entry.startswith("*"):
+                _add(elsewhere, named[0], _Labels(path, part, entry))
+    if elsewhere and not share_folders:
+        _warn(elsewhere)
+        found = elsewhere | found
+    return {id: (labels.path, labels.part) for id, labels in found.items()}
 
 
-def _find_candidates(entry: str, by_name: Mapping[str, list[str]]) -> list[str]:
-    """Return the ids that an entry may name, best matches only."""
-    *folders, name = entry.replace("\\", "/").lower().split("/")
-    candidates = by_name.get(name) or by_name.get(name.rpartition(".")[0]) or []
-    if len(candidates) == 1:
-        return candidates
-    wanted = [folder for folder in folders if folder not in ("", "*", ".")]
-    return [id for id in candidates if _ends_alike(id.lower().split("/")[:-1], wanted)]
+def _warn(elsewhere: Mapping[str, "_Labels"]) -> None:
+    id, labels = next(iter(elsewhere.items()))
+    log.warning(
+        "%s: %d entries are in other folders than the utterances that they label, such as %s "
+        "for %s",
+        *(labels.path, len(elsewhere), labels.entry, id),
+    )
 
 
-def _ends_alike(folders: list[str], wanted: list[str]) -> bool:
+class _Labels(NamedTuple):
+    """Where the labels of an utterance are, and what the file calls them."""
+
+    path: Path
+    part: Part
+    entry: str
+
+
+def _add(found: dict[str, _Labels], id: str, labels: _Labels) -> None:
+    """Add the labels of an utterance; raise DataError if it has some already."""
+    if (first := found.setdefault(id, labels)) is labels:
+        return
+    if first.path == labels.path:
+        rule = f"must have one entry for {id!r}"
+        raise DataError(labels.path, rule, found=f"{first.entry}, {labels.entry}"[:80])
+    rule = f"must be the only file that labels {id!r}; {first.path.name} does"
+    raise DataError(labels.path, rule, fix="Set data.segments to one of them.")
+
+
+def _find_named(entry: str, by_name: Mapping[str, list[str]]) -> list[str]:
+    """Return the ids with the name of an entry, in whichever folders."""
+    name = entry.replace("\\", "/").lower().rpartition("/")[2]
+    return by_name.get(name) or by_name.get(name.rpartition(".")[0]) or []
+
+
+def _agree_in_folders(id: str, entry: str) -> bool | None:
+    """Return whether the last folders are equal; None if the id or the entry has none."""
+    folders = id.lower().split("/")[:-1]
+    named = entry.replace("\\", "/").lower().split("/")[:-1]
+    wanted = [folder for folder in named if folder not in ("", "*", ".")]
     length = min(len(folders), len(wanted))
-    return length == 0 or folders[-length:] == wanted[-length:]
+    return folders[-length:] == wanted[-length:] if length else None

@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterator
+import re
 from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
@@ -12,8 +12,10 @@ from framesweep.data.corpus import SPLITS
 from framesweep.data.formats import audio
 from framesweep.data.formats.names import normalize_name
 from framesweep.data.readers.segments_files import UtteranceFiles, list_utterances
-from framesweep.data.readers.source_files import resolve_inside, resolve_root
+from framesweep.data.readers.source_files import read_lines, resolve_inside, resolve_root
 from framesweep.errors import ConfigError, DataError
+
+_COMMENT = re.compile(r"(^|\s)#.*")
 
 Splits = dict[str, list[UtteranceFiles]]
 
@@ -35,10 +37,7 @@ def list_splits(config: SegmentsConfig) -> Splits:
         splits = _split_by_share(config, utterances, ("train", "dev", "test"))
     for members in splits.values():
         _require_speakers(config, members)
-    for name, members in splits.items():
-        if not members:
-            rule = f"{name} must contain at least one utterance"
-            raise DataError(f"data.split={config.split}", rule)
+    _require_members(config, splits)
     _require_disjoint(splits)
     return {name: splits[name] for name in SPLITS if name in splits}
 
@@ -75,6 +74,7 @@ def _select(
         return members
     if config.speaker is None:
         raise ConfigError("data.speaker", f"must be set together with data.{split}_speakers")
+    _require_speakers(config, members)
     # Copies of TIMIT spell its folders in upper or in lower case.
     wanted = {normalize_name(speaker).lower() for speaker in speakers}
     selected = [utterance for utterance in members if utterance.speaker.lower() in wanted]
@@ -123,29 +123,24 @@ def _split_by_list(
         path = resolve_inside(root, file, f"data.{name}")
         fix = "" if name == "train" else f"data.{name}=null means no list."
         members: dict[str, UtteranceFiles] = {}
-        for entry in _read_list(path, fix):
-            if entry not in by_name:
+        for line in map(normalize_name, read_lines(path, fix)):
+            # A name may contain the sign that begins comments.
+            readings = [_read_entry(line), _read_entry(_COMMENT.sub("", line))]
+            entry = next((one for one in readings if one in by_name), readings[-1])
+            if entry and entry not in by_name:
                 raise DataError(path, "must list utterances in data.audio", found=entry)
-            members |= {utterance.id: utterance for utterance in by_name[entry]}
+            members |= {utterance.id: utterance for utterance in by_name.get(entry, ())}
         splits[name] = sorted(members.values(), key=lambda utterance: utterance.id)
     if "dev" not in splits:
         splits |= _split_by_share(config, splits["train"], ("train", "dev"))
     return splits
 
 
-def _read_list(path: Path, fix: str) -> Iterator[str]:
-    """Yield the entries of a list, one per line, without comments, suffixes and slashes."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        rule = f"must be a readable list of utterances ({reason})"
-        raise DataError(path, rule, fix=fix) from None
-    for line in lines:
-        entry = normalize_name(line.split("#")[0].strip().rstrip("/"))
-        suffix = Path(entry).suffix
-        if entry:
-            yield entry.removesuffix(suffix) if suffix.lower() in audio.SUFFIXES else entry
+def _read_entry(text: str) -> str:
+    """Return the utterance or folder that a line names, without suffix and slash."""
+    entry = text.strip().rstrip("/")
+    suffix = Path(entry).suffix
+    return entry.removesuffix(suffix) if suffix.lower() in audio.SUFFIXES else entry
 
 
 def _split_by_share(
@@ -206,6 +201,22 @@ def _assign_speakers(speakers: list[str], dev: float, test: float) -> dict[str, 
     splits |= dict.fromkeys(names[:num_test], "test")
     splits |= dict.fromkeys(names[num_test : num_test + num_dev], "dev")
     return splits
+
+
+def _require_members(config: SegmentsConfig, splits: Splits) -> None:
+    """Raise DataError if a split is empty."""
+    empty = next((name for name, members in splits.items() if not members), None)
+    if empty is None:
+        return
+    utterances = [utterance for members in splits.values() for utterance in members]
+    found, fix = f"{len(utterances)} utterances", ""
+    if config.split != "utterances" and (speakers := {u.speaker for u in utterances} - {""}):
+        found += f"; speakers: {len(speakers)}"
+        fix = "data.split=utterances divides those of a speaker as well."
+    elif empty != "train" and config.split != "lists":
+        fix = f"Raise data.{empty}_share={getattr(config, f'{empty}_share'):g}."
+    rule = f"{empty} must contain at least one utterance"
+    raise DataError(f"data.split={config.split}", rule, found=found, fix=fix)
 
 
 def _require_speakers(config: SegmentsConfig, members: list[UtteranceFiles]) -> None:

@@ -103,13 +103,24 @@ def find_phones(root: FilePath, phones: str | None) -> FilePath | None:
     Raises:
         DataError: data.phones is set and is not a file.
     """
-    listed = Path(phones).expanduser() if phones is not None else None
-    path: FilePath = listed or root / "phonemes.txt"
-    if path.is_file():
-        return path
-    if phones is not None:
+    if (listed := find_listed_phones(phones)) is not None:
+        return listed
+    path: FilePath = root / "phonemes.txt"
+    return path if path.is_file() else None
+
+
+def find_listed_phones(phones: str | None) -> Path | None:
+    """Return the file that data.phones names, or None if it is null.
+
+    Raises:
+        DataError: it is not a file.
+    """
+    if phones is None:
+        return None
+    path = Path(phones).expanduser()
+    if not path.is_file():
         raise DataError("data.phones", "must be an existing file", found=phones)
-    return None
+    return path
 
 
 def read_phones(path: FilePath) -> PhoneSet:
@@ -156,3 +167,17 @@ def name_classes(file: FilePath | None, num_classes: int) -> PhoneSet:
         rule = f"must name all {num_classes} classes that occur in the labels"
         raise DataError(file, rule, found=len(listed))
     return listed
+
+
+def read_lines(path: Path, fix: str) -> list[str]:
+    """Return the lines of a list of utterances; `fix` is for the error message.
+
+    Raises:
+        DataError: the file cannot be read, or is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        rule = f"must be a readable list of utterances ({reason})"
+        raise DataError(path, rule, fix=fix) from None

@@ -8,6 +8,7 @@ from framesweep.errors import DataError
 
 MLF = '#!MLF!#\n"*/a1.lab"\n0 2500000 sil\n2500000 9000000 ae\n.\n"b/a2.rec"\n0 100000 aa\n.\n'
 CTM = ";; made by hand\na1 1 0.00 0.25 sil 0.9\na1 1 0.25 0.5 aa\n\na2 1 0 0.1 t\n"
+CSV = 'phone,utterance,start_s,end_s\nsil,"a,1",0.00,0.25\naa,"a,1",0.25,0.75\n\nt,a2,0,0.1\n'
 
 
 def write(tmp_path, name, text, encoding="utf-8"):
@@ -37,9 +38,22 @@ def test_ctm_is_read_part_by_part(tmp_path, encoding):
     assert found[0].ends.tolist() == [0.25, 0.75]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_csv_is_read_part_by_part(tmp_path, newline, encoding):
+    path = write(tmp_path, "all.CSV", CSV.replace("\n", newline), encoding)
+    parts = index_master_file(path)
+    assert list(parts) == ["a,1", "a2"]
+    found = [read_segments(path, "csv", "", 1, part) for part in parts.values()]
+    assert [segments.phones for segments in found] == [("sil", "aa"), ("t",)]
+    assert found[0].ends.tolist() == [0.25, 0.75]
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
+        ("a.csv", "start_s,end_s,phone\n", "must have a column utterance to label several"),
+        ("a.csv", CSV + 't,"a,1",1,2\n', "on consecutive lines; found 'a,1'. Sort it"),
         ("a.mlf", "", "must begin with a line #!MLF!#"),
         ("a.mlf", "0 1 sil\n", "must begin with a line #!MLF!#; found '0 1 sil"),
         ("a.mlf", MLF[:-3], r"must end each utterance with a line `\.`; found 'b/a2\.rec'"),

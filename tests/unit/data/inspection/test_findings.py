@@ -1,5 +1,7 @@
 """Statistics equal numpy's, and each kind of problem is reported."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -104,3 +106,19 @@ def test_utterances_whose_features_never_change_are_reported(corpus):
     assert "train: utterances with the same features in all frames: train-0" in found
     assert "test: utterances with the same features in all frames: test-1" in found
     assert not any(line.startswith("dev: utterances") for line in found)
+
+
+def test_phones_in_upper_and_lower_case_are_reported_but_not_those_of_sampa(tmp_path):
+    names = ("AA", "aa", "s", "S", "ts", "tS", "[SIL]", "[sil]")
+    train = make_split("train", 0)
+    corpus = PreparedCorpus(
+        tmp_path,
+        "toy",
+        "digest",
+        3,
+        PhoneSet(names),
+        {"train": replace(train, labels=(np.arange(len(train.features)) % 8).astype(np.int16))},
+    )
+    found = find_problems(corpus, [summarize(corpus.splits["train"], len(names))])
+    line = "train: phones that differ only in upper and lower case: AA and aa, [SIL] and [sil]"
+    assert line in found

@@ -352,3 +352,33 @@ def test_every_format_gives_the_labels_of_the_same_segments(root, write, keys):
     write(root, utterances)
     assert [u.labels.tolist() for u in read(root, **keys)] == expected
     assert SegmentsCorpus(config(root, **keys)).find_problems() == []
+
+
+def test_a_missing_file_of_phones_names_its_key(root):
+    with pytest.raises(DataError, match=r"data\.phones: must be an existing file; found '.*x'"):
+        SegmentsCorpus(config(root, phones=str(root / "x")))
+
+
+@pytest.mark.parametrize("fold", [39, "39"])
+def test_a_folding_may_be_a_number(root, fold):
+    keys = config(root, fold=fold)
+    assert keys.fold == "39"
+    assert "sil" in SegmentsCorpus(keys).phone_set(0)
+
+
+def test_a_table_of_many_utterances_is_read_as_label_writes_it(tmp_path):
+    for split in ("train", "dev"):
+        make_utterance(tmp_path / split, "a")
+        (tmp_path / split / "a.phn").unlink()
+    rows = [
+        f"{split}/a,{start},{end},{phone},0.9\n"
+        for split in ("train", "dev")
+        for start, end, phone in ((0, 0.5, "aa"), (0.5, 1.0, split))
+    ]
+    table = "utterance,start_s,end_s,phone,posterior\n" + "".join(rows)
+    (tmp_path / "all.csv").write_text(table)
+    keys = {"format": "csv", "segments": "all.csv"}
+    phones = SegmentsCorpus(config(tmp_path, **keys)).phone_set(0)
+    assert phones.names == ("aa", "dev", "sil", "train")
+    (utterance,) = read(tmp_path, "dev", **keys)
+    assert [phones.names[label] for label in utterance.labels] == ["aa"] * 49 + ["dev"] * 49

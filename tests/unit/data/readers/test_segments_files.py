@@ -163,3 +163,10 @@ def test_file_of_many_utterances_without_any_of_these_is_refused(tmp_path):
     (tmp_path / "all.ctm").write_text("x 1 0 1 t\n")
     with pytest.raises(DataError, match=r"same folders and names .*'a'; found 'all'"):
         listed(tmp_path, format="ctm")
+
+
+def test_phn_files_are_in_seconds_where_there_are_no_others(tmp_path):
+    touch(tmp_path, "a.wav", "a.phn")
+    assert listed(tmp_path, format="seconds") == {"a": ("a.wav", "a.phn")}
+    touch(tmp_path, "a.lab")
+    assert listed(tmp_path, format="seconds") == {"a": ("a.wav", "a.lab")}

@@ -27,3 +27,9 @@ def test_files_that_another_format_reads_are_named(tmp_path):
     assert text.endswith(
         "2 of these utterances have a file .json: data.format=json reads them."
     )
+
+
+def test_a_name_in_other_case_is_named(tmp_path):
+    touch(tmp_path, "x/a.wav", "x/A.LAB")
+    text = describe_label_files(SegmentsConfig(root=str(tmp_path)), {"x/a"})
+    assert text == "Names must agree in upper and lower case; there is 'x/A.LAB'."

@@ -78,7 +78,7 @@ def test_stored_features_get_the_labels_at_their_centers(tmp_path, kind, labels,
     write_labels(tmp_path, labels)
     found = corpus(tmp_path, kind, **keys)
     phones = found.phone_set(0).names
-    expected = LABELS[1::2]
+    expected = LABELS[::2]
     for split in ("train", "dev"):
         for utterance in found.utterances(split):
             np.testing.assert_array_equal(utterance.features, UTTERANCES[utterance.id])
@@ -97,7 +97,7 @@ def test_class_numbers_take_their_names_from_data_phones(tmp_path):
     (tmp_path / "phones.txt").write_text("".join(f"{name}\n" for name in NAMES))
     found = corpus(tmp_path, "npy", format="frames", phones=str(tmp_path / "phones.txt"))
     assert found.phone_set(0).names == NAMES
-    assert next(found.utterances("dev")).labels.tolist() == LABELS[1::2].tolist()
+    assert next(found.utterances("dev")).labels.tolist() == LABELS[::2].tolist()
 
 
 def test_lengths_that_differ_are_reported_whatever_the_rule(tmp_path):
@@ -118,7 +118,8 @@ def test_segments_far_beyond_the_features_are_refused(tmp_path):
     write_labels(tmp_path, "segments")
     (tmp_path / "labels" / "train" / "a.lab").write_text("0.0 2.0 aa\n")
     with pytest.raises(
-        DataError, match=r"must end with its audio, at 1\.025 s; found '2\.000 s'"
+        DataError,
+        match=r"with its features, at 1\.025 s; found '2\.000 s'\. Check data\.shift_ms=20",
     ):
         list(corpus(tmp_path, "npy").utterances("train"))
 
@@ -155,8 +156,42 @@ def test_keys_of_stored_features_leave_other_prepared_corpora_valid(tmp_path):
         ({"features": "npy", "format": "frames"}, r"data\.segments: must be another folder"),
         ({"offset_ms": -1.0}, r"data\.offset_ms: must be"),
         ({"label_shift_ms": 0.0}, r"data\.label_shift_ms: must be"),
+        ({"label_shift_ms": 20.0}, r"data\.label_shift_ms: needs a label per frame; found 20"),
+        ({"features": "fbank", "offset_ms": 3.0}, r"data\.offset_ms: needs stored features"),
+        (
+            {"dev_speakers": ["a"], "split": "speakers"},
+            r"data\.dev_speakers: needs data\.split=folders; found \['a'\]",
+        ),
     ],
 )
 def test_keys_that_do_not_fit_together_are_refused(keys, message):
     with pytest.raises(ConfigError, match=message):
         SegmentsConfig(**keys)
+
+
+@pytest.mark.parametrize(("shift_ms", "doubtful"), [(20.0, 0), (24.0, 0), (30.0, 2)])
+def test_a_frame_shift_that_is_too_large_raises_doubts(tmp_path, caplog, shift_ms, doubtful):
+    write_features(tmp_path, "npy")
+    write_labels(tmp_path, "segments")
+    found = corpus(tmp_path, "npy", shift_ms=shift_ms)
+    list(found.utterances("train"))
+    line = (
+        "train: the segments of 2 of 2 utterances end before the last 20% of their features: "
+        "is data.shift_ms=30 right?"
+    )
+    assert caplog.messages == ([line] if doubtful else [])
+    problems = found.find_problems()
+    assert len(problems) == 2 * doubtful
+    assert not doubtful or problems[0] == (
+        "train train/a: segments end at 1.02 s, the features at 1.48 s"
+    )
+
+
+def test_a_label_per_frame_raises_no_doubts(tmp_path, caplog):
+    write_features(tmp_path, "npy")
+    write_labels(tmp_path, "names")
+    for id in UTTERANCES:
+        text = " ".join(["sil"] * 100)
+        (tmp_path / "labels" / f"{id}.txt").write_text(text)
+    list(corpus(tmp_path, "npy", format="frames").utterances("train"))
+    assert caplog.messages == []

@@ -51,3 +51,32 @@ def test_utterance_with_two_entries_is_refused(tmp_path):
     paths = [write_ctm(tmp_path / name, "a") for name in ("one.ctm", "two.ctm")]
     with pytest.raises(DataError, match=r"two\.ctm: must be the only file .*one\.ctm does"):
         match_master_files(paths, ["x/a"])
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        # Others name the folders of the utterances, so that this one is of another utterance.
+        (["spk1/b", "spk9/a"], {"spk1/b": "spk1/b"}),
+        (["spk9/a", "spk1/b", "spk0/a"], {"spk1/b": "spk1/b", "spk0/a": "spk0/a"}),
+        (["*/spk9/a.lab"], {}),
+        (["/x/labels/a.lab", "/x/labels/b.lab"], {"spk0/a": 0, "spk1/b": 1}),
+    ],
+)
+def test_entries_in_other_folders_count_only_if_all_are_elsewhere(
+    tmp_path, caplog, entries, expected
+):
+    path = write_ctm(tmp_path / "all.ctm", *entries)
+    found = match_master_files([path], ["spk0/a", "spk1/b"])
+    assert found.keys() == expected.keys()
+    line = (
+        f"{path}: 2 entries are in other folders than the utterances that they label, such as "
+        "/x/labels/a.lab for spk0/a"
+    )
+    assert caplog.messages == ([line] if entries[0].startswith("/x") else [])
+
+
+def test_two_entries_of_a_file_for_one_utterance_are_refused(tmp_path):
+    path = write_ctm(tmp_path / "all.ctm", "a.lab", "a.rec")
+    with pytest.raises(DataError, match=r"must have one entry for 'x/a'; found 'a.lab, a.rec'"):
+        match_master_files([path], ["x/a"])

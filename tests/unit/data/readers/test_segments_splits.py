@@ -180,3 +180,35 @@ def test_test_split_may_be_missing_unless_it_was_asked_for(tmp_path):
 def test_invalid_key_is_refused(corpus, keys, error, message):
     with pytest.raises(error, match=message):
         list_splits(SegmentsConfig(**{"root": str(corpus), **keys}))
+
+
+def test_a_sign_of_comments_may_be_part_of_a_name(tmp_path):
+    for name in ("a", "a#2", "b", "c#1/x"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        for suffix in (".wav", ".lab"):
+            (tmp_path / f"{name}{suffix}").touch()
+    (tmp_path / "train.txt").write_text("# utterances\na#2\nc#1/ # a folder\n\n")
+    (tmp_path / "dev.txt").write_text("b.wav# as in version 0.1\n")
+    keys = {"split": "lists", "train": "train.txt", "dev": "dev.txt", "test": None}
+    with pytest.raises(
+        DataError, match=r"must list utterances in data\.audio; found 'b\.wav# as"
+    ):
+        splits(tmp_path, **keys)
+    (tmp_path / "dev.txt").write_text("b.wav\t# another\n")
+    assert splits(tmp_path, **keys) == {"train": ["a#2", "c#1/x"], "dev": ["b"]}
+
+
+def test_an_empty_split_says_what_there_is_to_divide(corpus):
+    message = (
+        r"train must .*; found '24 utterances; speakers: 1'\. data\.split=utterances divides"
+    )
+    with pytest.raises(DataError, match=message):
+        splits(corpus, split="speakers", speaker="^(T)")
+    message = r"dev must .*; found '24 utterances'\. Raise data\.dev_share=0\.01\."
+    with pytest.raises(DataError, match=message):
+        splits(corpus, split="utterances", dev_share=0.01)
+
+
+def test_utterances_without_a_speaker_are_named_before_missing_speakers(corpus):
+    with pytest.raises(DataError, match=r"data\.speaker: must find a speaker in 'TEST/"):
+        splits(corpus, dev="TEST", speaker="zzz", dev_speakers=["x"])
