@@ -154,4 +154,4 @@ def unwrapped_aborts() -> Iterator[None]:
     try:
         yield
     except CallbackAborted as abort:
-        raise abort.error from None
+        raise abort.error from abort.error.__cause__

@@ -5,7 +5,15 @@ import signal
 
 import pytest
 
-from framesweep.errors import ConfigError, DataError, FramesweepError, Interrupted, UserError
+from framesweep.errors import (
+    CallbackAborted,
+    ConfigError,
+    DataError,
+    FramesweepError,
+    Interrupted,
+    UserError,
+    unwrapped_aborts,
+)
 
 
 @pytest.mark.parametrize(
@@ -38,3 +46,11 @@ def test_an_error_reaches_another_process_unchanged():
     assert type(copy) is DataError
     assert str(copy) == str(error)
     assert (copy.where, copy.rule, copy.fix) == ("file", "must exist", "Copy it.")
+
+
+def test_an_abort_keeps_the_cause_of_its_error():
+    error = ValueError("summary")
+    error.__cause__ = KeyError("detail")
+    with pytest.raises(ValueError, match="summary") as raised, unwrapped_aborts():
+        raise CallbackAborted(error)
+    assert raised.value.__cause__ is error.__cause__ is not None

@@ -25,8 +25,8 @@ from framesweep.api.trial_tables import COMPLETE, build_grid_table, build_study_
 from framesweep.config.composition import to_run_config
 from framesweep.errors import FramesweepError, Interrupted
 from framesweep.runs.job import run_job
-from framesweep.sweeps.context import to_bare_key
-from framesweep.sweeps.grid_parent import SEARCH_SWEEPERS, remove_hydra, select_sweep_overrides
+from framesweep.sweeps.context import remove_hydra, to_bare_key
+from framesweep.sweeps.grid_parent import SEARCH_SWEEPERS, select_sweep_overrides
 from hydra_plugins.framesweep_sweeper.sweeper import FramesweepSweeper
 
 if TYPE_CHECKING:

@@ -1,13 +1,19 @@
-"""The ranges of numeric keys, for the JSON schema of the config.
+"""The ranges of numeric keys, for the JSON schema of the config and for sweeps.
 
 The rules themselves are checked where a key is used, with errors that name the fix. A test
 compares both: what a range excludes must be rejected there, and its ends be accepted.
 """
 
+import operator
+from collections.abc import Callable
+
+from omegaconf import DictConfig, OmegaConf
+
 from framesweep.config.data import MAX_CONTEXT
 from framesweep.config.features import MAX_MEL_BINS, MIN_MEL_BINS
 from framesweep.config.network import MAX_MASKS, MAX_PROCESSES, MAX_SHIFT, MAX_THREADS
 from framesweep.config.run import MAX_EPOCHS
+from framesweep.errors import ConfigError
 
 Range = dict[str, float]
 """Keywords of JSON schema: minimum, maximum, exclusiveMinimum, exclusiveMaximum."""
@@ -24,6 +30,12 @@ def _at_least(low: float) -> Range:
     return {"minimum": low}
 
 
+_RULES: dict[str, tuple[str, Callable[[float, float], bool]]] = {
+    "minimum": ("at least", operator.ge),
+    "exclusiveMinimum": ("above", operator.gt),
+    "maximum": ("at most", operator.le),
+    "exclusiveMaximum": ("below", operator.lt),
+}
 SHARE: Range = {"minimum": 0, "exclusiveMaximum": 1}
 POSITIVE: Range = {"exclusiveMinimum": 0}
 
@@ -85,3 +97,13 @@ RANGES: dict[str, Range] = {
     "train.average_from": SHARE,
 }
 """The range of each key whose value, or each item of whose value, has one."""
+
+
+def require_in_ranges(config: DictConfig) -> None:
+    """Raise ConfigError for a number of a composed config that is outside of its range."""
+    for key, limits in RANGES.items():
+        value = OmegaConf.select(config, key)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if is_number and not all(_RULES[name][1](value, limits[name]) for name in limits):
+            rule = " and ".join(f"{_RULES[name][0]} {limits[name]:g}" for name in limits)
+            raise ConfigError(key, f"must be {rule}", found=value)

@@ -42,6 +42,8 @@ def describe_unknown_key(
         return f"{key}: {only} this key"
     if key.startswith(SWEEPER):
         existing = [f"{SWEEPER}{name}" for name in sorted(KNOWN)]
+        if key in existing:  # but not in the sweeper of grids
+            return f"{key}: only searches have this key. Add sweep=bare"
     else:
         existing = _existing_keys(group, schema, keys)
     near = difflib.get_close_matches(key, existing, n=1, cutoff=0.5)

@@ -10,7 +10,7 @@ from framesweep.config.composition import CONFIG_FILE, load, to_run_config
 from framesweep.config.groups import option_groups
 from framesweep.config.plain import flatten, schema_names
 from framesweep.errors import TrackingError
-from framesweep.sweeps.grid_parent import remove_hydra
+from framesweep.sweeps.context import remove_hydra
 from framesweep.tracking import find_run_directory
 
 

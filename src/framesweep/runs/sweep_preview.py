@@ -20,8 +20,7 @@ from framesweep.runs.cost import RunCost, measure_cost
 from framesweep.runs.experiment import find_cache
 from framesweep.runs.memory import explain_shortage
 from framesweep.runs.validation import validate_across_groups
-from framesweep.sweeps.context import to_bare_key
-from framesweep.sweeps.grid_parent import remove_hydra
+from framesweep.sweeps.context import remove_hydra, to_bare_key
 from framesweep.system.cgroups import memory_limit
 from framesweep.system.out_of_memory import is_out_of_memory
 

@@ -4,6 +4,10 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from omegaconf import DictConfig, open_dict, read_write
+
+from framesweep.config.composition import to_run_config
+from framesweep.config.key_ranges import require_in_ranges
 from framesweep.sweeps.run_names import name_by_values
 from hydra_plugins.framesweep_sweeper import CurrentTrial, current_trial
 
@@ -89,3 +93,21 @@ def list_choices() -> dict[str, str]:
         return {}
     choices = HydraConfig.get().runtime.choices
     return {str(group): str(option) for group, option in choices.items() if option}
+
+
+def require_valid(config: DictConfig) -> None:
+    """Check the composed config of a run of a sweep, without what needs its data or torch.
+
+    Raises:
+        ConfigError: a value breaks its rule.
+    """
+    to_run_config(remove_hydra(config))
+    require_in_ranges(config)
+
+
+def remove_hydra(config: DictConfig) -> DictConfig:
+    """Return a copy of a composed config with only the application's part."""
+    config = config.copy()
+    with read_write(config), open_dict(config):
+        del config["hydra"]
+    return config

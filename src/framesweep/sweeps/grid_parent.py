@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
@@ -16,19 +15,16 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from framesweep.config.composition import directions, to_run_config
 from framesweep.credentials import scrub
 from framesweep.errors import CallbackAborted, ConfigError, Interrupted
-from framesweep.sweeps.context import PARENT_VARIABLE, SWEPT_VARIABLE, to_bare_key
+from framesweep.sweeps.context import PARENT_VARIABLE, SWEPT_VARIABLE, remove_hydra, to_bare_key
+from framesweep.sweeps.grids.checks import require_grid, require_no_search_keys
 from framesweep.sweeps.grids.points import GridPoint, read_values, write_point
 from framesweep.sweeps.run_names import name_by_overrides
 from framesweep.sweeps.winner import track_winner
 from framesweep.system.atomic_files import write_text
 from framesweep.tracking import Status, Tracker, open_tracker
-from hydra_plugins.framesweep_sweeper.grid import check_grid
 
 SEARCH_SWEEPERS = ("framesweep",)
 """Names of the sweepers whose searches have a parent already."""
-
-GRID_SWEEPER = "basic"
-"""Name of the sweeper of plain grids."""
 
 DIRECTION_KEY = "hydra.sweeper.direction"
 
@@ -77,6 +73,7 @@ class GridParent(Callback):
             return
         directory = Path(config.hydra.sweep.dir).absolute()
         overrides = list_grid_overrides(config)
+        require_no_search_keys(overrides)
         require_grid(config, overrides)
         swept = select_sweep_overrides(overrides)
         # What is swept comes first, because a long name is cut.
@@ -159,21 +156,6 @@ def list_grid_overrides(config: DictConfig) -> list[str]:
     return [*(f"{key}={value}" for key, value in params.items()), *config.hydra.overrides.task]
 
 
-def require_grid(config: DictConfig, overrides: list[str]) -> None:
-    """Check the keys of a grid, before anything of it is recorded.
-
-    Other sweepers, such as Optuna's, have rules of their own.
-
-    Raises:
-        HydraException: a key is not discrete or has no value, or the numbers of paired values
-            differ.
-    """
-    if config.hydra.runtime.choices["hydra/sweeper"] == GRID_SWEEPER:
-        # glob(...) needs the options that Hydra found, also in folders of the user's own.
-        loader = GlobalHydra.instance().config_loader()
-        check_grid(OverridesParser.create(config_loader=loader).parse_overrides(overrides))
-
-
 def choose_direction(config: DictConfig) -> None:
     """Let a sweeper that searches look for the better values of the objective.
 
@@ -227,11 +209,3 @@ def select_sweep_overrides(overrides: list[str]) -> dict[str, str]:
         for override in parsed
         if override.is_sweep_override()
     }
-
-
-def remove_hydra(config: DictConfig) -> DictConfig:
-    """Return a copy of a composed config with only the application's part."""
-    config = config.copy()
-    with read_write(config), open_dict(config):
-        del config["hydra"]
-    return config

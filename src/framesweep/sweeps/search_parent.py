@@ -12,9 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 from framesweep.config import RunConfig
 from framesweep.config.composition import to_run_config
 from framesweep.errors import DirectoryInUseError
-from framesweep.sweeps.context import PARENT_ATTR, to_bare_key
+from framesweep.sweeps.context import PARENT_ATTR, remove_hydra, require_valid, to_bare_key
 from framesweep.sweeps.databases import require_separate_databases
-from framesweep.sweeps.grid_parent import remove_hydra
 from framesweep.sweeps.next_steps import list_next_steps
 from framesweep.sweeps.study_files import StudyFilesThread
 from framesweep.sweeps.study_folder import UID_FILE, claim_folder, require_folder_name
@@ -59,6 +58,14 @@ class SearchParent:
         if (storage := OmegaConf.select(config, "hydra.sweeper.storage")) is not None:
             require_separate_databases(str(storage), run_config)
         return _list_objectives(run_config)
+
+    def validate(self, config: DictConfig) -> None:
+        """Check the config of a trial.
+
+        Raises:
+            ConfigError: a value breaks its rule.
+        """
+        require_valid(config)
 
     def on_start(self, study: "Study", config: DictConfig) -> None:
         """Open the parent, once per study, before any trial needs its id.

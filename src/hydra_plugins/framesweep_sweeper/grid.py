@@ -117,7 +117,11 @@ def build_axes(overrides: list[Override]) -> Axes:
 def _list_texts(override: Override) -> list[str]:
     key = override.get_key_element()
     if override.is_sweep_override():
-        texts = [f"{key}={value}" for value in override.sweep_string_iterator()]
+        try:
+            texts = [f"{key}={value}" for value in override.sweep_string_iterator()]
+        except ValueError as error:  # of Python's range
+            rule = str(error).replace("range() arg 3", "the step of range(...)")
+            raise HydraException(f"{key}: {rule}; found {override.input_line}") from None
         if not texts:
             is_glob = isinstance(override.value(), Glob)
             hint = "glob(...) lists the options of a group, as in model=glob(*)"

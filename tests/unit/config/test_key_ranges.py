@@ -5,11 +5,12 @@ import functools
 import math
 
 import pytest
+from omegaconf import OmegaConf
 
 from configs import compose
 from framesweep.config import SCHEMAS, RunConfig, TrainConfig
 from framesweep.config.composition import register
-from framesweep.config.key_ranges import MAX_UNITS, RANGES
+from framesweep.config.key_ranges import MAX_UNITS, RANGES, require_in_ranges
 from framesweep.config.reference.key_docs import document_keys
 from framesweep.errors import ConfigError
 from framesweep.models.network import network_class
@@ -102,3 +103,23 @@ def test_every_key_with_a_range_exists():
 
 def test_the_width_of_a_layer_is_limited_as_in_the_networks():
     assert MAX_UNITS == MAX_WIDTH
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "rule"),
+    [
+        ("model.dropout", 1.5, "must be at least 0 and below 1; found 1.5"),
+        ("optim.lr", 0.0, "must be above 0; found 0.0"),
+        ("data.context", 51, "must be at least 0 and at most 50; found 51"),
+    ],
+)
+def test_a_composed_config_is_checked_before_a_sweep(key, value, rule):
+    config = OmegaConf.create()
+    OmegaConf.update(config, key, value)
+    with pytest.raises(ConfigError) as error:
+        require_in_ranges(config)
+    assert str(error.value) == f"{key}: {rule}"
+
+
+def test_keys_without_a_number_are_not_checked():
+    require_in_ranges(OmegaConf.create({"model": {"width": None, "widths": [0]}, "x": -1}))

@@ -34,3 +34,8 @@ def test_the_suggested_key_is_one_of_the_chosen_option():
 
 def test_a_key_that_resembles_none_is_named_alone():
     assert describe_unknown_key("zzz", "RunConfig", KEYS) == "zzz: no such key"
+
+
+def test_a_key_of_searches_is_no_typing_error():
+    line = describe_unknown_key("hydra.sweeper.n_trials", "", [])
+    assert line == "hydra.sweeper.n_trials: only searches have this key. Add sweep=bare"

@@ -17,7 +17,7 @@ from framesweep.runs.sweep_preview import (
     describe_time,
     format_duration,
 )
-from framesweep.sweeps.grid_parent import remove_hydra
+from framesweep.sweeps.context import remove_hydra
 from toy import ToyCorpus, write_hw1p2
 
 register()

@@ -1,5 +1,6 @@
 """Optuna's distributions in terms of Hydra's override grammar."""
 
+import math
 from typing import Any
 
 from hydra.core.override_parser.types import FloatRange
@@ -77,3 +78,16 @@ def list_values(key: str, distribution: BaseDistribution) -> list[Any]:
                 f"{key}: a grid needs choice(...) or range(...); "
                 f"found {format_distribution(distribution)}"
             )
+
+
+def count_values(distribution: BaseDistribution) -> float:
+    """Return the number of values of a distribution; infinity for a continuous one."""
+    match distribution:
+        case CategoricalDistribution(choices=choices):
+            return len(choices)
+        case IntDistribution() as d:
+            return (d.high - d.low) // d.step + 1
+        case FloatDistribution(step=float() as step) as d:
+            return round((d.high - d.low) / step) + 1
+        case _:
+            return math.inf

@@ -1,13 +1,15 @@
 """The search space: which keys are searched, under which conditions, and which are fixed."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from optuna import Trial
-from optuna.distributions import BaseDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from hydra_plugins.framesweep_sweeper.search._distributions import (
+    count_values,
     format_distribution,
     record_value,
     suggest_value,
@@ -88,6 +90,31 @@ class SearchSpace:
     def sampled(self) -> tuple[Dimension, ...]:
         """The searched dimensions whose values do not follow from another one's."""
         return tuple(d for d in self.searched if not d.leader)
+
+    def list_unreachable(self) -> list[str]:
+        """Return a line for each key whose condition is on values that another never has."""
+        choices = {
+            strip_affixes(d.key): {normalize_value(choice) for choice in d.distribution.choices}
+            for d in self.dimensions
+            if isinstance(d.distribution, CategoricalDistribution)
+        }
+        return [
+            f"{d.key} is never searched, because {one.key} has only the choices "
+            f"{', '.join(sorted(choices[one.key]))}, and not {', '.join(sorted(one.values))}"
+            for d in self.dimensions
+            for one in d.conditions
+            if one.values.isdisjoint(choices.get(one.key, one.values))
+        ]
+
+    def count_values(self) -> dict[str, float]:
+        """Return the number of values of each key that a sampler chooses; infinity if it is
+        continuous."""
+        return {d.key: count_values(d.distribution) for d in self.sampled if d.distribution}
+
+    @property
+    def num_points(self) -> float:
+        """The number of points, at most; infinity if a key is continuous."""
+        return math.prod(self.count_values().values())
 
     def describe(self) -> dict[str, str]:
         """Return each key with its sweep and conditions as text."""

@@ -3,8 +3,11 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import optuna
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from optuna.storages import BaseStorage
 from optuna.study import Study, StudyDirection
 
@@ -83,6 +86,18 @@ def build_identity(space: SearchSpace, directions: list[str], free: list[str]) -
 def _is_free(key: str, free: Sequence[str]) -> bool:
     bare = key.lstrip("+~").partition("@")[0].partition("=")[0]
     return any(bare == prefix or bare.startswith(f"{prefix}.") for prefix in free)
+
+
+def parse_fixed(study: Study) -> dict[str, Any]:
+    """Return the values that all trials of a study share, by key."""
+    values = {}
+    for key, text in study.user_attrs.get(FIXED, {}).items():
+        try:
+            override = OverridesParser.create().parse_override(f"{key}={text}")
+        except HydraException:  # a deletion
+            continue
+        values[strip_affixes(key)] = override.value()
+    return values
 
 
 def derive_name(space: SearchSpace) -> str:

@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
+from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from sqlalchemy import event
 from sqlalchemy.engine import make_url
@@ -81,6 +81,18 @@ def check_driver(url: str) -> None:
             f"hydra.sweeper.storage: needs the driver {error.name}, which is not installed; "
             f'found {hide_password(url)}. Run: pip install "{package}"'
         ) from None
+
+
+def open_existing(url: str, heartbeat: int) -> BaseStorage:
+    """Open the storage at an absolute `url`; one without studies if its file does not exist.
+
+    Raises:
+        SweepError: it cannot be opened.
+    """
+    is_file = "://" not in url or url.startswith(SQLITE_SCHEMES)
+    if is_file and not find_file(url).exists():
+        return InMemoryStorage()
+    return open_storage(url, heartbeat)
 
 
 def open_storage(url: str, heartbeat: int) -> BaseStorage:

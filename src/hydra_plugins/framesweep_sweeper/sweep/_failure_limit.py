@@ -1,6 +1,10 @@
 """When a sweep is stopped because too many of its trials fail."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from hydra_plugins.framesweep_sweeper._errors import FailedSweepError
+from hydra_plugins.framesweep_sweeper.sweep._settings import LoopSettings
 
 Z_95 = 1.96
 """The quantile of the normal distribution for a two-sided interval of 95 %."""
@@ -18,34 +22,46 @@ class FailureLimit:
     hardly be chance.
 
     Args:
-        max_rate: the bound, from 0 to 1.
-        n_trials: the total of the study; as many failures always stop the sweep.
+        settings: the bound of the share, the total of the study, and the number of points of
+            the space. As many failures as the total always stop the sweep.
     """
 
-    def __init__(self, max_rate: float, n_trials: int) -> None:
-        self._max_rate = max_rate
-        self._n_trials = n_trials
+    def __init__(self, settings: LoopSettings) -> None:
+        self._max_rate = settings.max_failure_rate
+        self._n_trials = settings.n_trials
+        self._num_points = settings.num_points
         self._succeeded = 0
         self._failed = 0
         self._rejected = 0  # since the last trial that ended otherwise
+        self._points: set[str] = set()  # which of them are different
 
     def count_success(self) -> None:
         """Count a trial that was completed or pruned."""
         self._succeeded += 1
         self._rejected = 0
+        self._points.clear()
 
-    def count_rejection(self) -> None:
+    def count_rejection(self, params: Mapping[str, Any]) -> None:
         """Count a trial that was not run because it violates a constraint.
+
+        Args:
+            params: its parameters.
 
         Raises:
             FailedSweepError: there seem to be no other points.
         """
         self._rejected += 1
-        if self._rejected >= MOST_REJECTED:
-            raise FailedSweepError(
-                "hydra.sweeper.constraints: must allow points of the search space; found "
-                f"{self._rejected} in a row that violate them. Widen the bounds or the space"
-            )
+        self._points.add(str(sorted(params.items())))
+        if len(self._points) >= self._num_points:
+            found = f"that all {self._num_points:.0f} points violate them"
+        elif self._rejected >= MOST_REJECTED:
+            found = f"{self._rejected} in a row that violate them"
+        else:
+            return
+        raise FailedSweepError(
+            f"hydra.sweeper.constraints: must allow points of the search space; found {found}. "
+            "Widen the bounds or the space"
+        )
 
     def count_failure(self, last: str) -> None:
         """Count a trial that failed in its last attempt.

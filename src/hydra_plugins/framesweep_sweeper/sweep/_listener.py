@@ -22,8 +22,10 @@ class Listener(Protocol):
     """Is notified of a sweep's progress, in the process of the sweeper.
 
     A listener that knows the names of the objectives may have a method `objectives(config)`
-    that returns them. One that knows what to do with the results may have a method
-    `next_steps(study)` that returns lines, which are shown at the end.
+    that returns them. One that knows which configs are valid may have a method
+    `validate(config)`, which raises an error for a trial's config that would be refused. One
+    that knows what to do with the results may have a method `next_steps(study)` that returns
+    lines, which are shown at the end.
     """
 
     def on_start(self, study: Study, config: Any) -> None:

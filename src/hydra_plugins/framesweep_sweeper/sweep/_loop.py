@@ -85,7 +85,7 @@ class SweepLoop:
         self._duplicates: list[Claim] = []  # wait for the trial that they repeat
         self._ready: list[Claim] = []  # duplicates whose original failed, so they must run
         self._display = StudyDisplay(queue, progress, settings.n_trials, settings.n_jobs)
-        self._failures = FailureLimit(settings.max_failure_rate, settings.n_trials)
+        self._failures = FailureLimit(settings)
         self._next_claim = self._next_look = 0.0
         self._is_done = False
         self._stop = StopSignal()
@@ -169,7 +169,7 @@ class SweepLoop:
             return self._prepare(claim)
         except RejectedPointError:
             self._close_trial(claim, JobOutcome(_trial_attrs.PRUNED, reason=CONSTRAINTS), None)
-            self._failures.count_rejection()
+            self._failures.count_rejection(claim.trial.params)
             return None
         except Exception as error:
             reason, message = _failures.CONFIG, _failures.summarize_error(error)

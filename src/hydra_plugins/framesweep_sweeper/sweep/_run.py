@@ -60,8 +60,10 @@ from hydra_plugins.framesweep_sweeper.sweep._settings import (
 )
 from hydra_plugins.framesweep_sweeper.sweep._start import Start, begin_study, find_start
 from hydra_plugins.framesweep_sweeper.sweep._study import open_study, select_space
+from hydra_plugins.framesweep_sweeper.sweep._value_check import check_values
 from hydra_plugins.framesweep_sweeper.sweep._work_clock import WorkClock
 from hydra_plugins.framesweep_sweeper.trials._claims import ENDED, TrialQueue
+from hydra_plugins.framesweep_sweeper.trials._constraints import VIOLATED
 from hydra_plugins.framesweep_sweeper.trials._point_check import PointCheck
 from hydra_plugins.framesweep_sweeper.workers._launchers import open_pool
 from hydra_plugins.framesweep_sweeper.workers._signals import StopSignal, catch_stop_signals
@@ -87,14 +89,14 @@ def run_sweep(
     search = read_search(settings, arguments)
     url = locate_storage(settings["storage"], search.spaces[0], config)
     check_driver(url)
-    listener = build_listener(settings["listener"])
-    check_objectives(listener, settings["direction"], config)
+    listener = _find_listener(settings, config)
     plan = plan_jobs(settings, config)
-    if settings["preview"]:
-        print_search_preview(settings, search, plan, hydra_context, config)
-        return 0
-    constraints, previewer = read_point_constraints(settings)
     find = partial(find_start, settings, hydra_context, config, search.sampler)
+    if settings["preview"]:
+        print_search_preview(settings, search, url, find, plan, hydra_context, config)
+        return 0
+    check_values(search.spaces[0], hydra_context, config, search.custom, listener)
+    constraints, previewer = read_point_constraints(settings)
     plan_from = partial(plan_sampler, settings, hydra_context, config)
     queue, space, notes = _open_queue(settings, url, search, config, find, plan_from)
     check = PointCheck(queue.storage, constraints, previewer)
@@ -109,13 +111,20 @@ def run_sweep(
         pool,
         HeartbeatThread(queue.storage, settings["heartbeat"]),
         progress,
-        _select_loop_settings(settings, search.total, plan.n_jobs),
+        _select_loop_settings(settings, search, plan.n_jobs),
         end,
         clock,
         prepare=partial(prepare_job, space, hydra_context, config, search.custom, check),
         on_trial_end=partial(notify_safely, listener.on_trial_end, queue.study),
     )
     return _run_loop(loop, queue, listener, progress, search.total, config)
+
+
+def _find_listener(settings: dict[str, Any], config: DictConfig) -> Listener:
+    """Return the application's listener, with as many objectives as there are directions."""
+    listener = build_listener(settings["listener"])
+    check_objectives(listener, settings["direction"], config)
+    return listener
 
 
 def _announce(
@@ -160,9 +169,12 @@ def _open_queue(
     return queue, space, notes
 
 
-def _select_loop_settings(settings: dict[str, Any], total: int, n_jobs: int) -> LoopSettings:
-    known = {f.name: settings[f.name] for f in fields(LoopSettings)}
-    return LoopSettings(**known | {"n_trials": total, "n_jobs": n_jobs})
+def _select_loop_settings(
+    settings: dict[str, Any], search: Search, n_jobs: int
+) -> LoopSettings:
+    known = {f.name: settings[f.name] for f in fields(LoopSettings) if f.name in settings}
+    found = {"n_trials": search.total, "n_jobs": n_jobs, "num_points": search.num_points}
+    return LoopSettings(**known | found)
 
 
 def _run_loop(
@@ -193,6 +205,22 @@ def _run_loop(
     return stop.signum
 
 
+def _explain_no_best(queue: TrialQueue) -> str:
+    """Return why no trial is the best one."""
+    counts = queue.count_states()
+    if complete := queue.get_trials(TrialState.COMPLETE):
+        first = complete[0]
+        return (
+            f"none of {len(complete)} completed trials satisfies hydra.sweeper.constraints; "
+            f"trial {first.number}: {first.user_attrs.get(VIOLATED)}. Widen the bounds, and run "
+            "more trials"
+        )
+    return (
+        f"no trial was completed ({counts[TrialState.PRUNED]} pruned, "
+        f"{counts[TrialState.FAIL]} failed; last failure: {queue.describe_last_failure()})"
+    )
+
+
 def _log_results(
     queue: TrialQueue,
     best: list[FrozenTrial],
@@ -209,11 +237,7 @@ def _log_results(
     if stop.signum:
         progress.log(f"study {name}: stopped; run the same command again to resume it")
     elif not best:
-        raise FailedSweepError(
-            f"study {name}: no trial was completed ({counts[TrialState.PRUNED]} pruned, "
-            f"{counts[TrialState.FAIL]} failed; last failure: "
-            f"{queue.describe_last_failure()})"
-        )
+        raise FailedSweepError(f"study {name}: {_explain_no_best(queue)}")
     else:
         ended = sum(counts[state] for state in ENDED)
         progress.log(f"study {name}: {ended} trials are done; results in {path}")

@@ -1,5 +1,7 @@
 """What a command searches, checked before its study is opened."""
 
+import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -7,15 +9,18 @@ from typing import Any
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 from optuna.samplers import BaseSampler
+from optuna.storages import BaseStorage
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.search._renamed_keys import read_spaces
 from hydra_plugins.framesweep_sweeper.search._samplers import build_sampler, count_grid_points
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
+from hydra_plugins.framesweep_sweeper.storage._storage import open_existing
 from hydra_plugins.framesweep_sweeper.sweep._settings import (
     load_custom_search_space,
     to_plain_dict,
 )
+from hydra_plugins.framesweep_sweeper.sweep._start import Start
 from hydra_plugins.framesweep_sweeper.sweep.preview._search import SearchPreview
 from hydra_plugins.framesweep_sweeper.sweep.preview._text import (
     Previewer,
@@ -24,6 +29,8 @@ from hydra_plugins.framesweep_sweeper.sweep.preview._text import (
 )
 from hydra_plugins.framesweep_sweeper.trials._constraints import Constraint, read_constraints
 from hydra_plugins.framesweep_sweeper.workers._devices import WorkerPlan
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,11 @@ class Search:
     total: int
     custom: Callable[[DictConfig, Any], Any] | None
 
+    @property
+    def num_points(self) -> float:
+        """The number of points of the space; infinity if it is continuous or not known."""
+        return math.inf if self.custom is not None else self.spaces[0].num_points
+
 
 def read_search(settings: dict[str, Any], arguments: list[str]) -> Search:
     """Return what the settings and the command line ask for.
@@ -51,6 +63,8 @@ def read_search(settings: dict[str, Any], arguments: list[str]) -> Search:
     """
     params, renamed = to_plain_dict(settings["params"]), settings["renamed_keys"]
     spaces = read_spaces(params, arguments, renamed)
+    for line in spaces[0].list_unreachable():
+        log.warning("%s", line)
     sampler = build_sampler(settings["sampler"], spaces[0], 0)
     total = int(min(settings["n_trials"], count_grid_points(sampler, spaces[0])))
     custom = load_custom_search_space(settings)
@@ -61,16 +75,31 @@ def read_search(settings: dict[str, Any], arguments: list[str]) -> Search:
 def print_search_preview(
     settings: dict[str, Any],
     search: Search,
+    url: str,
+    find_start: Callable[[BaseStorage, SearchSpace], Start],
     plan: WorkerPlan,
     hydra_context: HydraContext,
     config: DictConfig,
 ) -> None:
-    """Print what the search would run."""
-    space, previewer = search.spaces[0], build_previewer(settings["previewer"])
+    """Print what the search would run.
+
+    Raises:
+        SweepError: a constraint, or a name in `start_from`, is wrong.
+    """
+    constraints, previewer = read_point_constraints(settings)
+    start = find_start(open_existing(url, settings["heartbeat"]), search.spaces[0])
     preview = SearchPreview(
-        space, hydra_context, config, search.custom, search.sampler, previewer
+        search.spaces[0],
+        hydra_context,
+        config,
+        search.custom,
+        search.sampler,
+        previewer or build_previewer(settings["previewer"]),
+        constraints,
     )
-    print_preview(preview.describe(search.total, plan.n_jobs))
+    num_points = math.inf if settings["repeat_duplicates"] else search.num_points
+    notes = [line for lines in start.notes.values() for line in lines]
+    print_preview(preview.describe(search.total, num_points, plan.n_jobs, notes))
 
 
 def read_point_constraints(

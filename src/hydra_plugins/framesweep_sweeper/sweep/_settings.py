@@ -36,6 +36,8 @@ class LoopSettings:
     max_failure_rate: float
     repeat_duplicates: bool
     stop_seconds: float
+    num_points: float = math.inf
+    """The number of points of the space."""
 
 
 def check_settings(settings: dict[str, Any]) -> None:

@@ -27,6 +27,7 @@ from hydra_plugins.framesweep_sweeper.search._study_identity import (
     EXTENDS,
     FIXED,
     list_extended,
+    parse_fixed,
     read_identity,
 )
 
@@ -183,8 +184,9 @@ def _read_best(study: Study) -> list[dict[str, Any]]:
         raise SweepError(
             f"{KEY}: must name studies with a finished trial; found {study.study_name}"
         )
+    fixed = parse_fixed(study)
     return [
-        {strip_affixes(key): value for key, value in trial.params.items()}
+        fixed | {strip_affixes(key): value for key, value in trial.params.items()}
         for trial in study.best_trials[:FRONT]
     ]
 

@@ -39,6 +39,10 @@ def test_several_zips_are_combined_with_each_other():
             ["a=tag(zip,choice(1,2))", "b=tag(zip,range(3))"],
             "equally many values; found a with 2 values, b with 3 values",
         ),
+        (
+            ["a=range(1,5,0)"],
+            "a: the step of range(...) must not be zero; found a=range(1,5,0)",
+        ),
         (["a=interval(0,1)"], "does not support sweep type : INTERVAL_SWEEP"),
         (["a=tag(zip,zip2,choice(1,2))"], "must have one tag that begins with zip"),
     ],

@@ -1,7 +1,8 @@
 """A preview of a search: it runs no trial and writes nothing."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import optuna
@@ -28,6 +29,7 @@ from hydra_plugins.framesweep_sweeper.sweep.preview._text import (
     find_extremes,
     inspect_point,
 )
+from hydra_plugins.framesweep_sweeper.trials._constraints import Constraint, list_violations
 
 MAX_DRAWS = 50
 """Draws from the sampler among which the points are looked for: it may repeat itself."""
@@ -42,7 +44,9 @@ class SearchPreview:
         config: the config of the sweep.
         custom: the function of `hydra.sweeper.custom_search_space`, or None.
         sampler: the sampler of the search.
-        previewer: the application's; None if it has none.
+        previewer: the application's; None if it has none. Its method `metrics`, if it has one,
+            says which points violate a constraint.
+        constraints: the constraints of the search.
     """
 
     def __init__(
@@ -53,30 +57,47 @@ class SearchPreview:
         custom: Callable[[DictConfig, Any], Any] | None,
         sampler: BaseSampler,
         previewer: Previewer | None,
+        constraints: Sequence[Constraint] = (),
     ) -> None:
         self._space = space
         self._loader = hydra_context.config_loader
         self._config = config
         self._custom = custom
         self._previewer = previewer
+        self._constraints = constraints
         self._study = optuna.create_study(sampler=sampler)  # in memory
 
-    def describe(self, num_trials: int, num_workers: int) -> Iterator[str]:
+    def describe(
+        self,
+        num_trials: int,
+        num_points: float,
+        num_workers: int,
+        notes: Sequence[str] = (),
+    ) -> Iterator[str]:
         """Yield the lines of the preview.
 
         Args:
             num_trials: the study's total.
+            num_points: the number of points, each of which is trained once.
             num_workers: the number of trials that run in parallel.
+            notes: lines on the points from which the search starts.
         """
+        num_runs = int(min(num_trials, num_points))
         yield "preview: nothing is run or written"
         rows = [
             (d.key, d.describe().partition(" when ")[0], " and ".join(map(str, d.conditions)))
             for d in self._space.dimensions
         ]
         yield from describe_space(rows)
-        yield f"size: {describe_size(self._space)}; {num_trials:,} trials are to be run"
+        num_repeats = num_trials - num_runs
+        repeats = f", {num_repeats:,} of which repeat others" if num_repeats else ""
+        size = describe_size(self._space)
+        yield f"size: {size}; {num_trials:,} trials are to be run{repeats}"
+        if self._constraints:
+            yield f"constraints: {', '.join(map(str, self._constraints))}"
         if fixed := " ".join(f"{key}={value}" for key, value in self._space.fixed.items()):
             yield f"fixed: {fixed}"
+        yield from notes
         yield from describe_points(self._sample_points())
         axes = [
             [{d.key: value} for value in list_ends(d.distribution)]
@@ -85,11 +106,11 @@ class SearchPreview:
         ]
         extremes = find_extremes(axes, self._sample_at) if self._previewer else None
         yield from describe_extremes(extremes)
-        yield from estimate_cost(self._previewer, extremes, num_trials, num_workers)
+        yield from estimate_cost(self._previewer, extremes, num_runs, num_workers)
 
     def _sample_points(self) -> list[Point]:
         """Return different points; fewer than wanted if the space has hardly more."""
-        wanted = min(NUM_POINTS, math.prod(_count_values(self._space).values()))
+        wanted = min(NUM_POINTS, self._space.num_points)
         drawn: dict[str, list[str]] = {}
         for _ in range(MAX_DRAWS):
             text, overrides = self._draw({})
@@ -115,16 +136,26 @@ class SearchPreview:
         return text, overrides
 
     def _inspect(self, text: str, overrides: list[str]) -> Point:
-        return inspect_point(
+        point = inspect_point(
             text,
             lambda: self._loader.load_sweep_config(self._config, overrides),
             self._previewer,
         )
+        return replace(point, violated=self._find_violations(point))
+
+    def _find_violations(self, point: Point) -> str:
+        """Return the constraints that a point violates, as far as its metrics are known."""
+        measure = getattr(self._previewer, "metrics", None)
+        # A point without a size has a corpus that must be prepared first.
+        if not self._constraints or measure is None or point.size is None:
+            return ""
+        metrics = measure(point.config, [one.metric for one in self._constraints])
+        return "; ".join(list_violations(self._constraints, metrics))
 
 
 def describe_size(space: SearchSpace) -> str:
     """Return how many points a space has, as text."""
-    counts = _count_values(space)
+    counts = space.count_values()
     number = f"{int(math.prod(n for n in counts.values() if not math.isinf(n))):,}"
     continuous = [key for key, count in counts.items() if math.isinf(count)]
     if continuous:
@@ -132,24 +163,6 @@ def describe_size(space: SearchSpace) -> str:
         return f"{number} combinations, and {', '.join(continuous)} {verb} continuous"
     limit = "at most " if any(d.conditions for d in space.sampled) else ""
     return f"{limit}{number} points"
-
-
-def _count_values(space: SearchSpace) -> dict[str, float]:
-    """Return the number of values of each key that has a distribution."""
-    return {d.key: count_values(d.distribution) for d in space.sampled if d.distribution}
-
-
-def count_values(distribution: BaseDistribution) -> float:
-    """Return the number of values of a distribution; infinity for a continuous one."""
-    match distribution:
-        case CategoricalDistribution(choices=choices):
-            return len(choices)
-        case IntDistribution() as d:
-            return (d.high - d.low) // d.step + 1
-        case FloatDistribution(step=float() as step) as d:
-            return round((d.high - d.low) / step) + 1
-        case _:
-            return math.inf
 
 
 def list_ends(distribution: BaseDistribution) -> list[Any]:

@@ -53,12 +53,14 @@ class Point:
         config: the config of its job; None if it cannot be composed.
         size: what `Previewer.size` returned.
         problem: why its job would fail; "" if it would not.
+        violated: the constraints that it violates, so that it would not be run; "" for none.
     """
 
     text: str
     config: DictConfig | None
     size: int | None = None
     problem: str = ""
+    violated: str = ""
 
 
 def build_previewer(config: DictConfig | None) -> Previewer | None:
@@ -125,12 +127,15 @@ def describe_points(points: Sequence[Point]) -> Iterator[str]:
     for point in points:
         if point.problem:
             yield f"  would fail: {point.text}: {point.problem}"
+        if point.violated:
+            yield f"  would not be run: {point.text}: {point.violated}"
 
 
 def describe_extremes(extremes: tuple[Point, Point] | None) -> Iterator[str]:
     """Yield a line each on the smallest and the largest point."""
     for word, point in zip(("smallest", "largest"), extremes or (), strict=False):
-        yield f"{word}: {point.size:,} parameters with {point.text}"
+        refused = " (would not be run)" if point.violated else ""
+        yield f"{word}: {point.size:,} parameters with {point.text}{refused}"
 
 
 def estimate_cost(

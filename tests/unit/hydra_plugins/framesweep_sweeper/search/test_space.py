@@ -71,6 +71,16 @@ def test_a_condition_on_a_key_that_nothing_sets_uses_the_configs_value():
     assert suggest(space, {"optim.momentum": 0.85}, choices.get) == ["optim.momentum=0.85"]
 
 
+def test_a_condition_that_never_holds_is_named():
+    assert read_space(CONDITIONAL, []).list_unreachable() == []
+    assert read_space(CONDITIONAL, ["optim=choice(adam,radam)"]).list_unreachable() == [
+        "optim.momentum is never searched, because optim has only the choices adam, radam, "
+        "and not muon, sgd",
+        "optim.nesterov is never searched, because optim has only the choices adam, radam, "
+        "and not sgd",
+    ]
+
+
 def test_conditions_are_part_of_the_description():
     described = read_space(CONDITIONAL, []).describe()
     assert described["optim"] == "choice(adam, sgd)"

@@ -47,6 +47,12 @@ CYCLE = {
             [],
             "choice(...) must not contain null",
         ),
+        (
+            {"a": "tag(lgo, interval(1,2))"},
+            [],
+            "a: a tag must be log, or begin with zip; found lgo",
+        ),
+        ({}, ["a=tag(zip, Log, choice(1,2))"], "found Log in a=tag(zip, Log, choice(1,2))"),
         ({"a": "interval(0,1).tag(log)"}, [], "Type tag(log, interval(0,1))"),
         ({"a": "intervall(0,1)"}, [], "Did you mean interval(...)?"),
         ({}, ["a=glob(*)"], "a: glob(...) has no meaning in a search; found a=glob(*)"),

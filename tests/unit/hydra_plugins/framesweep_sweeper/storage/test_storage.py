@@ -2,6 +2,7 @@ import pickle
 import sqlite3
 import sys
 
+import optuna
 import pytest
 from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.study import StudyDirection
@@ -12,6 +13,7 @@ from hydra_plugins.framesweep_sweeper.storage._storage import (
     check_driver,
     hide_password,
     make_absolute,
+    open_existing,
     open_storage,
 )
 
@@ -94,3 +96,11 @@ def test_a_storage_that_another_process_receives_is_opened_there(tmp_path):
     assert type(copy) is type(storage)
     assert copy.get_study_id_from_name("s") == study_id
     assert copy.inner.get_heartbeat_interval() == 7
+
+
+def test_looking_for_studies_creates_no_file(tmp_path):
+    url = f"sqlite:///{tmp_path}/none/studies.db"
+    assert optuna.get_all_study_names(open_existing(url, 60)) == []
+    assert list(tmp_path.iterdir()) == []
+    optuna.create_study(study_name="s", storage=open_storage(url, 60))
+    assert optuna.get_all_study_names(open_existing(url, 60)) == ["s"]

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from scipy.stats import binomtest
 
@@ -6,6 +8,16 @@ from hydra_plugins.framesweep_sweeper.sweep._failure_limit import (
     FailureLimit,
     wilson_lower_bound,
 )
+from hydra_plugins.framesweep_sweeper.sweep._settings import LoopSettings
+
+
+def limit_failures(max_rate=0.5, n_trials=100, num_points=math.inf):
+    settings = {"n_jobs": 1, "repeat_duplicates": False, "stop_seconds": 1.0}
+    return FailureLimit(
+        LoopSettings(
+            n_trials=n_trials, max_failure_rate=max_rate, num_points=num_points, **settings
+        )
+    )
 
 
 @pytest.mark.parametrize(("hits", "total"), [(0, 5), (1, 1), (3, 9), (10, 10), (50, 120)])
@@ -15,7 +27,7 @@ def test_the_lower_bound_agrees_with_scipy(hits, total):
 
 
 def test_the_first_failures_alone_do_not_stop_a_sweep():
-    limit = FailureLimit(max_rate=0.5, n_trials=100)
+    limit = limit_failures(0.5, 100)
     for _ in range(3):
         limit.count_failure("x")
     with pytest.raises(FailedSweepError) as error:
@@ -27,15 +39,34 @@ def test_the_first_failures_alone_do_not_stop_a_sweep():
 
 
 def test_a_share_of_failures_at_the_bound_never_stops_a_sweep():
-    limit = FailureLimit(max_rate=0.5, n_trials=1000)
+    limit = limit_failures(0.5, 1000)
     for _ in range(300):
         limit.count_success()
         limit.count_failure("x")
 
 
 def test_as_many_failures_as_the_total_stop_a_sweep_whatever_the_bound():
-    limit = FailureLimit(max_rate=1.0, n_trials=2)
+    limit = limit_failures(1.0, 2)
     limit.count_success()
     limit.count_failure("x")
     with pytest.raises(FailedSweepError, match="2 of 3 trials failed"):
         limit.count_failure("x")
+
+
+def test_a_sweep_ends_once_all_points_of_its_space_violate_a_constraint():
+    limit = limit_failures(num_points=2)
+    for _ in range(5):
+        limit.count_rejection({"a": 1, "b": 2})
+    with pytest.raises(FailedSweepError, match=r"found that all 2 points violate them\. Widen"):
+        limit.count_rejection({"b": 3, "a": 1})
+
+
+def test_a_sweep_ends_after_many_violations_in_a_row():
+    limit = limit_failures()
+    for x in range(500):
+        limit.count_rejection({"x": x})
+    limit.count_success()
+    for x in range(999):
+        limit.count_rejection({"x": x})
+    with pytest.raises(FailedSweepError, match="found 1000 in a row that violate them"):
+        limit.count_rejection({"x": 999})

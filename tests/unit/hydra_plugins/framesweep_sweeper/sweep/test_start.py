@@ -156,6 +156,20 @@ def test_a_point_without_any_value_in_the_space_is_refused(find, make_study):
         find("far")
 
 
+def test_the_best_trial_of_a_study_includes_the_values_that_its_trials_share(
+    find, make_study, space
+):
+    params = {"x": "interval(0.0,1.0)"}
+    other = read_space(params, ["n=2", "epochs=3", "~y"])
+    source = make_study("source", params, [])
+    source.set_user_attr("fixed_overrides", {"n": "2", "epochs": "3", "~y": "deleted"})
+    source.enqueue_trial({"x": 0.5})
+    trial = source.ask()
+    other.suggest(trial, lambda key: None)
+    source.tell(trial, 1.0)
+    assert find("source").points == {"source": [{"x": 0.5, "n": 2}]}
+
+
 def test_a_grid_has_no_first_points(find):
     with pytest.raises(SweepError, match="must be empty with a grid"):
         find("defaults", sampler=GridSampler({"x": [1]}))

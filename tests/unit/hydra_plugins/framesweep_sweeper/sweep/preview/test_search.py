@@ -10,13 +10,14 @@ from optuna.distributions import (
 )
 from optuna.samplers import RandomSampler
 
+from hydra_plugins.framesweep_sweeper.search._distributions import count_values
 from hydra_plugins.framesweep_sweeper.search._space_reader import read_space
 from hydra_plugins.framesweep_sweeper.sweep.preview._search import (
     SearchPreview,
-    count_values,
     describe_size,
     list_ends,
 )
+from hydra_plugins.framesweep_sweeper.trials._constraints import read_constraints
 
 PARAMS = {
     "width": "choice(8, 32, 16)",
@@ -41,6 +42,9 @@ class Area:
     def size(self, config):
         return config.width * config.depth
 
+    def metrics(self, config, names):
+        return {"area": float(self.size(config))} if "area" in names else {}
+
     def estimate(self, extremes, num_trials, num_workers):
         return [f"{[dict(one) for one in extremes]} {num_trials} {num_workers}"]
 
@@ -50,10 +54,11 @@ def preview():
     context: Any = ParsedOverrides()
     config = OmegaConf.create({"hydra": {"runtime": {"choices": {}}}})
 
-    def preview(params, arguments, previewer):
+    def preview(params, arguments, previewer, constraints=None, num_points=math.inf, notes=()):
         space, sampler = read_space(params, arguments), RandomSampler(seed=0)
-        search = SearchPreview(space, context, config, None, sampler, previewer)
-        return list(search.describe(20, 3))
+        bounds = read_constraints(constraints)
+        search = SearchPreview(space, context, config, None, sampler, previewer, bounds)
+        return list(search.describe(20, num_points, 3, notes))
 
     return preview
 
@@ -118,3 +123,24 @@ def test_each_distribution_is_counted_and_has_ends(distribution, count, ends):
 def test_a_conditional_space_has_at_most_the_points_of_its_product():
     params = {"a": "choice(1,2)", "b": {"when": "a=1", "space": "choice(1,2,3)"}}
     assert describe_size(read_space(params, [])) == "at most 6 points"
+
+
+def test_points_that_violate_a_constraint_are_marked(preview):
+    params = {"width": "choice(8, 32)", "depth": "choice(1)"}
+    lines = preview(params, [], Area(), {"area": "<=16", "accuracy": ">=0.5"})
+    assert "constraints: area<=16, accuracy>=0.5" in lines
+    marked = [line for line in lines if "would not be run" in line]
+    assert marked == [
+        "  would not be run: width=32 depth=1: area<=16: found 32",
+        "largest: 32 parameters with width=32 depth=1 (would not be run)",
+    ]
+
+
+def test_trials_that_repeat_others_take_no_time(preview):
+    params = {"width": "choice(8, 32)", "depth": "choice(1)"}
+    lines = preview(params, [], Area(), num_points=2, notes=["start from defaults: width=8"])
+    assert lines[4:6] == [
+        "size: 2 points; 20 trials are to be run, 18 of which repeat others",
+        "start from defaults: width=8",
+    ]
+    assert lines[-1].endswith(" 2 3")

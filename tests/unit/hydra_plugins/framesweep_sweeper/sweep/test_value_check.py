@@ -1,0 +1,80 @@
+"""A value that no trial could have is refused before the study is created."""
+
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from hydra_plugins.framesweep_sweeper.search._space_reader import read_space
+from hydra_plugins.framesweep_sweeper.sweep._listener import NoOpListener
+from hydra_plugins.framesweep_sweeper.sweep._value_check import check_values
+
+
+class Composer:
+    """Composes a config of the overrides alone, and keeps them."""
+
+    def __init__(self):
+        self.config_loader = self
+        self.composed: list[dict[str, Any]] = []
+
+    def load_sweep_config(self, config, overrides):
+        composed = OmegaConf.from_dotlist(overrides)
+        if "typo" in composed:
+            raise KeyError("typo")
+        self.composed.append(dict(composed))
+        return composed
+
+
+class Bounds(NoOpListener):
+    """Refuses a wide network, and the combination of SGD with a small one."""
+
+    def validate(self, config):
+        if config.width > 100:
+            raise ValueError("width: must be at most 100")
+        if config.width < 8 and config.optim == "sgd":
+            raise ValueError("optim and width do not fit together")
+
+
+@pytest.fixture
+def check():
+    composer: Any = Composer()
+    config = OmegaConf.create({"hydra": {"runtime": {"choices": {}}}})
+
+    def check(params, listener=None, arguments=()):
+        space = read_space(params, list(arguments))
+        check_values(space, composer, config, None, listener or NoOpListener())
+        return composer.composed
+
+    return check
+
+
+def test_each_choice_and_each_bound_is_composed(check):
+    composed = check(
+        {
+            "width": "choice(8, 32)",
+            "lr": "interval(0.1, 0.2)",
+            "optim": "choice(adam, sgd)",
+            "momentum": {"when": "optim=sgd", "space": "interval(0.5, 0.9)"},
+        },
+        arguments=["seed=3"],
+    )
+    assert {one["width"] for one in composed} == {8, 32}
+    assert {one["lr"] for one in composed} == {0.1, 0.2}
+    assert {one.get("momentum") for one in composed} == {None, 0.5, 0.9}
+    assert all(("momentum" in one) == (one["optim"] == "sgd") for one in composed)
+    assert all(one["seed"] == 3 for one in composed)
+
+
+def test_a_key_that_does_not_exist_is_refused(check):
+    with pytest.raises(KeyError, match="typo"):
+        check({"width": "choice(8, 32)", "typo": "choice(1, 2)"})
+
+
+@pytest.mark.parametrize("sweep", ["choice(8, 101)", "range(8, 102)", "int(interval(8, 200))"])
+def test_a_value_that_the_application_refuses_is_refused(check, sweep):
+    with pytest.raises(ValueError, match="width: must be at most 100"):
+        check({"width": sweep, "optim": "choice(adam, sgd)"}, Bounds())
+
+
+def test_values_that_only_do_not_fit_each_other_are_left_to_the_trials(check):
+    assert len(check({"width": "choice(4, 8)", "optim": "choice(sgd, adam)"}, Bounds())) == 4

@@ -1,0 +1,56 @@
+"""A grid with a wrong key or value is refused before anything of it is recorded."""
+
+import hydra
+import pytest
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+
+from framesweep.config.composition import register
+from framesweep.config.groups import find_conf
+from framesweep.errors import ConfigError
+from framesweep.sweeps.grids.checks import require_grid, require_no_search_keys
+
+
+@pytest.fixture
+def check():
+    register()
+
+    def check(*overrides):
+        config = hydra.compose("config", return_hydra_config=True)
+        HydraConfig.instance().set_config(config)
+        require_grid(config, list(overrides))
+
+    with hydra.initialize_config_dir(str(find_conf())):
+        yield check
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error", "message"),
+    [
+        (["data.context=5,-1"], ConfigError, "data.context: must be between 0"),
+        (["model.dropout=0.1,1.5", "model=small,wide"], ConfigError, r"model.dropout: .*1\.5"),
+        (["data.context=5,x"], HydraException, "data.context"),
+        (["data.contxt=5,10"], HydraException, "data.contxt"),
+        (["model=small,smal"], HydraException, "smal"),
+        (["data.context=range(5,10,0)"], HydraException, "must not be zero"),
+    ],
+)
+def test_a_wrong_value_is_refused_wherever_it_stands(check, overrides, error, message):
+    with pytest.raises(error, match=message):
+        check("train.epochs=1", *overrides)
+
+
+def test_a_correct_grid_passes(check):
+    pairs = ["optim.lr=tag(zip,choice(1e-3,2e-3))", "seed=tag(zip,choice(1,2))"]
+    check("data.context=5,10", "model=glob(*)", *pairs)
+
+
+def test_what_does_not_fit_together_is_left_to_its_run(check):
+    check("optim.schedule=step,constant", "optim.step_epochs=1", "train.epochs=1,2")
+
+
+@pytest.mark.parametrize("key", ["sweep.new=true", "sweep.extend=true", "sweep.start_from=[a]"])
+def test_keys_of_searches_are_refused(key):
+    require_no_search_keys(["data.context=5,10", "sweep.retries=2"])
+    with pytest.raises(ConfigError, match=r"needs a search; found '.*'\. Add sweep=bare\."):
+        require_no_search_keys(["data.context=5,10", key])
