@@ -53,15 +53,31 @@ def read_tracked_rows(database: Path) -> list[TrackedRow]:
 
     A database that cannot be read is treated as empty: commands that need it will say why.
     """
-    uri = f"{database.absolute().as_uri()}?mode=ro"
     try:
-        with contextlib.closing(
-            sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)
-        ) as connection:
+        with contextlib.closing(connect_read_only(database, BUSY_SECONDS)) as connection:
             rows = _read(connection)
     except sqlite3.Error:
         return []
     return [row for row in rows.values() if RUN_DIRECTORY_TAG in row.tags]
+
+
+def connect_read_only(database: Path, seconds: float) -> sqlite3.Connection:
+    """Open an SQLite database without being able to change it.
+
+    Args:
+        database: The file.
+        seconds: How long to wait for a process that writes to it.
+
+    Raises:
+        sqlite3.Error: It cannot be opened.
+    """
+    path = database.absolute()
+    # In a folder that it may not write to, SQLite cannot create the index of a write-ahead log.
+    # Without a log, all is in the file (https://sqlite.org/wal.html#read_only_databases).
+    has_log = path.with_name(f"{path.name}-wal").exists()
+    is_fixed = not os.access(path.parent, os.W_OK) and not has_log
+    mode = "immutable=1" if is_fixed else "mode=ro"
+    return sqlite3.connect(f"{path.as_uri()}?{mode}", uri=True, timeout=seconds)
 
 
 def _read(connection: sqlite3.Connection) -> dict[str, TrackedRow]:

@@ -161,7 +161,7 @@ class CommaSeparated(click.ParamType[Any]):
 @click.option(
     "--json",
     "json_path",
-    type=click.Path(path_type=Path, allow_dash=True),
+    type=click.Path(path_type=Path, allow_dash=True, dir_okay=False),
     is_flag=False,
     flag_value="-",
     help="File for the results. Without a file, they are printed as JSON instead of tables.",
@@ -225,10 +225,16 @@ def _print_and_write(measured: Iterable[dict[str, Any]], json_path: Path | None)
     results = []
     for result in measured:
         results.append(result)
-        console.print(json.dumps(result), soft_wrap=True, highlight=False, style="dim")
+        console.print(f"measured: {_name(result)}", highlight=False, style="dim")
     if as_json:
         echo_json(results)
         return
     print_tables(console, results)
     if json_path is not None:
         write_text(json_path, json.dumps(results, indent=1))
+
+
+def _name(result: dict[str, Any]) -> str:
+    """Return what was measured, without the figures."""
+    keys = ("what", "model", "precision", "context", "batch_size", "frames", "search", "n_jobs")
+    return ", ".join(str(result[key]) for key in keys if key in result)

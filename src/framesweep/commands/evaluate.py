@@ -57,8 +57,9 @@ def command(
         directories = [run.directory for run in runs]
         echo_json({"split": split, "runs": directories, "metrics": metrics, "files": files})
         return
+    width = max(map(len, metrics))
     for name, value in metrics.items():
-        click.echo(f"{name:34} {value:.4f}")
+        click.echo(f"{name:{width}} {value:.4f}")
     for path in files:
         click.echo(path)
 

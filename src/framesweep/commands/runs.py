@@ -42,7 +42,9 @@ ABSENT = "-"
 ON_TERMINAL = 20
 """Runs that are listed on a terminal, where older ones would only scroll the newest away."""
 
-STUDY_WIDTH = 14
+WIDE = 100
+"""Columns of a terminal that has room for years, epochs and longer names of sweeps."""
+STUDY_WIDTH, NARROW_STUDY_WIDTH = 14, 10
 """Columns for the names of sweeps on a terminal; the rest of the line is for those of runs."""
 
 
@@ -195,26 +197,28 @@ def _layout(runs: Sequence[RunRecord], width: int | None) -> list[str]:
     """Return the table: the name comes last, so that a narrow terminal cuts only names."""
     from framesweep.catalog import short_id
 
+    is_narrow = width is not None and width < WIDE
+    time_format = "%m-%d %H:%M" if is_narrow else "%Y-%m-%d %H:%M"
+    study_width = NARROW_STUDY_WIDTH if is_narrow else STUDY_WIDTH
     header = ["run", "started", "state", "accuracy", "epochs", "study", "name"]
     rows = [
         [
             short_id(run),
-            time.strftime("%Y-%m-%d %H:%M", time.localtime(run.start)),
+            time.strftime(time_format, time.localtime(run.start)),
             run.state,
             ABSENT if run.accuracy is None else f"{run.accuracy:.4f}",
             ABSENT if run.epochs is None else str(run.epochs),
-            run.study if width is None else cut(run.study, STUDY_WIDTH),
+            run.study if width is None else cut(run.study, study_width),
             run.name,
         ]
         for run in runs
     ]
-    if not any(run.study for run in runs):
-        header, rows = _without(5, header), [_without(5, row) for row in rows]
+    has_studies = any(run.study for run in runs)
+    hidden = {"epochs"} if is_narrow and has_studies else set()
+    hidden |= set() if has_studies else {"study"}
+    shown = [i for i, title in enumerate(header) if title not in hidden]
+    header, rows = [header[i] for i in shown], [[row[i] for i in shown] for row in rows]
     return layout_table(header, rows, width, right="accuracy epochs")
-
-
-def _without(index: int, cells: Sequence[str]) -> list[str]:
-    return [*cells[:index], *cells[index + 1 :]]
 
 
 def _to_json(run: RunRecord) -> dict[str, Any]:

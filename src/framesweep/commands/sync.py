@@ -48,4 +48,6 @@ def command(
                 click.echo(f"{directory}: sent")
     if as_json:
         echo_json(results)
+    elif not results:
+        click.echo(f"nothing in {outputs} waits to be sent")
     sys.exit(code)

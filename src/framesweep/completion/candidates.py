@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from framesweep.catalog import list_runs, short_id
+from framesweep.catalog.database import connect_read_only
 from framesweep.catalog.resolve import BEST, LAST
 from framesweep.config.paths import STUDIES_FILE
 
@@ -64,9 +65,7 @@ def list_study_candidates(outputs: Path) -> list[Candidate]:
     if not path.is_file():
         return []
     try:
-        with contextlib.closing(
-            sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=1)
-        ) as connection:
+        with contextlib.closing(connect_read_only(path, 1)) as connection:
             rows = connection.execute("SELECT study_name FROM studies ORDER BY study_id DESC")
             return [Candidate(str(name)) for (name,) in rows]
     except sqlite3.Error:

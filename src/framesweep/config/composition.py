@@ -210,6 +210,8 @@ def load(text: str, overrides: list[str], where: object) -> RunConfig:
         rule = f"must be the config of a run ({_first_line(error)})"
         raise ConfigError(where, rule) from None
     for override in overrides:
+        if "=" not in override:
+            raise ConfigError(override, "must be KEY=VALUE")
         try:
             config = OmegaConf.merge(config, OmegaConf.from_dotlist([override]))
             OmegaConf.to_container(config, resolve=True)

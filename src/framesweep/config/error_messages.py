@@ -11,6 +11,7 @@ from typing import Any
 
 from yaml import YAMLError
 
+from framesweep.config.groups import option_groups
 from framesweep.config.unknown_keys import describe_unknown_key
 from framesweep.config.user_files import (
     describe_container,
@@ -220,11 +221,19 @@ def _syntax_error(text: str) -> str | None:
     found = re.search(r"Error when parsing index: \d+, string: (.*) out of \[.*\]", text)
     if found is None:
         return None
-    key, _, value = found.group(1).partition("=")
+    key, equals, value = found.group(1).partition("=")
+    if not equals:
+        return _bare_word(key)
     if explained := explain_sweep(value):
         return f"{key}: {explained[0]}; found {value!r}. {explained[1]}"
     fix = f"In a shell, quote as '{key}=\"...\"'"
     return f"{key}: must be a value in Hydra's syntax; found {found.group(1)!r}. {fix}"
+
+
+def _bare_word(word: str) -> str:
+    groups = [group for group, names in option_groups().items() if word in names]
+    fix = f". Did you mean {groups[0]}={word}?" if groups else ""
+    return f"{word}: must be KEY=VALUE{fix}"
 
 
 def _first_paragraph(text: str) -> str:

@@ -49,6 +49,8 @@ def export(predictor: Predictor, path: Path, kind: str) -> None:
     load = _load_onnx if kind == "onnx" else _load_torchscript
     portable, metadata = PortableNetwork(predictor).eval(), describe(predictor)
     with atomic_file(path) as temporary:
+        # Now, because the writers of some formats hide why a file cannot be created.
+        temporary.touch()
         try:
             write(portable, temporary, metadata)
         except OSError:

@@ -3,7 +3,6 @@
 import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
 from optuna.study import Study, StudyDirection
@@ -96,7 +95,12 @@ def get_objective_names(study: Study) -> list[str]:
     return list(names[: len(study.directions)])
 
 
+SWEEP_PREFIXES = ("sweep=", "sweep.")
+"""Beginnings of the overrides that choose a sweep, or say how it continues."""
+
+
 def build_train_command(trial: FrozenTrial) -> str:
     """Return the command that trains a trial again, outside of its sweep."""
-    overrides: Sequence[Any] = trial.user_attrs.get("overrides", [])
-    return train_command(overrides)
+    overrides: Sequence[str] = trial.user_attrs.get("overrides", [])
+    # What concerns only the sweep has no effect on a single run, which would say so.
+    return train_command(o for o in overrides if not o.startswith(SWEEP_PREFIXES))

@@ -11,6 +11,7 @@ import re
 import shutil
 import socket
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -30,12 +31,17 @@ def atomic_file(path: Path) -> Iterator[Path]:
     The file is synchronized to disk first: otherwise the rename may survive a power failure
     that its contents do not. It is renamed only while this process still owns the directory,
     if it ever did; see `ownership`. What killed processes left in the folder is deleted by the
-    next process that writes a file there.
+    next process that writes a file there. A device or a pipe, such as /dev/stdout, stays what
+    it is: the contents are written to it.
 
     Raises:
         OSError: The file could not be written; `filename` is `path`.
         OwnershipLostError: Another process has taken over the directory.
     """
+    if _is_stream(path):
+        with _copied_file(path) as temporary:
+            yield temporary
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leftovers_once(path.parent)
     temporary = path.with_name(f".{path.name}.{_unique_suffix()}")
@@ -46,9 +52,29 @@ def atomic_file(path: Path) -> Iterator[Path]:
         with fence(path):
             replace_file(temporary, path)
     except OSError as error:
-        raise _with_filename(error, path) from None
+        raise _with_filename(error, path, temporary) from None
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _is_stream(path: Path) -> bool:
+    """Return whether a path is not that of a file or folder: one in its place would be lost."""
+    if not path.exists() or path.is_dir():
+        return False
+    return not path.is_file() or path.is_relative_to("/dev") or path.is_relative_to("/proc")
+
+
+@contextlib.contextmanager
+def _copied_file(path: Path) -> Iterator[Path]:
+    """Yield a path in a temporary folder, whose contents are written to `path` on success."""
+    with tempfile.TemporaryDirectory() as folder:
+        temporary = Path(folder, path.name)
+        yield temporary
+        try:
+            with temporary.open("rb") as source, path.open("wb") as target:
+                shutil.copyfileobj(source, target)
+        except OSError as error:
+            raise _with_filename(error, path) from None
 
 
 @contextlib.contextmanager
@@ -101,9 +127,12 @@ def replace_file(source: Path, target: Path) -> None:
             return
 
 
-def _with_filename(error: OSError, path: Path) -> OSError:
-    """Return `error` with a file name, which an error in writing to an open file lacks."""
-    if error.filename is None and error.errno is not None:
+def _with_filename(error: OSError, path: Path, temporary: Path | None = None) -> OSError:
+    """Return `error` with the name of the file that was to be written.
+
+    An error in writing to an open file has none, and others name the temporary file.
+    """
+    if error.errno is not None and error.filename in (None, str(temporary), temporary):
         error.filename = str(path)
     return error
 

@@ -2,10 +2,12 @@
 
 import math
 import os
+import sqlite3
+from contextlib import closing
 
 import pytest
 
-from framesweep.catalog.database import find_database, read_tracked_rows
+from framesweep.catalog.database import connect_read_only, find_database, read_tracked_rows
 from framesweep.credentials import URI_VARIABLE
 from framesweep.tracking import mlflow_store
 
@@ -51,3 +53,30 @@ def test_the_database_is_found_as_for_tracking(tmp_path, monkeypatch):
     assert find_database("http://host", tmp_path) is None
     monkeypatch.setenv(URI_VARIABLE, f"sqlite:///{tmp_path}/other.db")
     assert find_database(None, tmp_path) == tmp_path / "other.db"
+
+
+@pytest.mark.parametrize("has_log", [False, True])
+def test_a_folder_that_may_not_be_written_to_is_read(tmp_path, monkeypatch, has_log):
+    path = tmp_path / "a b%.db"
+    with closing(sqlite3.connect(path)) as writer:
+        writer.execute("pragma journal_mode=wal")
+        writer.execute("create table t (x int)")
+        writer.execute("insert into t values (7)")
+        writer.commit()
+        if not has_log:
+            writer.close()
+        opened = []
+        connect = sqlite3.connect
+        monkeypatch.setattr(os, "access", lambda *args: False)
+
+        def connect_and_note(name, **keys):
+            opened.append(name)
+            return connect(name, **keys)
+
+        monkeypatch.setattr(sqlite3, "connect", connect_and_note)
+        with closing(connect_read_only(path, 1)) as reader:
+            assert reader.execute("select x from t").fetchall() == [(7,)]
+            with pytest.raises(sqlite3.OperationalError, match="readonly"):
+                reader.execute("insert into t values (8)")
+    # What is still in the log is not in the file.
+    assert ("immutable=1" in opened[0]) is not has_log

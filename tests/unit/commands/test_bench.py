@@ -96,7 +96,14 @@ def test_searches_that_are_left_out_are_named_and_unknown_ones_refused(caplog) -
 
 @pytest.mark.parametrize(
     "option",
-    ["--sizes=", "--sizes=1,x", "--contexts=5,-1", "--precisions=fp8", "--rounds=0"],
+    [
+        "--sizes=",
+        "--sizes=1,x",
+        "--contexts=5,-1",
+        "--precisions=fp8",
+        "--rounds=0",
+        "--json=/tmp",
+    ],
 )
 def test_wrong_options_are_refused(tiny, option) -> None:
     done = CliRunner().invoke(bench.command, [*tiny, option])

@@ -125,8 +125,19 @@ def test_eighty_columns_suffice(monkeypatch, run):
     lines = result.stdout.splitlines()
     assert len(lines) == 4
     assert max(map(len, lines)) == 80
-    assert "2026-11-28_12…  xxxxx" in lines[1]
+    assert lines[0].split() == ["run", "started", "state", "accuracy", "study", "name"]
+    assert f"2026-11-2…  {'x' * 24}…" in lines[1]
     assert result.stderr == "2 more; list them with --limit\n"
+
+
+def test_a_wide_terminal_has_room_for_all_columns(monkeypatch, run):
+    monkeypatch.setattr(runs, "terminal_width", lambda: 120)
+    long = record("eeee" * 8, 5e8, 0.5, study="2026-11-28_12-00-00-abc123", name="x" * 200)
+    monkeypatch.setattr(catalog, "list_runs", lambda uri, outputs: [long, *RUNS])
+    header, first, *_ = run().stdout.splitlines()
+    assert "epochs" in header
+    assert "2026-11-28_12…  xxxxx" in first
+    assert len(first) == 120
 
 
 def test_an_empty_folder_says_so(monkeypatch, run):

@@ -52,3 +52,8 @@ def test_a_server_that_is_away_is_waited_for_once(run, answers):
     result, calls = run("--uri", "http://h", "--experiment", "mine")
     assert isinstance(result.exception, tracking.UnreachableError)
     assert calls == [("a", "http://h", "mine")]
+
+
+def test_nothing_to_send_is_said(tmp_path):
+    result = CliRunner().invoke(command, ["--outputs", str(tmp_path)])
+    assert (result.exit_code, result.output) == (0, f"nothing in {tmp_path} waits to be sent\n")

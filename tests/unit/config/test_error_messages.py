@@ -1,6 +1,7 @@
 import pytest
 import yaml
-from hydra.errors import ConfigCompositionException
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import ConfigCompositionException, HydraException
 
 from framesweep.config.error_messages import (
     describe_bad_choice,
@@ -70,3 +71,16 @@ def test_a_single_value_where_a_list_is_needed_is_shown_as_a_list():
         "tracking.also: must be a list. Write tracking.also=[A,B], or tracking.also=[A] for a "
         "single value."
     )
+
+
+@pytest.mark.parametrize(
+    ("word", "line"),
+    [
+        ("wide", "wide: must be KEY=VALUE. Did you mean model=wide?"),
+        ("xyz", "xyz: must be KEY=VALUE"),
+    ],
+)
+def test_a_bare_word_is_no_override(word, line):
+    with pytest.raises(HydraException) as error:
+        OverridesParser.create().parse_overrides([word])
+    assert describe_config_error(error.value, [], [word]) == line

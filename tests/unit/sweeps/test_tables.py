@@ -79,3 +79,9 @@ def test_a_trial_that_violates_a_constraint_is_never_the_best(study, two_objecti
     front = find_pareto_front(two_objectives)
     two_objectives.add_trial(optuna.trial.create_trial(values=[0.4, 5.0], user_attrs=why))
     assert find_pareto_front(two_objectives) == front
+
+
+def test_the_command_of_a_trial_is_that_of_a_single_run():
+    overrides = ["model=wide", "sweep=optuna", "sweep.retries=2", "a.lr=0.1"]
+    trial = optuna.trial.create_trial(value=1.0, user_attrs={"overrides": overrides})
+    assert build_train_command(trial) == "python train.py model=wide a.lr=0.1"

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -141,3 +142,48 @@ def test_a_folder_is_searched_for_leftovers_once_however_many_files_are_written(
         for number in range(3):
             write_text(tmp_path / f"{number}.txt", "text")
     assert searched == [tmp_path]
+
+
+def test_a_pipe_is_written_to_and_stays(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    found = []
+    reader = threading.Thread(target=lambda: found.append(pipe.read_text()))
+    reader.start()
+    write_text(pipe, "content")
+    reader.join(30)
+    assert found == ["content"]
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_a_device_is_written_to_and_stays(tmp_path):
+    device = tmp_path / "full"
+    try:
+        os.mknod(device, 0o666 | stat.S_IFCHR, os.makedev(1, 7))  # as /dev/full
+    except PermissionError:
+        pytest.skip("only root may create a device")
+    with pytest.raises(OSError, match="No space left") as error:
+        write_text(device, "content")
+    assert error.value.filename == str(device)
+    assert device.is_char_device()
+
+
+def test_standard_output_may_be_a_file(tmp_path):
+    code = (
+        "from framesweep.system.atomic_files import write_text as w; from pathlib import Path;"
+    )
+    code += "w(Path('/dev/fd/1'), 'content')"
+    with (tmp_path / "out").open("w") as out:
+        subprocess.run([sys.executable, "-c", code], stdout=out, check=True)
+    assert (tmp_path / "out").read_text() == "content"
+
+
+def test_an_error_names_the_file_and_not_the_temporary_one(tmp_path, monkeypatch):
+    path = tmp_path / "a.txt"
+    with pytest.raises(PermissionError) as error, atomic_file(path) as temporary:
+        raise PermissionError(13, "Permission denied", str(temporary))
+    assert error.value.filename == str(path)
+    with pytest.raises(FileNotFoundError) as other, atomic_file(path):
+        raise FileNotFoundError(2, "No such file", "elsewhere")
+    assert other.value.filename == "elsewhere"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from framesweep.commands.common.options import load_runs, run_options
+from framesweep.commands.common.options import load_runs, refuse_options, run_options
 
 if TYPE_CHECKING:
     from framesweep.runs.ensembles.predictions import TrainedRun
@@ -97,6 +97,7 @@ def choose_runs(
         raise click.UsageError("Give either RUN_ID or --study.")
     if study:
         return _load_best_trials(study, storage, top, max_params, **options)
+    refuse_options(click.get_current_context(), "top", rule="needs --study")
     return load_runs(run_ids, **options)
 
 

@@ -44,8 +44,11 @@ def open_course_root(root: str | None, holds_data: Callable[[FilePath], bool]) -
         if len(found) == 1:
             return found[0]
         if found:
-            names = [folder.name for folder in found[:3]]
-            raise DataError("data.root", "must contain the data of one course", found=names)
+            names = [str(folder) for folder in found[:3]]
+            fix = "Set data.root to one of them."
+            raise DataError(
+                "data.root", "must contain the data of one course", found=names, fix=fix
+            )
     return top
 
 

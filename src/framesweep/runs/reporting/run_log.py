@@ -46,7 +46,7 @@ def log_setup(experiment: Experiment) -> None:
     log.info(describe_store(store, config.data.frame_shift_ms))
     log.info(
         "network: %s, %s parameters, context %d; %s on %s, %s%d threads",
-        "-".join(str(width) for width in experiment.widths),
+        "-".join(str(width) for width in experiment.widths) or "no hidden layers",
         f"{experiment.num_params:,}",
         config.data.context,
         resources.precision,

@@ -212,7 +212,7 @@ def _explain_no_best(queue: TrialQueue) -> str:
         first = complete[0]
         return (
             f"none of {len(complete)} completed trials satisfies hydra.sweeper.constraints; "
-            f"trial {first.number}: {first.user_attrs.get(VIOLATED)}. Widen the bounds, and run "
+            f"trial {first.number}: {first.user_attrs.get(VIOLATED)}. Widen the bounds and run "
             "more trials"
         )
     return (

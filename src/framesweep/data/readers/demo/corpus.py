@@ -5,6 +5,7 @@ an accent with a variant of the synthesizer; no variant occurs in two splits.
 """
 
 import hashlib
+import logging
 import math
 from collections.abc import Iterator
 from dataclasses import replace
@@ -58,6 +59,8 @@ BABBLE_SHARE = 0.1
 BABBLE = (0.3, 0.8)
 """Range of its length in seconds."""
 
+log = logging.getLogger(__name__)
+
 
 class DemoCorpus:
     """Synthesizes the utterances of the demo corpus when they are read.
@@ -72,6 +75,12 @@ class DemoCorpus:
         _validate(config)
         self._config = config
         self._options = config.featurization.options
+        if config.root is not None:
+            log.warning(
+                "data.root=%s: is not read, because data=demo is synthesized. Choose a corpus, "
+                "as data=hw1p2",
+                config.root,
+            )
 
     def source_key(self) -> dict[str, Any]:
         """Return all that the content depends on; minutes count as numbers of utterances."""

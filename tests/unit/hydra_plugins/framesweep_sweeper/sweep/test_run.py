@@ -163,7 +163,7 @@ def test_completed_trials_that_violate_a_constraint_are_why_there_is_no_best_one
     )
     assert _run._explain_no_best(queue) == (
         "none of 1 completed trials satisfies hydra.sweeper.constraints; trial 2: speed>=9: "
-        "found 3. Widen the bounds, and run more trials"
+        "found 3. Widen the bounds and run more trials"
     )
     queue.get_trials = lambda state: []
     assert _run._explain_no_best(queue) == (
