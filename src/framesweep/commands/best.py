@@ -235,7 +235,8 @@ def _compare_over_seeds(
     # Not the seed of the search: its values are biased, since the best of them were selected.
     seeds = range(1000, 1000 + num_seeds)
     values = {trial.number: runs.measure(trial.number, seeds) for trial in trials}
-    echo(f"\nmean and 95 % confidence interval over {num_seeds} seeds:")
+    plural = "s" if num_seeds > 1 else ""
+    echo(f"\nmean and 95 % confidence interval over {num_seeds} seed{plural}:")
     for number, measured in values.items():
         echo(f"  trial {number:<4} {estimate_mean(measured)}")
     sign = 1 if study.direction is StudyDirection.MAXIMIZE else -1

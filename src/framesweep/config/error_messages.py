@@ -208,6 +208,8 @@ def _bad_value(text: str) -> str | None:
     if union:
         kinds = " or a list of numbers" if "list[" in union.group(2) else ""
         return f"{key.group(1)}: must be a number{kinds}; found {union.group(1)}"
+    if "is not Optional" in text:
+        return f"{key.group(1)}: must have a value, not null"
     if "is not a ListConfig" in text:
         example = f"Write {key.group(1)}=[A,B], or {key.group(1)}=[A] for a single value."
         return f"{key.group(1)}: must be a list. {example}"

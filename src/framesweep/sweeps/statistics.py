@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import isinf, sqrt
 from statistics import fmean, stdev
 
 from scipy import stats
@@ -23,6 +23,8 @@ class ConfidenceInterval:
         return abs(self.mean) > self.half_width
 
     def __str__(self) -> str:
+        if isinf(self.half_width):
+            return f"{self.mean:.4f} (a single value has no interval)"
         return f"{self.mean:.4f} ± {self.half_width:.4f}"
 
 

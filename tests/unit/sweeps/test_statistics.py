@@ -21,6 +21,7 @@ def test_the_interval_agrees_with_scipy():
 
 def test_the_interval_of_a_single_value_is_infinite():
     assert estimate_mean([0.5]).half_width == math.inf
+    assert str(estimate_mean([0.5])) == "0.5000 (a single value has no interval)"
     assert not estimate_mean([0.5]).excludes_zero
 
 
