@@ -23,7 +23,9 @@ def execute(path: Path, folder: Path) -> Any:
     notebook = nbformat.read(path, as_version=4)
     names = [name for name in os.environ if name.startswith(("FRAMESWEEP_", "MPLBACKEND"))]
     environment = {k: v for k, v in os.environ.items() if k not in names}
-    client = NotebookClient(notebook, timeout=CELL_SECONDS, kernel_name="python3")
+    client = NotebookClient(
+        notebook, timeout=CELL_SECONDS, kernel_name="python3", coalesce_streams=True
+    )
     client.execute(cwd=str(folder), env=environment)
     return notebook
 

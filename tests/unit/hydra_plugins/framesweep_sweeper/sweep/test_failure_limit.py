@@ -12,12 +12,15 @@ from hydra_plugins.framesweep_sweeper.sweep._settings import LoopSettings
 
 
 def limit_failures(max_rate=0.5, n_trials=100, num_points=math.inf):
-    settings = {"n_jobs": 1, "repeat_duplicates": False, "stop_seconds": 1.0}
-    return FailureLimit(
-        LoopSettings(
-            n_trials=n_trials, max_failure_rate=max_rate, num_points=num_points, **settings
-        )
+    settings = LoopSettings(
+        n_trials=n_trials,
+        n_jobs=1,
+        max_failure_rate=max_rate,
+        repeat_duplicates=False,
+        stop_seconds=1.0,
+        num_points=num_points,
     )
+    return FailureLimit(settings)
 
 
 @pytest.mark.parametrize(("hits", "total"), [(0, 5), (1, 1), (3, 9), (10, 10), (50, 120)])

@@ -62,7 +62,8 @@ def start(make_settings, config, monkeypatch):
     def start(listener, *, arguments=("x=interval(0.0,1.0)",), **changes):
         settings = make_settings(**changes)
         monkeypatch.setattr(_run, "build_listener", lambda _: listener)
-        return _run.run_sweep(settings, Composer(), lambda _: 0.5, config, list(arguments))
+        context: Any = Composer()
+        return _run.run_sweep(settings, context, lambda _: 0.5, config, list(arguments))
 
     return start
 
