@@ -119,8 +119,10 @@ def suspend(pids: list[int], trial: Path) -> None:
             and not any(map(is_file_locked, files))
         )
 
+    end = time.monotonic() + SECONDS
     send_signal(pids, signal.SIGSTOP)
     while not is_idle():
+        assert time.monotonic() < end
         send_signal(pids, signal.SIGCONT)
         time.sleep(0.01)  # as long as they usually hold one
         send_signal(pids, signal.SIGSTOP)

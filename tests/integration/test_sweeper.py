@@ -270,7 +270,14 @@ def test_equal_points_are_trained_only_once(app):
 
 
 def test_a_point_that_cannot_be_composed_does_not_block_the_others(app):
+    option = app.folder / "own" / "group" / "absent.yaml"
+    option.parent.mkdir(parents=True)
+    option.write_text("chosen: absent\n")
     search = ["+group=choice(one,absent,two)", "hydra/sweeper/sampler=grid", "epochs=1"]
+    search += ["--config-dir", str(app.folder / "own")]
+    # What is wrong before a study exists is refused.
+    app.run(*search, "hydra.sweeper.n_trials=1", "hydra.sweeper.max_hours=1e-6", code=1)
+    option.unlink()
     for total in (1, 2, 2, 2):
         process = app.start(*search, f"hydra.sweeper.n_trials={total}")
         process.communicate(timeout=SECONDS)

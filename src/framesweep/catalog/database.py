@@ -75,9 +75,15 @@ def connect_read_only(database: Path, seconds: float) -> sqlite3.Connection:
     # In a folder that it may not write to, SQLite cannot create the index of a write-ahead log.
     # Without a log, all is in the file (https://sqlite.org/wal.html#read_only_databases).
     has_log = path.with_name(f"{path.name}-wal").exists()
-    is_fixed = not os.access(path.parent, os.W_OK) and not has_log
+    is_fixed = not os.access(path.parent, os.W_OK) and not has_log and _uses_log(path)
     mode = "immutable=1" if is_fixed else "mode=ro"
     return sqlite3.connect(f"{path.as_uri()}?{mode}", uri=True, timeout=seconds)
+
+
+def _uses_log(database: Path) -> bool:
+    """Return whether a database has a write-ahead log (https://sqlite.org/fileformat.html)."""
+    with database.open("rb") as file:
+        return file.read(20)[18:19] == b"\x02"
 
 
 def _read(connection: sqlite3.Connection) -> dict[str, TrackedRow]:

@@ -208,15 +208,17 @@ def _bad_value(text: str) -> str | None:
     if union:
         kinds = " or a list of numbers" if "list[" in union.group(2) else ""
         return f"{key.group(1)}: must be a number{kinds}; found {union.group(1)}"
+    return f"{key.group(1)}: {_explain_value(key.group(1), text)}"
+
+
+def _explain_value(key: str, text: str) -> str:
     if "is not Optional" in text:
-        return f"{key.group(1)}: must have a value, not null"
+        return "must have a value, not null"
     if "is not a ListConfig" in text:
-        example = f"Write {key.group(1)}=[A,B], or {key.group(1)}=[A] for a single value."
-        return f"{key.group(1)}: must be a list. {example}"
+        return f"must be a list. Write {key}=[A,B], or {key}=[A] for a single value."
     skipped = ("Error merging", "raised while composing config:")
     lines = text.splitlines()
-    reason = next(line for line in lines if not any(one in line for one in skipped))
-    return f"{key.group(1)}: {reason.strip()}"
+    return next(line for line in lines if not any(one in line for one in skipped)).strip()
 
 
 def _syntax_error(text: str) -> str | None:

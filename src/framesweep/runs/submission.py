@@ -9,9 +9,10 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import Literal
 
-from framesweep.config import Hw1p2FoldersConfig, RunConfig
+from framesweep.config import Hw1p2Config, Hw1p2FoldersConfig, RunConfig
 from framesweep.config.readers.ntu import NtuConfig
 from framesweep.data.formats.npy_zip import ZIP_ERRORS
 from framesweep.data.phones import describe_numbering
@@ -31,6 +32,9 @@ OLD_SAMPLE_NAME = "sampleSubmission.csv"
 
 NTU_HEADER = ("Id", "Class")
 """The columns of a submission to NTU's course."""
+
+COURSES = (Hw1p2Config, Hw1p2FoldersConfig, NtuConfig)
+"""Configs of corpora that are read as they were downloaded."""
 
 ID_NAMES = ("id", "index")
 LABEL_NAMES = ("label", "labels", "class", "phone", "phoneme", "prediction")
@@ -65,8 +69,8 @@ def find_checked_sample(run: TrainedRun, split: str) -> Sample | None:
         DataError: it does not fit, or the corpus has no such split.
     """
     run.require_split(split)
-    path = find_sample(run.config)
-    if path is None or split != "test":
+    path = find_sample(run.config) if split == "test" else None
+    if path is None:
         return None
     sample = read_sample(path)
     require_rows(sample, run.store.splits[split].num_frames, run.config)
@@ -76,7 +80,7 @@ def find_checked_sample(run: TrainedRun, split: str) -> Sample | None:
 def find_sample(config: RunConfig) -> FilePath | None:
     """Return the sample submission in the folder of the corpus, or None.
 
-    As the corpus itself, it may be in a zip file, or in a folder within data.root.
+    As the corpus of a course itself, it may be in a zip file, or in a folder within data.root.
     """
     partition = str(getattr(config.data, "test_partition", "test"))
 
@@ -88,9 +92,11 @@ def find_sample(config: RunConfig) -> FilePath | None:
 
     if config.data.root is None:
         return None
+    if not isinstance(config.data, COURSES):
+        return find(Path(config.data.root))
     try:
         return find(open_course_root(config.data.root, lambda folder: find(folder) is not None))
-    except DataError:  # there are several, none of which belongs to the corpus for certain
+    except (DataError, OSError):  # there are several, or a folder that may not be read
         return None
 
 

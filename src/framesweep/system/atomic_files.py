@@ -16,6 +16,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from framesweep.system.locks.ownership import fence
 from hydra_plugins.framesweep_sweeper import Process
@@ -57,11 +58,18 @@ def atomic_file(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def find_descriptor(path: Path) -> int | None:
+    """Return the open file of this process that a path such as /dev/stdout stands for."""
+    if (named := re.fullmatch(r"/(?:dev|proc/self)/fd/(\d+)", str(path))) is not None:
+        return int(named[1])
+    return {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}.get(str(path))
+
+
 def _is_stream(path: Path) -> bool:
     """Return whether a path is not that of a file or folder: one in its place would be lost."""
-    if not path.exists() or path.is_dir():
-        return False
-    return not path.is_file() or path.is_relative_to("/dev") or path.is_relative_to("/proc")
+    if find_descriptor(path) is not None:
+        return True
+    return path.exists() and not path.is_dir() and not path.is_file()
 
 
 @contextlib.contextmanager
@@ -71,10 +79,22 @@ def _copied_file(path: Path) -> Iterator[Path]:
         temporary = Path(folder, path.name)
         yield temporary
         try:
-            with temporary.open("rb") as source, path.open("wb") as target:
+            with temporary.open("rb") as source, _open_stream(path) as target:
                 shutil.copyfileobj(source, target)
         except OSError as error:
             raise _with_filename(error, path) from None
+
+
+def _open_stream(path: Path) -> BinaryIO:
+    """Open a device, a pipe or an open file of this process to write to it.
+
+    An open file is not opened again: it may be one on disk, in which each opening has a
+    position of its own.
+    """
+    if (descriptor := find_descriptor(path)) is None:
+        return path.open("wb")
+    sys.stdout.flush()
+    return os.fdopen(os.dup(descriptor), "wb")
 
 
 @contextlib.contextmanager

@@ -80,3 +80,16 @@ def test_a_folder_that_may_not_be_written_to_is_read(tmp_path, monkeypatch, has_
                 reader.execute("insert into t values (8)")
     # What is still in the log is not in the file.
     assert ("immutable=1" in opened[0]) is not has_log
+
+
+def test_a_database_without_a_log_is_read_under_its_locks(tmp_path, monkeypatch):
+    path = tmp_path / "a.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("create table t (x int)")
+        writer.execute("begin exclusive")
+        monkeypatch.setattr(os, "access", lambda *args: False)
+        with (
+            closing(connect_read_only(path, 0)) as reader,
+            pytest.raises(sqlite3.OperationalError, match="locked"),
+        ):
+            reader.execute("select x from t")

@@ -68,6 +68,13 @@ def test_the_sample_is_found_around_and_in_zip_files(tmp_path: Path, place: str)
     assert read_sample(found).num_rows == 1
 
 
+def test_only_a_course_has_its_sample_in_another_folder(tmp_path: Path) -> None:
+    (tmp_path / "hw1p2").mkdir()
+    (tmp_path / "hw1p2" / "sample_submission.csv").touch()
+    assert find_sample(config_of(tmp_path)) is not None
+    assert find_sample(compose(["data=segments", f"data.root={tmp_path}"])) is None
+
+
 def test_samples_in_several_folders_are_those_of_nobody(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()

@@ -2,14 +2,20 @@
 
 import os
 import socket
-import stat
 import subprocess
 import sys
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 
-from framesweep.system.atomic_files import atomic_file, atomic_folder, write_text
+from framesweep.system.atomic_files import (
+    atomic_file,
+    atomic_folder,
+    find_descriptor,
+    write_text,
+)
 
 
 def names(folder):
@@ -148,7 +154,7 @@ def test_a_pipe_is_written_to_and_stays(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     found = []
-    reader = threading.Thread(target=lambda: found.append(pipe.read_text()))
+    reader = threading.Thread(target=lambda: found.append(pipe.read_text()), daemon=True)
     reader.start()
     write_text(pipe, "content")
     reader.join(30)
@@ -159,24 +165,36 @@ def test_a_pipe_is_written_to_and_stays(tmp_path):
 
 def test_a_device_is_written_to_and_stays(tmp_path):
     device = tmp_path / "full"
-    try:
-        os.mknod(device, 0o666 | stat.S_IFCHR, os.makedev(1, 7))  # as /dev/full
-    except PermissionError:
-        pytest.skip("only root may create a device")
+    device.symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left") as error:
         write_text(device, "content")
     assert error.value.filename == str(device)
-    assert device.is_char_device()
+    assert device.is_symlink()
 
 
-def test_standard_output_may_be_a_file(tmp_path):
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+def test_standard_output_may_be_a_file_that_is_continued(tmp_path, name):
     code = (
-        "from framesweep.system.atomic_files import write_text as w; from pathlib import Path;"
+        "from pathlib import Path; from framesweep.system.atomic_files import write_text;"
+        f"print('before'); write_text(Path('{name}'), 'content\\n'); print('after')"
     )
-    code += "w(Path('/dev/fd/1'), 'content')"
-    with (tmp_path / "out").open("w") as out:
+    (tmp_path / "out").write_text("earlier\n")
+    with (tmp_path / "out").open("a") as out:
         subprocess.run([sys.executable, "-c", code], stdout=out, check=True)
-    assert (tmp_path / "out").read_text() == "content"
+    assert (tmp_path / "out").read_text() == "earlier\nbefore\ncontent\nafter\n"
+    assert find_descriptor(Path(name)) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="needs /dev/shm")
+def test_a_file_in_memory_is_replaced_as_any_other():
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        path = Path(folder, "a.txt")
+        write_text(path, "first")
+        before = path.stat().st_ino
+        write_text(path, "second")
+        assert path.read_text() == "second"
+        assert path.stat().st_ino != before
+        assert find_descriptor(path) is None
 
 
 def test_an_error_names_the_file_and_not_the_temporary_one(tmp_path, monkeypatch):

@@ -12,7 +12,10 @@ from typing import Any
 import click
 
 from framesweep.credentials import printable
+from framesweep.system.atomic_files import find_descriptor
 
+STDOUT = 1
+"""The descriptor of standard output."""
 ELLIPSIS = "…"
 
 
@@ -29,12 +32,16 @@ def echo_json(results: Any) -> None:
 
 
 def echo_result(as_json: bool, fields: Mapping[str, Any], *lines: str) -> None:
-    """Print what a command has done: its fields as JSON, or else its lines."""
+    """Print what a command has done: its fields as JSON, or else its lines.
+
+    The lines are printed on standard error if the file that was written is standard output.
+    """
     if as_json:
         echo_json(fields)
         return
+    is_stdout = find_descriptor(Path(str(fields.get("file")))) == STDOUT
     for line in lines:
-        click.echo(line)
+        click.echo(line, err=is_stdout)
 
 
 def to_plain(value: Any) -> Any:

@@ -1,6 +1,6 @@
 """Options of audio files with phone segments."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, cast
 
 from framesweep.config.data import DataConfig
@@ -15,7 +15,6 @@ from framesweep.config.registry import option
 from framesweep.config.setting import setting
 from framesweep.errors import ConfigError
 
-LABEL_SHIFT_MS = 10.0
 Folding = Literal["48", "39", "unstressed"]
 
 
@@ -49,8 +48,9 @@ class SegmentsConfig(FeatureOptions, DataConfig):
     does not look for .ctm, .csv, .json and Festival's .utt. frames is a label per frame, in
     .npy or text files, for stored features."""
     offset_ms: float | None = setting(None, unit="ms")
-    """With stored features, time of the center of the first frame. null is half a window."""
-    label_shift_ms: float = setting(LABEL_SHIFT_MS, unit="ms")
+    """With stored features, time of the center of the first frame. null is half a window. It
+    has no effect where frames and labels are paired by their numbers."""
+    label_shift_ms: float = setting(10.0, unit="ms")
     """With format=frames, frame shift of the labels."""
     match_length: Literal["none", "repeat", "pad", "truncate"] = "none"
     """With format=frames, how features and labels of different lengths are paired. none takes
@@ -113,12 +113,6 @@ class SegmentsConfig(FeatureOptions, DataConfig):
         if self.offset_ms is not None:
             require_at_least("data.offset_ms", self.offset_ms, 0)
         self._validate_stored()
-        for key in ("dev_speakers", "test_speakers"):
-            if (speakers := getattr(self, key)) is not None and self.split != "folders":
-                fix = f"Set data.{key}=null."
-                raise ConfigError(
-                    f"data.{key}", "needs data.split=folders", found=speakers[:5], fix=fix
-                )
 
     def _validate_stored(self) -> None:
         """Check the rules of stored features and of labels per frame."""
@@ -133,20 +127,25 @@ class SegmentsConfig(FeatureOptions, DataConfig):
                 found=self.match_length,
                 fix="Set data.format=frames.",
             )
-        if self.label_shift_ms != LABEL_SHIFT_MS and self.format != "frames":
-            rule, fix = "needs a label per frame", "Set data.format=frames."
-            raise ConfigError("data.label_shift_ms", rule, found=self.label_shift_ms, fix=fix)
-        if self.offset_ms is not None and not self.has_stored_features:
-            rule, fix = "needs stored features", "Set data.features=npy, pt or ark."
-            raise ConfigError("data.offset_ms", rule, found=self.offset_ms, fix=fix)
         if self.features == "npy" and self.format == "frames" and self.audio == self.segments:
             rule = "must be another folder than that of the features, data.audio"
             raise ConfigError("data.segments", rule, found=self.segments)
 
-    @property
-    def folding(self) -> str | None:
-        """The name of the folding of phones, if there is one."""
-        return None if self.fold is None else str(self.fold)
+    def list_ineffective(self) -> list[tuple[str, str]]:
+        """Return the keys that were set without having an effect, each with what it needs."""
+        is_split = self.split == "folders"
+        needs = (
+            ("offset_ms", "stored features", self.has_stored_features),
+            ("label_shift_ms", "data.format=frames", self.format == "frames"),
+            ("dev_speakers", "data.split=folders", is_split),
+            ("test_speakers", "data.split=folders", is_split),
+        )
+        defaults = {field.name: field.default for field in fields(self)}
+        return [
+            (f"data.{key}", need)
+            for key, need, is_met in needs
+            if not is_met and getattr(self, key) != defaults[key]
+        ]
 
     @property
     def has_stored_features(self) -> bool:

@@ -118,6 +118,20 @@ def _index_csv(path: Path, data: bytes) -> Iterator[tuple[str, Part]]:
     return _group(rows)
 
 
+def has_utterance_column(path: Path) -> bool:
+    """Return whether a CSV file names the utterance of each row.
+
+    Raises:
+        DataError: the file is unreadable or malformed.
+    """
+    try:
+        with path.open("rb") as file:
+            header = file.readline()
+    except OSError as error:
+        raise DataError(path, f"must be readable ({error.strerror})") from None
+    return UTTERANCE_COLUMN in _split_row(path, header.removeprefix(_BYTE_ORDER_MARK))
+
+
 def _split_row(path: Path, line: bytes) -> list[str]:
     try:
         return next(csv.reader([_decode(path, line)]), [])

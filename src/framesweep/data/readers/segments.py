@@ -75,6 +75,8 @@ class SegmentsCorpus:
         self._config = config
         validate_share("data.max_missing", config.max_missing)
         self._phones = find_listed_phones(config.phones)
+        for key, need in config.list_ineffective():
+            log.warning("%s has no effect: it needs %s", key, need)
         for key in ("sample_rate", "workers"):
             if (value := getattr(config, key)) is not None and value < 1:
                 raise ConfigError(f"data.{key}", "must be at least 1", found=value)
@@ -171,7 +173,8 @@ class SegmentsCorpus:
         if config.format == "frames" and all(is_number(name) for name in names):
             return number_labels(names, listed)
         gap = None if config.gap_phone is None else normalize_name(config.gap_phone)
-        return build_labelling(names, listed, gap, config.folding)
+        fold = None if config.fold is None else str(config.fold)
+        return build_labelling(names, listed, gap, fold)
 
 
 def _skip_unsegmented(

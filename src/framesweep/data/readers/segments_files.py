@@ -8,7 +8,7 @@ from pathlib import Path
 from framesweep.config import SegmentsConfig
 from framesweep.data.formats import audio
 from framesweep.data.formats.kaldi import ArrayLocation, read_index
-from framesweep.data.formats.master_files import Part
+from framesweep.data.formats.master_files import Part, has_utterance_column
 from framesweep.data.formats.names import normalize_name
 from framesweep.data.formats.segments import SUFFIXES
 from framesweep.data.formats.stored_features import index_archive
@@ -89,6 +89,8 @@ def _find_labels(
     suffix = MASTERS_OF_FORMAT.get(config.format)
     masters = [path for _, path in list_files(root, "segments", config.segments)]
     masters = [path for path in masters if path.suffix.lower() == suffix]
+    if suffix == ".csv" and len(masters) > 1:  # most are of one utterance
+        masters = [path for path in masters if has_utterance_column(path)]
     labels = match_master_files(masters, ids)
     if (segments or masters) and not labels:
         raise DataError(

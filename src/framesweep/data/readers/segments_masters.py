@@ -19,7 +19,7 @@ def match_master_files(
     An entry names an utterance by its id, the last folders of its id, a path elsewhere or a
     pattern that ends with it (`*/a1.lab`), with or without a suffix, in upper or lower case.
     Entries of other utterances are ignored. An entry in other folders than the only utterance
-    of its name counts if the entries are all elsewhere, and it is no pattern.
+    of its name counts if the entries are all elsewhere.
 
     Args:
         paths: the .mlf, .ctm or .csv files.
@@ -32,7 +32,7 @@ def match_master_files(
     for id in ids:
         by_name.setdefault(PurePosixPath(id).name.lower(), []).append(id)
     found: dict[str, _Labels] = {}
-    elsewhere: dict[str, _Labels] = {}
+    elsewhere: list[tuple[str, _Labels]] = []
     share_folders = False
     for path in sorted(paths):
         for entry, part in index_master_file(path).items():
@@ -45,20 +45,22 @@ def match_master_files(
                 raise DataError(path, rule, found=entry[:80])
             if fits:
                 _add(found, fits[0], _Labels(path, part, entry))
-            elif len(named) == 1 and not entry.startswith("*"):
-                _add(elsewhere, named[0], _Labels(path, part, entry))
-    if elsewhere and not share_folders:
-        _warn(elsewhere)
-        found = elsewhere | found
+            elif len(named) == 1:
+                elsewhere.append((named[0], _Labels(path, part, entry)))
+    others = [(id, labels) for id, labels in elsewhere if id not in found]
+    if others:
+        _warn(*others[0], len(others), are_ignored=share_folders)
+    for id, labels in others if not share_folders else []:
+        _add(found, id, labels)
     return {id: (labels.path, labels.part) for id, labels in found.items()}
 
 
-def _warn(elsewhere: Mapping[str, "_Labels"]) -> None:
-    id, labels = next(iter(elsewhere.items()))
+def _warn(id: str, labels: "_Labels", number: int, *, are_ignored: bool) -> None:
     log.warning(
-        "%s: %d entries are in other folders than the utterances that they label, such as %s "
-        "for %s",
-        *(labels.path, len(elsewhere), labels.entry, id),
+        "%s: %d entries are in other folders than the only utterances of their names, such as "
+        "%s and %s, %s",
+        *(labels.path, number, labels.entry, id),
+        "and are ignored, because others name the folders" if are_ignored else "and label them",
     )
 
 

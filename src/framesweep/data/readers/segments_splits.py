@@ -210,7 +210,8 @@ def _require_members(config: SegmentsConfig, splits: Splits) -> None:
         return
     utterances = [utterance for members in splits.values() for utterance in members]
     found, fix = f"{len(utterances)} utterances", ""
-    if config.split != "utterances" and (speakers := {u.speaker for u in utterances} - {""}):
+    speakers = {utterance.speaker for utterance in utterances} - {""}
+    if config.split in ("speakers", "folders") and speakers:
         found += f"; speakers: {len(speakers)}"
         fix = "data.split=utterances divides those of a speaker as well."
     elif empty != "train" and config.split != "lists":

@@ -2,36 +2,36 @@
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from framesweep.errors import ConfigError
 from framesweep.sweeps.context import require_valid, to_bare_key
+from hydra_plugins.framesweep_sweeper._wrong_values import find_wrong_value
 from hydra_plugins.framesweep_sweeper.grid import check_grid
 
 GRID_SWEEPER = "basic"
 """Name of the sweeper of plain grids."""
 
-SEARCH_KEYS = ("sweep.start_from", "sweep.extend", "sweep.new")
-"""Keys that have no effect on a grid."""
-
-MOST_VALUES = 50
-"""Number of values of a key that are checked before a grid begins, each in some 30 ms."""
+SEARCH_KEYS = {"sweep.start_from": "[]", "sweep.extend": "false", "sweep.new": "false"}
+"""Keys that have no effect on a grid, with their defaults."""
 
 
 def require_no_search_keys(overrides: list[str]) -> None:
     """Raise ConfigError for keys that say from what a search starts."""
     for override in overrides:
-        if (key := to_bare_key(override)) in SEARCH_KEYS:
-            found = override.partition("=")[2]
-            raise ConfigError(key, "needs a search", found=found, fix="Add sweep=bare.")
+        key, _, value = override.partition("=")
+        if SEARCH_KEYS.get(to_bare_key(key), value) != value:
+            raise ConfigError(
+                to_bare_key(key), "needs a search", found=value, fix="Add sweep=bare."
+            )
 
 
 def require_grid(config: DictConfig, overrides: list[str]) -> None:
     """Check the keys of a grid and their values, before anything of it is recorded.
 
-    Each value is checked together with the first values of the other keys. What does not fit
-    together for another reason than one of the keys is left to the run that has it. Other
-    sweepers, such as Optuna's, have rules of their own.
+    What does not fit together for another reason than one of the keys is left to the run that
+    has it. Other sweepers, such as Optuna's, have rules of their own.
 
     Raises:
         HydraException: a key is not discrete or has no value, the numbers of paired values
@@ -44,15 +44,17 @@ def require_grid(config: DictConfig, overrides: list[str]) -> None:
     loader = GlobalHydra.instance().config_loader()
     axes = check_grid(OverridesParser.create(config_loader=loader).parse_overrides(overrides))
     keys = {to_bare_key(override) for override in overrides}
-    first = [axis[0] for axis in axes]
-    for i, axis in enumerate(axes):
-        for value in axis[:MOST_VALUES]:
-            point = [*first[:i], value, *first[i + 1 :]]
-            composed = loader.load_sweep_config(
-                config, [text for part in point for text in part]
+
+    def check(point: list[tuple[str, ...]]) -> Exception | None:
+        try:
+            require_valid(
+                loader.load_sweep_config(config, [text for one in point for text in one])
             )
-            try:
-                require_valid(composed)
-            except ConfigError as error:
-                if error.where in keys:
-                    raise
+        except ConfigError as error:
+            return error if error.where in keys else None
+        except HydraException as error:
+            return error
+        return None
+
+    if (wrong := find_wrong_value(axes, check)) is not None:
+        raise wrong

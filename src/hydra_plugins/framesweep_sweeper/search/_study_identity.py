@@ -1,5 +1,6 @@
 """Which study a command belongs to: its name, and whether it searches the same thing."""
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -91,12 +92,12 @@ def _is_free(key: str, free: Sequence[str]) -> bool:
 def parse_fixed(study: Study) -> dict[str, Any]:
     """Return the values that all trials of a study share, by key."""
     values = {}
+    parser = OverridesParser.create()
     for key, text in study.user_attrs.get(FIXED, {}).items():
-        try:
-            override = OverridesParser.create().parse_override(f"{key}={text}")
-        except HydraException:  # a deletion
+        if key.startswith("~"):
             continue
-        values[strip_affixes(key)] = override.value()
+        with contextlib.suppress(HydraException):  # constraints, which are no override
+            values[strip_affixes(key)] = parser.parse_override(f"{key}={text}").value()
     return values
 
 

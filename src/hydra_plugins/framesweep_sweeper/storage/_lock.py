@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import logging
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,21 +10,16 @@ import sqlalchemy
 from filelock import FileLock, Timeout
 from sqlalchemy.engine import make_url
 
+from hydra_plugins.framesweep_sweeper._file_lock import acquire_patiently
 from hydra_plugins.framesweep_sweeper.storage._retrying_storage import (
-    GIVE_UP_SECONDS,
     StudyLockedError,
     retry_while_unavailable,
 )
 from hydra_plugins.framesweep_sweeper.storage._storage import find_file
 from hydra_plugins.framesweep_sweeper.storage._timeouts import add_timeouts, limit_sessions
 
-log = logging.getLogger(__name__)
-
 LOCK_SECONDS = 120
 """Seconds to wait for the lock of a server, after which a stalled holder loses it."""
-
-PATIENCE_SECONDS = 10.0
-"""Seconds of waiting for the lock of a file after which a line says what is waited for."""
 
 POSTGRESQL_KEY = 0x6672616D65737765
 """The key of the advisory lock. One for all studies, since PostgreSQL keeps the advisory locks
@@ -90,12 +84,7 @@ class StorageLock:
 
     def _acquire_file(self) -> contextlib.AbstractContextManager[object]:
         try:
-            return self._file.acquire(timeout=PATIENCE_SECONDS)
-        except Timeout:
-            path = self._file.lock_file
-            log.warning("%s: waiting for another process, which has locked this file", path)
-        try:
-            return self._file.acquire(timeout=GIVE_UP_SECONDS - PATIENCE_SECONDS)
+            return acquire_patiently(self._file)
         except Timeout as error:
             raise StudyLockedError from error
 

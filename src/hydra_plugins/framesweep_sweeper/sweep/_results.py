@@ -10,7 +10,12 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
-from hydra_plugins.framesweep_sweeper.trials._constraints import is_feasible, is_rejected
+from hydra_plugins.framesweep_sweeper.trials._claims import TrialQueue
+from hydra_plugins.framesweep_sweeper.trials._constraints import (
+    VIOLATED,
+    is_feasible,
+    is_rejected,
+)
 
 RESULTS = "optimization_results.yaml"
 
@@ -131,3 +136,19 @@ def write_results(study: Study, path: Path) -> list[FrozenTrial]:
     OmegaConf.save(OmegaConf.create(results), temporary)
     temporary.replace(path)
     return best
+
+
+def explain_no_best(queue: TrialQueue) -> str:
+    """Return why no trial is the best one."""
+    counts = queue.count_states()
+    if complete := queue.get_trials(TrialState.COMPLETE):
+        first = complete[0]
+        return (
+            f"none of {len(complete)} completed trials satisfies hydra.sweeper.constraints; "
+            f"trial {first.number}: {first.user_attrs.get(VIOLATED)}. Widen the bounds and run "
+            "more trials"
+        )
+    return (
+        f"no trial was completed ({counts[TrialState.PRUNED]} pruned, "
+        f"{counts[TrialState.FAIL]} failed; last failure: {queue.describe_last_failure()})"
+    )

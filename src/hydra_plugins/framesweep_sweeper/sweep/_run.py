@@ -14,7 +14,7 @@ from typing import Any
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 from optuna.storages import BaseStorage
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
 from hydra_plugins.framesweep_sweeper._errors import FailedSweepError
 from hydra_plugins.framesweep_sweeper.search._samplers import count_grid_points
@@ -23,6 +23,7 @@ from hydra_plugins.framesweep_sweeper.storage._heartbeats import HeartbeatThread
 from hydra_plugins.framesweep_sweeper.storage._lock import StorageLock
 from hydra_plugins.framesweep_sweeper.storage._storage import (
     check_driver,
+    open_existing,
     open_storage,
 )
 from hydra_plugins.framesweep_sweeper.sweep._job_plan import limit_jobs, plan_jobs, wrap_task
@@ -43,6 +44,7 @@ from hydra_plugins.framesweep_sweeper.sweep._progress import (
 )
 from hydra_plugins.framesweep_sweeper.sweep._results import (
     RESULTS,
+    explain_no_best,
     format_values,
     write_results,
 )
@@ -59,11 +61,10 @@ from hydra_plugins.framesweep_sweeper.sweep._settings import (
     check_settings,
 )
 from hydra_plugins.framesweep_sweeper.sweep._start import Start, begin_study, find_start
-from hydra_plugins.framesweep_sweeper.sweep._study import open_study, select_space
+from hydra_plugins.framesweep_sweeper.sweep._study import is_resumed, open_study, select_space
 from hydra_plugins.framesweep_sweeper.sweep._value_check import check_values
 from hydra_plugins.framesweep_sweeper.sweep._work_clock import WorkClock
 from hydra_plugins.framesweep_sweeper.trials._claims import ENDED, TrialQueue
-from hydra_plugins.framesweep_sweeper.trials._constraints import VIOLATED
 from hydra_plugins.framesweep_sweeper.trials._point_check import PointCheck
 from hydra_plugins.framesweep_sweeper.workers._launchers import open_pool
 from hydra_plugins.framesweep_sweeper.workers._signals import StopSignal, catch_stop_signals
@@ -95,8 +96,8 @@ def run_sweep(
     if settings["preview"]:
         print_search_preview(settings, search, url, find, plan, hydra_context, config)
         return 0
-    check_values(search.spaces[0], hydra_context, config, search.custom, listener)
     constraints, previewer = read_point_constraints(settings)
+    _check_new(settings, url, partial(check_values, hydra_context, config, listener), search)
     plan_from = partial(plan_sampler, settings, hydra_context, config)
     queue, space, notes = _open_queue(settings, url, search, config, find, plan_from)
     check = PointCheck(queue.storage, constraints, previewer)
@@ -118,6 +119,18 @@ def run_sweep(
         on_trial_end=partial(notify_safely, listener.on_trial_end, queue.study),
     )
     return _run_loop(loop, queue, listener, progress, search.total, config)
+
+
+def _check_new(
+    settings: dict[str, Any],
+    url: str,
+    check: Callable[[SearchSpace, Any], None],
+    search: Search,
+) -> None:
+    """Check the values of a search, unless its study exists: then it is too late."""
+    storage = open_existing(url, settings["heartbeat"])
+    if not is_resumed(settings, storage, search.spaces):
+        check(search.spaces[0], search.custom)
 
 
 def _find_listener(settings: dict[str, Any], config: DictConfig) -> Listener:
@@ -205,22 +218,6 @@ def _run_loop(
     return stop.signum
 
 
-def _explain_no_best(queue: TrialQueue) -> str:
-    """Return why no trial is the best one."""
-    counts = queue.count_states()
-    if complete := queue.get_trials(TrialState.COMPLETE):
-        first = complete[0]
-        return (
-            f"none of {len(complete)} completed trials satisfies hydra.sweeper.constraints; "
-            f"trial {first.number}: {first.user_attrs.get(VIOLATED)}. Widen the bounds and run "
-            "more trials"
-        )
-    return (
-        f"no trial was completed ({counts[TrialState.PRUNED]} pruned, "
-        f"{counts[TrialState.FAIL]} failed; last failure: {queue.describe_last_failure()})"
-    )
-
-
 def _log_results(
     queue: TrialQueue,
     best: list[FrozenTrial],
@@ -237,7 +234,7 @@ def _log_results(
     if stop.signum:
         progress.log(f"study {name}: stopped; run the same command again to resume it")
     elif not best:
-        raise FailedSweepError(f"study {name}: {_explain_no_best(queue)}")
+        raise FailedSweepError(f"study {name}: {explain_no_best(queue)}")
     else:
         ended = sum(counts[state] for state in ENDED)
         progress.log(f"study {name}: {ended} trials are done; results in {path}")

@@ -9,7 +9,7 @@ from typing import Any
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 from optuna.samplers import BaseSampler
-from optuna.storages import BaseStorage
+from optuna.storages import BaseStorage, InMemoryStorage
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.search._renamed_keys import read_spaces
@@ -87,7 +87,9 @@ def print_search_preview(
         SweepError: a constraint, or a name in `start_from`, is wrong.
     """
     constraints, previewer = read_point_constraints(settings)
-    start = find_start(open_existing(url, settings["heartbeat"]), search.spaces[0])
+    # Only names of studies are looked up there.
+    storage = open_existing(url, settings["heartbeat"]) if settings["start_from"] else None
+    start = find_start(storage or InMemoryStorage(), search.spaces[0])
     preview = SearchPreview(
         search.spaces[0],
         hydra_context,

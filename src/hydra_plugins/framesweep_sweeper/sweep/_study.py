@@ -67,15 +67,27 @@ def open_study(
     return optuna.load_study(study_name=name, storage=storage, pruner=pruner)
 
 
+def is_resumed(
+    settings: dict[str, Any], storage: BaseStorage, spaces: list[SearchSpace]
+) -> bool:
+    """Return whether a command continues a study that exists."""
+    return any(_finds_study(settings, storage, space) for space in spaces)
+
+
 def select_space(
     settings: dict[str, Any], storage: BaseStorage, spaces: list[SearchSpace]
 ) -> SearchSpace:
     """Return the first of `spaces` that a study to be resumed searches, or else the first."""
-    for space in spaces if not settings["new"] else []:
-        identity = _identify(settings, space)
-        if find_study(storage, identity, settings["study_name"], derive_name(space)):
-            return space
-    return spaces[0]
+    found = (space for space in spaces if _finds_study(settings, storage, space))
+    return next(found, spaces[0])
+
+
+def _finds_study(settings: dict[str, Any], storage: BaseStorage, space: SearchSpace) -> bool:
+    if settings["new"]:
+        return False
+    identity = _identify(settings, space)
+    name = find_study(storage, identity, settings["study_name"], derive_name(space))
+    return name is not None
 
 
 def _identify(settings: dict[str, Any], space: SearchSpace) -> StudyIdentity:

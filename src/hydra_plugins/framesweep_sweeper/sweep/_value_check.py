@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import RandomSampler
 
+from hydra_plugins.framesweep_sweeper._wrong_values import find_wrong_value
 from hydra_plugins.framesweep_sweeper.search._space import (
     Dimension,
     SearchSpace,
@@ -22,29 +23,27 @@ from hydra_plugins.framesweep_sweeper.search._space import (
 from hydra_plugins.framesweep_sweeper.sweep._jobs import suggest_overrides
 from hydra_plugins.framesweep_sweeper.sweep._listener import Listener
 
-MOST_CHOICES = 20
-"""Number of choices of a key that are checked, each of which takes some 20 ms."""
+NEAR_END = 1e-3
+"""Share of a continuous interval between its bounds and the values that are tried: the bound
+itself is never drawn, and may be outside of a key's range."""
 
 
 def check_values(
-    space: SearchSpace,
     hydra_context: HydraContext,
     config: DictConfig,
-    custom: Callable[[DictConfig, Any], Any] | None,
     listener: Listener,
+    space: SearchSpace,
+    custom: Callable[[DictConfig, Any], Any] | None,
 ) -> None:
-    """Compose the config of each choice and bound, with the first values of the other keys.
-
-    A config that does not fit together for another reason than a searched key is left to its
-    trial: with other values it may.
+    """Compose the config of each choice and bound, as `find_wrong_value` chooses the points.
 
     Args:
-        space: the search space.
         hydra_context: the context that Hydra hands to a sweeper; it composes configs.
         config: the config of the sweep.
-        custom: the function of `hydra.sweeper.custom_search_space`, or None.
         listener: its method `validate`, if it has one, raises an error for a config that the
             application refuses.
+        space: the search space.
+        custom: the function of `hydra.sweeper.custom_search_space`, or None.
 
     Raises:
         Exception: whatever Hydra raises for an override that does not fit the config, or the
@@ -52,26 +51,35 @@ def check_values(
     """
     validate = getattr(listener, "validate", None)
     study = optuna.create_study(sampler=RandomSampler(seed=0))  # in memory
-    keys = {strip_affixes(d.key) for d in space.dimensions} | {*map(strip_affixes, space.fixed)}
-    for point in _list_points(space):
-        study.enqueue_trial(point)
+    keys = {*map(strip_affixes, [*(d.key for d in space.dimensions), *space.fixed])}
+
+    def check(values: list[dict[str, Any]]) -> Exception | None:
+        study.enqueue_trial({key: value for one in values for key, value in one.items()})
         overrides = suggest_overrides(space, config, custom, study.ask())
-        composed = hydra_context.config_loader.load_sweep_config(config, overrides)
+        try:
+            composed = hydra_context.config_loader.load_sweep_config(config, overrides)
+        except Exception as error:
+            return error
         try:
             if validate is not None:
                 validate(composed)
         except Exception as error:
-            if str(error).partition(":")[0] in keys:
-                raise
+            # What does not fit together for another reason is left to the trial.
+            return error if str(error).partition(":")[0] in keys else None
+        return None
+
+    if (wrong := find_wrong_value(list(_list_axes(space)), check)) is not None:
+        raise wrong
 
 
-def _list_points(space: SearchSpace) -> Iterator[dict[str, Any]]:
-    """Yield a point for each value to check, in which the conditions of its key hold."""
+def _list_axes(space: SearchSpace) -> Iterator[list[dict[str, Any]]]:
+    """Yield the values of each key, with those of the keys on which it depends."""
     sampled = {strip_affixes(d.key): d for d in space.sampled}
-    first = {d.key: next(iter(_list_values(d)), None) for d in sampled.values()}
     for dimension in sampled.values():
-        for value in _list_values(dimension):
-            yield {**first, **_meet_conditions(dimension, sampled), dimension.key: value}
+        needed = _meet_conditions(dimension, sampled)
+        values = [{**needed, dimension.key: value} for value in _list_values(dimension)]
+        # Where the key is absent, the others are free.
+        yield [{}, *values] if dimension.conditions else values
 
 
 def _meet_conditions(dimension: Dimension, sampled: dict[str, Dimension]) -> dict[str, Any]:
@@ -89,10 +97,13 @@ def _meet_conditions(dimension: Dimension, sampled: dict[str, Dimension]) -> dic
 
 
 def _list_values(dimension: Dimension) -> list[Any]:
-    """Return the choices of a key, or its bounds."""
+    """Return the choices of a key, or values at its bounds."""
     match dimension.distribution:
         case CategoricalDistribution(choices=choices):
-            return list(choices[:MOST_CHOICES])
+            return list(choices)
+        case FloatDistribution(step=None) as d:
+            margin = NEAR_END * (d.high - d.low)
+            return [d.low + margin, d.high - margin]
         case IntDistribution() | FloatDistribution() as d:
             return [d.low] if d.low == d.high else [d.low, d.high]
         case _:

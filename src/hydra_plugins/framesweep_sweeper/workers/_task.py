@@ -1,6 +1,7 @@
 """The task that a launcher runs for a trial, in whichever process and on whichever machine."""
 
 import functools
+import json
 import math
 import os
 import signal
@@ -10,6 +11,7 @@ from typing import Any
 import optuna
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import TaskFunction
+from optuna.pruners import BasePruner
 from optuna.storages import BaseStorage
 
 from hydra_plugins.framesweep_sweeper import job
@@ -43,6 +45,12 @@ SERIAL_VARIABLE = "FRAMESWEEP_CLAIM"
 config, so that it reaches the job through any launcher."""
 
 LONGEST_MESSAGE = 500
+
+
+@functools.lru_cache(maxsize=8)
+def _build_pruner(study_name: str, config: str) -> BasePruner:
+    """Return the pruner of a study, which may remember what it knows about its trials."""
+    return build_pruner(json.loads(config))
 
 
 class TrialTask:
@@ -103,7 +111,7 @@ class TrialTask:
         study = optuna.load_study(
             study_name=self.study_name,
             storage=view_for_pruner(storage),
-            pruner=build_pruner(self.pruner),
+            pruner=_build_pruner(self.study_name, json.dumps(self.pruner)),
         )
         study_id = storage.get_study_id_from_name(self.study_name)
         trial_id = storage.get_trial_id_from_study_id_trial_number(study_id, number)

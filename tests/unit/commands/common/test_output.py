@@ -72,3 +72,8 @@ def test_a_result_is_printed_as_json_or_as_lines(capsys):
     assert json.loads(capsys.readouterr().out) == {"file": "x"}
     echo_result(False, {"file": Path("x")}, "written to x", "and checked")
     assert capsys.readouterr().out == "written to x\nand checked\n"
+
+
+def test_lines_about_what_was_written_to_standard_output_are_apart_from_it(capsys):
+    echo_result(False, {"file": Path("/dev/stdout")}, "5 frames written")
+    assert capsys.readouterr() == ("", "5 frames written\n")

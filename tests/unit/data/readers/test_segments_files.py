@@ -170,3 +170,15 @@ def test_phn_files_are_in_seconds_where_there_are_no_others(tmp_path):
     assert listed(tmp_path, format="seconds") == {"a": ("a.wav", "a.phn")}
     touch(tmp_path, "a.lab")
     assert listed(tmp_path, format="seconds") == {"a": ("a.wav", "a.lab")}
+
+
+def test_tables_of_one_utterance_with_other_names_are_no_tables_of_many(tmp_path):
+    touch(tmp_path, "wav/a.wav", "wav/b.wav")
+    (tmp_path / "csv").mkdir()
+    for name in ("x_a", "x_b"):
+        (tmp_path / "csv" / f"{name}.csv").write_text("start_s,end_s,phone\n0,1,aa\n")
+    with pytest.raises(DataError, match=r"must have the same folders and names as data\.audio"):
+        listed(tmp_path, audio="wav", segments="csv", format="csv")
+    (tmp_path / "csv" / "all.csv").write_text("utterance,start_s,end_s,phone\na,0,1,aa\n")
+    found = listed(tmp_path, audio="wav", segments="csv", format="csv")
+    assert found == {"a": ("wav/a.wav", "csv/all.csv"), "b": ("wav/b.wav", None)}

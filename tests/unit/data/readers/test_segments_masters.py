@@ -53,27 +53,35 @@ def test_utterance_with_two_entries_is_refused(tmp_path):
         match_master_files(paths, ["x/a"])
 
 
+ELSEWHERE = (
+    "{}: {} entries are in other folders than the only utterances of their names, such as"
+)
+IGNORED = "spk9/a and spk0/a, and are ignored, because others name the folders"
+
+
 @pytest.mark.parametrize(
-    ("entries", "expected"),
+    ("entries", "labelled", "line"),
     [
         # Others name the folders of the utterances, so that this one is of another utterance.
-        (["spk1/b", "spk9/a"], {"spk1/b": "spk1/b"}),
-        (["spk9/a", "spk1/b", "spk0/a"], {"spk1/b": "spk1/b", "spk0/a": "spk0/a"}),
-        (["*/spk9/a.lab"], {}),
-        (["/x/labels/a.lab", "/x/labels/b.lab"], {"spk0/a": 0, "spk1/b": 1}),
+        (["spk1/b", "spk9/a"], {"spk1/b"}, f"{ELSEWHERE} {IGNORED}"),
+        (["spk9/a", "spk8/a", "spk1/b", "spk0/a"], {"spk1/b", "spk0/a"}, ""),
+        (["a.lab", "spk9/a.lab", "spk1/b"], {"spk0/a", "spk1/b"}, ""),
+        (
+            ["*/labels/a.lab", "/x/labels/b.lab"],
+            {"spk0/a", "spk1/b"},
+            f"{ELSEWHERE} */labels/a.lab and spk0/a, and label them",
+        ),
     ],
 )
 def test_entries_in_other_folders_count_only_if_all_are_elsewhere(
-    tmp_path, caplog, entries, expected
+    tmp_path, caplog, entries, labelled, line
 ):
     path = write_ctm(tmp_path / "all.ctm", *entries)
     found = match_master_files([path], ["spk0/a", "spk1/b"])
-    assert found.keys() == expected.keys()
-    line = (
-        f"{path}: 2 entries are in other folders than the utterances that they label, such as "
-        "/x/labels/a.lab for spk0/a"
+    assert found.keys() == labelled
+    assert caplog.messages == (
+        [line.format(path, 1 if IGNORED in line else len(entries))] if line else []
     )
-    assert caplog.messages == ([line] if entries[0].startswith("/x") else [])
 
 
 def test_two_entries_of_a_file_for_one_utterance_are_refused(tmp_path):

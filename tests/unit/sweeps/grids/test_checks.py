@@ -45,12 +45,16 @@ def test_a_correct_grid_passes(check):
     check("data.context=5,10", "model=glob(*)", *pairs)
 
 
-def test_what_does_not_fit_together_is_left_to_its_run(check):
-    check("optim.schedule=step,constant", "optim.step_epochs=1", "train.epochs=1,2")
+@pytest.mark.parametrize("formats", ["auto,frames", "frames,auto"])
+def test_what_does_not_fit_together_is_left_to_its_run(check, formats):
+    corpus = ["data=segments", "data.features=npy", "data.segments=labels"]
+    check(*corpus, f"data.format={formats}", "data.match_length=none,pad")
+    with pytest.raises(ConfigError, match=r"data\.match_length: needs a label per frame"):
+        check(*corpus, "data.format=auto,phn", "data.match_length=none,pad")
 
 
 @pytest.mark.parametrize("key", ["sweep.new=true", "sweep.extend=true", "sweep.start_from=[a]"])
 def test_keys_of_searches_are_refused(key):
-    require_no_search_keys(["data.context=5,10", "sweep.retries=2"])
+    require_no_search_keys(["data.context=5,10", "sweep.retries=2", "sweep.new=false"])
     with pytest.raises(ConfigError, match=r"needs a search; found '.*'\. Add sweep=bare\."):
         require_no_search_keys(["data.context=5,10", key])

@@ -90,7 +90,7 @@ class SearchPreview:
         ]
         yield from describe_space(rows)
         num_repeats = num_trials - num_runs
-        repeats = f", {num_repeats:,} of which repeat others" if num_repeats else ""
+        repeats = f", at least {num_repeats:,} of which repeat others" if num_repeats else ""
         size = describe_size(self._space)
         yield f"size: {size}; {num_trials:,} trials are to be run{repeats}"
         if self._constraints:

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from hydra_plugins.framesweep_sweeper.storage import _lock
+from hydra_plugins.framesweep_sweeper import _file_lock
 from hydra_plugins.framesweep_sweeper.storage._lock import StorageLock
 from hydra_plugins.framesweep_sweeper.storage._retrying_storage import StudyLockedError
 
@@ -48,8 +48,8 @@ def test_a_file_is_locked_by_one_process_at_a_time_and_released_by_kill_9(file_u
 
 
 def test_a_file_that_stays_locked_is_given_up(file_url, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(_lock, "PATIENCE_SECONDS", 0.01)
-    monkeypatch.setattr(_lock, "GIVE_UP_SECONDS", 0.02)
+    monkeypatch.setattr(_file_lock, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(_file_lock, "GIVE_UP_SECONDS", 0.02)
     with (
         StorageLock(file_url).hold(),
         pytest.raises(StudyLockedError),

@@ -1,3 +1,7 @@
+from collections import Counter
+from types import SimpleNamespace
+from typing import Any
+
 import optuna
 import pytest
 import yaml
@@ -5,6 +9,7 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
 from hydra_plugins.framesweep_sweeper.sweep._results import (
+    explain_no_best,
     find_best_trials,
     format_values,
     summarize_study,
@@ -104,3 +109,20 @@ def test_a_summary_of_several_objectives_counts_the_front(front):
 def test_values_are_shown_with_six_digits():
     trial = make_trial(TrialState.COMPLETE, [0.123456789, 7.0])
     assert format_values(trial) == "0.123457 / 7"
+
+
+def test_completed_trials_that_violate_a_constraint_are_why_there_is_no_best_one():
+    trial = SimpleNamespace(number=2, user_attrs={"violated": "speed>=9: found 3"})
+    queue: Any = SimpleNamespace(
+        count_states=lambda: Counter({TrialState.PRUNED: 1}),
+        get_trials=lambda state: [trial] if state is TrialState.COMPLETE else [],
+        describe_last_failure=lambda: "-",
+    )
+    assert explain_no_best(queue) == (
+        "none of 1 completed trials satisfies hydra.sweeper.constraints; trial 2: speed>=9: "
+        "found 3. Widen the bounds and run more trials"
+    )
+    queue.get_trials = lambda state: []
+    assert explain_no_best(queue) == (
+        "no trial was completed (1 pruned, 0 failed; last failure: -)"
+    )

@@ -1,12 +1,9 @@
 """What a sweep checks before its first trial, and what a wrong command leaves behind."""
 
-from collections import Counter
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
-from optuna.trial import TrialState
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.sweep import _run
@@ -153,20 +150,3 @@ def test_auto_counts_the_gpus_for_local_workers_only(start, config, database, mo
     with pytest.raises(RuntimeError, match="no workers"):
         start(RecordingListener(), n_jobs=2)
     assert plans[1:] == [WorkerPlan(2)]
-
-
-def test_completed_trials_that_violate_a_constraint_are_why_there_is_no_best_one():
-    trial = SimpleNamespace(number=2, user_attrs={"violated": "speed>=9: found 3"})
-    queue: Any = SimpleNamespace(
-        count_states=lambda: Counter({TrialState.PRUNED: 1}),
-        get_trials=lambda state: [trial] if state is TrialState.COMPLETE else [],
-        describe_last_failure=lambda: "-",
-    )
-    assert _run._explain_no_best(queue) == (
-        "none of 1 completed trials satisfies hydra.sweeper.constraints; trial 2: speed>=9: "
-        "found 3. Widen the bounds and run more trials"
-    )
-    queue.get_trials = lambda state: []
-    assert _run._explain_no_best(queue) == (
-        "no trial was completed (1 pruned, 0 failed; last failure: -)"
-    )

@@ -140,7 +140,7 @@ def test_trials_that_repeat_others_take_no_time(preview):
     params = {"width": "choice(8, 32)", "depth": "choice(1)"}
     lines = preview(params, [], Area(), num_points=2, notes=["start from defaults: width=8"])
     assert lines[4:6] == [
-        "size: 2 points; 20 trials are to be run, 18 of which repeat others",
+        "size: 2 points; 20 trials are to be run, at least 18 of which repeat others",
         "start from defaults: width=8",
     ]
     assert lines[-1].endswith(" 2 3")
