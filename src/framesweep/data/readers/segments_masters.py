@@ -57,10 +57,10 @@ def match_master_files(
 
 def _warn(id: str, labels: "_Labels", number: int, *, are_ignored: bool) -> None:
     log.warning(
-        "%s: %d entries are in other folders than the only utterances of their names, such as "
-        "%s and %s, %s",
+        "%s: entries in other folders than the only utterance of their name (%d, such as %s "
+        "for %s) %s",
         *(labels.path, number, labels.entry, id),
-        "and are ignored, because others name the folders" if are_ignored else "and label them",
+        "are ignored, because others name the folders" if are_ignored else "label it",
     )
 
 

@@ -53,10 +53,8 @@ def test_utterance_with_two_entries_is_refused(tmp_path):
         match_master_files(paths, ["x/a"])
 
 
-ELSEWHERE = (
-    "{}: {} entries are in other folders than the only utterances of their names, such as"
-)
-IGNORED = "spk9/a and spk0/a, and are ignored, because others name the folders"
+ELSEWHERE = "{}: entries in other folders than the only utterance of their name ({}, such as"
+IGNORED = "spk9/a for spk0/a) are ignored, because others name the folders"
 
 
 @pytest.mark.parametrize(
@@ -69,7 +67,7 @@ IGNORED = "spk9/a and spk0/a, and are ignored, because others name the folders"
         (
             ["*/labels/a.lab", "/x/labels/b.lab"],
             {"spk0/a", "spk1/b"},
-            f"{ELSEWHERE} */labels/a.lab and spk0/a, and label them",
+            f"{ELSEWHERE} */labels/a.lab for spk0/a) label it",
         ),
     ],
 )
