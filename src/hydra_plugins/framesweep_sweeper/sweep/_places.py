@@ -33,17 +33,24 @@ def locate_storage(storage: str | None, space: SearchSpace, config: DictConfig) 
     """
     if storage is not None:
         return make_absolute(storage, config.hydra.runtime.cwd)
-    sweeper = config.hydra.sweeper
-    with read_write(config.hydra), open_dict(config.hydra):
-        # The folder may contain the name.
-        sweeper.study_name = sweeper.study_name or derive_name(space)
-        folder = Path(config.hydra.runtime.cwd, config.hydra.sweep.dir)
-        url = make_absolute(OWN_STORAGE, folder)
-        sweeper.storage = url
-        # Hydra requires the config of each job to have the same sweeper.
-        quoted = QuotedString(url, Quote.single).with_quotes()
-        config.hydra.overrides.hydra.append(f"hydra.sweeper.storage={quoted}")
+    # The folder may contain the name.
+    set_sweeper(config, "study_name", config.hydra.sweeper.study_name or derive_name(space))
+    folder = Path(config.hydra.runtime.cwd, config.hydra.sweep.dir)
+    url = make_absolute(OWN_STORAGE, folder)
+    set_sweeper(config, "storage", url)
     return url
+
+
+def set_sweeper(config: DictConfig, key: str, value: str) -> None:
+    """Set a key of the sweeper in the config of a sweep, and in those composed for its jobs.
+
+    Hydra requires the config of each job to have the same sweeper.
+    """
+    # Quoted, because a name such as 1.10 or null is otherwise parsed as a number or as null.
+    quoted = QuotedString(value, Quote.single).with_quotes()
+    with read_write(config.hydra), open_dict(config.hydra):
+        config.hydra.sweeper[key] = value
+        config.hydra.overrides.hydra.append(f"hydra.sweeper.{key}={quoted}")
 
 
 def write_multirun(config: DictConfig) -> None:

@@ -5,8 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import optuna
-from hydra.core.override_parser.types import Quote, QuotedString
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf
 from optuna.storages import BaseStorage
 from optuna.study import Study
 
@@ -23,6 +22,7 @@ from hydra_plugins.framesweep_sweeper.search._study_identity import (
     find_study,
     record_extension,
 )
+from hydra_plugins.framesweep_sweeper.sweep._places import set_sweeper
 from hydra_plugins.framesweep_sweeper.sweep._settings import read_directions, to_plain_dict
 from hydra_plugins.framesweep_sweeper.trials._constraints import read_constraints
 
@@ -59,11 +59,7 @@ def open_study(
     create_study_if_missing(storage, name, identity)
     if earlier is not None:
         record_extension(storage, name, earlier)
-    # Quoted, because a name such as 1.10 or null is otherwise parsed as a number or as null.
-    quoted = QuotedString(name, Quote.single).with_quotes()
-    with read_write(config.hydra), open_dict(config.hydra):
-        config.hydra.sweeper.study_name = name
-        config.hydra.overrides.hydra.append(f"hydra.sweeper.study_name={quoted}")
+    set_sweeper(config, "study_name", name)
     return optuna.load_study(study_name=name, storage=storage, pruner=pruner)
 
 

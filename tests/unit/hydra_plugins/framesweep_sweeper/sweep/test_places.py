@@ -34,7 +34,11 @@ def test_without_a_storage_the_study_is_in_the_folder_of_the_sweep(config, space
     url = locate_storage(None, space, config)
     assert url == f"sqlite:///{tmp_path}/multirun/x-y/study.db"
     assert config.hydra.sweeper.storage == url
-    assert config.hydra.overrides.hydra == [f"hydra.sweeper.storage='{url}'"]
+    # The configs that are composed for jobs must have the same sweeper.
+    assert config.hydra.overrides.hydra == [
+        "hydra.sweeper.study_name='x-y'",
+        f"hydra.sweeper.storage='{url}'",
+    ]
 
 
 def test_a_given_name_is_part_of_that_folder(config, space, tmp_path):
