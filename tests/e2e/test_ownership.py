@@ -103,7 +103,7 @@ def is_file_locked(path: Path) -> bool:
 
 
 def suspend(pids: list[int], trial: Path) -> None:
-    """Suspend the processes of a sweep, which runs a trial, while they hold no lock.
+    """Suspend the processes of a sweep, at a moment when they and their trial hold no lock.
 
     A suspended process keeps its locks: no other sweep could continue the study or the trial,
     and what it logs to MLflow would have to wait.

@@ -213,10 +213,9 @@ def _layout(runs: Sequence[RunRecord], width: int | None) -> list[str]:
         ]
         for run in runs
     ]
-    has_studies = any(run.study for run in runs)
-    hidden = {"epochs"} if is_narrow and has_studies else set()
-    hidden |= set() if has_studies else {"study"}
-    shown = [i for i, title in enumerate(header) if title not in hidden]
+    beside_studies = "epochs" if is_narrow else ""
+    hidden = beside_studies if any(run.study for run in runs) else "study"
+    shown = [i for i, title in enumerate(header) if title != hidden]
     header, rows = [header[i] for i in shown], [[row[i] for i in shown] for row in rows]
     return layout_table(header, rows, width, right="accuracy epochs")
 

@@ -60,7 +60,7 @@ class SearchParent:
         return _list_objectives(run_config)
 
     def validate(self, config: DictConfig) -> None:
-        """Check the config of a trial.
+        """Check a trial's composed config before the study exists.
 
         Raises:
             ConfigError: a value breaks its rule.

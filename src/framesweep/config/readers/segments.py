@@ -28,8 +28,8 @@ class SegmentsConfig(FeatureOptions, DataConfig):
     """Folder of the audio files in root. It may contain wildcards, as */wav. Empty is root."""
     segments: str = ""
     """Folder of the segment files in root, named and arranged like the audio files. It may
-    contain wildcards. Empty is root. It may also be one file of many utterances, .mlf or
-    .ctm."""
+    contain wildcards. Empty is root. It may also be one file of many utterances, .mlf,
+    .ctm or .csv."""
     format: Literal[
         "auto",
         "phn",

@@ -1,4 +1,4 @@
-"""Assigns the entries of files that label many utterances, .mlf and .ctm, to audio files."""
+"""Assigns the entries of files of many utterances, .mlf, .ctm and .csv, to audio files."""
 
 import logging
 from collections.abc import Collection, Mapping

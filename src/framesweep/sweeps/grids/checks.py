@@ -20,11 +20,9 @@ SEARCH_KEYS = {"sweep.start_from": "[]", "sweep.extend": "false", "sweep.new": "
 def require_no_search_keys(overrides: list[str]) -> None:
     """Raise ConfigError for keys that say from what a search starts."""
     for override in overrides:
-        key, _, value = override.partition("=")
-        if SEARCH_KEYS.get(to_bare_key(key), value) != value:
-            raise ConfigError(
-                to_bare_key(key), "needs a search", found=value, fix="Add sweep=bare."
-            )
+        key, value = to_bare_key(override), override.partition("=")[2]
+        if SEARCH_KEYS.get(key, value) != value:
+            raise ConfigError(key, "needs a search", found=value, fix="Add sweep=bare.")
 
 
 def require_grid(config: DictConfig, overrides: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Each utterance's part of an .mlf or .ctm file is found; malformed files are refused."""
+"""Each utterance's part of an .mlf, .ctm or .csv file is found; malformed files are refused."""
 
 import pytest
 
@@ -19,34 +19,26 @@ def write(tmp_path, name, text, encoding="utf-8"):
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_mlf_is_read_part_by_part(tmp_path, newline, encoding):
-    path = write(tmp_path, "all.mlf", MLF.replace("\n", newline), encoding)
+@pytest.mark.parametrize(
+    ("name", "text", "kind", "entries", "phones", "ends"),
+    [
+        (
+            *("all.mlf", MLF, "auto", ["*/a1.lab", "b/a2.rec"]),
+            *([("sil", "ae"), ("aa",)], [0.25, 0.9]),
+        ),
+        ("all.ctm", CTM, "ctm", ["a1", "a2"], [("sil", "aa"), ("t",)], [0.25, 0.75]),
+        ("all.CSV", CSV, "csv", ["a,1", "a2"], [("sil", "aa"), ("t",)], [0.25, 0.75]),
+    ],
+)
+def test_files_are_read_part_by_part(
+    tmp_path, name, text, kind, entries, phones, ends, newline, encoding
+):
+    path = write(tmp_path, name, text.replace("\n", newline), encoding)
     parts = index_master_file(path)
-    assert list(parts) == ["*/a1.lab", "b/a2.rec"]
-    found = [read_segments(path, "auto", "", 1, part) for part in parts.values()]
-    assert [segments.phones for segments in found] == [("sil", "ae"), ("aa",)]
-    assert found[0].ends.tolist() == [0.25, 0.9]
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-def test_ctm_is_read_part_by_part(tmp_path, encoding):
-    path = write(tmp_path, "all.ctm", CTM, encoding)
-    parts = index_master_file(path)
-    assert list(parts) == ["a1", "a2"]
-    found = [read_segments(path, "ctm", "", 1, part) for part in parts.values()]
-    assert [segments.phones for segments in found] == [("sil", "aa"), ("t",)]
-    assert found[0].ends.tolist() == [0.25, 0.75]
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-@pytest.mark.parametrize("newline", ["\n", "\r\n"])
-def test_csv_is_read_part_by_part(tmp_path, newline, encoding):
-    path = write(tmp_path, "all.CSV", CSV.replace("\n", newline), encoding)
-    parts = index_master_file(path)
-    assert list(parts) == ["a,1", "a2"]
-    found = [read_segments(path, "csv", "", 1, part) for part in parts.values()]
-    assert [segments.phones for segments in found] == [("sil", "aa"), ("t",)]
-    assert found[0].ends.tolist() == [0.25, 0.75]
+    assert list(parts) == entries
+    found = [read_segments(path, kind, "", 1, part) for part in parts.values()]
+    assert [segments.phones for segments in found] == phones
+    assert found[0].ends.tolist() == ends
 
 
 @pytest.mark.parametrize(
