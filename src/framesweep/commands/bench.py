@@ -195,6 +195,8 @@ def command(
     from framesweep.config.composition import register
 
     register()
+    kinds = {"--prepare": prepare, "--sweep": sweep, "--search": search, "--accuracy": accuracy}
+    _require_one([name for name, is_given in kinds.items() if is_given])
     chosen = {
         **(FULL if full else QUICK),
         **{k: v for k, v in options.items() if v is not None},
@@ -211,6 +213,12 @@ def command(
     else:
         measured = suites.measure_speed(chosen, folder)
     _print_and_write(measured, json_path)
+
+
+def _require_one(kinds: list[str]) -> None:
+    """Raise UsageError if several kinds of benchmark are asked for, of which one would run."""
+    if len(kinds) > 1:
+        raise click.UsageError(f"{' and '.join(kinds)} exclude each other: give one of them.")
 
 
 def _print_and_write(measured: Iterable[dict[str, Any]], json_path: Path | None) -> None:

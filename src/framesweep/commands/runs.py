@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from framesweep.catalog.records import STATES
 from framesweep.commands.common.options import tracking_options
 from framesweep.commands.common.output import (
     cut,
@@ -121,7 +122,8 @@ def parse_condition(text: str) -> Callable[[RunRecord], bool]:
     Texts are compared with a shell pattern. A run without the value fulfils only `!=`.
 
     Raises:
-        ConfigError: the text is no condition, or it compares a number with something else.
+        ConfigError: the text is no condition, compares a number with something else, or names
+            a state that does not exist.
     """
     match = CONDITION.fullmatch(text)
     if match is None:
@@ -132,6 +134,8 @@ def parse_condition(text: str) -> Callable[[RunRecord], bool]:
             fix="Type 'accuracy>0.6', for example.",
         )
     key, sign, value = match.groups()
+    if key == "state" and not any(fnmatchcase(state, value) for state in STATES):
+        raise ConfigError("--filter", f"must name a state: {', '.join(STATES)}", found=text)
     if sign in ("=", "!="):
         return lambda run: (sign == "=") is _equals(get_value(run, key), value)
     try:

@@ -41,6 +41,12 @@ def test_quick_bench(tiny, tmp_path) -> None:
     assert not list((tmp_path / "bench").glob("cache-*"))
 
 
+def test_only_one_kind_of_benchmark_is_run(tiny) -> None:
+    done = CliRunner().invoke(bench.command, [*tiny, "--sweep", "--search"])
+    assert done.exit_code == 2
+    assert "--sweep and --search exclude each other" in done.output
+
+
 def test_preparation_bench(tiny, tmp_path) -> None:
     done = CliRunner().invoke(bench.command, [*tiny, "--prepare", "--sizes=3000", "--rounds=1"])
     assert done.exit_code == 0, done.output

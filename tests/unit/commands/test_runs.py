@@ -75,6 +75,7 @@ def test_patterns_are_parts_of_names_or_shell_patterns(ids):
         ("dev/loss<0.5", ["bbbb"]),
         ("state=running", ["dddd"]),
         ("state!=finished", ["dddd"]),
+        ("state=run*", ["dddd"]),
         ("study=", ["dddd", "aaaa"]),
         ("name=trial*", ["cccc", "bbbb"]),
         ("epochs=3", ["cccc", "bbbb", "aaaa"]),
@@ -89,7 +90,7 @@ def test_several_conditions_must_all_hold(ids):
     assert ids("--filter", "study=s", "--filter", "accuracy>=0.75") == ["bbbb"]
 
 
-@pytest.mark.parametrize("condition", ["accuracy", "", ">3", "accuracy>many"])
+@pytest.mark.parametrize("condition", ["accuracy", "", ">3", "accuracy>many", "state=done"])
 def test_what_is_no_condition_is_a_one_line_error(run, condition):
     with pytest.raises(ConfigError, match=r"^--filter: must "):
         run("--filter", condition)

@@ -1,18 +1,21 @@
 """Records the table on which searches are replayed: a training of each point of a grid.
 
-    python -m framesweep.bench.search.record CORPUS FOLDER
+    python -m framesweep.bench.search.record CORPUS FOLDER [--utterances N] [--processes N]
 
 CORPUS is a folder of HW1P2's files, of which the first utterances are used. Each training is
 one line in FOLDER/trainings.jsonl, so that a recording that was stopped can be continued. The
 table is FOLDER/table.npz.
 """
 
+import argparse
 import json
-import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import cache, partial
 from itertools import product
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +30,7 @@ from framesweep.training.callbacks import NoOpCallback
 from framesweep.training.checkpoints import NoCheckpoints
 
 SETTINGS = (
-    *("data=hw1p2", "data.max_utterances=50", "train.batch_size=512"),
+    *("data=hw1p2", "train.batch_size=512"),
     *("model=base", "model.widths=null", "optim.schedule=constant", "optim.label_smoothing=0"),
     *("hardware.device=cpu", "hardware.threads=1"),
     *("tracking.backend=none", f"train.epochs={NUM_EPOCHS}"),
@@ -96,26 +99,61 @@ class Trainings:
         return replace(config, seed=seed)
 
 
-def record(corpus: str, folder: Path) -> None:
-    """Train all points that FOLDER/trainings.jsonl does not contain yet."""
+@cache
+def _start(overrides: tuple[str, ...]) -> Trainings:
+    """Return the trainings of this process, whose loops have been compiled."""
+    trainings = Trainings(overrides)
+    for point in WARM_UP:
+        trainings.train(point, 0)
+    return trainings
+
+
+def _train(overrides: tuple[str, ...], numbered: tuple[int, Point]) -> dict[str, Any]:
+    seed, point = numbered
+    return _start(overrides).train(point, seed)
+
+
+def record(corpus: str, folder: Path, num_utterances: int, num_processes: int = 1) -> None:
+    """Train all points that FOLDER/trainings.jsonl does not contain yet.
+
+    Args:
+        corpus: a folder of HW1P2's files.
+        num_utterances: how many utterances of train, and of dev, are used.
+        num_processes: trainings at the same time, each of which uses one thread.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    trainings = Trainings([f"data.root={corpus}", f"outputs={folder.absolute()}"])
     lines = read_lines(folder)
     (folder / LINES).write_text("".join(json.dumps(line) + "\n" for line in lines))
     done = {line["point"] for line in lines}
-    points = list_points()
-    for point in WARM_UP:
-        trainings.train(point, 0)
+    # Each point has a seed of its own, so that neighbors have independent noise.
+    missing = [
+        (seed, point)
+        for seed, point in enumerate(list_points())
+        if " ".join(name_point(point)) not in done
+    ]
+    overrides = (
+        *(f"data.root={corpus}", f"data.max_utterances={num_utterances}"),
+        f"outputs={folder.absolute()}",
+    )
     with (folder / LINES).open("a", encoding="utf-8") as file:
-        for seed, point in enumerate(points):
+        results = _map_trainings(overrides, missing, num_processes)
+        for (seed, point), result in zip(missing, results, strict=True):
             name = " ".join(name_point(point))
-            if name in done:
-                continue
-            # Each point has a seed of its own, so that neighbors have independent noise.
-            result = trainings.train(point, seed)
             file.write(json.dumps({"point": name, **result}) + "\n")
             file.flush()
-            print(f"{seed + 1}/{len(points)} {name}: {result['accuracies'][-1:]}", flush=True)
+            print(f"{seed + 1}: {name}: {result['accuracies'][-1:]}", flush=True)
+
+
+def _map_trainings(
+    overrides: tuple[str, ...], points: Sequence[tuple[int, Point]], num_processes: int
+) -> Iterator[dict[str, Any]]:
+    train = partial(_train, overrides)
+    if num_processes == 1:
+        yield from map(train, points)
+        return
+    # Not forked, because threads of torch and of numerical libraries do not survive a fork.
+    with ProcessPoolExecutor(num_processes, get_context("spawn")) as executor:
+        yield from executor.map(train, points)
 
 
 def read_lines(folder: Path) -> list[dict[str, Any]]:
@@ -154,11 +192,25 @@ def _list_levels(points: list[Point]) -> dict[str, list[float | str]]:
     return {key: [v for v in levels if v in columns[key]] for key, levels in AXES.items()}
 
 
-def main(corpus: str, folder: Path) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Record what is missing, and write the table."""
-    record(corpus, folder)
-    print(write_table(folder))
+    parser = argparse.ArgumentParser(prog="python -m framesweep.bench.search.record")
+    parser.add_argument("corpus", metavar="CORPUS", help="a folder of HW1P2's files")
+    parser.add_argument("folder", metavar="FOLDER", type=Path, help="where the table appears")
+    parser.add_argument(
+        "--utterances",
+        metavar="N",
+        type=int,
+        default=200,
+        help="how many of train and of dev",
+    )
+    parser.add_argument(
+        "--processes", metavar="N", type=int, default=1, help="trainings at the same time"
+    )
+    chosen = parser.parse_args(arguments)
+    record(chosen.corpus, chosen.folder, chosen.utterances, chosen.processes)
+    print(write_table(chosen.folder))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main()

@@ -16,8 +16,13 @@ import yaml
 
 from framesweep.config import SCHEMAS, RunConfig
 from framesweep.config.effects import effect_of
+from framesweep.config.reference.sweeper_keys import SWEEPER, SWEEPER_KEYS
 from framesweep.config.setting import UNIT, Effect
 from framesweep.errors import ConfigError
+from hydra_plugins.framesweep_sweeper.config import FramesweepSweeperConf
+
+SIMPLE_TYPES: dict[Any, str] = {NoneType: "null", Any: "any"}
+"""Types whose names in Python say less than a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,7 @@ class KeyDoc:
 @functools.cache
 def document_keys() -> tuple[KeyDoc, ...]:
     """Return the documentation of every key of every schema, group by group."""
-    return tuple(dict.fromkeys(_document(RunConfig, "")))
+    return tuple(dict.fromkeys([*_document(RunConfig, ""), *_document_sweeper()]))
 
 
 def find_keys(pattern: str) -> list[KeyDoc]:
@@ -104,6 +109,25 @@ def _document(schema: type, prefix: str) -> Iterator[KeyDoc]:
             )
 
 
+def _document_sweeper() -> Iterator[KeyDoc]:
+    """Yield the documentation of the keys of a search."""
+    documented = {field.name: field for field in fields(FramesweepSweeperConf)}
+    types, meanings = (
+        get_type_hints(FramesweepSweeperConf),
+        read_meanings(FramesweepSweeperConf),
+    )
+    for name, (unit, affects) in SWEEPER_KEYS.items():
+        yield KeyDoc(
+            key=f"{SWEEPER}.{name}",
+            schema=FramesweepSweeperConf,
+            type=describe_type(types[name]),
+            default=to_yaml(_default(documented[name])),
+            unit=unit,
+            affects=affects,
+            meaning=meanings[name],
+        )
+
+
 def _owners(schema: type) -> dict[str, type]:
     """Return the class that declares each field; an override counts as a declaration."""
     return {
@@ -155,8 +179,8 @@ def describe_type(kind: Any) -> str:
         return f"list of {describe_type(get_args(kind)[0])}"
     if get_origin(kind) is dict:
         return "dictionary of " + " to ".join(describe_type(one) for one in get_args(kind))
-    if kind is NoneType:
-        return "null"
+    if kind in SIMPLE_TYPES:
+        return SIMPLE_TYPES[kind]
     if parts := get_args(kind):
         described = [describe_type(part) for part in parts]
         # A float accepts integers as well, which needs no mention.

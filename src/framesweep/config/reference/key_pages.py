@@ -60,6 +60,7 @@ TITLES = {
     "tracking": "Tracking",
     "train": "Training",
     "sweep": "Sweeps",
+    "hydra.sweeper": "Searches",
     "": "The run",
     "recipe": "Recipes: settings of several groups",
     "ablation": "Ablations: single changes to a recipe",

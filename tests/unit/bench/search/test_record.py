@@ -27,7 +27,7 @@ def test_a_recording_continues_where_it_stopped(corpus, tmp_path) -> None:
     folder.mkdir()
     cut = '{"point": "data.con'
     (folder / record.LINES).write_text(json.dumps(done) + "\n" + cut)
-    record.main(corpus, folder)
+    record.main([corpus, str(folder), "--utterances", "50"])
     table = load_table(folder / record.TABLE)
     assert table.axes["optim.lr"] == [point[list(AXES).index("optim.lr")] for point in POINTS]
     assert table.accuracy.shape == (1, 1, 1, 1, 2, 1, NUM_EPOCHS)

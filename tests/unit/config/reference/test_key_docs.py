@@ -4,10 +4,12 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import pytest
+from omegaconf import OmegaConf
 
 from configs import compose
 from framesweep.config import DataConfig, KaldiConfig
 from framesweep.config.composition import register
+from framesweep.config.groups import find_conf
 from framesweep.config.plain import flatten
 from framesweep.config.reference.key_docs import (
     describe_type,
@@ -18,6 +20,7 @@ from framesweep.config.reference.key_docs import (
 )
 from framesweep.config.setting import setting
 from framesweep.errors import ConfigError
+from hydra_plugins.framesweep_sweeper.sweep._known_keys import KNOWN
 
 register()
 
@@ -62,6 +65,15 @@ def test_every_key_of_a_config_is_documented():
         assert set(flatten(compose(overrides))) <= documented
 
 
+def test_every_key_of_a_search_is_documented_or_set_by_the_preset():
+    documented = {doc.key for doc in find_keys("hydra.sweeper")}
+    preset = OmegaConf.to_container(OmegaConf.load(find_conf() / "sweep/bare.yaml"))
+    derived = {f"hydra.sweeper.{key}" for key in preset["hydra"]["sweeper"]}
+    known = {f"hydra.sweeper.{key}" for key in KNOWN - {"pruner"}}
+    assert documented <= known
+    assert known - documented == derived - documented
+
+
 def test_a_key_that_all_options_share_is_documented_once():
     assert [doc.schema for doc in document_keys() if doc.key == "data.context"] == [DataConfig]
 
@@ -104,6 +116,7 @@ def test_values_as_a_user_types_them(value: object, text: str):
             {f"sweep.{key}" for key in ("new", "extend", "start_from", "preview", "retries")},
         ),
         ("data.*_share", {"data.dev_share", "data.test_share"}),
+        ("n_trials", {"hydra.sweeper.n_trials"}),
     ],
 )
 def test_a_pattern_is_a_key_a_group_an_end_or_a_wildcard(pattern: str, keys: set[str]):
