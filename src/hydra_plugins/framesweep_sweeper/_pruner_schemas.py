@@ -52,12 +52,27 @@ class HyperbandPrunerConf(PrunerConf):
 
 
 @dataclass
-class DefaultPrunerConf(HyperbandPrunerConf):
-    """Hyperband, or the median pruner if one of its four arguments below is given.
+class ExtrapolationPrunerConf(PrunerConf):
+    """Stop a trial that would not become the best with the gain that others had from here on.
+
+    The gain is the mean of those of the completed trials and `deviations` standard deviations.
+    It is known once `n_startup_trials` of them have gone beyond this step.
+    """
+
+    _target_: str = "hydra_plugins.framesweep_sweeper.search._extrapolation.ExtrapolationPruner"
+    n_startup_trials: int = 3
+    deviations: float = 1.0
+
+
+@dataclass
+class DefaultPrunerConf(PrunerConf):
+    """`extrapolation`, or the median pruner if one of its four arguments below is given.
 
     The median pruner was the default before, so that commands with its arguments still run it.
     """
 
+    _target_: str = ExtrapolationPrunerConf._target_
+    deviations: float = ExtrapolationPrunerConf.deviations
     n_startup_trials: int | None = None
     n_warmup_steps: int | None = None
     interval_steps: int | None = None
@@ -120,6 +135,7 @@ class NopPrunerConf(PrunerConf):
 
 
 PRUNERS: dict[str, type[PrunerConf]] = {
+    "extrapolation": ExtrapolationPrunerConf,
     "median": MedianPrunerConf,
     "percentile": PercentilePrunerConf,
     "hyperband": HyperbandPrunerConf,

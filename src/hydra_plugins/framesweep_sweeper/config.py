@@ -30,6 +30,9 @@ class MultivariateTPESamplerConf(TPESamplerConfig):
     multivariate: bool = True
     group: bool = True
     constant_liar: bool = True
+    ordered_choices: bool = True
+    """Whether three or more numbers, as `choice(5,15,25)`, are sampled by their order.
+    Otherwise they are as different as names."""
 
 
 @dataclass

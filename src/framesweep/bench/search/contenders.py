@@ -41,8 +41,8 @@ SAMPLERS = (
     "grid",
 )
 PRUNERS = (
-    *("none", "median", "percentile", "hyperband", "successive_halving", "patient"),
-    *("threshold", "wilcoxon"),
+    *("none", "extrapolation", "median", "percentile", "hyperband", "successive_halving"),
+    *("patient", "threshold", "wilcoxon"),
 )
 NEEDED = {"threshold": ("hydra.sweeper.pruner.lower=0.4",)}
 """Settings without which an option cannot be used."""

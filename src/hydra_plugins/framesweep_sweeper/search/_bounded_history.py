@@ -13,7 +13,6 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.framesweep_sweeper.search._history import WITH_RESULT, StudyView
-from hydra_plugins.framesweep_sweeper.search._prior import PriorSampler
 from hydra_plugins.framesweep_sweeper.search._wrapped_sampler import WrappedSampler
 
 
@@ -93,8 +92,9 @@ def with_bound(
 
     def make(num_begun: int) -> BaseSampler:
         sampler = make_sampler(num_begun)
-        inner = sampler.sampler if isinstance(sampler, PriorSampler) else sampler
-        is_tpe = isinstance(inner, TPESampler)
-        return BoundedSampler(sampler, most) if is_tpe else sampler
+        inner = sampler
+        while isinstance(inner, WrappedSampler):
+            inner = inner.sampler
+        return BoundedSampler(sampler, most) if isinstance(inner, TPESampler) else sampler
 
     return make

@@ -1,7 +1,7 @@
 """Optuna's distributions in terms of Hydra's override grammar."""
 
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 from hydra.core.override_parser.types import FloatRange
 from optuna import Trial
@@ -91,3 +91,9 @@ def count_values(distribution: BaseDistribution) -> float:
             return round((d.high - d.low) / step) + 1
         case _:
             return math.inf
+
+
+def is_number(value: Any) -> TypeGuard[float]:
+    """Return whether a value has a place in the order of numbers."""
+    is_numeric = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_numeric and not math.isnan(value)

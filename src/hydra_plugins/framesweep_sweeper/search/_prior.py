@@ -8,7 +8,7 @@ trials shrinks as results come in, because the defaults may not suit the data.
 import math
 import random
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeGuard
+from typing import Any
 
 from optuna.distributions import (
     BaseDistribution,
@@ -20,6 +20,7 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+from hydra_plugins.framesweep_sweeper.search._distributions import is_number
 from hydra_plugins.framesweep_sweeper.search._history import WITH_RESULT
 from hydra_plugins.framesweep_sweeper.search._known_points import ABSENT, find_value
 from hydra_plugins.framesweep_sweeper.search._wrapped_sampler import WrappedSampler
@@ -117,10 +118,10 @@ def draw_near(distribution: BaseDistribution, default: Any, rng: random.Random) 
     default in half of the cases, and are drawn uniformly in the others.
     """
     match distribution:
-        case CategoricalDistribution(choices=choices) if all(map(_is_number, choices)):
-            if not _is_number(default):
+        case CategoricalDistribution(choices=choices) if all(map(is_number, choices)):
+            if not is_number(default):
                 return ABSENT
-            levels = sorted(choice for choice in choices if _is_number(choice))
+            levels = sorted(choice for choice in choices if is_number(choice))
             nearest = min(range(len(levels)), key=lambda i: abs(levels[i] - default))
             return levels[_draw_level(nearest, len(levels), rng)]
         case CategoricalDistribution(choices=choices):
@@ -129,14 +130,9 @@ def draw_near(distribution: BaseDistribution, default: Any, rng: random.Random) 
                 return ABSENT
             return found if rng.random() < KEEP else rng.choice(choices)
         case IntDistribution() | FloatDistribution():
-            return _draw_number(distribution, default, rng) if _is_number(default) else ABSENT
+            return _draw_number(distribution, default, rng) if is_number(default) else ABSENT
         case _:
             return ABSENT
-
-
-def _is_number(value: Any) -> TypeGuard[float]:
-    is_numeric = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_numeric and not math.isnan(value)
 
 
 def _draw_level(center: int, num_levels: int, rng: random.Random) -> int:

@@ -17,21 +17,27 @@ from optuna.samplers import BaseSampler, GridSampler, QMCSampler
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper._hydra import instantiate_allowed
 from hydra_plugins.framesweep_sweeper._pruner_schemas import (
+    DefaultPrunerConf,
+    ExtrapolationPrunerConf,
     HyperbandPrunerConf,
     MedianPrunerConf,
 )
 from hydra_plugins.framesweep_sweeper.search._distributions import list_values
 from hydra_plugins.framesweep_sweeper.search._hyperband import QuickHyperbandPruner
+from hydra_plugins.framesweep_sweeper.search._ordered import OrderedSampler
 from hydra_plugins.framesweep_sweeper.search._prior import PriorSampler
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 
 SAMPLER_TARGETS = ("hydra_plugins.hydra_optuna_sweeper.*", "optuna.samplers.*")
 QUICK_HYPERBAND = f"{QuickHyperbandPruner.__module__}.{QuickHyperbandPruner.__name__}"
-PRUNER_TARGETS = ("optuna.pruners.*", QUICK_HYPERBAND)
+PRUNER_TARGETS = ("optuna.pruners.*", QUICK_HYPERBAND, ExtrapolationPrunerConf._target_)
 """What `_target_` may name; a config from elsewhere must not be able to run anything else."""
 
 PRIOR_TRIALS = "prior_trials"
 """Field of a sampler's config; see PriorSampler."""
+
+ORDERED_CHOICES = "ordered_choices"
+"""Field of a sampler's config; see OrderedSampler."""
 
 PACKAGES = {
     "CmaEsSampler": ("cmaes",),
@@ -70,6 +76,7 @@ def build_sampler(
     if num_begun and config.get("seed") is not None and not _continues_sequence(config):
         config.seed = zlib.crc32(f"{config.seed}/{num_begun}".encode())
     prior_trials = _pop_prior_trials(config)
+    is_ordered = config.pop(ORDERED_CHOICES, False)
     sampler = _instantiate("hydra.sweeper.sampler", config, SAMPLER_TARGETS)
     if isinstance(sampler, functools.partial):
         # hydra-optuna-sweeper leaves the grid's values open, which follow from the space.
@@ -79,9 +86,11 @@ def build_sampler(
             f"hydra.sweeper.sampler: must be a sampler of Optuna; found {config._target_}"
         )
     _require_packages("hydra.sweeper.sampler", sampler)
-    if not prior_trials or not defaults:
-        return sampler
-    return PriorSampler(sampler, defaults, prior_trials, config.get("seed"))
+    if is_ordered:
+        sampler = OrderedSampler(sampler)
+    if prior_trials and defaults:
+        sampler = PriorSampler(sampler, defaults, prior_trials, config.get("seed"))
+    return cast(BaseSampler, sampler)
 
 
 def uses_prior(config: Mapping[str, Any]) -> bool:
@@ -121,7 +130,7 @@ def build_pruner(config: Any) -> BasePruner:
 def _choose_default_pruner(config: DictConfig) -> DictConfig:
     """Return the config of the pruner that `DefaultPrunerConf` stands for; others unchanged."""
     names = [f.name for f in fields(MedianPrunerConf) if f.name != "_target_"]
-    if config.get("_target_") != HyperbandPrunerConf._target_ or names[0] not in config:
+    if config.get("_target_") != DefaultPrunerConf._target_ or names[-1] not in config:
         return config
     given = {name: config[name] for name in names if config[name] is not None}
     if given:

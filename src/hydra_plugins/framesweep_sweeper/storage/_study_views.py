@@ -33,6 +33,7 @@ WAITING = [TrialState.WAITING]
 _RUNGS = replace(
     SYSTEM_ATTRS, prefix="completed_rung_"
 )  # where successive halving has compared
+_VIOLATIONS = replace(SYSTEM_ATTRS, prefix="constraints")
 
 
 class _View(RetryingStorage):
@@ -105,10 +106,10 @@ class _SamplerStorage(_View):
 
 
 class _PrunerStorage(_View):
-    """Shows the curves of trials that have ended, and the rungs of all."""
+    """Shows the curves and violations of trials that have ended, and the rungs of all."""
 
     def _select(self, study_id: int, states: Container[TrialState] | None) -> list[FrozenTrial]:
-        return self._fetch(study_id, states, (STEPS, _RUNGS), (_RUNGS,))
+        return self._fetch(study_id, states, (STEPS, _RUNGS, _VIOLATIONS), (_RUNGS,))
 
 
 def view_for_sampler(storage: BaseStorage) -> BaseStorage:

@@ -15,6 +15,7 @@ from framesweep.bench.search.contenders import (
     list_contenders,
 )
 from hydra_plugins.framesweep_sweeper._pruner_schemas import PRUNERS as SHIPPED_PRUNERS
+from hydra_plugins.framesweep_sweeper.search._extrapolation import ExtrapolationPruner
 from hydra_plugins.framesweep_sweeper.search._samplers import build_pruner
 
 
@@ -37,12 +38,13 @@ def test_a_contender_has_the_settings_that_its_command_has() -> None:
     assert contender.as_intervals
 
 
-def test_a_sweep_is_shipped_with_a_prior_multivariate_tpe_and_hyperband() -> None:
+def test_a_sweep_is_shipped_with_a_prior_ordered_tpe_and_extrapolation() -> None:
     shipped = build_contender(SHIPPED)
     assert shipped.sampler["_target_"] == "optuna.samplers.TPESampler"
     assert shipped.sampler["multivariate"]
+    assert shipped.sampler["ordered_choices"]
     assert shipped.sampler["prior_trials"] == 10
-    assert isinstance(build_pruner(shipped.pruner), optuna.pruners.HyperbandPruner)
+    assert build_pruner(shipped.pruner) == ExtrapolationPruner()
     earlier = build_contender("earlier", "hydra.sweeper.pruner.n_startup_trials=3")
     assert isinstance(build_pruner(earlier.pruner), optuna.pruners.MedianPruner)
 

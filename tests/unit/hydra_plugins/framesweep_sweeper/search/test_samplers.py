@@ -6,6 +6,8 @@ from omegaconf import OmegaConf
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper._pruner_schemas import PRUNERS, DefaultPrunerConf
+from hydra_plugins.framesweep_sweeper.search._extrapolation import ExtrapolationPruner
+from hydra_plugins.framesweep_sweeper.search._ordered import OrderedSampler
 from hydra_plugins.framesweep_sweeper.search._prior import PriorSampler
 from hydra_plugins.framesweep_sweeper.search._samplers import (
     build_pruner,
@@ -47,10 +49,19 @@ def test_a_package_that_a_sampler_or_pruner_needs_is_missed_before_the_first_tri
         build_pruner(OmegaConf.structured(PRUNERS["wilcoxon"]()))
 
 
-def test_the_default_pruner_is_hyperband():
-    pruner = build_pruner(OmegaConf.structured(DefaultPrunerConf(reduction_factor=4)))
-    assert isinstance(pruner, optuna.pruners.HyperbandPruner)
-    assert pruner._reduction_factor == 4
+def test_choices_are_ordered_for_the_samplers_that_say_so():
+    space = read_space({}, ["x=choice(1,2,3)"])
+    ordered = make_config("TPESampler", seed=0, multivariate=True, ordered_choices=True)
+    sampler = build_sampler(ordered, space, 0)
+    assert isinstance(sampler, OrderedSampler)
+    assert isinstance(sampler.sampler, optuna.samplers.TPESampler)
+    ordered.ordered_choices = False
+    assert isinstance(build_sampler(ordered, space, 0), optuna.samplers.TPESampler)
+
+
+def test_the_default_pruner_extrapolates():
+    pruner = build_pruner(OmegaConf.structured(DefaultPrunerConf(deviations=0.5)))
+    assert pruner == ExtrapolationPruner(n_startup_trials=3, deviations=0.5)
 
 
 def test_an_argument_of_the_earlier_default_pruner_still_selects_it():

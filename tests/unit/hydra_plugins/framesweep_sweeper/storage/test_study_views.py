@@ -6,6 +6,7 @@ from optuna import pruners
 from optuna.storages import InMemoryStorage
 from optuna.trial import TrialState
 
+from hydra_plugins.framesweep_sweeper.search._extrapolation import ExtrapolationPruner
 from hydra_plugins.framesweep_sweeper.storage._storage import open_storage
 from hydra_plugins.framesweep_sweeper.storage._study_views import (
     view_for_pruner,
@@ -16,6 +17,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 STEPS = 5
 
 PRUNERS = {
+    "extrapolation": lambda: ExtrapolationPruner(n_startup_trials=2),
     "median": lambda: pruners.MedianPruner(n_startup_trials=2),
     "percentile": lambda: pruners.PercentilePruner(25.0, n_startup_trials=2),
     "halving": lambda: pruners.SuccessiveHalvingPruner(reduction_factor=2),
@@ -74,6 +76,15 @@ def test_a_pruner_is_not_shown_the_curves_of_running_trials(storage):
     storage.set_trial_system_attr(trial._trial_id, "framesweep:claim", {})
     [seen] = view_for_pruner(storage).get_all_trials(study._study_id)
     assert (seen.system_attrs, seen.intermediate_values) == ({"completed_rung_0": 0.5}, {})
+
+
+def test_a_pruner_is_shown_which_trials_violate_constraints(storage):
+    study = optuna.load_study(study_name="s", storage=storage)
+    trial = study.ask()
+    trial.set_constraint("speed", 2.0)
+    study.tell(trial, 0.5)
+    [seen] = view_for_pruner(storage).get_all_trials(study._study_id)
+    assert seen.constraints == {"speed": 2.0}
 
 
 def test_a_sampler_sees_the_trials_as_they_were_when_its_own_began(storage):
