@@ -29,6 +29,7 @@ from crowded_study import DIMENSIONS, STEPS, fill_study
 from hydra_plugins.framesweep_sweeper import CurrentTrial
 from hydra_plugins.framesweep_sweeper.config import FramesweepSweeperConf
 from hydra_plugins.framesweep_sweeper.search._bounded_history import with_bound
+from hydra_plugins.framesweep_sweeper.search._extrapolation import ExtrapolationPruner
 from hydra_plugins.framesweep_sweeper.search._hyperband import QuickHyperbandPruner
 from hydra_plugins.framesweep_sweeper.storage._lock import StorageLock
 from hydra_plugins.framesweep_sweeper.storage._storage import open_storage
@@ -45,7 +46,11 @@ SETTINGS = {
     "pg_stat_statements.max": 5000,
     "max_connections": 500,
 }
-PRUNERS = {"median": MedianPruner(), "Hyperband": QuickHyperbandPruner(max_resource=STEPS)}
+PRUNERS = {
+    "extrapolation": ExtrapolationPruner(),
+    "median": MedianPruner(),
+    "Hyperband": QuickHyperbandPruner(max_resource=STEPS),
+}
 COMPLETE = JobOutcome(_trial_attrs.COMPLETE, (0.5,))
 OURS = "query NOT ILIKE '%pg_stat_%' AND query NOT ILIKE '%pg_database_size%'"
 

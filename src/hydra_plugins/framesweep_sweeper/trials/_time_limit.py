@@ -8,6 +8,7 @@ submitit. Elsewhere it is stopped at its next report.
 import _thread
 import math
 import signal
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -38,6 +39,9 @@ class JobLimits:
 
 
 NO_LIMITS = JobLimits()
+
+POLL_SECONDS = 0.05
+"""How often to look whether the import that delays the end of a job is over."""
 
 
 class TimeLimit:
@@ -92,7 +96,22 @@ class TimeLimit:
         # Only where somebody handles it: otherwise the signal would end the whole process.
         if not self._in_main or not callable(signal.getsignal(signal.SIGINT)):
             return
+        # A module that is interrupted while it is imported may be unusable for later jobs.
+        while _imports_module(threading.main_thread()):
+            assert self._timer is not None
+            if self._timer.finished.wait(POLL_SECONDS):
+                return  # the job has ended by itself
         if hasattr(signal, "pthread_kill"):
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         else:  # on Windows os.kill would end the process
             _thread.interrupt_main(signal.SIGINT)
+
+
+def _imports_module(thread: threading.Thread) -> bool:
+    """Return whether a thread is importing a module."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib."):
+            return True
+        frame = frame.f_back
+    return False

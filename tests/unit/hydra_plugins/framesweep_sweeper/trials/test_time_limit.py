@@ -1,9 +1,12 @@
+import importlib
 import signal
+import sys
 import threading
 import time
 
 import pytest
 
+from hydra_plugins.framesweep_sweeper.trials import _time_limit
 from hydra_plugins.framesweep_sweeper.trials._time_limit import (
     SECONDS,
     JobLimits,
@@ -47,6 +50,35 @@ def test_a_resumed_trial_has_the_rest_of_its_time(interrupted):
     with TimeLimit(JobLimits(trial_seconds=60.0), before=61.0) as limit:
         assert interrupted.wait(60)
     assert limit.ends_trial
+
+
+def test_a_module_is_imported_completely_before_the_job_is_interrupted(
+    interrupted, tmp_path, monkeypatch
+):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "slow_module.py").write_text(
+        "import sys\n"
+        "limit = sys.modules['limit_of_the_test']\n"
+        "while not limit.is_over:\n"
+        "    pass\n"
+        "IS_INTERRUPTED = limit.interrupted.wait(0.3)\n"
+    )
+    with TimeLimit(JobLimits(trial_seconds=0.01)) as limit:
+        limit.interrupted = interrupted
+        monkeypatch.setitem(sys.modules, "limit_of_the_test", limit)
+        slow_module = importlib.import_module("slow_module")
+        monkeypatch.delitem(sys.modules, "slow_module")
+        assert interrupted.wait(60)
+    assert not slow_module.IS_INTERRUPTED
+    assert limit.ends_trial
+
+
+def test_a_job_that_ends_while_its_end_is_delayed_is_not_interrupted(interrupted, monkeypatch):
+    monkeypatch.setattr(_time_limit, "_imports_module", lambda thread: True)
+    with TimeLimit(JobLimits(trial_seconds=0.0)) as limit:
+        while not limit.is_over:
+            pass
+    assert not interrupted.is_set()
 
 
 def test_a_job_that_ends_in_time_is_left_alone():
