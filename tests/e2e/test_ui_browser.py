@@ -187,6 +187,8 @@ def test_a_report_draws_its_figures_without_a_request_or_an_error(context, site)
     assert figures.count() >= 5
     for figure in figures.all():
         figure.locator("svg.main-svg").first.wait_for()
+    # A figure that is wider than the page, as one plot per key is, is scrolled by itself.
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     page.get_by_role("heading", name="Errors by phone").wait_for()
     assert errors == []
     assert set(requests) <= {"file", "data", "blob"}

@@ -25,7 +25,8 @@ th, td { padding: .2rem .8rem .2rem 0; text-align: left; vertical-align: top;
 td.number, th.number { text-align: right; overflow-wrap: normal; }
 pre { background: #f5f5f5; padding: .8rem; overflow-x: auto; white-space: pre-wrap;
   overflow-wrap: anywhere; }
-img { max-width: 100%; } .figure { min-height: 60px; margin: .5rem 0; }
+img { max-width: 100%; }
+.figure { min-height: 60px; margin: .5rem 0; overflow-x: auto; overflow-y: hidden; }
 @media print { body { max-width: none; } }
 """
 

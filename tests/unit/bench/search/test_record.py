@@ -37,6 +37,15 @@ def test_a_recording_continues_where_it_stopped(corpus, tmp_path) -> None:
     assert (table.seconds[..., 1, 0, :] > 0).all()
 
 
+def test_processes_record_what_one_would(corpus, tmp_path) -> None:
+    recorded = []
+    for processes in ("1", "2"):
+        folder = tmp_path / processes
+        record.main([corpus, str(folder), "--utterances", "20", "--processes", processes])
+        recorded.append(load_table(folder / record.TABLE).accuracy.tolist())
+    assert recorded[0] == recorded[1]
+
+
 def test_points_that_are_no_grid_are_no_table(tmp_path, monkeypatch) -> None:
     curve = {"accuracies": [0.5] * NUM_EPOCHS, "seconds": [1.0] * NUM_EPOCHS}
     points = [list_points()[index] for index in (0, 1, 2)]
