@@ -67,8 +67,8 @@ def test_every_key_of_a_config_is_documented():
 
 def test_every_key_of_a_search_is_documented_or_set_by_the_preset():
     documented = {doc.key for doc in find_keys("hydra.sweeper")}
-    preset = OmegaConf.to_container(OmegaConf.load(find_conf() / "sweep/bare.yaml"))
-    derived = {f"hydra.sweeper.{key}" for key in preset["hydra"]["sweeper"]}
+    preset = OmegaConf.load(find_conf() / "sweep/bare.yaml")
+    derived = {f"hydra.sweeper.{key}" for key in preset.hydra.sweeper}
     known = {f"hydra.sweeper.{key}" for key in KNOWN - {"pruner"}}
     assert documented <= known
     assert known - documented == derived - documented

@@ -3,6 +3,7 @@
 import math
 import random
 import statistics
+from typing import Literal
 
 import optuna
 import pytest
@@ -15,7 +16,9 @@ from hydra_plugins.framesweep_sweeper.search._extrapolation import (
 )
 
 
-def make_study(*curves: list[float], direction: str = "maximize") -> Study:
+def make_study(
+    *curves: list[float], direction: Literal["maximize", "minimize"] = "maximize"
+) -> Study:
     study = optuna.create_study(direction=direction)
     best = max if direction == "maximize" else min
     for curve in curves:

@@ -58,14 +58,13 @@ def test_a_module_is_imported_completely_before_the_job_is_interrupted(
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "slow_module.py").write_text(
         "import sys\n"
-        "limit = sys.modules['limit_of_the_test']\n"
+        "limit, interrupted = sys.modules['test_of_the_limit']\n"
         "while not limit.is_over:\n"
         "    pass\n"
-        "IS_INTERRUPTED = limit.interrupted.wait(0.3)\n"
+        "IS_INTERRUPTED = interrupted.wait(0.3)\n"
     )
     with TimeLimit(JobLimits(trial_seconds=0.01)) as limit:
-        limit.interrupted = interrupted
-        monkeypatch.setitem(sys.modules, "limit_of_the_test", limit)
+        monkeypatch.setitem(sys.modules, "test_of_the_limit", (limit, interrupted))
         slow_module = importlib.import_module("slow_module")
         monkeypatch.delitem(sys.modules, "slow_module")
         assert interrupted.wait(60)
