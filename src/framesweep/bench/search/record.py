@@ -126,9 +126,10 @@ def record(corpus: str, folder: Path, num_utterances: int, num_processes: int = 
     (folder / LINES).write_text("".join(json.dumps(line) + "\n" for line in lines))
     done = {line["point"] for line in lines}
     # Each point has a seed of its own, so that neighbors have independent noise.
+    points = list_points()
     missing = [
         (seed, point)
-        for seed, point in enumerate(list_points())
+        for seed, point in enumerate(points)
         if " ".join(name_point(point)) not in done
     ]
     overrides = (
@@ -141,7 +142,7 @@ def record(corpus: str, folder: Path, num_utterances: int, num_processes: int = 
             name = " ".join(name_point(point))
             file.write(json.dumps({"point": name, **result}) + "\n")
             file.flush()
-            print(f"{seed + 1}: {name}: {result['accuracies'][-1:]}", flush=True)
+            print(f"{seed + 1}/{len(points)} {name}: {result['accuracies'][-1:]}", flush=True)
 
 
 def _map_trainings(
