@@ -1,10 +1,12 @@
 """Recording trainings: continued after an interruption, and complete before it is a table."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+import framesweep
 from framesweep.bench.corpus import write_corpus
 from framesweep.bench.search import record
 from framesweep.bench.search.grid import AXES, NUM_EPOCHS, list_points, name_point
@@ -37,7 +39,9 @@ def test_a_recording_continues_where_it_stopped(corpus, tmp_path) -> None:
     assert (table.seconds[..., 1, 0, :] > 0).all()
 
 
-def test_processes_record_what_one_would(corpus, tmp_path) -> None:
+def test_processes_record_what_one_would(corpus, tmp_path, monkeypatch) -> None:
+    # A model that another test has loaded may have put its copy of the package first.
+    monkeypatch.syspath_prepend(Path(framesweep.__file__).parents[1])
     recorded = []
     for processes in ("1", "2"):
         folder = tmp_path / processes
