@@ -25,7 +25,7 @@ REGRET_TRAININGS = (10, 25, 100)
 EVERYWHERE = (SHIPPED, RANDOM)
 """Contenders that are compared with every number of workers; all others only with MAIN_JOBS."""
 MAIN_JOBS = 2
-SLOW_SHARE = 0.1
+SLOW_SHARE = 0.03
 """Share of the seeds with which a slow contender is replayed."""
 
 SEED_OFFSET = 1_000_000

@@ -33,7 +33,7 @@ class Contender:
     @property
     def is_slow(self) -> bool:
         """Whether choosing a point takes so long that fewer seeds must do."""
-        return bool(self.sampler["_target_"].endswith("GPSampler"))
+        return bool(self.sampler["_target_"].endswith(("GPSampler", "GridSampler")))
 
 
 SAMPLERS = (
