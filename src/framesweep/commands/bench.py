@@ -195,8 +195,7 @@ def command(
     from framesweep.config.composition import register
 
     register()
-    kinds = {"--prepare": prepare, "--sweep": sweep, "--search": search, "--accuracy": accuracy}
-    _require_one([name for name, is_given in kinds.items() if is_given])
+    _require_one(prepare=prepare, sweep=sweep, search=search, accuracy=accuracy)
     chosen = {
         **(FULL if full else QUICK),
         **{k: v for k, v in options.items() if v is not None},
@@ -215,10 +214,11 @@ def command(
     _print_and_write(measured, json_path)
 
 
-def _require_one(kinds: list[str]) -> None:
+def _require_one(**kinds: bool) -> None:
     """Raise UsageError if several kinds of benchmark are asked for, of which one would run."""
-    if len(kinds) > 1:
-        raise click.UsageError(f"{' and '.join(kinds)} exclude each other: give one of them.")
+    given = [f"--{kind}" for kind, is_given in kinds.items() if is_given]
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(given)} exclude each other: give one of them.")
 
 
 def _print_and_write(measured: Iterable[dict[str, Any]], json_path: Path | None) -> None:

@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
 
 from framesweep.bench.search.contenders import RANDOM, SHIPPED, Contender
+from framesweep.bench.search.parallel import map_in_processes
 from framesweep.bench.search.replay import replay_search
 from framesweep.bench.search.replayed import Replay
 from framesweep.bench.search.stock import replay_stock
@@ -59,22 +58,13 @@ def compare_searches(
         chosen = [c for c in contenders if n_jobs == MAIN_JOBS or c.name in EVERYWHERE]
         measure = partial(_measure_seed, table, chosen, slow, n_jobs)
         by_name: dict[str, list[Measures]] = {}
-        for measured in _map(measure, seeds, processes):
+        for measured in map_in_processes(measure, seeds, processes):
             for name, measures in measured.items():
                 by_name.setdefault(name, []).append(measures)
         shipped = [m["share"] for m in by_name.get(SHIPPED, [])]
         for name, all_measures in by_name.items():
             summary = _summarize(name, n_jobs, all_measures)
             yield {**summary, "sooner": count_sooner(all_measures, shipped)}
-
-
-def _map(function: Any, seeds: Sequence[int], processes: int) -> Iterator[dict[str, Measures]]:
-    if processes == 1:
-        yield from map(function, seeds)
-        return
-    # Not forked, because threads of torch and of numerical libraries do not survive a fork.
-    with ProcessPoolExecutor(processes, get_context("spawn")) as executor:
-        yield from executor.map(function, seeds)
 
 
 def _measure_seed(

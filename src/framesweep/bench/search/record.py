@@ -10,18 +10,17 @@ table is FOLDER/table.npz.
 import argparse
 import json
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from framesweep.bench.search.grid import AXES, NUM_EPOCHS, Point, list_points, name_point
+from framesweep.bench.search.parallel import map_in_processes
 from framesweep.bench.search.table import TABLE
 from framesweep.config import RunConfig
 from framesweep.config.composition import compose, register
@@ -137,24 +136,12 @@ def record(corpus: str, folder: Path, num_utterances: int, num_processes: int = 
         f"outputs={folder.absolute()}",
     )
     with (folder / LINES).open("a", encoding="utf-8") as file:
-        results = _map_trainings(overrides, missing, num_processes)
+        results = map_in_processes(partial(_train, overrides), missing, num_processes)
         for (seed, point), result in zip(missing, results, strict=True):
             name = " ".join(name_point(point))
             file.write(json.dumps({"point": name, **result}) + "\n")
             file.flush()
             print(f"{seed + 1}/{len(points)} {name}: {result['accuracies'][-1:]}", flush=True)
-
-
-def _map_trainings(
-    overrides: tuple[str, ...], points: Sequence[tuple[int, Point]], num_processes: int
-) -> Iterator[dict[str, Any]]:
-    train = partial(_train, overrides)
-    if num_processes == 1:
-        yield from map(train, points)
-        return
-    # Not forked, because threads of torch and of numerical libraries do not survive a fork.
-    with ProcessPoolExecutor(num_processes, get_context("spawn")) as executor:
-        yield from executor.map(train, points)
 
 
 def read_lines(folder: Path) -> list[dict[str, Any]]:

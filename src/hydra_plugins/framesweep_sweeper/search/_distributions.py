@@ -1,6 +1,7 @@
 """Optuna's distributions in terms of Hydra's override grammar."""
 
 import math
+from collections.abc import Iterable
 from typing import Any, TypeGuard
 
 from hydra.core.override_parser.types import FloatRange
@@ -97,3 +98,8 @@ def is_number(value: Any) -> TypeGuard[float]:
     """Return whether a value has a place in the order of numbers."""
     is_numeric = isinstance(value, int | float) and not isinstance(value, bool)
     return is_numeric and not math.isnan(value)
+
+
+def sort_numbers(choices: Iterable[Any]) -> list[float]:
+    """Return those of some choices that are numbers, in their order."""
+    return sorted(choice for choice in choices if is_number(choice))

@@ -123,7 +123,7 @@ class ExtrapolationPruner(BasePruner):
 
 
 def trace(trial: FrozenTrial, direction: StudyDirection) -> Curve:
-    """Return the curve of a trial; values that are no numbers count as none."""
+    """Return the curve of a trial, without the steps whose value is NaN."""
     sign = -1 if direction is StudyDirection.MINIMIZE else 1
     reported = sorted(trial.intermediate_values.items())
     known = [(step, sign * value) for step, value in reported if not math.isnan(value)]

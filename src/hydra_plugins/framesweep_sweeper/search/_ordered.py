@@ -14,7 +14,7 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from hydra_plugins.framesweep_sweeper.search._distributions import is_number
+from hydra_plugins.framesweep_sweeper.search._distributions import is_number, sort_numbers
 from hydra_plugins.framesweep_sweeper.search._history import StudyView
 from hydra_plugins.framesweep_sweeper.search._wrapped_sampler import WrappedSampler
 
@@ -100,13 +100,9 @@ def rank_choices(distribution: BaseDistribution) -> BaseDistribution:
 
 def find_rank(distribution: CategoricalDistribution, choice: Any) -> int:
     """Return the rank of a choice, from 0."""
-    return _sort_choices(distribution).index(choice)
+    return sort_numbers(distribution.choices).index(choice)
 
 
 def find_choice(distribution: BaseDistribution, rank: Any) -> Any:
     """Return the choice with a rank; values of distributions without order unchanged."""
-    return _sort_choices(distribution)[rank] if is_ordered(distribution) else rank
-
-
-def _sort_choices(distribution: CategoricalDistribution) -> list[float]:
-    return sorted(choice for choice in distribution.choices if is_number(choice))
+    return sort_numbers(distribution.choices)[rank] if is_ordered(distribution) else rank

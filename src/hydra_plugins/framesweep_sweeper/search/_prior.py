@@ -20,7 +20,7 @@ from optuna.samplers import BaseSampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from hydra_plugins.framesweep_sweeper.search._distributions import is_number
+from hydra_plugins.framesweep_sweeper.search._distributions import is_number, sort_numbers
 from hydra_plugins.framesweep_sweeper.search._history import WITH_RESULT
 from hydra_plugins.framesweep_sweeper.search._known_points import ABSENT, find_value
 from hydra_plugins.framesweep_sweeper.search._wrapped_sampler import WrappedSampler
@@ -121,7 +121,7 @@ def draw_near(distribution: BaseDistribution, default: Any, rng: random.Random) 
         case CategoricalDistribution(choices=choices) if all(map(is_number, choices)):
             if not is_number(default):
                 return ABSENT
-            levels = sorted(choice for choice in choices if is_number(choice))
+            levels = sort_numbers(choices)
             nearest = min(range(len(levels)), key=lambda i: abs(levels[i] - default))
             return levels[_draw_level(nearest, len(levels), rng)]
         case CategoricalDistribution(choices=choices):
