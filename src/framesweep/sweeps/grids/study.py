@@ -2,6 +2,7 @@
 
 import logging
 import math
+import sqlite3
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,14 +28,12 @@ from framesweep.config.composition import directions
 from framesweep.config.paths import STUDIES_FILE, sqlite_url
 from framesweep.sweeps.context import PARENT_ATTR
 from framesweep.sweeps.grids.points import GridPoint
+from hydra_plugins.framesweep_sweeper.storage._database import open_database
 
 log = logging.getLogger(__name__)
 
 GRID_ATTR = "framesweep_grid"
 """Attribute of a study that is the record of a grid: the id of the grid."""
-
-BUSY_SECONDS = 60.0
-"""Seconds to wait for another process that writes to the database."""
 
 LOST = "the job ended without a result"
 
@@ -79,7 +78,7 @@ def build_grid_study(
     try:
         study = _create_study(grid, is_kept=grid.is_in_outputs)
         _fill(study, grid, points, parent_run_id)
-    except (OptunaError, SQLAlchemyError, OSError) as error:
+    except (OptunaError, SQLAlchemyError, sqlite3.Error, OSError) as error:
         reason = str(error).strip().split("\n")[0]
         log.warning("the grid could not be added to %s (%s)", STUDIES_FILE, reason)
         study = _create_study(grid, is_kept=False)
@@ -96,8 +95,7 @@ def _create_study(grid: Grid, *, is_kept: bool) -> Study:
     storage: InMemoryStorage | RDBStorage = InMemoryStorage()
     if is_kept:
         url = sqlite_url(Path(grid.config.outputs).absolute() / STUDIES_FILE)
-        options = {"connect_args": {"timeout": BUSY_SECONDS}}
-        storage = RDBStorage(url, engine_kwargs=options)
+        storage = open_database(url)
         _delete_earlier(storage, grid.directory.name)
     wanted = directions(grid.config.objective, grid.config.further_objectives)
     study = optuna.create_study(

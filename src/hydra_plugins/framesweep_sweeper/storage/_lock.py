@@ -11,11 +11,11 @@ from filelock import FileLock, Timeout
 from sqlalchemy.engine import make_url
 
 from hydra_plugins.framesweep_sweeper._file_lock import acquire_patiently
+from hydra_plugins.framesweep_sweeper.storage._database import find_file
 from hydra_plugins.framesweep_sweeper.storage._retrying_storage import (
     StudyLockedError,
     retry_while_unavailable,
 )
-from hydra_plugins.framesweep_sweeper.storage._storage import find_file
 from hydra_plugins.framesweep_sweeper.storage._timeouts import add_timeouts, limit_sessions
 
 LOCK_SECONDS = 120

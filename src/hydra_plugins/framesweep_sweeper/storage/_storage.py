@@ -1,28 +1,25 @@
 """Opening a study's storage so that many processes can write to it at the same time."""
 
-import contextlib
 import functools
 import logging
-import sqlite3
-import warnings
 from pathlib import Path
 
 import optuna
-from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
+from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from sqlalchemy import event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
+from hydra_plugins.framesweep_sweeper.storage._database import (
+    SQLITE_SCHEMES,
+    find_file,
+    open_database,
+)
 from hydra_plugins.framesweep_sweeper.storage._retrying_storage import add_retries
 from hydra_plugins.framesweep_sweeper.storage._table_storage import DIALECTS, TableStorage
-from hydra_plugins.framesweep_sweeper.storage._timeouts import add_timeouts, limit_sessions
 
-SQLITE_SCHEMES = ("sqlite:", "sqlite+pysqlite:")
 JOURNAL_SUFFIX = ".journal"
-BUSY_SECONDS = 60
-"""Seconds that SQLite waits for another process's transaction before it raises an error."""
 
 # Optuna logs the SQL of each statement that a server did not answer; the retrying storage says
 # the same in one line.
@@ -43,11 +40,6 @@ def make_absolute(url: str, directory: str | Path) -> str:
     path = Path(directory, Path(parsed.database or "").expanduser()).absolute()
     # Windows has slashes, too, which are not escaped; cmd replaces what is between two `%`.
     return parsed.set(database=path.as_posix()).render_as_string(hide_password=False)
-
-
-def find_file(url: str) -> Path:
-    """Return the path of the file of an absolute SQLite URL, or of a journal."""
-    return Path(make_url(url).database or "" if "://" in url else url)
 
 
 def hide_password(url: str) -> str:
@@ -109,52 +101,16 @@ def open_storage(url: str, heartbeat: int) -> BaseStorage:
         if url.endswith(JOURNAL_SUFFIX) and "://" not in url:
             Path(url).parent.mkdir(parents=True, exist_ok=True)
             return JournalStorage(JournalFileBackend(url))
-        with warnings.catch_warnings():
-            # Optuna marks heartbeats as experimental.
-            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            database = _open_database(url, heartbeat)
-            cached = (
-                TableStorage(database)
-                if database.engine.dialect.name in DIALECTS
-                else optuna.storages.get_storage(database)
-            )
-            return add_retries(cached, functools.partial(open_storage, url, heartbeat))
+        database = open_database(url, heartbeat)
+        cached = (
+            TableStorage(database)
+            if database.engine.dialect.name in DIALECTS
+            else optuna.storages.get_storage(database)
+        )
+        return add_retries(cached, functools.partial(open_storage, url, heartbeat))
     except Exception as error:
         reason = str(error).strip().split("\n")[0].replace(url, hide_password(url))
         raise SweepError(
             f"hydra.sweeper.storage: must be a storage that can be opened ({reason}); "
             f"found {hide_password(url)}"
         ) from error
-
-
-def _open_database(url: str, heartbeat: int) -> RDBStorage:
-    if not url.startswith(SQLITE_SCHEMES):
-        # Each process keeps a single connection open: with a thousand workers, SQLAlchemy's
-        # default of five would exhaust the server's connections.
-        options = {"pool_pre_ping": True, "pool_size": 1, "max_overflow": 10}
-        storage = RDBStorage(
-            add_timeouts(url), engine_kwargs=options, heartbeat_interval=heartbeat
-        )
-        limit_sessions(storage.engine)
-        return storage
-    path = find_file(url)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Write-ahead logging lets processes read while one writes (https://sqlite.org/wal.html).
-    # It is a property of the file, so setting it once is enough.
-    with contextlib.closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-    options_sqlite = {"connect_args": {"timeout": BUSY_SECONDS}}
-    storage = RDBStorage(url, engine_kwargs=options_sqlite, heartbeat_interval=heartbeat)
-    event.listen(storage.engine, "connect", _relax_synchronization)
-    storage.engine.dispose()  # so that connections opened until now are opened anew
-    return storage
-
-
-def _relax_synchronization(connection: sqlite3.Connection, record: object) -> None:
-    """Let SQLite sync to the disk at checkpoints only, not at each commit.
-
-    With write-ahead logging a commit then still survives `kill -9` of every process; only a
-    power failure can lose the last ones, and never corrupts the file
-    (https://sqlite.org/pragma.html#pragma_synchronous).
-    """
-    connection.execute("PRAGMA synchronous=NORMAL")
