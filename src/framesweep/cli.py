@@ -32,7 +32,12 @@ from framesweep.errors import (
     UserError,
     unwrapped_aborts,
 )
-from framesweep.runs.job import TRUSTED_TARGETS, is_in_sweep, run_job
+from framesweep.runs.job import (
+    TRUSTED_TARGETS,
+    is_in_sweep,
+    remove_empty_directory,
+    run_job,
+)
 from framesweep.system.drawing.matplotlib_backend import draw_into_files
 from framesweep.system.error_lines import describe_error
 from framesweep.system.processes import require_address_space
@@ -62,6 +67,7 @@ def _job(config: DictConfig) -> Any:
     except FramesweepError as error:
         if is_in_sweep():
             raise
+        remove_empty_directory()
         sys.exit(_print_error(error))
 
 

@@ -84,6 +84,9 @@ class ConfigError(UserError):
 class DataError(UserError):
     """A corpus, one of its files, or a prepared store cannot be used."""
 
+    failure_reason = "data"
+    """The word by which a sweep counts the failure, which it does not try again."""
+
 
 class UnsafeFileError(DataError):
     """A file would run code if it were unpickled."""

@@ -37,6 +37,10 @@ import pytest
         ),
         (["-m", "data=hw1p2", "data.root=/nowhere", "data.context=5,6"], "data.root: must be"),
         (
+            ["-m", "sweep=bare", "data=hw1p2", "data.root=/nowhere", "seed=range(0,9)"],
+            "data.root: must be an existing folder; found '/nowhere'",
+        ),
+        (
             ["data=hw1p2", "data.root=/nowhere"],
             "data.root: must be an existing folder; found '/nowhere'",
         ),
@@ -57,11 +61,12 @@ import pytest
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
-def test_a_user_error_is_one_line_with_exit_code_2(shell, arguments, line):
+def test_a_user_error_is_one_line_with_exit_code_2_and_leaves_no_run(shell, arguments, line):
     errors = shell.train(*arguments, code=2).stderr
     assert f"error: {line}" in errors or line in errors
     assert "Traceback" not in errors
     assert len([text for text in errors.splitlines() if text.startswith("error:")]) == 1
+    assert list((shell.folder / "outputs").glob("*/*")) == []
 
 
 @pytest.mark.heavy

@@ -13,7 +13,7 @@ from framesweep.bench.timing import Speeds
 from framesweep.config.features import FeatureOptions
 from framesweep.data.features import mel_features
 from framesweep.data.formats.audio import read_audio
-from framesweep.runs.experiment import open_frame_store
+from framesweep.data.store.run_store import open_frame_store
 from framesweep.system.processor import name_processor
 
 COPY_BYTES = 1 << 20

@@ -22,7 +22,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from framesweep.config.composition import compose, register
-from framesweep.runs.experiment import open_frame_store
+from framesweep.data.store.run_store import open_frame_store
 
 TRAIN = "from framesweep.cli import train; train()"
 STUDY = "bench"

@@ -28,7 +28,7 @@ def command(overrides: tuple[str, ...], *, out: Path | None, as_json: bool) -> N
     from framesweep.data.readers.registry import build_corpus
     from framesweep.data.store.frame_store import verify_views
     from framesweep.data.store.prepared import prepare
-    from framesweep.runs.experiment import find_cache
+    from framesweep.data.store.run_store import find_cache
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     config = compose(list(overrides))

@@ -18,7 +18,7 @@ def command(overrides: tuple[str, ...], *, as_json: bool) -> None:
     """
     from framesweep.config.composition import compose
     from framesweep.data.phones import describe_numbering
-    from framesweep.runs.experiment import open_frame_store
+    from framesweep.data.store.run_store import open_frame_store
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     start = time.monotonic()

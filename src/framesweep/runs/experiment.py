@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from framesweep.config import RunConfig
-from framesweep.data.readers.registry import build_corpus
-from framesweep.data.store import frame_store as stores
 from framesweep.data.store.frame_store import FrameStore
+from framesweep.data.store.run_store import open_frame_store
 from framesweep.data.store_budget import StoreBudget
 from framesweep.data.train_share import take_train_share
 from framesweep.data.windows import Windows
@@ -217,16 +216,6 @@ def _build_components(
 
 def _chunk_frames(train: TrainingData) -> int | None:
     return None if isinstance(train, Windows) else train.chunk_frames
-
-
-def open_frame_store(config: RunConfig) -> FrameStore:
-    """Return the frame store of the corpus, which is prepared first if necessary."""
-    return stores.open_store(config.data, build_corpus(config.data), find_cache(config))
-
-
-def find_cache(config: RunConfig) -> Path:
-    """Return the directory of prepared corpora."""
-    return Path(config.data.cache or Path(config.outputs) / "cache")
 
 
 def _build_plan(config: RunConfig, utterances: tuple[int, ...]) -> Plan:

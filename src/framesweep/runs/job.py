@@ -1,5 +1,6 @@
 """The job that Hydra calls with a composed config: a single run, a grid point or a trial."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -25,6 +26,14 @@ TRUSTED_TARGETS = (
 def is_in_sweep() -> bool:
     """Return whether the running Hydra job is one of several."""
     return bool(HydraConfig.get().mode == RunMode.MULTIRUN)
+
+
+def remove_empty_directory() -> None:
+    """Remove the run's directory, and that of its day, if the run has left nothing there."""
+    directory = Path(HydraConfig.get().runtime.output_dir)
+    with contextlib.suppress(OSError):
+        directory.rmdir()
+        directory.parent.rmdir()
 
 
 def run_job(config: DictConfig) -> float | list[float]:

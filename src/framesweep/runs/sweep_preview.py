@@ -13,11 +13,11 @@ from framesweep.config.shell_words import join_command
 from framesweep.data.readers.registry import build_corpus
 from framesweep.data.store.frame_store import is_stored
 from framesweep.data.store.prepared import find_prepared, open_prepared, prepare
+from framesweep.data.store.run_store import find_cache
 from framesweep.errors import ConfigError
 from framesweep.evaluation.metrics import METRICS
 from framesweep.models.build import NetworkBuilder
 from framesweep.runs.cost import RunCost, measure_cost
-from framesweep.runs.experiment import find_cache
 from framesweep.runs.memory import explain_shortage
 from framesweep.runs.validation import validate_across_groups
 from framesweep.sweeps.context import remove_hydra, to_bare_key

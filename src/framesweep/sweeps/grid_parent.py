@@ -16,6 +16,7 @@ from framesweep.config.composition import directions, to_run_config
 from framesweep.credentials import scrub
 from framesweep.errors import CallbackAborted, ConfigError, Interrupted
 from framesweep.sweeps.context import PARENT_VARIABLE, SWEPT_VARIABLE, remove_hydra, to_bare_key
+from framesweep.sweeps.corpus import prepare_shared_corpus
 from framesweep.sweeps.grids.checks import require_grid, require_no_search_keys
 from framesweep.sweeps.grids.points import GridPoint, read_values, write_point
 from framesweep.sweeps.run_names import name_by_overrides
@@ -25,6 +26,9 @@ from framesweep.tracking import Status, Tracker, open_tracker
 
 SEARCH_SWEEPERS = ("framesweep",)
 """Names of the sweepers whose searches have a parent already."""
+
+LOCAL_LAUNCHERS = ("basic", "joblib")
+"""Names of the launchers that run jobs on this machine, which thus has their corpus."""
 
 DIRECTION_KEY = "hydra.sweeper.direction"
 
@@ -76,6 +80,8 @@ class GridParent(Callback):
         require_no_search_keys(overrides)
         require_grid(config, overrides)
         swept = select_sweep_overrides(overrides)
+        if config.hydra.runtime.choices["hydra/launcher"] in LOCAL_LAUNCHERS:
+            prepare_shared_corpus(run_config, swept)
         # What is swept comes first, because a long name is cut.
         ordered = sorted(overrides, key=lambda o: to_bare_key(o) not in swept)
         name = run_config.tracking.run_name or f"grid: {name_by_overrides(ordered)}"

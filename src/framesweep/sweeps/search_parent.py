@@ -13,6 +13,7 @@ from framesweep.config import RunConfig
 from framesweep.config.composition import to_run_config
 from framesweep.errors import DirectoryInUseError
 from framesweep.sweeps.context import PARENT_ATTR, remove_hydra, require_valid, to_bare_key
+from framesweep.sweeps.corpus import prepare_shared_corpus
 from framesweep.sweeps.databases import require_separate_databases
 from framesweep.sweeps.next_steps import list_next_steps
 from framesweep.sweeps.study_files import StudyFilesThread
@@ -66,6 +67,18 @@ class SearchParent:
             ConfigError: a value breaks its rule.
         """
         require_valid(config)
+
+    def prepare(self, config: DictConfig, keys: list[str]) -> None:
+        """Prepare what all trials need, before the study exists.
+
+        Args:
+            config: the config that the trials have in common.
+            keys: the keys that are searched.
+
+        Raises:
+            DataError: the corpus is missing, or breaks a rule.
+        """
+        prepare_shared_corpus(to_run_config(remove_hydra(config)), keys)
 
     def on_start(self, study: "Study", config: DictConfig) -> None:
         """Open the parent, once per study, before any trial needs its id.

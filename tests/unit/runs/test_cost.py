@@ -4,9 +4,9 @@ import pytest
 
 from configs import compose
 from framesweep.config.composition import register
+from framesweep.data.store.run_store import open_frame_store
 from framesweep.runs import cost as module
 from framesweep.runs.cost import measure_cost
-from framesweep.runs.experiment import open_frame_store
 from framesweep.system.cgroups import memory_limit
 from toy import ToyCorpus, write_hw1p2
 

@@ -8,10 +8,11 @@ import torch
 from configs import compose
 from framesweep.config.composition import register
 from framesweep.data.chunks import FrameChunks
+from framesweep.data.store.run_store import find_cache
 from framesweep.data.windows import Windows
 from framesweep.errors import ConfigError
 from framesweep.runs import experiment as module
-from framesweep.runs.experiment import build_experiment, find_cache
+from framesweep.runs.experiment import build_experiment
 from toy import NAMES, ToyCorpus, write_hw1p2
 
 register()
@@ -97,9 +98,3 @@ def test_smoothing_is_measured_only_if_wanted(config):
     again, smoothing = experiment.evaluate_smoothed()
     assert smoothing is None
     assert again.metrics() == pytest.approx(evaluation.metrics())
-
-
-def test_prepared_corpora_are_in_outputs_unless_set():
-    config = compose(["outputs=/out"])
-    assert str(find_cache(config)) == "/out/cache"
-    assert str(find_cache(compose(["outputs=/out", "data.cache=/cache"]))) == "/cache"

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from framesweep.config.composition import register
 from framesweep.config.groups import find_conf
 from framesweep.errors import CallbackAborted, ConfigError, Interrupted
+from framesweep.sweeps import grid_parent
 from framesweep.sweeps.grid_parent import (
     GridParent,
     choose_direction,
@@ -26,7 +27,19 @@ GRID = ["data.context=5,15", "model=small"]
 
 
 @pytest.fixture
-def make_config(tracked_outputs):
+def prepared(monkeypatch):
+    """The data roots and the swept keys of the corpora that are prepared."""
+    calls = []
+    monkeypatch.setattr(
+        grid_parent,
+        "prepare_shared_corpus",
+        lambda config, swept: calls.append((config.data.root, list(swept))),
+    )
+    return calls
+
+
+@pytest.fixture
+def make_config(tracked_outputs, prepared):
     """Composes the config of a multirun, as Hydra passes it to callbacks."""
     import hydra
 
@@ -83,6 +96,17 @@ def test_a_grid_that_cannot_be_combined_is_refused_before_it_has_a_parent(
     assert isinstance(aborted.value.error, HydraException)
     assert not variables_of(config)
     assert [*tracked_outputs.iterdir()] == [tracked_outputs / "mlflow.db"]
+
+
+def test_the_corpus_is_prepared_first_where_jobs_run_on_this_machine(
+    make_config, prepared, monkeypatch
+):
+    config = make_config("tracking=none")
+    GridParent().on_multirun_start(config)
+    assert prepared == [(None, ["data.context"])]
+    monkeypatch.setattr(grid_parent, "LOCAL_LAUNCHERS", ["another than basic"])
+    GridParent().on_multirun_start(config)
+    assert len(prepared) == 1
 
 
 def test_glob_stands_for_the_options_that_hydra_finds(make_config):

@@ -15,6 +15,7 @@ from framesweep.config.composition import CONFIG_FILE, load
 from framesweep.config.paths import follow_move
 from framesweep.data.corpus import Array
 from framesweep.data.store.frame_store import FrameStore
+from framesweep.data.store.run_store import open_frame_store
 from framesweep.data.store_budget import StoreBudget
 from framesweep.data.windows import Windows
 from framesweep.errors import CheckpointError, DataError
@@ -27,7 +28,6 @@ from framesweep.evaluation.evaluate import (
 from framesweep.evaluation.metrics import Evaluation
 from framesweep.evaluation.predictor import WEIGHTS, build_network
 from framesweep.evaluation.viterbi import MIN_PROBABILITY, Smoother, tune_smoother
-from framesweep.runs.experiment import open_frame_store
 from framesweep.runs.reporting.run_log import MODEL_FOLDER
 from framesweep.system.hardware import Hardware, resolve_hardware
 from framesweep.training.checkpoints import BEST, CHECKPOINT_FOLDER

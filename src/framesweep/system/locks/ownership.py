@@ -165,6 +165,7 @@ def own(directory: Path, claim: int = 0) -> Iterator[Ownership]:
     """
     is_new = not directory.exists()
     directory.mkdir(parents=True, exist_ok=True)
+    is_empty = not any(directory.iterdir())
     known = _owned.get(directory.resolve())
     if known is not None:
         with contextlib.suppress(OSError):  # nothing shows that the owner has changed
@@ -179,10 +180,11 @@ def own(directory: Path, claim: int = 0) -> Iterator[Ownership]:
         if _owned.get(ownership.directory) is ownership:
             del _owned[ownership.directory]
         ownership.release()
-        if is_new and [path.name for path in directory.iterdir()] == [GUARD_FILE]:
+        if is_empty and [path.name for path in directory.iterdir()] == [GUARD_FILE]:
             # A run that was rejected leaves nothing behind.
             (directory / GUARD_FILE).unlink()
-            directory.rmdir()
+            if is_new:
+                directory.rmdir()
 
 
 @contextlib.contextmanager

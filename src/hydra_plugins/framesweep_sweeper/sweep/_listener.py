@@ -24,8 +24,10 @@ class Listener(Protocol):
     A listener that knows the names of the objectives may have a method `objectives(config)`
     that returns them. One that knows which configs are valid may have a method
     `validate(config)`, which raises an error for a trial's config that would be refused. One
-    that knows what to do with the results may have a method `next_steps(study)` that returns
-    lines, which are shown at the end.
+    that has something to do once for all trials may have a method `prepare(config, keys)`: it
+    is called before the study exists, if the trials run on this machine, with the config that
+    they have in common and the keys that are searched. One that knows what to do with the
+    results may have a method `next_steps(study)` that returns lines, shown at the end.
     """
 
     def on_start(self, study: Study, config: Any) -> None:
@@ -75,6 +77,13 @@ def check_objectives(listener: Listener, direction: Any, config: DictConfig) -> 
             f"hydra.sweeper.direction: must be one for each objective ({', '.join(names)}); "
             f"found {', '.join(directions)}. Give {len(names)}"
         )
+
+
+def prepare_trials(listener: Listener, config: DictConfig, keys: list[str]) -> None:
+    """Let the listener prepare what all trials need, if it does; its error ends the sweep."""
+    prepare = getattr(listener, "prepare", None)
+    if prepare is not None:
+        prepare(config, keys)
 
 
 def list_next_steps(listener: Listener, study: Study) -> list[str]:

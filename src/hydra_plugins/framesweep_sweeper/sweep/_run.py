@@ -35,6 +35,7 @@ from hydra_plugins.framesweep_sweeper.sweep._listener import (
     check_objectives,
     list_next_steps,
     notify_safely,
+    prepare_trials,
 )
 from hydra_plugins.framesweep_sweeper.sweep._loop import SweepLoop
 from hydra_plugins.framesweep_sweeper.sweep._places import locate_storage, write_multirun
@@ -66,7 +67,7 @@ from hydra_plugins.framesweep_sweeper.sweep._value_check import check_values
 from hydra_plugins.framesweep_sweeper.sweep._work_clock import WorkClock
 from hydra_plugins.framesweep_sweeper.trials._claims import ENDED, TrialQueue
 from hydra_plugins.framesweep_sweeper.trials._point_check import PointCheck
-from hydra_plugins.framesweep_sweeper.workers._launchers import open_pool
+from hydra_plugins.framesweep_sweeper.workers._launchers import open_pool, uses_local_workers
 from hydra_plugins.framesweep_sweeper.workers._signals import StopSignal, catch_stop_signals
 
 
@@ -97,7 +98,7 @@ def run_sweep(
         print_search_preview(settings, search, url, find, plan, hydra_context, config)
         return 0
     constraints, previewer = read_point_constraints(settings)
-    _check_new(settings, url, partial(check_values, hydra_context, config, listener), search)
+    _prepare(settings, url, search, listener, hydra_context, config)
     plan_from = partial(plan_sampler, settings, hydra_context, config)
     queue, space, notes = _open_queue(settings, url, search, config, find, plan_from)
     check = PointCheck(queue.storage, constraints, previewer)
@@ -121,16 +122,22 @@ def run_sweep(
     return _run_loop(loop, queue, listener, progress, search.total, config)
 
 
-def _check_new(
+def _prepare(
     settings: dict[str, Any],
     url: str,
-    check: Callable[[SearchSpace, Any], None],
     search: Search,
+    listener: Listener,
+    hydra_context: HydraContext,
+    config: DictConfig,
 ) -> None:
-    """Check the values of a search, unless its study exists: then it is too late."""
+    """Do what comes before the study: check the values, and prepare what all trials need."""
+    space = search.spaces[0]
     storage = open_existing(url, settings["heartbeat"])
+    # The values of a study that exists have been checked.
     if not is_resumed(settings, storage, search.spaces):
-        check(search.spaces[0], search.custom)
+        check_values(hydra_context, config, listener, space, search.custom)
+    if uses_local_workers(config):
+        prepare_trials(listener, config, [d.key for d in space.dimensions])
 
 
 def _find_listener(settings: dict[str, Any], config: DictConfig) -> Listener:

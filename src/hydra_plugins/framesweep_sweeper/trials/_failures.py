@@ -10,8 +10,9 @@ EXCEPTION = "exception"
 KILLED = "killed"
 TIME_LIMIT = "time_limit"
 CONFIG = "config"
+DATA = "data"
 
-RECURRING = {CONFIG, BAD_OBJECTIVE}
+RECURRING = {CONFIG, DATA, BAD_OBJECTIVE}
 """Failures that another attempt would repeat."""
 
 LOST_WORKER_ERRORS = {"WorkerCrashedError", "NodeDiedError", "TerminatedWorkerError"}

@@ -198,5 +198,5 @@ def test_a_directory_that_was_there_or_has_contents_stays(tmp_path):
     (tmp_path / "empty").mkdir()
     with own(tmp_path / "empty"), own(tmp_path / "used"):
         (tmp_path / "used" / "model").touch()
-    assert (tmp_path / "empty").is_dir()
+    assert list((tmp_path / "empty").iterdir()) == []
     assert (tmp_path / "used" / "model").exists()

@@ -92,6 +92,25 @@ def test_a_missing_custom_search_space_leaves_nothing_behind(start, database):
     assert not database.exists()
 
 
+def test_what_all_trials_need_is_prepared_on_their_machine_before_the_study_exists(
+    start, config, database
+):
+    class PreparingListener(RecordingListener):
+        def prepare(self, config, keys):
+            self.calls.append((keys, database.exists()))
+            raise RuntimeError("cannot be prepared")
+
+    listener = PreparingListener()
+    with pytest.raises(RuntimeError, match="cannot be prepared"):
+        start(listener)
+    assert listener.calls == [(["x"], False)]
+    assert not database.exists()
+    config.hydra.launcher = {"_target_": "some.SlurmLauncher"}
+    with pytest.raises(Exception, match=r"some\.SlurmLauncher"):
+        start(listener)
+    assert len(listener.calls) == 1
+
+
 def test_too_many_directions_are_refused_and_leave_nothing_behind(start, database):
     with pytest.raises(SweepError) as error:
         start(RecordingListener(), direction=["maximize", "minimize"])
