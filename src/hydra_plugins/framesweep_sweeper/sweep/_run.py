@@ -23,7 +23,6 @@ from hydra_plugins.framesweep_sweeper.storage._heartbeats import HeartbeatThread
 from hydra_plugins.framesweep_sweeper.storage._lock import StorageLock
 from hydra_plugins.framesweep_sweeper.storage._storage import (
     check_driver,
-    open_existing,
     open_storage,
 )
 from hydra_plugins.framesweep_sweeper.sweep._job_plan import limit_jobs, plan_jobs, wrap_task
@@ -35,7 +34,6 @@ from hydra_plugins.framesweep_sweeper.sweep._listener import (
     check_objectives,
     list_next_steps,
     notify_safely,
-    prepare_trials,
 )
 from hydra_plugins.framesweep_sweeper.sweep._loop import SweepLoop
 from hydra_plugins.framesweep_sweeper.sweep._places import locate_storage, write_multirun
@@ -52,6 +50,7 @@ from hydra_plugins.framesweep_sweeper.sweep._results import (
 from hydra_plugins.framesweep_sweeper.sweep._sampling import SamplerPlan, plan_sampler
 from hydra_plugins.framesweep_sweeper.sweep._search import (
     Search,
+    prepare_search,
     print_search_preview,
     read_point_constraints,
     read_search,
@@ -62,12 +61,11 @@ from hydra_plugins.framesweep_sweeper.sweep._settings import (
     check_settings,
 )
 from hydra_plugins.framesweep_sweeper.sweep._start import Start, begin_study, find_start
-from hydra_plugins.framesweep_sweeper.sweep._study import is_resumed, open_study, select_space
-from hydra_plugins.framesweep_sweeper.sweep._value_check import check_values
+from hydra_plugins.framesweep_sweeper.sweep._study import open_study, select_space
 from hydra_plugins.framesweep_sweeper.sweep._work_clock import WorkClock
 from hydra_plugins.framesweep_sweeper.trials._claims import ENDED, TrialQueue
 from hydra_plugins.framesweep_sweeper.trials._point_check import PointCheck
-from hydra_plugins.framesweep_sweeper.workers._launchers import open_pool, uses_local_workers
+from hydra_plugins.framesweep_sweeper.workers._launchers import open_pool
 from hydra_plugins.framesweep_sweeper.workers._signals import StopSignal, catch_stop_signals
 
 
@@ -98,7 +96,7 @@ def run_sweep(
         print_search_preview(settings, search, url, find, plan, hydra_context, config)
         return 0
     constraints, previewer = read_point_constraints(settings)
-    _prepare(settings, url, search, listener, hydra_context, config)
+    prepare_search(settings, search, url, find, listener, hydra_context, config)
     plan_from = partial(plan_sampler, settings, hydra_context, config)
     queue, space, notes = _open_queue(settings, url, search, config, find, plan_from)
     check = PointCheck(queue.storage, constraints, previewer)
@@ -120,24 +118,6 @@ def run_sweep(
         on_trial_end=partial(notify_safely, listener.on_trial_end, queue.study),
     )
     return _run_loop(loop, queue, listener, progress, search.total, config)
-
-
-def _prepare(
-    settings: dict[str, Any],
-    url: str,
-    search: Search,
-    listener: Listener,
-    hydra_context: HydraContext,
-    config: DictConfig,
-) -> None:
-    """Do what comes before the study: check the values, and prepare what all trials need."""
-    space = search.spaces[0]
-    storage = open_existing(url, settings["heartbeat"])
-    # The values of a study that exists have been checked.
-    if not is_resumed(settings, storage, search.spaces):
-        check_values(hydra_context, config, listener, space, search.custom)
-    if uses_local_workers(config):
-        prepare_trials(listener, config, [d.key for d in space.dimensions])
 
 
 def _find_listener(settings: dict[str, Any], config: DictConfig) -> Listener:

@@ -16,11 +16,14 @@ from hydra_plugins.framesweep_sweeper.search._renamed_keys import read_spaces
 from hydra_plugins.framesweep_sweeper.search._samplers import build_sampler, count_grid_points
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 from hydra_plugins.framesweep_sweeper.storage._storage import open_existing
+from hydra_plugins.framesweep_sweeper.sweep._listener import Listener, prepare_trials
 from hydra_plugins.framesweep_sweeper.sweep._settings import (
     load_custom_search_space,
     to_plain_dict,
 )
 from hydra_plugins.framesweep_sweeper.sweep._start import Start
+from hydra_plugins.framesweep_sweeper.sweep._study import is_resumed
+from hydra_plugins.framesweep_sweeper.sweep._value_check import check_values
 from hydra_plugins.framesweep_sweeper.sweep.preview._search import SearchPreview
 from hydra_plugins.framesweep_sweeper.sweep.preview._text import (
     Previewer,
@@ -29,6 +32,7 @@ from hydra_plugins.framesweep_sweeper.sweep.preview._text import (
 )
 from hydra_plugins.framesweep_sweeper.trials._constraints import Constraint, read_constraints
 from hydra_plugins.framesweep_sweeper.workers._devices import WorkerPlan
+from hydra_plugins.framesweep_sweeper.workers._launchers import uses_local_workers
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +106,31 @@ def print_search_preview(
     num_points = math.inf if settings["repeat_duplicates"] else search.num_points
     notes = [line for lines in start.notes.values() for line in lines]
     print_preview(preview.describe(search.total, num_points, plan.n_jobs, notes))
+
+
+def prepare_search(
+    settings: dict[str, Any],
+    search: Search,
+    url: str,
+    find_start: Callable[[BaseStorage, SearchSpace], Start],
+    listener: Listener,
+    hydra_context: HydraContext,
+    config: DictConfig,
+) -> None:
+    """Check all values, and let the listener prepare what the trials need.
+
+    Raises:
+        SweepError: a name in `start_from` is wrong.
+        Exception: whatever `check_values` or the listener raises.
+    """
+    space = search.spaces[0]
+    storage = open_existing(url, settings["heartbeat"])
+    # The values of a study that exists have been checked.
+    if not is_resumed(settings, storage, search.spaces):
+        check_values(hydra_context, config, listener, space, search.custom)
+    find_start(storage, space)  # an unknown name is an error before a long preparation
+    if uses_local_workers(config):
+        prepare_trials(listener, config, [d.key for d in space.dimensions])
 
 
 def read_point_constraints(

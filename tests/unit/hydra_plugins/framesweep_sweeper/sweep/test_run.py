@@ -92,15 +92,28 @@ def test_a_missing_custom_search_space_leaves_nothing_behind(start, database):
     assert not database.exists()
 
 
-def test_what_all_trials_need_is_prepared_on_their_machine_before_the_study_exists(
-    start, config, database
-):
+@pytest.fixture
+def preparing_listener(database):
+    """A listener that records for which keys it prepares the trials, and fails to do it."""
+
     class PreparingListener(RecordingListener):
         def prepare(self, config, keys):
             self.calls.append((keys, database.exists()))
             raise RuntimeError("cannot be prepared")
 
-    listener = PreparingListener()
+    return PreparingListener()
+
+
+def test_an_unknown_name_is_an_error_before_anything_is_prepared(start, preparing_listener):
+    with pytest.raises(SweepError, match=r"start_from: must be .*; found nope$"):
+        start(preparing_listener, start_from=["nope"])
+    assert preparing_listener.calls == []
+
+
+def test_what_all_trials_need_is_prepared_on_their_machine_before_the_study_exists(
+    start, config, database, preparing_listener
+):
+    listener = preparing_listener
     with pytest.raises(RuntimeError, match="cannot be prepared"):
         start(listener)
     assert listener.calls == [(["x"], False)]
