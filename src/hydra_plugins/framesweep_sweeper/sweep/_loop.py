@@ -136,11 +136,10 @@ class SweepLoop:
                 break
             self._duplicates.append(claim)
             self._settle_duplicates()
-        params = " ".join(f"{k}={v}" for k, v in claim.trial.params.items())
-        self._slots[slot] = claim, RunningTrial(claim.number, claim.attempt, params)
+        self._slots[slot] = claim, RunningTrial.of(claim)
         self._pool.start(slot, job)
         show = self._progress.log if claim.is_resumed else self._progress.log_start
-        show(describe_start(claim, params))
+        show(describe_start(claim))
         return True
 
     def _claim(self) -> Claim | None:

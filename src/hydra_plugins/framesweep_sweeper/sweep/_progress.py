@@ -4,11 +4,15 @@ import logging
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, Self
 
 from optuna.trial import FrozenTrial, TrialState
 
-from hydra_plugins.framesweep_sweeper.sweep._results import StudySummary, format_values
+from hydra_plugins.framesweep_sweeper.sweep._results import (
+    StudySummary,
+    format_params,
+    format_values,
+)
 from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
 from hydra_plugins.framesweep_sweeper.trials._claim import Claim
 
@@ -32,6 +36,11 @@ class RunningTrial:
     params: str
     began: float = field(default_factory=time.monotonic)
     last: str = ""
+
+    @classmethod
+    def of(cls, claim: Claim) -> Self:
+        """Return the trial of a claim whose job starts now."""
+        return cls(claim.number, claim.attempt, format_params(claim.trial.params))
 
     def update(self, trial: FrozenTrial | None) -> None:
         """Take over the value that the job reported last."""
@@ -154,11 +163,11 @@ def open_progress_display() -> ProgressDisplay:
     return LiveProgress() if sys.stderr.isatty() else PlainProgress()
 
 
-def describe_start(claim: Claim, params: str) -> str:
+def describe_start(claim: Claim) -> str:
     """Return that a trial starts, such as `trial 7 resumed, attempt 2: x=1`."""
     verb = "resumed" if claim.is_resumed else "started"
     attempt = f", attempt {claim.attempt}" if claim.attempt > 1 else ""
-    return f"trial {claim.number} {verb}{attempt}: {params}"
+    return f"trial {claim.number} {verb}{attempt}: {format_params(claim.trial.params)}"
 
 
 def describe_end(trial: FrozenTrial, seconds: float) -> str:

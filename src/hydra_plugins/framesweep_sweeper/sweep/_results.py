@@ -1,6 +1,7 @@
 """The state of a study in numbers, and its results."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,15 @@ def find_best_trials(study: Study, trials: list[FrozenTrial]) -> list[FrozenTria
 def format_values(trial: FrozenTrial) -> str:
     """Return the objectives of a trial, separated by slashes."""
     return " / ".join(f"{value:.6g}" for value in trial.values or [])
+
+
+def format_params(params: Mapping[str, Any]) -> str:
+    """Return parameters as `key=value`, numbers with four digits, which fit into a line.
+
+    The study and the files of results have every digit.
+    """
+    texts = ((k, f"{v:.4g}" if isinstance(v, float) else v) for k, v in params.items())
+    return " ".join(f"{key}={text}" for key, text in texts)
 
 
 def _format_best(study: Study, trials: list[FrozenTrial]) -> str:

@@ -18,6 +18,7 @@ from optuna.samplers import BaseSampler
 
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 from hydra_plugins.framesweep_sweeper.sweep._jobs import suggest_overrides
+from hydra_plugins.framesweep_sweeper.sweep._results import format_params
 from hydra_plugins.framesweep_sweeper.sweep.preview._text import (
     NUM_POINTS,
     Point,
@@ -132,8 +133,7 @@ class SearchPreview:
             self._study.enqueue_trial(dict(values))
         trial = self._study.ask()
         overrides = suggest_overrides(self._space, self._config, self._custom, trial)
-        text = " ".join(f"{key}={_shorten(value)}" for key, value in trial.params.items())
-        return text, overrides
+        return format_params(trial.params), overrides
 
     def _inspect(self, text: str, overrides: list[str]) -> Point:
         point = inspect_point(
@@ -179,7 +179,3 @@ def list_ends(distribution: BaseDistribution) -> list[Any]:
             return [d.low] if d.low == d.high else [d.low, d.high]
         case _:
             return []
-
-
-def _shorten(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -11,6 +11,7 @@ from optuna.trial import TrialState, create_trial
 from hydra_plugins.framesweep_sweeper.sweep._results import (
     explain_no_best,
     find_best_trials,
+    format_params,
     format_values,
     summarize_study,
     write_results,
@@ -126,3 +127,8 @@ def test_completed_trials_that_violate_a_constraint_are_why_there_is_no_best_one
     assert explain_no_best(queue) == (
         "no trial was completed (1 pruned, 0 failed; last failure: -)"
     )
+
+
+def test_the_numbers_of_parameters_have_four_digits_in_a_line():
+    params = {"lr": 0.0073822521, "width": 512, "optim": "adam", "decay": 1e-5, "lines": None}
+    assert format_params(params) == "lr=0.007382 width=512 optim=adam decay=1e-05 lines=None"
