@@ -23,12 +23,11 @@ from framesweep.commands.completion import SHELLS, read_script
 from framesweep.config.composition import register
 from framesweep.config.groups import find_conf, hide_unlisted, rename_warnings
 from framesweep.config.paths import default_outputs, expand_override
-from framesweep.config.user_files import require_no_run_folders
+from framesweep.config.user_files import require_no_run_folders, require_text
 from framesweep.credentials import keep_files_private, printable
 from framesweep.errors import (
     ConfigError,
     FramesweepError,
-    Interrupted,
     UserError,
     unwrapped_aborts,
 )
@@ -41,6 +40,7 @@ from framesweep.runs.job import (
 from framesweep.system.drawing.matplotlib_backend import draw_into_files
 from framesweep.system.error_lines import describe_error
 from framesweep.system.processes import require_address_space
+from framesweep.system.signals import end_by_signals, get_signal_code
 from framesweep.system.streams import (
     flush_streams,
     is_stdout_closed,
@@ -62,13 +62,14 @@ register()
     config_path=str(find_conf()), config_name="config", execution_whitelist=TRUSTED_TARGETS
 )
 def _job(config: DictConfig) -> Any:
-    try:
+    if is_in_sweep():
         return run_job(config)
-    except FramesweepError as error:
-        if is_in_sweep():
-            raise
+    # Hydra would print a line of its own before that of an error.
+    code = _exit_code_of(lambda: run_job(config))
+    if code:
         remove_empty_directory()
-        sys.exit(_print_error(error))
+        sys.exit(code)
+    return None
 
 
 def train() -> None:
@@ -81,6 +82,7 @@ def train() -> None:
     keep_files_private(sys.argv[1:])
     if _is_worker():
         sys.exit(_exit_code_of(_run_worker))
+    end_by_signals()
     if "TORCHELASTIC_RUN_ID" in os.environ and SWEEP_FLAGS & set(sys.argv[1:]):
         rule = (
             "cannot be used with torchrun, because each of its processes would start the sweep"
@@ -113,6 +115,7 @@ def preview_sweep(arguments: list[str]) -> list[str]:
 
 
 def _train() -> None:
+    require_text(sys.argv[1:])
     require_no_run_folders(sys.argv[1:])
     _job()
 
@@ -169,7 +172,7 @@ def _exit_code_of(function: Callable[[], Any]) -> int:
     except FramesweepError as error:
         return _print_error(error)
     except KeyboardInterrupt as error:
-        return error.__cause__.exit_code if isinstance(error.__cause__, Interrupted) else 130
+        return get_signal_code(error)
     except Exception as error:
         if isinstance(error, BrokenPipeError) and is_stdout_closed():
             # As if SIGPIPE had ended it, which is what `| head` does to other programs.
@@ -208,6 +211,13 @@ class _LazyGroup(click.Group):
         command: click.Command = module.command
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            # click would print that it was aborted, and exit with 1 whatever the signal was.
+            sys.exit(get_signal_code(error))
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -230,6 +240,7 @@ def _framesweep() -> None:
 
 def main() -> None:
     """Run the framesweep command and exit with its code."""
+    end_by_signals()
     repair_streams()
     draw_into_files()
     keep_files_private(sys.argv[1:])

@@ -143,7 +143,8 @@ def _one_line_errors(overrides: Sequence[str]) -> Iterator[None]:
 
 def _build_error(error: SweepError) -> FramesweepError:
     """Return an error of the sweeper, whose classes are its own, as one of this package."""
-    where, _, rule = printable(" ".join(str(error).split())).partition(": ")
+    # Some have a table, with a line for each key of the study that is different.
+    where, _, rule = printable(str(error)).partition(": ")
     return (
         UserError(where, rule) if error.exit_code == 2 else FramesweepError(f"{where}: {rule}")
     )

@@ -37,6 +37,7 @@ def command(
         choose_labels,
         describe_check,
         describe_labels,
+        describe_limit,
         find_checked_sample,
         find_header,
         format_csv,
@@ -51,7 +52,11 @@ def command(
     text = format_csv(predictions, runs[0].store.phones.names, chosen, sample, header)
     write_zip(out, text, runs)
     total = sum(map(count_params, list_distinct(runs)))
-    notes = [describe_labels(runs[0], chosen), describe_check(runs[0], sample)]
+    notes = [
+        describe_labels(runs[0], chosen),
+        describe_check(runs[0], sample),
+        *describe_limit(runs[0]),
+    ]
     echo_result(
         as_json,
         {

@@ -1,7 +1,6 @@
 """What can be typed next, and the runs and studies among it."""
 
 import contextlib
-import os
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Literal
 from framesweep.catalog import list_runs, short_id
 from framesweep.catalog.database import connect_read_only
 from framesweep.catalog.resolve import BEST, LAST
-from framesweep.config.paths import STUDIES_FILE
+from framesweep.config.paths import STUDIES_FILE, default_outputs
 
 MAX_RUNS = 200
 """Runs that are offered; more would not fit on a screen."""
@@ -43,7 +42,7 @@ def starting_with(prefix: str, candidates: Iterable[Candidate]) -> list[Candidat
 
 def find_outputs_folder(given: str | None) -> Path:
     """Return the outputs folder of a command line on which `given` was typed for it."""
-    return Path(given or os.environ.get("FRAMESWEEP_OUTPUTS") or "outputs").expanduser()
+    return Path(given or default_outputs()).expanduser()
 
 
 def list_run_candidates(outputs: Path, uri: str | None = None) -> list[Candidate]:

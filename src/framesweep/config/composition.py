@@ -26,7 +26,7 @@ from framesweep.config.groups import (
     register_renamed_groups,
 )
 from framesweep.config.paths import CONFIG_FILE as CONFIG_FILE  # noqa: PLC0414
-from framesweep.config.paths import expand, sqlite_url
+from framesweep.config.paths import default_outputs, expand, sqlite_url
 from framesweep.config.plain import flatten, to_plain
 from framesweep.config.ray_workers import describe_worker_environment
 from framesweep.config.reference.help_page import describe_help
@@ -74,6 +74,7 @@ def register(directory_id: str | None = None) -> None:
     # A launcher gives the resolvers to the processes of its jobs, which use its directories.
     identity = directory_id or process_id()
     OmegaConf.register_resolver("framesweep.id", lambda: identity, replace=True)
+    OmegaConf.register_resolver("framesweep.default_outputs", default_outputs, replace=True)
     OmegaConf.register_resolver("framesweep.directions", directions, replace=True)
     OmegaConf.register_resolver("framesweep.gpus", count_requested_gpus, replace=True)
     OmegaConf.register_resolver("framesweep.free_overrides", free_overrides, replace=True)

@@ -35,8 +35,8 @@ OUTPUTS_CONTENTS = ("cache", "mlflow.db", STUDIES_FILE)
 
 
 def default_outputs() -> str:
-    """Return the directory of all runs where none is given, as conf/config.yaml has it."""
-    return os.environ.get("FRAMESWEEP_OUTPUTS", "outputs")
+    """Return the directory of all runs where none is given."""
+    return os.environ.get("FRAMESWEEP_OUTPUTS") or "outputs"
 
 
 def expand(path: str) -> str:

@@ -38,6 +38,20 @@ def config_folders(arguments: Sequence[str]) -> Iterator[tuple[str, Path]]:
             yield flag, Path(arguments[index + 1])
 
 
+def require_text(arguments: Sequence[str]) -> None:
+    """Raise ConfigError for an argument with bytes that are no text in the user's locale.
+
+    Neither MLflow nor a file of the run could record it.
+    """
+    for argument in arguments:
+        key, _, value = argument.partition("=")
+        try:
+            argument.encode("utf-8")
+        except UnicodeEncodeError:
+            fix = "Rename it, or choose a locale for UTF-8, as LC_ALL=C.UTF-8 does."
+            raise ConfigError(key, "must be UTF-8 text", found=value, fix=fix) from None
+
+
 def require_no_run_folders(arguments: Sequence[str]) -> None:
     """Raise ConfigError if the command line names the directory of a run as a config folder."""
     for flag, folder in config_folders(arguments):

@@ -144,6 +144,15 @@ def _require_new(targets: Collection[Path]) -> None:
         )
 
 
+def _require_picture(plot: Path, existing: Existing) -> None:
+    """Raise ConfigError if a picture must not be written to this path, as to that of audio."""
+    if plot.suffix.lower() != ".png":
+        raise ConfigError("--plot", "must end with .png", found=str(plot))
+    if existing == "refuse" and plot.exists():
+        fix = "Use --existing=overwrite, or another name."
+        raise ConfigError("--plot", "must not exist", found=str(plot), fix=fix)
+
+
 def label_files(
     labeller: Labeller,
     inputs: Sequence[Input],
@@ -165,13 +174,16 @@ def label_files(
         plot: The picture to draw of the only input, if any.
 
     Raises:
-        ConfigError: if label files exist and must not be replaced.
+        ConfigError: if label files or the plot exist and must not be replaced, or the plot is
+            not named as a PNG file.
         DataError: if the run knows no audio, or the only input cannot be labelled.
     """
     labeller.require_featurization()
     targets = {item: out / f"{item.id}{SUFFIX_OF_FORMAT[kind]}" for item in inputs}
     if existing == "refuse":
         _require_new(targets.values())
+    if plot is not None:
+        _require_picture(plot, existing)
     chosen = [item for item in inputs if existing != "skip" or not targets[item].exists()]
     summary = Summary(num_skipped=len(inputs) - len(chosen))
     for item in track(chosen, "Labelling", len(chosen)):

@@ -179,6 +179,15 @@ def describe_check(run: TrainedRun, sample: Sample | None) -> str:
     return f"no {' or '.join(SAMPLE_NAMES)} in {where} to compare the rows with"
 
 
+def describe_limit(run: TrainedRun) -> list[str]:
+    """Return a line that says how many utterances are predicted, if it is not all of them."""
+    limit = run.config.data.max_utterances
+    if limit is None:
+        return []
+    fix = "--set data.max_utterances=null takes all"
+    return [f"only the first {limit:,} utterances, as data.max_utterances={limit} says; {fix}"]
+
+
 def find_header(config: RunConfig) -> tuple[str, str]:
     """Return the columns that the course of the corpus expects of a submission."""
     return NTU_HEADER if isinstance(config.data, NtuConfig) else HEADER

@@ -22,6 +22,7 @@ from framesweep.sweeps.grids.points import GridPoint, read_values, write_point
 from framesweep.sweeps.run_names import name_by_overrides
 from framesweep.sweeps.winner import track_winner
 from framesweep.system.atomic_files import write_text
+from framesweep.system.signals import take_late_signal
 from framesweep.tracking import Status, Tracker, open_tracker
 
 SEARCH_SWEEPERS = ("framesweep",)
@@ -105,7 +106,12 @@ class GridParent(Callback):
         self._started = time.time()
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
-        """Record the result of a job of a grid, in the job's own process."""
+        """Record the result of a job of a grid, in the job's own process.
+
+        Raises:
+            KeyboardInterrupt: a signal came when the job had nothing to stop any more, and this
+                process would run the next one as well.
+        """
         if not self._grid:
             return  # a single run, or a trial of a search
         done = job_return.status is JobStatus.COMPLETED
@@ -123,6 +129,9 @@ class GridParent(Callback):
                 directory=str(config.hydra.runtime.output_dir),
             )
         )
+        is_shared = config.hydra.runtime.choices["hydra/launcher"] == "basic"
+        if is_shared and (signum := take_late_signal()):
+            raise KeyboardInterrupt from Interrupted(signum)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Record and print the results, and end the parent with the status of the sweep."""

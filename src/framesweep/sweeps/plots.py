@@ -18,6 +18,7 @@ from framesweep.sweeps.importances import select_important_params
 from framesweep.sweeps.plot_layout import make_readable
 from framesweep.sweeps.tables import get_objective_names
 from framesweep.system.drawing.figures import PLAIN_TEXT, save_png
+from framesweep.system.drawing.matplotlib_backend import pyplot_into_files
 
 Draw = Callable[[], Any]
 """Draws a plot and returns its axes, one or an array of them."""
@@ -25,14 +26,14 @@ Draw = Callable[[], Any]
 
 def write_plots(study: Study, folder: Path) -> list[Path]:
     """Write every plot for which the study has enough trials, and return their paths."""
-    mpl.use("Agg")  # draws into files; other backends need a display and the main thread
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     logging.getLogger("matplotlib").setLevel(logging.WARNING)
     paths = []
-    for name, draw in _list_plots(study).items():
-        path = folder / f"{name}.png"
-        if _write_plot(draw, path, get_objective_names(study)[0]):
-            paths.append(path)
+    with pyplot_into_files():
+        for name, draw in _list_plots(study).items():
+            path = folder / f"{name}.png"
+            if _write_plot(draw, path, get_objective_names(study)[0]):
+                paths.append(path)
     return paths
 
 

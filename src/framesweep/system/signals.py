@@ -1,10 +1,16 @@
-"""Signals as requests that training checks between steps, so that it can save first."""
+"""Signals as requests that training checks between steps, so that it can save first.
 
+Before and after training they end a command with its exit code, and without a traceback.
+"""
+
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+
+from framesweep.errors import Interrupted
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGBREAK")
 SIGNALS = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
@@ -13,6 +19,37 @@ that can be sent to another process there."""
 REQUEUE = getattr(signal, "SIGUSR2", None)
 """The signal that Slurm sends before preemption or a time limit; Hydra's submitit launcher
 handles it by requeueing the job."""
+
+
+_IMPORT_FILE = "<frozen importlib._bootstrap>"
+"""The file of the functions that import a module, in their frames."""
+
+
+def end_by_signals() -> None:
+    """Let SIGINT and SIGTERM raise KeyboardInterrupt in this process, and end it in an import.
+
+    Libraries catch what is raised while they import others, and continue without them; a module
+    whose import was broken off stays as it is. So nothing is raised in an import.
+
+    A signal that is ignored, as in a job that a shell has put into the background, stays so.
+    """
+    for signum in SIGNALS:
+        if signal.getsignal(signum) in (signal.default_int_handler, signal.SIG_DFL):
+            signal.signal(signum, _interrupt)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    while frame is not None:
+        if frame.f_code.co_filename == _IMPORT_FILE:
+            os._exit(128 + signum)
+        frame = frame.f_back
+    _late[0] = signum  # in case that what is raised is lost, as in the callback of a weakref
+    raise KeyboardInterrupt from Interrupted(signum)
+
+
+def get_signal_code(error: KeyboardInterrupt) -> int:
+    """Return the exit code of a command that a signal has ended: 128 + its number."""
+    return error.__cause__.exit_code if isinstance(error.__cause__, Interrupted) else 130
 
 
 class StopRequest:
@@ -31,7 +68,8 @@ def stop_request() -> Iterator[StopRequest]:
 
     A second SIGINT raises KeyboardInterrupt, for a run that does not reach its next step.
     SIGUSR2 is caught as well if the launcher handles it; the previous handlers are restored at
-    the end. Outside the main thread nothing is caught, as Python allows no handlers there.
+    the end. A signal that came too late to stop anything is kept for `take_late_signal`.
+    Outside the main thread nothing is caught, as Python allows no handlers there.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
@@ -50,6 +88,20 @@ def stop_request() -> Iterator[StopRequest]:
     previous = {signum: signal.signal(signum, remember) for signum in signals}
     try:
         yield request
+        _late[0] = request.signum or _late[0]
     finally:
         for signum, handler in previous.items():
             signal.signal(signum, handler)
+
+
+_late = [0]
+"""The last signal that this process caught in vain, or 0."""
+
+
+def take_late_signal() -> int:
+    """Return the last signal that a run caught in vain, or 0; once only.
+
+    It came after the last step. The run is finished then, but a grid has further ones.
+    """
+    signum, _late[0] = _late[0], 0
+    return signum

@@ -31,16 +31,16 @@ def call(error: BaseException | None = None) -> None:
     ("error", "kind", "line"),
     [
         (HydraException("Something\nis wrong"), FramesweepError, "Something is wrong"),
-        (SweepError("hydra.sweeper.n: must be 1\nGive 1"), UserError, "n: must be 1 Give 1$"),
+        (SweepError("hydra.sweeper.n: must be 1\nGive 1"), UserError, "n: must be 1\nGive 1$"),
         (FailedSweepError("3 of 3 trials failed"), FramesweepError, "3 of 3 trials failed"),
         (SystemExit(3), FramesweepError, "ended with exit code 3"),
         (UserError("a.b", "must be 1"), UserError, "^a.b: must be 1$"),
     ],
 )
-def test_an_error_that_a_user_can_fix_is_one_exception_with_one_line(error, kind, line):
+def test_an_error_that_a_user_can_fix_is_one_exception_with_its_lines(error, kind, line):
     with pytest.raises(kind, match=line) as raised:
         call(error)
-    assert "\n" not in str(raised.value)
+    assert str(raised.value).count("\n") == line.count("\n")
     # What IPython prints in place of a traceback.
     assert raised.value._render_traceback_() == [
         f"{type(raised.value).__name__}: {raised.value}"

@@ -50,6 +50,19 @@ def test_a_plot_is_drawn_of_one_file_only(run):
     assert Path("a.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_plot_replaces_neither_a_recording_nor_an_earlier_plot(run):
+    recording = Path("rec/a.wav").read_bytes()
+    with pytest.raises(ConfigError, match=r"^--plot: must end with \.png; found 'rec/a\.wav'$"):
+        invoke(run, "rec/a.wav", "--plot", "rec/a.wav")
+    assert Path("rec/a.wav").read_bytes() == recording
+    Path("a.png").touch()
+    with pytest.raises(ConfigError, match=r"^--plot: must not exist; found .a\.png"):
+        invoke(run, "rec/a.wav", "--plot", "a.png")
+    assert not Path("labels").exists()
+    invoke(run, "rec/a.wav", "--plot", "a.png", "--existing", "overwrite")
+    assert Path("a.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_files_that_failed_make_the_command_fail(run):
     Path("rec/bad.wav").write_text("not audio")
     with pytest.raises(DataError, match=r"^1 of 4 files: .*; the first: rec/bad\.wav: must be"):

@@ -53,6 +53,8 @@ def test_the_outputs_folder_is_that_of_the_line_or_the_environment(
 ):
     monkeypatch.delenv("FRAMESWEEP_OUTPUTS", raising=False)
     assert find_outputs_folder(None) == Path("outputs")
+    monkeypatch.setenv("FRAMESWEEP_OUTPUTS", "")
+    assert find_outputs_folder(None) == Path("outputs")
     monkeypatch.setenv("FRAMESWEEP_OUTPUTS", "/elsewhere")
     assert find_outputs_folder(None) == Path("/elsewhere")
     assert find_outputs_folder("~/mine") == Path.home() / "mine"

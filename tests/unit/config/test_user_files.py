@@ -4,7 +4,11 @@ import pytest
 from hydra.errors import HydraException, InstantiationException
 
 from framesweep.config.composition import compose, register
-from framesweep.config.user_files import config_folders, require_no_run_folders
+from framesweep.config.user_files import (
+    config_folders,
+    require_no_run_folders,
+    require_text,
+)
 from framesweep.errors import ConfigError
 from framesweep.system.error_lines import describe_error
 from hydra_plugins.framesweep_sweeper._hydra import instantiate_allowed
@@ -150,3 +154,9 @@ def test_what_no_config_may_call_is_refused_with_what_to_write_instead(target):
         "callbacks.mine: must not be an object that does whatever a config says; found "
         f"{target}. Write a function or class that does what you need, and allow that"
     )
+
+
+def test_an_argument_with_bytes_that_are_no_text_is_refused():
+    require_text(["data.root=/café", "tracking.run_name=日本"])
+    with pytest.raises(ConfigError, match=r"^data\.root: must be UTF-8 text; found '.caf"):
+        require_text(["data.root=/caf\udce9"])

@@ -12,6 +12,7 @@ from framesweep.config.composition import register
 from framesweep.errors import DataError
 from framesweep.runs.submission import (
     choose_labels,
+    describe_limit,
     find_checked_sample,
     find_header,
     find_sample,
@@ -130,6 +131,14 @@ def test_a_sample_of_another_length_names_the_limit_of_the_run(tmp_path: Path) -
     fix = "found '1 rows'. Pass --set data.max_utterances=null."
     with pytest.raises(DataError, match=fix):
         find_checked_sample(run, "test")
+
+
+def test_predictions_of_some_utterances_only_are_named_with_the_way_to_all(tmp_path):
+    assert describe_limit(run_in(tmp_path / "all")) == []
+    assert describe_limit(run_in(tmp_path / "some", "data.max_utterances=50")) == [
+        "only the first 50 utterances, as data.max_utterances=50 says; "
+        "--set data.max_utterances=null takes all"
+    ]
 
 
 def test_only_test_is_compared_with_the_sample(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The parent run of a grid: who gets one, what its jobs learn, and how it ends."""
 
 import pickle
+import signal
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,9 @@ from framesweep.sweeps.grid_parent import (
     remove_hydra,
     select_sweep_overrides,
 )
+from framesweep.sweeps.grids.points import POINT_FILE
 from framesweep.system.checksums import dump_json
+from framesweep.system.signals import stop_request
 from framesweep.tracking import load_run, mlflow_store
 from framesweep.tracking.models import mlflow_model
 
@@ -238,6 +241,19 @@ def test_jobs_record_their_results_and_the_parent_puts_them_together(make_config
     ]
     assert ",no," in rows[3]
     assert "data.context=15" in (folder / "best.yaml").read_text()
+
+
+def test_a_signal_after_the_last_step_of_a_job_ends_the_grid(make_config):
+    config = make_config("tracking=none")
+    parent = GridParent()
+    parent.on_multirun_start(config)
+    with stop_request():
+        signal.raise_signal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt) as raised:
+        finish_job(parent, config, 0, 0.5)
+    assert isinstance(raised.value.__cause__, Interrupted)
+    assert (Path(config.hydra.sweep.dir) / "0" / POINT_FILE).exists()
+    finish_job(parent, config, 1, 0.9)
 
 
 def test_a_single_run_and_a_trial_record_nothing(make_config):

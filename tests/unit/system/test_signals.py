@@ -1,13 +1,17 @@
 """Signals as requests to stop."""
 
+import os
 import runpy
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
 
+from framesweep.errors import Interrupted
 from framesweep.system import signals
-from framesweep.system.signals import stop_request
+from framesweep.system.signals import end_by_signals, stop_request, take_late_signal
 
 
 def test_a_signal_becomes_a_request_and_its_handler_is_restored():
@@ -67,3 +71,65 @@ def test_ctrl_break_of_windows_becomes_a_request(monkeypatch):
     with names["stop_request"]() as request:
         signal.raise_signal(signal.SIGUSR1)
         assert request() == signal.SIGUSR1
+
+
+def test_a_signal_that_stopped_nothing_is_returned_once():
+    with stop_request():
+        signal.raise_signal(signal.SIGTERM)
+    assert take_late_signal() == signal.SIGTERM
+    assert take_late_signal() == 0
+
+
+def test_a_signal_that_stopped_a_run_is_not_late():
+    def stop():
+        with stop_request():
+            signal.raise_signal(signal.SIGTERM)
+            raise Interrupted(signal.SIGTERM)
+
+    with pytest.raises(Interrupted):
+        stop()
+    assert take_late_signal() == 0
+
+
+@pytest.fixture
+def command_signals():
+    """The signals of a command, which has just started."""
+    before = {signum: signal.getsignal(signum) for signum in signals.SIGNALS}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    yield
+    for signum, handler in before.items():
+        signal.signal(signum, handler)
+    take_late_signal()
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_interrupts_a_command_and_is_named(command_signals, signum):
+    end_by_signals()
+    with pytest.raises(KeyboardInterrupt) as raised:
+        signal.raise_signal(signum)
+    assert isinstance(raised.value.__cause__, Interrupted)
+    assert raised.value.__cause__.exit_code == 128 + signum
+
+
+def test_a_signal_that_is_ignored_stays_so(command_signals):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_by_signals()
+    signal.raise_signal(signal.SIGINT)
+
+
+def test_a_signal_in_an_import_ends_the_command_at_once(tmp_path):
+    (tmp_path / "interrupted.py").write_text(
+        "import signal\ntry:\n    signal.raise_signal(signal.SIGINT)\nexcept BaseException:\n"
+        "    print('caught')\n"
+    )
+    command = "from framesweep.system.signals import end_by_signals; end_by_signals()"
+    result = subprocess.run(
+        [sys.executable, "-c", f"{command}; import interrupted; print('imported')"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "")

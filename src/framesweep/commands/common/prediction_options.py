@@ -146,6 +146,7 @@ def write_predictions(
     notes = [submission.describe_labels(first, chosen)]
     if file_format == "kaggle":
         notes.append(submission.describe_check(first, sample))
+    notes += submission.describe_limit(first)
     return WrittenPredictions(out, split, len(predictions), notes)
 
 

@@ -53,7 +53,7 @@ def read_audio(path: Path, sample_rate: int) -> tuple[Array, int]:
             path,
             "samples must be finite",
             found=f"{mono[first]} at {first / own_rate:.3f} s",
-            fix="Repair the recording or leave it out (data.exclude).",
+            fix="Repair the recording, or leave it out, with data.exclude in a corpus.",
         )
     if own_rate == sample_rate:
         return mono, own_rate
@@ -90,5 +90,9 @@ def _unreadable(path: Path, error: Exception) -> DataError:
     # reports as an unknown format. The compression is named in the 1024-byte NIST header.
     with path.open("rb") as handle:
         is_shorten = b"shorten" in handle.read(1024)
-    fix = "It is compressed with shorten: decompress it with sph2pipe." if is_shorten else ""
+    fix = (
+        "It is compressed with shorten: decompress it with sph2pipe."
+        if is_shorten
+        else "Convert it to WAV or FLAC."
+    )
     return DataError(path, f"must be an audio file that libsndfile can read ({error})", fix=fix)

@@ -9,6 +9,7 @@ import contextlib
 import importlib
 import os
 import sys
+from collections.abc import Iterator
 
 VARIABLE = "MPLBACKEND"
 
@@ -19,6 +20,24 @@ def draw_into_files() -> None:
     For the command line, which never shows a window.
     """
     os.environ[VARIABLE] = "agg"
+
+
+@contextlib.contextmanager
+def pyplot_into_files() -> Iterator[None]:
+    """Let pyplot draw into files within the context, without a display and in any thread.
+
+    Afterwards it has the backend that it had: a notebook shows its own plots with it.
+    """
+    import matplotlib as mpl
+
+    backend = mpl.get_backend()
+    mpl.use("agg")
+    try:
+        yield
+    finally:
+        # It cannot be used again if the event loop of another one has been started meanwhile.
+        with contextlib.suppress(ImportError):
+            mpl.use(backend)
 
 
 def import_matplotlib() -> None:

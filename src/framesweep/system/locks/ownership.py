@@ -78,8 +78,8 @@ class Ownership:
         """
         owner = Owner.read(self.directory)
         if owner is None or owner.token != self._owner.token:
-            now = f" by {owner}" if owner is not None else ""
-            raise OwnershipLostError(f"{self.directory} was taken over{now}; stopped")
+            what = f"taken over by {owner}" if owner is not None else "removed, or taken over"
+            raise OwnershipLostError(f"{self.directory} was {what}; stopped")
 
     @contextlib.contextmanager
     def fence(self) -> Iterator[None]:

@@ -198,7 +198,7 @@ def _run_loop(
             path = Path(config.hydra.sweep.dir, RESULTS)
             best = write_results(study, path)
             notify_safely(listener.on_end, study, status)
-    _log_results(queue, best, path, progress, stop)
+    _log_results(queue, best, path, progress, stop, is_new=config.hydra.sweeper.new)
     if best and not stop.signum:
         for line in list_next_steps(listener, study):
             progress.log(line)
@@ -211,6 +211,8 @@ def _log_results(
     path: Path,
     progress: ProgressDisplay,
     stop: StopSignal,
+    *,
+    is_new: bool,
 ) -> None:
     """Log the best trials, or why there are none.
 
@@ -219,7 +221,9 @@ def _log_results(
     """
     name, counts = queue.study.study_name, queue.count_states()
     if stop.signum:
-        progress.log(f"study {name}: stopped; run the same command again to resume it")
+        # A command that asks for a new study would begin another one.
+        how = f" with hydra.sweeper.new=false hydra.sweeper.study_name={name}" * is_new
+        progress.log(f"study {name}: stopped; run the same command again{how} to resume it")
     elif not best:
         raise FailedSweepError(f"study {name}: {explain_no_best(queue)}")
     else:

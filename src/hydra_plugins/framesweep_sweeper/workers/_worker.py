@@ -44,6 +44,9 @@ def main(jobs: int, lifeline: int, parent: int) -> None:
 
 def serve(connection: Any) -> None:
     """Run the jobs that arrive on a connection, until it is closed."""
+    # Ctrl-C reaches all processes of a terminal. Outside of a job it ends this one, without a
+    # traceback of what it happened to be importing.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     # These bytes come from the parent process; no file and no other user can write to the pipe.
     sys.path[:], sys.argv[:] = pickle.loads(connection.recv_bytes())
     hydra_context, task, singletons = cloudpickle.loads(connection.recv_bytes())
@@ -71,7 +74,7 @@ def _run(hydra_context: Any, task: Any, config: Any) -> None:
     from hydra.core.utils import run_job
 
     directory = Path(config.hydra.sweep.dir, str(config.hydra.sweep.subdir))
-    with _redirect_output(directory / CONSOLE):
+    with _redirect_output(directory / CONSOLE), _keyboard_interrupt():
         try:
             run_job(
                 hydra_context=hydra_context,
@@ -83,6 +86,16 @@ def _run(hydra_context: Any, task: Any, config: Any) -> None:
         except BaseException:
             # A KeyboardInterrupt or SystemExit of the job ends the job, not the worker.
             traceback.print_exc()
+
+
+@contextmanager
+def _keyboard_interrupt() -> Iterator[None]:
+    """Let SIGINT raise KeyboardInterrupt, as a job expects that catches no signals itself."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextmanager

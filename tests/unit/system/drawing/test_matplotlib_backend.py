@@ -4,9 +4,14 @@ import os
 import subprocess
 import sys
 
+import matplotlib
 import pytest
 
-from framesweep.system.drawing.matplotlib_backend import VARIABLE, draw_into_files
+from framesweep.system.drawing.matplotlib_backend import (
+    VARIABLE,
+    draw_into_files,
+    pyplot_into_files,
+)
 
 DRAW = """
 import os
@@ -40,6 +45,20 @@ def test_a_plot_is_drawn_and_a_usable_backend_is_kept(backend, kept, tmp_path):
     )
     assert result.stdout == f"{backend} {kept}\n", result.stderr
     assert (tmp_path / "plot.png").stat().st_size > 1000
+
+
+@pytest.fixture
+def svg_backend():
+    before = matplotlib.get_backend()
+    matplotlib.use("svg")
+    yield
+    matplotlib.use(before)
+
+
+def test_pyplot_has_its_own_backend_again_after_it_drew_into_files(svg_backend):
+    with pyplot_into_files():
+        assert matplotlib.get_backend() == "agg"
+    assert matplotlib.get_backend() == "svg"
 
 
 def test_the_command_line_draws_into_files_only(monkeypatch):

@@ -148,7 +148,7 @@ def test_a_process_that_was_taken_over_replaces_no_file(folder):
 def test_a_process_whose_successor_has_finished_replaces_no_file_either(folder):
     with own(folder):
         (folder / OWNER_FILE).unlink()
-        with pytest.raises(OwnershipLostError, match="was taken over; stopped"):
+        with pytest.raises(OwnershipLostError, match="was removed, or taken over; stopped"):
             write_text(folder / "last", "late")
     assert not (folder / "last").exists()
 
@@ -157,7 +157,10 @@ def test_a_process_that_was_taken_over_does_not_own_the_directory_again(folder):
     """Not even once its successor has finished: what follows is still part of its old job."""
     with own(folder, 1) as ownership:
         (folder / OWNER_FILE).unlink()
-        with pytest.raises(OwnershipLostError, match="was taken over; stopped"), own(folder, 1):
+        with (
+            pytest.raises(OwnershipLostError, match="was removed, or taken over; stopped"),
+            own(folder, 1),
+        ):
             pass
         assert Owner.read(folder) is None
         assert not ownership.is_current()

@@ -1,6 +1,8 @@
 import contextlib
 import os
 import pickle
+import signal
+import struct
 import subprocess
 import sys
 from multiprocessing import connection
@@ -44,6 +46,20 @@ def test_an_idle_worker_ends_when_the_sweeper_closes_the_connection(start):
     send_setup(pipe)
     pipe.close()
     assert process.wait(60) == 0
+    os.close(lifeline)
+
+
+def test_ctrl_c_ends_an_idle_worker_without_a_traceback(start, capfd):
+    process, pipe, lifeline = start(os.getpid())
+    send_setup(pipe)
+    # A job of which one byte is missing. It does not fit into the buffers of the connection, so
+    # that the worker is reading it when the call returns.
+    size = 2**22
+    os.write(pipe.fileno(), struct.pack("!i", size) + bytes(size - 1))
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == -signal.SIGINT
+    assert capfd.readouterr().err == ""
+    pipe.close()
     os.close(lifeline)
 
 
