@@ -40,7 +40,7 @@ from framesweep.runs.job import (
 from framesweep.system.drawing.matplotlib_backend import draw_into_files
 from framesweep.system.error_lines import describe_error
 from framesweep.system.processes import require_address_space
-from framesweep.system.signals import end_by_signals, get_signal_code
+from framesweep.system.signals import ended_by_signals, get_signal_code
 from framesweep.system.streams import (
     flush_streams,
     is_stdout_closed,
@@ -72,6 +72,7 @@ def _job(config: DictConfig) -> Any:
     return None
 
 
+@ended_by_signals()
 def train() -> None:
     """Train, sweep or resume as the command line says, and exit with its code."""
     repair_streams()
@@ -82,7 +83,6 @@ def train() -> None:
     keep_files_private(sys.argv[1:])
     if _is_worker():
         sys.exit(_exit_code_of(_run_worker))
-    end_by_signals()
     if "TORCHELASTIC_RUN_ID" in os.environ and SWEEP_FLAGS & set(sys.argv[1:]):
         rule = (
             "cannot be used with torchrun, because each of its processes would start the sweep"
@@ -238,9 +238,9 @@ def _framesweep() -> None:
     """Train frame-level phone classifiers, sweep over their settings, and use the results."""
 
 
+@ended_by_signals()
 def main() -> None:
     """Run the framesweep command and exit with its code."""
-    end_by_signals()
     repair_streams()
     draw_into_files()
     keep_files_private(sys.argv[1:])

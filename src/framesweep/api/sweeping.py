@@ -199,8 +199,11 @@ class QuietJob:
             value = run_job(config)
         values = value if isinstance(value, list) else [value]
         text = " / ".join(f"{each:.6g}" for each in values)
-        seconds = time.monotonic() - began
-        log.info(
-            "run %s complete: %s in %.0f s: %s", job.job.num, text, seconds, " ".join(point)
+        # Optuna, which this imports, takes a second.
+        from hydra_plugins.framesweep_sweeper.sweep._progress import format_duration
+
+        line = (
+            f"run {job.job.num} complete: {text} in {format_duration(time.monotonic() - began)}"
         )
+        log.info(": ".join([line, *([" ".join(point)] if point else [])]))
         return value

@@ -25,17 +25,24 @@ _IMPORT_FILE = "<frozen importlib._bootstrap>"
 """The file of the functions that import a module, in their frames."""
 
 
-def end_by_signals() -> None:
-    """Let SIGINT and SIGTERM raise KeyboardInterrupt in this process, and end it in an import.
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Let SIGINT and SIGTERM raise KeyboardInterrupt within the context; in an import, exit.
 
     Libraries catch what is raised while they import others, and continue without them; a module
     whose import was broken off stays as it is. So nothing is raised in an import.
 
     A signal that is ignored, as in a job that a shell has put into the background, stays so.
     """
-    for signum in SIGNALS:
-        if signal.getsignal(signum) in (signal.default_int_handler, signal.SIG_DFL):
-            signal.signal(signum, _interrupt)
+    defaults = (signal.default_int_handler, signal.SIG_DFL)
+    before = {n: signal.getsignal(n) for n in SIGNALS if signal.getsignal(n) in defaults}
+    for signum in before:
+        signal.signal(signum, _interrupt)
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

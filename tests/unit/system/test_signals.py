@@ -11,7 +11,7 @@ import pytest
 
 from framesweep.errors import Interrupted
 from framesweep.system import signals
-from framesweep.system.signals import end_by_signals, stop_request, take_late_signal
+from framesweep.system.signals import ended_by_signals, stop_request, take_late_signal
 
 
 def test_a_signal_becomes_a_request_and_its_handler_is_restored():
@@ -105,17 +105,18 @@ def command_signals():
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_interrupts_a_command_and_is_named(command_signals, signum):
-    end_by_signals()
-    with pytest.raises(KeyboardInterrupt) as raised:
+    before = signal.getsignal(signum)
+    with pytest.raises(KeyboardInterrupt) as raised, ended_by_signals():
         signal.raise_signal(signum)
+    assert signal.getsignal(signum) == before
     assert isinstance(raised.value.__cause__, Interrupted)
     assert raised.value.__cause__.exit_code == 128 + signum
 
 
 def test_a_signal_that_is_ignored_stays_so(command_signals):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_by_signals()
-    signal.raise_signal(signal.SIGINT)
+    with ended_by_signals():
+        signal.raise_signal(signal.SIGINT)
 
 
 def test_a_signal_in_an_import_ends_the_command_at_once(tmp_path):
@@ -123,9 +124,12 @@ def test_a_signal_in_an_import_ends_the_command_at_once(tmp_path):
         "import signal\ntry:\n    signal.raise_signal(signal.SIGINT)\nexcept BaseException:\n"
         "    print('caught')\n"
     )
-    command = "from framesweep.system.signals import end_by_signals; end_by_signals()"
+    command = (
+        "from framesweep.system.signals import ended_by_signals\n"
+        "with ended_by_signals():\n    import interrupted\n"
+    )
     result = subprocess.run(
-        [sys.executable, "-c", f"{command}; import interrupted; print('imported')"],
+        [sys.executable, "-c", f"{command}print('imported')"],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
         capture_output=True,
