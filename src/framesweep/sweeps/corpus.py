@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from framesweep.config import RunConfig
 from framesweep.sweeps.context import to_bare_key
 
-STORE_INDEPENDENT = {"data.context", "data.share", "data.share_growth"}
+INDEPENDENT_KEYS = {"data.context", "data.share", "data.share_growth"}
 """Keys of `data` that do not change what is prepared."""
 
-SETTING_SEVERAL = {"recipe", "ablation"}
-"""Groups whose options set keys of other groups."""
+INDEPENDENT_GROUPS = {"augment", "hardware", "model", "optim", "seed", "tracking", "train"}
+"""What else does not. A recipe, an ablation or a group of the user's own may set any key."""
 
 
 def prepare_shared_corpus(config: RunConfig, swept: Iterable[str]) -> None:
@@ -27,7 +27,7 @@ def prepare_shared_corpus(config: RunConfig, swept: Iterable[str]) -> None:
         ConfigError: a value is beyond the range of data.dtype.
         DataError: the corpus is missing, or breaks a rule.
     """
-    if any(_may_vary_corpus(to_bare_key(key)) for key in swept):
+    if not all(_is_independent(to_bare_key(key)) for key in swept):
         return
     # numpy, and packages that read sound files, take a moment to import.
     from framesweep.data.store.run_store import open_frame_store
@@ -35,7 +35,5 @@ def prepare_shared_corpus(config: RunConfig, swept: Iterable[str]) -> None:
     open_frame_store(config)
 
 
-def _may_vary_corpus(key: str) -> bool:
-    return key in SETTING_SEVERAL or (
-        key.partition(".")[0] == "data" and key not in STORE_INDEPENDENT
-    )
+def _is_independent(key: str) -> bool:
+    return key in INDEPENDENT_KEYS or key.partition(".")[0] in INDEPENDENT_GROUPS

@@ -92,6 +92,7 @@ class GridParent(Callback):
             directory,
             tags={"sweep": "grid"},
         )
+        take_late_signal()  # that of an earlier call in the same process
         self._grid = uuid.uuid4().hex
         self._tracker.log_params(swept)
         variables = {SWEPT_VARIABLE: " ".join(swept)}

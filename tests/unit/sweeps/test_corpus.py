@@ -3,10 +3,12 @@
 import pytest
 
 from framesweep.config import RunConfig
-from framesweep.config.composition import compose
+from framesweep.config.composition import compose, register
 from framesweep.data.store import run_store
 from framesweep.errors import DataError
 from framesweep.sweeps.corpus import prepare_shared_corpus
+
+register()
 
 
 @pytest.fixture
@@ -26,7 +28,7 @@ def test_a_corpus_that_the_runs_share_is_prepared(opened, swept):
     assert opened == [config]
 
 
-@pytest.mark.parametrize("key", ["data", "data.root", "++data.normalize", "recipe", "ablation"])
+@pytest.mark.parametrize("key", ["data", "data.root", "++data.normalize", "recipe", "+mine"])
 def test_a_corpus_that_the_sweep_varies_is_left_to_its_runs(opened, key):
     prepare_shared_corpus(compose([]), ["seed", key])
     assert opened == []

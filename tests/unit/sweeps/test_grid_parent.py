@@ -246,7 +246,10 @@ def test_jobs_record_their_results_and_the_parent_puts_them_together(make_config
 def test_a_signal_after_the_last_step_of_a_job_ends_the_grid(make_config):
     config = make_config("tracking=none")
     parent = GridParent()
+    with stop_request():
+        signal.raise_signal(signal.SIGTERM)  # an earlier run of this process
     parent.on_multirun_start(config)
+    finish_job(parent, config, 2, 0.7)
     with stop_request():
         signal.raise_signal(signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt) as raised:

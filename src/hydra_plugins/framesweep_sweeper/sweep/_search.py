@@ -129,7 +129,7 @@ def prepare_search(
     if not is_resumed(settings, storage, search.spaces):
         check_values(hydra_context, config, listener, space, search.custom)
     find_start(storage, space)  # an unknown name is an error before a long preparation
-    if uses_local_workers(config):
+    if uses_local_workers(config) and search.custom is None:  # which may suggest any key
         prepare_trials(listener, config, [d.key for d in space.dimensions])
 
 

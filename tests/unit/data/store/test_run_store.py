@@ -1,5 +1,7 @@
-from framesweep.config.composition import compose
+from framesweep.config.composition import compose, register
 from framesweep.data.store.run_store import find_cache
+
+register()
 
 
 def test_prepared_corpora_are_in_outputs_unless_the_config_says_otherwise():

@@ -124,6 +124,18 @@ def test_what_all_trials_need_is_prepared_on_their_machine_before_the_study_exis
     assert len(listener.calls) == 1
 
 
+def test_nothing_is_prepared_where_a_function_may_suggest_any_key(
+    start, preparing_listener, monkeypatch
+):
+    def fail(*args):
+        raise RuntimeError("no workers")
+
+    monkeypatch.setattr(_run, "open_pool", fail)
+    with pytest.raises(RuntimeError, match="no workers"):
+        start(preparing_listener, custom_search_space="builtins.print")
+    assert preparing_listener.calls == []
+
+
 def test_too_many_directions_are_refused_and_leave_nothing_behind(start, database):
     with pytest.raises(SweepError) as error:
         start(RecordingListener(), direction=["maximize", "minimize"])
