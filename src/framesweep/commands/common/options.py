@@ -26,7 +26,7 @@ def tracking_options(function: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--outputs",
-            type=click.Path(path_type=Path),
+            type=click.Path(path_type=Path, file_okay=False),
             default=default_outputs,
             callback=lambda context, option, path: path.expanduser(),
             help="Directory of the runs.  [default: FRAMESWEEP_OUTPUTS or outputs]",

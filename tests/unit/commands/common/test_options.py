@@ -24,6 +24,13 @@ def test_defaults_come_from_the_environment(monkeypatch):
     assert CliRunner().invoke(show).output == "None /elsewhere ()\n"
 
 
+def test_a_file_is_no_folder_of_runs(monkeypatch):
+    monkeypatch.setenv("FRAMESWEEP_OUTPUTS", __file__)
+    result = CliRunner().invoke(show)
+    assert result.exit_code == 2
+    assert "'--outputs': Directory" in result.output
+
+
 def test_keys_can_be_set_repeatedly():
     arguments = ["--uri", "u", "--outputs", "o", "--set", "a=1", "--set", "b=2"]
     assert CliRunner().invoke(show, arguments).output == "u o ('a=1', 'b=2')\n"
