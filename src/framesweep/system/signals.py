@@ -3,9 +3,11 @@
 Before and after training they end a command with its exit code, and without a traceback.
 """
 
+import _thread
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -21,16 +23,20 @@ REQUEUE = getattr(signal, "SIGUSR2", None)
 handles it by requeueing the job."""
 
 
+REPEAT_SECONDS = 0.05
+"""Time after which it is looked again whether an import has ended."""
+
 _IMPORT_FILE = "<frozen importlib._bootstrap>"
 """The file of the functions that import a module, in their frames."""
 
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Let SIGINT and SIGTERM raise KeyboardInterrupt within the context; in an import, exit.
+    """Let SIGINT and SIGTERM raise KeyboardInterrupt within the context, but in no import.
 
     Libraries catch what is raised while they import others, and continue without them; a module
-    whose import was broken off stays as it is. So nothing is raised in an import.
+    whose import was broken off stays as it is. So the error is raised when the import has
+    ended. A second signal ends the process at once.
 
     A signal that is ignored, as in a job that a shell has put into the background, stays so.
     """
@@ -45,13 +51,64 @@ def ended_by_signals() -> Iterator[None]:
             signal.signal(signum, handler)
 
 
+class _Deferral:
+    """A signal that arrived in an import."""
+
+    waits = False
+    """Whether there is one."""
+    is_repeated = False
+    """Whether the next call of the handler is that of `_repeat`."""
+
+
 def _interrupt(signum: int, frame: FrameType | None) -> None:
-    while frame is not None:
-        if frame.f_code.co_filename == _IMPORT_FILE:
-            os._exit(128 + signum)
+    is_second = _Deferral.waits and not _Deferral.is_repeated
+    _Deferral.waits = _is_importing(frame)
+    if not _Deferral.waits:
+        _late[0] = signum  # in case that what is raised is lost, as in a weakref's callback
+        raise KeyboardInterrupt from Interrupted(signum)
+    if is_second:
+        os._exit(128 + signum)
+    _Deferral.is_repeated = False
+    # `threading` has locks, which the main thread may hold at this moment.
+    _thread.start_new_thread(_repeat, (signum,))
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame is not None and frame.f_code.co_filename != _IMPORT_FILE:
         frame = frame.f_back
-    _late[0] = signum  # in case that what is raised is lost, as in the callback of a weakref
-    raise KeyboardInterrupt from Interrupted(signum)
+    return frame is not None
+
+
+def _repeat(signum: int) -> None:
+    """Call the handler of the signal again after a moment."""
+    time.sleep(REPEAT_SECONDS)
+    _Deferral.is_repeated = True
+    main = threading.main_thread().ident
+    if main is not None and hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(main, signum)  # it may wait for something, which this interrupts
+    else:
+        _thread.interrupt_main(signal.Signals(signum))
+
+
+@contextmanager
+def deferred_signals() -> Iterator[None]:
+    """Call the handlers of SIGINT and SIGTERM at the end of the context only.
+
+    What they raise is lost in a callback of a C library, through which nothing can be raised.
+    """
+    arrived: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handled = [signum for signum in SIGNALS if callable(signal.getsignal(signum))]
+    previous = {n: signal.signal(n, lambda signum, _: arrived.append(signum)) for n in handled}
+    try:
+        yield
+    finally:
+        for signum, handler in previous.items():
+            signal.signal(signum, handler)
+    for signum in arrived:
+        signal.raise_signal(signum)
 
 
 def get_signal_code(error: KeyboardInterrupt) -> int:

@@ -11,7 +11,12 @@ import pytest
 
 from framesweep.errors import Interrupted
 from framesweep.system import signals
-from framesweep.system.signals import ended_by_signals, stop_request, take_late_signal
+from framesweep.system.signals import (
+    deferred_signals,
+    ended_by_signals,
+    stop_request,
+    take_late_signal,
+)
 
 
 def test_a_signal_becomes_a_request_and_its_handler_is_restored():
@@ -113,27 +118,56 @@ def test_a_signal_interrupts_a_command_and_is_named(command_signals, signum):
     assert raised.value.__cause__.exit_code == 128 + signum
 
 
+def test_a_deferred_signal_is_handled_at_the_end(command_signals):
+    passed = []
+
+    def interrupt():
+        with deferred_signals():
+            signal.raise_signal(signal.SIGINT)
+            passed.append("the signal")
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()
+    assert passed == ["the signal"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_a_signal_that_is_ignored_stays_so(command_signals):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with ended_by_signals():
         signal.raise_signal(signal.SIGINT)
 
 
-def test_a_signal_in_an_import_ends_the_command_at_once(tmp_path):
+@pytest.mark.parametrize(
+    ("times", "output"), [(1, "the import went on\n"), (2, "")], ids=["once", "twice"]
+)
+def test_a_signal_in_an_import_interrupts_nothing_before_its_end(tmp_path, times, output):
+    """The first is raised after the import, and the second ends the process in it."""
     (tmp_path / "interrupted.py").write_text(
-        "import signal\ntry:\n    signal.raise_signal(signal.SIGINT)\nexcept BaseException:\n"
+        "import signal\n"
+        "try:\n"
+        f"    for _ in range({times}):\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
+        "except BaseException:\n"
         "    print('caught')\n"
+        "print('the import went on')\n"
     )
     command = (
-        "from framesweep.system.signals import ended_by_signals\n"
-        "with ended_by_signals():\n    import interrupted\n"
+        "import sys, threading\n"
+        "from framesweep.system.signals import ended_by_signals, get_signal_code\n"
+        "try:\n"
+        "    with ended_by_signals():\n"
+        "        import interrupted\n"
+        "        threading.Event().wait(60)\n"
+        "except KeyboardInterrupt as error:\n"
+        "    sys.exit(get_signal_code(error))\n"
     )
     result = subprocess.run(
-        [sys.executable, "-c", f"{command}print('imported')"],
+        [sys.executable, "-c", command],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (result.returncode, result.stdout, result.stderr) == (130, "", "")
+    assert (result.returncode, result.stdout, result.stderr) == (130, output, "")

@@ -20,6 +20,7 @@ import numpy as np
 
 from framesweep.data.corpus import Array
 from framesweep.errors import DataError
+from framesweep.system.signals import deferred_signals
 
 # Constants of speak_lib.h, under its names without the prefix.
 # SYNCHRONOUS hands the samples to a callback and returns when all are done. DONT_EXIT makes a
@@ -123,9 +124,10 @@ class Espeak(AbstractContextManager["Espeak"]):
         callback = _Callback(collector)
         self._library.espeak_SetSynthCallback(callback)
         encoded = text.encode()
-        self._library.espeak_Synth(
-            encoded, len(encoded) + 1, 0, _POS_CHARACTER, 0, _CHARS_UTF8, None, None
-        )
+        with deferred_signals():
+            self._library.espeak_Synth(
+                encoded, len(encoded) + 1, 0, _POS_CHARACTER, 0, _CHARS_UTF8, None, None
+            )
         return collector.speech()
 
     def _set_voice(self, voice: str) -> None:
@@ -139,8 +141,8 @@ class Espeak(AbstractContextManager["Espeak"]):
 class _Collector:
     """Collects the chunks of one utterance as the library calls back with them.
 
-    ctypes would print and ignore an exception in a callback, KeyboardInterrupt included. It is
-    kept instead, the library is told to stop, and `speech` raises it.
+    ctypes would print and ignore an exception in a callback. It is kept instead, the library is
+    told to stop, and `speech` raises it.
     """
 
     def __init__(self) -> None:
