@@ -72,7 +72,6 @@ def _job(config: DictConfig) -> Any:
     return None
 
 
-@ended_by_signals()
 def train() -> None:
     """Train, sweep or resume as the command line says, and exit with its code."""
     repair_streams()
@@ -82,11 +81,15 @@ def train() -> None:
     draw_into_files()
     keep_files_private(sys.argv[1:])
     if _is_worker():
+        # Rank 0 ends it by SIGTERM, which must not be delayed.
         sys.exit(_exit_code_of(_run_worker))
+    _run_command()
+
+
+@ended_by_signals()
+def _run_command() -> None:
     if "TORCHELASTIC_RUN_ID" in os.environ and SWEEP_FLAGS & set(sys.argv[1:]):
-        rule = (
-            "cannot be used with torchrun, because each of its processes would start the sweep"
-        )
+        rule = "cannot be used with torchrun: each of its processes would start the sweep"
         fix = "Use hardware.processes=N for trials of several processes."
         sys.exit(_print_error(ConfigError("-m", rule, fix=fix)))
     sys.argv[1:] = preview_sweep(sys.argv[1:])
