@@ -147,9 +147,9 @@ def _is_worker() -> bool:
 
 
 def _run_worker() -> None:
-    from framesweep.runs.rank_worker import run_worker
+    from framesweep.runs.rank_worker import run_process
 
-    run_worker()
+    run_process()
 
 
 def _resume(arguments: list[str]) -> None:

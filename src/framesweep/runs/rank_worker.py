@@ -1,5 +1,6 @@
 """The worker processes of a run: they train with rank 0, which alone writes and tracks."""
 
+import os
 import sys
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ from framesweep.distributed.launch import CONFIG_KEY, READY_KEY, connect
 from framesweep.errors import Interrupted, NonFiniteLossError
 from framesweep.runs.experiment import build_experiment
 from framesweep.system.signals import StopRequest, stop_request
+from framesweep.system.streams import flush_streams
 from framesweep.training.callbacks import NoOpCallback
 from framesweep.training.checkpoints import NoCheckpoints
 
@@ -37,6 +39,19 @@ def run_worker() -> None:
             sys.exit(error.exit_code)  # rank 0 reports the error
         process_group.barrier()
         process_group.destroy()
+
+
+def run_process() -> None:
+    """Run a worker, and end the process at once if its training was stopped.
+
+    The threads of the process group wait for others that have ended, and C++ ends a process
+    that leaves such threads behind with a line of its own.
+    """
+    try:
+        run_worker()
+    except SystemExit as error:
+        flush_streams()
+        os._exit(error.code if isinstance(error.code, int) else 1)
 
 
 class _SignalsOnly(NoOpCallback):
