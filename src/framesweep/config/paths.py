@@ -35,7 +35,7 @@ OUTPUTS_CONTENTS = ("cache", "mlflow.db", STUDIES_FILE)
 
 
 def default_outputs() -> str:
-    """Return the directory of all runs where none is given."""
+    """Return the directory of all runs for a command that names none."""
     return os.environ.get("FRAMESWEEP_OUTPUTS") or "outputs"
 
 

@@ -42,7 +42,7 @@ def run_worker() -> None:
 
 
 def run_process() -> None:
-    """Run a worker, and end the process at once if its training was stopped.
+    """Run a worker; if its training was stopped, end the process without its cleanup.
 
     The threads of the process group wait for others that have ended, and C++ ends a process
     that leaves such threads behind with a line of its own.

@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -22,12 +22,36 @@ REQUEUE = getattr(signal, "SIGUSR2", None)
 """The signal that Slurm sends before preemption or a time limit; Hydra's submitit launcher
 handles it by requeueing the job."""
 
-
 REPEAT_SECONDS = 0.05
-"""Time after which it is looked again whether an import has ended."""
+"""Seconds between two looks at whether an import has ended."""
 
 _IMPORT_FILE = "<frozen importlib._bootstrap>"
 """The file of the functions that import a module, in their frames."""
+
+
+class _Received:
+    """What this process has received, as far as it has had no effect yet."""
+
+    late = 0
+    """The last signal that was caught in vain, or 0."""
+    waits = False
+    """Whether a signal waits for the end of an import."""
+    is_repeated = False
+    """Whether the next call of the handler is that of `_repeat`."""
+
+
+@contextmanager
+def _handled_by(
+    handler: Callable[[int, FrameType | None], object], signums: Iterable[int]
+) -> Iterator[None]:
+    """Let a handler handle signals within the context; the main thread only, as in Python."""
+    is_main = threading.current_thread() is threading.main_thread()
+    previous = {signum: signal.signal(signum, handler) for signum in signums if is_main}
+    try:
+        yield
+    finally:
+        for signum, before in previous.items():
+            signal.signal(signum, before)
 
 
 @contextmanager
@@ -41,34 +65,19 @@ def ended_by_signals() -> Iterator[None]:
     A signal that is ignored, as in a job that a shell has put into the background, stays so.
     """
     defaults = (signal.default_int_handler, signal.SIG_DFL)
-    before = {n: signal.getsignal(n) for n in SIGNALS if signal.getsignal(n) in defaults}
-    for signum in before:
-        signal.signal(signum, _interrupt)
-    try:
+    with _handled_by(_interrupt, [n for n in SIGNALS if signal.getsignal(n) in defaults]):
         yield
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
-
-
-class _Deferral:
-    """A signal that arrived in an import."""
-
-    waits = False
-    """Whether there is one."""
-    is_repeated = False
-    """Whether the next call of the handler is that of `_repeat`."""
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
-    is_second = _Deferral.waits and not _Deferral.is_repeated
-    _Deferral.waits = _is_importing(frame)
-    if not _Deferral.waits:
-        _late[0] = signum  # in case that what is raised is lost, as in a weakref's callback
+    is_second = _Received.waits and not _Received.is_repeated
+    _Received.waits = _is_importing(frame)
+    if not _Received.waits:
+        _Received.late = signum  # what is raised may be lost, as in a weakref's callback
         raise KeyboardInterrupt from Interrupted(signum)
     if is_second:
         os._exit(128 + signum)
-    _Deferral.is_repeated = False
+    _Received.is_repeated = False
     # `threading` has locks, which the main thread may hold at this moment.
     _thread.start_new_thread(_repeat, (signum,))
 
@@ -82,7 +91,7 @@ def _is_importing(frame: FrameType | None) -> bool:
 def _repeat(signum: int) -> None:
     """Call the handler of the signal again after a moment."""
     time.sleep(REPEAT_SECONDS)
-    _Deferral.is_repeated = True
+    _Received.is_repeated = True
     main = threading.main_thread().ident
     if main is not None and hasattr(signal, "pthread_kill"):
         signal.pthread_kill(main, signum)  # it may wait for something, which this interrupts
@@ -97,16 +106,9 @@ def deferred_signals() -> Iterator[None]:
     What they raise is lost in a callback of a C library, through which nothing can be raised.
     """
     arrived: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     handled = [signum for signum in SIGNALS if callable(signal.getsignal(signum))]
-    previous = {n: signal.signal(n, lambda signum, _: arrived.append(signum)) for n in handled}
-    try:
+    with _handled_by(lambda signum, _: arrived.append(signum), handled):
         yield
-    finally:
-        for signum, handler in previous.items():
-            signal.signal(signum, handler)
     for signum in arrived:
         signal.raise_signal(signum)
 
@@ -136,9 +138,6 @@ def stop_request() -> Iterator[StopRequest]:
     Outside the main thread nothing is caught, as Python allows no handlers there.
     """
     request = StopRequest()
-    if threading.current_thread() is not threading.main_thread():
-        yield request
-        return
 
     def remember(signum: int, frame: FrameType | None) -> None:
         if request.signum and signum == signal.SIGINT:
@@ -149,17 +148,9 @@ def stop_request() -> Iterator[StopRequest]:
     signals = [*SIGNALS]
     if REQUEUE is not None and callable(signal.getsignal(REQUEUE)):
         signals.append(REQUEUE)
-    previous = {signum: signal.signal(signum, remember) for signum in signals}
-    try:
+    with _handled_by(remember, signals):
         yield request
-        _late[0] = request.signum or _late[0]
-    finally:
-        for signum, handler in previous.items():
-            signal.signal(signum, handler)
-
-
-_late = [0]
-"""The last signal that this process caught in vain, or 0."""
+        _Received.late = request.signum or _Received.late
 
 
 def take_late_signal() -> int:
@@ -167,5 +158,5 @@ def take_late_signal() -> int:
 
     It came after the last step. The run is finished then, but a grid has further ones.
     """
-    signum, _late[0] = _late[0], 0
+    signum, _Received.late = _Received.late, 0
     return signum

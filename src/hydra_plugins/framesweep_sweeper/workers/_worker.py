@@ -45,8 +45,9 @@ def main(jobs: int, lifeline: int, parent: int) -> None:
 def serve(connection: Any) -> None:
     """Run the jobs that arrive on a connection, until it is closed."""
     # Ctrl-C reaches all processes of a terminal. Outside of a job it ends this one, without a
-    # traceback of what it happened to be importing.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # traceback of what it happened to be importing. A sweep in the background ignores it.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     # These bytes come from the parent process; no file and no other user can write to the pipe.
     sys.path[:], sys.argv[:] = pickle.loads(connection.recv_bytes())
     hydra_context, task, singletons = cloudpickle.loads(connection.recv_bytes())
@@ -91,7 +92,9 @@ def _run(hydra_context: Any, task: Any, config: Any) -> None:
 @contextmanager
 def _keyboard_interrupt() -> Iterator[None]:
     """Let SIGINT raise KeyboardInterrupt, as a job expects that catches no signals itself."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:

@@ -49,17 +49,38 @@ def test_an_idle_worker_ends_when_the_sweeper_closes_the_connection(start):
     os.close(lifeline)
 
 
+def send_slowly(pipe, between):
+    """Send the setup, and call `between` when the worker is reading the first part of it.
+
+    That part does not fit into the buffers of the connection, so that the worker has begun to
+    serve when all but its last byte has been written.
+    """
+    message = pickle.dumps((sys.path, [*sys.argv, "x" * 2**22]))
+    os.write(pipe.fileno(), struct.pack("!i", len(message)) + message[:-1])
+    between()
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        os.write(pipe.fileno(), message[-1:])
+        pipe.send_bytes(cloudpickle.dumps((None, None, Singleton.get_state())))
+
+
 def test_ctrl_c_ends_an_idle_worker_without_a_traceback(start, capfd):
     process, pipe, lifeline = start(os.getpid())
-    send_setup(pipe)
-    # A job of which one byte is missing. It does not fit into the buffers of the connection, so
-    # that the worker is reading it when the call returns.
-    size = 2**22
-    os.write(pipe.fileno(), struct.pack("!i", size) + bytes(size - 1))
-    process.send_signal(signal.SIGINT)
+    send_slowly(pipe, lambda: process.send_signal(signal.SIGINT))
     assert process.wait(60) == -signal.SIGINT
     assert capfd.readouterr().err == ""
     pipe.close()
+    os.close(lifeline)
+
+
+def test_a_worker_in_the_background_ignores_ctrl_c_as_its_sweeper_does(start):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process, pipe, lifeline = start(os.getpid())
+    finally:
+        signal.signal(signal.SIGINT, before)
+    send_slowly(pipe, lambda: process.send_signal(signal.SIGINT))
+    pipe.close()
+    assert process.wait(60) == 0
     os.close(lifeline)
 
 
