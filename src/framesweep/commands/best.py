@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import sys
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -26,6 +25,7 @@ from framesweep.commands.common.output import (
     layout_table,
     terminal_width,
 )
+from framesweep.commands.common.seed_comparison import compare_over_seeds
 from framesweep.config.ranges import require_model_name
 from framesweep.credentials import printable
 from framesweep.errors import ConfigError, TrackingError
@@ -33,6 +33,9 @@ from framesweep.errors import ConfigError, TrackingError
 if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
+
+INDENT = 12
+"""Columns before the params of a trial that continue in another line."""
 
 
 @click.command("best")
@@ -111,10 +114,10 @@ def _print_best(context: click.Context, study_name: str, *, as_json: bool) -> No
     echo = partial(_echo, err=as_json)
     echo(_describe_study(study))
     for trial in trials:
-        echo(_describe_trial(trial))
+        echo(_describe_trial(trial, terminal_width()))
     best = trials[0] if has_order else None
     if seeds and has_order:
-        best = _compare_over_seeds(study, trials, seeds, outputs, uri, echo)
+        best = compare_over_seeds(study, trials, seeds, outputs, uri, echo)
     if best is None:
         echo("These trials form the Pareto front. best.yaml has the command of each.")
     else:
@@ -207,44 +210,13 @@ def _describe_study(study: Study) -> str:
     return f"study {study.study_name}: {counts}"
 
 
-def _describe_trial(trial: FrozenTrial) -> str:
+def _describe_trial(trial: FrozenTrial, width: int | None) -> str:
+    """Return the values and params of a trial, in lines that are broken at `width`, if any."""
+    from hydra_plugins.framesweep_sweeper.sweep._results import format_params
+
     values = " / ".join(f"{value:.6g}" for value in trial.values)
-    params = " ".join(f"{key}={value}" for key, value in trial.params.items())
-    return f"  trial {trial.number:<4} {values}  {params}"
-
-
-def _compare_over_seeds(
-    study: Study,
-    trials: list[FrozenTrial],
-    num_seeds: int,
-    outputs: Path,
-    uri: str | None,
-    echo: Callable[[str], None],
-) -> FrozenTrial:
-    """Train each trial with several seeds, print the means, and return the best trial."""
-    from optuna.study import StudyDirection
-
-    from framesweep.runs.reruns import SeedRuns
-    from framesweep.sweeps.context import PARENT_ATTR
-    from framesweep.sweeps.statistics import estimate_mean, estimate_paired_difference
-    from framesweep.sweeps.studies import get_trial_directory
-
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    folder = get_trial_directory(study, trials[0], outputs).parent
-    runs = SeedRuns(folder, study.user_attrs.get(PARENT_ATTR), uri)
-    # Not the seed of the search: its values are biased, since the best of them were selected.
-    seeds = range(1000, 1000 + num_seeds)
-    values = {trial.number: runs.measure(trial.number, seeds) for trial in trials}
-    plural = "s" if num_seeds > 1 else ""
-    echo(f"\nmean and 95 % confidence interval over {num_seeds} seed{plural}:")
-    for number, measured in values.items():
-        echo(f"  trial {number:<4} {estimate_mean(measured)}")
-    sign = 1 if study.direction is StudyDirection.MAXIMIZE else -1
-    order = sorted(trials, key=lambda t: -sign * estimate_mean(values[t.number]).mean)
-    for other in order[1:]:
-        difference = estimate_paired_difference(values[order[0].number], values[other.number])
-        verdict = (
-            "better than" if difference.excludes_zero else "not significantly different from"
-        )
-        echo(f"trial {order[0].number} is {verdict} trial {other.number}: {difference}")
-    return order[0]
+    text = f"  trial {trial.number:<4} {values}  {format_params(trial.params)}"
+    if width is None:
+        return text
+    indent = " " * INDENT
+    return textwrap.fill(text, width, subsequent_indent=indent, break_on_hyphens=False)

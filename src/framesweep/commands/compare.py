@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from framesweep.commands.common.options import tracking_options
-from framesweep.commands.common.output import cut, echo_json, json_option
+from framesweep.commands.common.output import cut, echo_json, json_option, terminal_width
 from framesweep.credentials import printable
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def command(run_ids: tuple[str, ...], *, as_json: bool, uri: str | None, outputs
     rows = [["run", *(run.run_id[:8] for run in runs)], ["name", *(run.name for run in runs)]]
     rows += select_differing(params)
     rows += [[], *build_rows(metrics)]
-    for line in align(rows):
+    for line in align(rows, terminal_width()):
         click.echo(printable(line))
 
 
@@ -89,12 +89,30 @@ def build_rows(columns: Sequence[Mapping[str, str]]) -> list[list[str]]:
     return [[key, *(column.get(key, ABSENT) for column in columns)] for key in keys]
 
 
-def align(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows as lines with aligned columns; cells that are too wide are cut."""
+def align(rows: Sequence[Sequence[str]], width: int | None = None) -> list[str]:
+    """Return rows as lines with aligned columns; cells that are too wide are cut.
+
+    Columns that do not fit `width`, the columns of the terminal, follow in another block of
+    lines, which begins with the keys as well.
+    """
     cells = [[cut(cell, MAX_WIDTH) for cell in row] for row in rows]
     num_columns = max(map(len, cells))
     widths = [max(len(row[i]) for row in cells if i < len(row)) for i in range(num_columns)]
-    return [
-        "  ".join(f"{c:{w}}" for c, w in zip(row, widths, strict=False)).rstrip()
-        for row in cells
-    ]
+    lines: list[str] = []
+    for block in _split_columns(widths, width):
+        lines += [""] if lines else []
+        for row in cells:
+            shown = (f"{row[i]:{widths[i]}}" for i in block if i < len(row))
+            lines.append("  ".join(shown).rstrip())
+    return lines
+
+
+def _split_columns(widths: Sequence[int], width: int | None) -> list[list[int]]:
+    """Return the indices of the columns of each block: the keys, and the runs that fit."""
+    blocks = [[0]]
+    for i, size in enumerate(widths[1:], start=1):
+        used = sum(widths[j] + len("  ") for j in blocks[-1])
+        if width is not None and used + size > width and len(blocks[-1]) > 1:
+            blocks.append([0])
+        blocks[-1].append(i)
+    return blocks

@@ -3,10 +3,11 @@ import json
 import optuna
 import pytest
 from click.testing import CliRunner
+from optuna.distributions import CategoricalDistribution
 from optuna.trial import create_trial
 
 from framesweep import tracking
-from framesweep.commands.best import command
+from framesweep.commands.best import _describe_trial, command
 from framesweep.errors import ConfigError, TrackingError
 from framesweep.sweeps.context import PARENT_ATTR
 
@@ -121,3 +122,14 @@ def test_json_has_the_trials_and_the_command_of_each(tmp_path):
     assert found["trials"][0]["values"] == [0.5]
     assert found["trials"][0]["command"].endswith(" a=1")
     assert "study s: 1 complete" in result.stderr
+
+
+def test_the_params_of_a_trial_are_short_and_broken_at_the_width_of_a_terminal():
+    params = {"optim.lr": 0.0123456789, "model.widths": "[512,512]", "train.epochs": 5}
+    spaces = {key: CategoricalDistribution([value]) for key, value in params.items()}
+    trial = create_trial(value=0.51234567, params=params, distributions=spaces)
+    trial.number = 3
+    line = "  trial 3    0.512346  optim.lr=0.01235 model.widths=[512,512] train.epochs=5"
+    assert _describe_trial(trial, None) == line
+    first, second = _describe_trial(trial, 64).splitlines()
+    assert [first, second] == [line[:62].rstrip(), " " * 12 + "train.epochs=5"]

@@ -37,3 +37,12 @@ def test_only_what_differs():
 def test_lines_are_aligned_and_cut():
     lines = align([["a", "1"], [], ["long", "x" * 99]])
     assert lines == ["a     1", "", "long  " + "x" * 39 + "…"]
+
+
+def test_runs_that_do_not_fit_the_terminal_follow_in_another_block():
+    rows = [["run", "aaaa", "bbbb", "cccc"], [], ["loss", "1", "2", "3"]]
+    expected = ["run   aaaa  bbbb", "", "loss  1     2", "", "run   cccc", "", "loss  3"]
+    assert align(rows, 16) == expected
+    assert align(rows, 22) == align(rows)
+    # A run that does not fit even alone is printed all the same.
+    assert len(align(rows, 5)) == 3 * 3 + 2

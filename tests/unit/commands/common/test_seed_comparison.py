@@ -1,0 +1,45 @@
+import optuna
+import pytest
+from optuna.trial import create_trial
+
+from framesweep.commands.common.seed_comparison import compare_over_seeds
+from framesweep.runs import reruns
+
+VALUES = {0: [0.50, 0.51, 0.50], 1: [0.60, 0.61, 0.60]}
+"""What each trial reaches with each of three seeds."""
+
+
+@pytest.fixture
+def compare(tmp_path, monkeypatch):
+    """Compares two trials, the first of which was the better one in the search."""
+    monkeypatch.setattr(
+        reruns.SeedRuns, "measure", lambda _, number, seeds: VALUES[number][: len(seeds)]
+    )
+
+    def call(direction, num_seeds):
+        study = optuna.create_study(direction=direction)
+        for number in VALUES:
+            attrs = {"directory": str(tmp_path / str(number))}
+            study.add_trial(create_trial(value=0.7, user_attrs=attrs))
+        lines = []
+        best = compare_over_seeds(study, study.trials, num_seeds, tmp_path, None, lines.append)
+        return best.number, lines
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("direction", "best", "other"), [("maximize", 1, 0), ("minimize", 0, 1)]
+)
+def test_the_trial_with_the_best_mean_wins(compare, direction, best, other):
+    number, lines = compare(direction, 3)
+    assert number == best
+    assert lines[0].strip() == "mean and 95 % confidence interval over 3 seeds:"
+    assert lines[1].startswith("  trial 0    0.5033 ± ")
+    assert lines[-1].startswith(f"trial {best} is better than trial {other}: ")
+
+
+def test_one_seed_decides_nothing(compare):
+    _, lines = compare("maximize", 1)
+    assert lines[0].endswith("over 1 seed:")
+    assert "trial 1 is not significantly different from trial 0" in lines[-1]
