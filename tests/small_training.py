@@ -27,7 +27,7 @@ from framesweep.training.augmentation import build_augment
 from framesweep.training.components import TrainingComponents
 from framesweep.training.gradient_clipping import clip_gradients
 from framesweep.training.losses import build_training_loss
-from framesweep.training.lr_schedules import build_schedule
+from framesweep.training.lr_schedules import Schedule
 from framesweep.training.optimizers.build import build_optimizer
 from framesweep.training.state import RunningMetrics, TrainingState
 from framesweep.training.step import TrainingData, TrainingStep
@@ -91,7 +91,7 @@ class Training:
         self.components = TrainingComponents(
             model=model,
             optimizer=optimizer,
-            schedule=build_schedule(optim, optimizer, STEPS, STEPS),
+            schedule=Schedule(optim, optimizer, STEPS, STEPS),
             loss=build_training_loss(
                 optim, split, len(NAMES), CPU, SINGLE_PROCESS, padded=padded
             ),

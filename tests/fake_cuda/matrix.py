@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from framesweep.bench.gpu.cases import FALLING_SCHEDULES
 from framesweep.system.hardware import Precision
 
 
@@ -43,10 +44,7 @@ TRAINING = [
     Case("adamw, clipped", "model=base optim=adamw optim.clip_norm=1.0"),
     Case("sgd", "model=base optim=sgd"),
     Case("muon", "model=deep optim=muon"),
-    *(
-        Case(name, f"model=base optim.schedule={name}")
-        for name in ("onecycle", "cosine", "plateau", "step")
-    ),
+    *(Case(name, f"model=base optim.schedule={name}") for name in FALLING_SCHEDULES),
     Case("loss", "model=base optim.class_weights=inverse optim.label_smoothing=0.1"),
     Case("ema", "model=base train.average=ema"),
     Case("swa", "model=base train.average=swa train.average_from=0.0"),

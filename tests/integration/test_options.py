@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from framesweep.config import HardwareConfig, RunConfig
 from framesweep.config.groups import option_groups
+from framesweep.config.network import ScheduleName
 from framesweep.errors import ConfigError
 from framesweep.runs.ensembles.predictions import load_trained_run
 from framesweep.runs.run import run
@@ -42,10 +44,7 @@ SETTINGS = [
     *([f"model.activation={name}"] for name in ("relu", "gelu", "silu", "leaky_relu")),
     *([f"model.norm={name}"] for name in ("batch", "layer", "none")),
     *([f"model.init={name}"] for name in ("default", "kaiming", "xavier", "orthogonal")),
-    *(
-        [f"optim.schedule={name}"]
-        for name in ("constant", "onecycle", "cosine", "plateau", "step")
-    ),
+    *([f"optim.schedule={name}"] for name in get_args(ScheduleName)),
     ["optim.clip_norm=1", "optim.label_smoothing=0.1", "optim.weight_decay=0.01"],
     *([f"data.padding={name}"] for name in ("zero", "replicate", "cross")),
     *([f"data.normalize={name}"] for name in ("none", "utterance", "global")),

@@ -3,10 +3,12 @@
 import math
 import tempfile
 from pathlib import Path
+from typing import get_args
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from framesweep.config.network import ScheduleName
 from framesweep.errors import ConfigError, NonFiniteLossError
 from framesweep.runs.run import run
 from integration.conftest import TINY
@@ -34,7 +36,7 @@ CHOICES = {
     "optim": st.sampled_from(["adam", "adamw", "sgd", "muon"]),
     "optim.lr": RATES,
     "optim.weight_decay": RATES,
-    "optim.schedule": st.sampled_from(["constant", "onecycle", "cosine", "plateau", "step"]),
+    "optim.schedule": st.sampled_from(get_args(ScheduleName)),
     "optim.warmup": SHARES,
     "optim.clip_norm": st.one_of(st.none(), RATES),
     "optim.label_smoothing": SHARES,

@@ -35,11 +35,11 @@ class DataConfig:
     """Data type of the features in the prepared store. float16 halves its size."""
     max_utterances: int | None = setting(None, unit="utterances")
     """Read only the first utterances of each split, at most this many. null reads all."""
-    share: float = 1.0
+    share: float = setting(1.0, added=True)
     """Share of the training utterances to train on, above 0 and up to 1. The seed chooses them,
     about the same share of each speaker's where speakers are known. Those of a smaller share
     are also in a larger one. dev and test stay complete."""
-    share_growth: float = 0.0
+    share_growth: float = setting(0.0, added=True)
     """Added to data.share after each epoch, until it is 1. With data.share=0.1 and
     data.share_growth=0.1, epoch n trains on n tenths of the utterances."""
     cache: str | None = setting(None, affects="nothing")

@@ -2,11 +2,11 @@
 
 import functools
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from typing import Any, cast, get_type_hints
 
 from framesweep.config import SCHEMAS, RunConfig
-from framesweep.config.setting import AFFECTS, Effect
+from framesweep.config.setting import ADDED, AFFECTS, Effect
 
 
 def effect_of(key: str) -> Effect:
@@ -47,10 +47,19 @@ def declared_keys(schema: type, prefix: str) -> list[str]:
 @functools.cache
 def declared_effects() -> dict[str, Effect]:
     """Return the effect of every key of every schema, in the order of their declaration."""
-    return dict(_declared(RunConfig, ""))
+    return {
+        key: field.metadata.get(AFFECTS, "result") for key, field in _declared(RunConfig, "")
+    }
 
 
-def _declared(schema: type, prefix: str) -> Iterator[tuple[str, Effect]]:
+@functools.cache
+def added_defaults() -> dict[str, Any]:
+    """Return the default of each key that was added after version 0.1; see `setting`."""
+    declared = _declared(RunConfig, "")
+    return {key: field.default for key, field in declared if field.metadata.get(ADDED)}
+
+
+def _declared(schema: type, prefix: str) -> Iterator[tuple[str, Field[Any]]]:
     types = get_type_hints(schema)
     for field in fields(cast(Any, schema)):
         key = f"{prefix}{field.name}"
@@ -61,4 +70,4 @@ def _declared(schema: type, prefix: str) -> Iterator[tuple[str, Effect]]:
         elif is_dataclass(types[field.name]):
             yield from _declared(types[field.name], f"{key}.")
         else:
-            yield key, field.metadata.get(AFFECTS, "result")
+            yield key, field

@@ -22,6 +22,10 @@ MAX_THREADS = 1024
 MAX_PROCESSES = 256
 """Largest number of processes of a run on one machine."""
 
+ScheduleName = Literal["constant", "onecycle", "cosine", "plateau", "step"]
+FITTED_SCHEDULES: tuple[ScheduleName, ...] = ("onecycle", "cosine")
+"""Schedules that end with the last step: the number of epochs affects every learning rate."""
+
 
 @dataclass(kw_only=True, slots=True)
 class ModelConfig:
@@ -48,7 +52,7 @@ class OptimConfig:
     weight_decay: float = 0.0
     """Weight decay of weight matrices. Biases and normalization layers have none. It is
     decoupled from the gradient with adamw and muon."""
-    schedule: Literal["constant", "onecycle", "cosine", "plateau", "step"] = "constant"
+    schedule: ScheduleName = "constant"
     """Schedule of the learning rate."""
     warmup: float = setting(0.1, unit="share of steps")
     """With schedule=onecycle or cosine, duration of the rise to the peak."""

@@ -20,12 +20,17 @@ part of a checkpoint's identity (result), of a study's (result and end), and of 
 that is tracked (all but nothing).
 """
 
-AFFECTS, UNIT, EARLIER = "affects", "unit", "earlier"
+AFFECTS, UNIT, EARLIER, ADDED = "affects", "unit", "earlier", "added"
 """Keys of a field's metadata."""
 
 
 def setting(
-    default: T, *, affects: Effect = "result", unit: str = "", earlier: T | None = None
+    default: T,
+    *,
+    affects: Effect = "result",
+    unit: str = "",
+    earlier: T | None = None,
+    added: bool = False,
 ) -> T:
     """Declare a field of a schema with its default, its unit and what it affects.
 
@@ -38,8 +43,11 @@ def setting(
         unit: What a number counts or measures, for the documentation; "" for no unit.
         earlier: The value of saved configs that lack the key, if it is not the default: what
             the versions before the key did.
+        added: Whether the key is younger than version 0.1 and its default is what versions
+            without it did. Then the default is part of no identity, so that their runs and
+            prepared corpora can still be used.
     """
-    metadata: dict[str, object] = {AFFECTS: affects, UNIT: unit}
+    metadata: dict[str, object] = {AFFECTS: affects, UNIT: unit, ADDED: added}
     if earlier is not None:
         metadata[EARLIER] = earlier
     # Type checkers see the value that the field will hold, as they do for `dataclasses.field`.

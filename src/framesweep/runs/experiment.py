@@ -188,7 +188,7 @@ def _build_components(
     return TrainingComponents(
         model=network,
         optimizer=optimizer,
-        schedule=lr_schedules.build_schedule(
+        schedule=lr_schedules.Schedule(
             config.optim,
             optimizer,
             total_steps,

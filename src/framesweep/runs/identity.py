@@ -6,21 +6,13 @@ from collections.abc import Collection
 
 from framesweep.config import RunConfig
 from framesweep.config.data import StoredFeaturesConfig
-from framesweep.config.effects import effect_of
+from framesweep.config.effects import added_defaults, effect_of
+from framesweep.config.network import FITTED_SCHEDULES
 from framesweep.config.plain import flatten
 from framesweep.config.setting import Effect
 
 COUNTED_IN_0_1 = ("data.max_missing", "data.workers", "train.smooth")
 """Keys that version 0.1 counted as part of the identity although they affect no weight."""
-
-ADDED_SINCE = {
-    "data.share": 1.0,
-    "data.share_growth": 0.0,
-    "data.offset_ms": None,
-    "data.label_shift_ms": 10.0,
-    "data.match_length": "none",
-}
-"""Keys that are left out where they have these values, as in runs of versions without them."""
 
 
 def effect_in(config: RunConfig, key: str) -> Effect:
@@ -39,7 +31,7 @@ def effect_in(config: RunConfig, key: str) -> Effect:
 def depends_on_length(config: RunConfig) -> bool:
     """Return whether the number of epochs affects every step, and not only the last one."""
     return (
-        config.optim.schedule in ("onecycle", "cosine")
+        config.optim.schedule in FITTED_SCHEDULES
         or config.train.final_batch_size is not None
         or config.train.average == "swa"
         or config.data.share_growth > 0
@@ -63,7 +55,7 @@ def _hash(config: RunConfig, data_digest: str, also: Collection[str] = ()) -> st
         key: value
         for key, value in flatten(config).items()
         if (key in also or effect_in(config, key) == "result")
-        and ADDED_SINCE.get(key, ...) != value
+        and added_defaults().get(key, ...) != value
     }
     text = json.dumps([chosen, data_digest], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

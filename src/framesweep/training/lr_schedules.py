@@ -1,7 +1,7 @@
 """Learning-rate schedules: the learning rate as a function of the number of steps taken."""
 
 import math
-from typing import Any
+from typing import Any, assert_never
 
 from torch.optim import Optimizer
 
@@ -16,7 +16,7 @@ ONECYCLE_END = ONECYCLE_START * 1e-4
 
 
 class Schedule:
-    """Sets the learning rate of every parameter group before each step.
+    """Sets the learning rate of every parameter group before each step, from the first one on.
 
     The learning rate is `initial_lr * lr_factor(config, step, ...)`, times `gamma` for each
     reduction of the plateau schedule. It is computed anew from the number of steps: torch's
@@ -36,7 +36,7 @@ class Schedule:
         optimizer: Optimizer,
         total_steps: int,
         steps_per_epoch: int,
-        maximize: bool,
+        maximize: bool = True,
     ) -> None:
         self._config = config
         self._optimizer = optimizer
@@ -99,20 +99,6 @@ class Schedule:
             set_rate(group, group["initial_lr"] * self._factor)
 
 
-def build_schedule(
-    config: OptimConfig,
-    optimizer: Optimizer,
-    total_steps: int,
-    steps_per_epoch: int,
-    maximize: bool = True,
-) -> Schedule:
-    """Return the configured schedule, having set the learning rates of the first step.
-
-    See `Schedule` for the arguments.
-    """
-    return Schedule(config, optimizer, total_steps, steps_per_epoch, maximize)
-
-
 def lr_factor(config: OptimConfig, step: int, total_steps: int, steps_per_epoch: int) -> float:
     """Return the learning rate of a step, counted from 0, relative to the peak.
 
@@ -137,7 +123,10 @@ def lr_factor(config: OptimConfig, step: int, total_steps: int, steps_per_epoch:
         case "step":
             epoch = step // steps_per_epoch
             return config.gamma ** (epoch // config.step_epochs)
-    return 1.0
+        case "constant" | "plateau":
+            return 1.0
+        case unknown:
+            assert_never(unknown)
 
 
 def _half_cosine(start: float, end: float, share: float) -> float:

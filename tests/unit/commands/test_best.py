@@ -1,9 +1,10 @@
 import json
+from typing import Any
 
 import optuna
 import pytest
 from click.testing import CliRunner
-from optuna.distributions import CategoricalDistribution
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.trial import create_trial
 
 from framesweep import tracking
@@ -125,8 +126,14 @@ def test_json_has_the_trials_and_the_command_of_each(tmp_path):
 
 
 def test_the_params_of_a_trial_are_short_and_broken_at_the_width_of_a_terminal():
-    params = {"optim.lr": 0.0123456789, "model.widths": "[512,512]", "train.epochs": 5}
-    spaces = {key: CategoricalDistribution([value]) for key, value in params.items()}
+    params: dict[str, Any] = {
+        "optim.lr": 0.0123456789,
+        "model.widths": "[512,512]",
+        "train.epochs": 5,
+    }
+    spaces: dict[str, BaseDistribution] = {
+        key: CategoricalDistribution([value]) for key, value in params.items()
+    }
     trial = create_trial(value=0.51234567, params=params, distributions=spaces)
     trial.number = 3
     line = "  trial 3    0.512346  optim.lr=0.01235 model.widths=[512,512] train.epochs=5"

@@ -78,7 +78,8 @@ def test_the_number_of_epochs_counts_where_it_shapes_every_step(override: str):
 )
 def test_checkpoints_of_version_0_1_are_recognized(overrides: str, expected: str):
     """The digests were computed by that version; a new key must not change them."""
-    assert expected in identities(compose(overrides.split()), "abc")
+    found = identities(compose(overrides.split()), "abc")
+    assert expected in found, "declare keys that have been added by setting(..., added=True)"
 
 
 @pytest.mark.parametrize(
@@ -87,6 +88,7 @@ def test_checkpoints_of_version_0_1_are_recognized(overrides: str, expected: str
         (["optim.schedule=constant"], False),
         (["optim.schedule=plateau", "train.average=ema"], False),
         (["optim.schedule=onecycle"], True),
+        (["optim.schedule=cosine"], True),
         (["optim.schedule=constant", "train.average=swa"], True),
         (["optim.schedule=constant", "train.final_batch_size=512"], True),
     ],

@@ -10,7 +10,7 @@ from framesweep.config import AdamConfig, HardwareConfig, TrainConfig
 from framesweep.system.hardware import resolve_hardware
 from framesweep.training.components import TrainingComponents
 from framesweep.training.losses import build_loss
-from framesweep.training.lr_schedules import build_schedule
+from framesweep.training.lr_schedules import Schedule
 from framesweep.training.optimizers.build import build_optimizer
 from framesweep.training.weight_averaging import build_average
 
@@ -25,7 +25,7 @@ def build(average):
     return TrainingComponents(
         model=model,
         optimizer=optimizer,
-        schedule=build_schedule(config, optimizer, STEPS, STEPS),
+        schedule=Schedule(config, optimizer, STEPS, STEPS),
         loss=build_loss(config),
         clip=lambda parameters: None,
         augment=None,

@@ -48,7 +48,7 @@ from framesweep.training.components import TrainingComponents
 from framesweep.training.gradient_clipping import clip_gradients
 from framesweep.training.loop import _build_sampler, fit
 from framesweep.training.losses import average_over_batch, build_loss
-from framesweep.training.lr_schedules import build_schedule
+from framesweep.training.lr_schedules import Schedule
 from framesweep.training.matmul_choices import MatmulChoices
 from framesweep.training.optimizers.build import build_optimizer
 from framesweep.training.plan import Plan, steps_per_epoch
@@ -137,7 +137,7 @@ class Job:
         self.components = TrainingComponents(
             model=model,
             optimizer=optimizer,
-            schedule=build_schedule(optim, optimizer, steps * epochs, steps),
+            schedule=Schedule(optim, optimizer, steps * epochs, steps),
             loss=average_over_batch(build_loss(optim, reduction="sum"), None, SINGLE_PROCESS),
             clip=partial(clip_gradients, optim),
             augment=None,
@@ -235,7 +235,7 @@ def test_a_step_never_synchronizes_with_the_device(tmp_path, monkeypatch, averag
     components = replace(
         job.components,
         optimizer=optimizer,
-        schedule=build_schedule(optim, optimizer, 30, 10),
+        schedule=Schedule(optim, optimizer, 30, 10),
         loss=build_loss(optim, torch.ones(len(NAMES), device=meta)),
         clip=partial(clip_gradients, optim),
         augment=build_augment(

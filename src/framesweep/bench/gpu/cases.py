@@ -7,10 +7,11 @@ is one; here it is only read.
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from framesweep.bench.corpus import write_corpus
 from framesweep.config import MlpConfig, RunConfig
+from framesweep.config.network import ScheduleName
 from framesweep.config.plain import from_plain
 from framesweep.runs.experiment import Experiment, build_experiment
 
@@ -27,14 +28,13 @@ MODELS: dict[str, tuple[str, ...]] = {
 }
 """The overrides of each network that is measured; `deep` is checked only."""
 
+FALLING_SCHEDULES = [name for name in get_args(ScheduleName) if name != "constant"]
+
 VARIANTS: dict[str, tuple[str, ...]] = {
     "sgd": ("optim=sgd",),
     "adamw, clipped": ("optim=adamw", "optim.clip_norm=1.0"),
     "muon": ("optim=muon",),
-    "onecycle": ("optim.schedule=onecycle",),
-    "cosine": ("optim.schedule=cosine",),
-    "plateau": ("optim.schedule=plateau",),
-    "step": ("optim.schedule=step",),
+    **{name: (f"optim.schedule={name}",) for name in FALLING_SCHEDULES},
     "ema": ("train.average=ema",),
     "swa": ("train.average=swa", "train.average_from=0.0"),
     "weighted loss": ("optim.class_weights=inverse", "optim.label_smoothing=0.1"),

@@ -47,12 +47,12 @@ class SegmentsConfig(FeatureOptions, DataConfig):
     """Format of the segment files. auto chooses by their suffix, for .lab by their content; it
     does not look for .ctm, .csv, .json and Festival's .utt. frames is a label per frame, in
     .npy or text files, for stored features."""
-    offset_ms: float | None = setting(None, unit="ms")
+    offset_ms: float | None = setting(None, unit="ms", added=True)
     """With stored features, time of the center of the first frame. null is half a window. It
     has no effect where frames and labels are paired by their numbers."""
-    label_shift_ms: float = setting(10.0, unit="ms")
+    label_shift_ms: float = setting(10.0, unit="ms", added=True)
     """With format=frames, frame shift of the labels."""
-    match_length: Literal["none", "repeat", "pad", "truncate"] = "none"
+    match_length: Literal["none", "repeat", "pad", "truncate"] = setting("none", added=True)
     """With format=frames, how features and labels of different lengths are paired. none takes
     the label of the same number if the frame shifts are equal, and otherwise the one whose
     center is nearest to that of the frame; the first label's is at half a window. truncate

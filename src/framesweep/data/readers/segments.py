@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from framesweep.config import DataConfig, SegmentsConfig
+from framesweep.config.setting import ADDED
 from framesweep.data.checks import MAX_CLASSES
 from framesweep.data.corpus import Utterance
 from framesweep.data.formats.names import normalize_name
@@ -41,8 +42,6 @@ from framesweep.system.progress_bars import track
 
 log = logging.getLogger(__name__)
 
-LATER_KEYS = ("offset_ms", "label_shift_ms", "match_length")
-"""Keys that were added after prepared corpora were first identified by the settings."""
 PAIRING = "nearest center"
 """How a frame finds its label if data.match_length gives no rule. It is part of what identifies
 a corpus, because earlier versions took the label of the interval that the center is in."""
@@ -96,7 +95,7 @@ class SegmentsCorpus:
             if field.name not in shared | {"workers"}
             # A later key must not make the prepared corpora of earlier versions stale.
             and not (
-                field.name in LATER_KEYS and getattr(self._config, field.name) == field.default
+                field.metadata.get(ADDED) and getattr(self._config, field.name) == field.default
             )
         }
         if self._config.format == "frames" and self._config.match_length == "none":

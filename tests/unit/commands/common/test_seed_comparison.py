@@ -21,7 +21,7 @@ def compare(tmp_path, monkeypatch):
         for number in VALUES:
             attrs = {"directory": str(tmp_path / str(number))}
             study.add_trial(create_trial(value=0.7, user_attrs=attrs))
-        lines = []
+        lines: list[str] = []
         best = compare_over_seeds(study, study.trials, num_seeds, tmp_path, None, lines.append)
         return best.number, lines
 

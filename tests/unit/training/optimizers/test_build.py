@@ -16,7 +16,7 @@ from framesweep.config import (
     SgdConfig,
 )
 from framesweep.models.mlp import MLP
-from framesweep.training.lr_schedules import build_schedule
+from framesweep.training.lr_schedules import Schedule
 from framesweep.training.optimizers.build import build_optimizer
 from small_network import batch, network, train
 
@@ -40,7 +40,7 @@ def test_a_saved_optimizer_continues_bit_for_bit(config: Any, schedule: Any) -> 
 
     def begin(model: MLP) -> tuple[Any, Any]:
         optimizer = build_optimizer(config, model)
-        return optimizer, build_schedule(config, optimizer, 20, 5)
+        return optimizer, Schedule(config, optimizer, 20, 5)
 
     whole = network()
     optimizer, rates = begin(whole)

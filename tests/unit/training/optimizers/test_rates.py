@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from framesweep.config import AdamConfig, AdamWConfig, MuonConfig, OptimConfig, SgdConfig
-from framesweep.training.lr_schedules import build_schedule
+from framesweep.training.lr_schedules import Schedule
 from framesweep.training.optimizers import rates
 from framesweep.training.optimizers.build import build_optimizer
 from framesweep.training.optimizers.muon import DeviceMuon
@@ -50,7 +50,7 @@ def build(config: OptimConfig, *, on_device: bool) -> tuple[Any, Optimizer, Any]
     optimizer = build_optimizer(config, model)
     if on_device:
         move_rates(optimizer, CudaLike())  # type: ignore[arg-type]
-    return model, optimizer, build_schedule(config, optimizer, 6, 3)
+    return model, optimizer, Schedule(config, optimizer, 6, 3)
 
 
 @pytest.mark.usefixtures("on_cpu")
