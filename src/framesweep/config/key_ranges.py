@@ -7,7 +7,7 @@ compares both: what a range excludes must be rejected there, and its ends be acc
 import operator
 from collections.abc import Callable
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from framesweep.config.data import MAX_CONTEXT
 from framesweep.config.features import MAX_MEL_BINS, MIN_MEL_BINS
@@ -20,6 +20,10 @@ Range = dict[str, float]
 
 MAX_UNITS = 65_536
 """Largest width of a layer, as in models.widths."""
+MAX_LAYERS = 100
+"""Largest number of hidden layers, as in models.sizes."""
+MAX_CHUNK = 10_000
+"""Most frames that are trained on together, as in models.tdnn."""
 
 
 def _between(low: float, high: float) -> Range:
@@ -38,27 +42,48 @@ _RULES: dict[str, tuple[str, Callable[[float, float], bool]]] = {
 }
 SHARE: Range = {"minimum": 0, "exclusiveMaximum": 1}
 POSITIVE: Range = {"exclusiveMinimum": 0}
+UNITS = _between(1, MAX_UNITS)
 
 RANGES: dict[str, Range] = {
     "data.context": _between(0, MAX_CONTEXT),
     "data.normalize_frames": _at_least(2),
     "data.max_utterances": _at_least(1),
+    "data.share": {"exclusiveMinimum": 0, "maximum": 1},
+    "data.share_growth": _between(0, 1),
+    "data.max_missing": _between(0, 1),
+    "data.dev_share": SHARE,
+    "data.test_share": SHARE,
+    "data.sample_rate": _at_least(1),
+    "data.workers": _at_least(1),
+    "data.offset_ms": _at_least(0),
+    "data.label_shift_ms": POSITIVE,
+    "data.train_minutes": POSITIVE,
+    "data.dev_minutes": POSITIVE,
+    "data.test_minutes": POSITIVE,
+    "data.seed": _at_least(0),
     "data.num_mel_bins": _between(MIN_MEL_BINS, MAX_MEL_BINS),
     "data.num_ceps": POSITIVE,
     "data.window_ms": POSITIVE,
     "data.shift_ms": POSITIVE,
     "data.low_freq": _at_least(0),
     "data.deltas": _between(0, 2),
-    "model.width": _between(1, MAX_UNITS),
-    "model.widths": _between(1, MAX_UNITS),
+    "model.width": UNITS,
+    "model.widths": UNITS,
+    "model.depth": _between(1, MAX_LAYERS),
     "model.dropout": SHARE,
-    "model.channels": _between(1, MAX_UNITS),
-    "model.dilations": _between(1, MAX_UNITS),
-    "model.kernel": _between(1, MAX_UNITS),
+    "model.channels": UNITS,
+    "model.dilations": UNITS,
+    "model.kernel": UNITS,
+    "model.conv_channels": UNITS,
+    "model.conv_kernel": UNITS,
+    "model.conv_stride": UNITS,
+    "model.conv_dropout": SHARE,
     "model.heads": _between(1, 64),
     "model.expansion": _between(1, 16),
-    "model.layers": _between(1, 100),
-    "model.chunk_frames": _between(1, 10_000),
+    "model.layers": _between(1, MAX_LAYERS),
+    "model.chunk_frames": _between(1, MAX_CHUNK),
+    "model.run_frames": _between(1, MAX_CHUNK),
+    "model.stride": _between(1, MAX_CHUNK),
     "model.step_frames": _between(1, 16),
     "optim.lr": POSITIVE,
     "optim.weight_decay": _at_least(0),
@@ -103,7 +128,9 @@ def require_in_ranges(config: DictConfig) -> None:
     """Raise ConfigError for a number of a composed config that is outside of its range."""
     for key, limits in RANGES.items():
         value = OmegaConf.select(config, key)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_number and not all(_RULES[name][1](value, limits[name]) for name in limits):
-            rule = " and ".join(f"{_RULES[name][0]} {limits[name]:g}" for name in limits)
-            raise ConfigError(key, f"must be {rule}", found=value)
+        numbers = value if isinstance(value, ListConfig) else [value]
+        for number in numbers:
+            is_number = isinstance(number, int | float) and not isinstance(number, bool)
+            if is_number and not all(_RULES[name][1](number, limits[name]) for name in limits):
+                rule = " and ".join(f"{_RULES[name][0]} {limits[name]:g}" for name in limits)
+                raise ConfigError(key, f"must be {rule}", found=value)

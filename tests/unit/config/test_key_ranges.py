@@ -19,12 +19,23 @@ from framesweep.models.widths import MAX_WIDTH
 register()
 KEYS = sorted(RANGES)
 BASES = {
-    "data": ["data=segments"],
-    "model": ["model=base", "model=tdnn", "model=lstm", "model=conformer"],
+    "data": ["data=segments", "data=demo", "data=kaldi", "data=libriphone"],
+    "model": ["model=base", "model=conv", "model=tdnn", "model=lstm", "model=conformer"],
     "optim": [f"optim={name}" for name in SCHEMAS["optim"]],
 }
 
-ODD_OR_WIDE = ("model.kernel", "model.conv_kernel", "model.dilations")
+ODD_OR_WIDE = (
+    *("model.kernel", "model.conv_kernel", "model.conv_stride", "model.dilations"),
+    "model.stride",
+)
+WITHOUT_RANGE = {
+    "seed": "torch accepts any integer",
+    "data.high_freq": "0 and less count from half the sample rate",
+    "data.min_snr": "a number of decibels may be negative",
+    "data.max_snr": "as data.min_snr",
+    "model.max_params": "its limits depend on the network",
+    "sweep.retries": "the sweeper has its own rules",
+}
 
 compose_once = functools.cache(lambda override: compose([override]))
 
@@ -39,14 +50,18 @@ def configs(key: str) -> list[RunConfig]:
 def is_accepted(config: RunConfig, key: str, value: float) -> bool:
     group, _, name = key.partition(".")
     before = getattr(getattr(config, group), name)
-    given = [value] * len(before) if isinstance(before, list) else value
+    given = [value] * max(len(before), 1) if isinstance(before, list) else value
     changes = {name: given}
     if name == "width" and hasattr(config.model, "widths"):
         changes |= {"widths": None, "depth": 2}
     if name == "width" and hasattr(config.model, "heads"):
         changes |= {"heads": 1}
+    if name == "depth":
+        changes |= {"widths": None, "width": 8}
     if name == "widths":
-        changes |= {"widths": [value]}
+        changes |= {"width": None, "depth": None, "widths": [value]}
+    if name == "run_frames":
+        changes |= {"stride": 1}
     if name == "momentum" and hasattr(config.optim, "nesterov"):
         changes |= {"nesterov": False}
     try:
@@ -96,6 +111,16 @@ def is_whole(key: str) -> bool:
     return any(doc.key == key and doc.type.startswith("int") for doc in document_keys())
 
 
+def test_every_number_has_a_range_or_is_known_to_have_none():
+    """Otherwise a sweep over the key trains until the trial that breaks the rule."""
+    numbers = {doc.key for doc in document_keys() if doc.type.startswith(("int", "float"))}
+    numbers |= {
+        doc.key for doc in document_keys() if doc.type.startswith(("list[int", "list[f"))
+    }
+    own = {key for key in numbers if not key.startswith("hydra.")}
+    assert own - RANGES.keys() == WITHOUT_RANGE.keys()
+
+
 def test_every_key_with_a_range_exists():
     assert RANGES.keys() <= {doc.key for doc in document_keys()}
     assert TrainConfig().epochs <= RANGES["train.epochs"]["maximum"]
@@ -111,6 +136,7 @@ def test_the_width_of_a_layer_is_limited_as_in_the_networks():
         ("model.dropout", 1.5, "must be at least 0 and below 1; found 1.5"),
         ("optim.lr", 0.0, "must be above 0; found 0.0"),
         ("data.context", 51, "must be at least 0 and at most 50; found 51"),
+        ("model.dropout", [0.1, 2.0], "must be at least 0 and below 1; found [0.1, 2.0]"),
     ],
 )
 def test_a_composed_config_is_checked_before_a_sweep(key, value, rule):
@@ -122,4 +148,4 @@ def test_a_composed_config_is_checked_before_a_sweep(key, value, rule):
 
 
 def test_keys_without_a_number_are_not_checked():
-    require_in_ranges(OmegaConf.create({"model": {"width": None, "widths": [0]}, "x": -1}))
+    require_in_ranges(OmegaConf.create({"model": {"width": None, "widths": []}, "x": -1}))

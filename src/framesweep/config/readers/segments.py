@@ -10,7 +10,12 @@ from framesweep.config.features import (
     Featurization,
     extract_options,
 )
-from framesweep.config.ranges import require_at_least, require_positive
+from framesweep.config.ranges import (
+    require_at_least,
+    require_between,
+    require_positive,
+    require_share,
+)
 from framesweep.config.registry import option
 from framesweep.config.setting import setting
 from framesweep.errors import ConfigError
@@ -94,9 +99,9 @@ class SegmentsConfig(FeatureOptions, DataConfig):
     test_speakers: list[str] | None = None
     """With split=folders, keep only these speakers in test. null keeps all."""
     dev_share: float = setting(0.1, unit="share")
-    """Share of speakers or utterances that form dev, from 0 to 1."""
+    """Share of speakers or utterances that form dev, at least 0 and below 1."""
     test_share: float = setting(0.1, unit="share")
-    """Share of speakers or utterances that form test, from 0 to 1."""
+    """Share of speakers or utterances that form test, at least 0 and below 1."""
     sample_rate: int = setting(16_000, unit="Hz")
     """Sample rate to which all audio is resampled."""
     workers: int | None = setting(None, affects="nothing", unit="processes")
@@ -109,6 +114,12 @@ class SegmentsConfig(FeatureOptions, DataConfig):
         if self.fold is not None:
             # data.fold=39 is a number for Hydra.
             self.fold = cast(Folding, str(self.fold))
+        require_between("data.max_missing", self.max_missing, 0, 1)
+        require_share("data.dev_share", self.dev_share)
+        require_share("data.test_share", self.test_share)
+        require_at_least("data.sample_rate", self.sample_rate, 1)
+        if self.workers is not None:
+            require_at_least("data.workers", self.workers, 1)
         require_positive("data.label_shift_ms", self.label_shift_ms)
         if self.offset_ms is not None:
             require_at_least("data.offset_ms", self.offset_ms, 0)

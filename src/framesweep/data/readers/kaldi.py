@@ -22,7 +22,6 @@ from framesweep.data.readers.source_files import (
     resolve_inside,
     resolve_root,
     stamp_files,
-    validate_share,
 )
 from framesweep.errors import DataError
 
@@ -49,7 +48,6 @@ class KaldiCorpus:
 
     def __init__(self, config: KaldiConfig) -> None:
         self._config = config
-        validate_share("data.max_missing", config.max_missing)
         root = resolve_root(config.root)
         self._phones = None
         if config.phones is not None:

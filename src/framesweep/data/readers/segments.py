@@ -35,9 +35,8 @@ from framesweep.data.readers.source_files import (
     find_listed_phones,
     read_phones,
     stamp_files,
-    validate_share,
 )
-from framesweep.errors import ConfigError, DataError
+from framesweep.errors import DataError
 from framesweep.system.progress_bars import track
 
 log = logging.getLogger(__name__)
@@ -72,13 +71,9 @@ class SegmentsCorpus:
 
     def __init__(self, config: SegmentsConfig) -> None:
         self._config = config
-        validate_share("data.max_missing", config.max_missing)
         self._phones = find_listed_phones(config.phones)
         for key, need in config.list_ineffective():
             log.warning("%s has no effect: it needs %s", key, need)
-        for key in ("sample_rate", "workers"):
-            if (value := getattr(config, key)) is not None and value < 1:
-                raise ConfigError(f"data.{key}", "must be at least 1", found=value)
         self._splits = {
             split: _skip_unsegmented(config, split, utterances)[: config.max_utterances]
             for split, utterances in list_splits(config).items()

@@ -152,9 +152,6 @@ def _split_by_share(
         names: the splits to make; without test, train and dev share everything.
     """
     dev, test = config.dev_share, config.test_share if "test" in names else 0.0
-    for key, share in (("dev_share", dev), ("test_share", test)):
-        if not 0 <= share < 1:
-            raise ConfigError(f"data.{key}", "must be at least 0 and below 1", found=share)
     if config.split == "speakers" and config.speaker is None:
         raise ConfigError("data.speaker", "must be set for data.split=speakers")
     if config.speaker is not None and config.split != "utterances":

@@ -91,12 +91,6 @@ def stamp_files(files: Iterable[Path | None]) -> dict[str, tuple[int, int]]:
     return stamps
 
 
-def validate_share(key: str, share: float) -> None:
-    """Raise ConfigError unless the share that the config key `key` sets is from 0 to 1."""
-    if not 0 <= share <= 1:
-        raise ConfigError(key, "must be from 0 to 1", found=share)
-
-
 def find_phones(root: FilePath, phones: str | None) -> FilePath | None:
     """Return the file that data.phones names, else phonemes.txt in `root`, else None.
 

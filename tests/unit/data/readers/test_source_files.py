@@ -13,7 +13,6 @@ from framesweep.data.readers.source_files import (
     resolve_inside,
     resolve_root,
     stamp_files,
-    validate_share,
 )
 from framesweep.errors import ConfigError, DataError
 
@@ -65,17 +64,6 @@ def test_phones_are_found_in_the_named_file_else_in_the_root(tmp_path: Path) -> 
         find_phones(tmp_path, str(other))
     other.touch()
     assert find_phones(tmp_path, str(other)) == other
-
-
-@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_share_from_0_to_1_is_accepted(share: float) -> None:
-    validate_share("data.max_missing", share)
-
-
-@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
-def test_share_beyond_0_to_1_is_refused(share: float) -> None:
-    with pytest.raises(ConfigError, match=r"data\.max_missing: must be from 0 to 1; found"):
-        validate_share("data.max_missing", share)
 
 
 def test_plain_list_of_phones_is_read_in_its_order(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ an accent with a variant of the synthesizer; no variant occurs in two splits.
 
 import hashlib
 import logging
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib import resources
@@ -29,7 +28,6 @@ from framesweep.data.readers.demo.speech import (
     label_speech,
     label_whole,
 )
-from framesweep.errors import ConfigError
 
 RECIPE = 1
 """Version of the synthesis; increase it if the utterances of any config change."""
@@ -72,7 +70,6 @@ class DemoCorpus:
     name = "demo"
 
     def __init__(self, config: DemoConfig) -> None:
-        _validate(config)
         self._config = config
         self._options = config.featurization.options
         if config.root is not None:
@@ -227,22 +224,3 @@ def _normalize(samples: Array) -> Array:
 
 def _root_mean_square(samples: Array) -> float:
     return float(np.sqrt(np.mean(np.square(samples))))
-
-
-def _validate(config: DemoConfig) -> None:
-    for name in ("train_minutes", "dev_minutes", "test_minutes"):
-        minutes: float = getattr(config, name)
-        if not 0 < minutes < math.inf:
-            raise ConfigError(f"data.{name}", "must be above 0 minutes", found=minutes)
-    if config.seed < 0:
-        raise ConfigError("data.seed", "must be at least 0", found=config.seed)
-    for name in ("min_snr", "max_snr"):
-        decibels: float = getattr(config, name)
-        if not math.isfinite(decibels):
-            raise ConfigError(f"data.{name}", "must be a finite number of dB", found=decibels)
-    if config.min_snr > config.max_snr:
-        raise ConfigError(
-            "data.min_snr",
-            f"must not exceed data.max_snr, {config.max_snr}",
-            found=config.min_snr,
-        )
