@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from optuna.trial import FrozenTrial, TrialState
+
 from hydra_plugins.framesweep_sweeper._errors import FailedSweepError
 from hydra_plugins.framesweep_sweeper.sweep._settings import LoopSettings
+from hydra_plugins.framesweep_sweeper.trials._trial_attrs import describe_failure
 
 Z_95 = 1.96
 """The quantile of the normal distribution for a two-sided interval of 95 %."""
@@ -34,6 +37,7 @@ class FailureLimit:
         self._failed = 0
         self._rejected = 0  # since the last trial that ended otherwise
         self._points: set[str] = set()  # which of them are different
+        self._last = "-"  # the reason and the message of the last failure
 
     def count_success(self) -> None:
         """Count a trial that was completed or pruned."""
@@ -63,23 +67,28 @@ class FailureLimit:
             "Widen the bounds or the space"
         )
 
-    def count_failure(self, last: str) -> None:
-        """Count a trial that failed in its last attempt.
+    def count_failure(self, trial: FrozenTrial) -> None:
+        """Count a trial that has ended, if it failed in its last attempt.
 
-        Args:
-            last: the reason and the message of that failure.
-
-        Raises:
-            FailedSweepError: too many trials have failed by now.
+        It raises nothing, because a trial may fail while the sweep is stopped.
         """
+        if trial.state is not TrialState.FAIL:
+            return
         self._failed += 1
+        self._last = describe_failure(trial)
+
+    def require_few(self) -> None:
+        """Raise FailedSweepError if too many trials have failed by now."""
+        if not self._failed:
+            return
         ended = self._failed + self._succeeded
-        rate = wilson_lower_bound(self._failed, ended)
-        if rate > self._max_rate or self._failed >= self._n_trials:
-            raise FailedSweepError(
-                f"{self._failed} of {ended} trials failed, which is more than "
-                f"hydra.sweeper.max_failure_rate={self._max_rate:g} allows; last: {last}"
-            )
+        found = f"{self._failed} of {ended} trials failed"
+        if wilson_lower_bound(self._failed, ended) > self._max_rate:
+            limit = f"hydra.sweeper.max_failure_rate={self._max_rate:g} allows"
+            raise FailedSweepError(f"{found}, which is more than {limit}; last: {self._last}")
+        if self._failed >= self._n_trials:
+            limit = f"as many as hydra.sweeper.n_trials={self._n_trials}"
+            raise FailedSweepError(f"{found}, which is {limit}; last: {self._last}")
 
 
 def wilson_lower_bound(hits: int, total: int) -> float:

@@ -7,6 +7,8 @@ storage and continues. Trials start as soon as a slot is free, and never wait fo
 
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 
 from optuna.trial import FrozenTrial, TrialState
 
@@ -45,10 +47,11 @@ END_SECONDS = 5.0
 """Time between two looks at whether trials of other sweepers have ended the search."""
 
 
+@dataclass(eq=False)
 class SweepLoop:
     """One call of the sweeper on a study.
 
-    Args:
+    Attributes:
         queue: hands out trials.
         pool: runs jobs, in slots numbered from 0.
         heartbeats: keeps claimed trials from being taken over.
@@ -60,32 +63,23 @@ class SweepLoop:
         on_trial_end: is called with each trial that ends.
     """
 
-    def __init__(
-        self,
-        queue: TrialQueue,
-        pool: Pool,
-        heartbeats: HeartbeatThread,
-        progress: ProgressDisplay,
-        settings: LoopSettings,
-        end: SearchEnd,
-        clock: WorkClock,
-        prepare: Callable[[Claim], Job],
-        on_trial_end: Callable[[FrozenTrial], None],
-    ) -> None:
-        self._queue = queue
-        self._pool = pool
-        self._heartbeats = heartbeats
-        self._progress = progress
-        self._settings = settings
-        self._end = end
-        self._clock = clock
-        self._prepare = prepare
-        self._on_trial_end = on_trial_end
-        self._slots: list[tuple[Claim, RunningTrial] | None] = [None] * settings.n_jobs
+    queue: TrialQueue
+    pool: Pool
+    heartbeats: HeartbeatThread
+    progress: ProgressDisplay
+    settings: LoopSettings
+    end: SearchEnd
+    clock: WorkClock
+    prepare: Callable[[Claim], Job]
+    on_trial_end: Callable[[FrozenTrial], None]
+
+    def __post_init__(self) -> None:
+        n_trials, n_jobs = self.settings.n_trials, self.settings.n_jobs
+        self._slots: list[tuple[Claim, RunningTrial] | None] = [None] * n_jobs
         self._duplicates: list[Claim] = []  # wait for the trial that they repeat
         self._ready: list[Claim] = []  # duplicates whose original failed, so they must run
-        self._display = StudyDisplay(queue, progress, settings.n_trials, settings.n_jobs)
-        self._failures = FailureLimit(settings)
+        self._display = StudyDisplay(self.queue, self.progress, n_trials, n_jobs)
+        self._failures = FailureLimit(self.settings)
         self._next_claim = self._next_look = 0.0
         self._is_done = False
         self._stop = StopSignal()
@@ -97,7 +91,7 @@ class SweepLoop:
         Raises:
             FailedSweepError: too many trials failed.
         """
-        self._clock.keep_recording()
+        self.clock.keep_recording()
         self._stop = stop
         try:
             while not stop.signum and not self._has_ended() and self._fill_slots():
@@ -109,10 +103,10 @@ class SweepLoop:
     def _has_ended(self) -> bool:
         """Return whether the search is over although it has not reached its total."""
         trials: list[FrozenTrial] = []
-        if self._end.reads_trials and time.monotonic() >= self._next_look:
-            trials = self._queue.get_trials(*ENDED)
+        if self.end.reads_trials and time.monotonic() >= self._next_look:
+            trials = self.queue.get_trials(*ENDED)
             self._next_look = time.monotonic() + END_SECONDS
-        self._reason = self._reason or self._end.explain(self._clock.seconds(), trials)
+        self._reason = self._reason or self.end.explain(self.clock.seconds(), trials)
         return bool(self._reason)
 
     def _fill_slots(self) -> bool:
@@ -131,27 +125,28 @@ class SweepLoop:
                 return False
             job = self._prepare_job(claim)
             if job is None:
+                self._failures.require_few()
                 continue
-            if self._settings.repeat_duplicates or self._queue.find_original(claim) is None:
+            if self.settings.repeat_duplicates or self.queue.find_original(claim) is None:
                 break
             self._duplicates.append(claim)
             self._settle_duplicates()
         self._slots[slot] = claim, RunningTrial.of(claim)
-        self._pool.start(slot, job)
-        show = self._progress.log if claim.is_resumed else self._progress.log_start
+        self.pool.start(slot, job)
+        show = self.progress.log if claim.is_resumed else self.progress.log_start
         show(describe_start(claim))
         return True
 
     def _claim(self) -> Claim | None:
         if time.monotonic() < self._next_claim or self._stop.signum:
             return None
-        claim = self._queue.claim(self._settings.n_trials)
+        claim = self.queue.claim(self.settings.n_trials)
         if claim is not None:
-            self._heartbeats.add(claim.trial_id)
+            self.heartbeats.add(claim.trial_id)
             return claim
         # Other sweepers run the remaining trials. If one of them fails or its sweeper dies,
         # there is something to do again.
-        counts, total = self._queue.count(self._settings.n_trials)
+        counts, total = self.queue.count(self.settings.n_trials)
         pause = max(CLAIM_SECONDS, counts[TrialState.RUNNING] / CLAIMS_PER_SECOND)
         self._next_claim = time.monotonic() + pause
         ended = sum(counts[state] for state in ENDED)
@@ -165,7 +160,7 @@ class SweepLoop:
         claimed, for ever. But if no trial can be composed, its error is raised.
         """
         try:
-            return self._prepare(claim)
+            return self.prepare(claim)
         except RejectedPointError:
             self._close_trial(claim, JobOutcome(_trial_attrs.PRUNED, reason=CONSTRAINTS), None)
             self._failures.count_rejection(claim.trial.params)
@@ -174,42 +169,44 @@ class SweepLoop:
             reason, message = _failures.CONFIG, _failures.summarize_error(error)
             outcome = JobOutcome(_trial_attrs.FAILED, reason=reason, message=message)
             self._close_trial(claim, outcome, None)
-            if not any(self._slots) and not self._queue.get_trials(*ENDED):
+            if not any(self._slots) and not self.queue.get_trials(*ENDED):
                 raise
             return None
 
     def _settle_duplicates(self) -> None:
         """Give duplicates the result of the trial they repeat, once that has ended."""
         for claim in tuple(self._duplicates):
-            original = self._queue.find_original(claim)
+            original = self.queue.find_original(claim)
             if original is not None and original.state is TrialState.RUNNING:
                 continue
             self._duplicates.remove(claim)
             if original is None:
                 self._ready.append(claim)
             else:
-                self._queue.copy_result(claim, original)
-                self._progress.log(f"trial {claim.number} repeats trial {original.number}")
-                self._release(claim, self._queue.get_trial(claim))
+                self.queue.copy_result(claim, original)
+                self.progress.log(f"trial {claim.number} repeats trial {original.number}")
+                self._release(claim, self.queue.get_trial(claim))
 
     def _collect(self, seconds: float, *, stopping: bool) -> None:
         """Close the trials whose jobs end within `seconds`."""
         if not any(self._slots):
             time.sleep(seconds)
             return
-        for finished in self._pool.wait(seconds):
+        for finished in self.pool.wait(seconds):
             busy = self._slots[finished.slot]
             if busy is None:
                 continue
             claim, running = busy
             self._slots[finished.slot] = None
-            outcome = self._queue.read_outcome(claim) or finished.judge(stopping=stopping)
+            outcome = self.queue.read_outcome(claim) or finished.judge(stopping=stopping)
             self._close_trial(claim, outcome, running)
+        if not stopping:
+            self._failures.require_few()
 
     def _close_trial(self, claim: Claim, outcome: JobOutcome, job: RunningTrial | None) -> None:
-        trial = self._queue.settle(claim, outcome)
+        trial = self.queue.settle(claim, outcome)
         seconds, params = (time.monotonic() - job.began, job.params) if job else (0.0, "")
-        self._progress.log_end(describe_end(trial, seconds), params)
+        self.progress.log_end(describe_end(trial, seconds), params)
         if trial.state in ENDED and job:
             self._display.add_result(seconds)
             self._failures.count_success()
@@ -219,31 +216,35 @@ class SweepLoop:
         self._display.hurry()
 
     def _release(self, claim: Claim, trial: FrozenTrial) -> None:
-        self._heartbeats.remove(claim.trial_id)
-        if not trial.state.is_finished():
-            return
-        self._on_trial_end(trial)
-        if trial.state is TrialState.FAIL:
-            self._failures.count_failure(self._queue.describe_last_failure())
+        self.heartbeats.remove(claim.trial_id)
+        if trial.state.is_finished():
+            self.on_trial_end(trial)
+            self._failures.count_failure(trial)
 
     def _finish(self, stop: StopSignal) -> None:
         """Let running jobs write their checkpoints, end them, and give their trials back."""
+        with ExitStack() as ends:  # whatever fails, no job and no heartbeat outlives the sweep
+            for end in (self.clock.stop, self.heartbeats.stop, self._give_back):
+                ends.callback(end)
+            ends.callback(self.pool.close)
+            self._stop_jobs(stop)
+
+    def _stop_jobs(self, stop: StopSignal) -> None:
         if self._reason:
-            self._progress.log(f"the search ends: {self._reason}")
-        if any(self._slots) and not self._pool.outlives_sweeper:
-            self._progress.log("stopping: jobs write their checkpoints; Ctrl-C ends them now")
-            self._pool.signal(stop.signum)
+            self.progress.log(f"the search ends: {self._reason}")
+        if any(self._slots) and not self.pool.outlives_sweeper:
+            self.progress.log("stopping: jobs write their checkpoints; Ctrl-C ends them now")
+            self.pool.signal(stop.signum)
             stop.is_ending = bool(self._reason)
-            deadline = time.monotonic() + self._settings.stop_seconds
+            deadline = time.monotonic() + self.settings.stop_seconds
             while any(self._slots) and not stop.urgent and time.monotonic() < deadline:
                 self._collect(POLL_SECONDS, stopping=True)
         elif self._reason:  # jobs elsewhere cannot be stopped from here
             while any(self._slots) and not stop.signum:
                 self._collect(POLL_SECONDS, stopping=True)
-        self._pool.close()
-        held = [busy[0] for busy in self._slots if busy and not self._pool.outlives_sweeper]
+
+    def _give_back(self) -> None:
+        held = [busy[0] for busy in self._slots if busy and not self.pool.outlives_sweeper]
         for claim in [*held, *self._duplicates, *self._ready]:
-            outcome = self._queue.read_outcome(claim) or JobOutcome(_trial_attrs.INTERRUPTED)
-            self._queue.settle(claim, outcome)
-        self._heartbeats.stop()
-        self._clock.stop()
+            outcome = self.queue.read_outcome(claim) or JobOutcome(_trial_attrs.INTERRUPTED)
+            self.queue.settle(claim, outcome)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hydra_plugins.framesweep_sweeper.trials._constraints import (
     is_feasible,
     is_rejected,
 )
+from hydra_plugins.framesweep_sweeper.trials._trial_attrs import describe_failure
 
 RESULTS = "optimization_results.yaml"
 
@@ -160,5 +162,11 @@ def explain_no_best(queue: TrialQueue) -> str:
         )
     return (
         f"no trial was completed ({counts[TrialState.PRUNED]} pruned, "
-        f"{counts[TrialState.FAIL]} failed; last failure: {queue.describe_last_failure()})"
+        f"{counts[TrialState.FAIL]} failed; last failure: {_describe_last_failure(queue)})"
     )
+
+
+def _describe_last_failure(queue: TrialQueue) -> str:
+    failed = queue.get_trials(TrialState.FAIL)
+    last = max(failed, key=lambda t: t.datetime_complete or datetime.min, default=None)
+    return describe_failure(last) if last else "-"

@@ -16,7 +16,6 @@ invariants hold, whichever of them is killed and whenever:
 import math
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
 
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
@@ -41,6 +40,9 @@ from hydra_plugins.framesweep_sweeper.trials._trial_reader import (
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 """States of trials that have a result."""
+
+RESULTS = (_trial_attrs.COMPLETE, _trial_attrs.PRUNED)
+"""States of outcomes with a result."""
 
 COUNTED = (*ENDED, TrialState.RUNNING)
 """States of trials that count towards the total."""
@@ -143,17 +145,23 @@ class TrialQueue:
     def _claim_locked(self, total: int) -> Claim | None:
         for abandoned, outcome in self._find_abandoned():
             self._apply(abandoned, outcome)
-        counts, total = self.count(total)
-        if sum(counts[s] for s in COUNTED) >= total:
-            return None
-        if self._make_sampler is not None:
-            # Made under the lock, so that no two sweepers start from the same number of trials.
-            self._sampling.sampler = self._make_sampler(counts.total())
-            self._make_sampler = None
-        trial = self._sampling.ask()
-        attrs = _trial_attrs.read(read_progress(self.storage, trial._trial_id))
-        _trial_attrs.write_claim(self.storage, trial._trial_id, attrs.claims + 1, self._me)
-        return Claim(trial, attrs.claims + 1, attrs.attempt)
+        while True:
+            counts, limit = self.count(total)
+            if sum(counts[s] for s in COUNTED) >= limit:
+                return None
+            if self._make_sampler is not None:
+                # Under the lock, so that no two sweepers start from the same number of trials.
+                self._sampling.sampler = self._make_sampler(counts.total())
+                self._make_sampler = None
+            trial = self._sampling.ask()
+            progress = read_progress(self.storage, trial._trial_id)
+            attrs = _trial_attrs.read(progress)
+            if attrs.outcome is None or attrs.outcome.state not in RESULTS:
+                serial = attrs.claims + 1
+                _trial_attrs.write_claim(self.storage, trial._trial_id, serial, self._me)
+                return Claim(trial, serial, attrs.attempt)
+            # Its job was taken for dead, and ended before anybody claimed the trial again.
+            self._apply(progress, attrs.outcome)
 
     def _find_abandoned(self) -> list[tuple[FrozenTrial, JobOutcome]]:
         running = [
@@ -183,6 +191,9 @@ class TrialQueue:
             trial = read_progress(self.storage, claim.trial_id)
             attrs = _trial_attrs.read(trial)
             if attrs.claims == claim.serial and not trial.state.is_finished():
+                if trial.state is TrialState.WAITING:
+                    # Taken over as if this sweeper were dead, but not claimed by another yet.
+                    self.storage.set_trial_state_values(claim.trial_id, TrialState.RUNNING)
                 self._apply(trial, outcome)
         return self.get_trial(claim)
 
@@ -203,14 +214,6 @@ class TrialQueue:
             self.storage.set_trial_intermediate_value(claim.trial_id, step, value)
         values = tuple(original.values or ()) if original.state is TrialState.COMPLETE else ()
         self.settle(claim, JobOutcome(original.state.name, values))
-
-    def describe_last_failure(self) -> str:
-        """Return the reason and the message of the trial that failed last, or `-`."""
-        failed = self.get_trials(TrialState.FAIL)
-        if not failed:
-            return "-"
-        attrs = max(failed, key=lambda t: t.datetime_complete or datetime.min).user_attrs
-        return f"{attrs.get(_trial_attrs.REASON)}: {attrs.get(_trial_attrs.MESSAGE)}"
 
     def _apply(self, trial: FrozenTrial, outcome: JobOutcome) -> None:
         match outcome.state:

@@ -110,6 +110,11 @@ def read(trial: FrozenTrial) -> TrialAttrs:
     )
 
 
+def describe_failure(trial: FrozenTrial) -> str:
+    """Return the reason and the message of the last attempt of a trial that failed."""
+    return f"{trial.user_attrs.get(REASON)}: {trial.user_attrs.get(MESSAGE)}"
+
+
 def write_claim(storage: BaseStorage, trial_id: int, serial: int, sweeper: Process) -> None:
     """Record that `sweeper` claims the trial, for the time number `serial`."""
     record: Any = {"serial": serial, "sweeper": sweeper.dump()}

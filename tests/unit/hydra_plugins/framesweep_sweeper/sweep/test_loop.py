@@ -11,6 +11,7 @@ from hydra_plugins.framesweep_sweeper.storage._heartbeats import HeartbeatThread
 from hydra_plugins.framesweep_sweeper.sweep import _failure_limit
 from hydra_plugins.framesweep_sweeper.sweep._loop import SweepLoop
 from hydra_plugins.framesweep_sweeper.sweep._progress import PlainProgress
+from hydra_plugins.framesweep_sweeper.sweep._results import _describe_last_failure
 from hydra_plugins.framesweep_sweeper.sweep._search_end import SearchEnd
 from hydra_plugins.framesweep_sweeper.sweep._settings import LoopSettings
 from hydra_plugins.framesweep_sweeper.sweep._work_clock import WORKED, WorkClock
@@ -137,7 +138,7 @@ def test_a_killed_worker_costs_an_attempt_and_the_trial_is_retried(run, make_que
     states, started = run(2, outcomes={0: None})
     assert states == ["FAIL", "COMPLETE", "COMPLETE"]
     assert started == [0, 0, 1, 2]
-    assert make_queue().describe_last_failure() == "killed: worker killed by SIGKILL"
+    assert _describe_last_failure(make_queue()) == "killed: worker killed by SIGKILL"
 
 
 def test_a_trial_that_cannot_be_composed_counts_as_failed(run):
@@ -150,7 +151,7 @@ def test_a_command_of_which_no_trial_can_be_composed_shows_the_error(run, make_q
         with pytest.raises(ValueError, match=f"no config for trial {number}"):
             run(2, unfit={0, 1})
     assert run(2, unfit={0, 1})[0] == ["FAIL", "FAIL", "COMPLETE", "COMPLETE"]
-    assert make_queue().describe_last_failure() == "config: ValueError: no config for trial 1"
+    assert _describe_last_failure(make_queue()) == "config: ValueError: no config for trial 1"
 
 
 def test_a_duplicate_gets_the_result_without_running(run, make_queue):
@@ -213,3 +214,71 @@ def test_a_space_without_points_that_are_allowed_ends_with_an_error(run, monkeyp
     monkeypatch.setattr(_failure_limit, "MOST_REJECTED", 3)
     with pytest.raises(FailedSweepError, match=r"found 3 in a row that violate them"):
         run(2, rejected=range(99))
+
+
+class ScriptedPool(InstantPool):
+    """Ends jobs in the given groups, each of them in one call of `wait`."""
+
+    def __init__(self, storage, outcomes, groups):
+        super().__init__(storage, outcomes)
+        self.groups = list(groups)
+        self.signals = 0
+
+    def wait(self, seconds):
+        group = self.groups.pop(0) if self.groups else ()
+        now = [job for job in self.ended if job.slot in group]
+        self.ended = [job for job in self.ended if job.slot not in group]
+        return now
+
+    def signal(self, signum):
+        self.signals += 1
+
+
+FAILED = JobOutcome(_trial_attrs.FAILED, reason="config", message="no")
+INTERRUPTED = JobOutcome(_trial_attrs.INTERRUPTED)
+
+
+@pytest.fixture
+def run_scripted(storage, make_queue):
+    """Return a function that runs jobs in three slots until too many have failed.
+
+    It takes the outcomes of the jobs and the groups in which they end, and returns the states
+    of the trials and of those that the listener was told about.
+    """
+
+    def run(outcomes, groups):
+        pool = ScriptedPool(storage, dict(enumerate(outcomes)), groups)
+
+        def prepare(claim):
+            claim.trial.suggest_int("a", 0, 99)
+            pool.claims[claim.number] = claim
+            return Job(claim.number, [], OmegaConf.create())
+
+        queue, heartbeats = make_queue(retries=0), HeartbeatThread(storage, 60)
+        settings = LoopSettings(20, 3, 0.0, True, stop_seconds=60.0)
+        clock = WorkClock(storage, queue.study_id, 60)
+        clock.start()
+        ended: list[Any] = []
+        end = SearchEnd(None, None, queue.study.direction)
+        shown = (PlainProgress(), settings)
+        loop = SweepLoop(queue, pool, heartbeats, *shown, end, clock, prepare, ended.append)
+        with pytest.raises(FailedSweepError):
+            loop.run(StopSignal())
+        assert (pool.is_closed, pool.groups) == (True, [])
+        assert not heartbeats._thread.is_alive()
+        states = [trial.state.name for trial in queue.get_trials()]
+        return states, {trial.number: trial.state.name for trial in ended}
+
+    return run
+
+
+def test_a_job_that_fails_while_the_sweep_is_stopped_does_not_end_the_others(run_scripted):
+    states, told = run_scripted([FAILED, FAILED, INTERRUPTED], [[0], [], [1], [], [2]])
+    assert states == ["FAIL", "FAIL", "WAITING"]
+    assert told == {0: "FAIL", 1: "FAIL"}
+
+
+def test_every_job_that_ends_together_with_one_too_many_failures_is_closed(run_scripted):
+    states, told = run_scripted([FAILED, COMPLETE, COMPLETE], [[0, 1, 2]])
+    assert states == ["FAIL", "COMPLETE", "COMPLETE"]
+    assert told == {0: "FAIL", 1: "COMPLETE", 2: "COMPLETE"}

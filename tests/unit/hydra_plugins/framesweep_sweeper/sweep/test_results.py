@@ -117,7 +117,6 @@ def test_completed_trials_that_violate_a_constraint_are_why_there_is_no_best_one
     queue: Any = SimpleNamespace(
         count_states=lambda: Counter({TrialState.PRUNED: 1}),
         get_trials=lambda state: [trial] if state is TrialState.COMPLETE else [],
-        describe_last_failure=lambda: "-",
     )
     assert explain_no_best(queue) == (
         "none of 1 completed trials satisfies hydra.sweeper.constraints; trial 2: speed>=9: "

@@ -51,7 +51,7 @@ def test_a_failed_trial_is_retried_then_given_up_and_replaced(make_queue):
         "failure_message": "ValueError: no",
     }
     assert queue.claim(1).number == 1
-    assert queue.describe_last_failure() == "exception: ValueError: no"
+    assert _trial_attrs.describe_failure(trial) == "exception: ValueError: no"
 
 
 @pytest.mark.parametrize("reason", ["config", "bad_objective"])
@@ -218,3 +218,33 @@ def test_a_database_read_in_bulk_yields_the_points_of_a_storage_read_through_opt
         return [trial.params for trial in study.trials]
 
     assert run(open_storage(url, 60)) == run(InMemoryStorage())
+
+
+@pytest.mark.parametrize("state", [_trial_attrs.COMPLETE, _trial_attrs.FAILED])
+def test_a_result_counts_although_the_trial_was_taken_over_until_it_is_claimed(
+    make_queue, state
+):
+    queue = make_queue(retries=0)
+    claim = queue.claim(1)
+    queue.storage.set_trial_state_values(claim.trial_id, TrialState.WAITING)
+    outcome = JobOutcome(state, (0.5,) if state == _trial_attrs.COMPLETE else (), "config")
+    assert queue.settle(claim, outcome).state.name == state
+
+
+def test_a_result_that_is_recorded_after_the_trial_was_taken_over_is_not_computed_again(
+    make_queue,
+):
+    one, other = make_queue(), make_queue()
+    claim = one.claim(2)
+    one.storage.set_trial_state_values(claim.trial_id, TrialState.WAITING)
+    _trial_attrs.write_outcome(one.storage, claim.trial_id, claim.serial, complete(0.5))
+    assert other.claim(2).number == 1
+    assert one.get_trial(claim).values == [0.5]
+    # An interrupted job is run again, and its record does not count as a result.
+    claim = one.claim(3)
+    _trial_attrs.write_outcome(
+        one.storage, claim.trial_id, claim.serial, JobOutcome(_trial_attrs.INTERRUPTED)
+    )
+    one.settle(claim, JobOutcome(_trial_attrs.INTERRUPTED))
+    again = other.claim(3)
+    assert (again.number, again.serial) == (claim.number, 2)
