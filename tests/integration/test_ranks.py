@@ -68,6 +68,15 @@ VARIANTS = {
         "augment.tempo=0.3",
         "augment.noise=0.1",
     ],
+    "a chunk per batch": [  # so that all ranks but one have none
+        "model=lstm",
+        "model.width=8",
+        "model.layers=1",
+        "model.conv_channels=[]",
+        "model.chunk_frames=9",
+        "train.batch_size=9",
+        "augment.tempo=0.3",
+    ],
     "ligru": [
         "model=ligru",
         "model.width=8",

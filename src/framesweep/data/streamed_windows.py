@@ -45,10 +45,12 @@ class StreamedWindows(Windows):
         batch_frames: int = 1,
     ) -> None:
         self._buffer_blocks = buffer_blocks
-        # A batch may begin with the last frame of a buffer. While the device computes on the
-        # slot of one buffer, that of the next is filled.
+        # A batch may begin with the last frame of a buffer, and the buffer that follows it may
+        # have the split's last block, which is short. While the device computes on the slot of
+        # one buffer, that of the next is filled.
         buffer_frames = buffer_blocks * BLOCK_FRAMES
-        self._num_slots = max(2, -(-(batch_frames - 1) // buffer_frames) + 1)
+        shortest = buffer_frames - (-split.num_frames) % BLOCK_FRAMES
+        self._num_slots = 2 + -(-max(0, batch_frames - 1 - shortest) // buffer_frames)
         super().__init__(split, context, device, dtype)
         # On the device as well, because a recorded evaluation would repeat a number.
         self._device_shift = torch.zeros((), dtype=torch.int64, device=device)
@@ -90,6 +92,7 @@ class StreamedWindows(Windows):
             first, last: The numbers of the first and the last buffer of which the next batch
                 holds frames.
         """
+        assert last < first + self._num_slots
         if self._order is not buffers:
             self._forget()
             self._order = buffers

@@ -170,8 +170,8 @@ class UtteranceChunks:
 
         Returns:
             Inputs (N, T * feature_dim) of `dtype`, which are 0 beyond the length of a chunk;
-            labels (N * T,) int64, UNLABELLED where the chunk classifies nothing; and lengths
-            (N,) int64 in frames.
+            labels (N * T,) int64, UNLABELLED where the chunk classifies nothing or is borrowed;
+            and lengths (N,) int64 in frames.
         """
         first, seen, offset, count, longest = items.unsqueeze(2).unbind(1)
         num_frames, lengths = int(longest[0]), seen
@@ -185,6 +185,8 @@ class UtteranceChunks:
         inside = torch.arange(num_frames) < lengths
         rows = torch.where(inside, first + torch.minimum(sources, seen - 1), first)
         own = inside & (sources >= offset) & (sources < offset + count)
+        if shard is not None and shard.is_borrowed:
+            own = torch.zeros_like(own)
         labels = torch.where(own, self._labels[rows].long(), UNLABELLED)
         inputs = self._take(rows.flatten()).view(len(items), num_frames, self.feature_dim)
         inputs = inputs * self._send(inside).unsqueeze(2)

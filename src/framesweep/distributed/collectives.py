@@ -84,16 +84,20 @@ class ProcessGroup:
         if self.size > 1 and dist.is_initialized():
             dist.destroy_process_group()
 
-    def shard(self, batch: Tensor) -> tuple[Tensor, "Shard | None"]:
+    def shard(self, batch: Tensor, *, borrow: bool = False) -> tuple[Tensor, "Shard | None"]:
         """Return this rank's rows of a batch, and the shard that they are.
 
-        The shard is None in a group of one, which has the whole batch.
+        The shard is None in a group of one, which has the whole batch. A batch may have fewer
+        rows than there are ranks. A rank without any gets the first one with `borrow`, which
+        another rank has as well; see `Shard.is_borrowed`.
         """
         if self.size == 1:
             return batch, None
         total = len(batch)
         first, end = (total * rank // self.size for rank in (self.rank, self.rank + 1))
-        shard = Shard(first, end - first, total, self)
+        is_borrowed = borrow and first == end
+        first, end = (0, 1) if is_borrowed else (first, end)
+        shard = Shard(first, end - first, total, self, is_borrowed)
         return shard.select(batch), shard
 
     def all_reduce_sum(self, *tensors: Tensor) -> None:
@@ -181,12 +185,16 @@ class Shard:
 
     Whatever computes on a batch whose rows depend on each other (batch norm) or on random
     numbers (dropout, augmentation) takes a shard; None stands for a whole batch.
+
+    Attributes:
+        is_borrowed: Whether the only row belongs to another rank, so that it must not count.
     """
 
     first: int
     num_rows: int
     total_rows: int
     process_group: ProcessGroup = SINGLE_PROCESS
+    is_borrowed: bool = False
 
     @classmethod
     def whole(cls, num_rows: int) -> "Shard":

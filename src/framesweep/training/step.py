@@ -124,7 +124,8 @@ def measure_batch(
     The measures are those of this rank's rows; added up over the ranks, they are those of the
     batch.
     """
-    items, shard = components.process_group.shard(items)
+    borrow = isinstance(train, UtteranceChunks)  # torch's recurrent layers need a row
+    items, shard = components.process_group.shard(items, borrow=borrow)
     inputs, labels, *lengths = train.batch(items, shard)
     if components.augment is not None:
         inputs = components.augment(inputs, shard)
