@@ -6,6 +6,7 @@ that it writes, so `load` does.
 """
 
 import contextlib
+import errno
 import logging
 import os
 import zipfile
@@ -20,6 +21,7 @@ from framesweep import __version__
 from framesweep.errors import CheckpointError
 from framesweep.system.atomic_files import atomic_file
 from framesweep.system.locks.ownership import fence
+from framesweep.system.out_of_memory import is_out_of_memory
 from framesweep.training.weight_files import dump_weights
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,10 @@ CHECKPOINT_FOLDER, LAST, BEST = "checkpoints", "last.pt", "best.safetensors"
 
 PREVIOUS = "previous.pt"
 """The checkpoint before the last one, for the case that the last one is damaged."""
+
+DAMAGE = (None, errno.EINVAL, errno.ENOENT)
+"""Numbers of the system errors by which a checkpoint counts as damaged: zipfile decompresses
+what is not compressed, or seeks to a negative byte, and the file may be renamed meanwhile."""
 
 
 class Checkpoints:
@@ -77,30 +83,18 @@ class Checkpoints:
         If the last checkpoint is damaged, the one before it is returned, and a warning logged.
 
         Raises:
-            CheckpointError: Both are damaged, or the file belongs to another run or format.
+            CheckpointError: Both are damaged, one cannot be read, or it belongs to another run
+                or format.
+            MemoryError: There is too little memory to read one.
         """
-        paths = [path for path in (self.last, self.previous) if path.exists()]
-        if not paths:
+        newest = _read_newest(self.last.parent)
+        if newest is None:
             return None
-        try:
-            state = read_checkpoint(paths[0])
-        except CheckpointError as error:
-            if len(paths) == 1:
-                raise
-            try:
-                state = read_checkpoint(paths[1])
-            except CheckpointError:
-                raise error from None
-            log.warning(
-                "%s: %s; resuming from %s, which was saved before it",
-                error.where,
-                error.rule,
-                paths[1].name,
-            )
+        path, state = newest
+        self._require_own(path, state)
+        if path == self.previous:
             # Otherwise the next save would replace the good checkpoint by the damaged one.
-            paths.reverse()
             self.last.unlink(missing_ok=True)
-        self._require_own(paths[0], state)
         return state
 
     def _require_own(self, path: Path, state: dict[str, Any]) -> None:
@@ -129,20 +123,58 @@ class Checkpoints:
 
 
 def read_progress(directory: Path) -> dict[str, Any]:
-    """Return how far training came by the last checkpoint: the fields of a `TrainingState`.
+    """Return how far training came by the checkpoint from which a run would be resumed.
+
+    Returns:
+        The fields of a `TrainingState`.
 
     Raises:
-        CheckpointError: There is no checkpoint, or it is damaged.
+        CheckpointError: There is no checkpoint, all are damaged, or one cannot be read.
+        MemoryError: There is too little memory to read one.
     """
-    progress: dict[str, Any] = read_checkpoint(directory / LAST)["progress"]
+    newest = _read_newest(directory)
+    if newest is None:
+        raise CheckpointError(
+            directory, "must contain a checkpoint", fix="Has this run finished an epoch?"
+        )
+    progress: dict[str, Any] = newest[1]["progress"]
     return progress
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
+class _DamagedError(CheckpointError):
+    """A checkpoint that can be read is damaged; the one before it takes its place."""
+
+
+def _read_newest(directory: Path) -> tuple[Path, dict[str, Any]] | None:
+    """Return the newest undamaged checkpoint and its path; None if there is no checkpoint."""
+    paths = [path for path in (directory / LAST, directory / PREVIOUS) if path.exists()]
+    if not paths:
+        return None
+    try:
+        return paths[0], _read_checkpoint(paths[0])
+    except _DamagedError as error:
+        if len(paths) == 1:
+            raise
+        try:
+            state = _read_checkpoint(paths[1])
+        except _DamagedError:
+            raise error from None
+        log.warning(
+            "%s: %s; using %s, which was saved before it",
+            error.where,
+            error.rule,
+            paths[1].name,
+        )
+        return paths[1], state
+
+
+def _read_checkpoint(path: Path) -> dict[str, Any]:
     """Return the content of a checkpoint.
 
     Raises:
-        CheckpointError: The file is damaged or is no checkpoint.
+        _DamagedError: The file is damaged or is no checkpoint.
+        CheckpointError: The file cannot be read, which says nothing about its content.
+        MemoryError, RuntimeError: There is too little memory.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -152,8 +184,13 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         if not isinstance(state, dict) or not {"format", "identity"} <= state.keys():
             raise ValueError("it is no checkpoint of framesweep")
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        if isinstance(error, OSError) and error.errno not in DAMAGE:
+            rule = f"must be readable ({error.strerror})"
+            raise CheckpointError(path, rule, fix="Its content may be undamaged.") from None
         reason = str(error).split("\n", maxsplit=1)[0]
-        raise CheckpointError(
+        raise _DamagedError(
             path,
             f"must be an undamaged checkpoint ({reason})",
             fix=f"Delete the folder {path.parent} to start the run from its beginning.",

@@ -9,7 +9,7 @@ from torch import nn
 
 from framesweep.errors import CheckpointError, OwnershipLostError
 from framesweep.system.locks.ownership import own
-from framesweep.training.checkpoints import Checkpoints, NoCheckpoints
+from framesweep.training.checkpoints import Checkpoints, NoCheckpoints, read_progress
 from framesweep.training.weight_files import load_weights
 from owners import write_owner
 
@@ -85,7 +85,7 @@ def test_a_damaged_checkpoint_is_replaced_by_the_previous_one_and_a_line_says_so
     assert loaded["epoch"] == 1
     (line,) = caplog.messages
     assert str(checkpoints.last) in line
-    assert "resuming from previous.pt" in line
+    assert "using previous.pt" in line
     # The next save keeps the good checkpoint instead of the damaged one.
     checkpoints.save({"weight": torch.zeros(1), "epoch": 2})
     assert torch.load(checkpoints.previous)["epoch"] == 1
@@ -96,6 +96,63 @@ def test_a_run_that_was_killed_between_two_renames_has_its_previous_checkpoint(t
     checkpoints.save({"epoch": 1})
     checkpoints.last.replace(checkpoints.previous)
     assert checkpoints.load()["epoch"] == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (OSError(errno.EIO, "Input/output error"), CheckpointError),
+        (PermissionError(errno.EACCES, "Permission denied"), CheckpointError),
+        (MemoryError("too little"), MemoryError),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), RuntimeError),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_read_is_neither_damaged_nor_deleted(
+    tmp_path, monkeypatch, error, raised
+):
+    checkpoints = Checkpoints(tmp_path, "id")
+    for epoch in (1, 2):
+        checkpoints.save({"progress": {"epoch": epoch}})
+
+    def fail(path, **_):
+        if path == checkpoints.last:
+            raise error
+        return {"format": 1, "identity": "id", "progress": {"epoch": 1}}
+
+    monkeypatch.setattr(torch, "load", fail)
+    for read in (checkpoints.load, lambda: read_progress(tmp_path)):
+        with pytest.raises(raised, match=r"must be readable|too little|can't allocate") as info:
+            read()
+        assert "Delete the folder" not in str(info.value)
+    monkeypatch.undo()
+    assert checkpoints.load()["progress"]["epoch"] == 2
+
+
+def test_progress_is_read_from_the_checkpoint_from_which_the_run_would_be_resumed(
+    tmp_path, caplog
+):
+    checkpoints = Checkpoints(tmp_path, "id")
+    for epoch in (1, 2):
+        checkpoints.save({"progress": {"epoch": epoch}})
+    assert read_progress(tmp_path) == {"epoch": 2}
+    checkpoints.last.write_bytes(b"damaged")
+    assert read_progress(tmp_path) == {"epoch": 1}
+    assert "using previous.pt" in caplog.text
+    checkpoints.last.unlink()  # killed between the two renames
+    assert read_progress(tmp_path) == {"epoch": 1}
+    checkpoints.previous.unlink()
+    with pytest.raises(CheckpointError, match="must contain a checkpoint"):
+        read_progress(tmp_path)
+
+
+def test_a_damaged_checkpoint_is_kept_if_the_one_before_it_is_refused(tmp_path):
+    Checkpoints(tmp_path, "other").save({})
+    checkpoints = Checkpoints(tmp_path, "id")
+    checkpoints.save({})
+    checkpoints.last.write_bytes(b"damaged")
+    with pytest.raises(CheckpointError, match="must be saved with this config"):
+        checkpoints.load()
+    assert checkpoints.last.exists()
 
 
 def test_the_error_of_another_format_names_the_version_that_saved_the_checkpoint(tmp_path):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from framesweep.errors import CheckpointError
 from framesweep.system.atomic_files import write_text
-from framesweep.training.checkpoints import CHECKPOINT_FOLDER, LAST, PREVIOUS, read_checkpoint
+from framesweep.training.checkpoints import CHECKPOINT_FOLDER, LAST, PREVIOUS, read_progress
 
 REPORT_FOLDER, HISTORY = "report", "history.csv"
 """The folder of the report in a run's directory, and the file in it with the metrics: one row
@@ -52,15 +52,14 @@ def read_history(directory: Path) -> History:
     if path.exists():
         return _read_csv(path)
     folder = directory / CHECKPOINT_FOLDER
-    for name in (LAST, PREVIOUS):
-        if (folder / name).exists():
-            progress = read_checkpoint(folder / name)["progress"]
-            return History(progress["history"], progress["best_epoch"])
-    raise CheckpointError(
-        directory,
-        "must contain a checkpoint or a report",
-        fix="Has this run finished an epoch?",
-    )
+    if not any((folder / name).exists() for name in (LAST, PREVIOUS)):
+        raise CheckpointError(
+            directory,
+            "must contain a checkpoint or a report",
+            fix="Has this run finished an epoch?",
+        )
+    progress = read_progress(folder)
+    return History(progress["history"], progress["best_epoch"])
 
 
 def _read_csv(path: Path) -> History:

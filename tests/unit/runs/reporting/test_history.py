@@ -11,7 +11,7 @@ from framesweep.runs.reporting.history import (
     read_history,
     write_history,
 )
-from framesweep.training.checkpoints import CHECKPOINT_FOLDER, FORMAT, LAST
+from framesweep.training.checkpoints import CHECKPOINT_FOLDER, FORMAT, LAST, PREVIOUS
 
 HISTORY_OF_TWO = History(
     [{"train/loss": 0.1 + 0.2}, {"train/loss": float("nan"), "dev/smoothed_accuracy": 1e-9}], 1
@@ -32,6 +32,15 @@ def test_a_run_that_has_not_finished_is_read_from_its_checkpoint(tmp_path):
     folder.mkdir()
     progress = {"history": [{"train/loss": 0.5}], "best_epoch": 1}
     torch.save({"format": FORMAT, "identity": "x", "progress": progress}, folder / LAST)
+    assert read_history(tmp_path) == History([{"train/loss": 0.5}], 1)
+
+
+def test_a_run_with_a_damaged_checkpoint_is_read_from_the_one_before_it(tmp_path):
+    folder = tmp_path / CHECKPOINT_FOLDER
+    folder.mkdir()
+    progress = {"history": [{"train/loss": 0.5}], "best_epoch": 1}
+    torch.save({"format": FORMAT, "identity": "x", "progress": progress}, folder / PREVIOUS)
+    (folder / LAST).write_bytes(b"damaged")
     assert read_history(tmp_path) == History([{"train/loss": 0.5}], 1)
 
 
