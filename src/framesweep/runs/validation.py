@@ -25,12 +25,24 @@ def validate_across_groups(config: RunConfig) -> None:
             "must be shuffle for this network, which is trained on chunks of frames",
             found=config.train.order,
         )
-    if config.train.final_batch_size is not None and config.optim.schedule == "step":
-        raise ConfigError(
-            "train.final_batch_size",
-            "cannot be combined with optim.schedule=step, whose epochs must be of equal length",
-            found=config.train.final_batch_size,
-        )
+    if config.optim.schedule == "step":
+        _require_equal_epochs(config)
+
+
+def _require_equal_epochs(config: RunConfig) -> None:
+    """Raise ConfigError if the epochs of a run have different numbers of steps."""
+    grows = config.data.share < 1 and config.data.share_growth > 0
+    for key, found in (
+        ("train.final_batch_size", config.train.final_batch_size),
+        ("data.share_growth", config.data.share_growth if grows else None),
+    ):
+        if found is not None:
+            raise ConfigError(
+                key,
+                "cannot be combined with optim.schedule=step, whose epochs must be of equal "
+                "length",
+                found=found,
+            )
 
 
 def _validate_augmentation(config: RunConfig) -> None:

@@ -30,6 +30,10 @@ def line_of(*overrides: str) -> str:
             ["train.final_batch_size=512", "optim.schedule=step"],
             "train.final_batch_size: cannot be combined with optim.schedule=step",
         ),
+        (
+            ["data.share=0.1", "data.share_growth=0.1", "optim.schedule=step"],
+            "data.share_growth: cannot be combined with optim.schedule=step",
+        ),
         (["objective=dev/acuracy"], "objective: must be one of "),
         (["objective=model/params"], "objective: must be one of "),
         (["further_objectives=[nothing]"], "further_objectives: must be one of "),
@@ -61,6 +65,7 @@ def test_what_fits_passes() -> None:
     validate_across_groups(compose([]))
     validate_across_groups(compose(["model=tdnn", "data.context=25"]))
     validate_across_groups(compose(["further_objectives=[model/params]"]))
+    validate_across_groups(compose(["data.share=0.1", "optim.schedule=step"]))
     config = compose([])
     validate_across_groups(replace(config, train=replace(config.train, order="windows")))
 
