@@ -38,6 +38,9 @@ AHEAD = 3
 """Parts per worker that are being computed or waiting to be read."""
 FEW = 64
 """Up to this many items are computed in this process: starting workers would take longer."""
+ATTEMPTS = 3
+"""How often to write or read a part that another process removes: one that prepared the same
+corpus and has finished deletes the folder of the parts."""
 
 Item = TypeVar("Item")
 Frames = tuple[Array, Array | None]
@@ -152,22 +155,30 @@ def _write_part(function: Callable[[Item], Frames], group: Sequence[Item], path:
     arrays: dict[str, Any] = {"features": np.concatenate(features), "lengths": lengths}
     if labels[0] is not None:
         arrays["labels"] = np.concatenate(labels)
-    # An open file: given a name, np.savez would append .npz to the temporary one.
-    with atomic_file(path) as temporary, temporary.open("wb") as handle:
-        np.savez(handle, **arrays)
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            # An open file: given a name, np.savez would append .npz to the temporary one.
+            with atomic_file(path) as temporary, temporary.open("wb") as handle:
+                np.savez(handle, **arrays)
+            return
+        except FileNotFoundError:
+            if attempt == ATTEMPTS:
+                raise
 
 
 def _read_or_write_part(
     function: Callable[[Item], Frames], group: Sequence[Item], path: Path
 ) -> Iterator[Frames]:
-    try:
-        part = _read_part(path)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        # Not written yet, damaged, or removed by another process that prepared the same corpus
-        # and has finished.
-        path.unlink(missing_ok=True)
-        _write_part(function, group, path)
-        part = _read_part(path)
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            part = _read_part(path)
+            break
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            # Not written yet, damaged, or removed.
+            if attempt == ATTEMPTS:
+                raise
+            path.unlink(missing_ok=True)
+            _write_part(function, group, path)
     yield from part
 
 

@@ -1,6 +1,8 @@
 """Parallel work is ordered, resumable, and ends with its parent process."""
 
+import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -64,6 +66,34 @@ def test_damaged_part_is_computed_again(tmp_path):
     for damaged in (b"", b"PK\x03\x04", part.read_bytes()[:-40]):
         part.write_bytes(damaged)
         assert [len(features) for features, _ in run([1, 2, 3], tmp_path)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("function", ["atomic_file", "_read_part"])
+def test_parts_may_be_removed_by_another_process_that_prepared_the_same_corpus(
+    tmp_path, monkeypatch, function
+):
+    """It removes the folder while a part is written, or before the part is read back."""
+    original, calls = getattr(parallel, function), []
+
+    @contextlib.contextmanager
+    def removed(path):
+        with original(path) as temporary:
+            yield temporary
+            calls.append(path)
+            if len(calls) == 1:
+                shutil.rmtree(path.parent)
+
+    def read_removed(path):
+        calls.append(path)
+        if len(calls) == 2:  # the first call finds no part yet
+            shutil.rmtree(path.parent)
+        return original(path)
+
+    replacement = removed if function == "atomic_file" else read_removed
+    monkeypatch.setattr(parallel, function, replacement)
+    found = run([1, 2, 3], tmp_path / "parts")
+    assert [len(features) for features, _ in found] == [1, 2, 3]
+    assert len(calls) >= 2
 
 
 @pytest.mark.parametrize("workers", [1, 2])
