@@ -7,7 +7,7 @@ import numpy as np
 
 from framesweep.data.corpus import Array
 from framesweep.data.readers.segments_labels import is_number
-from framesweep.data.readers.segments_splits import assign_index
+from framesweep.data.readers.segments_splits import assign_evenly
 from framesweep.data.readers.source_files import FilePath
 from framesweep.errors import DataError
 
@@ -30,7 +30,7 @@ def split_off_dev(num_utterances: int, share: float, where: Path | FilePath) -> 
     Raises:
         DataError: one of the two would be empty.
     """
-    in_dev = [assign_index(i, share, 0.0) == "dev" for i in range(num_utterances)]
+    in_dev = [split == "dev" for split in assign_evenly(num_utterances, share, 0.0)]
     if not any(in_dev) or all(in_dev):
         rule = "must leave utterances for both train and dev"
         raise DataError(

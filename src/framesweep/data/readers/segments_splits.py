@@ -159,7 +159,7 @@ def _split_by_share(
         split_of_speaker = _assign_speakers(speakers, dev, test)
         assigned = [split_of_speaker[speaker] for speaker in speakers]
     else:
-        assigned = [assign_index(i, dev, test) for i in range(len(utterances))]
+        assigned = assign_evenly(len(utterances), dev, test)
     wanted = [name for name in names if name != "test" or test > 0]
     return {
         name: [u for u, split in zip(utterances, assigned, strict=True) if split == name]
@@ -167,22 +167,27 @@ def _split_by_share(
     }
 
 
-def assign_index(index: int, dev: float, test: float) -> str:
-    """Return the split of the utterance at `index`; dev and test are spread evenly.
+def assign_evenly(num_utterances: int, dev: float, test: float) -> list[str]:
+    """Return the split of each utterance; dev and test are spread evenly.
 
     With shares of 0.1, dev gets the 9th, 19th, ... utterance and test the 10th, 20th, ... In
     general test gets an utterance whenever the running total of its share reaches another
-    integer, and dev likewise, one utterance earlier.
+    integer, and dev likewise, one utterance earlier. Where both are due, test gets the
+    utterance and dev the next one that is not in test.
     """
-
-    def reaches_integer(share: float, ahead: int) -> bool:
-        # As floats, ten shares of 0.1 add up to less than 1.
-        exact = Fraction(share).limit_denominator(10_000)
-        return math.floor((index + ahead) * exact) > math.floor((index + ahead - 1) * exact)
-
-    if reaches_integer(test, 1):
-        return "test"
-    return "dev" if reaches_integer(dev, 2 if test > 0 else 1) else "train"
+    # As floats, ten shares of 0.1 add up to less than 1.
+    dev_share, test_share = (Fraction(share).limit_denominator(10_000) for share in (dev, test))
+    ahead = 2 if test > 0 else 1
+    splits, num_dev = [], 0
+    for index in range(num_utterances):
+        if math.floor((index + 1) * test_share) > math.floor(index * test_share):
+            splits.append("test")
+        elif math.floor((index + ahead) * dev_share) > num_dev:
+            splits.append("dev")
+            num_dev += 1
+        else:
+            splits.append("train")
+    return splits
 
 
 def _assign_speakers(speakers: list[str], dev: float, test: float) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import pytest
 
 from framesweep.config import SegmentsConfig
-from framesweep.data.readers.segments_splits import list_splits
+from framesweep.data.readers.segments_splits import assign_evenly, list_splits
 from framesweep.errors import ConfigError, DataError
 
 
@@ -94,6 +94,18 @@ def test_dev_and_test_are_spread_evenly(tmp_path):
     found = splits(tmp_path, split="utterances", test_share=0.0, dev_share=0.05)
     assert found["dev"] == ["u20", "u40"]
     assert "test" not in found
+
+
+@pytest.mark.parametrize("shares", [(0.1, 0.1), (0.1, 0.12), (0.2, 0.3), (0.4, 0.5)])
+def test_each_split_gets_its_share_even_where_both_are_due(shares):
+    splits = assign_evenly(1000, *shares)
+    assert [splits.count("dev"), splits.count("test")] == [1000 * share for share in shares]
+
+
+def test_dev_gets_the_next_utterance_where_test_is_due_as_well():
+    splits = assign_evenly(10, 0.2, 0.3)
+    assert [i for i, split in enumerate(splits) if split == "test"] == [3, 6, 9]
+    assert [i for i, split in enumerate(splits) if split == "dev"] == [4, 8]
 
 
 def test_lists_may_name_utterances_and_folders(corpus):
