@@ -8,24 +8,25 @@ reading a corpus must not run programs.
 """
 
 import contextlib
+import os
 import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
-from kaldiio.matio import read_kaldi
+from kaldiio.matio import read_ascii_mat, read_kaldi
 
 from framesweep.data.corpus import Array
+from framesweep.data.formats.kaldi_headers import MARK, read_extent
 from framesweep.data.formats.names import normalize_name
 from framesweep.errors import DataError, UnsafeFileError
 
 # FILE, FILE:OFFSET or FILE:OFFSET[FIRST:LAST]. The file is matched lazily so that an offset is
 # not taken for a part of the name.
 _LOCATION = re.compile(r"(?P<file>.+?)(?::(?P<offset>[0-9]+))?(?:\[(?P<rows>[0-9]+:[0-9]+)\])?")
-# Kaldi's mark of binary data. Without it the data is text, such as `[ 1 2 3 ]` or `1 2 3`.
-_BINARY_MARK = b"\0B"
 _NUMBER_STARTS = tuple(bytes([code]) for code in b"-0123456789")
 
 
@@ -130,28 +131,42 @@ def read_array(location: ArrayLocation) -> Array:
     """Return the matrix or vector at a location; compressed matrices are decompressed.
 
     Raises:
-        DataError: there is no Kaldi matrix or vector, or it is truncated.
+        DataError: there is no Kaldi matrix or vector, it is truncated, or it cannot be read.
         UnsafeFileError: there is a pickle.
     """
     where = f"{location.file}, byte {location.offset}"
-    with location.file.open("rb") as handle:
-        handle.seek(location.offset)
-        start = handle.read(5)
-        # kaldiio extends Kaldi's format: it would unpickle what follows "PKL", and decode audio
-        # and .npy data. Let through only binary data and text that starts as numbers do.
-        if start.startswith(b"PKL"):
-            raise UnsafeFileError(where, "must be a Kaldi matrix or vector", found="a pickle")
-        if not start.startswith(_BINARY_MARK) and start.strip()[:1] not in (
-            b"[",
-            *_NUMBER_STARTS,
-        ):
-            raise DataError(where, "must be a Kaldi matrix or vector", found=start)
-        handle.seek(location.offset)
-        try:
-            array = read_kaldi(handle)
-        except (ValueError, AssertionError, struct.error, RuntimeError, EOFError) as error:
-            raise DataError(where, f"must be a complete matrix or vector ({error})") from None
+    try:
+        with location.file.open("rb") as handle:
+            array = _read_array(handle, location.offset, where)
+    except (AssertionError, EOFError, RuntimeError, struct.error, ValueError) as error:
+        raise DataError(where, f"must be a complete matrix or vector ({error})") from None
+    except (OSError, OverflowError) as error:
+        raise DataError(where, f"must be readable ({error})") from None
     return np.asarray(array)[location.rows]
+
+
+def _read_array(handle: BinaryIO, offset: int, where: str) -> Array:
+    handle.seek(offset)
+    start = handle.read(5)
+    handle.seek(offset)
+    # kaldiio extends Kaldi's format: it would unpickle what follows "PKL", and decode audio
+    # and .npy data. Let through only binary data and text that starts as numbers do.
+    if start.startswith(b"PKL"):
+        raise UnsafeFileError(where, "must be a Kaldi matrix or vector", found="a pickle")
+    array: Array
+    if start.startswith(MARK):
+        handle.seek(offset + len(MARK))
+        end, size = read_extent(handle)[1], os.fstat(handle.fileno()).st_size
+        if end is not None and end > size:
+            raise EOFError(f"it would end at byte {end} of {size}")
+        handle.seek(offset)
+        array = read_kaldi(handle)
+    elif start.strip()[:1] in (b"[", *_NUMBER_STARTS):
+        # Not read_kaldi, which reads five bytes and goes back by five, even if there are fewer.
+        array = read_ascii_mat(handle)
+    else:
+        raise DataError(where, "must be a Kaldi matrix or vector", found=start)
+    return array
 
 
 def read_pairs(path: Path) -> dict[str, str]:

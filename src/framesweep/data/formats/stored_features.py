@@ -9,12 +9,11 @@ import numpy as np
 
 from framesweep.data.corpus import Array
 from framesweep.data.formats.kaldi import ArrayLocation
+from framesweep.data.formats.kaldi_headers import MARK, MATRICES, read_extent
 from framesweep.data.formats.names import normalize_name
 from framesweep.data.formats.npy import load_npy
 from framesweep.errors import DataError, UnsafeFileError
 
-_SIZES = {b"FM ": 4, b"DM ": 8}
-"""Bytes per value of Kaldi's matrices that are not compressed."""
 _MAX_KEY = 4096
 """Longest utterance id in an archive, in bytes."""
 
@@ -92,30 +91,22 @@ def index_archive(path: Path) -> dict[str, ArrayLocation]:
                 found[id] = ArrayLocation(path, offset, slice(None))
     except OSError as error:
         raise DataError(path, f"must be readable ({error.strerror})") from None
-    except struct.error:
-        raise DataError(path, "must end with a complete matrix") from None
     return found
 
 
 def _scan(path: Path, file: BinaryIO, size: int) -> Iterator[tuple[str, int]]:
     while key := _read_key(path, file):
         offset = file.tell()
-        mark, kind = file.read(2), file.read(3)
-        if mark != b"\0B":
+        if (mark := file.read(2)) != MARK:
             fix = "Convert it with copy-feats, or list its matrices in an .scp file."
             raise DataError(path, "must be a binary Kaldi archive", found=mark, fix=fix)
-        if kind in _SIZES:
-            _, rows, _, columns = struct.unpack("<bibi", file.read(10))
-            end = file.tell() + _SIZES[kind] * rows * columns
-        elif kind in (b"CM ", b"CM2", b"CM3"):
-            # Kaldi's compressed matrices: per column a header, or only the values.
-            file.seek(file.tell() + (kind != b"CM "))
-            rows, columns = struct.unpack("<ffii", file.read(16))[2:]
-            per_value = 2 if kind == b"CM2" else 1
-            end = file.tell() + per_value * rows * columns + 8 * columns * (kind == b"CM ")
-        else:
+        try:
+            kind, end = read_extent(file)
+        except (struct.error, ValueError):
+            raise DataError(path, "must end with a complete matrix", found=key[:80]) from None
+        if kind not in MATRICES or end is None:
             raise DataError(path, "must contain matrices only", found=kind)
-        if rows < 0 or columns < 0 or end > size:
+        if end > size:
             raise DataError(path, "must end with a complete matrix", found=key[:80])
         file.seek(end)
         yield key, offset

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import struct
 
 import kaldiio
 import numpy as np
@@ -105,6 +106,51 @@ def test_damaged_or_other_content_is_refused(tmp_path, content):
     with pytest.raises(DataError, match=r"a\.ark, byte 4: must be a") as raised:
         read_array(ArrayLocation(tmp_path / "a.ark", 4, slice(None)))
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"FM \4%b\4%b",
+        b"DM \4%b\4%b",
+        b"CM " + bytes(8) + b"%b%b",
+        b"CM2 " + bytes(8) + b"%b%b",
+        b"CM3 " + bytes(8) + b"%b%b",
+        b"FV \4%b",
+        b"\4%b",
+    ],
+)
+@pytest.mark.parametrize("size", [-1, 2**30, 2**31 - 1])
+def test_a_size_beyond_the_file_is_damage_and_no_lack_of_memory(tmp_path, header, size):
+    sizes = (struct.pack("<i", size),) * header.count(b"%b")
+    (tmp_path / "a.ark").write_bytes(b"one \0B" + header % sizes)
+    with pytest.raises(DataError, match=r"a\.ark, byte 4: must be a complete matrix or"):
+        read_array(ArrayLocation(tmp_path / "a.ark", 4, slice(None)))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("5 \n", [5]), ("5", [5]), ("[1]", [1]), ("[ 7 ]\n", [7]), ("0 12 3 \n", [0, 12, 3])],
+)
+def test_a_text_vector_is_read_wherever_it_is_in_the_archive(tmp_path, text, expected):
+    for start in ("", "u1 ", "u1 9 \nu2 "):
+        (tmp_path / "a.ark").write_text(start + text)
+        found = read_array(ArrayLocation(tmp_path / "a.ark", len(start), slice(None)))
+        assert found.tolist() == expected
+
+
+@pytest.mark.parametrize("text", ["99999999999", "1 x", "[ 1", "[ 1 2\n 3 ]\n"])
+def test_a_text_that_is_no_vector_is_refused(tmp_path, text):
+    (tmp_path / "a.ark").write_text(text)
+    with pytest.raises(DataError, match=r"a\.ark, byte 0: must be"):
+        read_array(ArrayLocation(tmp_path / "a.ark", 0, slice(None)))
+
+
+def test_an_offset_beyond_any_file_is_refused(tmp_path):
+    (tmp_path / "a.ark").write_text("5 \n")
+    for offset in (100, 10**30):
+        with pytest.raises(DataError, match=rf"a\.ark, byte {offset}: must be"):
+            read_array(ArrayLocation(tmp_path / "a.ark", offset, slice(None)))
 
 
 @pytest.mark.parametrize("name", ["none.ark", "n" * 300, "a/" * 3000, "a\0b"])
