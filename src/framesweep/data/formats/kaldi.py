@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import struct
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,7 +100,8 @@ def locate_labels(path: Path, root: Path) -> dict[str, ArrayLocation | int]:
         if b"\0" in handle.read(1024):
             raise DataError(path, "must be text", fix="Decompress it, or use an .scp file.")
         handle.seek(0)
-        offset = 0
+        offset = len(BOM_UTF8) if handle.read(len(BOM_UTF8)) == BOM_UTF8 else 0
+        handle.seek(offset)
         for line in handle:
             fields = line.split(maxsplit=1)
             if fields:
@@ -190,7 +192,7 @@ def read_pairs(path: Path) -> dict[str, str]:
 def _read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the number and the text of each line that is not blank."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(path, f"must be a readable text file ({error})") from None
     for number, line in enumerate(text.splitlines(), start=1):

@@ -169,6 +169,18 @@ def test_text_labels_are_located_and_read(tmp_path):
     assert read_text_labels(path, len(b"one 3 1 2\n\n")).tolist() == [7]
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_id(index, tmp_path):
+    index.write_text(index.read_text(), encoding="utf-8-sig")
+    assert list(read_index(index, tmp_path)) == ["one", "two"]
+    path = tmp_path / "ali.txt"
+    for start in ("", "\n"):
+        path.write_text(f"{start}one 3 1\ntwo 2\n", encoding="utf-8-sig")
+        locations = locate_labels(path, tmp_path)
+        assert list(locations) == ["one", "two"]
+        assert read_text_labels(path, locations["one"]).tolist() == [3, 1]
+        assert read_text_labels(path, locations["two"]).tolist() == [2]
+
+
 def test_labels_in_an_index_are_located_as_arrays(index, tmp_path):
     assert locate_labels(index, tmp_path) == read_index(index, tmp_path)
 
