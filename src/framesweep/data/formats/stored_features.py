@@ -123,6 +123,9 @@ def _read_key(path: Path, file: BinaryIO) -> str:
         text = normalize_name(key.decode().strip())
     except UnicodeDecodeError:
         raise DataError(path, "must be a Kaldi archive", found=bytes(key[:20])) from None
+    if byte and not text:
+        where = f"{path}, byte {file.tell() - 1}"
+        raise DataError(where, "must have an utterance id before each matrix")
     if not byte and text:
         raise DataError(path, "must end with a complete matrix", found=text[:80])
     return text

@@ -120,6 +120,19 @@ def test_damaged_archive_is_one_clear_line(tmp_path):
         index_archive(path)
 
 
+@pytest.mark.parametrize("id", ["", " ", "\n"])
+def test_an_empty_id_does_not_hide_the_rest_of_the_archive(tmp_path, id):
+    path = tmp_path / "feats.ark"
+    kaldiio.save_ark(str(path), {"a": FEATURES, "b": FEATURES})
+    content = path.read_bytes()
+    start = content.index(b"b \0B")
+    path.write_bytes(content[:start] + id.encode() + content[start + 1 :])
+    with pytest.raises(DataError, match=r"feats\.ark, byte \d+: must have an utterance id"):
+        index_archive(path)
+    path.write_bytes(content + b"\n")
+    assert list(index_archive(path)) == ["a", "b"]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
