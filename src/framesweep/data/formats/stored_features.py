@@ -60,12 +60,16 @@ def load_tensor(path: Path) -> Array:
     # A damaged file makes torch raise nearly anything, from a KeyError to an AttributeError.
     except Exception as error:
         raise _unreadable(path, error) from None
+    rule = "must contain one tensor of features"
     if not isinstance(content, torch.Tensor) or content.layout != torch.strided:
-        rule = "must contain one tensor of features"
         raise DataError(path, rule, found=type(content).__name__)
     tensor = content.detach()
-    # NumPy has no bfloat16; float32 represents each of its values.
-    return np.asarray((tensor.float() if tensor.is_floating_point() else tensor).numpy())
+    try:
+        # NumPy has no bfloat16; float32 represents each of its values.
+        return np.asarray((tensor.float() if tensor.is_floating_point() else tensor).numpy())
+    # Tensors without values (device meta), quantized, nested and lazily conjugated ones.
+    except (RuntimeError, TypeError) as error:
+        raise DataError(path, f"{rule} ({str(error).splitlines()[0][:120]})") from None
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:

@@ -61,12 +61,28 @@ def test_tensor_file_that_would_run_code_is_refused_and_runs_none(tmp_path):
         (torch.zeros(2, 3, dtype=torch.int64), r"floating-point features; found 'int64"),
         (torch.zeros(2, 2, 3), r"floating-point features; found 'float32 \(2, 2, 3\)'"),
         (torch.zeros(2, 3).to_sparse(), "must contain one tensor of features"),
+        (torch.zeros(2, 3, device="meta"), "must contain one tensor of features"),
+        (torch.zeros(2, 3, dtype=torch.complex64).conj(), "one tensor of features"),
     ],
 )
 def test_other_content_is_refused(tmp_path, content, message):
     torch.save(content, tmp_path / "a.pt")
     with pytest.raises(DataError, match=message):
         read_feature_file(tmp_path / "a.pt")
+
+
+@pytest.mark.filterwarnings("ignore")  # torch calls nested tensors a prototype, others old
+@pytest.mark.parametrize("kind", ["nested", "quantized"])
+def test_tensors_that_are_no_plain_arrays_are_refused(tmp_path, kind):
+    tensor = torch.zeros(2, 3)
+    if kind == "nested":
+        tensor = torch.nested.nested_tensor([tensor, tensor[:1]])
+    else:
+        tensor = torch.quantize_per_tensor(tensor, 0.1, 0, torch.qint8)
+    torch.save(tensor, tmp_path / "a.pt")
+    with pytest.raises(DataError, match="must contain one tensor of features") as caught:
+        read_feature_file(tmp_path / "a.pt")
+    assert "\n" not in str(caught.value)
 
 
 def test_damaged_tensor_is_one_clear_line_or_read(tmp_path):
