@@ -72,12 +72,13 @@ def fit(
     while not _is_finished(state, plan):
         _train_epoch(components, train, plan, state, checkpoints, callback, step)
         callback.on_evaluate(state.epoch)
-        metrics = _evaluate_epoch(components, evaluate, plan, state)
+        metrics = _evaluate_epoch(components, evaluate, plan, state, sums.saved)
         if state.best_epoch == state.epoch:
             checkpoints.save_best(components.evaluated)
         components.schedule.epoch_end(metrics[plan.objective])
         state.begin_epoch()
         checkpoints.save(_checkpoint(components, state))
+        sums.note_checkpoint(state)
         callback.on_epoch(state.epoch - 1, metrics)
     return state
 
@@ -87,11 +88,11 @@ def _evaluate_epoch(
     evaluate: Callable[[], dict[str, float]],
     plan: Plan,
     state: TrainingState,
+    saved: tuple[int, int],
 ) -> dict[str, float]:
     """Return the metrics of the state's epoch, having added them to its history."""
     metrics = {**state.train_metrics(), **evaluate()}
-    when, num_epochs = f"epoch {state.epoch}", state.epoch - 1
-    check_loss_is_finite("dev", metrics.get("dev/loss", 0.0), when, num_epochs)
+    check_loss_is_finite("dev", metrics.get("dev/loss", 0.0), f"epoch {state.epoch}", saved)
     metrics["train/lr"] = components.schedule.lr
     best = state.best(plan.objective) if state.history else None
     state.history.append(metrics)
@@ -152,6 +153,7 @@ def _train_epoch(
                 break
         if (signum or save_due) and not is_last:
             checkpoints.save(_checkpoint(components, state))
+            sums.note_checkpoint(state)
             saved = time.monotonic()
         if signum and not is_last:
             raise Interrupted(int(signum))

@@ -57,22 +57,31 @@ class TrainingState:
         self.loss_sum = self.epoch_seconds = 0.0
 
 
-def check_loss_is_finite(split: str, loss: float, when: str, num_epochs: int) -> None:
+def check_loss_is_finite(split: str, loss: float, when: str, saved: tuple[int, int]) -> None:
     """Raise NonFiniteLossError where the loss of a split is NaN or infinite.
 
     Args:
         split: The name of the split.
         loss: Its loss.
         when: The epoch and step, for the message.
-        num_epochs: Epochs that have ended, each with a checkpoint.
+        saved: The epoch, and the steps taken in it, of the last checkpoint; (1, 0) for none.
     """
     if not math.isfinite(loss):
-        saved = f"the checkpoint after epoch {num_epochs} is kept"
-        kept = saved if num_epochs else "no epoch had ended before it"
         raise NonFiniteLossError(
-            f"the {split} loss became {loss} in {when}; {kept}. A "
+            f"the {split} loss became {loss} in {when}; {_describe_checkpoint(*saved)}. A "
             "smaller optim.lr, optim.clip_norm=1 or hardware.precision=fp32 may help"
         )
+
+
+def _describe_checkpoint(epoch: int, step: int) -> str:
+    """Say which checkpoint there is, by the epoch of its next step and the steps before it."""
+    if step:
+        return f"the checkpoint of epoch {epoch}, step {step} is kept"
+    return (
+        f"the checkpoint after epoch {epoch - 1} is kept"
+        if epoch > 1
+        else "no checkpoint had been saved"
+    )
 
 
 class RunningMetrics:
@@ -82,6 +91,9 @@ class RunningMetrics:
     so once every few steps. Each rank sums its own rows. The sums that a checkpoint holds are
     those of all ranks, so rank 0 continues them and the others begin at zero. The tensors are
     the same in all epochs, because a recorded step adds to those that it was recorded with.
+
+    Attributes:
+        saved: The epoch, and the steps taken in it, of the last checkpoint.
     """
 
     def __init__(
@@ -92,7 +104,12 @@ class RunningMetrics:
         self.correct = torch.zeros((), dtype=torch.int64, device=device)
         self.seen = torch.zeros((), dtype=torch.int64, device=device)
         self.process_group = process_group
+        self.note_checkpoint(state)
         self.restart(state)
+
+    def note_checkpoint(self, state: TrainingState) -> None:
+        """Remember for messages that `state` has been saved."""
+        self.saved = (state.epoch, state.step)
 
     def restart(self, state: TrainingState) -> None:
         """Continue the sums of `state` and start the clock, at the start of an epoch."""
@@ -119,7 +136,7 @@ class RunningMetrics:
         self.process_group.all_reduce_sum(loss, correct, seen)
         state.loss_sum = float(loss)
         when = f"epoch {state.epoch}, by step {state.step}"
-        check_loss_is_finite("training", state.loss_sum, when, state.epoch - 1)
+        check_loss_is_finite("training", state.loss_sum, when, self.saved)
         state.num_correct, state.num_seen = int(correct), int(seen)
         now = time.monotonic()
         # The slowest rank decides, so that all agree when the time is up.

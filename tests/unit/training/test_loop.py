@@ -1,5 +1,6 @@
 """The training loop: exact metrics, exact resume, limits, and what it does on errors."""
 
+import itertools
 import math
 import signal
 from contextlib import nullcontext
@@ -429,6 +430,18 @@ def test_a_loss_that_is_not_finite_keeps_the_last_good_checkpoint(tmp_path):
     with pytest.raises(NonFiniteLossError, match="became nan in epoch 2"):
         again.fit(Recorder())
     assert job.checkpoints.last.read_bytes() == good
+
+
+def test_the_message_of_a_lost_loss_names_the_checkpoint_within_the_epoch(tmp_path):
+    job, calls = Job(tmp_path, checkpoint_minutes=1e-9), itertools.count()
+    loss = job.components.loss
+    job.components.loss = lambda logits, labels: (
+        loss(logits, labels) * (math.nan if next(calls) == 2 else 1.0)
+    )
+    with pytest.raises(NonFiniteLossError, match="checkpoint of epoch 1, step 2 is kept"):
+        job.fit(Recorder())
+    progress = job.checkpoints.load()["progress"]
+    assert (progress["epoch"], progress["step"]) == (1, 2)
 
 
 def test_a_checkpoint_of_another_config_is_refused(tmp_path):

@@ -46,8 +46,8 @@ def test_best_is_the_metric_of_the_best_epoch():
 @pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
 def test_a_loss_that_is_not_finite_is_refused(loss):
     with pytest.raises(NonFiniteLossError, match=f"the dev loss became {loss} in epoch 3"):
-        check_loss_is_finite("dev", loss, "epoch 3", 2)
-    check_loss_is_finite("dev", 1e30, "epoch 3", 2)
+        check_loss_is_finite("dev", loss, "epoch 3", (3, 0))
+    check_loss_is_finite("dev", 1e30, "epoch 3", (3, 0))
 
 
 def add(sums, loss, correct, seen):
@@ -80,8 +80,15 @@ def test_a_lost_loss_is_noticed_when_the_metrics_are_written():
         sums.write(state)
 
 
-def test_the_message_claims_a_checkpoint_only_after_an_epoch_has_ended():
-    with pytest.raises(NonFiniteLossError, match="the checkpoint after epoch 2 is kept"):
-        check_loss_is_finite("dev", math.nan, "epoch 3", 2)
-    with pytest.raises(NonFiniteLossError, match="no epoch had ended before it"):
-        check_loss_is_finite("training", math.nan, "epoch 1", 0)
+@pytest.mark.parametrize(
+    ("saved", "kept"),
+    [
+        ((3, 0), "the checkpoint after epoch 2 is kept"),
+        ((3, 40), "the checkpoint of epoch 3, step 40 is kept"),
+        ((1, 40), "the checkpoint of epoch 1, step 40 is kept"),
+        ((1, 0), "no checkpoint had been saved"),
+    ],
+)
+def test_the_message_names_the_checkpoint_that_is_there(saved, kept):
+    with pytest.raises(NonFiniteLossError, match=f"; {kept}"):
+        check_loss_is_finite("dev", math.nan, "epoch 3", saved)
