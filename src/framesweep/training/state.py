@@ -43,10 +43,12 @@ class TrainingState:
         return self.history[self.best_epoch - 1][name]
 
     def train_metrics(self) -> dict[str, float]:
-        """Return the `train/` metrics of the current epoch by name."""
+        """Return the `train/` metrics of the current epoch by name; 0 without frames."""
+        # The time may be up when only padding has been seen, which has no labels.
+        num_seen = max(1, self.num_seen)
         return {
-            "train/loss": self.loss_sum / self.num_seen,
-            "train/accuracy": self.num_correct / self.num_seen,
+            "train/loss": self.loss_sum / num_seen,
+            "train/accuracy": self.num_correct / num_seen,
             "train/frames_per_second": self.num_seen / max(self.epoch_seconds, 1e-9),
         }
 

@@ -23,6 +23,11 @@ def test_train_metrics_are_means_over_the_frames_seen():
     }
 
 
+def test_train_metrics_of_an_epoch_without_labelled_frames_are_0():
+    state = TrainingState(step=1, epoch_seconds=2.0)
+    assert set(state.train_metrics().values()) == {0.0}
+
+
 def test_a_new_epoch_begins_with_empty_sums_and_keeps_the_rest():
     state = TrainingState(
         epoch=3,
