@@ -82,8 +82,11 @@ def connect_read_only(database: Path, seconds: float) -> sqlite3.Connection:
 
 def _uses_log(database: Path) -> bool:
     """Return whether a database has a write-ahead log (https://sqlite.org/fileformat.html)."""
-    with database.open("rb") as file:
-        return file.read(20)[18:19] == b"\x02"
+    try:
+        with database.open("rb") as file:
+            return file.read(20)[18:19] == b"\x02"
+    except OSError:
+        return False  # SQLite raises an error of its own for a file that it cannot read
 
 
 def _read(connection: sqlite3.Connection) -> dict[str, TrackedRow]:

@@ -1,9 +1,11 @@
 """MLflow's database is read as MLflow itself reads it."""
 
+import errno
 import math
 import os
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +43,18 @@ def test_deleted_runs_and_those_of_other_programs_are_left_out(tracked_outputs, 
 def test_a_file_that_is_no_database_has_no_runs(tmp_path):
     path = tmp_path / "mlflow.db"
     path.write_bytes(os.urandom(5000))
+    assert read_tracked_rows(path) == []
+
+
+def test_a_file_that_may_not_be_read_has_no_runs(tmp_path, monkeypatch):
+    path = tmp_path / "mlflow.db"
+    path.touch()
+    monkeypatch.setattr(os, "access", lambda *args: False)
+
+    def refuse(self, *args, **keys):
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "open", refuse)
     assert read_tracked_rows(path) == []
 
 
