@@ -191,6 +191,14 @@ def test_a_label_per_frame_raises_no_doubts(tmp_path, caplog):
     assert caplog.messages == []
 
 
+def test_a_corpus_without_any_labels_of_frames_is_refused(tmp_path):
+    write_features(tmp_path, "npy")
+    (tmp_path / "labels").mkdir()
+    unlabelled = corpus(tmp_path, "npy", format="frames", max_missing=1.0)
+    with pytest.raises(DataError, match="train: must contain at least one utterance"):
+        prepare(unlabelled, tmp_path / "cache")
+
+
 def test_keys_without_an_effect_are_named(tmp_path, caplog):
     write_features(tmp_path, "npy")
     write_labels(tmp_path, "segments")
