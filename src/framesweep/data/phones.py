@@ -38,9 +38,7 @@ class PhoneSet:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_ids", {name: i for i, name in enumerate(self.names)})
-        if len(self._ids) != len(self.names):
-            repeated = sorted({n for n in self.names if self.names.count(n) > 1})
-            raise DataError("phone set", "names must be unique", found=repeated)
+        _require_unique(self.names, "phone set")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -79,7 +77,15 @@ class PhoneSet:
         by_id = {index: name for name, index in pairs}
         if sorted(by_id) != list(range(len(by_id))):
             raise DataError(where, "ids must be 0, 1, 2, ...", found=sorted(by_id)[:5])
-        return cls(tuple(by_id[i] for i in range(len(by_id))))
+        names = tuple(by_id[i] for i in range(len(by_id)))
+        _require_unique(names, where)
+        return cls(names)
+
+
+def _require_unique(names: tuple[str, ...], where: object) -> None:
+    if len(set(names)) != len(names):
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        raise DataError(where, "names must be unique", found=repeated)
 
 
 def _with_stress(vowel: str) -> list[str]:

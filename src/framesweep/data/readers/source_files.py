@@ -124,14 +124,16 @@ def read_phones(path: FilePath) -> PhoneSet:
     or one phone each, in the order of their ids.
 
     Raises:
-        DataError: the file is unreadable, a line is malformed, or an id is missing or repeated.
+        DataError: the file is unreadable, a line is malformed, a phone is repeated, or an id is
+            missing or repeated.
     """
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (UnicodeDecodeError, *ZIP_ERRORS) as error:
         raise DataError(path, f"must be a readable text file ({error})") from None
     if any(lines) and all(len(line.split()) <= 1 for line in lines):
-        return PhoneSet(tuple(normalize_name(line.strip()) for line in lines if line.strip()))
+        names = [normalize_name(line.strip()) for line in lines if line.strip()]
+        return PhoneSet.from_pairs(zip(names, range(len(names)), strict=True), path)
     pairs = []
     for number, line in enumerate(lines, start=1):
         fields = line.split()

@@ -99,6 +99,17 @@ def test_malformed_phone_list_is_refused(tmp_path: Path, content: bytes, rule: s
     assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("content", ["a\nb\na\n", "a 0\nb 1\na 2\n", "\u00e9\ne\u0301\n"])
+def test_the_file_of_a_repeated_phone_is_named(tmp_path, content):
+    path = tmp_path / "phonemes.txt"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(
+        DataError, match=r"phonemes\.txt: names must be unique; found"
+    ) as raised:
+        read_phones(path)
+    assert str(raised.value).startswith(str(path))
+
+
 def test_name_inside_the_root_is_found_in_another_unicode_form(tmp_path):
     (tmp_path / "Jose\u0301" / "wav").mkdir(parents=True)
     found = resolve_inside(tmp_path, "Jos\u00e9/wav", "data.audio")
