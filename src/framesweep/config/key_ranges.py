@@ -12,6 +12,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from framesweep.config.data import MAX_CONTEXT
 from framesweep.config.features import MAX_MEL_BINS, MIN_MEL_BINS
 from framesweep.config.network import MAX_MASKS, MAX_PROCESSES, MAX_SHIFT, MAX_THREADS
+from framesweep.config.readers.demo import MAX_DECIBELS
 from framesweep.config.run import MAX_EPOCHS
 from framesweep.errors import ConfigError
 
@@ -61,6 +62,8 @@ RANGES: dict[str, Range] = {
     "data.dev_minutes": POSITIVE,
     "data.test_minutes": POSITIVE,
     "data.seed": _at_least(0),
+    "data.min_snr": _between(-MAX_DECIBELS, MAX_DECIBELS),
+    "data.max_snr": _between(-MAX_DECIBELS, MAX_DECIBELS),
     "data.num_mel_bins": _between(MIN_MEL_BINS, MAX_MEL_BINS),
     "data.num_ceps": POSITIVE,
     "data.window_ms": POSITIVE,

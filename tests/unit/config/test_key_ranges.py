@@ -31,8 +31,6 @@ ODD_OR_WIDE = (
 WITHOUT_RANGE = {
     "seed": "torch accepts any integer",
     "data.high_freq": "0 and less count from half the sample rate",
-    "data.min_snr": "a number of decibels may be negative",
-    "data.max_snr": "as data.min_snr",
     "model.max_params": "its limits depend on the network",
     "sweep.retries": "the sweeper has its own rules",
 }
@@ -60,6 +58,10 @@ def is_accepted(config: RunConfig, key: str, value: float) -> bool:
         changes |= {"widths": None, "width": 8}
     if name == "widths":
         changes |= {"width": None, "depth": None, "widths": [value]}
+    if name == "min_snr":
+        changes |= {"max_snr": RANGES["data.max_snr"]["maximum"]}
+    if name == "max_snr":
+        changes |= {"min_snr": RANGES["data.min_snr"]["minimum"]}
     if name == "run_frames":
         changes |= {"stride": 1}
     if name == "momentum" and hasattr(config.optim, "nesterov"):

@@ -1,6 +1,5 @@
 """Options of the demo corpus."""
 
-import math
 from dataclasses import dataclass
 
 from framesweep.config.data import DataConfig
@@ -17,6 +16,9 @@ from framesweep.errors import ConfigError
 
 SAMPLE_RATE = 16000
 """Sample rate of the synthesized speech, in Hz."""
+
+MAX_DECIBELS = 200.0
+"""Largest ratio of signal and noise, and of noise and signal: neither could be heard."""
 
 
 @option("data", "demo", built_by="framesweep.data.readers.demo.corpus:DemoCorpus")
@@ -48,10 +50,7 @@ class DemoConfig(DataConfig):
         require_at_least("data.seed", self.seed, 0)
         require_between("data.num_mel_bins", self.num_mel_bins, MIN_MEL_BINS, MAX_MEL_BINS)
         for key in ("min_snr", "max_snr"):
-            if not math.isfinite(decibels := getattr(self, key)):
-                raise ConfigError(
-                    f"data.{key}", "must be a finite number of dB", found=decibels
-                )
+            require_between(f"data.{key}", getattr(self, key), -MAX_DECIBELS, MAX_DECIBELS)
         if self.min_snr > self.max_snr:
             rule = f"must not exceed data.max_snr, {self.max_snr}"
             raise ConfigError("data.min_snr", rule, found=self.min_snr)

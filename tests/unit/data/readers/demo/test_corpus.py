@@ -161,6 +161,12 @@ def test_noise_has_the_configured_ratio_to_speech():
     assert levels[0] - levels[1] == pytest.approx(20 / 10 * np.log(10), abs=0.05)
 
 
+@pytest.mark.parametrize("snr", [-200.0, 200.0])
+def test_features_are_finite_at_the_ends_of_the_range(snr):
+    utterance = next(small(min_snr=snr, max_snr=snr).utterances("dev"))
+    assert np.isfinite(utterance.features).all()
+
+
 def test_coloured_noise_has_unit_power_which_falls_with_frequency():
     for seed in range(5):
         noise = make_coloured_noise(16_001, np.random.default_rng(seed))
@@ -220,6 +226,9 @@ def test_source_key_is_equal_if_the_content_is():
         ({"num_mel_bins": 1000}, "data.num_mel_bins, data.high_freq"),
         ({"min_snr": 31.0}, "data.min_snr"),
         ({"max_snr": float("inf")}, "data.max_snr"),
+        ({"max_snr": float("nan")}, "data.max_snr"),
+        ({"max_snr": 201.0}, "data.max_snr"),
+        ({"min_snr": -10_000.0}, "data.min_snr"),
         ({"seed": -1}, "data.seed"),
     ],
 )
