@@ -7,6 +7,7 @@ only when it is needed, by whichever process needs it.
 import csv
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from framesweep.data.formats.names import normalize_name
 from framesweep.errors import DataError
@@ -16,6 +17,12 @@ Part = tuple[int, int]
 
 UTTERANCE_COLUMN = "utterance"
 """The column of a CSV file that names the utterance of each row."""
+
+COMMENT = ";;"
+"""How the first field of a line begins that is a comment in .ctm."""
+
+HEADER_BYTES = 4096
+"""Bytes to read at a time until the header of a CSV file is complete."""
 
 _MLF_HEADER = b"#!MLF!#"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -32,9 +39,19 @@ def read_part(path: Path, part: Part | None) -> bytes:
     if part is None:
         return path.read_bytes()
     with path.open("rb") as file:
-        header = file.readline() if path.suffix.lower() == ".csv" else b""
+        header = _read_header(file) if path.suffix.lower() == ".csv" else b""
         file.seek(part[0])
         return header + file.read(part[1] - part[0])
+
+
+def _read_header(file: BinaryIO) -> bytes:
+    """Return the first line, without reading a file whole whose lines end with \\r."""
+    start = b""
+    while chunk := file.read(HEADER_BYTES):
+        start += chunk
+        if len(lines := start.splitlines(keepends=True)) > 1:
+            return lines[0]
+    return start
 
 
 def index_master_file(path: Path) -> dict[str, Part]:
@@ -94,9 +111,10 @@ def _index_mlf(path: Path, data: bytes) -> Iterator[tuple[str, Part]]:
 def _index_ctm(path: Path, data: bytes) -> Iterator[tuple[str, Part]]:
     """Yield the consecutive lines of each utterance; lines of two semicolons are comments."""
     lines = (
-        (position, line, _decode(path, first[0]))
+        (position, line, first[0])
         for position, line in _lines(data)
-        if (first := line.split(maxsplit=1)[:1]) and not first[0].startswith(b";;")
+        if (first := _decode(path, line).split(maxsplit=1)[:1])
+        and not first[0].startswith(COMMENT)
     )
     return _group(lines)
 
@@ -126,7 +144,7 @@ def has_utterance_column(path: Path) -> bool:
     """
     try:
         with path.open("rb") as file:
-            header = file.readline()
+            header = _read_header(file)
     except OSError as error:
         raise DataError(path, f"must be readable ({error.strerror})") from None
     return UTTERANCE_COLUMN in _split_row(path, header.removeprefix(_BYTE_ORDER_MARK))

@@ -8,9 +8,18 @@ import numpy as np
 from framesweep.errors import DataError
 
 
+def split_lines(text: str) -> list[str]:
+    """Return the lines of a text, which end as lines of bytes do: with \\n, \\r or both.
+
+    The parts of a file of many utterances are found by its bytes. str.splitlines would also
+    split where other characters separate lines, such as U+2028 in the name of a phone.
+    """
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
 def numbered_lines(text: str) -> Iterator[tuple[int, str]]:
     """Yield the number, from 1, and the text of each line that is not blank."""
-    return ((n, line) for n, line in enumerate(text.splitlines(), start=1) if line.strip())
+    return ((n, line) for n, line in enumerate(split_lines(text), start=1) if line.strip())
 
 
 def line_error(path: Path, number: int, rule: str, line: str) -> DataError:

@@ -4,8 +4,14 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from framesweep.data.formats.master_files import UTTERANCE_COLUMN
-from framesweep.data.formats.segment_lines import line_error, numbered_lines, parse_time
+from framesweep.data.formats.master_files import COMMENT, UTTERANCE_COLUMN
+from framesweep.data.formats.names import normalize_name
+from framesweep.data.formats.segment_lines import (
+    line_error,
+    numbered_lines,
+    parse_time,
+    split_lines,
+)
 from framesweep.errors import DataError
 
 CSV_COLUMNS = ("start_s", "end_s", "phone")
@@ -23,15 +29,16 @@ def parse_ctm(path: Path, text: str) -> Iterator[tuple[float, float, str]]:
     """
     utterance = ""
     for number, line in numbered_lines(text):
-        if line.startswith(";;"):
-            continue
         fields = line.split()
+        if fields[0].startswith(COMMENT):
+            continue
         if len(fields) not in (5, 6):
             rule = "must be `UTTERANCE CHANNEL START DURATION PHONE [CONFIDENCE]`"
             raise line_error(path, number, rule, line)
         start, duration = (parse_time(path, number, field) for field in fields[2:4])
-        utterance = utterance or fields[0]
-        if fields[0] != utterance:
+        named = normalize_name(fields[0])
+        utterance = utterance or named
+        if named != utterance:
             rule = f"must describe one utterance, as the lines before, {utterance!r}"
             raise line_error(path, number, rule, line)
         yield start, start + duration, fields[4]
@@ -51,7 +58,7 @@ def parse_csv(path: Path, text: str) -> Iterator[tuple[float, float, str]]:
 
 
 def _parse_rows(path: Path, text: str) -> Iterator[tuple[float, float, str]]:
-    rows = csv.DictReader(text.splitlines())
+    rows = csv.DictReader(split_lines(text))
     header = list(rows.fieldnames or ())
     # Of two columns with one name, the last would win silently.
     if repeated := [name for name in CSV_COLUMNS if header.count(name) > 1]:
@@ -61,10 +68,10 @@ def _parse_rows(path: Path, text: str) -> Iterator[tuple[float, float, str]]:
         raise DataError(path, rule, found=f"no {missing[0]}")
     utterance: str | None = None
     for row in rows:
-        number, named = rows.line_num, row.get(UTTERANCE_COLUMN)
+        number, named = rows.line_num, normalize_name(row.get(UTTERANCE_COLUMN) or "")
         utterance = named if utterance is None else utterance
         if named != utterance:
             rule = f"must describe one utterance, as the rows before, {utterance!r}"
-            raise line_error(path, number, rule, str(named))
+            raise line_error(path, number, rule, named)
         start, end = (parse_time(path, number, row[name] or "") for name in CSV_COLUMNS[:2])
         yield start, end, (row["phone"] or "").strip()

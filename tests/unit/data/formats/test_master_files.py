@@ -2,7 +2,11 @@
 
 import pytest
 
-from framesweep.data.formats.master_files import index_master_file
+from framesweep.data.formats.master_files import (
+    HEADER_BYTES,
+    has_utterance_column,
+    index_master_file,
+)
 from framesweep.data.formats.segments import read_segments
 from framesweep.errors import DataError
 
@@ -18,7 +22,7 @@ def write(tmp_path, name, text, encoding="utf-8"):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize(
     ("name", "text", "kind", "entries", "phones", "ends"),
     [
@@ -39,6 +43,52 @@ def test_files_are_read_part_by_part(
     found = [read_segments(path, kind, "", 1, part) for part in parts.values()]
     assert [segments.phones for segments in found] == phones
     assert found[0].ends.tolist() == ends
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "phones"),
+    [
+        # One id in two forms of Unicode, on successive lines.
+        ("a.ctm", "\u00e9 1 0 1 a\ne\u0301 1 1 1 b\n", [("a", "b")]),
+        (
+            "a.csv",
+            "utterance,start_s,end_s,phone\ne\u0301,0,1,a\n\u00e9,1,2,b\n",
+            [("a", "b")],
+        ),
+        (
+            "a.ctm",
+            "u 1 0 1 a\n  ;; indented\nu 1 1 1 b\n\t;;\nv 1 0 1 c\n",
+            [("a", "b"), ("c",)],
+        ),
+        # A character that separates lines for str.splitlines only.
+        (
+            "a.csv",
+            "utterance,start_s,end_s,phone\nu,0,1,a\u2028\nv,0,1,b\x0cc\n",
+            [("a",), ("b\x0cc",)],
+        ),
+        ("a.mlf", '#!MLF!#\n"u"\n0 1 a\x0c5\n.\n', [("a",)]),
+    ],
+)
+def test_the_index_and_the_parser_agree_on_lines_and_ids(tmp_path, name, text, phones):
+    path = write(tmp_path, name, text)
+    kind = path.suffix[1:]
+    parts = index_master_file(path)
+    found = [read_segments(path, kind, "", 1, part).phones for part in parts.values()]
+    assert found == phones
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("length", [1, HEADER_BYTES - 32, HEADER_BYTES - 31, 3 * HEADER_BYTES])
+def test_the_header_of_a_csv_may_have_any_length(tmp_path, newline, length):
+    header = f"utterance,start_s,end_s,phone,{'x' * length}"
+    text = newline.join((header, "u,0,1,a,", "v,0,1,b,", ""))
+    path = write(tmp_path, "a.csv", text)
+    assert has_utterance_column(path)
+    parts = index_master_file(path)
+    assert [read_segments(path, "csv", "", 1, part).phones for part in parts.values()] == [
+        ("a",),
+        ("b",),
+    ]
 
 
 @pytest.mark.parametrize(

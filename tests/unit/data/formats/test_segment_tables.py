@@ -11,7 +11,7 @@ PATH = Path("a.table")
 
 
 def test_ctm_gives_starts_and_durations_and_maybe_confidences():
-    text = ";; a comment\nu1 1 0.00 0.25 sil 0.9\nu1 1 0.25 0.5 aa\n"
+    text = ";; a comment\n \t;; another\nu1 1 0.00 0.25 sil 0.9\nu1 1 0.25 0.5 aa\n"
     assert list(parse_ctm(PATH, text)) == [(0, 0.25, "sil"), (0.25, 0.75, "aa")]
 
 
