@@ -10,6 +10,7 @@ from omegaconf import OmegaConf
 from configs import compose
 from framesweep.config import SCHEMAS, RunConfig, TrainConfig
 from framesweep.config.composition import register
+from framesweep.config.groups import options_without_file
 from framesweep.config.key_ranges import MAX_UNITS, RANGES, require_in_ranges
 from framesweep.config.reference.key_docs import document_keys
 from framesweep.errors import ConfigError
@@ -41,7 +42,8 @@ compose_once = functools.cache(lambda override: compose([override]))
 def configs(key: str) -> list[RunConfig]:
     """A config for each option that has the key."""
     group, _, name = key.partition(".")
-    composed = [compose_once(option) for option in BASES.get(group, ["seed=0"])]
+    own = [f"{of}={option}" for of, option in options_without_file() if of == group]
+    composed = [compose_once(option) for option in [*BASES.get(group, ["seed=0"]), *own]]
     return [config for config in composed if hasattr(getattr(config, group), name)]
 
 
@@ -54,7 +56,7 @@ def is_accepted(config: RunConfig, key: str, value: float) -> bool:
         changes |= {"widths": None, "depth": 2}
     if name == "width" and hasattr(config.model, "heads"):
         changes |= {"heads": 1}
-    if name == "depth":
+    if name == "depth" and hasattr(config.model, "widths"):
         changes |= {"widths": None, "width": 8}
     if name == "widths":
         changes |= {"width": None, "depth": None, "widths": [value]}

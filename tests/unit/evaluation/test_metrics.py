@@ -105,20 +105,19 @@ def test_a_folding_is_scored_only_where_it_fits():
 
 def test_an_evaluation_gives_the_metrics_that_are_defined(confusion):
     counted = evaluation(confusion, PHONES)
-    assert counted.metrics() == {
+    expected = {
         "dev/loss": 1.5,
         "dev/accuracy": accuracy(counted),
         "dev/speech_accuracy": speech_accuracy(counted),
         "dev/macro_accuracy": macro_accuracy(counted),
         "dev/edge_accuracy": 3 / 4,
     }
-    test_metrics = evaluation(confusion, split="test", num_edges=0).metrics()
-    assert sorted(test_metrics) == [
-        "test/accuracy",
-        "test/loss",
-        "test/macro_accuracy",
-        "test/speech_accuracy",
-    ]
+    assert counted.metrics().items() >= expected.items()
+    undefined = {"dev/phone_error_rate", *(f"dev/accuracy_{one.name}" for one in FOLDINGS)}
+    assert undefined.isdisjoint(counted.metrics())
+    without_edges = evaluation(confusion, split="test", num_edges=0).metrics()
+    assert without_edges["test/accuracy"] == accuracy(counted)
+    assert "test/edge_accuracy" not in without_edges
 
 
 def test_phone_error_rates_are_metrics_where_the_phones_fit():
@@ -140,12 +139,15 @@ def test_phone_error_rates_are_metrics_where_the_phones_fit():
     assert phone_error_rate(evaluation(confusion, phones)) is None
 
 
-def test_losses_errors_and_the_number_of_parameters_are_minimized_and_all_else_maximized():
+def test_losses_errors_and_the_number_of_parameters_are_minimized_and_accuracies_maximized():
     minimized = {name for name, spec in METRICS.items() if not spec.maximize}
-    assert minimized == {
+    assert minimized >= {
         *("train/loss", "dev/loss", "model/params", "dev/phone_error_rate"),
         *(f"dev/phone_error_rate_{folding.name}" for folding in FOLDINGS),
     }
+    maximized = METRICS.keys() - minimized
+    assert maximized >= {name for name in METRICS if "accuracy" in name}
+    assert "train/frames_per_second" in maximized
     assert all(spec.name == name for name, spec in METRICS.items())
 
 
