@@ -19,12 +19,7 @@ from framesweep.bench.overhead import (
 )
 from framesweep.bench.preparation import measure_preparation, measure_sound
 from framesweep.bench.search import compare as replays
-from framesweep.bench.search.contenders import (
-    PRUNERS,
-    SAMPLERS,
-    drop_unusable,
-    list_contenders,
-)
+from framesweep.bench.search.contenders import SAMPLERS, drop_unusable, list_contenders
 from framesweep.bench.search.table import load_table
 from framesweep.bench.sweeps import compare_searches
 from framesweep.bench.throughput import measure_evaluation, measure_training
@@ -34,6 +29,7 @@ from framesweep.errors import ConfigError
 from framesweep.models.build import NetworkBuilder
 from framesweep.system.cores import count_physical_cores
 from framesweep.system.hardware import resolve_hardware
+from hydra_plugins.framesweep_sweeper._pruner_schemas import PRUNERS
 
 log = logging.getLogger(__name__)
 
@@ -187,7 +183,7 @@ def replay_searches(
     """
     table = load_table(path)
     samplers = _choose("samplers", samplers, SAMPLERS)
-    pruners = _choose("pruners", pruners, PRUNERS)
+    pruners = _choose("pruners", pruners, tuple(PRUNERS))
     contenders, reasons = drop_unusable(list_contenders(samplers, pruners), table)
     for reason in reasons:
         log.warning(reason)

@@ -8,6 +8,7 @@ from omegaconf import OmegaConf
 
 from framesweep.bench.search.table import RecordedTable
 from hydra_plugins.framesweep_sweeper import SweepError
+from hydra_plugins.framesweep_sweeper._pruner_schemas import PRUNERS
 from hydra_plugins.framesweep_sweeper.search._samplers import build_sampler
 from hydra_plugins.framesweep_sweeper.search._space_reader import read_space
 
@@ -40,16 +41,12 @@ SAMPLERS = (
     *("prior_tpe", "multivariate_tpe", "tpe", "gp", "cmaes", "nsgaii", "nsgaiii", "qmc"),
     "grid",
 )
-PRUNERS = (
-    *("none", "extrapolation", "median", "percentile", "hyperband", "successive_halving"),
-    *("patient", "threshold", "wilcoxon"),
-)
 NEEDED = {"threshold": ("hydra.sweeper.pruner.lower=0.4",)}
 """Settings without which an option cannot be used."""
 
 
 def list_contenders(
-    samplers: Sequence[str] = SAMPLERS, pruners: Sequence[str] = PRUNERS
+    samplers: Sequence[str] = SAMPLERS, pruners: Sequence[str] = tuple(PRUNERS)
 ) -> list[Contender]:
     """Return the sweep as shipped, random search, and one search per sampler and pruner.
 

@@ -17,8 +17,8 @@ from optuna.samplers import BaseSampler, GridSampler, QMCSampler
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper._hydra import instantiate_allowed
 from hydra_plugins.framesweep_sweeper._pruner_schemas import (
+    PRUNERS,
     DefaultPrunerConf,
-    ExtrapolationPrunerConf,
     HyperbandPrunerConf,
     MedianPrunerConf,
 )
@@ -30,7 +30,10 @@ from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 
 SAMPLER_TARGETS = ("hydra_plugins.hydra_optuna_sweeper.*", "optuna.samplers.*")
 QUICK_HYPERBAND = f"{QuickHyperbandPruner.__module__}.{QuickHyperbandPruner.__name__}"
-PRUNER_TARGETS = ("optuna.pruners.*", QUICK_HYPERBAND, ExtrapolationPrunerConf._target_)
+PRUNER_TARGETS = (
+    *("optuna.pruners.*", QUICK_HYPERBAND),
+    *(pruner._target_ for pruner in PRUNERS.values()),
+)
 """What `_target_` may name; a config from elsewhere must not be able to run anything else."""
 
 PRIOR_TRIALS = "prior_trials"

@@ -18,6 +18,8 @@ from hydra_plugins.framesweep_sweeper.config import (
 from hydra_plugins.framesweep_sweeper.sweeper import FramesweepSweeper
 from hydra_plugins.hydra_optuna_sweeper.config import OptunaSweeperConf, TPESamplerConfig
 
+README = Path(hydra_plugins.framesweep_sweeper.__file__).parents[1] / "README.md"
+
 
 def find_class(target):
     module, _, name = target.rpartition(".")
@@ -69,9 +71,16 @@ def test_settings_that_the_stock_sweeper_has_keep_their_names():
     assert theirs <= ours
 
 
+@pytest.mark.parametrize("page", [README, README.parents[2] / "docs" / "sweeps.md"])
+def test_the_pages_list_every_pruner(page):
+    text = page.read_text(encoding="utf-8")
+    (listed,) = re.findall(r"`hydra/sweeper/pruner=?`\s+\((.*?)[:)]", text, re.DOTALL)
+    names = re.findall(r"\w+", listed.partition("or default")[0])
+    assert names == list(PRUNERS), f"{page} differs from PRUNERS in _pruner_schemas.py"
+
+
 def test_the_readme_lists_every_setting_with_its_default():
-    readme = Path(hydra_plugins.framesweep_sweeper.__file__).parents[1] / "README.md"
-    rows = re.findall(r"^\| `(\w+)` \| `(.*?)` \|", readme.read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| `(.*?)` \|", README.read_text(), re.MULTILINE)
     listed = {key: yaml.safe_load(default) for key, default in rows}
     conf = OmegaConf.structured(FramesweepSweeperConf)
     defaults = OmegaConf.to_container(conf, resolve=False)
