@@ -25,12 +25,7 @@ from framesweep.config.groups import find_conf, hide_unlisted, rename_warnings
 from framesweep.config.paths import default_outputs, expand_override
 from framesweep.config.user_files import require_no_run_folders, require_text
 from framesweep.credentials import keep_files_private, printable
-from framesweep.errors import (
-    ConfigError,
-    FramesweepError,
-    UserError,
-    unwrapped_aborts,
-)
+from framesweep.errors import ConfigError, FramesweepError, UserError, unwrapped_aborts
 from framesweep.runs.job import (
     TRUSTED_TARGETS,
     is_in_sweep,
@@ -248,3 +243,7 @@ def main() -> None:
     draw_into_files()
     keep_files_private(sys.argv[1:])
     sys.exit(_exit_code_of(lambda: _framesweep(standalone_mode=True)))
+
+
+if __name__ == "__main__":
+    main()

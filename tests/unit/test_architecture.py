@@ -4,10 +4,13 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections import Counter
 from pathlib import Path
 
 import pytest
+
+from framesweep.config.effects import declared_effects
 
 REPOSITORY = Path(__file__).parents[2]
 SOURCE = REPOSITORY / "src"
@@ -77,6 +80,42 @@ def test_no_pickle_is_loaded():
             assert name not in {"pickle.load", "pickle.loads"}, path
             assert name != "torch.load" or values.get("weights_only") == "True", path
             assert values.get("allow_pickle") != "True", path
+
+
+def test_the_page_on_the_architecture_shows_the_layers_that_are_checked():
+    page = (REPOSITORY / "ARCHITECTURE.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\d+) \| (.*?) \|", page, re.MULTILINE)
+    shown = [{name.removesuffix("/") for name in re.findall("`(.*?)`", row)} for _, row in rows]
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    (layers,) = (one["layers"] for one in contracts if one["id"] == "layers")
+    assert [{name.removesuffix(".py") for name in row} for row in shown] == [
+        set(layer.split(" | ")) for layer in layers
+    ]
+    assert [int(number) for number, _ in rows] == list(range(len(layers), 0, -1))
+
+
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md"])
+def test_the_modules_that_a_page_names_exist(page):
+    text = (REPOSITORY / page).read_text("utf-8")
+    packages = "|".join(path.stem for path in (SOURCE / "framesweep").glob("[a-z]*"))
+    names = re.findall(rf"`((?:{packages})\.[a-z_.]+)`", text)
+    dotted = {name for name in names if not name.endswith(".py")} - declared_effects().keys()
+    paths = set(re.findall(r"`([\w./]+\.py)`", text))
+    roots = (REPOSITORY, REPOSITORY / "tests", SOURCE, SOURCE / "framesweep")
+    assert {name for name in dotted if not is_defined(name)} == set()
+    assert {
+        name for name in paths if not any((root / name).exists() for root in roots)
+    } == set()
+
+
+def is_defined(name: str) -> bool:
+    """Whether a dotted name is that of a module of framesweep, or of a function in one."""
+    path = SOURCE.joinpath("framesweep", *name.split("."))
+    if path.is_dir() or path.with_suffix(".py").exists():
+        return True
+    module = path.parent.with_suffix(".py")
+    return module.exists() and f"def {path.name}(" in module.read_text("utf-8")
 
 
 def test_every_target_of_make_has_a_rule():
