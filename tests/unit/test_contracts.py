@@ -5,6 +5,7 @@
 writes the expectations in contracts/ anew.
 """
 
+import difflib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -98,8 +99,11 @@ CONTRACTS: dict[str, Callable[[], Iterator[str]]] = {
 }
 
 
-def text_of(name: str) -> str:
-    return "".join(f"{line}\n" for line in CONTRACTS[name]())
+RENEW = "python tests/unit/test_contracts.py"
+
+
+def lines_of(name: str) -> list[str]:
+    return [line for entry in CONTRACTS[name]() for line in entry.splitlines()]
 
 
 @pytest.mark.parametrize("name", CONTRACTS)
@@ -107,8 +111,10 @@ def test_it_is_as_promised(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FRAMESWEEP_OUTPUTS", raising=False)
     monkeypatch.chdir("/")
     register()
-    expected = (EXPECTED / f"{name}.txt").read_text(encoding="utf-8")
-    assert text_of(name) == expected, f"if it is meant: python {Path(__file__).name}"
+    expected = (EXPECTED / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    found = lines_of(name)
+    changes = [line for line in difflib.ndiff(expected, found) if not line.startswith(" ")]
+    assert changes == [], f"if this change of {name}.txt is meant: {RENEW}"
 
 
 if __name__ == "__main__":
@@ -118,5 +124,6 @@ if __name__ == "__main__":
     os.chdir("/")
     register()
     for contract in CONTRACTS:
-        (EXPECTED / f"{contract}.txt").write_text(text_of(contract), encoding="utf-8")
+        text = "".join(f"{line}\n" for line in lines_of(contract))
+        (EXPECTED / f"{contract}.txt").write_text(text, encoding="utf-8")
     sys.exit()
