@@ -20,7 +20,7 @@ def from_plain(plain: dict[str, Any], changes: dict[str, Any] | None = None) -> 
 
     Raises:
         ConfigError: A value breaks a rule of its schema.
-        KeyError: There is no such key.
+        KeyError: There is no such key, or `plain` lacks one that has been added since.
     """
     schemas = {group: SCHEMAS[group][name] for group, name in plain["schemas"].items()}
     values = _copy(plain["config"])

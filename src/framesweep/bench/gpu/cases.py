@@ -102,7 +102,11 @@ class Setup:
         return 512 if self.is_cuda else 32
 
     def config(self, name: str, values: Values | None = None) -> RunConfig:
-        """Return a composed config for the device and the corpus, some values changed."""
+        """Return a composed config for the device and the corpus, some values changed.
+
+        Raises:
+            KeyError: The file of composed configs lacks this one or a key, as a new one.
+        """
         changes = {
             "data.root": str(write_corpus(self.folder, self.num_frames).absolute()),
             "outputs": str(self.folder.absolute()),
@@ -113,10 +117,14 @@ class Setup:
             "train.batch_size": self.check_batch,
             **(values or {}),
         }
-        plain = read_configs()[name]
-        if not self.is_cuda:
-            changes |= shrink(plain["config"]["model"])
-        return from_plain(plain, changes)
+        try:
+            plain = read_configs()[name]
+            if not self.is_cuda:
+                changes |= shrink(plain["config"]["model"])
+            return from_plain(plain, changes)
+        except KeyError as error:
+            key = error.args[0]
+            raise KeyError(f"{CONFIGS.name} lacks {key}. Run: make gpu-configs") from error
 
     def build(self, name: str, values: Values | None = None) -> Experiment:
         """Return the experiment that `config` describes."""

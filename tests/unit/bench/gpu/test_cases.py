@@ -4,6 +4,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
+from framesweep.bench.gpu import cases
 from framesweep.bench.gpu.cases import MODELS, VARIANTS, Setup, read_configs
 
 
@@ -23,7 +24,19 @@ def test_every_case_has_a_config(setup, name):
 def test_values_replace_those_of_the_config(setup):
     config = setup.config("hw1p2", {"train.batch_size": 7, "optim.lr": 0.5})
     assert (config.train.batch_size, config.optim.lr) == (7, 0.5)
-    with pytest.raises(KeyError, match="no_such_key"):
+
+
+@pytest.mark.parametrize("lost", ["train", "base"])
+def test_a_config_or_key_that_is_not_yet_stored_is_named_with_the_fix(setup, lost, monkeypatch):
+    stored = read_configs()
+    del (stored if lost == "base" else stored["base"]["config"])[lost]
+    monkeypatch.setattr(cases, "read_configs", lambda: stored)
+    with pytest.raises(KeyError, match=rf"configs\.json lacks {lost}\. Run: make gpu-configs"):
+        setup.config("base")
+
+
+def test_a_key_that_does_not_exist_cannot_be_changed(setup):
+    with pytest.raises(KeyError, match=r"train\.no_such_key"):
         setup.config("hw1p2", {"train.no_such_key": 7})
 
 
