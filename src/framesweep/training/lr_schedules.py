@@ -111,15 +111,10 @@ def lr_factor(config: OptimConfig, step: int, total_steps: int, steps_per_epoch:
     step = min(step, last)
     match config.schedule:
         case "onecycle":
-            peak = max(config.warmup * total_steps - 1, 0.0)
-            if step < peak:
-                return _half_cosine(ONECYCLE_START, 1.0, step / peak)
-            return _half_cosine(1.0, ONECYCLE_END, (step - peak) / (last - peak))
+            return _onecycle(step, max(config.warmup * total_steps - 1, 0.0), last)
         case "cosine":
             peak = min(round(config.warmup * total_steps), total_steps - 1)
-            if step < peak:
-                return (step + 1) / (peak + 1)
-            return _half_cosine(1.0, config.final_lr, (step - peak) / max(last - peak, 1))
+            return _warmup_cosine(step, peak, last, config.final_lr)
         case "step":
             epoch = step // steps_per_epoch
             return config.gamma ** (epoch // config.step_epochs)
@@ -127,6 +122,18 @@ def lr_factor(config: OptimConfig, step: int, total_steps: int, steps_per_epoch:
             return 1.0
         case unknown:
             assert_never(unknown)
+
+
+def _onecycle(step: int, peak: float, last: int) -> float:
+    if step < peak:
+        return _half_cosine(ONECYCLE_START, 1.0, step / peak)
+    return _half_cosine(1.0, ONECYCLE_END, (step - peak) / (last - peak))
+
+
+def _warmup_cosine(step: int, peak: int, last: int, end: float) -> float:
+    if step < peak:
+        return (step + 1) / (peak + 1)
+    return _half_cosine(1.0, end, (step - peak) / max(last - peak, 1))
 
 
 def _half_cosine(start: float, end: float, share: float) -> float:
