@@ -2,29 +2,20 @@
 
 import logging
 import os
-import re
 from collections.abc import Iterable
+
+from hydra_plugins.framesweep_sweeper.search import _credentials
 
 URI_VARIABLE = "FRAMESWEEP_TRACKING_URI"
 """Environment variable with the tracking URI, used where `tracking.uri` is not set."""
 
-HIDDEN = "***"
+HIDDEN = _credentials.HIDDEN
 """Placeholder of removed credentials."""
-
-_USER_INFO = re.compile(r"(?<=://)[^\s'\"]*@")
-_QUERY = re.compile(
-    r"(?<=[?&])([\w.-]*(?:password|passwd|pwd|secret|token|key|credential)[\w.-]*=)[^&\s'\"]+",
-    re.IGNORECASE,
-)
 
 
 def scrub(text: str) -> str:
-    """Return `text` with `***` in place of the user info and the secret query values of URIs.
-
-    The user info is everything between `://` and the last `@` of a word. This removes too much
-    from some texts, but a password may contain `@` or `/`.
-    """
-    return _QUERY.sub(rf"\1{HIDDEN}", _USER_INFO.sub(f"{HIDDEN}@", text))
+    """Return `text` with `***` in place of the user info and secret query values of URIs."""
+    return _credentials.hide_credentials(text)
 
 
 def keep_files_private(arguments: Iterable[str]) -> None:

@@ -20,6 +20,8 @@ from framesweep.credentials import keep_files_private, printable, scrub
         ("http://token@host", "http://***@host"),
         ("http://h/p?password=s3&user=ann", "http://h/p?password=***&user=ann"),
         ("http://h/p?a=1&API_TOKEN=s3", "http://h/p?a=1&API_TOKEN=***"),
+        (r"uri=postgresql\://h/db?password\=s3", r"uri=postgresql\://h/db?password\=***"),
+        (r'["uri=http\\://h?token\\=s3"]', r'["uri=http\\://h?token\\=***"]'),
         ("'http://u:p@h', \"http://u:p@h\"", "'http://***@h', \"http://***@h\""),
     ],
 )
@@ -68,6 +70,7 @@ def test_nothing_that_is_printed_controls_a_terminal(text):
         ("tracking.uri=http://ann:pw@host", "", 0o077),
         ("hydra.sweeper.storage=postgresql://ann:pw@host/studies", "", 0o077),
         ("tracking.uri=http://host?token=abc", "", 0o077),
+        (r"tracking.uri=http\://host?token\=abc", "", 0o077),
         ("", "http://ann:pw@host", 0o077),
         ("tracking.uri=http://host:5000", "http://host", 0o027),
         ("data.root=/data/a@b", "", 0o027),

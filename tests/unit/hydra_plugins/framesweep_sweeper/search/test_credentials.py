@@ -13,6 +13,7 @@ from hydra_plugins.framesweep_sweeper.search._credentials import hide_credential
             "uri=postgresql://host/db?user=a&password=***",
         ),
         (r"uri=http\://host?token\=pw&a\=b", r"uri=http\://host?token\=***&a\=b"),
+        (r'["uri=http\\://host?token\\=pw"]', r'["uri=http\\://host?token\\=***"]'),
         ("optim.lr=0.1", "optim.lr=0.1"),
         ("path=/data/a@b", "path=/data/a@b"),
     ],
