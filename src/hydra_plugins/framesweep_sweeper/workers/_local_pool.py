@@ -12,6 +12,7 @@ import cloudpickle
 from hydra.types import HydraContext
 
 from hydra_plugins.framesweep_sweeper.trials import _failures
+from hydra_plugins.framesweep_sweeper.workers._cores import count_cores
 from hydra_plugins.framesweep_sweeper.workers._devices import device_environment
 from hydra_plugins.framesweep_sweeper.workers._pool import FinishedJob, Job
 from hydra_plugins.framesweep_sweeper.workers._spawned_worker import SpawnedWorker
@@ -148,12 +149,5 @@ def _make_environment(n_jobs: int) -> dict[str, str]:
 
     Variables that the user has set are left as they are.
     """
-    share = max(1, count_available_cores() // n_jobs)
+    share = max(1, count_cores() // n_jobs)
     return {**dict.fromkeys(THREAD_VARIABLES, str(share)), **os.environ}
-
-
-def count_available_cores() -> int:
-    """Return the number of logical cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -135,7 +135,7 @@ def test_closing_kills_busy_workers(pool, make_job):
 
 
 def test_workers_share_the_cores_unless_the_user_sets_the_number_of_threads(monkeypatch):
-    monkeypatch.setattr(_local_pool, "count_available_cores", lambda: 8)
+    monkeypatch.setattr(_local_pool, "count_cores", lambda: 8)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
     environment = _make_environment(n_jobs=2)
