@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Iterable
 
-from hydra_plugins.framesweep_sweeper.search import _credentials
+from hydra_plugins.framesweep_sweeper import _credentials
 
 URI_VARIABLE = "FRAMESWEEP_TRACKING_URI"
 """Environment variable with the tracking URI, used where `tracking.uri` is not set."""

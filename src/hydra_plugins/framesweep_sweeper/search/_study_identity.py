@@ -12,8 +12,8 @@ from hydra.errors import HydraException
 from optuna.storages import BaseStorage
 from optuna.study import Study, StudyDirection
 
+from hydra_plugins.framesweep_sweeper._credentials import hide_credentials
 from hydra_plugins.framesweep_sweeper._errors import SweepError
-from hydra_plugins.framesweep_sweeper.search._credentials import hide_credentials
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace, strip_affixes
 
 SEARCH_SPACE = "search_space"

@@ -10,6 +10,7 @@ from optuna.storages.journal import JournalFileBackend
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+from hydra_plugins.framesweep_sweeper._credentials import hide_credentials
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.storage._database import (
     SQLITE_SCHEMES,
@@ -42,11 +43,6 @@ def make_absolute(url: str, directory: str | Path) -> str:
     return parsed.set(database=path.as_posix()).render_as_string(hide_password=False)
 
 
-def hide_password(url: str) -> str:
-    """Return `url` with its password replaced by asterisks, for printing."""
-    return make_url(url).render_as_string(hide_password=True) if "://" in url else url
-
-
 def check_driver(url: str) -> None:
     """Check that SQLAlchemy knows the kind of database and that its driver is installed.
 
@@ -65,13 +61,13 @@ def check_driver(url: str) -> None:
     except ArgumentError as error:
         raise SweepError(
             f"hydra.sweeper.storage: must be a database URL that SQLAlchemy knows, or the path "
-            f"of a *{JOURNAL_SUFFIX} file; found {hide_password(url)} ({error})"
+            f"of a *{JOURNAL_SUFFIX} file; found {hide_credentials(url)} ({error})"
         ) from None
     except ImportError as error:
         package = "psycopg[binary]" if error.name == "psycopg" else error.name
         raise SweepError(
             f"hydra.sweeper.storage: needs the driver {error.name}, which is not installed; "
-            f'found {hide_password(url)}. Run: pip install "{package}"'
+            f'found {hide_credentials(url)}. Run: pip install "{package}"'
         ) from None
 
 
@@ -109,8 +105,8 @@ def open_storage(url: str, heartbeat: int) -> BaseStorage:
         )
         return add_retries(cached, functools.partial(open_storage, url, heartbeat))
     except Exception as error:
-        reason = str(error).strip().split("\n")[0].replace(url, hide_password(url))
+        reason = hide_credentials(str(error).strip().split("\n")[0])
         raise SweepError(
             f"hydra.sweeper.storage: must be a storage that can be opened ({reason}); "
-            f"found {hide_password(url)}"
+            f"found {hide_credentials(url)}"
         ) from error

@@ -7,7 +7,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 from optuna import Trial
 
-from hydra_plugins.framesweep_sweeper.search._credentials import hide_credentials
+from hydra_plugins.framesweep_sweeper._credentials import hide_credentials
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 from hydra_plugins.framesweep_sweeper.trials._claim import Claim
 from hydra_plugins.framesweep_sweeper.workers._pool import Job

@@ -6,7 +6,7 @@ from pathlib import Path
 from hydra.core.override_parser.types import Quote, QuotedString
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from hydra_plugins.framesweep_sweeper.search._credentials import hide_credentials
+from hydra_plugins.framesweep_sweeper._credentials import hide_credentials
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 from hydra_plugins.framesweep_sweeper.search._study_identity import derive_name
 from hydra_plugins.framesweep_sweeper.storage._storage import make_absolute

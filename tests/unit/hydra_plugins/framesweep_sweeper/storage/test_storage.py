@@ -11,7 +11,6 @@ from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.storage._retrying_storage import RetryingStorage
 from hydra_plugins.framesweep_sweeper.storage._storage import (
     check_driver,
-    hide_password,
     make_absolute,
     open_existing,
     open_storage,
@@ -25,12 +24,22 @@ def test_relative_paths_of_files_become_absolute():
     assert make_absolute("postgresql://h/d", "/x") == "postgresql://h/d"
 
 
-def test_passwords_are_never_shown():
-    assert "secret" not in hide_password("postgresql://me:secret@h/d")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nosuchdb://me:s3cr3t@h/d",
+        "nosuchdb://h/d?user=me&password=s3cr3t",
+        "no such db://me:s3cr3t@h/d",
+    ],
+)
+def test_passwords_are_never_shown(url):
     with pytest.raises(SweepError) as error:
-        open_storage("nosuchdb://me:secret@h/d", 60)
-    assert "secret" not in str(error.value)
+        open_storage(url, 60)
+    assert "s3cr3t" not in str(error.value)
     assert str(error.value).startswith("hydra.sweeper.storage: must be a storage that can be")
+    with pytest.raises(SweepError, match="must be a database URL") as error:
+        check_driver(url)
+    assert "s3cr3t" not in str(error.value)
 
 
 def test_a_study_of_a_later_optuna_is_refused_with_the_version_that_created_it(tmp_path):
@@ -51,7 +60,7 @@ def test_a_missing_driver_is_named_with_the_command_that_installs_it(monkeypatch
         check_driver("postgresql+psycopg://me:secret@h/d")
     assert str(error.value) == (
         "hydra.sweeper.storage: needs the driver psycopg, which is not installed; "
-        "found postgresql+psycopg://me:***@h/d. "
+        "found postgresql+psycopg://***@h/d. "
         'Run: pip install "psycopg[binary]"'
     )
 

@@ -1,6 +1,6 @@
 import pytest
 
-from hydra_plugins.framesweep_sweeper.search._credentials import hide_credentials
+from hydra_plugins.framesweep_sweeper._credentials import hide_credentials
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Removes credentials from overrides before they are stored with a study, which is shared."""
+"""Removes credentials from what is printed, or stored with a study, which is shared."""
 
 import re
 
