@@ -22,6 +22,7 @@ from framesweep.errors import TrackingError
 from framesweep.sweeps.study_folder import require_folder_name
 from framesweep.sweeps.tables import rank_trials
 from hydra_plugins.framesweep_sweeper.search._study_identity import EXTENDS
+from hydra_plugins.framesweep_sweeper.storage._database import describe_error
 from hydra_plugins.framesweep_sweeper.storage._storage import make_absolute
 from hydra_plugins.framesweep_sweeper.sweep._places import MULTIRUN
 
@@ -111,10 +112,17 @@ def _open_storage(storage: str | None, outputs: Path) -> Iterator[str | JournalS
     try:
         is_journal = url.endswith(JOURNAL_SUFFIX)
         yield JournalStorage(JournalFileBackend(str(path))) if is_journal else url
-    except (OptunaError, SQLAlchemyError, ImportError, ValueError, OSError) as error:
-        reason = str(error).strip().split("\n")[0]
+    except (
+        OptunaError,
+        SQLAlchemyError,
+        RuntimeError,
+        ImportError,
+        ValueError,
+        OSError,
+    ) as error:
         raise TrackingError(
-            scrub(url), f"must be a storage of Optuna studies ({reason})"
+            scrub(url),
+            f"must be a storage of Optuna studies ({describe_error(error, url)})",
         ) from None
 
 

@@ -1,5 +1,8 @@
 """Studies are found by name, and what is not a study is a one-line error."""
 
+import contextlib
+import sqlite3
+
 import optuna
 import pytest
 from optuna.storages import JournalStorage
@@ -41,6 +44,17 @@ def test_a_file_that_is_not_a_database_is_refused(outputs):
     (outputs / "studies.db").write_text("no database " * 100)
     with pytest.raises(TrackingError, match="must be a storage of Optuna studies"):
         load_study("one", None, outputs)
+
+
+def test_a_study_of_an_earlier_optuna_is_refused_with_the_command_that_upgrades_it(outputs):
+    with contextlib.closing(sqlite3.connect(outputs / "studies.db")) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'v3.0.0.a'")
+    with pytest.raises(TrackingError) as caught:
+        load_study("one", None, outputs)
+    assert f"`optuna storage upgrade --storage sqlite:///{outputs}/studies.db`" in str(
+        caught.value
+    )
+    assert "\n" not in str(caught.value)
 
 
 def test_a_missing_storage_is_an_error(tmp_path):

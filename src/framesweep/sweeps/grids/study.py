@@ -28,7 +28,7 @@ from framesweep.config.composition import directions
 from framesweep.config.paths import STUDIES_FILE, sqlite_url
 from framesweep.sweeps.context import PARENT_ATTR
 from framesweep.sweeps.grids.points import GridPoint
-from hydra_plugins.framesweep_sweeper.storage._database import open_database
+from hydra_plugins.framesweep_sweeper.storage._database import describe_error, open_database
 
 log = logging.getLogger(__name__)
 
@@ -75,13 +75,14 @@ def build_grid_study(
     commands find it. A grid elsewhere, or without access to the database, is not kept.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    url = sqlite_url(Path(grid.config.outputs).absolute() / STUDIES_FILE)
     try:
-        study = _create_study(grid, is_kept=grid.is_in_outputs)
+        study = _create_study(grid, url if grid.is_in_outputs else None)
         _fill(study, grid, points, parent_run_id)
-    except (OptunaError, SQLAlchemyError, sqlite3.Error, OSError) as error:
-        reason = str(error).strip().split("\n")[0]
+    except (OptunaError, SQLAlchemyError, sqlite3.Error, RuntimeError, OSError) as error:
+        reason = describe_error(error, url)
         log.warning("the grid could not be added to %s (%s)", STUDIES_FILE, reason)
-        study = _create_study(grid, is_kept=False)
+        study = _create_study(grid, None)
         _fill(study, grid, points, parent_run_id)
     return study
 
@@ -91,10 +92,9 @@ def is_kept(study: Study) -> bool:
     return not isinstance(study._storage, InMemoryStorage)
 
 
-def _create_study(grid: Grid, *, is_kept: bool) -> Study:
+def _create_study(grid: Grid, url: str | None) -> Study:
     storage: InMemoryStorage | RDBStorage = InMemoryStorage()
-    if is_kept:
-        url = sqlite_url(Path(grid.config.outputs).absolute() / STUDIES_FILE)
+    if url is not None:
         storage = open_database(url)
         _delete_earlier(storage, grid.directory.name)
     wanted = directions(grid.config.objective, grid.config.further_objectives)

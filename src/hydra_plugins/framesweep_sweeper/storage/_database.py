@@ -1,6 +1,7 @@
 """Opening a database of studies, which the first of several processes creates."""
 
 import contextlib
+import shlex
 import sqlite3
 import warnings
 from pathlib import Path
@@ -12,6 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from tenacity import retry, retry_if_exception, stop_after_delay, wait_random
 
+from hydra_plugins.framesweep_sweeper._credentials import hide_credentials
 from hydra_plugins.framesweep_sweeper.storage._timeouts import add_timeouts, limit_sessions
 
 SQLITE_SCHEMES = ("sqlite:", "sqlite+pysqlite:")
@@ -25,6 +27,16 @@ CREATION_SECONDS = 10
 def find_file(url: str) -> Path:
     """Return the path of the file of an absolute SQLite URL, or of a journal."""
     return Path(make_url(url).database or "" if "://" in url else url)
+
+
+def describe_error(error: BaseException, url: str) -> str:
+    """Return why the database at `url` could not be opened: one line without credentials.
+
+    For a database of another version, Optuna raises RuntimeError with an upgrade command.
+    """
+    first = str(error).strip().split("\n")[0].rstrip(".")
+    command = first.replace("`$ ", "`").replace("$STORAGE_URL", shlex.quote(url))
+    return hide_credentials(command)
 
 
 def _is_created_elsewhere(error: BaseException) -> bool:
@@ -53,6 +65,7 @@ def open_database(url: str, heartbeat: int | None = None) -> RDBStorage:
 
     Raises:
         SQLAlchemyError, sqlite3.Error: it cannot be opened.
+        RuntimeError: another version of Optuna created it.
     """
     with warnings.catch_warnings():
         # Optuna marks heartbeats as experimental.

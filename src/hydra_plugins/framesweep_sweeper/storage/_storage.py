@@ -14,6 +14,7 @@ from hydra_plugins.framesweep_sweeper._credentials import hide_credentials
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.storage._database import (
     SQLITE_SCHEMES,
+    describe_error,
     find_file,
     open_database,
 )
@@ -105,8 +106,8 @@ def open_storage(url: str, heartbeat: int) -> BaseStorage:
         )
         return add_retries(cached, functools.partial(open_storage, url, heartbeat))
     except Exception as error:
-        reason = hide_credentials(str(error).strip().split("\n")[0])
         raise SweepError(
-            f"hydra.sweeper.storage: must be a storage that can be opened ({reason}); "
+            "hydra.sweeper.storage: must be a storage that can be opened "
+            f"({describe_error(error, url)}); "
             f"found {hide_credentials(url)}"
         ) from error

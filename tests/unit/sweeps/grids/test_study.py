@@ -1,6 +1,8 @@
 """The results of a grid as a study of Optuna."""
 
+import contextlib
 import math
+import sqlite3
 
 import optuna
 import pytest
@@ -78,6 +80,17 @@ def test_a_damaged_database_costs_the_study_only(make_grid, point, tmp_path, cap
     study = build_grid_study(make_grid(), [point(0, 5, 0.5)], None)
     assert study.best_value == 0.5
     assert "could not be added to studies.db" in caplog.text
+
+
+def test_a_database_of_an_earlier_optuna_costs_the_study_only(
+    make_grid, point, tmp_path, caplog
+):
+    build_grid_study(make_grid(), [point(0, 5, 0.5)], None)
+    with contextlib.closing(sqlite3.connect(stored(tmp_path)[10:])) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'v3.0.0.a'")
+    study = build_grid_study(make_grid(), [point(0, 5, 0.6)], None)
+    assert study.best_value == 0.6
+    assert f"optuna storage upgrade --storage {stored(tmp_path)}" in caplog.text
 
 
 def test_directions_are_those_of_the_objectives(make_grid, point):

@@ -9,7 +9,7 @@ import sqlalchemy.exc
 
 import framesweep
 from hydra_plugins.framesweep_sweeper.storage import _database
-from hydra_plugins.framesweep_sweeper.storage._database import open_database
+from hydra_plugins.framesweep_sweeper.storage._database import describe_error, open_database
 
 PROCESSES, DATABASES = 4, 5
 
@@ -67,3 +67,12 @@ def test_any_other_error_is_raised_at_once(tmp_path):
     (tmp_path / "s.db").write_text("not a database, but long enough to look at" * 20)
     with pytest.raises(sqlite3.DatabaseError, match="file is not a database"):
         open_database(f"sqlite:///{tmp_path}/s.db")
+
+
+def test_an_upgrade_is_a_command_that_can_be_typed_and_has_no_credentials():
+    url = "postgresql://ann:s3cr3t@h/d?a=1&password=s3cr3t"
+    error = RuntimeError(
+        "Old. Please execute `$ optuna storage upgrade --storage $STORAGE_URL`."
+    )
+    command = "`optuna storage upgrade --storage 'postgresql://***@h/d?a=1&password=***'`"
+    assert describe_error(error, url) == f"Old. Please execute {command}"
