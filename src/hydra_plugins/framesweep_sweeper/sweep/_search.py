@@ -9,7 +9,7 @@ from typing import Any
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 from optuna.samplers import BaseSampler
-from optuna.storages import BaseStorage, InMemoryStorage
+from optuna.storages import BaseStorage
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.search._renamed_keys import read_spaces
@@ -23,7 +23,10 @@ from hydra_plugins.framesweep_sweeper.sweep._settings import (
 )
 from hydra_plugins.framesweep_sweeper.sweep._start import Start
 from hydra_plugins.framesweep_sweeper.sweep._study import is_resumed
-from hydra_plugins.framesweep_sweeper.sweep._value_check import check_values
+from hydra_plugins.framesweep_sweeper.sweep._value_check import (
+    check_conditions,
+    check_values,
+)
 from hydra_plugins.framesweep_sweeper.sweep.preview._search import SearchPreview
 from hydra_plugins.framesweep_sweeper.sweep.preview._text import (
     Previewer,
@@ -88,12 +91,13 @@ def print_search_preview(
     """Print what the search would run.
 
     Raises:
-        SweepError: a constraint, or a name in `start_from`, is wrong.
+        SweepError: a condition, a constraint, or a name in `start_from`, is wrong.
     """
     constraints, previewer = read_point_constraints(settings)
-    # Only names of studies are looked up there.
-    storage = open_existing(url, settings["heartbeat"]) if settings["start_from"] else None
-    start = find_start(storage or InMemoryStorage(), search.spaces[0])
+    storage = open_existing(url, settings["heartbeat"])
+    if not is_resumed(settings, storage, search.spaces):
+        check_conditions(search.spaces[0], config)
+    start = find_start(storage, search.spaces[0])
     preview = SearchPreview(
         search.spaces[0],
         hydra_context,
@@ -117,16 +121,17 @@ def prepare_search(
     hydra_context: HydraContext,
     config: DictConfig,
 ) -> None:
-    """Check all values, and let the listener prepare what the trials need.
+    """Check conditions and values, and let the listener prepare what the trials need.
 
     Raises:
-        SweepError: a name in `start_from` is wrong.
+        SweepError: the key of a condition does not exist, or a name in `start_from` is wrong.
         Exception: whatever `check_values` or the listener raises.
     """
     space = search.spaces[0]
     storage = open_existing(url, settings["heartbeat"])
-    # The values of a study that exists have been checked.
+    # Those of a study that exists have been checked.
     if not is_resumed(settings, storage, search.spaces):
+        check_conditions(space, config)
         check_values(hydra_context, config, listener, space, search.custom)
     find_start(storage, space)  # an unknown name is an error before a long preparation
     if uses_local_workers(config) and search.custom is None:  # which may suggest any key

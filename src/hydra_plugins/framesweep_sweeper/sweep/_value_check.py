@@ -1,18 +1,21 @@
-"""Checks the values of a search before its study is created.
+"""Checks the values and the conditions of a search before its study is created.
 
 Otherwise a mistyped value would be found by the first trial that has it, after the study has
 been created with a space that the corrected command then contradicts.
 """
 
+import difflib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import optuna
 from hydra.types import HydraContext
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.samplers import RandomSampler
 
+from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper._wrong_values import find_wrong_value
 from hydra_plugins.framesweep_sweeper.search._space import (
     Dimension,
@@ -20,6 +23,7 @@ from hydra_plugins.framesweep_sweeper.search._space import (
     normalize_value,
     strip_affixes,
 )
+from hydra_plugins.framesweep_sweeper.search._space_reader import PARAMS
 from hydra_plugins.framesweep_sweeper.sweep._jobs import suggest_overrides
 from hydra_plugins.framesweep_sweeper.sweep._listener import Listener
 
@@ -70,6 +74,36 @@ def check_values(
 
     if (wrong := find_wrong_value(list(_list_axes(space)), check)) is not None:
         raise wrong
+
+
+def check_conditions(space: SearchSpace, config: DictConfig) -> None:
+    """Check that each condition is on a key that exists; another one would never hold.
+
+    Raises:
+        SweepError: a key is neither searched nor fixed, nor in the config or its group choices.
+    """
+    choices = config.hydra.runtime.choices
+    known = [*map(strip_affixes, [*(d.key for d in space.dimensions), *space.fixed]), *choices]
+    for dimension in space.dimensions:
+        for condition in dimension.conditions:
+            parent = condition.key.rpartition(".")[0]
+            siblings = _list_keys(config, parent)
+            if condition.key in {*known, *siblings}:
+                continue
+            similar = difflib.get_close_matches(condition.key, [*known, *siblings], n=1)
+            fix = f". Type {similar[0]}" if similar else ""
+            raise SweepError(
+                f"{PARAMS}.{dimension.key}.when: must name a key of the config or of the "
+                f"search; found {condition.key}{fix}"
+            )
+
+
+def _list_keys(config: DictConfig, parent: str) -> list[str]:
+    """Return the full keys below `parent`; "" stands for the config itself."""
+    select = partial(OmegaConf.select, config, throw_on_resolution_failure=False)
+    node = select(parent) if parent else config
+    prefix = f"{parent}." if parent else ""
+    return [prefix + str(name) for name in node] if isinstance(node, DictConfig) else []
 
 
 def _list_axes(space: SearchSpace) -> Iterator[list[dict[str, Any]]]:

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
+from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.search._space_reader import read_space
 from hydra_plugins.framesweep_sweeper.sweep._listener import NoOpListener
-from hydra_plugins.framesweep_sweeper.sweep._value_check import check_values
+from hydra_plugins.framesweep_sweeper.sweep._value_check import check_conditions, check_values
 
 
 class Composer:
@@ -86,3 +87,40 @@ def test_values_that_only_do_not_fit_each_other_are_left_to_the_trials(check):
 def test_the_bound_of_a_continuous_key_may_be_outside_of_its_range(check):
     composed = check({"width": "interval(8.0, 100.0001)"}, Bounds())
     assert max(one["width"] for one in composed) < 100
+
+
+NESTED = OmegaConf.create(
+    {
+        "optim": {"name": "sgd", "lr": "???", "decay": None},
+        "hydra": {"runtime": {"choices": {"model": "mlp", "optim": "sgd"}}},
+    }
+)
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["model", "optim", "optim.name", "optim.lr", "optim.decay", "width", "added", "fixed"],
+)
+def test_a_condition_is_on_any_key_that_exists(key):
+    params: dict[str, Any] = {"width": "choice(1, 2)", "+added": "choice(1, 2)"}
+    params["depth"] = {"when": f"{key}=1", "space": "choice(1, 2)"}
+    check_conditions(read_space(params, ["+fixed=1"]), NESTED)
+
+
+@pytest.mark.parametrize(
+    ("key", "fix"),
+    [
+        ("modle", ". Type model"),
+        ("optim.nmae", ". Type optim.name"),
+        ("widht", ". Type width"),
+        ("elsewhere.a", ""),
+    ],
+)
+def test_a_condition_on_a_key_that_does_not_exist_is_refused(key, fix):
+    params = {"width": "choice(1, 2)", "depth": {"when": f"{key}=1", "space": "choice(1, 2)"}}
+    with pytest.raises(SweepError) as caught:
+        check_conditions(read_space(params, []), NESTED)
+    assert str(caught.value) == (
+        "hydra.sweeper.params.depth.when: must name a key of the config or of the search; "
+        f"found {key}{fix}"
+    )
