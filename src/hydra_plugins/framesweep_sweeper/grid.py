@@ -10,7 +10,11 @@ from omegaconf import DictConfig
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper._hydra import BasicSweeper
-from hydra_plugins.framesweep_sweeper.search._zips import read_zip, require_pairs
+from hydra_plugins.framesweep_sweeper.search._zips import (
+    read_zip,
+    require_known_tags,
+    require_pairs,
+)
 
 Axes = list[list[tuple[str, ...]]]
 """For each axis of a grid its values: the overrides of one key, or those of paired keys."""
@@ -92,11 +96,14 @@ def build_axes(overrides: list[Override]) -> Axes:
     """Return the axes of a grid whose keys are discrete.
 
     Raises:
-        HydraException: a key is paired with none, or the numbers of paired values differ.
+        HydraException: a tag is unknown, a key is paired with none, or the numbers of paired
+            values differ.
     """
     last = {override.get_key_element(): override for override in overrides}
     columns = {key: _list_texts(override) for key, override in last.items()}
     try:
+        for override in last.values():
+            require_known_tags(override)
         tags = {key: read_zip(override) for key, override in last.items()}
         zips = {
             tag: {key: len(columns[key]) for key in tags if tags[key] == tag}

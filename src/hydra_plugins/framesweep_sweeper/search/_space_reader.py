@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Override, Sweep, ValueType
+from hydra.core.override_parser.types import ChoiceSweep, Override, ValueType
 from hydra.errors import HydraException
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
@@ -19,16 +19,14 @@ from hydra_plugins.framesweep_sweeper.search._space import (
 )
 from hydra_plugins.framesweep_sweeper.search._syntax import explain_sweep, write_text
 from hydra_plugins.framesweep_sweeper.search._zips import (
-    ZIP_TAG,
     list_paired_values,
     read_zip,
+    require_known_tags,
     require_pairs,
 )
 from hydra_plugins.hydra_optuna_sweeper._impl import create_optuna_distribution_from_override
 
 PARAMS = "hydra.sweeper.params"
-LOG_TAG = "log"
-"""The tag with which hydra-optuna-sweeper searches a key on a logarithmic scale."""
 
 
 def read_space(params: Mapping[str, Any] | None, arguments: list[str]) -> SearchSpace:
@@ -120,25 +118,13 @@ def _read_dimension(override: Override) -> Dimension:
         raise SweepError(f"{key}: {rule}; found {override.input_line}") from None
     if not isinstance(value, BaseDistribution):
         return Dimension(key, None, str(value))
-    _require_known_tags(override)
+    require_known_tags(override)
     texts = _spell_texts(override.value())
     if tag := read_zip(override):
         values = tuple(list_paired_values(override))
         distinct = CategoricalDistribution(list(dict.fromkeys(values)))
         return Dimension(key, distinct, texts=texts, zip=tag, values=values)
     return Dimension(key, value, texts=texts)
-
-
-def _require_known_tags(override: Override) -> None:
-    """Raise SweepError for a tag without a meaning: hydra-optuna-sweeper would ignore it."""
-    sweep = override.value()
-    tags = sweep.tags if isinstance(sweep, Sweep) else set()
-    unknown = sorted(tag for tag in tags if tag != LOG_TAG and not ZIP_TAG.fullmatch(tag))
-    if unknown:
-        raise SweepError(
-            f"{override.get_key_element()}: a tag must be {LOG_TAG}, or begin with zip; found "
-            f"{unknown[0]} in {override.input_line}"
-        )
 
 
 def _link_pairs(entries: Mapping[str, Dimension]) -> dict[str, Dimension]:

@@ -16,6 +16,8 @@ from hydra.core.override_parser.types import Override, Sweep, Transformer
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 
 ZIP_TAG = re.compile(r"zip\w*")
+LOG_TAG = "log"
+"""The tag with which hydra-optuna-sweeper searches a key on a logarithmic scale."""
 
 
 def read_zip(override: Override) -> str:
@@ -39,6 +41,18 @@ def read_zip(override: Override) -> str:
             f"{key}: a paired key needs choice(...) or range(...); found {override.input_line}"
         )
     return zips[0]
+
+
+def require_known_tags(override: Override) -> None:
+    """Raise SweepError for a tag without a meaning, which would be ignored."""
+    sweep = override.value()
+    tags = sweep.tags if isinstance(sweep, Sweep) else set()
+    unknown = sorted(tag for tag in tags if tag != LOG_TAG and not ZIP_TAG.fullmatch(tag))
+    if unknown:
+        raise SweepError(
+            f"{override.get_key_element()}: a tag must be {LOG_TAG}, or begin with zip; found "
+            f"{unknown[0]} in {override.input_line}"
+        )
 
 
 def list_paired_values(override: Override) -> list[Any]:

@@ -44,6 +44,10 @@ def test_several_zips_are_combined_with_each_other():
             "a: the step of range(...) must not be zero; found a=range(1,5,0)",
         ),
         (["a=interval(0,1)"], "does not support sweep type : INTERVAL_SWEEP"),
+        (
+            ["a=tag(zp,choice(1,2))", "b=tag(zp,choice(1,2))"],
+            "a: a tag must be log, or begin with zip; found zp in a=tag(zp,choice(1,2))",
+        ),
         (["a=tag(zip,zip2,choice(1,2))"], "must have one tag that begins with zip"),
     ],
 )
