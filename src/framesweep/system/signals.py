@@ -134,8 +134,10 @@ def stop_request() -> Iterator[StopRequest]:
 
     A second SIGINT raises KeyboardInterrupt, for a run that does not reach its next step.
     SIGUSR2 is caught as well if the launcher handles it; the previous handlers are restored at
-    the end. A signal that came too late to stop anything is kept for `take_late_signal`.
-    Outside the main thread nothing is caught, as Python allows no handlers there.
+    the end. A signal that is ignored, as SIGINT in a job that a shell has put into the
+    background, stays so. A signal that came too late to stop anything is kept for
+    `take_late_signal`. Outside the main thread nothing is caught, as Python allows no handlers
+    there.
     """
     request = StopRequest()
 
@@ -145,7 +147,7 @@ def stop_request() -> Iterator[StopRequest]:
         if not request.signum or signum == REQUEUE:
             request.signum = signum
 
-    signals = [*SIGNALS]
+    signals = [signum for signum in SIGNALS if signal.getsignal(signum) != signal.SIG_IGN]
     if REQUEUE is not None and callable(signal.getsignal(REQUEUE)):
         signals.append(REQUEUE)
     with _handled_by(remember, signals):

@@ -205,14 +205,18 @@ def _last_line(output: IO[str]) -> str:
 
 @contextlib.contextmanager
 def _signals_as_interrupts() -> Iterator[None]:
-    """Make SIGTERM, SIGHUP and Windows's SIGBREAK raise KeyboardInterrupt, as Ctrl-C does."""
+    """Make SIGTERM, SIGHUP and Windows's SIGBREAK raise KeyboardInterrupt, as Ctrl-C does.
+
+    A signal that is ignored, as SIGHUP after `nohup`, stays so.
+    """
 
     def stop(signum: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     names = ("SIGTERM", "SIGHUP", "SIGBREAK")
     signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    before = {signum: signal.signal(signum, stop) for signum in signals}
+    caught = [signum for signum in signals if signal.getsignal(signum) != signal.SIG_IGN]
+    before = {signum: signal.signal(signum, stop) for signum in caught}
     try:
         yield
     finally:

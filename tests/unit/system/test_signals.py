@@ -56,6 +56,17 @@ def test_a_second_interrupt_raises_keyboard_interrupt():
             signal.raise_signal(signal.SIGINT)
 
 
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_run_leaves_a_signal_alone_that_is_ignored(signum):
+    before = signal.signal(signum, signal.SIG_IGN)
+    try:
+        with stop_request() as stop:
+            os.kill(os.getpid(), signum)
+            assert stop() == 0
+    finally:
+        signal.signal(signum, before)
+
+
 def test_outside_the_main_thread_nothing_is_caught():
     before, requests = signal.getsignal(signal.SIGTERM), []
 

@@ -62,6 +62,15 @@ def test_other_signals_interrupt_like_ctrl_c_and_are_restored(signum):
     assert signal.getsignal(signum) == before
 
 
+def test_the_ui_outlives_its_terminal_after_nohup():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with ui._signals_as_interrupts():
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_a_view_is_read_from_the_runs_of_the_experiment(tracked_outputs):
     folder = tracked_outputs / "sweeps" / "s"
     with open_tracker(TrackingConfig(), tracked_outputs, folder, tags={"sweep": "x"}) as parent:

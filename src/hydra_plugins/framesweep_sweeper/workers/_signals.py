@@ -36,6 +36,7 @@ class StopSignal:
 def catch_stop_signals() -> Iterator[StopSignal]:
     """Catch SIGINT and SIGTERM within the context, and yield an object that takes note of them.
 
+    A signal that is ignored, as in a job that a shell has put into the background, stays so.
     Python allows signal handlers in the main thread only; in any other thread no signal is
     caught.
     """
@@ -45,7 +46,8 @@ def catch_stop_signals() -> Iterator[StopSignal]:
         return
     names = ("SIGINT", "SIGTERM", "SIGBREAK")  # the last is Windows's Ctrl-Break
     signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    before = {signum: signal.signal(signum, stop.note) for signum in signals}
+    caught = [signum for signum in signals if signal.getsignal(signum) != signal.SIG_IGN]
+    before = {signum: signal.signal(signum, stop.note) for signum in caught}
     try:
         yield stop
     finally:

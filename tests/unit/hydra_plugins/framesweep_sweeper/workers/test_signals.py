@@ -72,3 +72,14 @@ def test_ctrl_break_of_windows_stops_a_sweep(monkeypatch):
     with catch_stop_signals() as stop:
         signal.raise_signal(signal.SIGUSR1)
         assert stop.signum == signal.SIGUSR1
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_is_ignored_stays_so(signum):
+    before = signal.signal(signum, signal.SIG_IGN)
+    try:
+        with catch_stop_signals() as stop:
+            os.kill(os.getpid(), signum)
+            assert stop.signum == 0
+    finally:
+        signal.signal(signum, before)
