@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from framesweep.config import RunConfig
 from framesweep.config.composition import to_run_config
 from framesweep.errors import DirectoryInUseError
-from framesweep.sweeps.context import PARENT_ATTR, remove_hydra, require_valid, to_bare_key
+from framesweep.sweeps.context import PARENT_ATTR, remove_hydra, require_valid
 from framesweep.sweeps.corpus import prepare_shared_corpus
 from framesweep.sweeps.databases import require_separate_databases
 from framesweep.sweeps.next_steps import list_next_steps
@@ -44,6 +45,8 @@ class SearchParent:
     def __init__(self) -> None:
         self._tracker: Tracker | None = None
         self._files: StudyFilesThread | None = None
+        # In the sweeper's own thread, workers would wait for a server that is away.
+        self._failures = ThreadPoolExecutor(1, "failed trials")
 
     def objectives(self, config: DictConfig) -> list[str]:
         """Return the names of the objectives, one for each direction of the study.
@@ -99,7 +102,7 @@ class SearchParent:
     def on_trial_end(self, study: "Study", trial: "FrozenTrial") -> None:
         """Mark the run of a failed trial, and update the study's files."""
         if trial.state.name == "FAIL":
-            self._tag_failure(study, trial)
+            self._failures.submit(self._tag_failure, study, trial)
         # The sweeper that held the parent may have been killed since.
         self._open_if_free(study)
         if self._files is not None:
@@ -114,6 +117,7 @@ class SearchParent:
         """
         from framesweep.sweeps.study_note import winner_params
 
+        self._failures.shutdown()
         self._open_if_free(study)
         if self._tracker is not None and self._files is not None:
             self._files.close()
@@ -153,6 +157,8 @@ class SearchParent:
             study.set_user_attr(PARENT_ATTR, run_id)
 
     def _open_parent(self, study: "Study") -> Tracker:
+        from framesweep.sweeps.study_note import search_params
+
         config = self._config
         if study.metric_names is None:
             with warnings.catch_warnings():
@@ -168,7 +174,7 @@ class SearchParent:
             # that are still to come get a new one.
             replace_lost=True,
         )
-        tracker.log_params(_list_params(study, config.objective))
+        tracker.log_params(search_params(study, config.objective))
         return tracker
 
     def _track_winner(self, study: "Study") -> None:
@@ -201,21 +207,26 @@ class SearchParent:
 
         The trial's own process may have been killed before it could log either.
         """
-        directory = self._directory / str(trial.number)
-        tracker = open_tracker(
-            self._config.tracking,
-            Path(self._config.outputs),
-            directory,
-            parent_run_id=study.user_attrs.get(PARENT_ATTR),
-            tags={
-                "study": study.study_name,
-                "trial": str(trial.number),
-                "failure": str(trial.user_attrs.get("failure_reason", "")),
-                "failure_message": str(trial.user_attrs.get("failure_message", "")),
-            },
-            claim=LAST_CLAIM,
-        )
-        tracker.finish("FAILED")
+        try:
+            directory = self._directory / str(trial.number)
+            tracker = open_tracker(
+                self._config.tracking,
+                Path(self._config.outputs),
+                directory,
+                parent_run_id=study.user_attrs.get(PARENT_ATTR),
+                tags={
+                    "study": study.study_name,
+                    "trial": str(trial.number),
+                    "failure": str(trial.user_attrs.get("failure_reason", "")),
+                    "failure_message": str(trial.user_attrs.get("failure_message", "")),
+                },
+                claim=LAST_CLAIM,
+            )
+            tracker.finish("FAILED")
+        except Exception as error:
+            log.warning(
+                "The run of trial %d could not be marked as failed (%s)", trial.number, error
+            )
 
 
 def _list_objectives(config: RunConfig) -> list[str]:
@@ -229,22 +240,3 @@ def find_parent_id(study: "Study") -> str | None:
 
     ids = (each.user_attrs.get(PARENT_ATTR) for each in (study, *list_extended(study)))
     return next((run_id for run_id in ids if run_id), None)
-
-
-def _list_params(study: "Study", objective: str) -> dict[str, object]:
-    """Return the params of the parent.
-
-    MLflow never changes a param. So the parent of a study that extends others keeps those of
-    the first, and gets one more, which lists the changes.
-    """
-    from framesweep.sweeps.studies import describe_changes
-    from hydra_plugins.framesweep_sweeper.search._study_identity import EXTENDS
-
-    if EXTENDS in study.user_attrs:
-        return {f"extended/{study.study_name}": describe_changes(study)}
-    space, fixed = study.user_attrs["search_space"], study.user_attrs["fixed_overrides"]
-    return {
-        "objective": objective,
-        **{f"search/{to_bare_key(key)}": value for key, value in space.items()},
-        **{to_bare_key(key): value for key, value in fixed.items()},
-    }

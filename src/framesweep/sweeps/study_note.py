@@ -1,4 +1,4 @@
-"""Describes a study in Markdown: its state, its best trials, how to train the best again."""
+"""Describes a study to its parent run: in Markdown, and as params."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ from framesweep.sweeps.tables import (
     rank_trials,
     track_best_value,
 )
-from hydra_plugins.framesweep_sweeper.search._study_identity import list_extended
+from hydra_plugins.framesweep_sweeper.search._study_identity import EXTENDS, list_extended
 
 STATES = (
     (TrialState.COMPLETE, "complete"),
@@ -76,4 +76,20 @@ def winner_params(study: Study) -> dict[str, object]:
         f"{SWEPT_PREFIX}{to_bare_key(key)}": value
         for trial in best
         for key, value in trial.params.items()
+    }
+
+
+def search_params(study: Study, objective: str) -> dict[str, object]:
+    """Return the params of the parent of a search.
+
+    MLflow never changes a param. So the parent of a study that extends others keeps those of
+    the first, and gets one more, which lists the changes.
+    """
+    if EXTENDS in study.user_attrs:
+        return {f"extended/{study.study_name}": describe_changes(study)}
+    space, fixed = study.user_attrs["search_space"], study.user_attrs["fixed_overrides"]
+    return {
+        "objective": objective,
+        **{f"search/{to_bare_key(key)}": value for key, value in space.items()},
+        **{to_bare_key(key): value for key, value in fixed.items()},
     }

@@ -8,7 +8,7 @@ import hydra
 import optuna
 import pytest
 from omegaconf import read_write
-from optuna.trial import create_trial
+from optuna.trial import TrialState, create_trial
 
 from framesweep.config import TrackingConfig
 from framesweep.config.composition import register
@@ -86,6 +86,41 @@ def complete_trial(study, config, value):
 def end_trial(parent, study):
     study.add_trial(create_trial(value=1.0))
     parent.on_trial_end(study, study.trials[-1])
+
+
+def test_the_run_of_a_failed_trial_says_why_and_keeps_no_sweeper_waiting(
+    config, client, monkeypatch
+):
+    released = threading.Event()
+
+    def open_late(*args, **options):
+        if "claim" in options:  # that of a trial
+            assert released.wait(60)
+        return open_tracker(*args, **options)
+
+    monkeypatch.setattr("framesweep.sweeps.search_parent.open_tracker", open_late)
+    study, parent = new_study(), SearchParent()
+    parent.on_start(study, config)
+    attrs = {"failure_reason": "killed", "failure_message": "by SIGKILL"}
+    study.add_trial(create_trial(state=TrialState.FAIL, user_attrs=attrs))
+    parent.on_trial_end(study, study.trials[0])
+    assert client.search_runs(["1"], "tags.trial = '0'") == []
+    released.set()
+    parent.on_end(study, "FINISHED")
+    (run,) = client.search_runs(["1"], "tags.trial = '0'")
+    assert run.info.status == "FAILED"
+    assert run.data.tags["failure_message"] == "by SIGKILL"
+    assert run.data.tags["mlflow.parentRunId"] == study.user_attrs[PARENT_ATTR]
+
+
+def test_a_failed_trial_whose_run_cannot_be_marked_ends_no_search(config, monkeypatch, caplog):
+    study, parent = new_study(), SearchParent()
+    parent.on_start(study, config)
+    monkeypatch.setattr("framesweep.sweeps.search_parent.open_tracker", refuse_connection)
+    study.add_trial(create_trial(state=TrialState.FAIL))
+    parent.on_trial_end(study, study.trials[0])
+    parent.on_end(study, "FINISHED")
+    assert "The run of trial 0 could not be marked as failed (no route)" in caplog.text
 
 
 def test_the_parent_logs_the_search_space_under_bare_keys(config, client):
@@ -238,7 +273,7 @@ def leave_unsent(monkeypatch, config, outputs):
     return directory / "tracking" / "outbox.jsonl"
 
 
-def refuse_connection(self, record):
+def refuse_connection(*args, **options):
     raise ConnectionError("no route")
 
 
