@@ -10,8 +10,8 @@ from omegaconf import MISSING
 class PrunerConf:
     """A pruner decides from a trial's reported values whether to stop it.
 
-    The fields below are the arguments of the Optuna class of the same name; see
-    https://optuna.readthedocs.io/en/stable/reference/pruners.html.
+    The fields of an option are the arguments of the class that `_target_` names. For those of
+    Optuna, see https://optuna.readthedocs.io/en/stable/reference/pruners.html.
     """
 
     _target_: str = MISSING
@@ -66,9 +66,10 @@ class ExtrapolationPrunerConf(PrunerConf):
 
 @dataclass
 class DefaultPrunerConf(PrunerConf):
-    """`extrapolation`, or the median pruner if one of its four arguments below is given.
+    """`extrapolation`, or the median pruner if one of the arguments that only it has is given.
 
-    The median pruner was the default before, so that commands with its arguments still run it.
+    Those are the last three fields. The median pruner was the default before, so that commands
+    with these arguments still run it.
     """
 
     _target_: str = ExtrapolationPrunerConf._target_
@@ -77,6 +78,10 @@ class DefaultPrunerConf(PrunerConf):
     n_warmup_steps: int | None = None
     interval_steps: int | None = None
     n_min_trials: int | None = None
+
+
+MEDIAN_ONLY = ("n_warmup_steps", "interval_steps", "n_min_trials")
+"""Arguments of the default pruner that select the median pruner."""
 
 
 @dataclass

@@ -6,7 +6,6 @@ import math
 import warnings
 import zlib
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any, cast
 
 import optuna
@@ -17,6 +16,7 @@ from optuna.samplers import BaseSampler, GridSampler, QMCSampler
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper._hydra import instantiate_allowed
 from hydra_plugins.framesweep_sweeper._pruner_schemas import (
+    MEDIAN_ONLY,
     PRUNERS,
     DefaultPrunerConf,
     HyperbandPrunerConf,
@@ -132,13 +132,18 @@ def build_pruner(config: Any) -> BasePruner:
 
 def _choose_default_pruner(config: DictConfig) -> DictConfig:
     """Return the config of the pruner that `DefaultPrunerConf` stands for; others unchanged."""
-    names = [f.name for f in fields(MedianPrunerConf) if f.name != "_target_"]
-    if config.get("_target_") != DefaultPrunerConf._target_ or names[-1] not in config:
+    if config.get("_target_") != DefaultPrunerConf._target_ or MEDIAN_ONLY[0] not in config:
         return config
-    given = {name: config[name] for name in names if config[name] is not None}
-    if given:
-        return OmegaConf.create({"_target_": MedianPrunerConf._target_, **given})
-    return OmegaConf.create({key: value for key, value in config.items() if key not in names})
+    given = {key: value for key, value in config.items() if value is not None}
+    of_median = [name for name in MEDIAN_ONLY if name in given]
+    if not of_median:
+        return OmegaConf.create(given)
+    if given.pop("deviations") != DefaultPrunerConf.deviations:
+        raise SweepError(
+            f"hydra.sweeper.pruner.{of_median[0]}: must not be given together with deviations, "
+            f"as it selects the median pruner; found {given[of_median[0]]}. Remove one of them"
+        )
+    return OmegaConf.create(given | {"_target_": MedianPrunerConf._target_})
 
 
 def list_grid_values(space: SearchSpace) -> dict[str, list[Any]]:

@@ -5,7 +5,11 @@ import pytest
 from omegaconf import OmegaConf
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
-from hydra_plugins.framesweep_sweeper._pruner_schemas import PRUNERS, DefaultPrunerConf
+from hydra_plugins.framesweep_sweeper._pruner_schemas import (
+    MEDIAN_ONLY,
+    PRUNERS,
+    DefaultPrunerConf,
+)
 from hydra_plugins.framesweep_sweeper.search._extrapolation import ExtrapolationPruner
 from hydra_plugins.framesweep_sweeper.search._ordered import OrderedSampler
 from hydra_plugins.framesweep_sweeper.search._prior import PriorSampler
@@ -62,6 +66,8 @@ def test_choices_are_ordered_for_the_samplers_that_say_so():
 def test_the_default_pruner_extrapolates():
     pruner = build_pruner(OmegaConf.structured(DefaultPrunerConf(deviations=0.5)))
     assert pruner == ExtrapolationPruner(n_startup_trials=3, deviations=0.5)
+    given = OmegaConf.structured(DefaultPrunerConf(n_startup_trials=7, deviations=0.5))
+    assert build_pruner(given) == ExtrapolationPruner(n_startup_trials=7, deviations=0.5)
 
 
 def test_an_argument_of_the_earlier_default_pruner_still_selects_it():
@@ -72,6 +78,18 @@ def test_an_argument_of_the_earlier_default_pruner_still_selects_it():
         2,
         0,
         1,
+    )
+
+
+@pytest.mark.parametrize("name", MEDIAN_ONLY)
+def test_arguments_of_two_pruners_are_refused_together(name):
+    given = OmegaConf.structured(DefaultPrunerConf(deviations=0.5))
+    given[name] = 2
+    with pytest.raises(SweepError) as error:
+        build_pruner(given)
+    assert str(error.value) == (
+        f"hydra.sweeper.pruner.{name}: must not be given together with deviations, as it "
+        "selects the median pruner; found 2. Remove one of them"
     )
 
 
