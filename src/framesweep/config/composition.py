@@ -26,7 +26,13 @@ from framesweep.config.groups import (
     register_renamed_groups,
 )
 from framesweep.config.paths import CONFIG_FILE as CONFIG_FILE  # noqa: PLC0414
-from framesweep.config.paths import default_outputs, expand, sqlite_url
+from framesweep.config.paths import (
+    default_outputs,
+    expand,
+    expand_override,
+    make_paths_absolute,
+    sqlite_url,
+)
 from framesweep.config.plain import flatten, to_plain
 from framesweep.config.ray_workers import describe_worker_environment
 from framesweep.config.reference.help_page import describe_help
@@ -144,11 +150,7 @@ def to_run_config(config: DictConfig, cwd: Path | None = None) -> RunConfig:
     for key, value in flatten(run_config).items():
         _require_representable(key, value)
     start = Path.cwd() if cwd is None else cwd
-    run_config.outputs = str(start / expand(run_config.outputs))
-    # A run can be used from any directory.
-    for key in run_config.data.path_keys:
-        if path := getattr(run_config.data, key, None):
-            setattr(run_config.data, key, str(start / expand(path)))
+    make_paths_absolute(run_config, start)
     return run_config
 
 
@@ -164,7 +166,7 @@ def compose(overrides: list[str]) -> RunConfig:
     import hydra
 
     with hydra.initialize_config_dir(str(find_conf())):
-        return to_run_config(hydra.compose("config", overrides))
+        return to_run_config(hydra.compose("config", [*map(expand_override, overrides)]))
 
 
 def dump(config: RunConfig) -> str:
@@ -193,7 +195,8 @@ def load(text: str, overrides: list[str], where: object) -> RunConfig:
 
     Args:
         text: The YAML of `dump`.
-        overrides: The overrides; options of groups can't be changed.
+        overrides: The overrides; options of groups can't be changed. Their relative paths start
+            from the working directory.
         where: The file of `text`, for error messages.
 
     Raises:
@@ -205,21 +208,31 @@ def load(text: str, overrides: list[str], where: object) -> RunConfig:
         config = OmegaConf.structured(RunConfig)
         for group, name in saved.schemas.items():
             config[group] = _with_earlier_values(SCHEMAS[str(group)][name])
-        config = OmegaConf.merge(config, saved.config)
+        config = cast(DictConfig, OmegaConf.merge(config, saved.config))
         OmegaConf.to_container(config, throw_on_missing=True)
     except _BAD_YAML as error:
         rule = f"must be the config of a run ({_first_line(error)})"
         raise ConfigError(where, rule) from None
-    for override in overrides:
-        if "=" not in override:
-            raise ConfigError(override, "must be KEY=VALUE")
-        try:
-            config = OmegaConf.merge(config, OmegaConf.from_dotlist([override]))
-            OmegaConf.to_container(config, resolve=True)
-        except _BAD_YAML as error:
-            rule = f"must be an existing key with a valid value ({_first_line(error)})"
-            raise ConfigError(override.partition("=")[0], rule, found=override) from None
-    return cast(RunConfig, OmegaConf.to_object(config))
+    for override in map(expand_override, overrides):
+        config = _merge_override(config, override)
+    run_config = cast(RunConfig, OmegaConf.to_object(config))
+    if overrides:
+        keys = [override.partition("=")[0] for override in overrides]
+        make_paths_absolute(run_config, Path.cwd(), keys)
+    return run_config
+
+
+def _merge_override(config: DictConfig, override: str) -> DictConfig:
+    key, equals, _ = override.partition("=")
+    if not equals:
+        raise ConfigError(override, "must be KEY=VALUE")
+    try:
+        merged = OmegaConf.merge(config, OmegaConf.from_dotlist([override]))
+        OmegaConf.to_container(merged, resolve=True)
+    except _BAD_YAML as error:
+        rule = f"must be an existing key with a valid value ({_first_line(error)})"
+        raise ConfigError(key, rule, found=override) from None
+    return cast(DictConfig, merged)
 
 
 def _with_earlier_values(schema: type) -> DictConfig:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Container
 from pathlib import Path, PurePath
 from urllib.parse import unquote, urlsplit
 
@@ -59,6 +60,23 @@ def expand_override(argument: str, *, windows: bool = WINDOWS) -> str:
         if WINDOWS_PATH.fullmatch(bare):
             value = quote + bare.replace("\\", "/") + quote
     return f"{key}{equals}{value}"
+
+
+def make_paths_absolute(
+    config: RunConfig, start: Path, keys: Container[str] | None = None
+) -> None:
+    """Make the paths in a config absolute: a run can be used from any directory.
+
+    Args:
+        start: The directory that relative paths start from.
+        keys: The keys to look at; None for all.
+    """
+    if keys is None or "outputs" in keys:
+        config.outputs = str(start / expand(config.outputs))
+    for key in config.data.path_keys:
+        path = getattr(config.data, key, None)
+        if path and (keys is None or f"data.{key}" in keys):
+            setattr(config.data, key, str(start / expand(path)))
 
 
 def sqlite_url(path: PurePath | str) -> str:

@@ -123,6 +123,22 @@ def test_a_saved_config_is_read_with_overrides():
     assert again == config
 
 
+def test_paths_that_replace_those_of_a_saved_config_are_absolute(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    config = compose(["data=hw1p2", "data.root=/corpus", "outputs=/out"])
+    config.data.cache = "typed/elsewhere"
+    overrides = ["data.root=rel", "data.phones=~/phones.txt", "outputs=~/out"]
+    again: Any = load(dump(config), overrides, "config.yaml")
+    assert again.data.root == str(tmp_path / "rel")
+    assert again.data.phones == str(Path.home() / "phones.txt")
+    assert again.outputs == str(Path.home() / "out")
+    assert again.data.cache == "typed/elsewhere"
+
+
+def test_every_command_that_composes_knows_the_home_directory():
+    assert compose(["data=hw1p2", "data.root=~/x"]).data.root == str(Path.home() / "x")
+
+
 @pytest.mark.parametrize(
     ("override", "line"),
     [
