@@ -14,6 +14,7 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 
 import framesweep as fs
+from framesweep.runs.callback import RunCallback
 from integration.conftest import TINY
 
 
@@ -164,3 +165,23 @@ def test_a_search_returns_its_study_and_table_and_continues(overrides, capfd):
     assert sweep.best.metrics["dev/accuracy"] == sweep.study.best_value
     assert "heartbeat" not in {thread.name for thread in threading.enumerate()}
     assert len(fs.sweep([*search, "hydra.sweeper.n_trials=3"]).table) == 3
+
+
+def press_ctrl_c_after_the_first_epoch(monkeypatch):
+    """Return a list with the epochs that are trained from now on."""
+    epochs, on_epoch = [], RunCallback.on_epoch
+
+    def press(callback, epoch, metrics):
+        on_epoch(callback, epoch, metrics)
+        epochs.append(epoch)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(RunCallback, "on_epoch", press)
+    return epochs
+
+
+def test_ctrl_c_ends_a_grid_before_its_next_run(overrides, monkeypatch):
+    epochs = press_ctrl_c_after_the_first_epoch(monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        fs.sweep([*overrides, "train.epochs=3", "model.dropout=0.1,0.2,0.3"])
+    assert epochs == [1]

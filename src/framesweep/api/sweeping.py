@@ -100,11 +100,14 @@ def sweep(overrides: Sequence[str]) -> Sweep:
 
 
 def _compose(hydra: Hydra, overrides: list[str]) -> DictConfig:
-    config = hydra.compose_config(
-        "config", overrides, run_mode=RunMode.MULTIRUN, activate_config_repository=True
+    # The mode is an override, as on the command line, because jobs are composed anew from the
+    # overrides and have to know that they are part of a sweep.
+    return hydra.compose_config(
+        "config",
+        [*overrides, "hydra.mode=MULTIRUN"],
+        run_mode=RunMode.MULTIRUN,
+        activate_config_repository=True,
     )
-    config.hydra.mode = RunMode.MULTIRUN
-    return config
 
 
 @contextmanager
