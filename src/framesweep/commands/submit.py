@@ -46,7 +46,7 @@ def command(
 
     runs = choose_runs(**options)
     sample = find_checked_sample(runs[0], "test")
-    chosen = choose_labels(runs[0].config, sample, labels)
+    chosen = choose_labels(runs[0], sample, labels)
     predictions = predict_split(runs, "test", smooth=smooth)
     header = find_header(runs[0].config)
     text = format_csv(predictions, runs[0].store.phones.names, chosen, sample, header)

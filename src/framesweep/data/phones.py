@@ -54,6 +54,11 @@ class PhoneSet:
             raise DataError("phone set", "the phone must be in the set", found=name) from None
 
     @property
+    def has_names(self) -> bool:
+        """Whether the corpus names its phones, so that they are not just numbered."""
+        return self.names != PhoneSet.numbered(len(self)).names
+
+    @property
     def silence_ids(self) -> tuple[int, ...]:
         """The ids of silences, pauses and noises, in ascending order."""
         return tuple(i for i, name in enumerate(self.names) if plain(name) in SILENCE_NAMES)
@@ -122,7 +127,7 @@ def number_as_course(names: Collection[str]) -> PhoneSet | None:
 def describe_numbering(phones: PhoneSet) -> str:
     """Return one line that says how labels are numbered: `0 [SIL], 1 AA, ..., 39 ZH`."""
     names = phones.names
-    if names == PhoneSet.numbered(len(names)).names:
+    if not phones.has_names:
         return f"labels: {len(names)} numbers without names"
     if phones in HW1P2_40 or phones == ARPABET_71:
         order = "in the order of CMU 11-785"

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from framesweep.config import Hw1p2Config, Hw1p2FoldersConfig, RunConfig
 from framesweep.config.readers.ntu import NtuConfig
@@ -18,7 +18,7 @@ from framesweep.data.formats.npy_zip import ZIP_ERRORS
 from framesweep.data.phones import describe_numbering
 from framesweep.data.readers.course_root import open_course_root
 from framesweep.data.readers.source_files import FilePath
-from framesweep.errors import DataError
+from framesweep.errors import ConfigError, DataError
 from framesweep.runs.ensembles.predictions import TrainedRun
 
 SAMPLE_NAMES = ("sample_submission.csv", "random_submission.csv")
@@ -42,6 +42,9 @@ LABEL_NAMES = ("label", "labels", "class", "phone", "phoneme", "prediction")
 
 Labels = Literal["id", "phone"]
 """Whether a label is written as its number or as the name of its phone."""
+
+NAMELESS = "the phones of the run have no names"
+NAMES_FIX = "Train with data.phones=FILE, which has the names of the phones in their order."
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +156,30 @@ def require_rows(sample: Sample, num_frames: int, config: RunConfig) -> None:
         )
 
 
-def choose_labels(config: RunConfig, sample: Sample | None, asked: str | None) -> Labels:
+def choose_labels(run: TrainedRun, sample: Sample | None, asked: str | None) -> Labels:
     """Return how labels are written: as the user asks, else as in the sample, if there is one.
 
     The phones of `data=hw1p2_folders` are names in the transcripts as well.
+
+    Raises:
+        ConfigError: the user asks for names that the run does not have, or for another kind of
+            labels than the sample has.
+        DataError: the sample has names, but the run has none.
     """
-    if asked is not None:
-        return "phone" if asked == "phone" else "id"
+    has_names = run.store.phones.has_names
+    if sample is not None and sample.labels == "phone" and not has_names:
+        rule = f"must have numbers as labels, because {NAMELESS}"
+        raise DataError(sample.path, rule, found="names", fix=NAMES_FIX)
+    if asked == "phone" and not has_names:
+        raise ConfigError("--labels", f"must be id, because {NAMELESS}", fix=NAMES_FIX)
+    if sample is not None and asked not in (None, sample.labels):
+        kind = "names" if sample.labels == "phone" else "numbers"
+        rule = f"must be {sample.labels}, because {sample.path} has {kind}"
+        raise ConfigError("--labels", rule, found=asked, fix="Leave it out.")
+    default: Labels = "phone" if isinstance(run.config.data, Hw1p2FoldersConfig) else "id"
     if sample is not None:
-        return sample.labels
-    return "phone" if isinstance(config.data, Hw1p2FoldersConfig) else "id"
+        default = sample.labels
+    return cast(Labels, asked or default)
 
 
 def describe_labels(run: TrainedRun, labels: Labels) -> str:

@@ -9,7 +9,8 @@ import pytest
 
 from configs import compose
 from framesweep.config.composition import register
-from framesweep.errors import DataError
+from framesweep.data.phones import PhoneSet
+from framesweep.errors import ConfigError, DataError
 from framesweep.runs.submission import (
     choose_labels,
     describe_limit,
@@ -33,7 +34,7 @@ def run_in(directory: Path, *overrides: str) -> Any:
     splits = {"test": SimpleNamespace(num_frames=3)}
     return SimpleNamespace(
         config=config_of(directory, *overrides),
-        store=SimpleNamespace(splits=splits),
+        store=SimpleNamespace(splits=splits, phones=PhoneSet(("SIL", "AA"))),
         require_split=splits.__getitem__,
     )
 
@@ -98,8 +99,8 @@ def test_a_sample_has_a_header_rows_and_labels(
     path.write_text(text, encoding="utf-8", newline="")
     sample = read_sample(path)
     assert (sample.header, sample.num_rows, sample.labels) == (header, 2, labels)
-    assert choose_labels(config_of(tmp_path), sample, None) == labels
-    assert choose_labels(config_of(tmp_path), sample, "id") == "id"
+    run = run_in(tmp_path / "run")
+    assert choose_labels(run, sample, None) == choose_labels(run, sample, labels) == labels
 
 
 @pytest.mark.parametrize(
@@ -150,8 +151,43 @@ def test_only_test_is_compared_with_the_sample(tmp_path: Path) -> None:
 
 
 def test_names_are_the_default_where_transcripts_have_names(tmp_path: Path) -> None:
-    assert choose_labels(config_of(tmp_path), None, None) == "phone"
-    assert choose_labels(compose(["data=hw1p2"]), None, None) == "id"
+    run = run_in(tmp_path / "run")
+    assert choose_labels(run, None, None) == "phone"
+    run.config = compose(["data=hw1p2"])
+    assert choose_labels(run, None, None) == "id"
+    assert choose_labels(run, None, "phone") == "phone"
+
+
+@pytest.mark.parametrize(
+    ("asked", "label", "line"),
+    [
+        ("id", "AA", "--labels: must be phone, because .*csv has names; found 'id'. Leave"),
+        ("phone", "1", "--labels: must be id, because .*csv has numbers; found 'phone'. Leave"),
+    ],
+)
+def test_labels_of_another_kind_than_those_of_the_sample_are_refused(
+    tmp_path, asked, label, line
+):
+    run = run_in(tmp_path / "run")
+    (tmp_path / "sample_submission.csv").write_text(f"id,label\n0,{label}\n")
+    sample = read_sample(tmp_path / "sample_submission.csv")
+    with pytest.raises(ConfigError, match=line):
+        choose_labels(run, sample, asked)
+
+
+def test_names_cannot_be_written_of_phones_without_names(tmp_path):
+    run = run_in(tmp_path / "run")
+    run.store.phones = PhoneSet.numbered(2)
+    (tmp_path / "sample_submission.csv").write_text("id,label\n0,AA\n")
+    sample = read_sample(tmp_path / "sample_submission.csv")
+    for asked in (None, "id", "phone"):
+        with pytest.raises(
+            DataError, match=r"must have numbers .*; found 'names'\. Train with"
+        ):
+            choose_labels(run, sample, asked)
+    with pytest.raises(ConfigError, match=r"--labels: must be id, .* no names\. Train with"):
+        choose_labels(run, None, "phone")
+    assert choose_labels(run, None, "id") == "id"
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,7 @@ def write_predictions(
 
     Raises:
         DataError: the corpus has no such split, or the sample submission does not fit it.
+        ConfigError: the labels asked for are not those of the sample, or the run has no names.
     """
     from framesweep.runs import submission
     from framesweep.system.atomic_files import write_text
@@ -136,7 +137,7 @@ def write_predictions(
     first = runs[0]
     # Before the predictions, which may take minutes.
     sample = submission.find_checked_sample(first, split) if file_format == "kaggle" else None
-    chosen = submission.choose_labels(first.config, sample, labels)
+    chosen = submission.choose_labels(first, sample, labels)
     predictions = predict_split(runs, split, smooth=smooth)
     header = submission.find_header(first.config)
     write_text(
