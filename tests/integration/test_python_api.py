@@ -143,6 +143,8 @@ def test_a_grid_is_a_table_with_one_line_per_run_and_then_the_best(overrides, ca
     assert lines[1].endswith("model.dropout=0.2")
     first_words = [line.split()[0] for line in lines[2:]]
     assert first_words == ["grid", "run", "run", "best:", "next:"]
+    assert lines[-2].startswith('best: fs.train(["data.context=2"')
+    assert lines[-1].startswith("next: fs.runs()")
     assert (logging.root.handlers, logging.root.level) == before
     assert "epoch 2/2" in (sweep.best.directory / "train.log").read_text()
 

@@ -171,7 +171,7 @@ def test_after_ctrl_c_the_same_command_resumes_from_the_checkpoints(app):
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == 130, output
-    assert "run the same command again to resume it" in output
+    assert "start the same sweep again to resume it" in output
     assert app.states() == {"WAITING": 2}
     done = app.count("epochs.log")
     assert done < 40

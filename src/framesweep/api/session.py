@@ -19,6 +19,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
 from framesweep.api.hydra_internals import execution_whitelist
+from framesweep.config.command_line import printed_as_calls
 from framesweep.config.composition import register
 from framesweep.credentials import CleanFormatter, keep_files_private, printable
 from framesweep.errors import FramesweepError, Interrupted, UserError, unwrapped_aborts
@@ -50,6 +51,7 @@ def session(command: str, overrides: Sequence[str]) -> Iterator[None]:
     """
     with (
         _turn,
+        printed_as_calls(),
         _one_line_errors(overrides),
         unwrapped_aborts(),
         _restored_hydra(),

@@ -1,8 +1,15 @@
-"""The commands that are printed for users, as they run in the folder where they are printed."""
+"""The commands that are printed for users, as they run in the folder where they are printed.
 
+Whoever called the Python interface reads calls in their place, in what is printed; files and
+MLflow, which others read, have commands.
+"""
+
+import json
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from framesweep.config.paths import STUDIES_FILE, default_outputs, sqlite_path, sqlite_url
@@ -17,6 +24,34 @@ IMPORT = "from framesweep.cli import train"
 """Line that distinguishes the script from another file with the same name."""
 
 
+_in_python = ContextVar("in_python", default=False)
+
+
+@contextmanager
+def printed_as_calls() -> Iterator[None]:
+    """Let lines that are printed within the context show calls in place of commands."""
+    token = _in_python.set(True)
+    try:
+        yield
+    finally:
+        _in_python.reset(token)
+
+
+def is_in_python() -> bool:
+    """Return whether a caller of the Python interface reads what is printed now."""
+    return _in_python.get()
+
+
+def python_call(name: str, overrides: Iterable[object]) -> str:
+    """Return the call of a function of the Python interface with these overrides."""
+    return f"fs.{name}({json.dumps([*map(str, overrides)], ensure_ascii=False)})"
+
+
+def train_hint(overrides: Iterable[object]) -> str:
+    """Return `train_command`, or the call that does the same, to be printed."""
+    return python_call("train", overrides) if is_in_python() else train_command(overrides)
+
+
 def train_command(overrides: Iterable[object]) -> str:
     """Return the command that trains with these overrides, quoted for a shell.
 
@@ -26,16 +61,27 @@ def train_command(overrides: Iterable[object]) -> str:
     return join_command([*_find_program("python", COMMAND), *map(str, overrides)])
 
 
-def resume_command(config: RunConfig, directory: Path, run_id: str | None) -> str:
-    """Return the command that resumes a run, by the interpreter that runs now.
+def resume_hint(config: RunConfig, directory: Path, run_id: str | None) -> str:
+    """Return how to resume a run, to be printed: a command by this interpreter, or a call.
 
     The run is named by its id if it can be looked up without further options, and otherwise by
     its directory.
     """
     is_found = run_id is not None and not where_options(config)
     name = run_id if is_found and run_id is not None else _shorten(directory)
+    if is_in_python():
+        return python_call("train", [f"resume={name}"])
     program = _find_program(_find_executable("python"), _find_executable(COMMAND))
     return join_command([*program, f"resume={name}"])
+
+
+def compare_hint(config: RunConfig) -> str:
+    """Return how to compare the runs in the outputs folder of a config, to be printed."""
+    options = where_options(config)
+    if not is_in_python():
+        return join_command([COMMAND, "ui", *options])
+    pairs = zip(options[::2], options[1::2], strict=True)
+    return f"fs.runs({', '.join(f'{name[2:]}={json.dumps(value)}' for name, value in pairs)})"
 
 
 def where_options(config: RunConfig) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from yaml import YAMLError
 
+from framesweep.config.command_line import is_in_python
 from framesweep.config.groups import option_groups
 from framesweep.config.unknown_keys import describe_unknown_key
 from framesweep.config.user_files import (
@@ -230,7 +231,7 @@ def _syntax_error(text: str) -> str | None:
         return _bare_word(key)
     if explained := explain_sweep(value):
         return f"{key}: {explained[0]}; found {value!r}. {explained[1]}"
-    fix = f"In a shell, quote as '{key}=\"...\"'"
+    fix = f"{'Quote' if is_in_python() else 'In a shell, quote'} as '{key}=\"...\"'"
     return f"{key}: must be a value in Hydra's syntax; found {found.group(1)!r}. {fix}"
 
 

@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from framesweep.config.command_line import train_command
+from framesweep.config.command_line import is_in_python, python_call, train_command
 from framesweep.config.composition import to_run_config
 from framesweep.config.error_messages import ALLOW_VARIABLE
 from framesweep.errors import ConfigError, Interrupted
@@ -59,6 +59,8 @@ def run_job(config: DictConfig) -> float | list[float]:
         preset = runtime.choices.get("sweep")
         if preset and not in_sweep:
             hint = f"Add -m to sweep: {train_command(['-m', f'sweep={preset}'])}"
+            if is_in_python():
+                hint = f"To sweep: {python_call('sweep', [f'sweep={preset}'])}"
             print(f"warning: sweep={preset} trains one run. {hint}", file=sys.stderr)
         return run(run_config, Path(runtime.output_dir), in_sweep=in_sweep)
     except Interrupted as error:

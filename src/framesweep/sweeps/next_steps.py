@@ -3,7 +3,12 @@
 from dataclasses import replace
 
 from framesweep.config import RunConfig
-from framesweep.config.command_line import storage_options, where_options
+from framesweep.config.command_line import (
+    compare_hint,
+    is_in_python,
+    storage_options,
+    where_options,
+)
 from framesweep.config.shell_words import join_command
 
 
@@ -18,6 +23,8 @@ def list_next_steps(
         runs: What its runs are called, such as `trials`.
         storage: The storage of the study; None for the database in the outputs folder.
     """
+    if is_in_python():
+        return [f"next: {compare_hint(config)}   compares the {runs}"]
     steps = []
     if study_name is not None:
         folder = where_options(replace(config, tracking=replace(config.tracking, uri=None)))
@@ -26,6 +33,5 @@ def list_next_steps(
         best = join_command(["framesweep", "best", study_name, *folder])
         steps.append(f"{best}   prints how to train the best again")
     if config.tracking.backend == "mlflow":
-        ui = join_command(["framesweep", "ui", *where_options(config)])
-        steps.append(f"{ui}   compares the {runs}")
+        steps.append(f"{compare_hint(config)}   compares the {runs}")
     return [f"{'next: ' if i == 0 else '      '}{step}" for i, step in enumerate(steps)]

@@ -101,6 +101,11 @@ SWEEP_PREFIXES = ("sweep=", "sweep.")
 
 def build_train_command(trial: FrozenTrial) -> str:
     """Return the command that trains a trial again, outside of its sweep."""
+    return train_command(list_train_overrides(trial))
+
+
+def list_train_overrides(trial: FrozenTrial) -> list[str]:
+    """Return the overrides that train a trial again, outside of its sweep."""
     overrides: Sequence[str] = trial.user_attrs.get("overrides", [])
     # What concerns only the sweep has no effect on a single run, which would say so.
-    return train_command(o for o in overrides if not o.startswith(SWEEP_PREFIXES))
+    return [o for o in overrides if not o.startswith(SWEEP_PREFIXES)]

@@ -73,5 +73,5 @@ class FramesweepSweeper(Sweeper):
         except TRANSIENT_ERRORS as error:
             raise FailedSweepError(
                 f"hydra.sweeper.storage: could not be reached for {GIVE_UP_SECONDS:.0f} s "
-                f"({describe_outage(error)}). Run the same command again to resume the study."
+                f"({describe_outage(error)}). Start the same sweep again to resume the study."
             ) from error

@@ -13,10 +13,13 @@ from documents import REPOSITORY
 from framesweep.config import command_line
 from framesweep.config.command_line import (
     IMPORT,
-    resume_command,
+    compare_hint,
+    printed_as_calls,
+    resume_hint,
     started_command,
     storage_options,
     train_command,
+    train_hint,
     where_options,
 )
 from framesweep.config.composition import register
@@ -66,23 +69,23 @@ def test_a_run_is_resumed_by_its_id_where_that_is_enough(elsewhere, monkeypatch)
     monkeypatch.setattr(sys, "executable", "/venv/bin/python")
     directory = elsewhere / "outputs" / "runs" / "d" / "t"
     config = run_config()
-    assert resume_command(config, directory, "abc") == "framesweep train resume=abc"
+    assert resume_hint(config, directory, "abc") == "framesweep train resume=abc"
     by_directory = "framesweep train resume=outputs/runs/d/t"
-    assert resume_command(config, directory, None) == by_directory
-    assert resume_command(run_config(uri="http://host"), directory, "abc") == by_directory
+    assert resume_hint(config, directory, None) == by_directory
+    assert resume_hint(run_config(uri="http://host"), directory, "abc") == by_directory
     moved = replace(config, outputs="/data/outputs")
-    assert resume_command(moved, Path("/data/outputs/r 1"), "abc") == (
+    assert resume_hint(moved, Path("/data/outputs/r 1"), "abc") == (
         "framesweep train 'resume=/data/outputs/r 1'"
     )
     monkeypatch.setattr(sys, "argv", ["train.py"])
-    assert resume_command(config, directory, "abc") == "/venv/bin/python train.py resume=abc"
+    assert resume_hint(config, directory, "abc") == "/venv/bin/python train.py resume=abc"
 
 
 def test_the_interpreter_is_named_briefly_if_the_shell_finds_it(elsewhere, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["train.py"])
     monkeypatch.setattr(command_line.shutil, "which", lambda name: f"/venv/bin/{name}")
     monkeypatch.setattr(sys, "executable", "/venv/bin/python")
-    assert resume_command(run_config(), elsewhere, "abc") == "python train.py resume=abc"
+    assert resume_hint(run_config(), elsewhere, "abc") == "python train.py resume=abc"
 
 
 def test_commands_are_told_of_other_folders_and_servers(elsewhere, monkeypatch):
@@ -168,3 +171,18 @@ def _printed_texts(path: Path) -> list[str]:
         and isinstance(node.value, str)
         and id(node) not in docs
     ]
+
+
+def test_a_caller_of_the_python_interface_reads_calls(elsewhere):
+    directory, config = elsewhere / "outputs" / "runs" / "d" / "t", run_config()
+    elsewhere_config = replace(config, outputs="/data/outputs")
+    with printed_as_calls():
+        assert resume_hint(config, directory, "abc") == 'fs.train(["resume=abc"])'
+        assert resume_hint(config, directory, None) == 'fs.train(["resume=outputs/runs/d/t"])'
+        hint = train_hint(["model.widths=[1, 2]", 'a="é"'])
+        assert ast.literal_eval(hint[9:-1]) == ["model.widths=[1, 2]", 'a="é"']
+        assert train_command(["a=1"]) == "framesweep train a=1"  # what goes into files
+        assert compare_hint(config) == "fs.runs()"
+        assert compare_hint(elsewhere_config) == 'fs.runs(outputs="/data/outputs")'
+    assert train_hint(["a=1"]) == "framesweep train a=1"
+    assert compare_hint(elsewhere_config) == "framesweep ui --outputs /data/outputs"

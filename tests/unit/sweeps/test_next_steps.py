@@ -3,6 +3,7 @@
 import pytest
 
 from configs import compose
+from framesweep.config.command_line import printed_as_calls
 from framesweep.config.composition import register
 from framesweep.sweeps.next_steps import list_next_steps
 
@@ -31,3 +32,8 @@ def test_a_sweep_that_is_not_tracked_has_nothing_to_compare(config):
     config.tracking.backend = "none"
     assert len(list_next_steps(config, "s", "runs")) == 1
     assert list_next_steps(config, None, "runs") == []
+
+
+def test_a_sweep_from_python_is_compared_by_a_call(config):
+    with printed_as_calls():
+        assert list_next_steps(config, "s", "runs") == ["next: fs.runs()   compares the runs"]

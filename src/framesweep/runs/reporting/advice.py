@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hydra.core.hydra_config import HydraConfig
 
 from framesweep.config import AdamConfig, AugmentConfig, RunConfig
-from framesweep.config.command_line import train_command
+from framesweep.config.command_line import train_hint
 from framesweep.config.optimizers.adam import AdamWConfig
 
 MIN_EPOCHS = 3
@@ -117,4 +117,4 @@ def describe_next_run(
         for override in HydraConfig.get().overrides.task
         if override.lstrip("+").partition("=")[0] not in keys
     ]
-    return f"{reason} Try: {train_command([*typed, *suggested])}"
+    return f"{reason} Try: {train_hint([*typed, *suggested])}"

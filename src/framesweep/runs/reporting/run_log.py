@@ -6,10 +6,9 @@ import shutil
 from pathlib import Path
 
 from framesweep.config import RunConfig
-from framesweep.config.command_line import resume_command, where_options
+from framesweep.config.command_line import compare_hint, resume_hint
 from framesweep.config.composition import CONFIG_FILE, dump
 from framesweep.config.plain import flatten
-from framesweep.config.shell_words import join_command
 from framesweep.data.phones import describe_numbering
 from framesweep.data.store.frame_store import FrameStore
 from framesweep.data.windows import Windows
@@ -183,7 +182,7 @@ def log_resume_hint(tracker: Tracker, config: RunConfig, directory: Path) -> Non
     """Log the command that resumes the run, which has an id once it is open."""
     with contextlib.suppress(TrackingError):
         tracker.require_open(wait=True)
-    log.info("stopped; resume with: %s", resume_command(config, directory, tracker.run_id))
+    log.info("stopped; resume with: %s", resume_hint(config, directory, tracker.run_id))
 
 
 def log_summary(
@@ -213,9 +212,7 @@ def log_summary(
     if average is not None and average.model is None:
         log.warning("train.average=swa had no effect: training ended before averaging started")
     if run_id is not None:
-        options = where_options(experiment.config)
-        command = join_command(["framesweep", "ui", *options])
-        log.info("run: %s   compare runs with: %s", run_id, command)
+        log.info("run: %s   compare runs with: %s", run_id, compare_hint(experiment.config))
     dim = experiment.store.feature_dim
     advice = describe_next_run(experiment.config, state.history, state.best_epoch, dim)
     if advice is not None and not in_sweep:

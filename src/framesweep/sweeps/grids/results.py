@@ -7,6 +7,7 @@ from pathlib import Path
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
+from framesweep.config.command_line import train_hint
 from framesweep.sweeps.context import SWEPT_PREFIX
 from framesweep.sweeps.grids.points import GridPoint, read_points
 from framesweep.sweeps.grids.study import Grid, build_grid_study, is_kept
@@ -14,7 +15,12 @@ from framesweep.sweeps.next_steps import list_next_steps
 from framesweep.sweeps.notes import Entry, build_note
 from framesweep.sweeps.run_names import name_best, name_by_values
 from framesweep.sweeps.study_files import BEST_FILE, StudyFiles
-from framesweep.sweeps.tables import build_train_command, get_objective_names, rank_trials
+from framesweep.sweeps.tables import (
+    build_train_command,
+    get_objective_names,
+    list_train_overrides,
+    rank_trials,
+)
 from framesweep.tracking import Tracker
 
 log = logging.getLogger(__name__)
@@ -85,7 +91,7 @@ def _describe_results(
     lines += [f"  {_describe_run(trial)}" for trial in ranked[:MAX_ROWS]]
     if len(ranked) > MAX_ROWS:
         lines.append(f"  and {len(ranked) - MAX_ROWS} more in trials.csv")
-    lines.append(f"best: {build_train_command(ranked[0])}")
+    lines.append(f"best: {train_hint(list_train_overrides(ranked[0]))}")
     name = study.study_name if is_kept(study) else None
     return lines + list_next_steps(grid.config, name, "runs")
 

@@ -221,9 +221,9 @@ def _log_results(
     """
     name, counts = queue.study.study_name, queue.count_states()
     if stop.signum:
-        # A command that asks for a new study would begin another one.
+        # A sweep that asks for a new study would begin another one.
         how = f" with hydra.sweeper.new=false hydra.sweeper.study_name={name}" * is_new
-        progress.log(f"study {name}: stopped; run the same command again{how} to resume it")
+        progress.log(f"study {name}: stopped; start the same sweep again{how} to resume it")
     elif not best:
         raise FailedSweepError(f"study {name}: {explain_no_best(queue)}")
     else:

@@ -59,4 +59,4 @@ def test_a_storage_that_stays_away_is_one_line_and_the_command_to_resume(sweep, 
     assert exit_.value.code == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: hydra.sweeper.storage: could not be reached for 180 s")
-    assert line.endswith("Run the same command again to resume the study.")
+    assert line.endswith("Start the same sweep again to resume the study.")

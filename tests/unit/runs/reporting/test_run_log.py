@@ -186,7 +186,7 @@ def test_an_average_that_never_started_is_a_warning(experiment, state, tmp_path,
 
 def test_a_stopped_run_says_how_to_resume_it(caplog, monkeypatch, tmp_path):
     caplog.set_level("INFO")
-    monkeypatch.setattr(run_log, "resume_command", lambda *arguments: f"resume {arguments}")
+    monkeypatch.setattr(run_log, "resume_hint", lambda *arguments: f"resume {arguments}")
     tracker: Any = Tracker()
     config: Any = "config"
     log_resume_hint(tracker, config, tmp_path)
