@@ -187,3 +187,17 @@ def test_ctrl_c_ends_a_grid_before_its_next_run(overrides, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         fs.sweep([*overrides, "train.epochs=3", "model.dropout=0.1,0.2,0.3"])
     assert epochs == [1]
+
+
+def test_a_stopped_run_is_finished_by_the_call_that_its_error_names(overrides, monkeypatch):
+    with monkeypatch.context() as patched:
+        press_ctrl_c_after_the_first_epoch(patched)
+        with pytest.raises(KeyboardInterrupt):
+            fs.train([*overrides, "train.epochs=9"])
+    stopped = fs.load("last")
+    with pytest.raises(fs.FramesweepError, match="Resume the run until") as raised:
+        stopped.predict(np.zeros((3, 6)))
+    call = str(raised.value).partition("that it has: ")[2]
+    finished = eval(call, {"fs": fs})
+    assert finished.directory == stopped.directory
+    assert len(finished.predict(np.zeros((3, 6)))) == 3

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from framesweep.catalog.directories import TRACKING_FOLDER
 from framesweep.catalog.run_file import read_run_file
 from framesweep.config import RunConfig
+from framesweep.config.command_line import printed_as_calls
 from framesweep.config.composition import CONFIG_FILE
 from framesweep.config.composition import load as load_config
 from framesweep.data.phone_segments import PhoneSegment
@@ -125,7 +126,7 @@ class Result:
 
         labeller = self._labellers.get(smooth)
         if labeller is None:
-            labeller = Labeller.load(require_model(self.directory), smooth=smooth)
+            labeller = Labeller.load(self._require_model(), smooth=smooth)
             self._labellers[smooth] = labeller
         return labeller.label(utterance, sample_rate)
 
@@ -137,7 +138,11 @@ class Result:
     def _predictor(self) -> Predictor:
         from framesweep.evaluation.predictor import Predictor
 
-        return Predictor.load(require_model(self.directory))
+        return Predictor.load(self._require_model())
+
+    def _require_model(self) -> Path:
+        with printed_as_calls():
+            return require_model(self.directory)
 
     def __repr__(self) -> str:
         name = self.run_id or self.directory.name

@@ -44,10 +44,10 @@ def command(
     """
     from framesweep.evaluation.export import SUFFIXES, export
     from framesweep.evaluation.predictor import Predictor
-    from framesweep.runs.reporting.run_log import MODEL_FOLDER
+    from framesweep.runs.ensembles.predictions import require_model
     from framesweep.tracking import find_run_directory
 
-    predictor = Predictor.load(find_run_directory(run_id, uri, outputs) / MODEL_FOLDER)
+    predictor = Predictor.load(require_model(find_run_directory(run_id, uri, outputs)))
     path = out or Path("model").with_suffix(SUFFIXES[kind])
     export(predictor, path, kind)
     size = path.stat().st_size

@@ -69,10 +69,19 @@ def resume_hint(config: RunConfig, directory: Path, run_id: str | None) -> str:
     """
     is_found = run_id is not None and not where_options(config)
     name = run_id if is_found and run_id is not None else _shorten(directory)
+    return _resume_with(f"resume={name}")
+
+
+def finish_hint(directory: Path) -> str:
+    """Return how to finish a stopped run with the epochs that it has, as `resume_hint`."""
+    return _resume_with(f"resume={_shorten(directory)}", "train.max_minutes=0.01")
+
+
+def _resume_with(*overrides: str) -> str:
     if is_in_python():
-        return python_call("train", [f"resume={name}"])
+        return python_call("train", overrides)
     program = _find_program(_find_executable("python"), _find_executable(COMMAND))
-    return join_command([*program, f"resume={name}"])
+    return join_command([*program, *overrides])
 
 
 def compare_hint(config: RunConfig) -> str:

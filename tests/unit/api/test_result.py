@@ -67,7 +67,8 @@ def test_a_recording_is_mapped_to_phones_with_times(directory):
 
 
 def test_a_run_without_a_network_says_how_to_get_one(tmp_path):
-    with pytest.raises(CheckpointError, match="Resume the run until it finishes"):
+    call = rf'fs.train\(\["resume={tmp_path}", "train.max_minutes=0.01"\]\)$'
+    with pytest.raises(CheckpointError, match=call):
         Result(tmp_path).predict(np.zeros((3, 40)))
     with pytest.raises(CheckpointError, match="must contain a checkpoint or a report"):
         _ = Result(tmp_path).metrics

@@ -1,5 +1,7 @@
 """framesweep export."""
 
+import shutil
+
 import pytest
 import torch
 from click.testing import CliRunner
@@ -42,7 +44,13 @@ def test_the_file_has_the_suffix_of_its_format(run, tmp_path, monkeypatch):
     assert (tmp_path / "model.pt").exists()
 
 
-def test_a_run_that_has_not_finished_is_named(run):
+def test_a_damaged_network_is_named(run):
     (run / "model" / "predictor.json").unlink()
     with pytest.raises(CheckpointError, match=r"predictor\.json"):
+        export(run, "--format", "torchscript")
+
+
+def test_a_run_that_has_not_finished_is_finished_by_the_command_in_the_error(run):
+    shutil.rmtree(run / "model")
+    with pytest.raises(CheckpointError, match=r"resume=\S+ train\.max_minutes=0\.01$"):
         export(run, "--format", "torchscript")

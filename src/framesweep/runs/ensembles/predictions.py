@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from framesweep.catalog.directories import TRAINED_MODEL
 from framesweep.config import RunConfig
+from framesweep.config.command_line import finish_hint
 from framesweep.config.composition import CONFIG_FILE, load
 from framesweep.config.paths import follow_move
 from framesweep.data.corpus import Array
@@ -80,7 +81,8 @@ def require_model(directory: Path) -> Path:
         raise CheckpointError(
             directory,
             f"must contain {TRAINED_MODEL}",
-            fix="Resume the run until it finishes.",
+            fix="Resume the run until it finishes, or finish it with the epochs that it has: "
+            + finish_hint(directory),
         )
     return directory / MODEL_FOLDER
 
