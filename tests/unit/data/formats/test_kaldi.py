@@ -177,8 +177,11 @@ def test_a_byte_order_mark_is_no_part_of_the_first_id(index, tmp_path):
         path.write_text(f"{start}one 3 1\ntwo 2\n", encoding="utf-8-sig")
         locations = locate_labels(path, tmp_path)
         assert list(locations) == ["one", "two"]
-        assert read_text_labels(path, locations["one"]).tolist() == [3, 1]
-        assert read_text_labels(path, locations["two"]).tolist() == [2]
+        one, two = locations["one"], locations["two"]
+        assert isinstance(one, int)
+        assert isinstance(two, int)
+        assert read_text_labels(path, one).tolist() == [3, 1]
+        assert read_text_labels(path, two).tolist() == [2]
 
 
 def test_labels_in_an_index_are_located_as_arrays(index, tmp_path):
