@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from framesweep.errors import CheckpointError
-from framesweep.evaluation.phone_chain import Chain
+from framesweep.evaluation.phone_chain import Chain, Floats
 from framesweep.evaluation.viterbi import Smoother, Strength
 from framesweep.system.atomic_files import atomic_file
 from framesweep.training.weight_files import dump_weights, load_weights
@@ -66,16 +66,34 @@ def read_smoother(folder: Path, num_classes: int) -> Smoother | None:
 
 
 def average_smoothers(smoothers: list[Smoother]) -> Smoother:
-    """Return the smoother of an ensemble: the first one's chain, with the mean strength.
+    """Return the smoother of an ensemble, with the mean probabilities and the mean strength.
 
-    The chain is the same for all runs of a corpus, because it is counted on train.
+    The chains of runs that were trained on different shares of a corpus are counted on these.
+    Those of other runs are equal, and so is their mean.
     """
+    chains = [smoother.chain for smoother in smoothers]
     strengths = [smoother.strength for smoother in smoothers]
+    chain = Chain(
+        log_prior=_average_logs([chain.log_prior for chain in chains]),
+        log_start=_average_logs([chain.log_start for chain in chains]),
+        log_transition=_average_logs([chain.log_transition for chain in chains]),
+    )
     mean = Strength(
         float(np.mean([strength.transition for strength in strengths])),
         float(np.mean([strength.prior for strength in strengths])),
     )
-    return replace(smoothers[0], strength=mean)
+    return replace(smoothers[0], chain=chain, strength=mean)
+
+
+def _average_logs(logs: list[Floats]) -> Floats:
+    """Return the float32 log of the mean of probabilities, whose logs are given.
+
+    The mean of equal arrays is the same to the last bit, because it is rounded from float64.
+    """
+    # Sorted, so that the order of the runs makes no difference in rounding.
+    ordered = np.sort(np.asarray(logs, dtype=np.float64), axis=0)
+    mean: Floats = np.logaddexp.reduce(ordered, axis=0) - np.log(len(logs))
+    return mean.astype(np.float32)
 
 
 def require_smoother(folder: Path, num_classes: int) -> Smoother:
