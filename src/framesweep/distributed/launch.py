@@ -60,12 +60,12 @@ def open_process_group(config: HardwareConfig) -> Iterator[ProcessGroup]:
     Raises:
         RankLostError: A worker ended; the message says which and how, where that is known.
     """
-    membership, workers = _find_or_start_workers(config.processes)
-    if membership is None:
-        yield SINGLE_PROCESS
-        return
-    process_group = MainProcessGroup(membership, config.timeout_minutes, workers)
+    workers: list[subprocess.Popen[bytes]] = []
+    process_group: ProcessGroup = SINGLE_PROCESS
     try:
+        membership = _join(config.processes, workers)
+        if membership is not None:
+            process_group = MainProcessGroup(membership, config.timeout_minutes, workers)
         yield process_group
     except RankLostError as error:
         raise _name_lost_rank(error, workers) from error
@@ -76,15 +76,19 @@ def open_process_group(config: HardwareConfig) -> Iterator[ProcessGroup]:
         process_group.destroy()
 
 
-def _find_or_start_workers(processes: int) -> tuple[Membership | None, Workers]:
-    """Return this process's membership, None where it is alone, and the workers it started."""
+def _join(processes: int, workers: list[subprocess.Popen[bytes]]) -> Membership | None:
+    """Return this process's membership, None where it is alone.
+
+    Each worker is added to `workers` as it starts, because the next one may fail to.
+    """
     if is_distributed():
-        return connect(), ()
+        return connect()
     if processes == 1:
-        return None, ()
+        return None
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-    workers = [_start_worker(rank, processes, store.port) for rank in range(1, processes)]
-    return Membership(store, 0, processes), workers
+    for rank in range(1, processes):
+        workers.append(_start_worker(rank, processes, store.port))
+    return Membership(store, 0, processes)
 
 
 def connect() -> Membership:
@@ -157,9 +161,16 @@ def _describe_ended(workers: Workers) -> list[str]:
     """Return one phrase for each worker that has ended."""
     codes = ((rank, process.poll()) for rank, process in enumerate(workers, start=1))
     return [
-        f"rank {rank} was killed by {signal.Signals(-code).name}"
+        f"rank {rank} was killed by {_name_signal(-code)}"
         if code < 0
         else f"rank {rank} ended with code {code}"
         for rank, code in codes
         if code is not None
     ]
+
+
+def _name_signal(signum: int) -> str:
+    try:
+        return signal.Signals(signum).name
+    except ValueError:  # Python names only the first and the last of the real-time signals
+        return f"signal {signum}"

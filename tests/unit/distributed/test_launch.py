@@ -1,5 +1,6 @@
 """How the processes of a run find each other, and what is said of one that ended."""
 
+import errno
 import signal
 import subprocess
 import sys
@@ -65,6 +66,11 @@ def test_a_run_of_one_process_starts_no_worker():
             f"import os; os.kill(os.getpid(), {signal.SIGKILL:d})",
             "rank 1 was killed by SIGKILL",
         ),
+        pytest.param(
+            "import os, signal; os.kill(os.getpid(), signal.SIGRTMIN + 5)",
+            f"rank 1 was killed by signal {getattr(signal, 'SIGRTMIN', 34) + 5}",
+            marks=pytest.mark.skipif(not hasattr(signal, "SIGRTMIN"), reason="needs Linux"),
+        ),
     ],
 )
 def test_the_error_names_the_rank_that_ended(monkeypatch, code, ended):
@@ -89,6 +95,27 @@ def test_workers_are_killed_when_the_run_ends(monkeypatch):
     with open_process_group(HardwareConfig(processes=3)) as process_group:
         assert (process_group.rank, process_group.size) == (0, 3)
     assert [worker.poll() for worker in workers] == [-signal.SIGKILL] * 2
+
+
+def test_workers_are_killed_if_another_one_cannot_be_started(monkeypatch):
+    workers: list[subprocess.Popen[bytes]] = []
+
+    def start_first(rank, size, port):
+        if workers:
+            raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+        workers.append(start("import time; time.sleep(600)"))
+        return workers[-1]
+
+    monkeypatch.setattr(launch, "_start_worker", start_first)
+    with (
+        pytest.raises(OSError, match="temporarily unavailable"),
+        open_process_group(HardwareConfig(processes=3)),
+    ):
+        pass
+    try:
+        assert workers[0].poll() == -signal.SIGKILL
+    finally:
+        workers[0].kill()
 
 
 def test_rank_0_sends_its_config_and_waits_until_all_workers_are_ready(monkeypatch):
