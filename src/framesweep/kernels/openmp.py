@@ -40,8 +40,8 @@ def run_on_threads(address: int, pointers: tuple[int, ...]) -> None:
     """Call the C function at `address`, `void (void **)`, on each of torch's threads.
 
     Args:
-        address: The function. It asks OpenMP for the number of its thread. pointers: Addresses
-        of arrays, which must live until this returns. Every thread gets all.
+        address: The function. It asks OpenMP for the number of its thread.
+        pointers: Addresses of arrays, which must live until this returns. Each thread gets all.
     """
     job = (ctypes.c_void_p * len(pointers))(*pointers)
     _find_parallel()(address, ctypes.addressof(job), torch.get_num_threads(), 0)
