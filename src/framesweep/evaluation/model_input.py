@@ -149,7 +149,9 @@ def _scale(samples: Array) -> Array:
     limits = np.iinfo(np.int16)
     if len(samples) and not limits.min <= samples.min() <= samples.max() <= limits.max:
         rule = "must be floats from -1 to 1, or integers of 16 bits"
-        raise DataError("samples", rule, found=int(np.abs(samples).max()))
+        # As Python's integers: the absolute value of the lowest int64 is none.
+        found = max(int(samples.min()), int(samples.max()), key=abs)
+        raise DataError("samples", rule, found=found)
     return samples.astype(np.int16)
 
 

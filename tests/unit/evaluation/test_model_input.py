@@ -80,6 +80,8 @@ def test_integers_of_json_are_samples_of_16_bits():
     assert utterance.value.dtype == np.int16
     with pytest.raises(DataError, match="integers of 16 bits; found 40000"):
         only({"samples": [0, 40_000], "sample_rate": 8000})
+    with pytest.raises(DataError, match=f"integers of 16 bits; found {-(2**63)}"):
+        only({"samples": [0, -(2**63)], "sample_rate": 8000})
 
 
 @pytest.mark.parametrize(
