@@ -49,11 +49,6 @@ class WeightAverage:
         """The network with averaged weights; None before the first step that is averaged."""
         return self._average if self._steps > self._first else None
 
-    def step(self, model: nn.Module) -> None:
-        """Count one step and average its weights; called after the optimizer's step."""
-        self.count_step()
-        self.update(model)
-
     def count_step(self) -> None:
         """Count a step, whose weights `update` averages once they are computed."""
         self._steps += 1

@@ -41,7 +41,8 @@ def take_step(components):
     components.optimizer.step()
     components.schedule.step()
     if components.average is not None:
-        components.average.step(components.model)
+        components.average.count_step()
+        components.average.update(components.model)
 
 
 @pytest.mark.parametrize("average", ["none", "ema", "swa"])

@@ -27,7 +27,8 @@ def walk(average, model, steps):
                 tensor.add_(torch.randn_like(tensor))
             else:
                 tensor.add_(1)
-        average.step(model)
+        average.count_step()
+        average.update(model)
         states.append(copy.deepcopy(model.state_dict()))
     return states
 
