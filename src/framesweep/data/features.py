@@ -121,10 +121,14 @@ def _extractor(
     """Return kaldi-native-fbank's streaming extractor for these options.
 
     Raises:
-        ConfigError: the windows or filters are impossible at this sample rate.
+        ConfigError: the windows or filters are impossible at this sample rate, or the features
+            are stored ones.
     """
     import kaldi_native_fbank as knf  # a model that labels features need not have it
 
+    if options.features not in ("fbank", "mfcc"):
+        rule = "must be fbank or mfcc to be computed from audio"
+        raise ConfigError("data.features", rule, found=options.features)
     if min(_window_and_shift(sample_rate, options)) < 1:
         raise ConfigError(
             "data.window_ms, data.shift_ms", f"must be at least one sample at {sample_rate} Hz"
@@ -149,11 +153,11 @@ def _extractor(
         "energy_floor": energy_floor,
     }
     try:
-        if options.features == "mfcc":
-            return knf.OnlineMfcc(knf.MfccOptions(num_ceps=options.num_ceps, **common))
-        return knf.OnlineFbank(knf.FbankOptions(**common))
+        if options.features == "fbank":
+            return knf.OnlineFbank(knf.FbankOptions(**common))
+        return knf.OnlineMfcc(knf.MfccOptions(num_ceps=options.num_ceps, **common))
     except ValueError as error:
         raise ConfigError(
-            "data.num_mel_bins, data.high_freq",
+            "data.num_mel_bins, data.low_freq, data.high_freq",
             f"must allow all filters at {sample_rate} Hz ({str(error).rstrip('.')})",
         ) from None

@@ -142,6 +142,17 @@ def test_filters_that_are_impossible_at_a_sample_rate_are_refused(audio, options
         mel_features(audio, RATE, options)
 
 
+def test_the_message_names_each_key_that_may_be_the_cause(audio):
+    with pytest.raises(ConfigError, match=r"data\.low_freq, data\.high_freq: must allow all"):
+        mel_features(audio, RATE, FeatureOptions(low_freq=9_000))
+
+
+@pytest.mark.parametrize("kind", ["npy", "pt", "ark"])
+def test_stored_features_are_not_computed(audio, kind):
+    with pytest.raises(ConfigError, match=rf"data\.features: must be fbank .* found '{kind}'"):
+        mel_features(audio, RATE, FeatureOptions(features=kind))
+
+
 def test_a_negative_energy_floor_is_refused(audio):
     with pytest.raises(ConfigError, match="energy_floor: must be at least 0; found -1"):
         mel_features(audio, RATE, FeatureOptions(), energy_floor=-1)

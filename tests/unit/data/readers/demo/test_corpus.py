@@ -223,7 +223,7 @@ def test_source_key_is_equal_if_the_content_is():
         ({"test_minutes": float("nan")}, "data.test_minutes"),
         ({"train_minutes": float("inf")}, "data.train_minutes"),
         ({"num_mel_bins": 0}, "data.num_mel_bins"),
-        ({"num_mel_bins": 1000}, "data.num_mel_bins, data.high_freq"),
+        ({"num_mel_bins": 1000}, "data.num_mel_bins, data.low_freq, data.high_freq"),
         ({"min_snr": 31.0}, "data.min_snr"),
         ({"max_snr": float("inf")}, "data.max_snr"),
         ({"max_snr": float("nan")}, "data.max_snr"),
