@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from framesweep.config.features import FeatureOptions
-from framesweep.data.features import frame_centres, num_frames
+from framesweep.data.features import frame_centers, num_frames
 from framesweep.data.formats.segments import read_segments
 from tones import PITCH, RATE
 
@@ -69,7 +69,7 @@ def assert_labels_agree(shell, run, root, predicted):
         samples = soundfile.info(root / "wav" / f"{name}.flac").frames
         count = num_frames(samples, RATE, FeatureOptions())
         assert segments.ends[-1] == samples / RATE
-        times = frame_centres(count, RATE, FeatureOptions()) / RATE
+        times = frame_centers(count, RATE, FeatureOptions()) / RATE
         frames += [segments.phones[i] for i in segments.at(times)]
     agreeing = [one == other for one, other in zip(frames, predicted, strict=True)]
     # Predictions of a split may be computed in bf16.

@@ -11,7 +11,7 @@ It holds, all made by the commands that a user types:
 
     a finished run       an MLP trained for two epochs, with its logged pyfunc model
     an interrupted run   Ctrl-C within an epoch; averaged weights, plateau schedule, masks
-    a TDNN run           its epochs are made of runs of neighbouring frames
+    a TDNN run           its epochs are made of runs of neighboring frames
     a study              three trials, their MLflow parent, plots, and a comparison over seeds
     an ablation study    one of two trials over the config group `lever`
     a prepared store     in outputs/cache

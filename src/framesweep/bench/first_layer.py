@@ -19,7 +19,7 @@ def measure_first_layer(case: Case, rounds: int) -> dict[str, Any]:
 
     Gathering copies each frame into every window that contains it, but serves shuffled frames,
     which training needs. A convolution computes what windows share only once, but serves only
-    neighbouring frames of complete utterances.
+    neighboring frames of complete utterances.
     """
     experiment = case.build_experiment()
     hardware, train = experiment.components.hardware, experiment.train
@@ -62,10 +62,10 @@ def build_gathered_layer(
 def build_convolution(
     rows: Tensor, context: int, width: int, batch_size: int, hardware: Hardware
 ) -> Contender:
-    """Return the layer on neighbouring frames of rows (R, D), as a convolution over time.
+    """Return the layer on neighboring frames of rows (R, D), as a convolution over time.
 
     Its kernel spans a window of 2 * context + 1 frames; with stride 1, its outputs are those of
-    the linear layer on the windows of `batch_size` neighbouring frames.
+    the linear layer on the windows of `batch_size` neighboring frames.
     """
     size = 2 * context + 1
     weight = torch.randn(width, rows.shape[1], size, device=hardware.device)

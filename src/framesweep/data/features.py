@@ -99,12 +99,12 @@ def num_frames(
     return (num_samples + shift // 2) // shift
 
 
-def frame_centres(
+def frame_centers(
     num_frames: int, sample_rate: int, options: FeatureOptions, *, snip_edges: bool = True
 ) -> Array:
-    """Return the (T,) float64 centres of the frames' windows, in samples from the start."""
+    """Return the (T,) float64 centers of the frames' windows, in samples from the start."""
     window, shift = _window_and_shift(sample_rate, options)
-    # Without snip_edges Kaldi centres windows in the middle of each shift.
+    # Without snip_edges Kaldi centers windows in the middle of each shift.
     first = window / 2 if snip_edges else shift / 2
     return first + shift * np.arange(num_frames)
 

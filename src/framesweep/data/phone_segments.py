@@ -13,7 +13,7 @@ import numpy as np
 
 from framesweep.config.features import Featurization
 from framesweep.data.corpus import Array
-from framesweep.data.features import frame_centres
+from framesweep.data.features import frame_centers
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def find_frame_edges(num_frames: int, featurization: Featurization, duration_s: 
         duration_s: Duration of the audio in seconds.
     """
     rate = featurization.sample_rate
-    centers = frame_centres(num_frames, rate, featurization.options) / rate
+    centers = frame_centers(num_frames, rate, featurization.options) / rate
     between = (centers[:-1] + centers[1:]) / 2
     return np.concatenate(([0.0], between, [max(duration_s, float(centers[-1]))]))
 

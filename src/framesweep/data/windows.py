@@ -1,6 +1,6 @@
 """Serves batches of context windows from the rows of a split, on any device.
 
-A window is `2*context + 1` consecutive frames around a centre frame, flattened. Written out,
+A window is `2*context + 1` consecutive frames around a center frame, flattened. Written out,
 the windows of a split take `2*context + 1` times the memory of its frames: at context 25 and
 18.5 M frames of 40 float32 features, 151 GB instead of 3 GB. They need not be written out,
 because of how the frame store lays out its rows:
@@ -9,9 +9,9 @@ because of how the frame store lays out its rows:
 
 Every utterance is followed by at least MAX_CONTEXT padding rows, so the window of every frame,
 for any context up to MAX_CONTEXT, is a contiguous run of rows that touches no other utterance.
-All windows are thus one strided view on the rows, in which neighbouring windows overlap in
+All windows are thus one strided view on the rows, in which neighboring windows overlap in
 memory, and a batch is one `index_select` on it: no copy per context, and no Python per frame.
-With data.padding=cross there is no gap, and windows extend into neighbouring utterances.
+With data.padding=cross there is no gap, and windows extend into neighboring utterances.
 """
 
 import mmap
@@ -38,7 +38,7 @@ class Windows:
 
     Args:
         split: rows and labels as the store provides them.
-        context: frames on each side of the centre frame.
+        context: frames on each side of the center frame.
         device: device of the batches.
         dtype: type of the batches; float32 where float16 cannot hold the rows.
 

@@ -7,7 +7,7 @@ from framesweep.config.features import FeatureOptions
 from framesweep.data import features
 from framesweep.data.features import (
     append_deltas,
-    frame_centres,
+    frame_centers,
     mel_features,
     num_frames,
 )
@@ -95,13 +95,13 @@ def test_number_of_frames_equals_that_computed(audio, rate, snip_edges, num_samp
 
 
 @pytest.mark.parametrize("snip_edges", [True, False])
-def test_click_is_loudest_in_the_frame_centred_on_it(snip_edges):
+def test_click_is_loudest_in_the_frame_centered_on_it(snip_edges):
     options = FeatureOptions()
     length = num_frames(RATE, RATE, options, snip_edges=snip_edges)
-    centres = frame_centres(length, RATE, options, snip_edges=snip_edges)
+    centers = frame_centers(length, RATE, options, snip_edges=snip_edges)
     for frame in (10, 50, 90):
         click = np.zeros(RATE, dtype=np.float32)
-        click[round(centres[frame])] = 0.5
+        click[round(centers[frame])] = 0.5
         energy = np.exp(mel_features(click, RATE, options, snip_edges=snip_edges)).sum(axis=1)
         assert energy.argmax() == frame
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from framesweep.config.features import FeatureOptions, Featurization
-from framesweep.data.features import frame_centres, num_frames
+from framesweep.data.features import frame_centers, num_frames
 from framesweep.data.formats.segments import Segments
 from framesweep.data.phone_segments import (
     PhoneSegment,
@@ -38,7 +38,7 @@ def test_edges_are_halfway_between_the_centers_of_windows_and_cover_the_audio(ra
     samples = rate + 17
     count = num_frames(samples, rate, options)
     edges = find_frame_edges(count, Featurization(rate, options), samples / rate)
-    centers = frame_centres(count, rate, options) / rate
+    centers = frame_centers(count, rate, options) / rate
     assert edges[0] == 0
     assert edges[-1] == samples / rate
     assert np.abs((edges[1:-1] - centers[:-1]) - (centers[1:] - edges[1:-1])).max() < 1e-12
@@ -57,6 +57,6 @@ def test_segments_label_the_frames_that_they_were_made_of():
         np.array([s.end_s for s in segments]),
         tuple(s.phone for s in segments),
     )
-    centers = frame_centres(len(path), 16000, featurization.options) / 16000
+    centers = frame_centers(len(path), 16000, featurization.options) / 16000
     phones = [read.phones[i] for i in read.at(centers)]
     assert phones == ["abc"[i] for i in path]

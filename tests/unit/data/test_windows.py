@@ -25,11 +25,11 @@ def plain_window(corpus, split, utterance, frame, context, padding, normalize):
         utterances = [(u - train.mean(0)) / train.std(0) for u in utterances]
     if padding == "cross":
         flat = np.concatenate(utterances)
-        centre = sum(len(u) for u in utterances[:utterance]) + frame
+        center = sum(len(u) for u in utterances[:utterance]) + frame
     else:
-        flat, centre = utterances[utterance], frame
+        flat, center = utterances[utterance], frame
     window = []
-    for position in range(centre - context, centre + context + 1):
+    for position in range(center - context, center + context + 1):
         if 0 <= position < len(flat):
             window.append(flat[position])
         elif padding == "replicate":

@@ -34,13 +34,13 @@ def num_stretches(flags: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("masks", [1, 2, 3])
-def test_time_masks_cover_whole_frames_but_never_the_centre(masks: int) -> None:
+def test_time_masks_cover_whole_frames_but_never_the_center(masks: int) -> None:
     zeroed = find_masked(time_masks=masks, time_width=4)
     frames = zeroed.any(dim=2)
     assert torch.equal(frames, zeroed.all(dim=2)), "a frame is partly masked"
     assert not frames[:, CONTEXT].any()
     assert 4 * (masks - 1) < frames.sum(dim=1).max() <= 4 * masks
-    # A mask that the centre frame divides counts twice.
+    # A mask that the center frame divides counts twice.
     assert num_stretches(frames).max() <= masks + 1
     frames[:, CONTEXT] = frames[:, CONTEXT - 1] & frames[:, CONTEXT + 1]
     assert num_stretches(frames).max() == masks
@@ -69,11 +69,11 @@ def test_widths_and_positions_of_masks_are_uniform() -> None:
     torch.testing.assert_close(places, torch.full((8,), 1 / 8), atol=0.04, rtol=0)
 
 
-def test_a_mask_may_cover_the_whole_axis_except_the_centre() -> None:
+def test_a_mask_may_cover_the_whole_axis_except_the_center() -> None:
     zeroed = find_masked(time_masks=1, time_width=1000, freq_masks=1, freq_width=BINS)
     kept = ~zeroed
     assert kept[:, CONTEXT].all()
-    assert (kept.sum(dim=(1, 2)) == BINS).any(), "no window keeps only its centre frame"
+    assert (kept.sum(dim=(1, 2)) == BINS).any(), "no window keeps only its center frame"
 
 
 def test_each_window_has_masks_of_its_own_that_depend_on_the_seed() -> None:
@@ -144,7 +144,7 @@ def test_shift_moves_whole_windows_up_or_down():
     assert torch.equal(after, expected)
 
 
-def test_tempo_scales_time_about_the_centre():
+def test_tempo_scales_time_about_the_center():
     """Each frame is compared with the nearest one at the rate that was drawn."""
     config = AugmentConfig(tempo=0.5)
     augment = build_augment(config, CONTEXT, BINS)

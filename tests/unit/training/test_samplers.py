@@ -50,7 +50,7 @@ def test_the_order_passes_statistical_tests_of_randomness():
     places = torch.arange(num_frames, dtype=torch.float64) / num_frames
     for pair in (torch.stack((order, places)), torch.stack((order[1:], order[:-1]))):
         assert abs(torch.corrcoef(pair)[0, 1]) < 5 * deviation
-    # Neighbouring frames are spread over the batches as by a random permutation.
+    # Neighboring frames are spread over the batches as by a random permutation.
     batches = (full_order(0, 1, num_frames) < 1024).view(-1, 2048).sum(dim=1).double()
     assert batches.mean() == 16
     assert 0.4 * 16 < batches.var() < 1.9 * 16

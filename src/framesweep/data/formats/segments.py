@@ -43,7 +43,7 @@ HTK_UNITS_PER_SECOND = 1e7
 TOLERANCE = 1e-3
 """Seconds by which a segment may start before the previous one ends: rounding, not overlap."""
 _IN_CONTEXT = re.compile(r"^[^-+]*-([^-+]+)\+.+$")
-"""A phone between its neighbours, LEFT-PHONE+RIGHT, as in the triphones of HTK and HTS."""
+"""A phone between its neighbors, LEFT-PHONE+RIGHT, as in the triphones of HTK and HTS."""
 
 _Row = tuple[float, float, str]
 """Start, end and phone; times in the unit of the format."""
@@ -187,7 +187,7 @@ def _parse_xlabel(path: Path, text: str) -> Iterator[_Row]:
             continue
         fields = line.split(maxsplit=2)
         if len(fields) < 2:
-            raise line_error(path, number, "must be `END COLOUR PHONE` in seconds", line)
+            raise line_error(path, number, "must be `END COLOR PHONE` in seconds", line)
         end = parse_time(path, number, fields[0])
         # Further fields may follow the phone after semicolons.
         yield start, end, fields[2].split(";")[0].strip() if len(fields) == 3 else ""

@@ -13,7 +13,7 @@ from framesweep.data.store.prepared import PreparedCorpus
 from framesweep.system.atomic_files import atomic_file
 
 DPI = 110
-COLOURS = {"train": "tab:gray", "dev": "tab:blue", "test": "tab:red"}
+COLORS = {"train": "tab:gray", "dev": "tab:blue", "test": "tab:red"}
 SHOWN_SECONDS = 4.0
 """Seconds of an utterance in the picture."""
 MOST_FREQUENT, RAREST = 10, 5
@@ -125,7 +125,7 @@ def _draw_phones(axes: Axes, corpus: PreparedCorpus, summaries: Sequence[SplitSu
             shares,
             width,
             label=summary.name,
-            color=COLOURS[summary.name],
+            color=COLORS[summary.name],
         )
     axes.set_xticks(
         positions + 0.4 - width / 2, [corpus.phones.names[i] for i in order], fontsize=7
@@ -145,7 +145,7 @@ def _draw_lengths(axes: Axes, summaries: Sequence[SplitSummary], shift_ms: float
         bins=30,
         density=True,
         label=[summary.name for summary in summaries],
-        color=[COLOURS[summary.name] for summary in summaries],
+        color=[COLORS[summary.name] for summary in summaries],
     )
     axes.set_title("Durations of utterances")
     axes.set_xlabel("seconds")
@@ -155,13 +155,13 @@ def _draw_lengths(axes: Axes, summaries: Sequence[SplitSummary], shift_ms: float
 
 def _draw_features(axes: Axes, summaries: Sequence[SplitSummary]) -> None:
     for summary in summaries:
-        bins, colour = np.arange(len(summary.mean)), COLOURS[summary.name]
-        axes.plot(bins, summary.mean, color=colour, label=summary.name)
+        bins, color = np.arange(len(summary.mean)), COLORS[summary.name]
+        axes.plot(bins, summary.mean, color=color, label=summary.name)
         axes.fill_between(
             bins,
             summary.mean - summary.std,
             summary.mean + summary.std,
-            color=colour,
+            color=color,
             alpha=0.15,
         )
     axes.set_title("Mean and standard deviation of each feature")

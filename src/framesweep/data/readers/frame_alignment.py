@@ -12,7 +12,7 @@ MAX_DIFFERENCE_S = 0.05
 round the ends of a recording differently."""
 
 
-def stored_frame_centres(num_frames: int, config: SegmentsConfig) -> Array:
+def stored_frame_centers(num_frames: int, config: SegmentsConfig) -> Array:
     """Return the (T,) times in seconds of the centers of stored frames."""
     return (config.first_center_ms + config.shift_ms * np.arange(num_frames)) / 1000
 
@@ -64,7 +64,7 @@ def _find_nearest(num_frames: int, config: SegmentsConfig) -> npt.NDArray[np.int
     """Return the (T,) numbers of the labels at the frames' centers, which may not exist."""
     if config.shift_ms == config.label_shift_ms:
         return np.arange(num_frames)
-    behind_ms = 1000 * stored_frame_centres(num_frames, config) - config.window_ms / 2
+    behind_ms = 1000 * stored_frame_centers(num_frames, config) - config.window_ms / 2
     # What rounding adds to half a shift must not choose the later label.
     return np.ceil(behind_ms / config.label_shift_ms - 0.5 - 1e-6).astype(np.int64)
 

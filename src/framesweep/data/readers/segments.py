@@ -53,7 +53,7 @@ MAX_EXAMPLES = 5
 class SegmentsCorpus:
     """Reads audio files and their segments, and computes features on all cores.
 
-    The label of a frame is the segment that contains the centre of its analysis window; frames
+    The label of a frame is the segment that contains the center of its analysis window; frames
     that no segment contains get the label of data.gap_phone. The id of an utterance is the path
     of its audio file under data.audio.
 

@@ -9,7 +9,7 @@ import numpy as np
 from framesweep.config import SegmentsConfig
 from framesweep.data.checks import validate_features
 from framesweep.data.corpus import Array
-from framesweep.data.features import frame_centres, mel_features
+from framesweep.data.features import frame_centers, mel_features
 from framesweep.data.formats.audio import read_audio, read_audio_info
 from framesweep.data.formats.frame_labels import read_frame_labels
 from framesweep.data.formats.kaldi import read_array
@@ -19,7 +19,7 @@ from framesweep.data.formats.stored_features import read_feature_file
 from framesweep.data.readers.frame_alignment import (
     align_frames,
     describe_difference,
-    stored_frame_centres,
+    stored_frame_centers,
 )
 from framesweep.data.readers.segments_files import UtteranceFiles
 from framesweep.errors import DataError
@@ -54,8 +54,8 @@ def analyse(
     # A .phn file counts samples of the original audio, before it was resampled.
     segments = _read_segments(config, files, files.segments, own_rate)
     _require_fit(segments, len(samples) / config.sample_rate, files.segments)
-    centres = frame_centres(len(features), config.sample_rate, config) / config.sample_rate
-    return features, _labels_at(segments, centres, ids)
+    centers = frame_centers(len(features), config.sample_rate, config) / config.sample_rate
+    return features, _labels_at(segments, centers, ids)
 
 
 def _label_stored(
@@ -72,12 +72,12 @@ def _label_stored(
         labels = np.array([ids[name] for name in names], dtype=np.int16)
         return align_frames(features, labels, config, files.segments)
     segments = _read_segments(config, files, files.segments, config.sample_rate)
-    centres = stored_frame_centres(len(features), config)
+    centers = stored_frame_centers(len(features), config)
     # The last frame ends a shift before the next would begin, or later.
     end_ms = 2 * config.first_center_ms + config.shift_ms * len(features)
     fix = f"Check data.shift_ms={config.shift_ms:g}."
     _require_fit(segments, end_ms / 1000, files.segments, what="features", fix=fix)
-    return features, _labels_at(segments, centres, ids)
+    return features, _labels_at(segments, centers, ids)
 
 
 def _read_stored(files: UtteranceFiles) -> Array:
@@ -86,10 +86,10 @@ def _read_stored(files: UtteranceFiles) -> Array:
     return read_feature_file(files.audio)
 
 
-def _labels_at(segments: Segments, centres: Array, ids: Mapping[str, int]) -> Array:
+def _labels_at(segments: Segments, centers: Array, ids: Mapping[str, int]) -> Array:
     # The label of gaps comes last, where the index -1 finds it.
     labels = np.array([ids[name] for name in (*segments.phones, "")], dtype=np.int16)
-    return np.asarray(labels[segments.at(centres)])
+    return np.asarray(labels[segments.at(centers)])
 
 
 def _require_fit(
@@ -123,7 +123,7 @@ def ends_early(files: UtteranceFiles, config: SegmentsConfig, num_frames: int) -
     if files.segments is None or config.format == "frames" or not config.has_stored_features:
         return False
     segments = _read_segments(config, files, files.segments, config.sample_rate)
-    seconds = stored_frame_centres(num_frames, config)[-1]
+    seconds = stored_frame_centers(num_frames, config)[-1]
     return bool(segments.ends[-1] < (1 - LONG_GAP) * seconds)
 
 
@@ -158,7 +158,7 @@ def describe_problem(config: SegmentsConfig, files: UtteranceFiles, path: Path) 
         return describe_difference(num_frames, num_labels, config)
     if config.has_stored_features:
         rate, what, longest_gap = config.sample_rate, "features", LONG_GAP
-        seconds = stored_frame_centres(len(_read_stored(files)), config)[-1]
+        seconds = stored_frame_centers(len(_read_stored(files)), config)[-1]
     else:
         what, longest_gap = "audio", 1.0
         rate, seconds = read_audio_info(files.audio)

@@ -40,7 +40,7 @@ VIEW_FORMAT = 1
 """Version of the layout on disk. Increase it with every change of what the files contain."""
 VIEW_FILES = ("meta.json", ".rows")
 """How the names of a view's files end."""
-# Both neighbours of a gap can share its zeros. Edge frames differ, so with replicate it has
+# Both neighbors of a gap can share its zeros. Edge frames differ, so with replicate it has
 # MAX_CONTEXT copies of the last frame before it and as many of the first frame after it.
 GAPS = {"zero": MAX_CONTEXT, "replicate": 2 * MAX_CONTEXT, "cross": 0}
 

@@ -175,10 +175,10 @@ def _sliding_statistics(features: Array, window: int) -> tuple[Array, Array]:
     offset = features.mean(axis=0, dtype=np.float64)
     # Variances do not depend on an offset, and near zero sums of squares lose no digits (Chan,
     # Golub and LeVeque, "Algorithms for computing the sample variance", 1983: shifted data).
-    centred = features - offset
+    centered = features - offset
     zero = np.zeros((1, features.shape[1]))
-    sums = np.concatenate((zero, np.cumsum(centred, axis=0)))
-    squares = np.concatenate((zero, np.cumsum(centred**2, axis=0)))
+    sums = np.concatenate((zero, np.cumsum(centered, axis=0)))
+    squares = np.concatenate((zero, np.cumsum(centered**2, axis=0)))
     mean = (sums[starts + size] - sums[starts]) / size
     variance = (squares[starts + size] - squares[starts]) / size - mean**2
     return mean + offset, np.sqrt(np.maximum(variance, 0))  # rounding can make it negative

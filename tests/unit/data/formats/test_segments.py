@@ -49,7 +49,7 @@ def test_htk_counts_100_ns_and_ignores_scores_and_alternatives(tmp_path):
         ("-", "-"),
     ],
 )
-def test_htk_phone_in_context_is_read_without_its_neighbours(tmp_path, name, phone):
+def test_htk_phone_in_context_is_read_without_its_neighbors(tmp_path, name, phone):
     path = write(tmp_path, "a.lab", f"0 2500000 {name}\n")
     assert read(path)[2] == (phone,)
 
@@ -96,7 +96,7 @@ def test_segment_covers_its_start_but_not_its_end(tmp_path):
         ),
         ("a.lab", "0 12\n", "must be `START END PHONE` in units of 100 ns"),
         ("a.lab", "0.5\n", "must be `START END PHONE` in seconds"),
-        ("a.lab", "#\n0.5\n", "must be `END COLOUR PHONE`"),
+        ("a.lab", "#\n0.5\n", "must be `END COLOR PHONE`"),
         ("a.lab", "#\n0.5 1 a\n0.2 1 b\n", "segment 2: must not end before it starts"),
         ("a.ctm", "0 1 a", "suffix must be one of"),
     ],

@@ -7,7 +7,7 @@ from framesweep.config import SegmentsConfig
 from framesweep.data.readers.frame_alignment import (
     align_frames,
     describe_difference,
-    stored_frame_centres,
+    stored_frame_centers,
 )
 from framesweep.errors import DataError
 
@@ -25,8 +25,8 @@ def align(num_frames, labels, **keys):
 
 
 def test_centers_follow_the_shift_and_the_offset():
-    assert stored_frame_centres(3, config()).tolist() == [0.0125, 0.0325, 0.0525]
-    assert stored_frame_centres(2, config(offset_ms=10, shift_ms=30)).tolist() == [0.01, 0.04]
+    assert stored_frame_centers(3, config()).tolist() == [0.0125, 0.0325, 0.0525]
+    assert stored_frame_centers(2, config(offset_ms=10, shift_ms=30)).tolist() == [0.01, 0.04]
 
 
 def test_frame_gets_the_label_whose_center_is_nearest():

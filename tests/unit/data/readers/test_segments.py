@@ -50,12 +50,12 @@ def read(root, part="train", **keys):
     return list(SegmentsCorpus(config(root, **keys)).utterances(part))
 
 
-def test_frame_is_labelled_by_the_centre_of_its_window(root):
+def test_frame_is_labelled_by_the_center_of_its_window(root):
     first, second = read(root)
     assert (first.id, second.id) == ("train/a", "train/b")
     phones = SegmentsCorpus(config(root)).phone_set(0)
     assert phones.names == ("aa", "h#", "iy", "t")
-    # The centre of frame n is at 12.5 ms + n * 10 ms, so 19 centres are before 0.2 s.
+    # The center of frame n is at 12.5 ms + n * 10 ms, so 19 centers are before 0.2 s.
     names = [phones.names[label] for label in first.labels]
     assert names == ["h#"] * 19 + ["aa"] * 25 + ["t"] * 5 + ["iy"] * 30 + ["h#"] * 19
     assert first.features.shape == (98, 40)

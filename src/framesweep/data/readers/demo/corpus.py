@@ -17,7 +17,7 @@ import numpy as np
 from framesweep.config import DemoConfig
 from framesweep.config.readers.demo import SAMPLE_RATE
 from framesweep.data.corpus import SPLITS, Array, Utterance
-from framesweep.data.features import frame_centres, mel_features
+from framesweep.data.features import frame_centers, mel_features
 from framesweep.data.formats.audio import resample
 from framesweep.data.phones import ARPABET_71, PhoneSet
 from framesweep.data.readers.demo.arpabet import NOISE, SILENCE
@@ -133,12 +133,12 @@ class DemoCorpus:
         # noise. Scaling the noise by -snr dB thus sets the ratio for the speech itself, however
         # long the silence around it is. Both are then scaled to the recording level together.
         snr = random.uniform(self._config.min_snr, self._config.max_snr)
-        noise = make_coloured_noise(len(clip.samples), random) * 10 ** (-snr / 20)
+        noise = make_colored_noise(len(clip.samples), random) * 10 ** (-snr / 20)
         level = 10 ** (random.uniform(*LEVELS) / 20)
         samples = (clip.samples + noise) * level
         features = mel_features(samples, SAMPLE_RATE, self._options)
-        centres = frame_centres(len(features), SAMPLE_RATE, self._options)
-        return Utterance(name, features, clip.labels_at(centres), voice)
+        centers = frame_centers(len(features), SAMPLE_RATE, self._options)
+        return Utterance(name, features, clip.labels_at(centers), voice)
 
 
 def read_sentences() -> list[str]:
@@ -156,7 +156,7 @@ def list_voices(split: str) -> list[str]:
     ]
 
 
-def make_coloured_noise(num_samples: int, random: np.random.Generator) -> Array:
+def make_colored_noise(num_samples: int, random: np.random.Generator) -> Array:
     """Return (N,) noise with root mean square 1 and a power that falls by 0 to 6 dB per octave.
 
     White Gaussian noise is filtered in the frequency domain: its amplitude is divided by the

@@ -14,7 +14,7 @@ from framesweep.data.phones import ARPABET_71
 from framesweep.data.readers.demo.corpus import (
     DemoCorpus,
     list_voices,
-    make_coloured_noise,
+    make_colored_noise,
     read_sentences,
 )
 from framesweep.data.store.prepared import prepare
@@ -100,7 +100,7 @@ def test_silence_is_quiet_and_vowels_are_loud(clean):
     for utterance in clean:
         level = loudness(utterance)
         assert np.median(level[np.isin(utterance.labels, vowels)]) > 4.0
-        # Windows extend 12.5 ms beyond a frame's centre: ignore silence next to speech.
+        # Windows extend 12.5 ms beyond a frame's center: ignore silence next to speech.
         silent = utterance.labels == SIL
         inner = silent[1:-1] & silent[:-2] & silent[2:]
         assert np.median(level[1:-1][inner]) < 1.0
@@ -125,7 +125,7 @@ def test_labels_fit_the_audio_better_than_shifted_labels(clean):
 
 
 def test_stop_starts_with_its_closure(clean):
-    """The quietest frame of a voiceless stop in a word is much quieter than its neighbours."""
+    """The quietest frame of a voiceless stop in a word is much quieter than its neighbors."""
     stops = [ARPABET_71.id(name) for name in "PTK"]
     drops = []
     for utterance in clean:
@@ -167,9 +167,9 @@ def test_features_are_finite_at_the_ends_of_the_range(snr):
     assert np.isfinite(utterance.features).all()
 
 
-def test_coloured_noise_has_unit_power_which_falls_with_frequency():
+def test_colored_noise_has_unit_power_which_falls_with_frequency():
     for seed in range(5):
-        noise = make_coloured_noise(16_001, np.random.default_rng(seed))
+        noise = make_colored_noise(16_001, np.random.default_rng(seed))
         assert noise.shape == (16_001,)
         assert np.sqrt(np.mean(noise**2)) == pytest.approx(1.0)
         power = np.abs(np.fft.rfft(noise)) ** 2
