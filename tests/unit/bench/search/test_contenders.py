@@ -45,7 +45,7 @@ def test_a_sweep_is_shipped_with_a_prior_ordered_tpe_and_extrapolation() -> None
     assert shipped.sampler["ordered_choices"]
     assert shipped.sampler["prior_trials"] == 10
     assert build_pruner(shipped.pruner) == ExtrapolationPruner()
-    earlier = build_contender("earlier", "hydra.sweeper.pruner.n_startup_trials=3")
+    earlier = build_contender("earlier", "hydra.sweeper.pruner.n_min_trials=3")
     assert isinstance(build_pruner(earlier.pruner), optuna.pruners.MedianPruner)
 
 
