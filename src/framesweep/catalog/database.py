@@ -41,7 +41,7 @@ class TrackedRow:
 def find_database(uri: str | None, outputs: Path) -> Path | None:
     """Return the SQLite database that tracks runs; None on a server, or without one."""
     uri = uri or os.environ.get(URI_VARIABLE)
-    if uri is None:
+    if not uri:
         path: Path | None = outputs / DATABASE
     else:
         path = sqlite_path(uri) if uri.startswith(SQLITE_SCHEMES) else None

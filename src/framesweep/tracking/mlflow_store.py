@@ -49,28 +49,29 @@ def resolve_tracking_uri(uri: str | None, outputs: Path) -> str:
     """Return the absolute URI that `tracking.uri` stands for.
 
     A URI that is None, or whose password was removed when it was written to a file, is replaced
-    by the environment variable FRAMESWEEP_TRACKING_URI. Without that, runs go to SQLite in
-    `outputs`. The path of a SQLite file becomes absolute, because Hydra's jobs change their
-    working directory.
+    by the environment variable FRAMESWEEP_TRACKING_URI. Without that, or if it is empty, runs
+    go to SQLite in `outputs`. The path of a SQLite file becomes absolute, because Hydra's jobs
+    change their working directory.
 
     Raises:
         ConfigError: the URI is none that MLflow can keep runs in, or its password is missing.
     """
-    if uri is None or HIDDEN in uri:
-        uri = os.environ.get(URI_VARIABLE, uri)
+    where = "tracking.uri"
+    if (uri is None or HIDDEN in uri) and (variable := os.environ.get(URI_VARIABLE)):
+        where, uri = URI_VARIABLE, variable
     if uri is None:
         return sqlite_url(outputs.absolute() / "mlflow.db")
     scheme = re.split(r"[:+]", uri, maxsplit=1)[0]
     if "://" not in uri or scheme not in DATABASES + SERVERS:
         raise ConfigError(
-            "tracking.uri",
+            where,
             f"must begin with one of {', '.join(DATABASES + SERVERS)}",
             found=scrub(uri),
-            fix="Omit it to use SQLite in the outputs folder.",
+            fix="Remove it to use SQLite in the outputs folder.",
         )
     if HIDDEN in uri:
         raise ConfigError(
-            "tracking.uri",
+            where,
             "must be given again, because passwords are never written to a file",
             found=uri,
             fix=f"Set {URI_VARIABLE}, or add tracking.uri=...",

@@ -67,6 +67,8 @@ def test_the_database_is_found_as_for_tracking(tmp_path, monkeypatch):
     assert find_database("http://host", tmp_path) is None
     monkeypatch.setenv(URI_VARIABLE, f"sqlite:///{tmp_path}/other.db")
     assert find_database(None, tmp_path) == tmp_path / "other.db"
+    monkeypatch.setenv(URI_VARIABLE, "")
+    assert find_database(None, tmp_path) == tmp_path / "mlflow.db"
 
 
 @pytest.mark.parametrize("has_log", [False, True])

@@ -5,6 +5,7 @@ import sqlite3
 import pytest
 
 from framesweep.config.paths import sqlite_path
+from framesweep.credentials import URI_VARIABLE
 from framesweep.errors import ConfigError, TrackingError
 from framesweep.tracking import load_run, mlflow_store
 
@@ -41,6 +42,22 @@ def test_other_uris_are_refused_without_showing_credentials(tmp_path, uri):
     with pytest.raises(ConfigError, match=r"tracking.uri: must begin with one of") as caught:
         mlflow_store.resolve_tracking_uri(uri, tmp_path)
     assert "s3cret" not in str(caught.value)
+
+
+def test_a_variable_that_is_empty_is_as_one_that_is_not_set(tmp_path, monkeypatch):
+    monkeypatch.setenv(URI_VARIABLE, "")
+    expected = f"sqlite:///{tmp_path}/mlflow.db"
+    assert mlflow_store.resolve_tracking_uri(None, tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [("mlruns", "must begin with one of"), ("http://***@host", "must be given again")],
+)
+def test_a_wrong_value_of_the_variable_is_said_to_be_there(tmp_path, monkeypatch, value, says):
+    monkeypatch.setenv(URI_VARIABLE, value)
+    with pytest.raises(ConfigError, match=f"^{URI_VARIABLE}: {says}"):
+        mlflow_store.resolve_tracking_uri(None, tmp_path)
 
 
 def test_a_new_database_has_all_tables_and_a_write_ahead_log(mlflow_database):
