@@ -36,7 +36,8 @@ def record_grid(tracker: Tracker, grid: Grid, *, stopped: bool) -> Path | None:
         stopped: Whether a signal or an error has ended the grid early.
 
     Returns:
-        The directory of the best run; None if no run has finished.
+        The directory of the best run; None if no run has finished, and with several objectives:
+        a Pareto front has no winner.
     """
     points = read_points(grid.directory, grid.id)
     if not points:
@@ -48,11 +49,13 @@ def record_grid(tracker: Tracker, grid: Grid, *, stopped: bool) -> Path | None:
     ranked = rank_trials(study)
     if not ranked:
         return None
+    for line in _describe_results(study, ranked, grid, stopped=stopped):
+        log.info("%s", line)
+    if len(grid.objectives) > 1:
+        return None
     by_number = {point.number: point for point in points}
     best = by_number[ranked[0].number]
     tracker.log_params(_to_params(best, list(grid.swept)))
-    for line in _describe_results(study, ranked, grid, stopped=stopped):
-        log.info("%s", line)
     return Path(best.directory)
 
 
@@ -91,7 +94,8 @@ def _describe_results(
     lines += [f"  {_describe_run(trial)}" for trial in ranked[:MAX_ROWS]]
     if len(ranked) > MAX_ROWS:
         lines.append(f"  and {len(ranked) - MAX_ROWS} more in trials.csv")
-    lines.append(f"best: {train_hint(list_train_overrides(ranked[0]))}")
+    if len(grid.objectives) == 1:
+        lines.append(f"best: {train_hint(list_train_overrides(ranked[0]))}")
     name = study.study_name if is_kept(study) else None
     return lines + list_next_steps(grid.config, name, "runs")
 

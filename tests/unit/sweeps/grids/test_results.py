@@ -97,6 +97,14 @@ def test_a_smaller_value_wins_where_it_is_better(make_grid, point, record):
     assert tracker.logged["best/loss"] == 0.5
 
 
+def test_a_pareto_front_has_no_winner(make_grid, point, record, caplog):
+    grid = make_grid("further_objectives=[dev/loss]")
+    best, tracker = record(grid, point(0, 5, 0.5, 0.1), point(1, 15, 0.7, 0.2))
+    assert best is None
+    assert not any(name.startswith("_swept/") for name in tracker.logged)
+    assert not any(line.startswith("best:") for line in caplog.messages)
+
+
 def test_of_equal_runs_the_first_wins_by_number(make_grid, point, record):
     best, _ = record(make_grid(), *(point(number, 5, 0.5) for number in range(12)))
     assert best.name == "0"
