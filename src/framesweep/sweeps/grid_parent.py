@@ -45,6 +45,7 @@ class GridParent(Callback):
         self._tracker: Tracker | None = None
         self._grid = ""
         self._started = 0.0
+        self._num_points = 0
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the tracker out of copies for other processes.
@@ -79,7 +80,7 @@ class GridParent(Callback):
         directory = Path(config.hydra.sweep.dir).absolute()
         overrides = list_grid_overrides(config)
         require_no_search_keys(overrides)
-        require_grid(config, overrides)
+        self._num_points = require_grid(config, overrides)
         swept = select_sweep_overrides(overrides)
         if config.hydra.runtime.choices["hydra/launcher"] in LOCAL_LAUNCHERS:
             prepare_shared_corpus(run_config, swept)
@@ -153,6 +154,7 @@ class GridParent(Callback):
             directory=Path(config.hydra.sweep.dir).absolute(),
             overrides=overrides,
             swept=select_sweep_overrides(overrides),
+            num_points=self._num_points,
         )
         status: Status = "FINISHED"
         if error is not None:

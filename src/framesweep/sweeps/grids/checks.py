@@ -1,5 +1,7 @@
 """Checks a grid before anything of it is run or recorded."""
 
+import math
+
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
@@ -25,7 +27,7 @@ def require_no_search_keys(overrides: list[str]) -> None:
             raise ConfigError(key, "needs a search", found=value, fix="Add sweep=bare.")
 
 
-def require_grid(config: DictConfig, overrides: list[str]) -> None:
+def require_grid(config: DictConfig, overrides: list[str]) -> int:
     """Check the keys of a grid and their values, before anything of it is recorded.
 
     What does not fit together for another reason than one of the keys is left to the run that
@@ -37,7 +39,7 @@ def require_grid(config: DictConfig, overrides: list[str]) -> None:
         ConfigError: a value breaks its rule.
     """
     if config.hydra.runtime.choices["hydra/sweeper"] != GRID_SWEEPER:
-        return
+        return 0
     # glob(...) needs the options that Hydra found, also in folders of the user's own.
     loader = GlobalHydra.instance().config_loader()
     axes = check_grid(OverridesParser.create(config_loader=loader).parse_overrides(overrides))
@@ -56,3 +58,4 @@ def require_grid(config: DictConfig, overrides: list[str]) -> None:
 
     if (wrong := find_wrong_value(axes, check)) is not None:
         raise wrong
+    return math.prod(map(len, axes))

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from optuna.study import Study
@@ -43,7 +44,8 @@ def record_grid(tracker: Tracker, grid: Grid, *, stopped: bool) -> Path | None:
     if not points:
         return None  # refused before any job: a study of it would only be in the way
     study = build_grid_study(grid, points, tracker.run_id)
-    files = StudyFiles(study, grid.directory, tracker, build_grid_note)
+    note = partial(build_grid_note, num_points=grid.num_points)
+    files = StudyFiles(study, grid.directory, tracker, note)
     files.write_and_log()
     files.write_page()
     ranked = rank_trials(study)
@@ -59,11 +61,15 @@ def record_grid(tracker: Tracker, grid: Grid, *, stopped: bool) -> Path | None:
     return Path(best.directory)
 
 
-def build_grid_note(study: Study) -> str:
-    """Return the description of a grid: its table, and how to train the best run again."""
-    trials = study.get_trials(deepcopy=False)
+def build_grid_note(study: Study, num_points: int = 0) -> str:
+    """Return the description of a grid: its table, and how to train the best run again.
+
+    Args:
+        num_points: `Grid.num_points`.
+    """
     ranked = rank_trials(study)
-    summary = f"Grid of {len(trials)} runs, {len(ranked)} of them finished."
+    num_runs = _count_runs(study, num_points)
+    summary = f"Grid of {num_runs} runs, {len(ranked)} of them finished."
     names = [name_best(name) for name in get_objective_names(study)]
     entries = [
         Entry(
@@ -76,6 +82,11 @@ def build_grid_note(study: Study) -> str:
     return build_note(summary, entries, build_train_command(ranked[0]) if ranked else None)
 
 
+def _count_runs(study: Study, num_points: int) -> int:
+    """Return the number of runs of a grid, some of which may never have started."""
+    return max(num_points, len(study.get_trials(deepcopy=False)))
+
+
 def _to_params(point: GridPoint, keys: Sequence[str]) -> dict[str, str]:
     return {f"{SWEPT_PREFIX}{key}": text for key, text in point.select_texts(keys).items()}
 
@@ -84,11 +95,11 @@ def _describe_results(
     study: Study, ranked: Sequence[FrozenTrial], grid: Grid, *, stopped: bool
 ) -> list[str]:
     """Return the lines that are printed at the end of a grid."""
-    num_trials = len(study.get_trials(deepcopy=False))
+    num_runs = _count_runs(study, grid.num_points)
     state = "stopped; " if stopped else ""
     path = grid.directory / BEST_FILE
     lines = [
-        f"grid {study.study_name}: {state}{len(ranked)} of {num_trials} runs have finished; "
+        f"grid {study.study_name}: {state}{len(ranked)} of {num_runs} runs have finished; "
         f"results in {path}"
     ]
     lines += [f"  {_describe_run(trial)}" for trial in ranked[:MAX_ROWS]]

@@ -46,6 +46,7 @@ class Grid:
         id: distinguishes it from an earlier grid in the same directory.
         overrides: the overrides of the command line.
         swept: bare key -> what is swept over, as it was typed.
+        num_points: how many runs were asked for; 0 if only its sweeper knows that.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Grid:
     directory: Path
     overrides: Sequence[str]
     swept: dict[str, str]
+    num_points: int = 0
 
     @property
     def objectives(self) -> list[str]:

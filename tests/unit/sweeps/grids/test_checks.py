@@ -18,7 +18,7 @@ def check():
     def check(*overrides):
         config = hydra.compose("config", return_hydra_config=True)
         HydraConfig.instance().set_config(config)
-        require_grid(config, list(overrides))
+        return require_grid(config, list(overrides))
 
     with hydra.initialize_config_dir(str(find_conf())):
         yield check
@@ -40,9 +40,10 @@ def test_a_wrong_value_is_refused_wherever_it_stands(check, overrides, error, me
         check("train.epochs=1", *overrides)
 
 
-def test_a_correct_grid_passes(check):
+def test_the_points_of_a_correct_grid_are_counted(check):
     pairs = ["optim.lr=tag(zip,choice(1e-3,2e-3))", "seed=tag(zip,choice(1,2))"]
-    check("data.context=5,10", "model=glob(*)", *pairs)
+    assert check("data.context=5,10,15", "model=small,wide", *pairs) == 12
+    assert check("data.context=5,10", "model=glob(*)", *pairs) > 4
 
 
 @pytest.mark.parametrize("formats", ["auto,frames", "frames,auto"])

@@ -1,6 +1,7 @@
 """What a grid leaves: its table, its best point, and what its parent run says about it."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -131,5 +132,8 @@ def test_many_runs_are_cut_to_the_best(make_grid, point, record, caplog):
 
 
 def test_a_grid_that_was_stopped_says_so(make_grid, point, record, caplog):
-    record(make_grid(), point(0, 5, 0.5), stopped=True)
-    assert "grid g: stopped; 1 of 1 runs have finished" in caplog.text
+    grid = replace(make_grid(), num_points=6)
+    _, tracker = record(grid, point(0, 5, 0.5), stopped=True)
+    assert "grid g: stopped; 1 of 6 runs have finished" in caplog.text
+    note = tracker.logged["mlflow.note.content"]
+    assert note.startswith("Grid of 6 runs, 1 of them finished.")
