@@ -149,6 +149,12 @@ def test_a_grid_is_a_table_with_one_line_per_run_and_then_the_best(overrides, ca
     assert "epoch 2/2" in (sweep.best.directory / "train.log").read_text()
 
 
+def test_a_grid_varies_what_its_config_sweeps_over(overrides):
+    params = "++hydra.sweeper.params={model.dropout:'0.1,0.2'}"
+    table = fs.sweep([*overrides, params, "train.epochs=1"]).table
+    assert table["model.dropout"].tolist() == [0.1, 0.2]
+
+
 @pytest.mark.heavy
 def test_a_search_returns_its_study_and_table_and_continues(overrides, capfd):
     search = [*overrides, "sweep=bare", "model.dropout=interval(0.0,0.5)"]

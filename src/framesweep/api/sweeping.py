@@ -26,7 +26,11 @@ from framesweep.config.composition import to_run_config
 from framesweep.errors import FramesweepError, Interrupted
 from framesweep.runs.job import run_job
 from framesweep.sweeps.context import remove_hydra, to_bare_key
-from framesweep.sweeps.grid_parent import SEARCH_SWEEPERS, select_sweep_overrides
+from framesweep.sweeps.grid_parent import (
+    SEARCH_SWEEPERS,
+    list_grid_overrides,
+    select_sweep_overrides,
+)
 from hydra_plugins.framesweep_sweeper.sweeper import FramesweepSweeper
 
 if TYPE_CHECKING:
@@ -169,7 +173,7 @@ def _run_grid(hydra: Hydra, config: DictConfig, *, in_process: bool) -> Sweep:
     from framesweep.evaluation.metrics import METRICS
 
     run_config = to_run_config(remove_hydra(config))
-    swept = list(select_sweep_overrides(list(config.hydra.overrides.task)))
+    swept = list(select_sweep_overrides(list_grid_overrides(config)))
     task: TaskFunction = QuietJob(swept) if in_process else run_job
     with _open_sweeper(hydra, config, task) as sweeper:
         batches = sweeper.sweep(list(config.hydra.overrides.task))
