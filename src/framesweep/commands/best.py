@@ -80,16 +80,17 @@ def command(
     most are added one after another, repeatedly if that is better. Their probabilities are
     averaged.
     """
+    refuse_ensemble_options(context)
     if ensemble:
         refuse_options(context, "seeds", "register", rule="cannot be used with --ensemble")
         if not is_given(context, "top"):
             options["top"] = NUM_CANDIDATES
         choose_ensemble(EnsembleOptions.select(names, options), as_json=as_json)
         return
-    refuse_ensemble_options(context)
     if len(names) > 1:
         raise ConfigError("STUDY", "must be a single study without --ensemble", found=names)
     if not names:
+        refuse_options(context, "top", "seeds", "register", rule="needs STUDY")
         _list_studies(options["storage"], options["outputs"], as_json=as_json)
         return
     _print_best(context, names[0], as_json=as_json)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from framesweep.commands.common.options import refuse_options
 from framesweep.commands.common.output import echo_json, json_option
+from framesweep.errors import ConfigError
 
 if TYPE_CHECKING:
     from framesweep.config.reference.key_docs import KeyDoc
@@ -40,6 +42,7 @@ def command(
         render_text,
     )
 
+    _refuse_what_is_ignored(click.get_current_context())
     if markdown:
         click.echo(render_markdown(), nl=False)
         return
@@ -66,6 +69,20 @@ def command(
         click.echo()
     if docs:
         click.echo(render_text(docs))
+
+
+def _refuse_what_is_ignored(context: click.Context) -> None:
+    """Raise ConfigError if a pattern or an option was given that would have no effect."""
+    patterns = context.params["patterns"]
+    if context.params["markdown"]:
+        rule = "cannot be used with --markdown"
+        refuse_options(context, "json_schema", "as_json", rule=rule)
+        if patterns:
+            raise ConfigError("PATTERN", rule, found=" ".join(patterns))
+    if context.params["json_schema"]:
+        refuse_options(context, "as_json", rule="cannot be used with --json-schema")
+        if len(patterns) > 1:
+            raise ConfigError("PATTERN", "must be a single group", found=" ".join(patterns))
 
 
 def _to_dict(doc: KeyDoc) -> dict[str, str]:

@@ -111,6 +111,12 @@ def test_without_a_study_all_studies_are_listed(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("option", ["--top", "--seeds", "--register"])
+def test_options_of_a_study_need_one(option):
+    with pytest.raises(ConfigError, match=f"^{option}: needs STUDY"):
+        CliRunner().invoke(command, [option, "3"], catch_exceptions=False)
+
+
 def test_json_has_the_trials_and_the_command_of_each(tmp_path):
     url = f"sqlite:///{tmp_path}/studies.db"
     study = optuna.create_study(study_name="s", storage=url, direction="maximize")

@@ -62,3 +62,18 @@ def test_nothing_slow_is_imported():
         "assert not {'torch', 'mlflow', 'optuna', 'numpy'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--markdown", "data"], "PATTERN: cannot be used with --markdown; found 'data'"),
+        (["--markdown", "--json"], "--json: cannot be used with --markdown; found True"),
+        (["--json-schema", "--json"], "--json: cannot be used with --json-schema; found True"),
+        (["--json-schema", "a", "b"], "PATTERN: must be a single group; found 'a b'"),
+    ],
+)
+def test_what_would_have_no_effect_is_refused(arguments, line):
+    with pytest.raises(ConfigError) as error:
+        CliRunner().invoke(command, arguments, catch_exceptions=False)
+    assert str(error.value) == line

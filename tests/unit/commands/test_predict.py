@@ -146,6 +146,12 @@ def test_either_runs_or_a_study_are_required(arguments):
     assert "Give either RUN_ID or --study." in result.output
 
 
+@pytest.mark.parametrize("option", ["--top", "--max-params", "--storage"])
+def test_options_of_a_study_need_one(option):
+    with pytest.raises(ConfigError, match=f"^{option}: needs --study"):
+        invoke("a", option, "1")
+
+
 def test_a_directory_is_no_file_to_write(tmp_path):
     result = invoke("x", "--out", str(tmp_path))
     assert result.exit_code == 2

@@ -9,14 +9,16 @@ from typing import Any
 
 import click
 
-from framesweep.commands.common.options import is_given
+from framesweep.commands.common.options import refuse_options
 from framesweep.commands.common.prediction_options import file_options, writing_options
-from framesweep.errors import ConfigError
 
 NUM_CANDIDATES = 20
 """Runs that an ensemble is chosen from, unless --top says otherwise."""
 
-ENSEMBLE_ONLY = ("max_params", "out", "split", "file_format", "labels", "smooth", "overrides")
+WRITTEN_ONLY = ("split", "file_format", "labels", "smooth")
+"""Parameters of `framesweep best` that mean nothing without --out."""
+
+ENSEMBLE_ONLY = ("max_params", "out", "overrides", *WRITTEN_ONLY)
 """Parameters of `framesweep best` that mean nothing without --ensemble."""
 
 
@@ -82,10 +84,14 @@ def ensemble_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def refuse_ensemble_options(context: click.Context) -> None:
-    """Raise ConfigError if an option was given that requires --ensemble."""
-    for parameter in context.command.params:
-        name = parameter.name or ""
-        if name in ENSEMBLE_ONLY and is_given(context, name):
-            raise ConfigError(
-                parameter.opts[0], "requires --ensemble", found=context.params[name]
-            )
+    """Raise ConfigError if an option was given that has no effect.
+
+    Most of them need --ensemble, and those that say what is written need --out as well.
+    """
+    if not context.params["ensemble"]:
+        refuse_options(context, *ENSEMBLE_ONLY, rule="requires --ensemble")
+        return
+    if context.params["out"] is None:
+        refuse_options(context, *WRITTEN_ONLY, rule="needs --out")
+    if not context.params["names"]:
+        refuse_options(context, "storage", rule="needs STUDY")

@@ -93,7 +93,9 @@ def is_given(context: click.Context, name: str) -> bool:
 
 
 def refuse_options(context: click.Context, *names: str, rule: str, fix: str = "") -> None:
-    """Raise ConfigError if one of these options was typed."""
-    for name in names:
-        if is_given(context, name):
-            raise ConfigError(f"--{name}", rule, found=context.params[name], fix=fix)
+    """Raise ConfigError if one of these parameters of a command was typed."""
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        if name in names and is_given(context, name):
+            found = context.params[name]
+            raise ConfigError(parameter.opts[0], rule, found=found, fix=fix)

@@ -97,7 +97,8 @@ def choose_runs(
         raise click.UsageError("Give either RUN_ID or --study.")
     if study:
         return _load_best_trials(study, storage, top, max_params, **options)
-    refuse_options(click.get_current_context(), "top", rule="needs --study")
+    context = click.get_current_context()
+    refuse_options(context, "top", "max_params", "storage", rule="needs --study")
     return load_runs(run_ids, **options)
 
 

@@ -165,6 +165,20 @@ def test_options_of_a_single_winner_cannot_be_used_for_an_ensemble(outputs, argu
         invoke(outputs, "s", "--ensemble", *arguments)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("--split", "dev"), ("--format", "kaggle"), ("--labels", "id"), ("--smooth",)],
+)
+def test_what_says_how_predictions_are_written_needs_a_file(outputs, arguments):
+    with pytest.raises(ConfigError, match=f"^{arguments[0]}: needs --out"):
+        invoke(outputs, "s", "--ensemble", *arguments)
+
+
+def test_a_storage_needs_the_name_of_a_study(outputs):
+    with pytest.raises(ConfigError, match=r"^--storage: needs STUDY"):
+        invoke(outputs, "--ensemble", "--storage", "s.journal")
+
+
 def test_only_an_ensemble_takes_several_studies(outputs):
     with pytest.raises(UserError, match=r"^STUDY: must be a single study without --ensemble"):
         invoke(outputs, "s", "s")
