@@ -117,16 +117,24 @@ def _print_best(context: click.Context, study_name: str, *, as_json: bool) -> No
     for trial in trials:
         echo(_describe_trial(trial, terminal_width()))
     best = trials[0] if has_order else None
+    comparison = version = None
     if seeds and has_order:
-        best = compare_over_seeds(study, trials, seeds, outputs, uri, echo)
+        comparison = compare_over_seeds(study, trials, seeds, outputs, uri, echo)
+        best = comparison.best
     if best is None:
         echo("These trials form the Pareto front. best.yaml has the command of each.")
     else:
         echo(f"\ntrain trial {best.number} again:\n  {build_train_command(best)}")
         if register is not None:
-            echo(_register(study, best, register, outputs, uri))
+            version = _register(study, best, register, outputs, uri)
+            names = f"models:/{register}/{version}, and as models:/{register}@best"
+            echo(f"\ntrial {best.number} is registered as {names}")
     if as_json:
-        echo_json(_to_dict(study, trials, best))
+        added = {
+            "seeds": None if comparison is None else comparison.to_dict(),
+            "registered": None if version is None else {"name": register, "version": version},
+        }
+        echo_json(_to_dict(study, trials, best) | added)
 
 
 def _list_studies(storage: str | None, outputs: Path, *, as_json: bool) -> None:
@@ -178,7 +186,7 @@ def _register(
 ) -> str:
     """Register the model of a trial, which becomes that of the study's parent run.
 
-    Return a line that says under which names.
+    Return the version.
     """
     from framesweep.sweeps.context import PARENT_ATTR
     from framesweep.sweeps.studies import get_trial_directory
@@ -192,11 +200,7 @@ def _register(
             "must be tracked for its winner to be registered",
             fix="If tracking was unavailable, type framesweep sync first.",
         )
-    version = register_winner(uri, outputs, parent, directory, name)
-    return (
-        f"\ntrial {trial.number} is registered as models:/{name}/{version}, "
-        f"and as models:/{name}@best"
-    )
+    return register_winner(uri, outputs, parent, directory, name)
 
 
 def _echo(text: str, *, err: bool = False) -> None:

@@ -36,12 +36,12 @@ def command(
     for directory in directories or find_unsent_runs(outputs):
         try:
             sync(directory, outputs, TIMEOUT_SECONDS, uri=uri, experiment=experiment)
-        except UnreachableError:
-            raise  # the other runs would wait for the same server
         except UserError as error:
             click.echo(f"error: {error}", err=True)
             code = error.exit_code
             results.append({"directory": directory, "is_sent": False, "error": str(error)})
+            if isinstance(error, UnreachableError):
+                break  # the other runs would wait for the same server
         else:
             results.append({"directory": directory, "is_sent": True, "error": None})
             if not as_json:

@@ -10,6 +10,7 @@ from optuna.trial import create_trial
 from framesweep import tracking
 from framesweep.commands.best import _describe_trial, command
 from framesweep.errors import ConfigError, TrackingError
+from framesweep.runs import reruns
 from framesweep.sweeps.context import PARENT_ATTR
 
 
@@ -128,7 +129,21 @@ def test_json_has_the_trials_and_the_command_of_each(tmp_path):
     assert found["best"] == 0
     assert found["trials"][0]["values"] == [0.5]
     assert found["trials"][0]["command"].endswith(" a=1")
+    assert found["seeds"] is None
+    assert found["registered"] is None
     assert "study s: 1 complete" in result.stderr
+
+
+def test_json_has_the_means_of_the_seeds_and_the_registered_version(ranked, monkeypatch):
+    call, _, study = ranked
+    study.set_user_attr(PARENT_ATTR, "parent")
+    monkeypatch.setattr(reruns.SeedRuns, "measure", lambda _, number, seeds: [0.9 - number])
+    found = json.loads(call("--json", "--seeds", "1", "--register", "phones").stdout)
+    assert found["best"] == 0
+    mean = found["seeds"]["means"][0]
+    assert mean == {"trial": 1, "mean": pytest.approx(-0.1), "half_width": None}
+    assert not found["seeds"]["differences"][0]["is_significant"]
+    assert found["registered"] == {"name": "phones", "version": "3"}
 
 
 def test_the_params_of_a_trial_are_short_and_broken_at_the_width_of_a_terminal():

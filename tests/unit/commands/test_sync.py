@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from click.testing import CliRunner
 
@@ -50,8 +52,19 @@ def test_one_that_is_refused_is_an_error_and_the_others_are_sent(run, answers, t
 def test_a_server_that_is_away_is_waited_for_once(run, answers):
     answers["a"] = tracking.UnreachableError("a", "3 records are still unsent")
     result, calls = run("--uri", "http://h", "--experiment", "mine")
-    assert isinstance(result.exception, tracking.UnreachableError)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("error: a: 3 records are still unsent")
     assert calls == [("a", "http://h", "mine")]
+
+
+def test_json_has_what_was_sent_before_the_server_went_away(run, answers, tmp_path):
+    answers["b"] = tracking.UnreachableError("b", "3 records are still unsent")
+    result, _ = run("--json")
+    assert result.exit_code == 2
+    sent, unsent = json.loads(result.stdout)
+    assert sent == {"directory": str(tmp_path / "a"), "is_sent": True, "error": None}
+    assert not unsent["is_sent"]
+    assert unsent["error"].startswith("b: 3 records")
 
 
 def test_nothing_to_send_is_said(tmp_path):

@@ -5,12 +5,45 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import FrozenTrial
+
+    from framesweep.sweeps.statistics import ConfidenceInterval
+
+
+@dataclass(frozen=True, slots=True)
+class SeedComparison:
+    """What several seeds say about the trials of a study.
+
+    Attributes:
+        best: the trial with the best mean.
+        means: trial number -> the mean of its values.
+        differences: number of another trial -> the mean by which the best one exceeds it.
+    """
+
+    best: FrozenTrial
+    means: dict[int, ConfidenceInterval]
+    differences: dict[int, ConfidenceInterval]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the comparison as JSON can hold it."""
+        return {
+            "means": [{"trial": number, **asdict(mean)} for number, mean in self.means.items()],
+            "differences": [
+                {
+                    "trial": self.best.number,
+                    "other": number,
+                    **asdict(difference),
+                    "is_significant": difference.excludes_zero,
+                }
+                for number, difference in self.differences.items()
+            ],
+        }
 
 
 def compare_over_seeds(
@@ -20,8 +53,8 @@ def compare_over_seeds(
     outputs: Path,
     uri: str | None,
     echo: Callable[[str], None],
-) -> FrozenTrial:
-    """Train each trial with several seeds, print the means, and return the best trial."""
+) -> SeedComparison:
+    """Train each trial with several seeds, and print and return how they compare."""
     from optuna.study import StudyDirection
 
     from framesweep.runs.reruns import SeedRuns
@@ -37,14 +70,17 @@ def compare_over_seeds(
     values = {trial.number: runs.measure(trial.number, seeds) for trial in trials}
     plural = "s" if num_seeds > 1 else ""
     echo(f"\nmean and 95 % confidence interval over {num_seeds} seed{plural}:")
-    for number, measured in values.items():
-        echo(f"  trial {number:<4} {estimate_mean(measured)}")
+    means = {number: estimate_mean(measured) for number, measured in values.items()}
+    for number, mean in means.items():
+        echo(f"  trial {number:<4} {mean}")
     sign = 1 if study.direction is StudyDirection.MAXIMIZE else -1
-    order = sorted(trials, key=lambda t: -sign * estimate_mean(values[t.number]).mean)
+    order = sorted(trials, key=lambda t: -sign * means[t.number].mean)
+    best, differences = order[0], {}
     for other in order[1:]:
-        difference = estimate_paired_difference(values[order[0].number], values[other.number])
+        difference = estimate_paired_difference(values[best.number], values[other.number])
+        differences[other.number] = difference
         verdict = (
             "better than" if difference.excludes_zero else "not significantly different from"
         )
-        echo(f"trial {order[0].number} is {verdict} trial {other.number}: {difference}")
-    return order[0]
+        echo(f"trial {best.number} is {verdict} trial {other.number}: {difference}")
+    return SeedComparison(best, means, differences)

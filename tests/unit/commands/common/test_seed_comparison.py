@@ -22,8 +22,8 @@ def compare(tmp_path, monkeypatch):
             attrs = {"directory": str(tmp_path / str(number))}
             study.add_trial(create_trial(value=0.7, user_attrs=attrs))
         lines: list[str] = []
-        best = compare_over_seeds(study, study.trials, num_seeds, tmp_path, None, lines.append)
-        return best.number, lines
+        echo = lines.append
+        return compare_over_seeds(study, study.trials, num_seeds, tmp_path, None, echo), lines
 
     return call
 
@@ -32,11 +32,23 @@ def compare(tmp_path, monkeypatch):
     ("direction", "best", "other"), [("maximize", 1, 0), ("minimize", 0, 1)]
 )
 def test_the_trial_with_the_best_mean_wins(compare, direction, best, other):
-    number, lines = compare(direction, 3)
-    assert number == best
+    comparison, lines = compare(direction, 3)
+    assert comparison.best.number == best
     assert lines[0].strip() == "mean and 95 % confidence interval over 3 seeds:"
     assert lines[1].startswith("  trial 0    0.5033 ± ")
     assert lines[-1].startswith(f"trial {best} is better than trial {other}: ")
+
+
+def test_the_comparison_has_the_means_and_the_verdicts(compare):
+    found = compare("maximize", 3)[0].to_dict()
+    assert [(mean["trial"], round(mean["mean"], 4)) for mean in found["means"]] == [
+        (0, 0.5033),
+        (1, 0.6033),
+    ]
+    (difference,) = found["differences"]
+    assert (difference["trial"], difference["other"]) == (1, 0)
+    assert difference["mean"] == pytest.approx(0.1)
+    assert difference["is_significant"]
 
 
 def test_one_seed_decides_nothing(compare):
