@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from framesweep.config import RunConfig
 from framesweep.config.composition import to_run_config
@@ -23,6 +23,7 @@ from framesweep.runs.validation import validate_across_groups
 from framesweep.sweeps.context import remove_hydra, to_bare_key
 from framesweep.system.cgroups import memory_limit
 from framesweep.system.out_of_memory import is_out_of_memory
+from hydra_plugins.framesweep_sweeper._pruner_schemas import NopPrunerConf
 
 BYTES_PER_PARAMETER = 16
 """Weight, gradient and the two moments of Adam, in float32."""
@@ -120,7 +121,12 @@ class SweepPreview:
                 raise
             return [str(explain_shortage(error, configs[1], in_sweep=True))]
         return [
-            describe_time([cost.seconds for cost in costs], num_trials, num_workers),
+            describe_time(
+                [cost.seconds for cost in costs],
+                num_trials,
+                num_workers,
+                prunes=_prunes(extremes[0]),
+            ),
             describe_memory(costs[1], min(num_trials, num_workers)),
         ]
 
@@ -135,13 +141,16 @@ def prepare_command(config: DictConfig) -> str:
     return join_command(["framesweep", "prepare", *overrides])
 
 
-def describe_time(seconds: Sequence[float], num_trials: int, num_workers: int) -> str:
+def describe_time(
+    seconds: Sequence[float], num_trials: int, num_workers: int, *, prunes: bool
+) -> str:
     """Return a line on the time of a sweep.
 
     Args:
         seconds: Those of the smallest and of the largest run.
         num_trials: The number of runs.
         num_workers: How many of them are trained in parallel.
+        prunes: Whether runs may be ended early.
     """
     low, high = sorted(seconds)
     each = f"{format_duration(low)} to {format_duration(high)} per trial"
@@ -149,9 +158,14 @@ def describe_time(seconds: Sequence[float], num_trials: int, num_workers: int) -
     total = format_duration(rounds * (low + high) / 2)
     trials = f"{num_trials:,} trial{'s' * (num_trials != 1)}"
     workers = f"{num_workers} worker{'s' * (num_workers != 1)}"
-    return (
-        f"time: {each}; about {total} for {trials} by {workers}, and less if trials are pruned"
-    )
+    less = ", and less if trials are pruned" * prunes
+    return f"time: {each}; about {total} for {trials} by {workers}{less}"
+
+
+def _prunes(config: DictConfig) -> bool:
+    """Return whether the sweep of a job may prune it; a grid and `pruner=none` never do."""
+    pruner = OmegaConf.select(config, "hydra.sweeper.pruner")
+    return pruner is not None and pruner.get("_target_") != NopPrunerConf._target_
 
 
 def describe_memory(cost: RunCost, num_workers: int) -> str:

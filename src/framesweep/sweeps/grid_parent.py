@@ -17,7 +17,11 @@ from framesweep.credentials import scrub
 from framesweep.errors import CallbackAborted, ConfigError, Interrupted
 from framesweep.sweeps.context import PARENT_VARIABLE, SWEPT_VARIABLE, remove_hydra, to_bare_key
 from framesweep.sweeps.corpus import prepare_shared_corpus
-from framesweep.sweeps.grids.checks import require_grid, require_no_search_keys
+from framesweep.sweeps.grids.checks import (
+    require_grid,
+    require_no_search_keys,
+    require_preview,
+)
 from framesweep.sweeps.grids.points import GridPoint, read_values, write_point
 from framesweep.sweeps.run_names import name_by_overrides
 from framesweep.sweeps.winner import track_winner
@@ -76,6 +80,7 @@ class GridParent(Callback):
     def _open(self, config: DictConfig) -> None:
         run_config = to_run_config(remove_hydra(config))
         if run_config.sweep.preview:
+            require_preview(config)
             return
         directory = Path(config.hydra.sweep.dir).absolute()
         overrides = list_grid_overrides(config)

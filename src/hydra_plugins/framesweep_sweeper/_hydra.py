@@ -5,14 +5,25 @@ the sweeper. Optuna's private heartbeats are used by `storage._heartbeats` only,
 of its tables by `storage._trial_parts` and `storage._table_storage`.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
 
-__all__ = ["BasicLauncher", "BasicSweeper", "instantiate_allowed"]
+__all__ = ["BasicLauncher", "BasicSweeper", "find_alias", "instantiate_allowed"]
+
+
+def find_alias(config: DictConfig, setting: str) -> str:
+    """Return the key that sets `hydra.sweeper.<setting>`; an application may have an alias."""
+    sweeper = OmegaConf.select(config, "hydra.sweeper", default=OmegaConf.create())
+    raw = OmegaConf.to_container(sweeper, resolve=False)
+    value = raw.get(setting) if isinstance(raw, dict) else None
+    match = re.fullmatch(r"\$\{([\w.]+)\}", str(value))
+    return match.group(1) if match else f"hydra.sweeper.{setting}"
 
 
 def instantiate_allowed(config: Any, allowed: str | Sequence[str]) -> Any:

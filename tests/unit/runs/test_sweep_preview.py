@@ -97,7 +97,13 @@ def test_an_estimate_has_the_time_and_the_memory(make_job):
     prepare(small)
     time, memory = SweepPreview().estimate((small, large), 20, 2)
     assert time.startswith("time: ")
-    assert "for 20 trials by 2 workers" in time
+    assert time.endswith("for 20 trials by 2 workers")  # a grid prunes nothing
+    searched = [make_job("sweep=bare", "hydra.sweeper.study_name=s") for _ in range(2)]
+    time, _ = SweepPreview().estimate((searched[0], searched[1]), 20, 2)
+    assert time.endswith("and less if trials are pruned")
+    unpruned = make_job("sweep=bare", "hydra/sweeper/pruner=none", "hydra.sweeper.study_name=s")
+    time, _ = SweepPreview().estimate((unpruned, unpruned), 20, 2)
+    assert time.endswith("by 2 workers")
     assert "(2 workers with" in memory
     assert "fits in" in memory
 
@@ -123,11 +129,12 @@ def test_memory_that_is_exhausted_is_the_answer(make_job, monkeypatch):
 
 
 def test_the_time_of_all_is_that_of_the_rounds_of_all_workers():
-    assert describe_time([100, 20], 20, 3) == (
+    assert describe_time([100, 20], 20, 3, prunes=True) == (
         "time: 20 s to 1.7 min per trial; about 7 min for 20 trials by 3 workers, and less if "
         "trials are pruned"
     )
-    assert "by 1 worker," in describe_time([20, 20], 1, 1)
+    line = describe_time([20, 20], 1, 1, prunes=False)
+    assert line == "time: 20 s to 20 s per trial; about 20 s for 1 trial by 1 worker"
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,18 @@ def require_no_search_keys(overrides: list[str]) -> None:
             raise ConfigError(key, "needs a search", found=value, fix="Add sweep=bare.")
 
 
+def require_preview(config: DictConfig) -> None:
+    """Raise ConfigError if the sweeper of a config has no preview, and would run its jobs."""
+    sweeper = config.hydra.runtime.choices["hydra/sweeper"]
+    if sweeper != GRID_SWEEPER:
+        raise ConfigError(
+            "sweep.preview",
+            "needs a grid, or a search by sweep=bare or another option of sweep",
+            found=f"hydra/sweeper={sweeper}",
+            fix="Leave it out, or choose another sweeper.",
+        )
+
+
 def require_grid(config: DictConfig, overrides: list[str]) -> int:
     """Check the keys of a grid and their values, before anything of it is recorded.
 

@@ -1,15 +1,15 @@
 """Opening the study of a command, or creating it."""
 
-import re
 from dataclasses import replace
 from typing import Any
 
 import optuna
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from optuna.storages import BaseStorage
 from optuna.study import Study
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
+from hydra_plugins.framesweep_sweeper._hydra import find_alias
 from hydra_plugins.framesweep_sweeper.search._samplers import build_pruner
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 from hydra_plugins.framesweep_sweeper.search._study_identity import (
@@ -53,8 +53,8 @@ def open_study(
         else:
             name = choose_name(storage, identity, given, derive_name(space), settings["new"])
     except SweepError as error:
-        fix = f"Give {_find_alias(config, 'new')}=true or another hydra.sweeper.study_name"
-        extend = f"{_find_alias(config, 'extend')}=true to continue with what is new"
+        fix = f"Give {find_alias(config, 'new')}=true or another hydra.sweeper.study_name"
+        extend = f"{find_alias(config, 'extend')}=true to continue with what is new"
         raise SweepError(f"{error}\n{fix} to start a new study, or {extend}") from None
     create_study_if_missing(storage, name, identity)
     if earlier is not None:
@@ -95,11 +95,3 @@ def _identify(settings: dict[str, Any], space: SearchSpace) -> StudyIdentity:
     # What was recorded under other bounds would mislead the sampler and the choice of the best.
     texts = ", ".join(sorted(map(str, constraints)))
     return replace(identity, fixed={**identity.fixed, "hydra.sweeper.constraints": texts})
-
-
-def _find_alias(config: DictConfig, setting: str) -> str:
-    """Return the key that sets `hydra.sweeper.<setting>`; an application may have an alias."""
-    raw = OmegaConf.to_container(config.hydra.sweeper, resolve=False)
-    value = raw.get(setting) if isinstance(raw, dict) else None
-    match = re.fullmatch(r"\$\{([\w.]+)\}", str(value))
-    return match.group(1) if match else f"hydra.sweeper.{setting}"

@@ -4,11 +4,16 @@ import hydra
 import pytest
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from omegaconf import OmegaConf
 
 from framesweep.config.composition import register
 from framesweep.config.groups import find_conf
 from framesweep.errors import ConfigError
-from framesweep.sweeps.grids.checks import require_grid, require_no_search_keys
+from framesweep.sweeps.grids.checks import (
+    require_grid,
+    require_no_search_keys,
+    require_preview,
+)
 
 
 @pytest.fixture
@@ -59,3 +64,13 @@ def test_keys_of_searches_are_refused(key):
     require_no_search_keys(["data.context=5,10", "sweep.retries=2", "sweep.new=false"])
     with pytest.raises(ConfigError, match=r"needs a search; found '.*'\. Add sweep=bare\."):
         require_no_search_keys(["data.context=5,10", key])
+
+
+@pytest.mark.parametrize("sweeper", ["basic", "optuna"])
+def test_only_sweepers_with_a_preview_are_asked_for_one(sweeper):
+    config = OmegaConf.create({"hydra": {"runtime": {"choices": {"hydra/sweeper": sweeper}}}})
+    if sweeper == "basic":
+        require_preview(config)
+        return
+    with pytest.raises(ConfigError, match=r"^sweep\.preview: needs a grid, .*=optuna'"):
+        require_preview(config)

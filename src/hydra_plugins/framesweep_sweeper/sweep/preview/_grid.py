@@ -1,12 +1,14 @@
 """A preview of a grid: it runs no job and writes nothing."""
 
+import importlib
 import math
 import random
 from collections.abc import Iterator, Sequence
 
 from hydra.core.config_loader import ConfigLoader
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
+from hydra_plugins.framesweep_sweeper._hydra import find_alias
 from hydra_plugins.framesweep_sweeper.sweep.preview._text import (
     NUM_POINTS,
     Point,
@@ -66,7 +68,9 @@ def describe_grid(
     if swept:
         yield from describe_space([_describe_axis(axis) for axis in swept])
     yield f"size: {size:,} run{'s' * (size != 1)}"
-    fixed = " ".join(text for axis in axes if len(axis) == 1 for text in axis[0])
+    alias = find_alias(config, "preview")
+    texts = [text for axis in axes if len(axis) == 1 for text in axis[0]]
+    fixed = " ".join(text for text in texts if text.lstrip("+").partition("=")[0] != alias)
     if fixed and swept:
         yield f"fixed: {fixed}"
     chosen = sorted(random.Random(0).sample(range(size), min(size, NUM_POINTS)))
@@ -74,7 +78,16 @@ def describe_grid(
     extremes = find_extremes(axes, inspect) if previewer else None
     if swept:
         yield from describe_extremes(extremes)
-    yield from estimate_cost(previewer, extremes, size, 1)
+    yield from estimate_cost(previewer, extremes, size, min(size, count_workers(config)))
+
+
+def count_workers(config: DictConfig) -> int:
+    """Return how many jobs of a grid run in parallel: one, unless joblib was chosen."""
+    launcher = OmegaConf.select(config, "hydra.launcher", default=OmegaConf.create())
+    if "joblib" not in str(launcher.get("_target_")):
+        return 1
+    joblib = importlib.import_module("joblib")
+    return int(joblib.effective_n_jobs(launcher.n_jobs))
 
 
 def _describe_axis(axis: Sequence[Value]) -> tuple[str, str, str]:

@@ -16,7 +16,8 @@ from optuna.distributions import (
 )
 from optuna.samplers import BaseSampler
 
-from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
+from hydra_plugins.framesweep_sweeper._hydra import find_alias
+from hydra_plugins.framesweep_sweeper.search._space import SearchSpace, strip_affixes
 from hydra_plugins.framesweep_sweeper.sweep._jobs import suggest_overrides
 from hydra_plugins.framesweep_sweeper.sweep._results import format_params
 from hydra_plugins.framesweep_sweeper.sweep.preview._text import (
@@ -96,8 +97,10 @@ class SearchPreview:
         yield f"size: {size}; {num_trials:,} trials are to be run{repeats}"
         if self._constraints:
             yield f"constraints: {', '.join(map(str, self._constraints))}"
-        if fixed := " ".join(f"{key}={value}" for key, value in self._space.fixed.items()):
-            yield f"fixed: {fixed}"
+        alias = find_alias(self._config, "preview")
+        fixed = {k: v for k, v in self._space.fixed.items() if strip_affixes(k) != alias}
+        if fixed:
+            yield f"fixed: {' '.join(f'{key}={value}' for key, value in fixed.items())}"
         yield from notes
         yield from describe_points(self._sample_points())
         axes = [

@@ -1,5 +1,8 @@
+import sys
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
@@ -20,15 +23,20 @@ class Area:
         return [f"{num_trials} {num_workers}"]
 
 
-def describe(*arguments, previewer=None):
+PREVIEW = {"sweeper": {"preview": "${sweep.preview}"}}
+
+
+def describe(*arguments, previewer=None, launcher=None):
     axes = build_axes(OverridesParser.create().parse_overrides([*arguments]))
     loader: Any = ParsedOverrides()
-    return list(describe_grid(axes, loader, OmegaConf.create({}), previewer))
+    config = OmegaConf.create({"hydra": {**PREVIEW, "launcher": launcher or {}}})
+    return list(describe_grid(axes, loader, config, previewer))
 
 
 def test_a_small_grid_is_shown_as_it_is():
     lines = describe(
         *("width=tag(zip,choice(8,16))", "seed=3", "depth=1,2", "lr=tag(zip,choice(0.1,0.2))"),
+        "++sweep.preview=true",
         previewer=Area(),
     )
     assert lines == [
@@ -66,3 +74,12 @@ def test_a_grid_without_sweep_is_a_single_run():
         "  8           width=8 depth=1",
         "1 1",
     ]
+
+
+@pytest.mark.parametrize(("n_jobs", "workers"), [(2, 2), (8, 3)])
+def test_joblib_has_as_many_workers_as_its_setting_says(monkeypatch, n_jobs, workers):
+    joblib = SimpleNamespace(effective_n_jobs=lambda n_jobs: n_jobs)
+    monkeypatch.setitem(sys.modules, "joblib", joblib)
+    launcher = {"_target_": "hydra_plugins.hydra_joblib_launcher.X", "n_jobs": n_jobs}
+    lines = describe("width=8,16,32", "depth=1", previewer=Area(), launcher=launcher)
+    assert lines[-1] == f"3 {workers}"

@@ -52,7 +52,8 @@ class Area:
 @pytest.fixture
 def preview():
     context: Any = ParsedOverrides()
-    config = OmegaConf.create({"hydra": {"runtime": {"choices": {}}}})
+    sweeper = {"preview": "${sweep.preview}"}
+    config = OmegaConf.create({"hydra": {"runtime": {"choices": {}}, "sweeper": sweeper}})
 
     def preview(params, arguments, previewer, constraints=None, num_points=math.inf, notes=()):
         space, sampler = read_space(params, arguments), RandomSampler(seed=0)
@@ -64,7 +65,7 @@ def preview():
 
 
 def test_a_preview_shows_the_space_points_and_extremes(preview):
-    lines = preview(PARAMS, ["seed=3"], Area())
+    lines = preview(PARAMS, ["seed=3", "sweep.preview=true"], Area())
     assert [" ".join(line.split()) for line in lines[:9]] == [
         "preview: nothing is run or written",
         "key values only when",
