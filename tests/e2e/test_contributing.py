@@ -1,7 +1,7 @@
 """The recipes of CONTRIBUTING.md, followed word for word in a copy of the repository.
 
 Each writes the files that its blocks of Python name, trains by its command with what was added,
-and touches at most two files in src and conf.
+and touches at most two files in src and conf. All together leave the unit tests intact.
 """
 
 import filecmp
@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,14 +23,33 @@ from toy import ToyCorpus
 
 REPOSITORY = Path(__file__).parents[2]
 TEXT = (REPOSITORY / "CONTRIBUTING.md").read_text(encoding="utf-8")
-MAX_FILES = 2
-NAMES = ("activation", "network", "optimizer", "corpus reader", "metric")
+MAX_FILES = {"config key": 3}
+"""The most files that a recipe touches, if not two."""
+TRAINED = (
+    *("activation", "network", "optimizer", "corpus reader", "metric"),
+    *("config key", "learning-rate schedule"),
+)
+NAMES = (*TRAINED, "pruner")
+UNIT_TESTS = (
+    *("bench/gpu/test_cases.py", "bench/gpu/test_compose_configs.py"),
+    *("bench/search/test_contenders.py", "config/test_registry.py"),
+    *("config/reference/test_key_docs.py", "config/reference/test_key_pages.py"),
+    *("config/test_groups.py", "config/test_key_ranges.py"),
+    *("config/test_unknown_keys.py", "evaluation/test_metrics.py"),
+    *("hydra_plugins/framesweep_sweeper/search/test_samplers.py", "kernels/test_folding.py"),
+    *("hydra_plugins/framesweep_sweeper/test_config.py", "kernels/test_activations.py"),
+    *("runs/test_identity.py", "test_contracts.py", "training/optimizers/test_build.py"),
+    "training/test_lr_schedules.py",
+)
+"""The unit tests that go through all options, keys or metrics."""
+NAMED_BY_HAND = "test_the_pages_list_every_pruner"
 
 _RECIPE = re.compile(r"^### An? (.+?)\n(.*?)(?=^##)", re.DOTALL | re.MULTILINE)
 _PYTHON = re.compile(
     r"^```python\n# (\S+?)(?:, ([^\n]+))?\n(.*?)^```$", re.DOTALL | re.MULTILINE
 )
 _COMMAND = re.compile(r"^```console\n\$ (.*)\n```$", re.MULTILINE)
+_GENERATE = re.compile(r"^```console\n((?:\$ .*\n){2,})```$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -41,7 +61,11 @@ class Block:
     code: str
 
     def write(self, root: Path) -> None:
-        """Write the block where it says: into a new file, at the end, or into a dictionary."""
+        """Write the block where it says.
+
+        Into a new file, at the end, into a dictionary, before the line that begins so, or in
+        place of the lines of the same names.
+        """
         path = root / self.path
         if not self.place:
             assert not path.exists(), f"{self.path} is not new"
@@ -50,6 +74,20 @@ class Block:
         text = path.read_text(encoding="utf-8")
         if self.place == "at the end":
             path.write_text(text + self.code, encoding="utf-8")
+            return
+        if self.place == "in place of the lines that begin alike":
+            for line in self.code.splitlines():
+                name = line.split()[0]
+                text, count = re.subn(rf"^{name}.*$", line, text, flags=re.MULTILINE)
+                assert count == 1, name
+            path.write_text(text, encoding="utf-8")
+            return
+        if self.place.startswith("before "):
+            start = re.escape(self.place.removeprefix("before "))
+            (match,) = re.finditer(rf"^( *){start}", text, re.MULTILINE)
+            code = textwrap.indent(self.code, match[1]) + ("" if match[1] else "\n\n")
+            text = text[: match.start()] + code + text[match.start() :]
+            path.write_text(text, encoding="utf-8")
             return
         name = self.place.removeprefix("in ")
         (opening,) = re.findall(rf"^{name}\b.*\{{$", text, re.MULTILINE)
@@ -127,8 +165,13 @@ def train(copy: Path, arguments: list[str], code: int = 0) -> str:
     """Train by the copy's train.py on little, and give what it prints."""
     small = ["data.context=2", "hardware=cpu", "hardware.threads=1", "train.batch_size=32"]
     small += ["hardware.precision=fp32", "train.epochs=2", "tracking=none"]
+    return call(copy, "train.py", *arguments, *small, code=code)
+
+
+def call(copy: Path, *words: str, code: int = 0) -> str:
+    """Run Python in the copy, and give what it prints."""
     done = subprocess.run(
-        [sys.executable, "train.py", *arguments, *small],
+        [sys.executable, *words],
         cwd=copy,
         env={**os.environ, "PYTHONPATH": str(copy / "src")},
         capture_output=True,
@@ -156,14 +199,20 @@ def test_there_is_a_recipe_for_everything_that_has_a_registry():
     assert tuple(RECIPES) == NAMES
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_recipe_touches_at_most_two_files_and_trains(name, copy, corpus, archives):
+def write(name: str, copy: Path) -> Recipe:
+    """Follow a recipe and compare what has changed with what it names."""
     recipe = RECIPES[name]
     for block in recipe.blocks:
         block.write(copy)
     files = touched(copy)
-    assert files == sorted(block.path for block in recipe.blocks)
-    assert 1 <= len(files) <= MAX_FILES
+    assert files == sorted({block.path for block in recipe.blocks})
+    assert 1 <= len(files) <= MAX_FILES.get(name, 2)
+    return recipe
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_recipe_touches_at_most_two_files_and_trains(name, copy, corpus, archives):
+    recipe = write(name, copy)
 
     output = train(copy, arguments_of(recipe, corpus, archives))
 
@@ -176,6 +225,8 @@ def test_a_recipe_touches_at_most_two_files_and_trains(name, copy, corpus, archi
         "optimizer": saved["schemas"]["optim"] == "lion",
         "corpus reader": saved["schemas"]["data"] == "npz"
         and "npz: train 100 frames" in output,
+        "config key": saved["config"]["optim"].get("min_lr") == 0.1,
+        "learning-rate schedule": saved["config"]["optim"]["schedule"] == "linear",
         "metric": re.search(r"best dev/kappa [01]\.\d+ ", output) is not None,
     }
     assert added[name], output
@@ -184,6 +235,45 @@ def test_a_recipe_touches_at_most_two_files_and_trains(name, copy, corpus, archi
         for what in ("training step", "evaluation"):
             line = f"model.activation=mish: not part of the fused {what}"
             assert output.count(line) == 1, output
+
+
+def test_a_new_pruner_prunes_a_search(copy, corpus, archives):
+    recipe = write("pruner", copy)
+    arguments = arguments_of(recipe, corpus, archives)
+    train(copy, [*arguments, "hydra.sweeper.n_trials=2", "hydra.sweeper.n_jobs=1"])
+    trials = sorted((copy / "outputs" / "sweeps").glob("*/*/model"))
+    assert [trial.parent.name for trial in trials] == ["0", "1"]
+
+
+def test_all_recipes_together_leave_the_unit_tests_intact(copy):
+    for folder in ("docs", "tests"):
+        shutil.copytree(REPOSITORY / folder, copy / folder)
+    for name in NAMES:
+        for block in RECIPES[name].blocks:
+            block.write(copy)
+    (text,) = _GENERATE.findall(TEXT)
+    for command in text.replace("$ ", "").splitlines():
+        words, _, target = command.partition(" > ")
+        output = call(copy, *interpret(words))
+        if target:
+            (copy / target).write_text(output, encoding="utf-8")
+
+    tests = [f"tests/unit/{name}" for name in UNIT_TESTS]
+    options = ("-q", "-p", "no:xdist", "-p", "no:cacheprovider", "-m", "not heavy")
+    call(copy, "-m", "pytest", *options, "-k", f"not {NAMED_BY_HAND}", *tests)
+
+
+def interpret(command: str) -> list[str]:
+    """The arguments of Python that a command stands for; those of make are in the Makefile."""
+    program, *words = shlex.split(command)
+    if program == "framesweep":
+        return ["-m", "framesweep", *words]
+    if program == "python":
+        return words
+    assert program == "make", command
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    (rule,) = re.findall(rf"^{words[0]}:.*\n\t\$\(BIN\)/python (.*)$", makefile, re.MULTILINE)
+    return shlex.split(rule)
 
 
 @pytest.mark.parametrize("name", NAMES)
