@@ -40,6 +40,11 @@ class Network(nn.Module, ABC):
     A network must define `from_config` and `forward`. The rest has defaults that suit a network
     which reads windows and is evaluated by its own modules.
 
+    The linear layer that computes the logits is called `output`. With another `model.init` than
+    default, the weights of every `nn.Linear` are drawn anew: those of `output` with gain 1, all
+    others with the gain for ReLU, the square root of 2. All their biases become 0, whatever the
+    network itself has set them to.
+
     Attributes:
         widths: Units of each hidden layer, for the log and for tracking.
     """

@@ -29,6 +29,15 @@ def test_initial_weights_keep_the_scale_through_relu(init: Any, gain: float) -> 
     assert 0.5 < x.square().mean().item() < 2.0
 
 
+@pytest.mark.parametrize("option", ["small", "tdnn", "gru", "conformer"])
+def test_only_the_layer_named_output_is_drawn_with_gain_1(option: str) -> None:
+    config = options.build("model", option, "model.init=orthogonal")
+    output: Any = build_model(config, 51 * 40, 30, 51).output
+    singular = torch.linalg.svdvals(output.weight.detach())
+    torch.testing.assert_close(singular, torch.ones_like(singular), atol=1e-4, rtol=0)
+    assert not output.bias.any()
+
+
 def test_initial_weights_by_name() -> None:
     orthogonal = build(widths=[64, 32], init="orthogonal").layers[1].linear.weight.detach()
     torch.testing.assert_close(orthogonal @ orthogonal.T, 2 * torch.eye(32))
