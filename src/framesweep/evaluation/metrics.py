@@ -6,9 +6,10 @@ function of an `Evaluation` here and decorate it with `@metric`: it is then trac
 an objective.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -54,6 +55,9 @@ class Evaluation:
         return {name: value for name, value in values.items() if value is not None}
 
 
+Panel = Literal["loss", "accuracy"]
+"""A picture of learning curves, which have one axis."""
+
 FrameMetric = Callable[[Evaluation], float | None]
 """Computes a metric; returns None where it is not defined, as for another phone set."""
 
@@ -66,11 +70,13 @@ class MetricSpec:
         name: The name under which it is tracked.
         maximize: Whether a larger value is better.
         compute: The function, if the metric is computed from an evaluation.
+        panel: The learning curves among which it is drawn, if its name does not end so.
     """
 
     name: str
     maximize: bool = True
     compute: FrameMetric | None = None
+    panel: Panel | None = None
 
 
 _DEV = "dev/"
@@ -87,14 +93,27 @@ METRICS: dict[str, MetricSpec] = {
 """Every metric by name: those of training and of the network, and all frame metrics on dev."""
 
 
-def metric(name: str, *, maximize: bool = True) -> Callable[[FrameMetric], FrameMetric]:
+def metric(
+    name: str, *, maximize: bool = True, panel: Panel | None = None
+) -> Callable[[FrameMetric], FrameMetric]:
     """Return a decorator that enters a frame metric into METRICS as `dev/<name>`."""
 
     def enter(compute: FrameMetric) -> FrameMetric:
-        METRICS[_DEV + name] = MetricSpec(_DEV + name, maximize, compute)
+        METRICS[_DEV + name] = MetricSpec(_DEV + name, maximize, compute, panel)
         return compute
 
     return enter
+
+
+def list_curves(history: Iterable[Mapping[str, float]], panel: Panel) -> list[str]:
+    """Return the names of the metrics that are drawn in a panel, those of train first."""
+    names = {name for metrics in history for name in metrics if _belongs_to(name, panel)}
+    return sorted(names, key=lambda name: (not name.startswith("train"), len(name), name))
+
+
+def _belongs_to(name: str, panel: Panel) -> bool:
+    spec = METRICS.get(_DEV + name.partition("/")[2])
+    return (spec.panel == panel) if spec and spec.panel else name.endswith(panel)
 
 
 def update_confusion(confusion: Tensor, labels: Tensor, predictions: Tensor) -> None:

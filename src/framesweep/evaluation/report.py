@@ -13,7 +13,9 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from framesweep.data.phones import PhoneSet
+from framesweep.evaluation.metrics import Panel, list_curves
 from framesweep.evaluation.phone_scores import find_top_confusions, score_phones
+from framesweep.evaluation.run_figures import DASHES
 from framesweep.system.atomic_files import write_text
 from framesweep.system.drawing.figures import DPI, save_png, to_label
 
@@ -25,8 +27,9 @@ NUM_CONFUSIONS = 100
 MAX_LABELS = 120
 LABEL_POINTS = 7.5
 LABEL_INCHES = 1.2 * LABEL_POINTS / 72
-STYLES = {"train": ("tab:gray", "-"), "dev": ("tab:blue", "-"), "test": ("tab:red", "-")}
-DASHES = {"speech_accuracy": "--", "edge_accuracy": ":", "macro_accuracy": "-."}
+COLORS = {"train": "tab:gray", "dev": "tab:blue", "test": "tab:red"}
+LINES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
+"""Matplotlib's name of each of Plotly's kinds of lines."""
 
 
 def write_report(
@@ -76,19 +79,17 @@ def write_curves(
 
 
 def _draw_curves(
-    axes: Axes, history: Sequence[Mapping[str, float]], kind: str, title: str
+    axes: Axes, history: Sequence[Mapping[str, float]], panel: Panel, title: str
 ) -> None:
     epochs = range(1, len(history) + 1)
-    names = {name for metrics in history for name in metrics if name.endswith(kind)}
-    for name in sorted(names, key=lambda n: (not n.startswith("train"), len(n))):
+    for name in list_curves(history, panel):
         split, _, metric = name.partition("/")
-        color, line = STYLES.get(split, ("tab:purple", "-"))
         values = [metrics.get(name, float("nan")) for metrics in history]
         axes.plot(
             epochs,
             values,
-            linestyle=DASHES.get(metric, line),
-            color=color,
+            linestyle=LINES[DASHES.get(metric, "solid")],
+            color=COLORS.get(split, "tab:purple"),
             marker="o",
             markersize=3,
             label=f"{name} {_last(values):.4f}",

@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from framesweep.evaluation.metrics import Panel, list_curves
+
 COLORS = {"train": "#7f7f7f", "dev": "#1f77b4", "test": "#d62728"}
 DASHES = {"speech_accuracy": "dash", "edge_accuracy": "dot", "macro_accuracy": "dashdot"}
 
@@ -14,16 +16,14 @@ MARGIN = {"l": 60, "r": 20, "t": 50, "b": 50}
 
 
 def draw_curves(
-    history: Sequence[Mapping[str, float]], kind: str, title: str, best_epoch: int
+    history: Sequence[Mapping[str, float]], panel: Panel, title: str, best_epoch: int
 ) -> dict[str, Any]:
-    """Return the curves of all metrics whose names end in `kind`, over epochs.
+    """Return the curves of all metrics of a panel over epochs.
 
     Args:
         best_epoch: The epoch that a vertical line marks; 0 for none.
     """
-    names = {name for metrics in history for name in metrics if name.endswith(kind)}
-    ordered = sorted(names, key=lambda name: (not name.startswith("train"), len(name), name))
-    traces = [_draw_curve(name, history) for name in ordered]
+    traces = [_draw_curve(name, history) for name in list_curves(history, panel)]
     line = {
         "type": "line",
         "x0": best_epoch,
@@ -38,7 +38,7 @@ def draw_curves(
     layout = {
         "title": {"text": title},
         "xaxis": {"title": {"text": "epoch"}, "dtick": step, "tick0": 0},
-        "yaxis": {"title": {"text": kind}},
+        "yaxis": {"title": {"text": panel}},
         "shapes": [line] if best_epoch else [],
         "margin": MARGIN,
     }

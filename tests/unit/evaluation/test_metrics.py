@@ -161,3 +161,15 @@ def test_a_decorated_function_becomes_a_metric(confusion, monkeypatch):
     assert metrics.METRICS["dev/errors"] == MetricSpec("dev/errors", False, errors)
     wrong = int(confusion.sum() - confusion.trace())
     assert evaluation(confusion, split="test").metrics()["test/errors"] == wrong
+
+
+def test_curves_are_of_metrics_that_end_so_or_name_their_panel(monkeypatch):
+    monkeypatch.setattr(metrics, "METRICS", dict(METRICS))
+    metrics.metric("kappa", panel="accuracy")(accuracy)
+    metrics.metric("log_accuracy", panel="loss")(accuracy)
+    names = ("dev/kappa", "dev/accuracy", "dev/log_accuracy", "train/accuracy", "dev/loss")
+    history = [{"dev/edge_accuracy": 0.0, "learning_rate": 0.0}, dict.fromkeys(names, 0.0)]
+    assert metrics.list_curves(history, "loss") == ["dev/loss", "dev/log_accuracy"]
+    assert metrics.list_curves(history, "accuracy") == [
+        *("train/accuracy", "dev/kappa", "dev/accuracy", "dev/edge_accuracy")
+    ]
