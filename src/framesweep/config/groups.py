@@ -19,9 +19,14 @@ RENAMED_GROUPS = {"lever": "ablation"}
 LINE_LENGTH = 80
 
 UNLISTED = "_"
-"""How the names of options begin that only recipes choose. A recipe has a file of its own in
-each group whose options disagree on its keys, so that an option that the user types takes the
-place of that file, and none of the recipe's values remains."""
+"""How the names of the files in conf/ begin that only recipes choose.
+
+For example, conf/model/_timit.yaml has the network of recipe=timit, which chooses it like an
+option. `recipe=timit model=tdnn` replaces it as a whole. If its keys, as `widths`, were in
+conf/recipe/timit.yaml instead, they would be set in the network that was typed, too, which need
+not have them. Keys that all options of a group have, as `optim.schedule`, are in the recipe's
+file: there they also hold for a typed option.
+"""
 
 
 def find_conf() -> Path:
