@@ -69,32 +69,33 @@ class SpecAugment:
         shard = shard or Shard.whole(len(windows))
         num_frames = windows.shape[1] // self.feature_dim
         frames = windows.view(len(windows), num_frames, self.feature_dim)
+        # What the loop does not know, as noise, is left to several passes.
         if self.noise == 0 and kernels.can_perturb(windows, shard):
             self._perturb_at_once(frames, shard)
             return windows
         self._perturb(frames, shard)
         # The chunks of short utterances may have no frame of this number.
         center = frames[:, self.context].clone() if self.keep_center else None
-        if self.time_masks:
-            frames.mul_(self._draw_time_factors(frames, shard).unsqueeze(2))
-        if self.freq_masks:
-            frames.mul_(self._draw_bin_factors(frames, shard).unsqueeze(1))
+        time_factors, bin_factors = self._draw_factors(frames, shard)
+        if time_factors is not None:
+            frames.mul_(time_factors.unsqueeze(2))
+        if bin_factors is not None:
+            frames.mul_(bin_factors.unsqueeze(1))
         if center is not None:
             frames[:, self.context] = center
         return windows
 
     def _perturb_at_once(self, frames: Tensor, shard: Shard) -> None:
-        """Perturb and mask (B, frames, bins) on a CPU in place.
-
-        The same random numbers are drawn in the same order as in several passes.
-        """
+        """Perturb and mask (B, frames, bins) on a CPU in place, as in several passes."""
+        sources, moves, offsets = self._draw_changes(frames, shard)
+        time_factors, bin_factors = self._draw_factors(frames, shard)
         kernels.perturb(
             frames,
-            sources=self._draw_sources(frames, shard) if self.tempo else None,
-            moves=self._draw_moves(frames, shard) if self.shift else None,
-            offsets=self._draw_offsets(frames, shard) * self.gain if self.gain else None,
-            time_factors=self._draw_time_factors(frames, shard) if self.time_masks else None,
-            bin_factors=self._draw_bin_factors(frames, shard) if self.freq_masks else None,
+            sources=sources,
+            moves=moves,
+            offsets=None if offsets is None else offsets * self.gain,
+            time_factors=time_factors,
+            bin_factors=bin_factors,
             center=self.context if self.keep_center else None,
         )
 
@@ -104,19 +105,35 @@ class SpecAugment:
         Random numbers are drawn for the whole batch, of which each rank uses those of its rows.
         """
         num_bins, device = frames.shape[2], frames.device
-        if self.tempo:
-            sources = self._draw_sources(frames, shard)
+        sources, moves, offsets = self._draw_changes(frames, shard)
+        if sources is not None:
             rows = torch.arange(len(frames), device=device).mul_(frames.shape[1])
             indices = (sources + rows.unsqueeze(1)).flatten()
             frames.copy_(frames.flatten(0, 1).index_select(0, indices).view_as(frames))
-        if self.shift:
-            bins = torch.arange(num_bins, device=device) + self._draw_moves(frames, shard)
+        if moves is not None:
+            bins = torch.arange(num_bins, device=device) + moves
             frames.copy_(frames.gather(2, bins.clamp_(0, num_bins - 1).expand_as(frames)))
-        if self.gain:
-            frames.add_(self._draw_offsets(frames, shard), alpha=self.gain)
+        if offsets is not None:
+            frames.add_(offsets, alpha=self.gain)
         if self.noise:
             noise = frames.new_empty(shard.total_rows, *frames.shape[1:]).normal_()
             frames.add_(shard.select(noise), alpha=self.noise)
+
+    def _draw_changes(self, frames: Tensor, shard: Shard) -> tuple[Tensor | None, ...]:
+        """Return sources, moves and offsets, drawn in this order; None for what is not used."""
+        return (
+            self._draw_sources(frames, shard) if self.tempo else None,
+            self._draw_moves(frames, shard) if self.shift else None,
+            self._draw_offsets(frames, shard) if self.gain else None,
+        )
+
+    def _draw_factors(self, frames: Tensor, shard: Shard) -> tuple[Tensor | None, ...]:
+        """Return the (B, frames) and (B, bins) factors of masks; None for what is not used."""
+        _, num_frames, num_bins = frames.shape
+        return (
+            _draw_masks(frames, shard, num_frames, self.time_masks, self.time_width),
+            _draw_masks(frames, shard, num_bins, self.freq_masks, self.freq_width),
+        )
 
     def _draw_sources(self, frames: Tensor, shard: Shard) -> Tensor:
         """Return, as (B, frames) int64, which frame of its window each frame is taken from."""
@@ -136,12 +153,6 @@ class SpecAugment:
         """Return the (B, 1, bins) offsets of the bins, in units of `gain`."""
         offsets = torch.randn(shard.total_rows, 1, frames.shape[2], device=frames.device)
         return shard.select(offsets)
-
-    def _draw_time_factors(self, frames: Tensor, shard: Shard) -> Tensor:
-        return _draw_masks(frames, shard, frames.shape[1], self.time_masks, self.time_width)
-
-    def _draw_bin_factors(self, frames: Tensor, shard: Shard) -> Tensor:
-        return _draw_masks(frames, shard, frames.shape[2], self.freq_masks, self.freq_width)
 
 
 def _require_narrow_masks(config: AugmentConfig, feature_dim: int) -> None:
@@ -208,8 +219,13 @@ def _count_time_masks(config: AugmentConfig, context: int, chunk_frames: int | N
 
 def _draw_masks(
     windows: Tensor, shard: Shard, length: int, num_masks: int, max_width: int
-) -> Tensor:
-    """Return (B, length) factors: 0 where one of a window's masks is, 1 elsewhere."""
+) -> Tensor | None:
+    """Return (B, length) factors: 0 where one of a window's masks is, 1 elsewhere.
+
+    None for no masks, without drawing a random number.
+    """
+    if not num_masks:
+        return None
     uniform = torch.rand(2, shard.total_rows, num_masks, 1, device=windows.device)
     widths = (shard.select(uniform[0]) * (max_width + 1)).floor()
     starts = (shard.select(uniform[1]) * (length - widths + 1)).floor()
