@@ -32,6 +32,18 @@ NEAR_END = 1e-3
 itself is never drawn, and may be outside of a key's range."""
 
 
+class _NearEnd(float):
+    """A value near the end of a continuous interval."""
+
+    end: float
+
+
+def _near_end(end: float, margin: float) -> _NearEnd:
+    value = _NearEnd(end + margin)
+    value.end = end
+    return value
+
+
 def check_values(
     hydra_context: HydraContext,
     config: DictConfig,
@@ -58,7 +70,17 @@ def check_values(
     keys = {*map(strip_affixes, [*(d.key for d in space.dimensions), *space.fixed])}
 
     def check(values: list[dict[str, Any]]) -> Exception | None:
-        study.enqueue_trial({key: value for one in values for key, value in one.items()})
+        point = {key: value for one in values for key, value in one.items()}
+        error = try_point(point)
+        for key, value in point.items():
+            named = error is not None and str(error).partition(":")[0] == strip_affixes(key)
+            if named and isinstance(value, _NearEnd):
+                # The end of the interval is what the user has typed.
+                return try_point({**point, key: value.end}) or error
+        return error
+
+    def try_point(point: dict[str, Any]) -> Exception | None:
+        study.enqueue_trial(point)
         overrides = suggest_overrides(space, config, custom, study.ask())
         try:
             composed = hydra_context.config_loader.load_sweep_config(config, overrides)
@@ -137,7 +159,7 @@ def _list_values(dimension: Dimension) -> list[Any]:
             return list(choices)
         case FloatDistribution(step=None) as d:
             margin = NEAR_END * (d.high - d.low)
-            return [d.low + margin, d.high - margin]
+            return [_near_end(d.low, margin), _near_end(d.high, -margin)]
         case IntDistribution() | FloatDistribution() as d:
             return [d.low] if d.low == d.high else [d.low, d.high]
         case _:

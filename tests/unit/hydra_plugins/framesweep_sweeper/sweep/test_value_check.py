@@ -31,7 +31,7 @@ class Bounds(NoOpListener):
 
     def validate(self, config):
         if config.width > 100:
-            raise ValueError("width: must be at most 100")
+            raise ValueError(f"width: must be at most 100; found {config.width}")
         if config.width < 8 and config.optim == "sgd":
             raise ValueError("width: must be at least 8 with SGD")
 
@@ -78,6 +78,13 @@ def test_a_key_that_does_not_exist_is_refused(check):
 def test_a_value_that_the_application_refuses_is_refused(check, sweep):
     with pytest.raises(ValueError, match="width: must be at most 100"):
         check({"width": sweep, "optim": "choice(adam, sgd)"}, Bounds())
+
+
+@pytest.mark.parametrize("space", ["interval(8.0, 200.0)", "tag(log, interval(101, 200))"])
+def test_the_end_of_the_interval_is_named_and_not_the_value_that_was_tried(check, space):
+    end = "101.0" if "101" in space else "200.0"
+    with pytest.raises(ValueError, match=rf"^width: must be at most 100; found {end}$"):
+        check({"lr": "interval(0.1, 0.2)", "width": space}, Bounds())
 
 
 def test_values_that_only_do_not_fit_each_other_are_left_to_the_trials(check):
