@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -100,7 +101,9 @@ def test_ctrl_c_ends_a_training_that_can_be_resumed(overrides):
     handler = Interrupt("epoch 1/3")
     logging.getLogger("framesweep").addHandler(handler)
     try:
-        with pytest.raises(KeyboardInterrupt, match=r"stopped by SIGINT; train\(\[\"resume="):
+        with pytest.raises(
+            KeyboardInterrupt, match=r"stopped by SIGINT; fs.train\(\[\"resume="
+        ):
             fs.train([*overrides, "train.epochs=3"])
     finally:
         logging.getLogger("framesweep").removeHandler(handler)
@@ -190,9 +193,27 @@ def press_ctrl_c_after_the_first_epoch(monkeypatch):
 
 def test_ctrl_c_ends_a_grid_before_its_next_run(overrides, monkeypatch):
     epochs = press_ctrl_c_after_the_first_epoch(monkeypatch)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(
+        KeyboardInterrupt, match=r"fs\.sweep\(\[.*\) trains the whole grid again"
+    ):
         fs.sweep([*overrides, "train.epochs=3", "model.dropout=0.1,0.2,0.3"])
     assert epochs == [1]
+
+
+def test_ctrl_c_after_the_last_step_ends_a_loop_over_trainings(overrides, monkeypatch):
+    epochs = press_ctrl_c_after_the_first_epoch(monkeypatch)
+    line = r'the run is complete: fs\.load\("([^"]+)"\)$'
+
+    def train_twice():
+        for _ in range(2):
+            fs.train(overrides)
+
+    with pytest.raises(KeyboardInterrupt, match=line) as raised:
+        train_twice()
+    assert epochs == [1]
+    complete = re.search(line, str(raised.value))
+    assert complete is not None
+    assert len(fs.load(complete[1]).predict(np.zeros((3, 6)))) == 3
 
 
 def test_a_stopped_run_is_finished_by_the_call_that_its_error_names(overrides, monkeypatch):

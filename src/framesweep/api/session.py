@@ -7,22 +7,21 @@ which has its own logging, its own use of Hydra, and its own threads.
 import logging
 import os
 import secrets
-import signal
 import sys
 import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
 from framesweep.api.hydra_internals import execution_whitelist
+from framesweep.api.stopping import Continuation, one_line_stops
 from framesweep.config.command_line import printed_as_calls
 from framesweep.config.composition import register
 from framesweep.credentials import CleanFormatter, keep_files_private, printable
-from framesweep.errors import FramesweepError, Interrupted, UserError, unwrapped_aborts
+from framesweep.errors import FramesweepError, UserError, unwrapped_aborts
 from framesweep.runs.job import TRUSTED_TARGETS
 from framesweep.system.drawing.matplotlib_backend import import_matplotlib
 from framesweep.system.error_lines import describe_error
@@ -37,8 +36,10 @@ several threads run one after the other."""
 
 
 @contextmanager
-def session(command: str, overrides: Sequence[str]) -> Iterator[None]:
+def session(command: str, overrides: Sequence[str]) -> Iterator[Continuation]:
     """Prepare the process for a call, and restore its state at the end of the context.
+
+    What it yields says, once the caller has filled it in, how to continue after Ctrl-C.
 
     Args:
         command: The command that does the same as the call, which a run records.
@@ -47,11 +48,13 @@ def session(command: str, overrides: Sequence[str]) -> Iterator[None]:
     Raises:
         FramesweepError: in place of any error that a user can fix; its message is the line that
             the command line prints.
-        KeyboardInterrupt: if Ctrl-C, or a notebook's stop button, ended the call.
+        KeyboardInterrupt: if Ctrl-C, or a notebook's stop button, ended the call, or came too
+            late for that.
     """
     with (
         _turn,
         printed_as_calls(),
+        one_line_stops() as continuation,
         _one_line_errors(overrides),
         unwrapped_aborts(),
         _restored_hydra(),
@@ -64,7 +67,7 @@ def session(command: str, overrides: Sequence[str]) -> Iterator[None]:
         # The name of a directory: two runs of one process may start in the same second.
         register(secrets.token_hex(3))
         with execution_whitelist(TRUSTED_TARGETS), attached(_console()):
-            yield
+            yield continuation
 
 
 @contextmanager
@@ -126,8 +129,6 @@ def _console() -> logging.Handler:
 def _one_line_errors(overrides: Sequence[str]) -> Iterator[None]:
     try:
         yield
-    except Interrupted as error:
-        _stop(error)
     except FramesweepError:
         raise
     except SweepError as error:
@@ -150,16 +151,6 @@ def _build_error(error: SweepError) -> FramesweepError:
     return (
         UserError(where, rule) if error.exit_code == 2 else FramesweepError(f"{where}: {rule}")
     )
-
-
-def _stop(error: Interrupted) -> NoReturn:
-    """Do what the signal that stopped a run usually does, once its checkpoint is saved."""
-    signum = error.exit_code - 128
-    if signum == signal.SIGINT:
-        raise KeyboardInterrupt(str(error)) from None
-    if threading.current_thread() is threading.main_thread():
-        signal.raise_signal(signum)  # its own handler has been restored
-    raise error
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from framesweep.api.result import Result
 from framesweep.api.session import attached, muted, session
 from framesweep.api.training import build_hydra, log_file
 from framesweep.api.trial_tables import COMPLETE, build_grid_table, build_study_table
+from framesweep.config.command_line import python_call
 from framesweep.config.composition import to_run_config
 from framesweep.errors import FramesweepError, Interrupted
 from framesweep.runs.job import run_job
@@ -86,17 +87,21 @@ def sweep(overrides: Sequence[str]) -> Sweep:
     Raises:
         FramesweepError: if an override or the data is not valid, or too many runs fail. The
             message is the line that the command line prints.
-        KeyboardInterrupt: after Ctrl-C. The same call continues a search.
+        KeyboardInterrupt: after Ctrl-C, with the call that continues. The same call continues a
+            search.
     """
     texts = read_overrides(overrides, in_sweep=True)
-    with session("framesweep train -m", texts), _restored_verbosity():
+    with session("framesweep train -m", texts) as continuation, _restored_verbosity():
         hydra = build_hydra()
         config = _compose(hydra, texts)
         choices = config.hydra.runtime.choices
         if config.sweep.preview:
             return _preview(hydra, config)
+        call = python_call("sweep", texts)
         if choices["hydra/sweeper"] in SEARCH_SWEEPERS:
+            continuation.text = f"{call} continues the search"
             return _search(hydra, config)
+        continuation.text = f"{call} trains the whole grid again"
         in_process = config.hydra.launcher._target_ == IN_PROCESS_LAUNCHER
         if in_process:
             config = _compose(hydra, [*texts, *KEEP_LOGGING])

@@ -11,8 +11,9 @@ from framesweep.api.hydra_internals import Hydra, create_config_search_path
 from framesweep.api.overrides import read_overrides
 from framesweep.api.result import Result
 from framesweep.api.session import attached, session
+from framesweep.api.stopping import Continuation
 from framesweep.config.groups import find_conf
-from framesweep.errors import ConfigError, Interrupted
+from framesweep.errors import ConfigError
 from framesweep.runs.job import run_job
 from framesweep.runs.reporting.run_table import outputs_folder
 from framesweep.sweeps.grid_parent import select_sweep_overrides
@@ -30,18 +31,19 @@ def train(overrides: Sequence[str] = ()) -> Result:
     Raises:
         FramesweepError: if an override, the data or a checkpoint is not valid, or the run ends
             early. The message is the line that the command line prints.
-        KeyboardInterrupt: after Ctrl-C. The run's checkpoint is saved, and it can be resumed.
+        KeyboardInterrupt: after Ctrl-C. The run's checkpoint is saved; the message has the call
+            that resumes it.
     """
     texts = read_overrides(overrides)
-    with session("framesweep train", texts):
+    with session("framesweep train", texts) as continuation:
         if any(text.startswith("resume=") for text in texts):
-            return _resume(texts)
+            return _resume(texts, continuation)
         for key, swept in select_sweep_overrides(texts).items():
             fix = "Call sweep to train one run for each value."
             raise ConfigError(
                 key, "must be a single value to train one run", found=swept, fix=fix
             )
-        job = LoggedJob()
+        job = LoggedJob(continuation)
         build_hydra().run("config", job, texts, with_log_configuration=False)
         return job.result()
 
@@ -56,16 +58,20 @@ class LoggedJob:
     """A job in this process, with a log file in its directory as on the command line.
 
     Hydra prints the errors of a job, so they are kept here instead and raised by `result`.
+
+    Args:
+        continuation: What learns the directory of the run.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, continuation: Continuation) -> None:
         self._error: Exception | None = None
-        self._directory: Path | None = None
+        self._continuation = continuation
 
     def __call__(self, config: DictConfig) -> float | list[float] | None:
         """Run the job; return None if it failed."""
-        self._directory = Path(HydraConfig.get().runtime.output_dir)
-        with attached(log_file(self._directory)):
+        directory = Path(HydraConfig.get().runtime.output_dir)
+        self._continuation.directory = directory
+        with attached(log_file(directory)):
             try:
                 return run_job(config)
             except Exception as error:
@@ -73,15 +79,11 @@ class LoggedJob:
                 return None
 
     def result(self) -> Result:
-        """Return the run; raise what the job raised, for one that was stopped with the fix."""
-        assert self._directory is not None
-        result = Result(self._directory)
-        if isinstance(self._error, Interrupted):
-            name = result.run_id or self._directory
-            self._error.args = (f'{self._error}; train(["resume={name}"]) resumes the run',)
+        """Return the run; raise what the job raised."""
         if self._error is not None:
             raise self._error
-        return result
+        assert self._continuation.directory is not None
+        return Result(self._continuation.directory)
 
 
 def log_file(directory: Path) -> logging.Handler:
@@ -92,13 +94,14 @@ def log_file(directory: Path) -> logging.Handler:
     return handler
 
 
-def _resume(overrides: Sequence[str]) -> Result:
+def _resume(overrides: Sequence[str], continuation: Continuation) -> Result:
     from framesweep.runs.run import resume
     from framesweep.tracking import find_run_directory
 
     values = dict(text.partition("=")[::2] for text in overrides)
     outputs, uri = outputs_folder(values.get("outputs")), values.get("tracking.uri")
     directory = find_run_directory(values["resume"], uri, outputs)
+    continuation.directory = directory
     others = [text for text in overrides if not text.startswith("resume=")]
     with attached(log_file(directory)):
         resume(str(directory), others, uri, outputs)

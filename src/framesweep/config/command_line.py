@@ -62,19 +62,24 @@ def train_command(overrides: Iterable[object]) -> str:
 
 
 def resume_hint(config: RunConfig, directory: Path, run_id: str | None) -> str:
-    """Return how to resume a run, to be printed: a command by this interpreter, or a call.
+    """Return how to resume a run, to be printed: a command by this interpreter, or a call."""
+    return _resume_with(f"resume={_name_run(config, directory, run_id)}")
 
-    The run is named by its id if it can be looked up without further options, and otherwise by
-    its directory.
-    """
-    is_found = run_id is not None and not where_options(config)
-    name = run_id if is_found and run_id is not None else _shorten(directory)
-    return _resume_with(f"resume={name}")
+
+def load_hint(config: RunConfig, directory: Path, run_id: str | None) -> str:
+    """Return the call that loads a run."""
+    return f"fs.load({json.dumps(_name_run(config, directory, run_id))})"
 
 
 def finish_hint(directory: Path) -> str:
     """Return how to finish a stopped run with the epochs that it has, as `resume_hint`."""
     return _resume_with(f"resume={_shorten(directory)}", "train.max_minutes=0.01")
+
+
+def _name_run(config: RunConfig, directory: Path, run_id: str | None) -> str:
+    """Return the id of a run if it is found without further options, or else its directory."""
+    is_found = run_id is not None and not where_options(config)
+    return run_id if is_found and run_id is not None else _shorten(directory)
 
 
 def _resume_with(*overrides: str) -> str:

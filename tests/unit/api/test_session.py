@@ -57,17 +57,6 @@ def test_ctrl_c_is_a_keyboard_interrupt():
         call(Interrupted(signal.SIGINT))
 
 
-def test_another_signal_reaches_its_own_handler_after_the_checkpoint():
-    seen = []
-    before = signal.signal(signal.SIGTERM, lambda signum, frame: seen.append(signum))
-    try:
-        with pytest.raises(Interrupted):
-            call(Interrupted(signal.SIGTERM))
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert seen == [signal.SIGTERM]
-
-
 def test_lines_are_printed_once_while_the_call_runs(capsys):
     root = logging.StreamHandler(sys.stdout)
     logging.getLogger().addHandler(root)
