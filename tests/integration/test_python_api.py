@@ -133,6 +133,14 @@ def test_an_error_is_one_exception_with_the_line_of_the_command(overrides, overr
     assert read_state() == before
 
 
+@pytest.mark.parametrize("swept", [["resume=last"], ["resume=last", "data.context=2,3"]])
+def test_a_sweep_does_not_resume_a_run(overrides, tmp_path, swept):
+    line = r"^resume: must not be .*'last'. To .*: fs\.train\(\[\"resume=last\"\]\)$"
+    with pytest.raises(fs.FramesweepError, match=line):
+        fs.sweep([*overrides, *swept])
+    assert not (tmp_path / "outputs").exists()
+
+
 def test_a_grid_is_a_table_with_one_line_per_run_and_then_the_best(overrides, capsys):
     before = logging.root.handlers[:], logging.root.level
     sweep = fs.sweep([*overrides, "model.dropout=0.1,0.2", "train.epochs=2"])

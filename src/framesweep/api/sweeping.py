@@ -22,7 +22,7 @@ from framesweep.api.result import Result
 from framesweep.api.session import attached, muted, session
 from framesweep.api.training import build_hydra, log_file
 from framesweep.api.trial_tables import COMPLETE, build_grid_table, build_study_table
-from framesweep.config.command_line import python_call
+from framesweep.config.command_line import python_call, refuse_resume
 from framesweep.config.composition import to_run_config
 from framesweep.errors import FramesweepError, Interrupted
 from framesweep.runs.job import run_job
@@ -92,6 +92,9 @@ def sweep(overrides: Sequence[str]) -> Sweep:
     """
     texts = read_overrides(overrides, in_sweep=True)
     with session("framesweep train -m", texts) as continuation, _restored_verbosity():
+        for text in texts:
+            if text.startswith("resume="):
+                refuse_resume(text.removeprefix("resume="))
         hydra = build_hydra()
         config = _compose(hydra, texts)
         choices = config.hydra.runtime.choices

@@ -11,11 +11,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import NoReturn
 
 from framesweep.config.paths import STUDIES_FILE, default_outputs, sqlite_path, sqlite_url
 from framesweep.config.run import RunConfig
 from framesweep.config.shell_words import join_command
 from framesweep.credentials import HIDDEN, scrub
+from framesweep.errors import ConfigError
 
 SCRIPT, COMMAND = "train.py", "framesweep"
 """The script in a checkout, and the command that is installed; both train."""
@@ -64,6 +66,12 @@ def train_command(overrides: Iterable[object]) -> str:
 def resume_hint(config: RunConfig, directory: Path, run_id: str | None) -> str:
     """Return how to resume a run, to be printed: a command by this interpreter, or a call."""
     return _resume_with(f"resume={_name_run(config, directory, run_id)}")
+
+
+def refuse_resume(run_id: str) -> NoReturn:
+    """Raise ConfigError, because a sweep was asked to resume a run."""
+    fix = f"To resume it: {train_hint([f'resume={run_id}'])}"
+    raise ConfigError("resume", "must not be part of a sweep", found=run_id, fix=fix)
 
 
 def load_hint(config: RunConfig, directory: Path, run_id: str | None) -> str:

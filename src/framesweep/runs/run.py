@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from framesweep.config import RunConfig
+from framesweep.config.command_line import refuse_resume
 from framesweep.config.composition import CONFIG_FILE, dump, load
 from framesweep.config.paths import follow_move
 from framesweep.distributed.collectives import ProcessGroup
@@ -159,9 +160,12 @@ def resume(
 
     Raises:
         TrackingError: if there is no such run.
-        ConfigError: if an override changes a key that affects the steps already trained.
+        ConfigError: if an override changes a key that affects the steps already trained, or is
+            the flag of a sweep.
         UserError: as `run`.
     """
+    if {"-m", "--multirun"} & set(overrides):
+        refuse_resume(run_id)
     directory = find_run_directory(run_id, uri, outputs)
     path = directory / CONFIG_FILE
     if not path.exists():

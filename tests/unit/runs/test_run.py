@@ -56,6 +56,14 @@ def test_a_run_is_not_resumed_with(override: str, resumed: list[RunConfig], tmp_
     assert not resumed
 
 
+@pytest.mark.parametrize("flag", ["-m", "--multirun"])
+def test_a_run_is_not_resumed_by_a_sweep(flag: str, resumed: list[RunConfig], tmp_path: Path):
+    directory = start(tmp_path)
+    with pytest.raises(ConfigError, match=r"^resume: must not be part of a sweep; .* resume="):
+        resume(directory, [flag, "train.epochs=9"], None, tmp_path)
+    assert not resumed
+
+
 def test_epochs_stay_as_they_are_where_the_schedule_depends_on_them(resumed, tmp_path: Path):
     directory = start(tmp_path, "optim.schedule=cosine")
     with pytest.raises(ConfigError, match=r"^train\.epochs: cannot change"):
