@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import optuna
 from hydra.types import HydraContext
 from omegaconf import DictConfig
 from optuna.samplers import BaseSampler
 from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.search._renamed_keys import read_spaces
@@ -22,7 +24,7 @@ from hydra_plugins.framesweep_sweeper.sweep._settings import (
     to_plain_dict,
 )
 from hydra_plugins.framesweep_sweeper.sweep._start import Start
-from hydra_plugins.framesweep_sweeper.sweep._study import is_resumed
+from hydra_plugins.framesweep_sweeper.sweep._study import find_resumed
 from hydra_plugins.framesweep_sweeper.sweep._value_check import (
     check_conditions,
     check_values,
@@ -33,7 +35,9 @@ from hydra_plugins.framesweep_sweeper.sweep.preview._text import (
     build_previewer,
     print_preview,
 )
+from hydra_plugins.framesweep_sweeper.trials._claims import ENDED
 from hydra_plugins.framesweep_sweeper.trials._constraints import Constraint, read_constraints
+from hydra_plugins.framesweep_sweeper.trials._trial_attrs import DUPLICATE_OF
 from hydra_plugins.framesweep_sweeper.workers._devices import WorkerPlan
 from hydra_plugins.framesweep_sweeper.workers._launchers import uses_local_workers
 
@@ -95,7 +99,8 @@ def print_search_preview(
     """
     constraints, previewer = read_point_constraints(settings)
     storage = open_existing(url, settings["heartbeat"])
-    if not is_resumed(settings, storage, search.spaces):
+    name = find_resumed(settings, storage, search.spaces)
+    if name is None:
         check_conditions(search.spaces[0], config)
     start = find_start(storage, search.spaces[0])
     preview = SearchPreview(
@@ -109,7 +114,18 @@ def print_search_preview(
     )
     num_points = math.inf if settings["repeat_duplicates"] else search.num_points
     notes = [line for lines in start.notes.values() for line in lines]
-    print_preview(preview.describe(search.total, num_points, plan.n_jobs, notes))
+    done = [] if name is None else _list_ended(storage, name)
+    if done:
+        num_done = min(len(done), search.total)
+        notes = [f"study {name}: {num_done} of {search.total} trials are done", *notes]
+    left = max(0, search.total - len(done))
+    points_left = max(0, num_points - sum(DUPLICATE_OF not in t.user_attrs for t in done))
+    print_preview(preview.describe(left, points_left, plan.n_jobs, notes))
+
+
+def _list_ended(storage: BaseStorage, name: str) -> list[FrozenTrial]:
+    study = optuna.load_study(study_name=name, storage=storage)
+    return study.get_trials(deepcopy=False, states=ENDED)
 
 
 def prepare_search(
@@ -130,7 +146,7 @@ def prepare_search(
     space = search.spaces[0]
     storage = open_existing(url, settings["heartbeat"])
     # Those of a study that exists have been checked.
-    if not is_resumed(settings, storage, search.spaces):
+    if find_resumed(settings, storage, search.spaces) is None:
         check_conditions(space, config)
         check_values(hydra_context, config, listener, space, search.custom)
     find_start(storage, space)  # an unknown name is an error before a long preparation

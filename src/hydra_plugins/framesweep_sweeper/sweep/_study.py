@@ -63,27 +63,29 @@ def open_study(
     return optuna.load_study(study_name=name, storage=storage, pruner=pruner)
 
 
-def is_resumed(
+def find_resumed(
     settings: dict[str, Any], storage: BaseStorage, spaces: list[SearchSpace]
-) -> bool:
-    """Return whether a command continues a study that exists."""
-    return any(_finds_study(settings, storage, space) for space in spaces)
+) -> str | None:
+    """Return the name of the study that a command continues; None if it begins one."""
+    names = (_find_name(settings, storage, space) for space in spaces)
+    return next((name for name in names if name is not None), None)
 
 
 def select_space(
     settings: dict[str, Any], storage: BaseStorage, spaces: list[SearchSpace]
 ) -> SearchSpace:
     """Return the first of `spaces` that a study to be resumed searches, or else the first."""
-    found = (space for space in spaces if _finds_study(settings, storage, space))
+    found = (s for s in spaces if _find_name(settings, storage, s) is not None)
     return next(found, spaces[0])
 
 
-def _finds_study(settings: dict[str, Any], storage: BaseStorage, space: SearchSpace) -> bool:
+def _find_name(
+    settings: dict[str, Any], storage: BaseStorage, space: SearchSpace
+) -> str | None:
     if settings["new"]:
-        return False
+        return None
     identity = _identify(settings, space)
-    name = find_study(storage, identity, settings["study_name"], derive_name(space))
-    return name is not None
+    return find_study(storage, identity, settings["study_name"], derive_name(space))
 
 
 def _identify(settings: dict[str, Any], space: SearchSpace) -> StudyIdentity:

@@ -79,8 +79,8 @@ class SearchPreview:
         """Yield the lines of the preview.
 
         Args:
-            num_trials: the study's total.
-            num_points: the number of points, each of which is trained once.
+            num_trials: the number of trials that the study still lacks.
+            num_points: the number of points that it lacks, each of which is trained once.
             num_workers: the number of trials that run in parallel.
             notes: lines on the points from which the search starts.
         """
@@ -110,7 +110,8 @@ class SearchPreview:
         ]
         extremes = find_extremes(axes, self._sample_at) if self._previewer else None
         yield from describe_extremes(extremes)
-        yield from estimate_cost(self._previewer, extremes, num_runs, num_workers)
+        if num_runs:
+            yield from estimate_cost(self._previewer, extremes, num_runs, num_workers)
 
     def _sample_points(self) -> list[Point]:
         """Return different points; fewer than wanted if the space has hardly more."""

@@ -4,9 +4,14 @@ from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
+from optuna.distributions import CategoricalDistribution
+from optuna.trial import create_trial
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
+from hydra_plugins.framesweep_sweeper.search._space_reader import read_space
+from hydra_plugins.framesweep_sweeper.storage._storage import open_storage
 from hydra_plugins.framesweep_sweeper.sweep import _run
+from hydra_plugins.framesweep_sweeper.sweep._study import open_study
 from hydra_plugins.framesweep_sweeper.workers._devices import WorkerPlan
 
 
@@ -194,3 +199,19 @@ def test_auto_counts_the_gpus_for_local_workers_only(start, config, database, mo
     with pytest.raises(RuntimeError, match="no workers"):
         start(RecordingListener(), n_jobs=2)
     assert plans[1:] == [WorkerPlan(2)]
+
+
+def test_the_preview_of_a_study_counts_only_the_trials_that_it_lacks(
+    start, config, make_settings, url, capsys
+):
+    space = read_space({}, ["x=choice(1,2,3)"])
+    study = open_study(make_settings(), open_storage(url, 60), space, config)
+    distributions = {"x": CategoricalDistribution([1, 2, 3])}
+    point: dict[str, Any] = {"params": {"x": 1}, "distributions": distributions}
+    study.add_trial(create_trial(value=0.5, **point))
+    study.add_trial(create_trial(value=0.5, user_attrs={"duplicate_of": 0}, **point))
+    start(RecordingListener(), arguments=["x=choice(1,2,3)"], preview=True, n_trials=8)
+    lines = capsys.readouterr().out.splitlines()
+    assert f"study {study.study_name}: 2 of 8 trials are done" in lines
+    size = "6 trials are to be run, at least 4 of which repeat others"
+    assert f"size: 3 points; {size}" in lines
