@@ -97,8 +97,8 @@ def command(
 
 
 def _print_best(context: click.Context, study_name: str, *, as_json: bool) -> None:
-    from framesweep.sweeps.studies import load_study, select_best_trials
-    from framesweep.sweeps.tables import build_train_command, find_pareto_front
+    from framesweep.sweeps.studies import load_study, select_best_trials, select_pareto_front
+    from framesweep.sweeps.tables import build_train_command
 
     outputs, uri, register, top, seeds = (
         context.params[name] for name in ("outputs", "uri", "register", "top", "seeds")
@@ -111,7 +111,7 @@ def _print_best(context: click.Context, study_name: str, *, as_json: bool) -> No
         refuse_options(context, "top", "seeds", "register", rule=rule, fix=fix)
     if register is not None:
         require_model_name("--register", register)
-    trials = select_best_trials(study, top) if has_order else find_pareto_front(study)
+    trials = select_best_trials(study, top) if has_order else select_pareto_front(study)
     echo = partial(_echo, err=as_json)
     echo(_describe_study(study))
     for trial in trials:

@@ -20,7 +20,7 @@ from framesweep.config.paths import STUDIES_FILE, sqlite_path, sqlite_url
 from framesweep.credentials import HIDDEN, scrub
 from framesweep.errors import TrackingError
 from framesweep.sweeps.study_folder import require_folder_name
-from framesweep.sweeps.tables import rank_trials
+from framesweep.sweeps.tables import find_pareto_front, rank_trials
 from hydra_plugins.framesweep_sweeper.search._study_identity import EXTENDS
 from hydra_plugins.framesweep_sweeper.storage._database import describe_error
 from hydra_plugins.framesweep_sweeper.storage._storage import make_absolute
@@ -155,7 +155,19 @@ def select_best_trials(study: Study, top: int) -> list[FrozenTrial]:
     Raises:
         TrackingError: no trial has completed.
     """
-    trials = rank_trials(study)[:top]
+    return _require_trials(study, rank_trials(study)[:top])
+
+
+def select_pareto_front(study: Study) -> list[FrozenTrial]:
+    """Return the trials of a study of several objectives that no other dominates.
+
+    Raises:
+        TrackingError: no trial has completed.
+    """
+    return _require_trials(study, find_pareto_front(study))
+
+
+def _require_trials(study: Study, trials: list[FrozenTrial]) -> list[FrozenTrial]:
     if not trials:
         raise TrackingError(f"study {study.study_name}", "must have a completed trial")
     return trials

@@ -34,6 +34,15 @@ def test_a_front_has_each_point_once(best):
     assert [line.split()[1] for line in result.output.splitlines()[1:-1]] == ["0"]
 
 
+def test_a_front_without_a_completed_trial_is_an_error(tmp_path):
+    url = f"sqlite:///{tmp_path}/studies.db"
+    optuna.create_study(study_name="empty", storage=url, directions=["maximize"] * 2)
+    with pytest.raises(TrackingError, match=r"^study empty: must have a completed trial"):
+        CliRunner().invoke(
+            command, ["empty", "--outputs", str(tmp_path)], catch_exceptions=False
+        )
+
+
 @pytest.mark.parametrize(
     ("option", "value"), [("--top", 1), ("--top", 3), ("--seeds", 2), ("--register", "x")]
 )
