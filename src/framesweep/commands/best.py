@@ -26,7 +26,9 @@ from framesweep.commands.common.output import (
     terminal_width,
 )
 from framesweep.commands.common.seed_comparison import compare_over_seeds
+from framesweep.config.command_line import outputs_options
 from framesweep.config.ranges import require_model_name
+from framesweep.config.shell_words import join_command
 from framesweep.credentials import printable
 from framesweep.errors import ConfigError, TrackingError
 
@@ -195,10 +197,11 @@ def _register(
     directory = get_trial_directory(study, trial, outputs)
     parent = study.user_attrs.get(PARENT_ATTR)
     if parent is None:
+        sync = join_command(["framesweep", "sync", *outputs_options(outputs)])
         raise TrackingError(
             f"study {study.study_name}",
             "must be tracked for its winner to be registered",
-            fix="If tracking was unavailable, type framesweep sync first.",
+            fix=f"If tracking was unavailable, type {sync} first.",
         )
     return register_winner(uri, outputs, parent, directory, name)
 

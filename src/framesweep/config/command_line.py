@@ -111,13 +111,16 @@ def where_options(config: RunConfig) -> list[str]:
 
     They are empty for the default folder and tracking URI, which commands use by themselves.
     """
-    options = []
-    default = Path(default_outputs()).expanduser().absolute()
-    if Path(config.outputs).absolute() != default:
-        options += ["--outputs", _shorten(Path(config.outputs))]
+    options = outputs_options(Path(config.outputs))
     if config.tracking.uri is not None and HIDDEN not in scrub(config.tracking.uri):
         options += ["--uri", config.tracking.uri]
     return options
+
+
+def outputs_options(outputs: Path) -> list[str]:
+    """Return --outputs for a command of framesweep; empty for the default folder."""
+    default = Path(default_outputs()).expanduser().absolute()
+    return [] if outputs.absolute() == default else ["--outputs", _shorten(outputs)]
 
 
 def storage_options(config: RunConfig, storage: str) -> list[str]:

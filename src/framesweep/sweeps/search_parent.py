@@ -11,7 +11,9 @@ from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 
 from framesweep.config import RunConfig
+from framesweep.config.command_line import where_options
 from framesweep.config.composition import to_run_config
+from framesweep.config.shell_words import join_command
 from framesweep.errors import DirectoryInUseError
 from framesweep.sweeps.context import PARENT_ATTR, remove_hydra, require_valid
 from framesweep.sweeps.corpus import prepare_shared_corpus
@@ -197,9 +199,9 @@ class SearchParent:
         )
         if unsent:
             log.warning(
-                "Records of %d trials could not be sent to tracking; send them with "
-                "`framesweep sync`",
+                "Records of %d trials could not be sent to tracking; send them with `%s`",
                 len(unsent),
+                join_command(["framesweep", "sync", *where_options(self._config)]),
             )
 
     def _tag_failure(self, study: "Study", trial: "FrozenTrial") -> None:

@@ -90,11 +90,12 @@ def test_the_winner_is_registered_on_request(ranked, tmp_path):
     assert len(calls) == 1
 
 
-def test_the_winner_of_a_study_without_a_parent_cannot_be_registered(ranked):
+def test_the_winner_of_a_study_without_a_parent_cannot_be_registered(ranked, tmp_path):
     call, calls, _ = ranked
     error = call("--register", "phones").exception
     assert isinstance(error, TrackingError)
     assert "must be tracked for its winner to be registered" in str(error)
+    assert f"type framesweep sync --outputs {tmp_path} first" in str(error)
     assert calls == []
 
 

@@ -303,6 +303,7 @@ def test_a_search_says_that_records_of_trials_wait(config, outputs, monkeypatch,
     monkeypatch.setattr(MlflowWriter, "write", refuse_connection)
     parent.on_end(study, "FINISHED")
     assert "Records of 1 trials could not be sent to tracking" in caplog.text
+    assert f"`framesweep sync --outputs {outputs}`" in caplog.text
 
 
 def test_a_search_that_was_stopped_has_no_winner_yet(config, models):

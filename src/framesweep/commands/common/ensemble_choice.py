@@ -11,7 +11,7 @@ from framesweep.commands.common.ensemble_options import EnsembleOptions
 from framesweep.commands.common.options import find_directories, load_runs
 from framesweep.commands.common.output import echo_json, layout_table, terminal_width
 from framesweep.commands.common.prediction_options import WrittenPredictions, write_predictions
-from framesweep.config.paths import default_outputs
+from framesweep.config.command_line import outputs_options
 from framesweep.config.shell_words import join_command
 from framesweep.credentials import printable
 from framesweep.errors import TrackingError
@@ -130,8 +130,7 @@ def _describe(selection: Selection, options: EnsembleOptions) -> list[str]:
 def _build_command(selection: Selection, options: EnsembleOptions) -> str:
     """Return the command that predicts with the ensemble, quoted for a shell."""
     words = ["framesweep", "predict", *(member.name for member in selection.repeat_members())]
-    if options.outputs.absolute() != Path(default_outputs()).expanduser().absolute():
-        words += ["--outputs", str(options.outputs)]
+    words += outputs_options(options.outputs)
     for override in options.overrides:
         words += ["--set", override]
     return join_command(words)
