@@ -1,6 +1,7 @@
 """MLflow's UI for the runs of an outputs folder, as a child process."""
 
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -32,6 +33,8 @@ from framesweep.tracking.ui_view import (
 START_SECONDS, STOP_SECONDS = 120.0, 2.0
 """How long the server may take to start, and to stop before it is killed."""
 
+PORT_ERRORS = (errno.EADDRINUSE, errno.EACCES, getattr(errno, "WSAEACCES", errno.EACCES))
+"""Errors that are due to the port rather than to the address."""
 
 APP = "framesweep"
 """Name by which MLflow's server finds the application in `ui_app`."""
@@ -168,7 +171,10 @@ def _start_server(
 
 
 def _require_free_port(host: str, port: int) -> None:
-    """Raise TrackingError if the port is taken; the server itself would only log it."""
+    """Raise TrackingError if the port is taken, or if this machine has no such address.
+
+    The server itself would only log it.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         # The server sets this option too: a port that was closed a moment ago counts as free.
@@ -176,6 +182,9 @@ def _require_free_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
+            if error.errno not in PORT_ERRORS:
+                rule = f"must be an address of this machine ({error.strerror})"
+                raise TrackingError("--host", rule, found=host) from None
             raise TrackingError(
                 "--port",
                 f"must be free on {host} ({error.strerror})",

@@ -41,6 +41,12 @@ def test_a_port_that_is_in_use_is_an_error(tracked_outputs):
             serve_ui(None, tracked_outputs, "127.0.0.1", port, print)
 
 
+@pytest.mark.parametrize("host", ["nosuch.invalid", "192.0.2.1", "::2"])
+def test_an_address_of_another_machine_is_not_blamed_on_the_port(tracked_outputs, host):
+    with pytest.raises(TrackingError, match=r"--host: must be an address of this machine \("):
+        serve_ui(None, tracked_outputs, host, 5000, print)
+
+
 def test_the_ui_of_a_server_is_its_own(tmp_path):
     seen: list[str] = []
     serve_ui("http://ann:s3cret@host:5000", tmp_path, "127.0.0.1", 5000, seen.append)
