@@ -6,6 +6,7 @@ that another process holds for a moment, must not end it.
 
 import logging
 import math
+import sqlite3
 import time
 from collections.abc import Callable
 from typing import Any
@@ -60,13 +61,16 @@ def retry_while_unavailable(call: Callable[[], Any]) -> Any:
 def describe_outage(error: BaseException) -> str:
     """Return why a call failed for `GIVE_UP_SECONDS`, in a few words.
 
-    SQLAlchemy's own texts quote statements and their values.
+    SQLAlchemy's own texts quote statements and their values; those of SQLite say what happened,
+    as that the disk is full.
     """
     cause = error.__cause__ or error
     # A process that is suspended keeps its locks.
     if isinstance(error, StudyLockedError) or "database is locked" in str(cause):
         return "another process, which may be suspended, has locked the study"
-    return type(cause).__name__
+    original = getattr(cause, "orig", None)
+    reason = f": {original}" if isinstance(original, sqlite3.Error) else ""
+    return f"{type(cause).__name__}{reason}"
 
 
 def _note_outage(state: RetryCallState) -> None:

@@ -67,6 +67,15 @@ def test_the_lock_of_another_process_is_named_as_the_reason(tmp_path):
         assert describe_outage(outage) == line
 
 
+def test_sqlite_says_itself_what_happened():
+    error = StorageInternalError("SQL of many lines")
+    full = sqlite3.OperationalError("database or disk is full")
+    error.__cause__ = OperationalError("insert ...", {}, full)
+    assert describe_outage(error) == "OperationalError: database or disk is full"
+    error.__cause__ = OperationalError("insert ...", {}, ConnectionError("to ann@host"))
+    assert describe_outage(error) == "OperationalError"
+
+
 def test_an_outage_is_remembered(change_policy):
     assert seconds_since_outage() == float("inf")
     change_policy(wait=wait_none())
