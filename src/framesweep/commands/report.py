@@ -46,22 +46,31 @@ def command(
     phone, and how to repeat it. STUDY|RUN_ID is the name of a search, or a run or the parent of
     a grid by its id, name or directory, or last, or best.
     """
-    study = _find_study(target, storage, outputs)
-    page = _report_run(target, uri, outputs) if study is None else _report_study(study, outputs)
+    page = _build_page(target, storage, uri, outputs)
     page.write(out)
     echo_result(as_json, {"file": out}, printable(f"report: {out}"))
 
 
-def _find_study(name: str, storage: str | None, outputs: Path) -> Study | None:
-    """Return the study of this name; None if there is none, and no storage was given."""
+def _build_page(target: str, storage: str | None, uri: str | None, outputs: Path) -> Page:
     from framesweep.sweeps.studies import load_study
+    from framesweep.tracking import load_run
 
     try:
-        return load_study(name, storage, outputs)
-    except TrackingError:
+        study = load_study(target, storage, outputs)
+    except TrackingError as error:
         if storage is not None:
             raise
-        return None
+        study_error = error
+    else:
+        return _report_study(study, outputs)
+    try:
+        run = load_run(target, uri, outputs)
+    except TrackingError as error:
+        # Neither outputs without tracking nor those without a search have both databases.
+        reasons = f"No study, because {study_error}. No run, because {error}"
+        rule = "must be a study or a run"
+        raise TrackingError("report", rule, found=target, fix=reasons) from None
+    return _report_run(run, uri, outputs)
 
 
 def _report_study(study: Study, outputs: Path) -> Page:
@@ -70,16 +79,9 @@ def _report_study(study: Study, outputs: Path) -> Page:
     return build_study_page(study, outputs)
 
 
-def _report_run(target: str, uri: str | None, outputs: Path) -> Page:
+def _report_run(run: RunInfo, uri: str | None, outputs: Path) -> Page:
     from framesweep.runs.reporting.run_page import build_run_page
-    from framesweep.tracking import load_run
 
-    try:
-        run = load_run(target, uri, outputs)
-    except TrackingError as error:
-        # Neither outputs without tracking nor those without a search have both databases.
-        rule = f"must be a study or a run ({error})"
-        raise TrackingError("report", rule, found=target) from None
     if run.tags.get("sweep") == "search":
         return _report_study(_load_study_of(run, outputs), outputs)
     if run.tags.get("sweep") == "grid":
