@@ -11,6 +11,9 @@ from framesweep.credentials import scrub
 from framesweep.errors import ConfigError
 from framesweep.tracking import resolve_tracking_uri
 
+DEFAULT_PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+"""The port of a server whose URL names none, by the kind of database."""
+
 
 def require_separate_databases(storage: str, config: RunConfig) -> None:
     """Raise ConfigError if studies and runs would be in one database.
@@ -40,4 +43,5 @@ def _identify_database(url: str) -> object:
         parsed = make_url(url)
     except ArgumentError:
         return url
-    return parsed.get_backend_name(), parsed.host, parsed.port, parsed.database
+    backend = parsed.get_backend_name().replace("mariadb", "mysql")
+    return backend, parsed.host, parsed.port or DEFAULT_PORTS.get(backend), parsed.database

@@ -15,11 +15,14 @@ SEPARATE = [
     ("postgresql://host/studies", "postgresql://host/runs"),
     ("studies.journal", "sqlite:////a/mlflow.db"),
     ("postgresql://host/one", "http://host/one"),
+    ("postgresql://host/one", "postgresql://host:5433/one"),
 ]
 SHARED = [
     ("sqlite:////a/one.db", "sqlite:////a/one.db"),
     ("sqlite+pysqlite:////a/b%20c.db", "sqlite:////a/b c.db"),
     ("postgresql+psycopg://ann:x@host/one", "postgresql://bob:y@host/one"),
+    ("postgresql+psycopg://u@host:5432/one", "postgresql://u@host/one"),
+    ("mariadb+pymysql://host/one", "mysql+pymysql://host:3306/one"),
 ]
 
 
