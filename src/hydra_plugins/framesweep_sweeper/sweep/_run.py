@@ -1,8 +1,8 @@
 """From the settings of `hydra.sweeper` to a study that has its total.
 
 Everything that can be wrong is checked before the study is opened, so that a wrong command
-leaves nothing behind. The listener is notified of the start only after everything that can fail
-has been built, so that whatever it opens then is closed by the end.
+leaves nothing behind. Whatever fails after the listener was notified of the start, it is also
+notified of the end, which closes what it has opened.
 """
 
 from collections.abc import Callable
@@ -105,19 +105,19 @@ def run_sweep(
     limits = limit_jobs(settings, config, end.seconds_left(clock.start()))
     wrapped = wrap_task(task, settings, url, queue.study.study_name, limits)
     pool = open_pool(plan, hydra_context, wrapped, config)
-    progress = _announce(queue, listener, config, [*notes, plan.describe()])
-    loop = SweepLoop(
+    build_loop = partial(
+        SweepLoop,
         queue,
         pool,
         HeartbeatThread(queue.storage, settings["heartbeat"]),
-        progress,
-        _select_loop_settings(settings, search, plan.n_jobs),
-        end,
-        clock,
+        settings=_select_loop_settings(settings, search, plan.n_jobs),
+        end=end,
+        clock=clock,
         prepare=partial(prepare_job, space, hydra_context, config, search.custom, check),
         on_trial_end=partial(notify_safely, listener.on_trial_end, queue.study),
     )
-    return _run_loop(loop, queue, listener, progress, search.total, config)
+    lines = [*filter(None, [*notes, plan.describe()])]
+    return _run_loop(build_loop, queue, listener, lines, search.total, config)
 
 
 def _find_listener(settings: dict[str, Any], config: DictConfig) -> Listener:
@@ -125,20 +125,6 @@ def _find_listener(settings: dict[str, Any], config: DictConfig) -> Listener:
     listener = build_listener(settings["listener"])
     check_objectives(listener, settings["direction"], config)
     return listener
-
-
-def _announce(
-    queue: TrialQueue, listener: Listener, config: DictConfig, lines: list[str]
-) -> ProgressDisplay:
-    """Notify the listener of the start, and return a display that begins with these lines."""
-    with queue.lock.hold():
-        listener.on_start(queue.study, config)
-    # Only now, because the listener may refuse a folder that contains another sweep.
-    write_multirun(config)
-    progress = open_progress_display()
-    for line in filter(None, lines):
-        progress.log(line)
-    return progress
 
 
 def _open_queue(
@@ -178,31 +164,48 @@ def _select_loop_settings(
 
 
 def _run_loop(
-    loop: SweepLoop,
+    build_loop: Callable[[ProgressDisplay], SweepLoop],
     queue: TrialQueue,
     listener: Listener,
-    progress: ProgressDisplay,
+    lines: list[str],
     total: int,
     config: DictConfig,
 ) -> int:
-    study = queue.study
-    done = sum(queue.count_states()[state] for state in ENDED)
-    progress.log(f"study {study.study_name}: {min(done, total)} of {total} trials are done")
+    """Run the loop between the listener's start and its end, which comes after any error.
+
+    Args:
+        build_loop: returns the loop with a display.
+        lines: what the display begins with.
+    """
+    study, path = queue.study, Path(config.hydra.sweep.dir, RESULTS)
+    with queue.lock.hold():
+        listener.on_start(study, config)
     status: SweepStatus = "FAILED"
     with catch_stop_signals() as stop:
         try:
-            loop.run(stop)
+            # Only now, because the listener may refuse a folder that contains another sweep.
+            write_multirun(config)
+            progress = open_progress_display()
+            try:
+                for line in [*lines, _describe_done(queue, total)]:
+                    progress.log(line)
+                build_loop(progress).run(stop)
+            finally:
+                progress.close()
+                best = write_results(study, path)
             status = "KILLED" if stop.signum else "FINISHED"
         finally:
-            progress.close()
-            path = Path(config.hydra.sweep.dir, RESULTS)
-            best = write_results(study, path)
             notify_safely(listener.on_end, study, status)
     _log_results(queue, best, path, progress, stop, is_new=config.hydra.sweeper.new)
     if best and not stop.signum:
         for line in list_next_steps(listener, study):
             progress.log(line)
     return stop.signum
+
+
+def _describe_done(queue: TrialQueue, total: int) -> str:
+    done = sum(queue.count_states()[state] for state in ENDED)
+    return f"study {queue.study.study_name}: {min(done, total)} of {total} trials are done"
 
 
 def _log_results(

@@ -27,6 +27,9 @@ class RecordingListener:
     def on_start(self, study, config):
         self.calls.append("start")
 
+    def on_trial_end(self, study, trial):
+        self.calls.append("trial")
+
     def on_end(self, study, status):
         self.calls.append(status)
 
@@ -79,6 +82,39 @@ def test_a_listener_is_not_started_if_the_sweep_cannot_start(start, monkeypatch)
     with pytest.raises(RuntimeError, match="no workers"):
         start(listener)
     assert listener.calls == []
+
+
+@pytest.mark.parametrize("step", ["write_multirun", "open_progress_display", "SweepLoop"])
+def test_a_listener_that_was_started_is_ended_by_any_error(start, monkeypatch, step):
+    def fail(*args, **options):
+        raise OSError("no space")
+
+    monkeypatch.setattr(_run, step, fail)
+    monkeypatch.setattr(_run, "open_pool", lambda *args: None)
+    listener = RecordingListener()
+    with pytest.raises(OSError, match="no space"):
+        start(listener)
+    assert listener.calls == ["start", "FAILED"]
+
+
+def test_a_sweep_whose_results_find_no_space_has_failed(start, monkeypatch):
+    class NoLoop:
+        def __init__(self, *args, **options):
+            pass
+
+        def run(self, stop):
+            pass
+
+    def fail(*args):
+        raise OSError("no space")
+
+    monkeypatch.setattr(_run, "SweepLoop", NoLoop)
+    monkeypatch.setattr(_run, "write_results", fail)
+    monkeypatch.setattr(_run, "open_pool", lambda *args: None)
+    listener = RecordingListener()
+    with pytest.raises(OSError, match="no space"):
+        start(listener)
+    assert listener.calls == ["start", "FAILED"]
 
 
 def test_a_sweep_without_anything_to_search_is_refused_and_leaves_nothing_behind(
@@ -157,8 +193,7 @@ def test_an_error_in_the_loop_ends_the_listener_as_failed(start, monkeypatch):
 
     monkeypatch.setattr(_run, "open_pool", lambda *args: None)
     monkeypatch.setattr(_run.SweepLoop, "run", fail)
-    listener: Any = RecordingListener()
-    listener.on_trial_end = None
+    listener = RecordingListener()
     with pytest.raises(RuntimeError, match="broken"):
         start(listener)
     assert listener.calls == ["start", "FAILED"]
