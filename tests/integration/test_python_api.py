@@ -12,10 +12,12 @@ from typing import assert_type
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hydra.core.global_hydra import GlobalHydra
 
 import framesweep as fs
 from framesweep.runs.callback import RunCallback
+from framesweep.tracking.mlflow_import import LOG_LEVELS
 from integration.conftest import TINY
 
 
@@ -34,6 +36,8 @@ def read_state():
         GlobalHydra.instance().hydra,
         {thread.name for thread in threading.enumerate()},
         dict(os.environ),
+        [logging.getLogger(name).level for name in LOG_LEVELS],
+        torch.get_rng_state().tolist(),
     )
 
 
@@ -236,3 +240,16 @@ def test_a_stopped_run_is_finished_by_the_call_that_its_error_names(overrides, m
     finished = eval(call, {"fs": fs})
     assert finished.directory == stopped.directory
     assert len(finished.predict(np.zeros((3, 6)))) == 3
+
+
+def test_the_defaults_of_torch_that_a_caller_has_set_change_nothing(overrides):
+    expected = fs.train(overrides)
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.no_grad():
+            result = fs.train(overrides)
+        predicted = fs.load(result.directory).posteriors(np.ones((3, 6)))
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert result.metrics["dev/loss"] == expected.metrics["dev/loss"]
+    assert predicted.tolist() == expected.posteriors(np.ones((3, 6))).tolist()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from framesweep.api.process_state import isolated_torch
 from framesweep.catalog.directories import TRACKING_FOLDER
 from framesweep.catalog.run_file import read_run_file
 from framesweep.config import RunConfig
@@ -22,6 +23,7 @@ from framesweep.runs.ensembles.predictions import require_model
 from framesweep.runs.reporting.history import History, read_history
 from framesweep.runs.reporting.run_table import outputs_folder
 from framesweep.tracking import find_run_directory
+from framesweep.tracking.mlflow_import import restored_mlflow
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +81,8 @@ class Result:
     @property
     def phones(self) -> tuple[str, ...]:
         """The names of the C phones, in the order of the columns of `posteriors`."""
-        return self._predictor.phones.names
+        with isolated_torch():
+            return self._predictor.phones.names
 
     def predict(self, features: ArrayLike) -> NDArray[np.str_]:
         """Return the (T,) names of the most probable phones of an utterance.
@@ -91,15 +94,17 @@ class Result:
         Raises:
             FramesweepError: if the run has no network yet, or the features another shape.
         """
-        ids = self._predictor.predict(np.asarray(features))
+        with isolated_torch():
+            ids = self._predictor.predict(np.asarray(features))
         names: NDArray[np.str_] = np.asarray(self.phones)[ids]
         return names
 
     def posteriors(self, features: ArrayLike) -> NDArray[np.float32]:
         """Return the (T, C) probabilities of the phones; see `predict` for the arguments."""
-        posteriors: NDArray[np.float32] = (
-            self._predictor.log_posteriors(np.asarray(features)).exp().numpy()
-        )
+        with isolated_torch():
+            posteriors: NDArray[np.float32] = (
+                self._predictor.log_posteriors(np.asarray(features)).exp().numpy()
+            )
         return posteriors
 
     def label(
@@ -124,11 +129,12 @@ class Result:
         """
         from framesweep.evaluation.labeller import Labeller
 
-        labeller = self._labellers.get(smooth)
-        if labeller is None:
-            labeller = Labeller.load(self._require_model(), smooth=smooth)
-            self._labellers[smooth] = labeller
-        return labeller.label(utterance, sample_rate)
+        with isolated_torch():
+            labeller = self._labellers.get(smooth)
+            if labeller is None:
+                labeller = Labeller.load(self._require_model(), smooth=smooth)
+                self._labellers[smooth] = labeller
+            return labeller.label(utterance, sample_rate)
 
     @cached_property
     def _labellers(self) -> dict[bool, Labeller]:
@@ -166,4 +172,5 @@ def load(
     Raises:
         FramesweepError: if there is no such run.
     """
-    return Result(find_run_directory(str(run), uri, outputs_folder(outputs)))
+    with restored_mlflow():
+        return Result(find_run_directory(str(run), uri, outputs_folder(outputs)))

@@ -5,7 +5,6 @@ which has its own logging, its own use of Hydra, and its own threads.
 """
 
 import logging
-import os
 import secrets
 import sys
 import threading
@@ -17,6 +16,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
 from framesweep.api.hydra_internals import execution_whitelist
+from framesweep.api.process_state import restored_process
 from framesweep.api.stopping import Continuation, one_line_stops
 from framesweep.config.command_line import printed_as_calls
 from framesweep.config.composition import register
@@ -58,7 +58,7 @@ def session(command: str, overrides: Sequence[str]) -> Iterator[Continuation]:
         _one_line_errors(overrides),
         unwrapped_aborts(),
         _restored_hydra(),
-        _restored_process(),
+        restored_process(),
         _ignored_warnings(),
     ):
         sys.argv = [*command.split(), *overrides]
@@ -163,20 +163,3 @@ def _restored_hydra() -> Iterator[None]:
     finally:
         GlobalHydra.instance().hydra = hydra
         HydraConfig.instance().cfg = config
-
-
-@contextmanager
-def _restored_process() -> Iterator[None]:
-    """Restore `sys.argv`, the mode of new files, and the number of torch's threads."""
-    arguments = sys.argv
-    umask = os.umask(0o077)
-    os.umask(umask)
-    torch = sys.modules.get("torch")
-    threads = torch.get_num_threads() if torch is not None else 0
-    try:
-        yield
-    finally:
-        sys.argv = arguments
-        os.umask(umask)
-        if torch is not None:
-            torch.set_num_threads(threads)

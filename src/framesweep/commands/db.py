@@ -24,8 +24,9 @@ def command() -> None:
 def _upgrade(uri: str | None, outputs: Path, *, backed_up: bool, as_json: bool) -> None:
     from framesweep.tracking import mlflow_store
     from framesweep.tracking.database_upgrade import upgrade_database
+    from framesweep.tracking.mlflow_import import import_mlflow
 
-    mlflow_store.import_mlflow()
+    import_mlflow()
     full_uri = mlflow_store.resolve_tracking_uri(uri, outputs)
     upgrade = upgrade_database(full_uri, outputs, backed_up=backed_up)
     if as_json:

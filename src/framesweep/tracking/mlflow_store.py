@@ -2,11 +2,9 @@
 
 import contextlib
 import hashlib
-import logging
 import os
 import re
 import sqlite3
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +14,7 @@ from framesweep.errors import ConfigError, TrackingError
 from framesweep.system.atomic_files import atomic_file
 from framesweep.system.locks.file_lock import hold_file_lock
 from framesweep.tracking.mlflow_errors import outdated_error
+from framesweep.tracking.mlflow_import import import_mlflow
 from framesweep.tracking.moved_artifacts import (
     ARTIFACT_FOLDER,
     follow_artifacts,
@@ -30,19 +29,6 @@ if TYPE_CHECKING:
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 SERVERS = ("http", "https")
-
-ENVIRONMENT_DEFAULTS = {
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "GIT_PYTHON_REFRESH": "quiet",
-}
-"""Environment variables that MLflow reads: no telemetry, retries or lines of its own.
-
-`Sender` retries, and it can be interrupted while it waits, which MLflow cannot.
-"""
 
 
 def resolve_tracking_uri(uri: str | None, outputs: Path) -> str:
@@ -83,21 +69,6 @@ def resolve_tracking_uri(uri: str | None, outputs: Path) -> str:
 def is_server(uri: str) -> bool:
     """Return whether the URI belongs to an MLflow server rather than to a database."""
     return uri.split(":", maxsplit=1)[0] in SERVERS
-
-
-def import_mlflow() -> None:
-    """Import MLflow, which takes a second or more, and silence what it prints."""
-    for name, value in ENVIRONMENT_DEFAULTS.items():
-        os.environ.setdefault(name, value)
-    import mlflow  # noqa: F401
-
-    # MLflow advises to run a model on an example while it is logged, which takes seconds.
-    warnings.filterwarnings("ignore", ".*input example was not provided", UserWarning)
-    logging.getLogger("mlflow").setLevel(logging.ERROR)
-    logging.getLogger("mlflow.store.db").setLevel(logging.CRITICAL)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    # `Sender` warns once that a server cannot be reached; urllib3 would at every attempt.
-    logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 
 def connect(uri: str, outputs: Path) -> "MlflowClient":

@@ -15,6 +15,7 @@ from framesweep.credentials import HIDDEN, URI_VARIABLE, scrub
 from framesweep.errors import DirectoryInUseError, TrackingError, UserError
 from framesweep.system.locks.ownership import Ownership, own
 from framesweep.tracking import mlflow_store
+from framesweep.tracking.mlflow_import import import_mlflow
 from framesweep.tracking.mlflow_writer import MlflowWriter
 from framesweep.tracking.outbox import OUTBOX_FILE, REFUSED_FILE, Outbox, replace_start
 from framesweep.tracking.sender import Sender, summarize_error
@@ -112,7 +113,7 @@ def _sync(
     outbox = Outbox(path)
     destination = _find_destination(directory, outputs, outbox)
     full_uri = _choose_uri(uri, destination, directory)
-    mlflow_store.import_mlflow()
+    import_mlflow()
     name = experiment or destination.experiment
     writer = MlflowWriter(full_uri, name, destination.outputs, path.parent)
     if outbox.lacks_start and writer.run_id is None:

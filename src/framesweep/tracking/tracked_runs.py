@@ -21,6 +21,7 @@ from framesweep.tracking.mlflow_errors import (
     translate_damage,
     translate_temporary_errors,
 )
+from framesweep.tracking.mlflow_import import import_mlflow
 from framesweep.tracking.ui_view import VIEW_TAG
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def connect(uri: str | None, outputs: Path) -> "Iterator[MlflowClient]":
     # Connecting would create the database, and looking for a run must not create anything.
     if path is not None and not path.exists():
         raise TrackingError(path, "must exist", fix="Has any run been tracked there yet?")
-    mlflow_store.import_mlflow()
+    import_mlflow()
     try:
         with translate_temporary_errors(), translate_damage(full_uri):
             yield mlflow_store.connect(full_uri, outputs)

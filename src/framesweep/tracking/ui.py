@@ -21,6 +21,7 @@ from framesweep.credentials import scrub
 from framesweep.errors import TrackingError
 from framesweep.system.processes import end_group, own_group_options
 from framesweep.tracking import mlflow_store, tracked_runs
+from framesweep.tracking.mlflow_import import ENVIRONMENT_DEFAULTS
 from framesweep.tracking.ui_app import VIEW_PATH, VIEW_VARIABLE
 from framesweep.tracking.ui_view import (
     MAX_RUNS,
@@ -76,7 +77,7 @@ def build_ui_environment(
     paths = [str(folder), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {
         **os.environ,
-        **mlflow_store.ENVIRONMENT_DEFAULTS,
+        **ENVIRONMENT_DEFAULTS,
         "MLFLOW_BACKEND_STORE_URI": uri,
         "MLFLOW_DEFAULT_ARTIFACT_ROOT": mlflow_store.get_artifact_root(outputs),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",

@@ -14,6 +14,7 @@ from framesweep.config.paths import sqlite_url
 from framesweep.errors import ConfigError, TrackingError
 from framesweep.tracking import mlflow_store
 from framesweep.tracking.database_upgrade import upgrade_database
+from framesweep.tracking.mlflow_import import import_mlflow
 
 
 def read(path, sql):
@@ -41,7 +42,7 @@ def revisions():
 @pytest.fixture(scope="module")
 def older_content(tmp_path_factory, revisions):
     """A database as the MLflow before the last change of the tables created it."""
-    mlflow_store.import_mlflow()
+    import_mlflow()
     path = tmp_path_factory.mktemp("older") / "mlflow.db"
     engine = sqlalchemy.create_engine(sqlite_url(path))
     Base.metadata.create_all(engine)
