@@ -1,11 +1,12 @@
 """The console output of training: a progress bar on a terminal and a line per epoch."""
 
 import logging
-import sys
 import time
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from framesweep.system.streams import shows_bars
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ class RunBar:
 
     def step(self, epoch: int, step: int, num_steps: int) -> None:
         """Show that step number `step` of the epoch's `num_steps` is done."""
-        if not sys.stderr.isatty():
+        if not shows_bars():
             return
         done = epoch - 1 + step / num_steps
         if self._began is None:
@@ -43,7 +44,7 @@ class RunBar:
 
     def evaluate(self, epoch: int) -> None:
         """Show that the epoch is evaluated on the dev split."""
-        if sys.stderr.isatty():
+        if shows_bars():
             self._show(epoch, float(epoch), "evaluating")
 
     def _show(self, epoch: int, done: float, phase: str) -> None:

@@ -1,10 +1,11 @@
 """The progress of long loops: a bar on a terminal, otherwise lines in the log."""
 
 import logging
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
+
+from framesweep.system.streams import shows_bars
 
 log = logging.getLogger(__name__)
 Item = TypeVar("Item")
@@ -16,7 +17,7 @@ line, so that hours of preparation are some dozens of lines."""
 
 def track(items: Iterable[Item], description: str, total: int | None) -> Iterator[Item]:
     """Yield `items`, showing how many of `total` (None if unknown) are done."""
-    if sys.stderr.isatty():
+    if shows_bars():
         from rich.console import Console
         from rich.progress import track as rich_track
 

@@ -137,3 +137,13 @@ def test_a_running_trial_shows_the_value_it_reported_last():
 def test_durations_have_hours_only_where_needed():
     assert format_duration(61) == "1:01"
     assert format_duration(3661) == "1:01:01"
+
+
+def test_a_command_that_a_notebook_starts_writes_lines(monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("JPY_PARENT_PID", "1")
+    assert isinstance(open_progress_display(), PlainProgress)
+    monkeypatch.delenv("JPY_PARENT_PID")
+    display = open_progress_display()
+    assert isinstance(display, LiveProgress)
+    display.close()
