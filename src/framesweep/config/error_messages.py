@@ -55,14 +55,18 @@ def describe_config_error(
 
 
 def _with_file(line: str, text: str, arguments: Sequence[str]) -> str:
-    """Return the line after the path of the file that Hydra names, if it names one."""
+    """Return the line after the path of the file that Hydra names, if there is one."""
     found = re.match(r"In '([^']+)': ", text)
     if found is None or found.group(1) == PRIMARY:
         return line
     path = locate(found.group(1), arguments)
     line = line.removeprefix(found.group(0))
     line = re.sub(r"^\w+ raised while composing config: ", "", line)
-    return line if line.startswith(f"{path}: ") else f"{path}: {line}"
+    if found.group(1).startswith("sweep/") and "has no such key" in line:
+        line += ". Choose one of these, or type sweep=bare and a space of your own"
+    # Hydra names its schemas in the same way, for which there is no file.
+    is_complete = line.startswith(f"{path}: ") or not path.is_file()
+    return line if is_complete else f"{path}: {line}"
 
 
 def describe_missing_launcher(error: Exception) -> str | None:

@@ -36,7 +36,8 @@ def describe_unknown_key(
     if having and group in SCHEMAS:
         typed = [one for one in arguments if one.startswith(f"{group}=")]
         has = "have" if len(having) > 1 else "has"
-        only = f"only {' and '.join(f'{group}={name}' for name in having)} {has}"
+        *first, last = [f"{group}={name}" for name in having]
+        only = f"only {' and '.join(filter(None, [', '.join(first), last]))} {has}"
         if typed:
             return f"{key}: {typed[-1]} has no such key; {only} it"
         return f"{key}: {only} this key"

@@ -52,14 +52,34 @@ def test_a_tab_in_a_file_of_the_users_own_is_one_line_with_file_and_line_number(
     assert "\n" not in line
 
 
-def test_a_misspelt_key_in_a_file_of_the_users_own_is_described_as_on_the_command_line():
+def test_a_misspelt_key_in_a_file_of_the_users_own_is_described_as_on_the_command_line(
+    tmp_path,
+):
+    path = tmp_path / "experiment" / "e.yaml"
+    path.parent.mkdir()
+    path.touch()
     error = ConfigCompositionException(
         "In 'experiment/e': ConfigKeyError raised while composing config:\n"
         "Key 'contxt' not in 'DemoConfig'\n    full_key: data.contxt\n"
         "    object_type=DemoConfig"
     )
-    line = describe_config_error(error, ["data.context", "data.root"])
-    assert line == "experiment/e.yaml: data.contxt: no such key. Did you mean data.context?"
+    keys, arguments = ["data.context", "data.root"], ["--config-dir", str(tmp_path)]
+    line = describe_config_error(error, keys, arguments)
+    assert line == f"{path}: data.contxt: no such key. Did you mean data.context?"
+    path.unlink()  # as if Hydra had named a schema
+    line = describe_config_error(error, keys, arguments)
+    assert line == "data.contxt: no such key. Did you mean data.context?"
+
+
+def test_a_sweep_that_does_not_fit_the_options_is_left_for_a_space_of_the_users_own():
+    error = ConfigCompositionException(
+        "In 'sweep/optuna': ConfigKeyError raised while composing config:\n"
+        "Key 'widths' not in 'TdnnConfig'\n    full_key: model.widths\n"
+        "    object_type=TdnnConfig"
+    )
+    line = describe_config_error(error, [], ["model=tdnn"])
+    fix = "Choose one of these, or type sweep=bare and a space of your own"
+    assert line.endswith(f" and model=wide have it. {fix}")
 
 
 def test_a_single_value_where_a_list_is_needed_is_shown_as_a_list():

@@ -28,6 +28,9 @@ def test_a_key_of_other_options_is_named_with_these(monkeypatch: pytest.MonkeyPa
     assert typed == (
         "optim.beta1: optim=sgd has no such key; only optim=adam and optim=adamw have it"
     )
+    several = describe_unknown_key("model.widths", "TdnnConfig", KEYS, ["model=tdnn"])
+    assert "only model=base, model=conv, " in several
+    assert several.endswith(" and model=wide have it")
     untyped = describe_unknown_key("model.channels", "MlpConfig", KEYS)
     assert untyped == "model.channels: only model=tdnn has this key"
 
