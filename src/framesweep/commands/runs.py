@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -177,10 +178,12 @@ def sort_runs(runs: Sequence[RunRecord], key: str, *, reverse: bool) -> list[Run
     """
     known = {*TEXT_FIELDS, *NUMBER_FIELDS, *(name for run in runs for name in run.metrics)}
     if runs and key not in known:
+        close = [f"dev/{key}"] if f"dev/{key}" in known else get_close_matches(key, known, 1)
         raise ConfigError(
             "--sort",
             "must be start, accuracy, epochs, name, state, study or a metric of a run",
             found=key,
+            fix=f"Did you mean {close[0]}?" if close else "",
         )
     having = [run for run in runs if not _is_missing(get_value(run, key))]
     downwards = key not in TEXT_FIELDS and not key.endswith("loss")

@@ -107,6 +107,9 @@ def test_sorting_puts_the_best_first_and_unknown_values_last(ids):
 def test_a_key_that_no_run_has_is_a_one_line_error(run):
     with pytest.raises(ConfigError, match=r"^--sort: must be .*; found 'nonsense'$"):
         run("--sort", "nonsense")
+    for close, meant in (("loss", "dev/loss"), ("acuracy", "accuracy")):
+        with pytest.raises(ConfigError, match=rf"found '{close}'\. Did you mean {meant}\?$"):
+            run("--sort", close)
 
 
 def test_json_has_all_that_is_known(run):
