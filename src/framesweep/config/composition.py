@@ -22,6 +22,7 @@ from framesweep.config.effects import free_overrides
 from framesweep.config.groups import (
     RENAMED_GROUPS,
     find_conf,
+    option_groups,
     options_without_file,
     register_renamed_groups,
 )
@@ -149,8 +150,7 @@ def to_run_config(config: DictConfig, cwd: Path | None = None) -> RunConfig:
         raise ConfigError(key, "no such key", fix="Remove it.") from None
     for key, value in flatten(run_config).items():
         _require_representable(key, value)
-    start = Path.cwd() if cwd is None else cwd
-    make_paths_absolute(run_config, start)
+    make_paths_absolute(run_config, Path.cwd() if cwd is None else cwd)
     return run_config
 
 
@@ -216,8 +216,7 @@ def load(text: str, overrides: list[str], where: object) -> RunConfig:
     for override in map(expand_override, overrides):
         config = _merge_override(config, override)
     run_config = cast(RunConfig, OmegaConf.to_object(config))
-    if overrides:
-        keys = [override.partition("=")[0] for override in overrides]
+    if keys := [override.partition("=")[0] for override in overrides]:
         make_paths_absolute(run_config, Path.cwd(), keys)
     return run_config
 
@@ -226,6 +225,9 @@ def _merge_override(config: DictConfig, override: str) -> DictConfig:
     key, equals, _ = override.partition("=")
     if not equals:
         raise ConfigError(override, "must be KEY=VALUE")
+    if key in option_groups():
+        rule = "options cannot be chosen for a run that exists, as when it is resumed"
+        raise ConfigError(key, rule, found=override, fix="Set single keys, or start a new run.")
     try:
         merged = OmegaConf.merge(config, OmegaConf.from_dotlist([override]))
         OmegaConf.to_container(merged, resolve=True)

@@ -142,6 +142,8 @@ def test_every_command_that_composes_knows_the_home_directory():
 @pytest.mark.parametrize(
     ("override", "line"),
     [
+        ("model=wide", "model: options cannot be chosen for a run that exists"),
+        ("recipe=quick", "recipe: options cannot be chosen for a run that exists"),
         ("data.contxt=5", "data.contxt: must be an existing key with a valid value ("),
         ("data.context=x", "data.context: must be an existing key with a valid value ("),
         ("data.root=[a", "data.root: must be an existing key with a valid value ("),
