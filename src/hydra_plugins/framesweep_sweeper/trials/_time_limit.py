@@ -1,8 +1,8 @@
 """The time that a job may take, which ends it in whichever process it runs.
 
-A job is asked to stop as by Ctrl-C, so that it writes its checkpoint. That works wherever the
-job runs in the main thread of its process, as it does with local workers, joblib, Ray and
-submitit. Elsewhere it is stopped at its next report.
+A job is asked to stop as by Ctrl-C, or by SIGTERM if it ignores that, so that it writes its
+checkpoint. That works wherever the job runs in the main thread of its process, as it does with
+local workers, joblib, Ray and submitit. Elsewhere it is stopped at its next report.
 """
 
 import _thread
@@ -93,8 +93,11 @@ class TimeLimit:
 
     def _end(self) -> None:
         self.is_over = True
-        # Only where somebody handles it: otherwise the signal would end the whole process.
-        if not self._in_main or not callable(signal.getsignal(signal.SIGINT)):
+        # Only what somebody handles: any other signal would end the whole process. A job in the
+        # background of a script ignores SIGINT.
+        stops = (signal.SIGINT, signal.SIGTERM)
+        handled = [signum for signum in stops if callable(signal.getsignal(signum))]
+        if not self._in_main or not handled:
             return
         # A module that is interrupted while it is imported may be unusable for later jobs.
         while _imports_module(threading.main_thread()):
@@ -102,9 +105,9 @@ class TimeLimit:
             if self._timer.finished.wait(POLL_SECONDS):
                 return  # the job has ended by itself
         if hasattr(signal, "pthread_kill"):
-            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            signal.pthread_kill(threading.main_thread().ident or 0, handled[0])
         else:  # on Windows os.kill would end the process
-            _thread.interrupt_main(signal.SIGINT)
+            _thread.interrupt_main(handled[0])
 
 
 def _imports_module(thread: threading.Thread) -> bool:

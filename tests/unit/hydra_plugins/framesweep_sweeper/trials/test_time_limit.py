@@ -3,6 +3,7 @@ import signal
 import sys
 import threading
 import time
+from typing import Any
 
 import pytest
 
@@ -102,6 +103,22 @@ def test_another_thread_than_the_main_one_is_not_interrupted(interrupted):
     thread.join()
     assert seen == [True]
     assert not interrupted.is_set()
+
+
+def test_a_job_in_the_background_of_a_script_is_terminated_instead():
+    terminated = threading.Event()
+    handlers: dict[int, Any] = {
+        signal.SIGINT: signal.SIG_IGN,
+        signal.SIGTERM: lambda signum, frame: terminated.set(),
+    }
+    before = {signum: signal.signal(signum, handler) for signum, handler in handlers.items()}
+    try:
+        with TimeLimit(JobLimits(trial_seconds=0.0)) as limit:
+            assert terminated.wait(60)
+        assert limit.ends_trial
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
 
 
 def test_a_process_that_ignores_the_signal_is_not_ended():
