@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from framesweep.api.process_state import isolated_torch
-from framesweep.catalog.directories import TRACKING_FOLDER
+from framesweep.catalog.directories import TRACKING_FOLDER, require_directory
 from framesweep.catalog.run_file import read_run_file
 from framesweep.config import RunConfig
 from framesweep.config.command_line import printed_as_calls
@@ -52,6 +52,9 @@ class Result:
     def config(self) -> RunConfig:
         """The complete config of the run."""
         path = self.directory / CONFIG_FILE
+        require_directory(self.directory)
+        if not path.exists():
+            raise CheckpointError(path, "must exist; it is written when a run begins")
         return load_config(path.read_text(encoding="utf-8"), [], path)
 
     @cached_property
@@ -152,9 +155,12 @@ class Result:
 
     def __repr__(self) -> str:
         name = self.run_id or self.directory.name
-        if not self._history.epochs:
+        if not self.directory.is_dir():
+            return f"Result({name}, whose folder is gone)"
+        try:
+            accuracy = self.metrics["dev/accuracy"]
+        except CheckpointError:
             return f"Result({name}, no epoch finished)"
-        accuracy = self.metrics["dev/accuracy"]
         return f"Result({name}, dev/accuracy {accuracy:.4f} in epoch {self.best_epoch})"
 
 
@@ -173,4 +179,6 @@ def load(
         FramesweepError: if there is no such run.
     """
     with restored_mlflow():
-        return Result(find_run_directory(str(run), uri, outputs_folder(outputs)))
+        directory = find_run_directory(str(run), uri, outputs_folder(outputs))
+    require_directory(directory)
+    return Result(directory)

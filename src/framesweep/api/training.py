@@ -12,6 +12,7 @@ from framesweep.api.overrides import read_overrides
 from framesweep.api.result import Result
 from framesweep.api.session import attached, session
 from framesweep.api.stopping import Continuation
+from framesweep.catalog.directories import require_directory
 from framesweep.config.groups import find_conf
 from framesweep.errors import ConfigError
 from framesweep.runs.job import run_job
@@ -101,6 +102,7 @@ def _resume(overrides: Sequence[str], continuation: Continuation) -> Result:
     values = dict(text.partition("=")[::2] for text in overrides)
     outputs, uri = outputs_folder(values.get("outputs")), values.get("tracking.uri")
     directory = find_run_directory(values["resume"], uri, outputs)
+    require_directory(directory)  # which the log file would create
     continuation.directory = directory
     others = [text for text in overrides if not text.startswith("resume=")]
     with attached(log_file(directory)):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from framesweep.catalog.records import State
 from framesweep.config.paths import CONFIG_FILE, find_outputs
+from framesweep.errors import CheckpointError
 from framesweep.system.locks.owner import STALE_SECONDS, Owner
 from hydra_plugins.framesweep_sweeper import Process
 
@@ -23,6 +24,12 @@ TRAINED_MODEL = "model/model.safetensors"
 
 HISTORY = "report/history.csv"
 """File in the directory of a finished run with the metrics of each epoch."""
+
+
+def require_directory(directory: Path) -> None:
+    """Raise CheckpointError if the directory of a run is gone."""
+    if not directory.is_dir():
+        raise CheckpointError(directory, "must exist; the folder of this run is gone")
 
 
 def find_run_directories(outputs: Path) -> Iterator[Path]:

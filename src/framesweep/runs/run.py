@@ -4,6 +4,7 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
+from framesweep.catalog.directories import require_directory
 from framesweep.config import RunConfig
 from framesweep.config.command_line import refuse_resume
 from framesweep.config.composition import CONFIG_FILE, dump, load
@@ -168,6 +169,7 @@ def resume(
         refuse_resume(run_id)
     directory = find_run_directory(run_id, uri, outputs)
     path = directory / CONFIG_FILE
+    require_directory(directory)
     if not path.exists():
         raise CheckpointError(path, "must exist for the run to be resumed")
     config = load(path.read_text(encoding="utf-8"), overrides, path)

@@ -1,14 +1,19 @@
 """Trained runs in Python."""
 
 import logging
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from audio_model import NAMES, make_tones, write_model
 from framesweep.api.result import Result, load
+from framesweep.api.training import train
+from framesweep.config.composition import register
 from framesweep.errors import CheckpointError, DataError, TrackingError
 from framesweep.runs.reporting.history import History, write_history
+
+register()
 
 EPOCHS = [
     {"train/loss": 2.0, "dev/accuracy": 0.25},
@@ -72,6 +77,31 @@ def test_a_run_without_a_network_says_how_to_get_one(tmp_path):
         Result(tmp_path).predict(np.zeros((3, 40)))
     with pytest.raises(CheckpointError, match="must contain a checkpoint or a report"):
         _ = Result(tmp_path).metrics
+
+
+def test_a_run_whose_folder_is_gone_says_so(tmp_path, monkeypatch):
+    directory = tmp_path / "12-00-00-abc"
+    # MLflow still knows where it was.
+    monkeypatch.setattr("framesweep.api.result.find_run_directory", lambda *_: directory)
+    monkeypatch.setattr("framesweep.tracking.find_run_directory", lambda *_: directory)
+    gone = rf"^{directory}: must exist; the folder of this run is gone$"
+    result = Result(directory)
+    uses: tuple[Callable[[], object], ...] = (
+        lambda: result.config,
+        lambda: result.history,
+        lambda: result.metrics,
+        lambda: result.predict(np.zeros((3, 40))),
+        lambda: load("abc"),
+        lambda: train(["resume=abc"]),
+    )
+    for use in uses:
+        with pytest.raises(CheckpointError, match=gone):
+            use()
+    assert "gone" in repr(result)
+    directory.mkdir()
+    assert repr(result) == f"Result({directory.name}, no epoch finished)"
+    with pytest.raises(CheckpointError, match=r"config\.yaml: must exist"):
+        _ = result.config
 
 
 def test_a_run_is_loaded_by_its_directory_or_its_name(directory):

@@ -3,6 +3,7 @@
 import logging
 import os
 
+from framesweep.tracking import mlflow_import
 from framesweep.tracking.mlflow_import import (
     ENVIRONMENT_DEFAULTS,
     LOG_LEVELS,
@@ -18,6 +19,7 @@ def read_levels() -> list[int]:
 def test_the_environment_and_the_loggers_are_restored(monkeypatch):
     import mlflow  # noqa: F401 - which sets levels of its own
 
+    monkeypatch.setattr(mlflow_import, "_levels", {})  # as before any other test's import
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "7")
     monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
     logging.getLogger("mlflow").setLevel(logging.INFO)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from framesweep.catalog.directories import require_directory
 from framesweep.errors import CheckpointError
 from framesweep.system.atomic_files import write_text
 from framesweep.training.checkpoints import CHECKPOINT_FOLDER, LAST, PREVIOUS, read_progress
@@ -52,6 +53,7 @@ def read_history(directory: Path) -> History:
     if path.exists():
         return _read_csv(path)
     folder = directory / CHECKPOINT_FOLDER
+    require_directory(directory)
     if not any((folder / name).exists() for name in (LAST, PREVIOUS)):
         raise CheckpointError(
             directory,
