@@ -154,9 +154,10 @@ def test_a_grid_is_a_table_with_one_line_per_run_and_then_the_best(overrides, ca
     assert sorted(table["rank"]) == [1, 2]
     assert sweep.best.metrics["dev/accuracy"] == table["dev/accuracy"].max()
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in lines[:2]] == ["run 0 complete", "run 1 complete"]
-    assert lines[1].endswith("model.dropout=0.2")
-    first_words = [line.split()[0] for line in lines[2:]]
+    assert lines[0] == f"grid {sweep.directory.name}: 0 of 2 runs"
+    assert [line.split(":")[0] for line in lines[1:3]] == ["run 0 complete", "run 1 complete"]
+    assert lines[2].endswith("model.dropout=0.2")
+    first_words = [line.split()[0] for line in lines[3:]]
     assert first_words == ["grid", "run", "run", "best:", "next:"]
     assert lines[-2].startswith('best: fs.train(["data.context=2"')
     assert lines[-1].startswith("next: fs.runs()")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import RunMode, TaskFunction
@@ -32,6 +33,8 @@ from framesweep.sweeps.grid_parent import (
     list_grid_overrides,
     select_sweep_overrides,
 )
+from framesweep.sweeps.grids.checks import GRID_SWEEPER
+from hydra_plugins.framesweep_sweeper.grid import check_grid, list_points
 from hydra_plugins.framesweep_sweeper.sweeper import FramesweepSweeper
 
 if TYPE_CHECKING:
@@ -184,6 +187,8 @@ def _run_grid(hydra: Hydra, config: DictConfig, *, in_process: bool) -> Sweep:
     swept = list(select_sweep_overrides(list_grid_overrides(config)))
     task: TaskFunction = QuietJob(swept) if in_process else run_job
     with _open_sweeper(hydra, config, task) as sweeper:
+        if in_process:
+            _log_size(hydra, config)
         batches = sweeper.sweep(list(config.hydra.overrides.task))
     objectives = [run_config.objective, *run_config.further_objectives]
     metric = METRICS.get(objectives[0])
@@ -194,6 +199,15 @@ def _run_grid(hydra: Hydra, config: DictConfig, *, in_process: bool) -> Sweep:
         maximize=metric is None or metric.maximize,
     )
     return Sweep(None, table, Path(config.hydra.sweep.dir).absolute())
+
+
+def _log_size(hydra: Hydra, config: DictConfig) -> None:
+    """Log the number of runs of a grid, the first of which may take hours."""
+    if config.hydra.runtime.choices["hydra/sweeper"] != GRID_SWEEPER:
+        return
+    parser = OverridesParser.create(config_loader=hydra.config_loader)
+    points = list_points(check_grid(parser.parse_overrides(list_grid_overrides(config))))
+    log.info("grid %s: 0 of %d runs", Path(config.hydra.sweep.dir).name, len(points))
 
 
 class QuietJob:
