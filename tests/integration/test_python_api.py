@@ -171,6 +171,18 @@ def test_a_grid_varies_what_its_config_sweeps_over(overrides):
     assert table["model.dropout"].tolist() == [0.1, 0.2]
 
 
+def test_a_failed_run_of_a_grid_is_a_row_of_its_table(overrides, capsys):
+    grid = fs.sweep([*overrides, "optim.lr=1e30,1e-3"])
+    assert grid.table["state"].tolist() == ["FAIL", "COMPLETE"]
+    assert grid.table["rank"].fillna(0).tolist() == [0, 1]
+    assert grid.table["dev/accuracy"].isna().tolist() == [True, False]
+    assert str(grid.best.directory) == grid.table["directory"][1]
+    line = next(line for line in capsys.readouterr().out.splitlines() if "failed" in line)
+    assert line.startswith("run 0 failed: optim.lr=1e+30: the training loss became")
+    with pytest.raises(fs.FramesweepError, match="the training loss became"):
+        fs.sweep([*overrides, "optim.lr=1e30,1e31"])
+
+
 @pytest.mark.heavy
 def test_a_search_returns_its_study_and_table_and_continues(overrides, capfd):
     search = [*overrides, "sweep=bare", "model.dropout=interval(0.0,0.5)"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,37 +9,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
+from hydra.core.utils import JobReturn
+from hydra.experimental.callback import Callback
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import RunMode, TaskFunction
 from omegaconf import DictConfig
 
+from framesweep.api.grid_jobs import CollectedJobs, QuietJob, log_size
 from framesweep.api.hydra_internals import Callbacks, Hydra, create_context
 from framesweep.api.overrides import read_overrides
 from framesweep.api.result import Result
-from framesweep.api.session import attached, muted, session
-from framesweep.api.training import build_hydra, log_file
+from framesweep.api.session import session
+from framesweep.api.training import build_hydra
 from framesweep.api.trial_tables import COMPLETE, build_grid_table, build_study_table
 from framesweep.config.command_line import python_call, refuse_resume
 from framesweep.config.composition import to_run_config
 from framesweep.errors import FramesweepError, Interrupted
 from framesweep.runs.job import run_job
-from framesweep.sweeps.context import remove_hydra, to_bare_key
+from framesweep.sweeps.context import remove_hydra
 from framesweep.sweeps.grid_parent import (
     SEARCH_SWEEPERS,
     list_grid_overrides,
     select_sweep_overrides,
 )
-from framesweep.sweeps.grids.checks import GRID_SWEEPER
-from hydra_plugins.framesweep_sweeper.grid import check_grid, list_points
 from hydra_plugins.framesweep_sweeper.sweeper import FramesweepSweeper
 
 if TYPE_CHECKING:
     import pandas as pd
     from optuna.study import Study
-
-log = logging.getLogger(__name__)
 
 IN_PROCESS_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 KEEP_LOGGING = ("hydra.job_logging.root=null", "hydra.hydra_logging.root=null")
@@ -88,8 +84,8 @@ def sweep(overrides: Sequence[str]) -> Sweep:
             continues it if it was stopped.
 
     Raises:
-        FramesweepError: if an override or the data is not valid, or too many runs fail. The
-            message is the line that the command line prints.
+        FramesweepError: if an override or the data is not valid, or too many runs fail: those
+            of a search, or all of a grid. The message is the line that the command line prints.
         KeyboardInterrupt: after Ctrl-C, with the call that continues. The same call continues a
             search.
     """
@@ -138,13 +134,16 @@ def _restored_verbosity() -> Iterator[None]:
 
 
 @contextmanager
-def _open_sweeper(hydra: Hydra, config: DictConfig, task: TaskFunction) -> Iterator[Sweeper]:
+def _open_sweeper(
+    hydra: Hydra, config: DictConfig, task: TaskFunction, *further: Callback
+) -> Iterator[Sweeper]:
     """Yield the sweeper of a config between the callbacks that Hydra makes around it.
 
     This is what `Hydra.multirun` does, except that the caller calls the sweeper.
     """
     HydraConfig.instance().set_config(config)
     callbacks = Callbacks(config)
+    callbacks.callbacks.extend(further)
     try:
         callbacks.on_multirun_start(config=config, config_name="config")
         context = create_context(hydra, callbacks)
@@ -186,14 +185,15 @@ def _run_grid(hydra: Hydra, config: DictConfig, *, in_process: bool) -> Sweep:
     run_config = to_run_config(remove_hydra(config))
     swept = list(select_sweep_overrides(list_grid_overrides(config)))
     task: TaskFunction = QuietJob(swept) if in_process else run_job
-    with _open_sweeper(hydra, config, task) as sweeper:
+    collected = CollectedJobs()
+    with _open_sweeper(hydra, config, task, collected) as sweeper:
         if in_process:
-            _log_size(hydra, config)
-        batches = sweeper.sweep(list(config.hydra.overrides.task))
+            log_size(hydra, config)
+        jobs = _run_jobs(sweeper, config, collected)
     objectives = [run_config.objective, *run_config.further_objectives]
     metric = METRICS.get(objectives[0])
     table = build_grid_table(
-        [job for batch in batches for job in batch],
+        jobs,
         swept,
         objectives,
         maximize=metric is None or metric.maximize,
@@ -201,38 +201,16 @@ def _run_grid(hydra: Hydra, config: DictConfig, *, in_process: bool) -> Sweep:
     return Sweep(None, table, Path(config.hydra.sweep.dir).absolute())
 
 
-def _log_size(hydra: Hydra, config: DictConfig) -> None:
-    """Log the number of runs of a grid, the first of which may take hours."""
-    if config.hydra.runtime.choices["hydra/sweeper"] != GRID_SWEEPER:
-        return
-    parser = OverridesParser.create(config_loader=hydra.config_loader)
-    points = list_points(check_grid(parser.parse_overrides(list_grid_overrides(config))))
-    log.info("grid %s: 0 of %d runs", Path(config.hydra.sweep.dir).name, len(points))
-
-
-class QuietJob:
-    """A point of a grid in this process, which prints a line when it ends.
-
-    Args:
-        swept: The keys that the grid sweeps over.
-    """
-
-    def __init__(self, swept: Sequence[str]) -> None:
-        self._swept = swept
-
-    def __call__(self, config: DictConfig) -> float | list[float]:
-        """Run the job with its log in a file only, and print the objective."""
-        job, began = HydraConfig.get(), time.monotonic()
-        point = [o for o in job.overrides.task if to_bare_key(o) in self._swept]
-        with muted(), attached(log_file(Path(job.runtime.output_dir))):
-            value = run_job(config)
-        values = value if isinstance(value, list) else [value]
-        text = " / ".join(f"{each:.6g}" for each in values)
-        # Optuna, which this imports, takes a second.
-        from hydra_plugins.framesweep_sweeper.sweep._progress import format_duration
-
-        line = (
-            f"run {job.job.num} complete: {text} in {format_duration(time.monotonic() - began)}"
-        )
-        log.info(": ".join([line, *([" ".join(point)] if point else [])]))
-        return value
+def _run_jobs(
+    sweeper: Sweeper, config: DictConfig, collected: CollectedJobs
+) -> Sequence[JobReturn]:
+    """Return the jobs of a grid; raise the error of one only if no other is of use."""
+    try:
+        batches = sweeper.sweep(list(config.hydra.overrides.task))
+    except FramesweepError:
+        # The sweeper has ended after the first of several batches.
+        is_whole = config.hydra.sweeper.get("max_batch_size") is None
+        if not (is_whole and collected.are_useful()):
+            raise
+        return collected.jobs
+    return [job for batch in batches for job in batch]

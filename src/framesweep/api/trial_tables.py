@@ -7,24 +7,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn, JobStatus
 
 from framesweep.api.result import Result
 from framesweep.sweeps.context import to_bare_key
 
 if TYPE_CHECKING:
     import pandas as pd
-    from hydra.core.utils import JobReturn
     from optuna.study import Study
 
-COMPLETE = "COMPLETE"
-"""State of a run that has finished, in Optuna's words."""
+COMPLETE, FAILED = "COMPLETE", "FAIL"
+"""States of a run that has finished, and of one that has failed, in Optuna's words."""
 
 
 def build_study_table(study: Study, directory: Path) -> pd.DataFrame:
     """Return one row per trial, in the order of their numbers.
 
     The columns are number, state, rank (1 is the best; missing unless the trial is complete),
-    the objectives, seconds, the searched keys, and the directory of the trial's run.
+    the objectives, seconds, the searched keys, and the id and directory of the trial's run.
 
     Args:
         study: The study.
@@ -42,6 +42,7 @@ def build_study_table(study: Study, directory: Path) -> pd.DataFrame:
             **dict(zip(names, trial.values or [None] * len(names), strict=True)),
             "seconds": trial.duration.total_seconds() if trial.duration else None,
             **{to_bare_key(key): value for key, value in trial.params.items()},
+            "run_id": Result(directory / str(trial.number)).run_id,
             "directory": str(directory / str(trial.number)),
         }
         for trial in study.get_trials(deepcopy=False)
@@ -66,20 +67,22 @@ def build_grid_table(
     """
     rows: list[dict[str, Any]] = []
     for number, job in enumerate(jobs):
-        values = job.return_value if isinstance(job.return_value, list) else [job.return_value]
+        is_complete = job.status is JobStatus.COMPLETED
+        returned = job.return_value if is_complete else [None] * len(objectives)
+        values = returned if isinstance(returned, list) else [returned]
         assert job.hydra_cfg is not None
         result = Result(job.hydra_cfg.hydra.runtime.output_dir)
         rows.append(
             {
                 "number": number,
-                "state": COMPLETE,
+                "state": COMPLETE if is_complete else FAILED,
                 **dict(zip(objectives, values, strict=True)),
                 **_read_values(job.overrides or (), swept),
                 "run_id": result.run_id,
                 "directory": str(result.directory),
             }
         )
-    table = _build_table(rows)
+    table = _build_table(rows).astype(dict.fromkeys(objectives, float))
     rank = table[objectives[0]].rank(ascending=not maximize, method="first").astype("Int64")
     table.insert(2, "rank", rank)
     return table

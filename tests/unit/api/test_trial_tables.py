@@ -8,6 +8,7 @@ from optuna.distributions import FloatDistribution
 from optuna.trial import TrialState, create_trial
 
 from framesweep.api.trial_tables import build_grid_table, build_study_table
+from framesweep.catalog.run_file import write_run_file
 
 
 def test_a_table_of_a_study_ranks_its_complete_trials(tmp_path):
@@ -28,12 +29,16 @@ def test_a_table_of_a_study_ranks_its_complete_trials(tmp_path):
                 distributions={"+model.dropout": FloatDistribution(0, 1)},
             )
         )
+    run = {"key": "k", "run_id": "abc", "uri": "sqlite:///x"}
+    (tmp_path / "1" / "tracking").mkdir(parents=True)
+    write_run_file(tmp_path / "1" / "tracking", run)
     table = build_study_table(study, tmp_path)
     assert table["state"].tolist() == ["COMPLETE", "PRUNED", "COMPLETE"]
     assert table["rank"].fillna(0).tolist() == [2, 0, 1]
     assert table["dev/accuracy"].fillna(0).tolist() == [0.5, 0.0, 0.75]
     assert table["model.dropout"].tolist() == [0.0, 0.1, 0.2]
     assert table["directory"].tolist() == [str(tmp_path / str(i)) for i in range(3)]
+    assert table["run_id"].fillna("").tolist() == ["", "abc", ""]
 
 
 def test_a_table_of_a_study_without_trials_is_empty(tmp_path):

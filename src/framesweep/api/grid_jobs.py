@@ -1,0 +1,88 @@
+"""The runs of a grid in this process: what they print, and what becomes of those that fail."""
+
+import logging
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from framesweep.api.hydra_internals import Hydra
+from framesweep.api.session import attached, muted
+from framesweep.api.training import log_file
+from framesweep.errors import FramesweepError
+from framesweep.runs.job import run_job
+from framesweep.sweeps.context import to_bare_key
+from framesweep.sweeps.grid_parent import list_grid_overrides
+from framesweep.sweeps.grids.checks import GRID_SWEEPER
+from hydra_plugins.framesweep_sweeper.grid import check_grid, list_points
+
+log = logging.getLogger(__name__)
+
+
+def log_size(hydra: Hydra, config: DictConfig) -> None:
+    """Log the number of runs of a grid, the first of which may take hours."""
+    if config.hydra.runtime.choices["hydra/sweeper"] != GRID_SWEEPER:
+        return
+    parser = OverridesParser.create(config_loader=hydra.config_loader)
+    points = list_points(check_grid(parser.parse_overrides(list_grid_overrides(config))))
+    log.info("grid %s: 0 of %d runs", Path(config.hydra.sweep.dir).name, len(points))
+
+
+class QuietJob:
+    """A run of a grid in this process, which prints a line when it ends.
+
+    Args:
+        swept: The keys that the grid sweeps over.
+    """
+
+    def __init__(self, swept: Sequence[str]) -> None:
+        self._swept = swept
+
+    def __call__(self, config: DictConfig) -> float | list[float]:
+        """Run the job with its log in a file only, and print the objective."""
+        job, began = HydraConfig.get(), time.monotonic()
+        point = [o for o in job.overrides.task if to_bare_key(o) in self._swept]
+        try:
+            with muted(), attached(log_file(Path(job.runtime.output_dir))):
+                value = run_job(config)
+        except FramesweepError as error:
+            log.warning("run %d failed: %s: %s", job.job.num, " ".join(point), error)
+            raise
+        values = value if isinstance(value, list) else [value]
+        text = " / ".join(f"{each:.6g}" for each in values)
+        # Optuna, which this imports, takes a second.
+        from hydra_plugins.framesweep_sweeper.sweep._progress import format_duration
+
+        line = (
+            f"run {job.job.num} complete: {text} in {format_duration(time.monotonic() - began)}"
+        )
+        log.info(": ".join([line, *([" ".join(point)] if point else [])]))
+        return value
+
+
+class CollectedJobs(Callback):
+    """The jobs of a grid in this process, as Hydra tells its callbacks of them.
+
+    Hydra runs all jobs, and then raises the error of the first that failed in place of what
+    they returned.
+    """
+
+    def __init__(self) -> None:
+        self.jobs: list[JobReturn] = []
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        """Remember a job."""
+        self.jobs.append(job_return)
+
+    def are_useful(self) -> bool:
+        """Return whether a job has finished, and none has failed by a bug."""
+        failed = [job for job in self.jobs if job.status is not JobStatus.COMPLETED]
+        return len(failed) < len(self.jobs) and all(
+            isinstance(job._return_value, FramesweepError) for job in failed
+        )
