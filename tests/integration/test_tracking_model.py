@@ -30,14 +30,18 @@ UNNEEDED = (
 
 ELSEWHERE = f"""
 import sys
+from pathlib import Path
 for name in {UNNEEDED}:
     sys.modules[name] = None
+sys.path = [folder for folder in sys.path if not Path(folder, "framesweep/cli.py").exists()]
 import mlflow, numpy as np
 mlflow.set_tracking_uri(sys.argv[1])
 model = mlflow.pyfunc.load_model("runs:/" + sys.argv[2] + "/model")
 print(*model.predict(np.load(sys.argv[3]), params={{"frames": True}})["id"])
 import framesweep
+import hydra_plugins.framesweep_sweeper
 print(framesweep.__file__)
+print(hydra_plugins.framesweep_sweeper.__file__)
 """
 
 
@@ -112,11 +116,12 @@ def test_the_model_contains_its_code_and_no_pickle(trained, utterance, tmp_path)
         check=False,
     )
     assert result.returncode == 0, result.stderr
-    phones, file = result.stdout.splitlines()
+    phones, file, sweeper = result.stdout.splitlines()
     expected = Predictor.load(directory / "model").predict(utterance)
     assert phones.split() == [str(phone) for phone in expected]
     artifacts = directory.parents[2] / "artifacts"
     assert file.endswith("/model/code/framesweep/__init__.py")
+    assert sweeper.endswith("/model/code/hydra_plugins/framesweep_sweeper/__init__.py")
     assert [p for p in artifacts.rglob("*") if p.suffix in (".pkl", ".pickle", ".pt")] == []
 
 

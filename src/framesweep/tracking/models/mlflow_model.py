@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import framesweep
+import hydra_plugins.framesweep_sweeper
 from framesweep.tracking.models.description import describe_model
 
 if TYPE_CHECKING:
@@ -98,18 +101,17 @@ def _hash_files(directory: Path) -> str:
 def save_model(path: Path, directory: Path, description: object = None) -> None:
     """Write the predictor in `directory` as an MLflow model to `path`.
 
-    The model contains a copy of this package, so it can be loaded where framesweep is not
-    installed. It is defined by a source file ("models from code") instead of a pickled object,
-    because loading a pickle runs whatever code is in it:
-    https://mlflow.org/docs/latest/ml/model/models-from-code/
+    The model contains a copy of this package and of its sweeper, of which it uses a little, so
+    it can be loaded where framesweep is not installed. It is defined by a source file ("models
+    from code") instead of a pickled object, because loading a pickle runs whatever code is in
+    it: https://mlflow.org/docs/latest/ml/model/models-from-code/
 
     Args:
         description: the `mlflow.models.Model` to fill in; None for a new one.
     """
     from mlflow import pyfunc
 
-    package = Path(__file__).resolve().parents[2]
-    with _trusted_requirements():
+    with _trusted_requirements(), tempfile.TemporaryDirectory() as folder:
         pyfunc.save_model(
             path,
             mlflow_model=description,
@@ -117,9 +119,21 @@ def save_model(path: Path, directory: Path, description: object = None) -> None:
             artifacts={"predictor": str(directory)},
             model_config={"served_model": SERVED_MODEL},
             signature=_build_signature(),
-            code_paths=[str(package)],
+            code_paths=[str(path) for path in _collect_code(Path(folder))],
             pip_requirements=_pin_requirements(),
         )
+
+
+def _collect_code(folder: Path) -> list[Path]:
+    """Return the folders of the packages that a model contains, some of them made in `folder`.
+
+    Other distributions have modules in `hydra_plugins` as well, so the sweeper is copied into
+    a folder of that name by itself.
+    """
+    sweeper = Path(hydra_plugins.framesweep_sweeper.__file__).parent
+    copy = folder / sweeper.parent.name / sweeper.name
+    shutil.copytree(sweeper, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return [Path(framesweep.__file__).parent, copy.parent]
 
 
 @contextmanager
