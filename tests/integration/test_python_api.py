@@ -86,7 +86,9 @@ def test_a_trained_run_predicts_and_is_loaded_again(overrides, tmp_path):
     runs = fs.runs()
     assert_type(runs, pd.DataFrame)
     assert runs["state"].tolist() == ["finished"]
-    assert fs.runs(outputs=tmp_path / "elsewhere").empty
+    assert fs.load(result).directory == result.directory
+    (tmp_path / "elsewhere").mkdir()
+    assert fs.runs(tmp_path / "elsewhere").empty
 
 
 def test_training_works_in_another_thread_and_under_a_running_event_loop(overrides):

@@ -35,5 +35,13 @@ print(runs.reporting.history.HISTORY, runs.__call__.__doc__.split()[0])
 def test_everything_that_is_offered_exists():
     for name in framesweep.__all__:
         assert getattr(framesweep, name).__doc__
-        assert name in dir(framesweep)
+    assert dir(framesweep) == sorted(framesweep.__all__)
     assert not hasattr(framesweep, "no_such_name")
+
+
+def test_the_help_on_the_table_of_runs_is_about_that():
+    code = "import framesweep as fs, inspect; help(fs.runs); print(inspect.signature(fs.runs))"
+    printed = run(code)
+    assert "fs.runs(outputs=None, *, uri=None) returns a table" in printed
+    assert "FRAMESWEEP_OUTPUTS" in printed
+    assert "(outputs: str | pathlib.Path | None = None, *, uri" in printed.splitlines()[-1]

@@ -1,7 +1,7 @@
 """Validates the overrides of a call: a list of texts, as the words of a command line."""
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from framesweep.config.groups import rename_warnings
 from framesweep.config.paths import expand_override
@@ -21,12 +21,12 @@ def read_overrides(overrides: object, *, in_sweep: bool = False) -> list[str]:
     Raises:
         ConfigError: if they are not a list of texts, or one of them is a flag.
     """
-    if isinstance(overrides, str) or not isinstance(overrides, Iterable):
+    if isinstance(overrides, str | Mapping) or not isinstance(overrides, Iterable):
         rule = 'must be a list of texts such as ["model=wide", "data.context=15"]'
         raise ConfigError("overrides", rule, found=overrides)
     texts = list(overrides)
     for text in texts:
-        if not isinstance(text, str):
+        if not isinstance(text, str) or not text.strip():
             raise ConfigError("overrides", 'must be texts such as "train.epochs=3"', found=text)
         if text in SWEEP_FLAGS and not in_sweep:
             fix = "Call sweep instead of train; it needs no flag."

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
 
 from framesweep.api.process_state import isolated_torch
@@ -18,10 +19,10 @@ from framesweep.config.command_line import printed_as_calls
 from framesweep.config.composition import CONFIG_FILE
 from framesweep.config.composition import load as load_config
 from framesweep.data.phone_segments import PhoneSegment
-from framesweep.errors import CheckpointError
+from framesweep.errors import CheckpointError, ConfigError, DataError, TrackingError
 from framesweep.runs.ensembles.predictions import require_model
 from framesweep.runs.reporting.history import History, read_history
-from framesweep.runs.reporting.run_table import outputs_folder
+from framesweep.runs.reporting.run_table import require_outputs
 from framesweep.tracking import find_run_directory
 from framesweep.tracking.mlflow_import import restored_mlflow
 
@@ -98,7 +99,7 @@ class Result:
             FramesweepError: if the run has no network yet, or the features another shape.
         """
         with isolated_torch():
-            ids = self._predictor.predict(np.asarray(features))
+            ids = self._predictor.predict(_read_array(features))
         names: NDArray[np.str_] = np.asarray(self.phones)[ids]
         return names
 
@@ -106,13 +107,13 @@ class Result:
         """Return the (T, C) probabilities of the phones; see `predict` for the arguments."""
         with isolated_torch():
             posteriors: NDArray[np.float32] = (
-                self._predictor.log_posteriors(np.asarray(features)).exp().numpy()
+                self._predictor.log_posteriors(_read_array(features)).exp().numpy()
             )
         return posteriors
 
     def label(
         self,
-        utterance: str | Path | NDArray[Any],
+        utterance: Path | ArrayLike,
         sample_rate: int | None = None,
         *,
         smooth: bool = False,
@@ -132,12 +133,13 @@ class Result:
         """
         from framesweep.evaluation.labeller import Labeller
 
+        given = utterance if isinstance(utterance, str | Path) else _read_array(utterance)
         with isolated_torch():
             labeller = self._labellers.get(smooth)
             if labeller is None:
                 labeller = Labeller.load(self._require_model(), smooth=smooth)
                 self._labellers[smooth] = labeller
-            return labeller.label(utterance, sample_rate)
+            return labeller.label(given, sample_rate)
 
     @cached_property
     def _labellers(self) -> dict[bool, Labeller]:
@@ -164,13 +166,31 @@ class Result:
         return f"Result({name}, dev/accuracy {accuracy:.4f} in epoch {self.best_epoch})"
 
 
+def _read_array(utterance: object) -> NDArray[Any]:
+    """Return what a user gave as an utterance, as a list or a tensor, as an array.
+
+    Raises:
+        DataError: if it is no array, as a list of several utterances.
+    """
+    if isinstance(utterance, torch.Tensor):
+        tensor = utterance.detach().cpu()
+        # NumPy has no bfloat16.
+        return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+    try:
+        return np.asarray(utterance)
+    except (ValueError, TypeError):
+        rule = "must be one array of shape (T, D)"
+        raise DataError("utterance", rule, fix="Call it once for each utterance.") from None
+
+
 def load(
-    run: str | Path, *, outputs: str | Path | None = None, uri: str | None = None
+    run: str | Path | Result, *, outputs: str | Path | None = None, uri: str | None = None
 ) -> Result:
     """Return a run that was trained earlier, here or by a command.
 
     Args:
-        run: The run's id or the beginning of it, its name, its directory, `last` or `best`.
+        run: The run's id or the beginning of it, its name, its directory, `last` or `best`; or
+            a result, which is read again.
         outputs: The directory of all runs; None for FRAMESWEEP_OUTPUTS, or else `outputs`.
         uri: The tracking URI; None for FRAMESWEEP_TRACKING_URI, or else the database in
             `outputs`.
@@ -178,7 +198,17 @@ def load(
     Raises:
         FramesweepError: if there is no such run.
     """
-    with restored_mlflow():
-        directory = find_run_directory(str(run), uri, outputs_folder(outputs))
+    folder = require_outputs(outputs)
+    if uri is not None and not isinstance(uri, str):
+        raise ConfigError("uri", "must be a text", found=uri)
+    try:
+        with restored_mlflow(), printed_as_calls():
+            name = run.directory if isinstance(run, Result) else run
+            directory = find_run_directory(str(name), uri, folder)
+    except TrackingError:
+        if folder.is_dir():
+            raise
+        rule, fix = f"must be in {folder}, which does not exist", "Pass outputs=FOLDER."
+        raise TrackingError("run", rule, found=str(run), fix=fix) from None
     require_directory(directory)
     return Result(directory)

@@ -65,7 +65,9 @@ class Sweep:
         Raises:
             FramesweepError: if no run has finished.
         """
-        finished = self.table[self.table["state"] == COMPLETE]
+        finished = (
+            self.table if self.table.empty else self.table[self.table["state"] == COMPLETE]
+        )
         if finished.empty:
             raise FramesweepError("the sweep has no finished run")
         return Result(str(finished.sort_values("rank")["directory"].iloc[0]))

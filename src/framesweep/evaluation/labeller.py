@@ -7,6 +7,7 @@ for segment in labeller.label("mine.wav"):
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Self
 
@@ -21,6 +22,9 @@ from framesweep.errors import DataError
 from framesweep.evaluation.predictor import Predictor
 from framesweep.evaluation.smoother_file import average_smoothers, require_smoother
 from framesweep.evaluation.viterbi import MIN_PROBABILITY, Smoother
+
+MAX_CHANNELS = 64
+"""Channels from which on an array with fewer samples than that must be a transposed one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +134,7 @@ class Labeller:
         if sample_rate is not None:
             samples = _to_mono(array)
             rate = self.require_featurization().sample_rate
-            if sample_rate < 1:
-                raise DataError("sample_rate", "must be at least 1 Hz", found=sample_rate)
+            sample_rate = _read_rate(sample_rate)
             seconds = len(samples) / sample_rate
             if sample_rate != rate:
                 _require_finite(samples, sample_rate, "samples")
@@ -205,6 +208,14 @@ class Labeller:
         return find_frame_edges(num_frames, self.featurization, seconds)
 
 
+def _read_rate(sample_rate: object) -> int:
+    if not (isinstance(sample_rate, Real) and float(sample_rate).is_integer()):
+        raise DataError("sample_rate", "must be a whole number of Hz", found=sample_rate)
+    if sample_rate < 1:
+        raise DataError("sample_rate", "must be at least 1 Hz", found=sample_rate)
+    return int(float(sample_rate))
+
+
 def _to_mono(samples: Array) -> Array:
     """Return (N,) or (N, channels) samples as (N,) float32; integers become -1 to 1.
 
@@ -214,6 +225,9 @@ def _to_mono(samples: Array) -> Array:
     if samples.ndim not in (1, 2) or samples.size == 0:
         rule = "must have shape (N,) or (N, channels)"
         raise DataError("samples", rule, found=samples.shape)
+    if samples.ndim == 2 and samples.shape[1] > max(MAX_CHANNELS, samples.shape[0]):
+        rule, fix = "must have shape (N, channels)", "Transpose the array, as samples.T does."
+        raise DataError("samples", rule, found=samples.shape, fix=fix)
     if samples.dtype.kind == "i":
         samples = samples / -float(np.iinfo(samples.dtype).min)
     elif samples.dtype.kind != "f":

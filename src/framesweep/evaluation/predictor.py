@@ -118,6 +118,9 @@ class Predictor:
                 "utterance",
                 f"must have {self.feature_dim} features per frame",
                 found=features.shape[1],
+                fix="Transpose the array: a row is a frame."
+                if features.shape[0] == self.feature_dim
+                else "",
             )
         if isinstance(self.model, SequenceNetwork):
             return self._classify_sequence(self.normalizer(features))

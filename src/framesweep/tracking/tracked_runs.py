@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from framesweep.catalog.directories import RUN_DIRECTORY_PATTERNS, TRACKING_FOLDER
 from framesweep.catalog.resolve import ambiguous_error, resolve_run
 from framesweep.catalog.run_file import read_run_file
+from framesweep.config.command_line import is_in_python
 from framesweep.config.composition import CONFIG_FILE
 from framesweep.config.paths import find_moved, sqlite_path
 from framesweep.credentials import scrub
@@ -168,12 +169,8 @@ def get_run(client: "MlflowClient", run_id: str) -> "Run":
     if len(matches) > 1:
         raise ambiguous_error(run_id, [f"{r.info.run_id} ({r.info.run_name})" for r in matches])
     if not matches:
-        raise TrackingError(
-            "run",
-            "must be the id or the name of a run",
-            found=run_id,
-            fix="`framesweep runs` lists them.",
-        )
+        fix = f"{'fs.runs()' if is_in_python() else '`framesweep runs`'} lists them."
+        raise TrackingError("run", "must be the id or the name of a run", found=run_id, fix=fix)
     return matches[0]
 
 

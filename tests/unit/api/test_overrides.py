@@ -25,6 +25,8 @@ def test_the_home_directory_is_expanded():
     [
         ("model=wide", r"overrides: must be a list of texts .*; found 'model=wide'"),
         (None, r"overrides: must be a list of texts .*; found None"),
+        ({"seed": 1}, r"overrides: must be a list of texts .*; found {'seed': 1}"),
+        ([""], r'overrides: must be texts such as "train.epochs=3"; found \'\''),
         ([3], r'overrides: must be texts such as "train.epochs=3"; found 3'),
         (["-m"], r"overrides: must contain no flag; found '-m'. Call sweep instead of train"),
         (["--help"], r"overrides: must contain no flag; found '--help'. Flags belong to"),

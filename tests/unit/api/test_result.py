@@ -5,12 +5,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 
 from audio_model import NAMES, make_tones, write_model
 from framesweep.api.result import Result, load
 from framesweep.api.training import train
 from framesweep.config.composition import register
-from framesweep.errors import CheckpointError, DataError, TrackingError
+from framesweep.errors import CheckpointError, DataError, FramesweepError, TrackingError
 from framesweep.runs.reporting.history import History, write_history
 
 register()
@@ -117,3 +118,52 @@ def test_a_run_that_does_not_exist_is_one_line(directory):
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     with pytest.raises(TrackingError, match="must"):
         load("no_such_run", outputs=directory.parents[2])
+
+
+@pytest.mark.parametrize(
+    ("utterance", "rate", "line"),
+    [
+        (".", None, r"^\.: must be an audio file, not a folder$"),
+        (np.zeros(16_000), "16k", r"^sample_rate: must be a whole number of Hz; found '16k'$"),
+        (
+            np.zeros(16_000),
+            float("nan"),
+            r"^sample_rate: must be a whole number of Hz; found nan$",
+        ),
+        (np.zeros((2, 16_000)), 16_000, r"found \(2, 16000\)\. Transpose the array"),
+        (np.zeros((40, 99)), None, r"40 features per frame; found 99\. Transpose the array"),
+        ([np.zeros((9, 40)), np.zeros((8, 40))], None, r"Call it once for each utterance\.$"),
+    ],
+)
+def test_an_utterance_that_is_none_is_one_line(directory, utterance, rate, line):
+    with pytest.raises(DataError, match=line):
+        Result(directory).label(utterance, rate)
+
+
+def test_a_tensor_is_an_utterance(directory):
+    result, tones = Result(directory), make_tones(1.0)
+    features = torch.zeros(9, 40, requires_grad=True)
+    expected = result.predict(np.zeros((9, 40))).tolist()
+    assert result.predict(features).tolist() == expected
+    assert result.predict(features.bfloat16()).tolist() == expected
+    integers = (tones * 1000).astype(np.int16)
+    assert result.label(torch.tensor(integers), 16_000) == result.label(integers, 16_000)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ({"outputs": 5}, r"^outputs: must be the path of a folder; found 5$"),
+        ({"outputs": "nope"}, r"^outputs: must be an existing folder; found 'nope'$"),
+        ({"uri": 5}, r"^uri: must be a text; found 5$"),
+        (
+            {},
+            r"^run: must be in \S+, which does not exist; found 'last'\. Pass outputs=",
+        ),
+    ],
+)
+def test_a_folder_of_runs_that_is_not_there_is_one_line(monkeypatch, tmp_path, arguments, line):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FRAMESWEEP_OUTPUTS", raising=False)
+    with pytest.raises(FramesweepError, match=line):
+        load("last", **arguments)

@@ -86,6 +86,8 @@ def _design_low_pass(factor: int) -> Array:
 def _unreadable(path: Path, error: Exception) -> DataError:
     if not path.exists():
         return DataError(path, "must exist")
+    if path.is_dir():
+        return DataError(path, "must be an audio file, not a folder")
     # TIMIT's original files are compressed with shorten, which libsndfile cannot decode and
     # reports as an unknown format. The compression is named in the 1024-byte NIST header.
     with path.open("rb") as handle:

@@ -2,7 +2,10 @@
 
 from datetime import UTC, datetime
 
+import pytest
+
 from framesweep.catalog import RunRecord
+from framesweep.errors import ConfigError
 from framesweep.runs.reporting import run_table
 from framesweep.runs.reporting.run_table import COLUMNS, tabulate_runs
 
@@ -22,6 +25,18 @@ def test_a_row_per_run_with_its_metrics(monkeypatch, tmp_path):
     assert table["start"][0] == datetime(1970, 1, 1, 0, 1, tzinfo=UTC)
     assert table["epochs"].fillna(0).tolist() == [0, 3]
     assert table["dev/accuracy"].fillna(0).tolist() == [0.5, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("outputs", "line"),
+    [
+        (5, "outputs: must be the path of a folder; found 5"),
+        ("nope", "outputs: must be an existing folder; found 'nope'"),
+    ],
+)
+def test_a_folder_that_is_not_there_is_no_empty_table(outputs, line):
+    with pytest.raises(ConfigError, match=line):
+        tabulate_runs(outputs)
 
 
 def test_without_runs_the_table_is_empty_and_has_its_columns(tmp_path, monkeypatch):
