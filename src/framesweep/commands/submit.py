@@ -10,6 +10,7 @@ from framesweep.commands.common.prediction_options import (
     choose_runs,
     predict_split,
     prediction_options,
+    refuse_suffix,
 )
 
 
@@ -44,6 +45,7 @@ def command(
     )
     from framesweep.runs.submission_zip import write_zip
 
+    refuse_suffix(out, ".csv", "framesweep predict --format kaggle")
     runs = choose_runs(**options)
     sample = find_checked_sample(runs[0], "test")
     chosen = choose_labels(runs[0], sample, labels)

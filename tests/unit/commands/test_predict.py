@@ -156,3 +156,10 @@ def test_a_directory_is_no_file_to_write(tmp_path):
     result = invoke("x", "--out", str(tmp_path))
     assert result.exit_code == 2
     assert "is a directory" in result.output
+
+
+def test_a_zip_file_is_what_another_command_writes(tmp_path, runs):
+    rule = r"--out: must not end in \.zip, which framesweep submit writes"
+    with pytest.raises(ConfigError, match=rule):
+        invoke("a", "--out", str(tmp_path / "x.zip"))
+    assert not runs, "the error came after the predictions"

@@ -10,7 +10,7 @@ from framesweep.commands import submit
 from framesweep.commands.submit import command
 from framesweep.config.composition import register
 from framesweep.data.phones import PhoneSet
-from framesweep.errors import DataError
+from framesweep.errors import ConfigError, DataError
 from framesweep.runs import submission_zip
 
 register()
@@ -51,4 +51,13 @@ def test_a_submission_that_does_not_fit_its_sample_is_not_written(written, tmp_p
     (tmp_path / "sample_submission.csv").write_text("id,label\n0,AA\n")
     with pytest.raises(DataError, match="found '1 rows'"):
         CliRunner().invoke(command, ["a"], catch_exceptions=False)
+    assert not written
+
+
+def test_a_csv_file_is_what_another_command_writes(written, tmp_path):
+    rule = r"--out: must not end in \.csv, which framesweep predict --format kaggle writes"
+    with pytest.raises(ConfigError, match=rule):
+        CliRunner().invoke(
+            command, ["a", "--out", str(tmp_path / "submission.CSV")], catch_exceptions=False
+        )
     assert not written

@@ -117,6 +117,15 @@ class WrittenPredictions:
         return f"{self.num_frames:,} frames of {self.split} written to {self.file}"
 
 
+def refuse_suffix(out: Path, suffix: str, command: str) -> None:
+    """Raise ConfigError if the name of a file promises what another command writes."""
+    if out.suffix.lower() == suffix:
+        from framesweep.errors import ConfigError
+
+        rule = f"must not end in {suffix}, which {command} writes"
+        raise ConfigError("--out", rule, found=str(out))
+
+
 def write_predictions(
     runs: list[TrainedRun],
     out: Path,
@@ -130,11 +139,13 @@ def write_predictions(
 
     Raises:
         DataError: the corpus has no such split, or the sample submission does not fit it.
-        ConfigError: the labels asked for are not those of the sample, or the run has no names.
+        ConfigError: the labels asked for are not those of the sample, or the run has no names;
+            or the file is named as a zip file.
     """
     from framesweep.runs import submission
     from framesweep.system.atomic_files import write_text
 
+    refuse_suffix(out, ".zip", "framesweep submit")
     first = runs[0]
     # Before the predictions, which may take minutes.
     sample = submission.find_checked_sample(first, split) if file_format == "kaggle" else None
