@@ -54,7 +54,7 @@ class UserError(FramesweepError):
     ) -> None:
         line = f"{where}: {rule}"
         if found is not _NOT_GIVEN:
-            line += f"; found {found!r}"
+            line += f"; found {_describe(found)}"
         if fix:
             line += f". {fix}"
         super().__init__(line)
@@ -66,6 +66,13 @@ class UserError(FramesweepError):
         # Pickling calls the class with `args`, which holds the finished line, not the arguments
         # above. An error of a worker process must reach the main process unchanged.
         return _restore, (type(self), self.args, self.__dict__)
+
+
+def _describe(found: object) -> str:
+    """Return a value as text; of texts in a list, the texts themselves."""
+    if isinstance(found, list | tuple) and all(isinstance(each, str) for each in found):
+        return ", ".join(found) or "none"
+    return repr(found)
 
 
 def _restore(kind: type[UserError], args: tuple[Any, ...], state: dict[str, Any]) -> UserError:

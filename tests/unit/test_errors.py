@@ -22,6 +22,12 @@ from framesweep.errors import (
         (ConfigError("a.b", "must be 1"), "a.b: must be 1"),
         (ConfigError("a.b", "must be 1", found=2), "a.b: must be 1; found 2"),
         (ConfigError("a.b", "must be 1", found=None), "a.b: must be 1; found None"),
+        (
+            DataError("a.b", "must be c", found=["train", "dev"]),
+            "a.b: must be c; found train, dev",
+        ),
+        (DataError("a.b", "must be c", found=[]), "a.b: must be c; found none"),
+        (DataError("a.b", "must be c", found=(2, 3)), "a.b: must be c; found (2, 3)"),
         (ConfigError("a.b", "must be 1", fix="Type 1."), "a.b: must be 1. Type 1."),
         (
             DataError("file", "must exist", found="x", fix="Copy it."),

@@ -49,7 +49,7 @@ def test_list_is_chosen_by_a_pattern():
         ("[[0, 1, NaN]]", "NaN is not a number"),
         ('{"phones": [], "phones": []}', "two values of one name"),
         ("3", "must contain a list of segments; found '3'"),
-        ("{}", r"exactly one interval tier 'phones'; found \[\]"),
+        ("{}", r"exactly one interval tier 'phones'; found none"),
         ('{"tiers": {"phones": 3}}', "must contain a list of segments"),
         ('{"segments": [{"words": []}]}', "phones, not only words.*return_char_alignments"),
         ("[[0, 1]]", r"segment 1: must be \[START, END, PHONE\]"),

@@ -107,7 +107,7 @@ def test_file_is_read_in_every_encoding_of_praat(tmp_path, text, encoding, newli
 
 def test_tier_is_chosen_by_name():
     assert read(LONG, "words") == [(0, 0.9, 'say "hi" 3 times')]
-    with pytest.raises(DataError, match=r"tier 'syllables'; found \['words', 'phones'\]"):
+    with pytest.raises(DataError, match=r"tier 'syllables'; found words, phones"):
         read(LONG, "syllables")
 
 
@@ -124,7 +124,7 @@ def test_comments_are_ignored():
 
 def test_grid_without_tiers_has_none():
     text = '"ooTextFile" "TextGrid" 0 1 <absent>'
-    with pytest.raises(DataError, match=r"one interval tier 'phones'; found \[\]"):
+    with pytest.raises(DataError, match=r"one interval tier 'phones'; found none"):
         read(text)
 
 
