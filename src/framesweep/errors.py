@@ -95,6 +95,19 @@ class DataError(UserError):
     """The word by which a sweep counts the failure, which it does not try again."""
 
 
+@contextmanager
+def moved_data(fix: str) -> Iterator[None]:
+    """Add what to do to an error about the folder of a corpus which a run has once read."""
+    try:
+        yield
+    except DataError as error:
+        if error.where != "data.root" or error.fix:
+            raise
+        moved = DataError(error.where, error.rule, fix=fix)
+        moved.args = (f"{error}. {fix}",)
+        raise moved from None
+
+
 class UnsafeFileError(DataError):
     """A file would run code if it were unpickled."""
 

@@ -12,6 +12,7 @@ from framesweep.errors import (
     FramesweepError,
     Interrupted,
     UserError,
+    moved_data,
     unwrapped_aborts,
 )
 
@@ -60,3 +61,18 @@ def test_an_abort_keeps_the_cause_of_its_error():
     with pytest.raises(ValueError, match="summary") as raised, unwrapped_aborts():
         raise CallbackAborted(error)
     assert raised.value.__cause__ is error.__cause__ is not None
+
+
+def test_an_error_about_data_that_has_moved_says_what_to_do():
+    def read(where, fix=""):
+        with moved_data("Pass --set data.root=FOLDER."):
+            raise DataError(where, "must be a folder", found="/x", fix=fix)
+
+    with pytest.raises(
+        DataError, match=r"^data.root: must be a folder; found '/x'. Pass --set"
+    ):
+        read("data.root")
+    with pytest.raises(DataError, match=r"found '/x'\. Unpack it\.$"):
+        read("data.root", "Unpack it.")
+    with pytest.raises(DataError, match=r"^train.npy: must be a folder; found '/x'$"):
+        read("train.npy")

@@ -11,7 +11,7 @@ from framesweep.config.composition import CONFIG_FILE, dump, load
 from framesweep.config.paths import follow_move
 from framesweep.distributed.collectives import ProcessGroup
 from framesweep.distributed.launch import open_process_group, resolve_processes
-from framesweep.errors import CheckpointError, ConfigError
+from framesweep.errors import CheckpointError, ConfigError, moved_data
 from framesweep.evaluation.metrics import Evaluation
 from framesweep.runs.callback import RunCallback
 from framesweep.runs.early_end import log_early_end
@@ -184,7 +184,8 @@ def resume(
                 found=override,
                 fix="Start a new run instead.",
             )
-    return run(config, directory)
+    with moved_data("If the data is elsewhere now, add data.root=FOLDER."):
+        return run(config, directory)
 
 
 def _fit(

@@ -7,7 +7,7 @@ import pytest
 from configs import compose
 from framesweep.config import RunConfig
 from framesweep.config.composition import CONFIG_FILE, dump, register
-from framesweep.errors import ConfigError
+from framesweep.errors import ConfigError, DataError
 from framesweep.runs import run as module
 from framesweep.runs.run import resume
 
@@ -54,6 +54,13 @@ def test_a_run_is_not_resumed_with(override: str, resumed: list[RunConfig], tmp_
     with pytest.raises(ConfigError, match=rf"^{override.partition('=')[0]}: cannot change"):
         resume(start(tmp_path), [override], None, tmp_path)
     assert not resumed
+
+
+def test_a_resumed_run_whose_data_has_moved_names_the_key(tmp_path: Path):
+    config = compose(["data=hw1p2", f"data.root={tmp_path}/moved", "tracking=none"])
+    (tmp_path / CONFIG_FILE).write_text(dump(config), encoding="utf-8")
+    with pytest.raises(DataError, match=r"^data\.root: must .* add data\.root=FOLDER\.$"):
+        resume(str(tmp_path), [], None, tmp_path)
 
 
 @pytest.mark.parametrize("flag", ["-m", "--multirun"])

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from click.core import ParameterSource
 
 from framesweep.config.paths import default_outputs
 from framesweep.credentials import printable
-from framesweep.errors import ConfigError
+from framesweep.errors import ConfigError, TrackingError
 
 if TYPE_CHECKING:
     from framesweep.runs.ensembles.predictions import TrainedRun
@@ -81,10 +82,24 @@ def find_directories(run_ids: Sequence[str], uri: str | None, outputs: Path) -> 
         # The word is looked up once, because another run may become the last one meanwhile.
         run = resolve_run(run_id, uri, outputs) if is_word(run_id) else None
         name = run_id if run is None else str(run.directory)
-        directories.append(find_run_directory(name, uri, outputs))
+        try:
+            directories.append(find_run_directory(name, uri, outputs))
+        except TrackingError as error:
+            _refuse_override(run_id, error)
         if run is not None:
             click.echo(printable(f"{run_id}: {describe_run(run)}"), err=True)
     return directories
+
+
+def _refuse_override(run_id: str, error: TrackingError) -> NoReturn:
+    """Raise the error of a run that does not exist; of KEY=VALUE, with the option for it."""
+    context = click.get_current_context(silent=True)
+    can_set = context is not None and "overrides" in context.params
+    if can_set and re.fullmatch(r"[\w.]+=\S*", run_id):
+        fix = f"To change a key, pass --set {run_id}."
+        rule = "must be the id or the name of a run"
+        raise TrackingError("run", rule, found=run_id, fix=fix) from None
+    raise error
 
 
 def is_given(context: click.Context, name: str) -> bool:

@@ -83,7 +83,8 @@ def _open_zip(path: Path) -> zipfile.Path:
         return zipfile.Path(zipfile.ZipFile(path))
     except ZIP_ERRORS as error:
         rule = f"must be a folder or a readable zip file ({error})"
-        raise DataError("data.root", rule, found=str(path)) from None
+        fix = "If it was downloaded, that may be incomplete."
+        raise DataError("data.root", rule, found=str(path), fix=fix) from None
 
 
 def _list_folders(folder: FilePath) -> Iterator[FilePath]:

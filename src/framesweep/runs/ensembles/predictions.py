@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from framesweep.catalog.directories import TRAINED_MODEL, require_directory
-from framesweep.config import RunConfig
+from framesweep.config import Hw1p2Config, Hw1p2FoldersConfig, RunConfig
 from framesweep.config.command_line import finish_hint
 from framesweep.config.composition import CONFIG_FILE, load
 from framesweep.config.paths import follow_move
@@ -19,7 +19,7 @@ from framesweep.data.store.frame_store import FrameStore
 from framesweep.data.store.run_store import open_frame_store
 from framesweep.data.store_budget import StoreBudget
 from framesweep.data.windows import Windows
-from framesweep.errors import CheckpointError, DataError
+from framesweep.errors import CheckpointError, DataError, moved_data
 from framesweep.evaluation.evaluate import (
     BATCH_FRAMES,
     compute_log_posteriors,
@@ -34,6 +34,9 @@ from framesweep.system.hardware import Hardware, resolve_hardware
 from framesweep.training.checkpoints import BEST, CHECKPOINT_FOLDER
 from framesweep.training.weight_files import load_weights
 
+MOVED_FIX = "If the data is elsewhere now, pass --set data.root=FOLDER."
+"""What to do where a run's data is not found any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainedRun:
@@ -47,10 +50,21 @@ class TrainedRun:
 
     def require_split(self, split: str) -> None:
         """Raise DataError if the corpus has no such split."""
-        if split not in self.store.splits:
-            raise DataError(
-                self.store.name, f"must have a split {split}", found=list(self.store.splits)
+        if split in self.store.splits:
+            return
+        data = self.config.data
+        if split == "test" and isinstance(data, Hw1p2Config):
+            rule = "must contain test.npy or test.npy.zip, the utterances to predict"
+            raise DataError(data.root, rule, fix=f"Copy it there. {MOVED_FIX}")
+        if split == "test" and isinstance(data, Hw1p2FoldersConfig):
+            rule = f"must contain the folder {data.test_partition}/mfcc, the utterances of test"
+            fix = (
+                "Copy it there, or pass --set data.test_partition=NAME if it has another name."
             )
+            raise DataError(data.root, rule, fix=fix)
+        raise DataError(
+            self.store.name, f"must have a split {split}", found=list(self.store.splits)
+        )
 
     def open_windows(self, split: str) -> Windows:
         """Return the windows of a split; raise DataError if the corpus has no such split."""
@@ -103,7 +117,8 @@ def load_trained_run(directory: Path, overrides: Sequence[str] = ()) -> TrainedR
     config = load((folder / CONFIG_FILE).read_text(encoding="utf-8"), list(overrides), folder)
     follow_move(config, directory)
     hardware = resolve_hardware(replace(config.hardware, processes=1))
-    store = open_frame_store(config)
+    with moved_data(MOVED_FIX):
+        store = open_frame_store(config)
     model = hardware.place(build_network(config, store.feature_dim, len(store.phones)))
     best = directory / CHECKPOINT_FOLDER / BEST
     fix = f"Copy {best} over it, which holds the same weights." if best.exists() else ""

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from framesweep import tracking
 from framesweep.commands.common.options import load_runs, run_options
+from framesweep.errors import TrackingError
 from framesweep.runs.ensembles import predictions
 
 
@@ -48,3 +49,22 @@ def test_runs_are_looked_up_and_loaded_in_order(monkeypatch: pytest.MonkeyPatch)
     first, second, third = load_runs(["b", "a", "b"], None, Path("outputs"), ["k=1"])
     assert [first, second] == [("b", ["k=1"]), ("a", ["k=1"])]
     assert third is first
+
+
+def test_a_key_among_the_runs_is_told_its_option(tmp_path):
+    @click.command()
+    @run_options
+    @click.argument("run_ids", nargs=-1)
+    def load(run_ids, **options):
+        load_runs(run_ids, **options)
+
+    def invoke(name):
+        arguments = [name, "--outputs", str(tmp_path)]
+        CliRunner().invoke(load, arguments, catch_exceptions=False)
+
+    with pytest.raises(
+        TrackingError, match=r"found 'data.root=/x'. To .* --set data.root=/x\.$"
+    ):
+        invoke("data.root=/x")
+    with pytest.raises(TrackingError, match=r"mlflow\.db: must exist"):
+        invoke("data=demo seed=1")  # as a run may be called

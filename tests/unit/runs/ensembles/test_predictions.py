@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from configs import compose
-from framesweep.config.composition import register
+from framesweep.config.composition import dump, register
 from framesweep.errors import CheckpointError, DataError
 from framesweep.runs.ensembles.predictions import (
     TrainedRun,
@@ -91,6 +91,38 @@ def test_a_split_without_labels_cannot_be_evaluated(runs):
 def test_an_unknown_split_is_named(runs):
     with pytest.raises(DataError, match=r"must have a split eval; found train, dev"):
         runs[0].open_windows("eval")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        (
+            ["data=hw1p2", "data.root=/x"],
+            r"^/x: must contain test\.npy .* --set data\.root=FOLDER",
+        ),
+        (
+            ["data=hw1p2_folders", "data.root=/x", "data.test_partition=eval"],
+            r"^/x: must contain the folder eval/mfcc, .* --set data\.test_partition=NAME",
+        ),
+        (["data=demo"], r"^hw1p2: must have a split test; found train, dev$"),
+    ],
+)
+def test_a_missing_test_set_is_named_with_where_it_belongs(runs, overrides, line):
+    splits = {name: runs[0].store.splits[name] for name in ("train", "dev")}
+    store = replace(runs[0].store, splits=splits)
+    with pytest.raises(DataError, match=line):
+        replace(runs[0], store=store, config=compose(overrides)).require_split("test")
+
+
+def test_a_run_whose_data_has_moved_names_the_option(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.safetensors").touch()
+    config = compose(["data=hw1p2", f"data.root={tmp_path}/moved", "hardware=cpu"])
+    (tmp_path / "model" / "config.yaml").write_text(dump(config))
+    with pytest.raises(
+        DataError, match=r"^data\.root: must .* pass --set data\.root=FOLDER\.$"
+    ):
+        load_trained_run(tmp_path)
 
 
 def test_smoothed_predictions_are_phone_ids_of_each_frame(runs):
