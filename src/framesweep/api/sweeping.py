@@ -104,6 +104,8 @@ def sweep(overrides: Sequence[str]) -> Sweep:
         call = python_call("sweep", texts)
         if choices["hydra/sweeper"] in SEARCH_SWEEPERS:
             continuation.text = f"{call} continues the search"
+            if config.hydra.sweeper.new:  # what the sweeper prints names the new study
+                continuation.text = "the line above says how to continue the search"
             return _search(hydra, config)
         continuation.text = f"{call} trains the whole grid again"
         in_process = config.hydra.launcher._target_ == IN_PROCESS_LAUNCHER
