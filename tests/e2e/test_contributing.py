@@ -245,6 +245,7 @@ def test_a_new_pruner_prunes_a_search(copy, corpus, archives):
     assert [trial.parent.name for trial in trials] == ["0", "1"]
 
 
+@pytest.mark.heavy
 def test_all_recipes_together_leave_the_unit_tests_intact(copy):
     for folder in ("docs", "tests"):
         shutil.copytree(REPOSITORY / folder, copy / folder)

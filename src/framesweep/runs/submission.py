@@ -54,13 +54,13 @@ class Sample:
     Attributes:
         header: its two columns.
         num_rows: its rows below the header.
-        labels: whether it has numbers or names.
+        labels: whether it has numbers or names; None if all of its labels are empty.
     """
 
     path: FilePath
     header: tuple[str, str]
     num_rows: int
-    labels: Labels
+    labels: Labels | None
 
 
 def find_checked_sample(run: TrainedRun, split: str) -> Sample | None:
@@ -131,15 +131,17 @@ def _require_header(path: FilePath, row: list[str]) -> tuple[str, str]:
 
 
 def _read_rows(path: FilePath, header: tuple[str, str], rows: Iterator[list[str]]) -> Sample:
-    num_rows, labels = 0, "id"
+    num_rows = 0
+    labels: Labels | None = None
     for expected, row in zip(count(), rows, strict=False):
         if len(row) != 2 or row[0].strip() != str(expected):
             rule = f"row {expected + 1} must have the id {expected} and a label"
             raise DataError(path, rule, found=",".join(row)[:80])
-        if not row[1].strip().isdecimal():
-            labels = "phone"
+        label = row[1].strip()
+        if label and labels != "phone":
+            labels = "id" if label.isdecimal() else "phone"
         num_rows += 1
-    return Sample(path, header, num_rows, "phone" if labels == "phone" else "id")
+    return Sample(path, header, num_rows, labels)
 
 
 def require_rows(sample: Sample, num_frames: int, config: RunConfig) -> None:
@@ -167,19 +169,18 @@ def choose_labels(run: TrainedRun, sample: Sample | None, asked: str | None) -> 
         DataError: the sample has names, but the run has none.
     """
     has_names = run.store.phones.has_names
-    if sample is not None and sample.labels == "phone" and not has_names:
+    expected = None if sample is None else sample.labels
+    if sample is not None and expected == "phone" and not has_names:
         rule = f"must have numbers as labels, because {NAMELESS}"
         raise DataError(sample.path, rule, found="names", fix=NAMES_FIX)
     if asked == "phone" and not has_names:
         raise ConfigError("--labels", f"must be id, because {NAMELESS}", fix=NAMES_FIX)
-    if sample is not None and asked not in (None, sample.labels):
-        kind = "names" if sample.labels == "phone" else "numbers"
-        rule = f"must be {sample.labels}, because {sample.path} has {kind}"
+    if sample is not None and expected is not None and asked not in (None, expected):
+        kind = "names" if expected == "phone" else "numbers"
+        rule = f"must be {expected}, because {sample.path} has {kind}"
         raise ConfigError("--labels", rule, found=asked, fix="Leave it out.")
     default: Labels = "phone" if isinstance(run.config.data, Hw1p2FoldersConfig) else "id"
-    if sample is not None:
-        default = sample.labels
-    return cast(Labels, asked or default)
+    return cast(Labels, asked or expected or default)
 
 
 def describe_labels(run: TrainedRun, labels: Labels) -> str:

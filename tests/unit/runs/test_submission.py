@@ -89,7 +89,7 @@ def test_samples_in_several_folders_are_those_of_nobody(tmp_path: Path) -> None:
     [
         ("id,label\n0,AA\n1,7\n", ("id", "label"), "phone"),
         ("\ufeffindex,label\r\n0,0\r\n1,12\r\n", ("index", "label"), "id"),
-        ("Id,Label\n0,\n1,\n", ("Id", "Label"), "phone"),
+        ("Id,Label\n0,\n1,7\n", ("Id", "Label"), "id"),
     ],
 )
 def test_a_sample_has_a_header_rows_and_labels(
@@ -101,6 +101,19 @@ def test_a_sample_has_a_header_rows_and_labels(
     assert (sample.header, sample.num_rows, sample.labels) == (header, 2, labels)
     run = run_in(tmp_path / "run")
     assert choose_labels(run, sample, None) == choose_labels(run, sample, labels) == labels
+
+
+def test_a_sample_with_empty_labels_says_nothing_about_their_kind(tmp_path: Path) -> None:
+    path = tmp_path / "sample_submission.csv"
+    path.write_text("Id,Label\n0,\n1,\n2,\n")
+    sample = read_sample(path)
+    assert sample.labels is None
+    run = run_in(tmp_path / "run")
+    assert choose_labels(run, sample, None) == "phone"
+    assert choose_labels(run, sample, "id") == "id"
+    run.store.phones = PhoneSet.numbered(2)
+    run.config = compose(["data=hw1p2", f"data.root={tmp_path}"])
+    assert choose_labels(run, sample, None) == "id"
 
 
 @pytest.mark.parametrize(
