@@ -6,7 +6,7 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from framesweep.system.streams import shows_bars
+from hydra_plugins.framesweep_sweeper._terminal import shows_bars
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
-from framesweep.system.streams import shows_bars
+from hydra_plugins.framesweep_sweeper._terminal import shows_bars
 
 log = logging.getLogger(__name__)
 Item = TypeVar("Item")

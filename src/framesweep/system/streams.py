@@ -7,9 +7,6 @@ import os
 import select
 import sys
 
-KERNEL_VARIABLE = "JPY_PARENT_PID"
-"""Environment variable of a notebook's kernel and of the processes that it starts."""
-
 
 def repair_streams() -> None:
     """Let output to closed streams go nowhere, and let no output fail.
@@ -53,15 +50,6 @@ def is_stdout_closed() -> bool:
         return True
     except (OSError, ValueError):
         return False
-
-
-def shows_bars() -> bool:
-    """Return whether standard error is a terminal, whose lines can be replaced.
-
-    The cell of a notebook gives a command that it starts, as `!framesweep train`, a terminal
-    too, but stores each line that was replaced.
-    """
-    return sys.stderr.isatty() and KERNEL_VARIABLE not in os.environ
 
 
 def flush_streams() -> None:

@@ -13,7 +13,6 @@ from framesweep.system.streams import (
     is_stdout_closed,
     print_error,
     repair_streams,
-    shows_bars,
 )
 
 COMMAND = """
@@ -75,16 +74,3 @@ def test_a_pipe_that_nobody_reads_any_more_is_closed(monkeypatch):
     with Path(os.devnull).open("w") as stream:
         monkeypatch.setattr(sys, "stdout", stream)
         assert not is_stdout_closed()
-
-
-def test_a_command_that_a_notebook_starts_shows_no_bar(monkeypatch):
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
-    monkeypatch.delenv("JPY_PARENT_PID", raising=False)
-    assert not shows_bars()  # pytest captures it
-    monkeypatch.setattr(sys, "stderr", Terminal())
-    assert shows_bars()
-    monkeypatch.setenv("JPY_PARENT_PID", "1")
-    assert not shows_bars()

@@ -1,14 +1,13 @@
 """What a user sees of a sweep: a live display in a terminal, plain lines in a log."""
 
 import logging
-import os
-import sys
 import time
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 from optuna.trial import FrozenTrial, TrialState
 
+from hydra_plugins.framesweep_sweeper._terminal import shows_bars
 from hydra_plugins.framesweep_sweeper.sweep._results import (
     StudySummary,
     format_params,
@@ -18,9 +17,6 @@ from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
 from hydra_plugins.framesweep_sweeper.trials._claim import Claim
 
 log = logging.getLogger(__name__)
-
-KERNEL_VARIABLE = "JPY_PARENT_PID"
-"""Environment variable of a notebook's kernel and of the processes that it starts."""
 
 
 @dataclass
@@ -163,13 +159,8 @@ class LiveProgress:
 
 
 def open_progress_display() -> ProgressDisplay:
-    """Return a live display if stderr is a terminal, else one that writes log lines.
-
-    The cell of a notebook gives the commands that it starts a terminal too, but stores each
-    line that was replaced.
-    """
-    is_live = sys.stderr.isatty() and KERNEL_VARIABLE not in os.environ
-    return LiveProgress() if is_live else PlainProgress()
+    """Return a live display if lines can be replaced, else one that writes log lines."""
+    return LiveProgress() if shows_bars() else PlainProgress()
 
 
 def describe_start(claim: Claim) -> str:
