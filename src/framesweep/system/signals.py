@@ -8,19 +8,15 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from framesweep.errors import Interrupted
+from hydra_plugins.framesweep_sweeper.workers import REQUEUE, handled_by, list_stop_signals
 
-_NAMES = ("SIGINT", "SIGTERM", "SIGBREAK")
-SIGNALS = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
-"""Signals that ask a run to stop. SIGBREAK is Ctrl-Break on Windows, and the only one of them
-that can be sent to another process there."""
-REQUEUE = getattr(signal, "SIGUSR2", None)
-"""The signal that Slurm sends before preemption or a time limit; Hydra's submitit launcher
-handles it by requeueing the job."""
+SIGNALS = list_stop_signals()
+"""Signals that ask a run to stop."""
 
 REPEAT_SECONDS = 0.05
 """Seconds between two looks at whether an import has ended."""
@@ -41,20 +37,6 @@ class _Received:
 
 
 @contextmanager
-def _handled_by(
-    handler: Callable[[int, FrameType | None], object], signums: Iterable[int]
-) -> Iterator[None]:
-    """Let a handler handle signals within the context; the main thread only, as in Python."""
-    is_main = threading.current_thread() is threading.main_thread()
-    previous = {signum: signal.signal(signum, handler) for signum in signums if is_main}
-    try:
-        yield
-    finally:
-        for signum, before in previous.items():
-            signal.signal(signum, before)
-
-
-@contextmanager
 def ended_by_signals() -> Iterator[None]:
     """Let SIGINT and SIGTERM raise KeyboardInterrupt within the context, but in no import.
 
@@ -65,7 +47,7 @@ def ended_by_signals() -> Iterator[None]:
     A signal that is ignored, as in a job that a shell has put into the background, stays so.
     """
     defaults = (signal.default_int_handler, signal.SIG_DFL)
-    with _handled_by(_interrupt, [n for n in SIGNALS if signal.getsignal(n) in defaults]):
+    with handled_by(_interrupt, [n for n in SIGNALS if signal.getsignal(n) in defaults]):
         yield
 
 
@@ -107,7 +89,7 @@ def deferred_signals() -> Iterator[None]:
     """
     arrived: list[int] = []
     handled = [signum for signum in SIGNALS if callable(signal.getsignal(signum))]
-    with _handled_by(lambda signum, _: arrived.append(signum), handled):
+    with handled_by(lambda signum, _: arrived.append(signum), handled):
         yield
     for signum in arrived:
         signal.raise_signal(signum)
@@ -134,10 +116,8 @@ def stop_request() -> Iterator[StopRequest]:
 
     A second SIGINT raises KeyboardInterrupt, for a run that does not reach its next step.
     SIGUSR2 is caught as well if the launcher handles it; the previous handlers are restored at
-    the end. A signal that is ignored, as SIGINT in a job that a shell has put into the
-    background, stays so. A signal that came too late to stop anything is kept for
-    `take_late_signal`. Outside the main thread nothing is caught, as Python allows no handlers
-    there.
+    the end. A signal that came too late to stop anything is kept for `take_late_signal`. What
+    is ignored, and outside the main thread everything, is left alone; see `handled_by`.
     """
     request = StopRequest()
 
@@ -147,10 +127,10 @@ def stop_request() -> Iterator[StopRequest]:
         if not request.signum or signum == REQUEUE:
             request.signum = signum
 
-    signals = [signum for signum in SIGNALS if signal.getsignal(signum) != signal.SIG_IGN]
+    signals = [*SIGNALS]
     if REQUEUE is not None and callable(signal.getsignal(REQUEUE)):
         signals.append(REQUEUE)
-    with _handled_by(remember, signals):
+    with handled_by(remember, signals):
         yield request
         _Received.late = request.signum or _Received.late
 

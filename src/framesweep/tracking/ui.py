@@ -30,6 +30,7 @@ from framesweep.tracking.ui_view import (
     choose_columns,
     find_latest_parent,
 )
+from hydra_plugins.framesweep_sweeper.workers import handled_by
 
 START_SECONDS, STOP_SECONDS = 120.0, 2.0
 """How long the server may take to start, and to stop before it is killed."""
@@ -215,20 +216,12 @@ def _last_line(output: IO[str]) -> str:
 
 @contextlib.contextmanager
 def _signals_as_interrupts() -> Iterator[None]:
-    """Make SIGTERM, SIGHUP and Windows's SIGBREAK raise KeyboardInterrupt, as Ctrl-C does.
-
-    A signal that is ignored, as SIGHUP after `nohup`, stays so.
-    """
+    """Make SIGTERM, SIGHUP and Windows's SIGBREAK raise KeyboardInterrupt, as Ctrl-C does."""
 
     def stop(signum: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     names = ("SIGTERM", "SIGHUP", "SIGBREAK")
     signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    caught = [signum for signum in signals if signal.getsignal(signum) != signal.SIG_IGN]
-    before = {signum: signal.signal(signum, stop) for signum in caught}
-    try:
+    with handled_by(stop, signals):
         yield
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)

@@ -2,5 +2,17 @@
 
 from hydra_plugins.framesweep_sweeper.workers._cores import count_cores
 from hydra_plugins.framesweep_sweeper.workers._devices import VISIBLE, read_visible
+from hydra_plugins.framesweep_sweeper.workers._signals import (
+    REQUEUE,
+    handled_by,
+    list_stop_signals,
+)
 
-__all__ = ["VISIBLE", "count_cores", "read_visible"]
+__all__ = [
+    "REQUEUE",
+    "VISIBLE",
+    "count_cores",
+    "handled_by",
+    "list_stop_signals",
+    "read_visible",
+]

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -10,6 +10,36 @@ from typing import Any
 REQUEUE = getattr(signal, "SIGUSR2", None)
 """The signal that Slurm sends before it preempts a job or its time limit is reached. Hydra's
 submitit launcher handles it by requeueing the job."""
+
+
+def list_stop_signals() -> list[signal.Signals]:
+    """Return the signals that ask a sweep or a run to stop.
+
+    SIGBREAK is Ctrl-Break on Windows, and the only one of them that can be sent to another
+    process there.
+    """
+    names = ("SIGINT", "SIGTERM", "SIGBREAK")
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+
+@contextmanager
+def handled_by(
+    handler: Callable[[int, FrameType | None], object], signums: Iterable[int]
+) -> Iterator[None]:
+    """Let a handler handle signals within the context, and restore the previous ones.
+
+    A signal that is ignored, as SIGINT in a job that a shell has put into the background or
+    SIGHUP after `nohup`, stays so. Python allows signal handlers in the main thread only; in
+    any other thread the signals are left alone.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    caught = [n for n in signums if is_main and signal.getsignal(n) != signal.SIG_IGN]
+    previous = {signum: signal.signal(signum, handler) for signum in caught}
+    try:
+        yield
+    finally:
+        for signum, before in previous.items():
+            signal.signal(signum, before)
 
 
 class StopSignal:
@@ -36,23 +66,11 @@ class StopSignal:
 def catch_stop_signals() -> Iterator[StopSignal]:
     """Catch SIGINT and SIGTERM within the context, and yield an object that takes note of them.
 
-    A signal that is ignored, as in a job that a shell has put into the background, stays so.
-    Python allows signal handlers in the main thread only; in any other thread no signal is
-    caught.
+    In any other thread than the main one no signal is caught; see `handled_by`.
     """
     stop = StopSignal()
-    if threading.current_thread() is not threading.main_thread():
+    with handled_by(stop.note, list_stop_signals()):
         yield stop
-        return
-    names = ("SIGINT", "SIGTERM", "SIGBREAK")  # the last is Windows's Ctrl-Break
-    signals = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    caught = [signum for signum in signals if signal.getsignal(signum) != signal.SIG_IGN]
-    before = {signum: signal.signal(signum, stop.note) for signum in caught}
-    try:
-        yield stop
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)
 
 
 @contextmanager
@@ -72,11 +90,8 @@ def watch_requeue_signal() -> Iterator[list[int]]:
         seen.append(signum)
         handler(signum, frame)
 
-    signal.signal(REQUEUE, note)
-    try:
+    with handled_by(note, [REQUEUE]):
         yield seen
-    finally:
-        signal.signal(REQUEUE, handler)
 
 
 def get_requeue_handler() -> Callable[[int, FrameType | None], Any] | None:
