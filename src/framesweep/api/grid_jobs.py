@@ -7,31 +7,27 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from framesweep.api.hydra_internals import Hydra
 from framesweep.api.session import attached, muted
 from framesweep.api.training import log_file
 from framesweep.errors import FramesweepError
 from framesweep.runs.job import run_job
 from framesweep.sweeps.context import to_bare_key
 from framesweep.sweeps.grid_parent import list_grid_overrides
-from framesweep.sweeps.grids.checks import GRID_SWEEPER
-from hydra_plugins.framesweep_sweeper.grid import check_grid, list_points
+from framesweep.sweeps.grids.checks import GRID_SWEEPER, count_points, read_axes
 
 log = logging.getLogger(__name__)
 
 
-def log_size(hydra: Hydra, config: DictConfig) -> None:
+def log_size(config: DictConfig) -> None:
     """Log the number of runs of a grid, the first of which may take hours."""
     if config.hydra.runtime.choices["hydra/sweeper"] != GRID_SWEEPER:
         return
-    parser = OverridesParser.create(config_loader=hydra.config_loader)
-    points = list_points(check_grid(parser.parse_overrides(list_grid_overrides(config))))
-    log.info("grid %s: 0 of %d runs", Path(config.hydra.sweep.dir).name, len(points))
+    num_points = count_points(read_axes(list_grid_overrides(config)))
+    log.info("grid %s: 0 of %d runs", Path(config.hydra.sweep.dir).name, num_points)
 
 
 class QuietJob:

@@ -192,7 +192,7 @@ def _run_grid(hydra: Hydra, config: DictConfig, *, in_process: bool) -> Sweep:
     collected = CollectedJobs()
     with _open_sweeper(hydra, config, task, collected) as sweeper:
         if in_process:
-            log_size(hydra, config)
+            log_size(config)
         jobs = _run_jobs(sweeper, config, collected)
     objectives = [run_config.objective, *run_config.further_objectives]
     metric = METRICS.get(objectives[0])

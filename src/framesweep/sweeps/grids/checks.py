@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from framesweep.errors import ConfigError
 from framesweep.sweeps.context import require_valid, to_bare_key
 from hydra_plugins.framesweep_sweeper._wrong_values import find_wrong_value
-from hydra_plugins.framesweep_sweeper.grid import check_grid
+from hydra_plugins.framesweep_sweeper.grid import Axes, check_grid
 
 GRID_SWEEPER = "basic"
 """Name of the sweeper of plain grids."""
@@ -39,6 +39,22 @@ def require_preview(config: DictConfig) -> None:
         )
 
 
+def read_axes(overrides: list[str]) -> Axes:
+    """Return the axes of a grid, which has a run for each combination of their values.
+
+    Raises:
+        HydraException: as `check_grid`.
+    """
+    # glob(...) needs the options that Hydra found, also in folders of the user's own.
+    loader = GlobalHydra.instance().config_loader()
+    return check_grid(OverridesParser.create(config_loader=loader).parse_overrides(overrides))
+
+
+def count_points(axes: Axes) -> int:
+    """Return the number of runs of a grid."""
+    return math.prod(map(len, axes))
+
+
 def require_grid(config: DictConfig, overrides: list[str]) -> int:
     """Check the keys of a grid and their values, before anything of it is recorded.
 
@@ -52,9 +68,7 @@ def require_grid(config: DictConfig, overrides: list[str]) -> int:
     """
     if config.hydra.runtime.choices["hydra/sweeper"] != GRID_SWEEPER:
         return 0
-    # glob(...) needs the options that Hydra found, also in folders of the user's own.
-    loader = GlobalHydra.instance().config_loader()
-    axes = check_grid(OverridesParser.create(config_loader=loader).parse_overrides(overrides))
+    loader, axes = GlobalHydra.instance().config_loader(), read_axes(overrides)
     keys = {to_bare_key(override) for override in overrides}
 
     def check(point: list[tuple[str, ...]]) -> Exception | None:
@@ -70,4 +84,4 @@ def require_grid(config: DictConfig, overrides: list[str]) -> int:
 
     if (wrong := find_wrong_value(axes, check)) is not None:
         raise wrong
-    return math.prod(map(len, axes))
+    return count_points(axes)
