@@ -101,11 +101,9 @@ def moved_data(fix: str) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        if error.where != "data.root" or error.fix:
-            raise
-        moved = DataError(error.where, error.rule, fix=fix)
-        moved.args = (f"{error}. {fix}",)
-        raise moved from None
+        if error.where == "data.root" and not error.fix:
+            error.fix, error.args = fix, (f"{error}. {fix}",)
+        raise
 
 
 class UnsafeFileError(DataError):

@@ -14,7 +14,7 @@ from framesweep.tracking.mlflow_import import restored_mlflow
 
 @contextmanager
 def restored_process() -> Iterator[None]:
-    """Restore `sys.argv`, the mode of new files, torch's state, and what MLflow is told."""
+    """Restore `sys.argv`, the mode of new files, and the state of torch and MLflow."""
     arguments = sys.argv
     umask = os.umask(0o077)
     os.umask(umask)

@@ -50,9 +50,8 @@ def command(
     sample = find_checked_sample(runs[0], "test")
     chosen = choose_labels(runs[0], sample, labels)
     predictions = predict_split(runs, "test", smooth=smooth)
-    header = find_header(runs[0].config)
-    text = format_csv(predictions, runs[0].store.phones.names, chosen, sample, header)
-    write_zip(out, text, runs)
+    names, header = runs[0].store.phones.names, find_header(runs[0].config)
+    write_zip(out, format_csv(predictions, names, chosen, sample, header), runs)
     total = sum(map(count_params, list_distinct(runs)))
     notes = [
         describe_labels(runs[0], chosen),

@@ -8,7 +8,6 @@ the same bits as training that was never stopped.
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
 
 from framesweep.data.chunks import FrameChunks
 from framesweep.data.streamed_chunks import StreamedChunks
@@ -77,8 +76,7 @@ def fit(
             checkpoints.save_best(components.evaluated)
         components.schedule.epoch_end(metrics[plan.objective])
         state.begin_epoch()
-        checkpoints.save(_checkpoint(components, state))
-        sums.note_checkpoint(state)
+        _save(checkpoints, components, state, sums)
         callback.on_epoch(state.epoch - 1, metrics)
     return state
 
@@ -152,8 +150,7 @@ def _train_epoch(
                 components.skip(num_steps - state.step)
                 break
         if (signum or save_due) and not is_last:
-            checkpoints.save(_checkpoint(components, state))
-            sums.note_checkpoint(state)
+            _save(checkpoints, components, state, sums)
             saved = time.monotonic()
         if signum and not is_last:
             raise Interrupted(int(signum))
@@ -185,9 +182,15 @@ def _build_sampler(plan: Plan, epoch: int, train: TrainingData) -> FrameSampler:
     )
 
 
-def _checkpoint(components: TrainingComponents, state: TrainingState) -> dict[str, Any]:
-    """Return everything that changes in training; its keys are the checkpoint's format."""
-    return {**components.state_dict(), "progress": asdict(state)}
+def _save(
+    checkpoints: Checkpoints,
+    components: TrainingComponents,
+    state: TrainingState,
+    sums: RunningMetrics,
+) -> None:
+    """Save everything that changes in training; its keys are the checkpoint's format."""
+    checkpoints.save({**components.state_dict(), "progress": asdict(state)})
+    sums.note_checkpoint(state)
 
 
 def _restore(checkpoints: Checkpoints, components: TrainingComponents) -> TrainingState:

@@ -81,7 +81,7 @@ def test_a_run_without_a_network_says_how_to_get_one(tmp_path):
 
 
 def test_a_run_whose_folder_is_gone_says_so(tmp_path, monkeypatch):
-    import framesweep.runs.run  # noqa: F401 - which would import what is replaced, for good
+    import framesweep.runs.run  # noqa: F401 - it must not import what is replaced
 
     directory = tmp_path / "12-00-00-abc"
     # MLflow still knows where it was.

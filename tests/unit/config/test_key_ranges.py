@@ -11,10 +11,18 @@ from configs import compose
 from framesweep.config import SCHEMAS, RunConfig, TrainConfig
 from framesweep.config.composition import register
 from framesweep.config.groups import options_without_file
-from framesweep.config.key_ranges import MAX_UNITS, RANGES, require_in_ranges
+from framesweep.config.key_ranges import (
+    MAX_CHUNK,
+    MAX_LAYERS,
+    MAX_UNITS,
+    RANGES,
+    require_in_ranges,
+)
 from framesweep.config.reference.key_docs import document_keys
 from framesweep.errors import ConfigError
 from framesweep.models.network import network_class
+from framesweep.models.sizes import MAX_DEPTH
+from framesweep.models.tdnn import MAX_CHUNK_FRAMES
 from framesweep.models.widths import MAX_WIDTH
 
 register()
@@ -130,8 +138,10 @@ def test_every_key_with_a_range_exists():
     assert TrainConfig().epochs <= RANGES["train.epochs"]["maximum"]
 
 
-def test_the_width_of_a_layer_is_limited_as_in_the_networks():
+def test_the_sizes_of_a_network_are_limited_as_in_the_networks():
     assert MAX_UNITS == MAX_WIDTH
+    assert MAX_LAYERS == MAX_DEPTH
+    assert MAX_CHUNK == MAX_CHUNK_FRAMES
 
 
 @pytest.mark.parametrize(
