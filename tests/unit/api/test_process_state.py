@@ -1,6 +1,7 @@
 """What a call changes in its process, and restores."""
 
 import random
+from typing import Any
 
 import pytest
 import torch
@@ -20,6 +21,52 @@ def read_state():
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
     )
+
+
+backends: Any = torch.backends
+
+
+def read_products():
+    try:
+        older = torch.get_float32_matmul_precision()
+    except RuntimeError:
+        older = "contradictory"
+    parts = [backends, backends.cuda.matmul, backends.cudnn.conv, backends.mkldnn.conv]
+    return [older, *(part.fp32_precision for part in parts)]
+
+
+@pytest.fixture
+def default_products():
+    before = read_products()
+    yield
+    backends.fp32_precision = backends.mkldnn.conv.fp32_precision = "none"
+    backends.cuda.matmul.fp32_precision = backends.mkldnn.matmul.fp32_precision = "none"
+    torch.set_float32_matmul_precision("highest")
+    backends.cuda.matmul.fp32_precision = backends.mkldnn.matmul.fp32_precision = "none"
+    assert read_products() == before
+
+
+def set_older():
+    torch.set_float32_matmul_precision("medium")
+
+
+def set_newer():
+    backends.fp32_precision = "tf32"
+
+
+@pytest.mark.parametrize("choose", [lambda: None, set_older, set_newer])
+@pytest.mark.usefixtures("default_products")
+def test_a_run_rounds_no_products_because_its_caller_does(choose):
+    choose()
+    before = read_products()
+    with isolated_torch():
+        assert read_products()[1:] == ["none"] * 4
+        assert backends.mkldnn.matmul.fp32_precision == "none"
+        torch.set_float32_matmul_precision("high")  # as a run in TF32 does
+        backends.cudnn.allow_tf32 = True
+    assert read_products()[1:] == before[1:]
+    if before[0] != "contradictory":
+        assert read_products()[0] == before[0]
 
 
 @pytest.mark.parametrize("context", [isolated_torch, restored_process])
