@@ -6,11 +6,15 @@ import optuna
 OVERRIDES = ["train.epochs=1", "data.context=1,2"]
 
 
+def list_overrides(shell) -> list[str]:
+    """Return the overrides of the grid, on the corpus of the shell."""
+    replaced = ("data.context", "train.epochs")
+    return [*(each for each in shell.small if not each.startswith(replaced)), *OVERRIDES]
+
+
 def run_grid(shell, *launcher: str) -> str:
     """Run a grid over two contexts, check its results, and return the name of its study."""
-    replaced = ("data.context", "train.epochs")
-    small = [each for each in shell.small if not each.startswith(replaced)]
-    output = shell.train("-m", *small, *OVERRIDES, *launcher).stdout
+    output = shell.train("-m", *list_overrides(shell), *launcher).stdout
     folder = shell.folder
     (sweep,) = (
         path for path in (folder / "outputs" / "sweeps").iterdir() if path.name[0].isdigit()

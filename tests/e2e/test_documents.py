@@ -41,6 +41,7 @@ PARSED_ONLY = {
     "/path/to/timit": "TIMIT is not free; tests/integration/test_recipes.py composes it",
     "framesweep db upgrade": "tests/unit/commands/test_db.py runs it",
     "framesweep bench": "takes minutes; tests/unit/bench runs its parts",
+    "hydra.sweep.dir=": "tests/e2e/test_grids.py continues a grid",
     "hydra/launcher=ray": "tests/e2e/test_ray.py runs it",
     "hydra/launcher=submitit_slurm": "tests/e2e/test_slurm.py runs it",
     "tracking.also=": "tests/unit/tracking/mirrors runs both mirrors, offline",

@@ -3,9 +3,13 @@
 `test_ray.py` and `test_slurm.py` run the same grid on their clusters.
 """
 
+import os
+import signal
+import time
+
 import pytest
 
-from grids import run_grid
+from grids import list_overrides, run_grid
 
 pytestmark = pytest.mark.heavy
 
@@ -21,3 +25,21 @@ def test_a_grid_ends_with_its_answer(shell, launcher):
     name = run_grid(shell, *LAUNCHERS[launcher])
     if launcher == "basic":
         assert f"study {name}: 2 complete" in shell.framesweep("best", name).stdout
+
+
+def test_a_killed_grid_is_completed_by_its_command_in_its_folder(shell):
+    sweep = shell.folder / "outputs" / "sweeps" / "0-killed"
+    folder = f"hydra.sweep.dir={sweep}"
+    process = shell.start("-m", *list_overrides(shell), folder, start_new_session=True)
+    end = time.monotonic() + 600
+    while not (sweep / "1" / "config.yaml").exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    weights = (sweep / "0" / "checkpoints" / "best.safetensors").stat().st_mtime_ns
+    assert run_grid(shell, folder) == sweep.name
+    assert (sweep / "0" / "checkpoints" / "best.safetensors").stat().st_mtime_ns == weights
+    refused = shell.train("-m", *list_overrides(shell), folder, "seed=7", code=2)
+    assert "must not be that of another grid" in refused.stderr

@@ -218,13 +218,18 @@ def press_ctrl_c_after_the_first_epoch(monkeypatch):
     return epochs
 
 
-def test_ctrl_c_ends_a_grid_before_its_next_run(overrides, monkeypatch):
-    epochs = press_ctrl_c_after_the_first_epoch(monkeypatch)
-    with pytest.raises(
-        KeyboardInterrupt, match=r"fs\.sweep\(\[.*\) trains the whole grid again"
-    ):
-        fs.sweep([*overrides, "train.epochs=3", "model.dropout=0.1,0.2,0.3"])
+def test_a_grid_stops_before_its_next_run_and_is_continued_by_the_call_that_it_prints(
+    overrides, monkeypatch, capfd
+):
+    with monkeypatch.context() as patched:
+        epochs = press_ctrl_c_after_the_first_epoch(patched)
+        with pytest.raises(KeyboardInterrupt, match="line above says how to train the rest"):
+            fs.sweep([*overrides, "train.epochs=2", "model.dropout=0.1,0.2"])
     assert epochs == [1]
+    call = capfd.readouterr().out.splitlines()[-1].removeprefix("train the rest: ")
+    continued = eval(call, {"fs": fs})
+    assert list(continued.table["state"]) == ["COMPLETE", "COMPLETE"]
+    assert sorted(path.name for path in continued.directory.glob("[0-9]*")) == ["0", "1"]
 
 
 def test_ctrl_c_after_the_last_step_ends_a_loop_over_trainings(overrides, monkeypatch):

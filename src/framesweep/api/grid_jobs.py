@@ -16,8 +16,12 @@ from framesweep.api.training import log_file
 from framesweep.errors import FramesweepError
 from framesweep.runs.job import run_job
 from framesweep.sweeps.context import to_bare_key
-from framesweep.sweeps.grid_parent import list_grid_overrides
-from framesweep.sweeps.grids.checks import GRID_SWEEPER, count_points, read_axes
+from framesweep.sweeps.grids.checks import (
+    GRID_SWEEPER,
+    count_points,
+    list_grid_overrides,
+    read_axes,
+)
 
 log = logging.getLogger(__name__)
 

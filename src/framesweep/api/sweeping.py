@@ -28,11 +28,8 @@ from framesweep.config.composition import to_run_config
 from framesweep.errors import FramesweepError, Interrupted
 from framesweep.runs.job import run_job
 from framesweep.sweeps.context import remove_hydra
-from framesweep.sweeps.grid_parent import (
-    SEARCH_SWEEPERS,
-    list_grid_overrides,
-    select_sweep_overrides,
-)
+from framesweep.sweeps.grid_parent import SEARCH_SWEEPERS, select_sweep_overrides
+from framesweep.sweeps.grids.checks import GRID_SWEEPER, list_grid_overrides
 from hydra_plugins.framesweep_sweeper.sweeper import FramesweepSweeper
 
 if TYPE_CHECKING:
@@ -83,13 +80,12 @@ def sweep(overrides: Sequence[str]) -> Sweep:
     Args:
         overrides: Options and keys, as on the command line. `["data.context=5,15"]` is a grid;
             `["sweep=optuna", "hydra.sweeper.n_trials=20"]` is a search, and the same call
-            continues it if it was stopped.
+            continues it if it was stopped; a grid that was stopped prints the call.
 
     Raises:
         FramesweepError: if an override or the data is not valid, or too many runs fail: those
             of a search, or all of a grid. The message is the line that the command line prints.
-        KeyboardInterrupt: after Ctrl-C, with the call that continues. The same call continues a
-            search.
+        KeyboardInterrupt: after Ctrl-C, with the call that continues.
     """
     texts = read_overrides(overrides, in_sweep=True)
     with session("framesweep train -m", texts) as continuation, _restored_verbosity():
@@ -107,7 +103,9 @@ def sweep(overrides: Sequence[str]) -> Sweep:
             if config.hydra.sweeper.new:  # what the sweeper prints names the new study
                 continuation.text = "the line above says how to continue the search"
             return _search(hydra, config)
-        continuation.text = f"{call} trains the whole grid again"
+        continuation.text = f"{call} starts again"
+        if choices["hydra/sweeper"] == GRID_SWEEPER:
+            continuation.text = "the line above says how to train the rest"
         in_process = config.hydra.launcher._target_ == IN_PROCESS_LAUNCHER
         if in_process:
             config = _compose(hydra, [*texts, *KEEP_LOGGING])

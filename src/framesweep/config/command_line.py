@@ -5,6 +5,7 @@ MLflow, which others read, have commands.
 """
 
 import json
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +13,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import NoReturn
+
+from hydra.core.override_parser.types import Quote, QuotedString
 
 from framesweep.config.paths import STUDIES_FILE, default_outputs, sqlite_path, sqlite_url
 from framesweep.config.run import RunConfig
@@ -24,6 +27,12 @@ SCRIPT, COMMAND = "train.py", "framesweep"
 
 IMPORT = "from framesweep.cli import train"
 """Line that distinguishes the script from another file with the same name."""
+
+SWEEP_DIRECTORY = "hydra.sweep.dir"
+"""The key of the directory of a grid."""
+
+_SPECIAL = re.compile(r"[^\w./:+-]")
+"""A character that may mean something to Hydra where a value is not quoted."""
 
 
 _in_python = ContextVar("in_python", default=False)
@@ -68,6 +77,27 @@ def resume_hint(config: RunConfig, directory: Path, run_id: str | None) -> str:
     return _resume_with(f"resume={_name_run(config, directory, run_id)}")
 
 
+def continue_hint(directory: Path) -> str:
+    """Return how to continue the grid that this process runs in `directory`, to be printed.
+
+    Hydra's own sweeper knows nothing of an earlier grid, but a run begins with the checkpoint
+    that it finds in its directory.
+    """
+    override = to_sweep_directory(directory)
+    typed = [word for word in sys.argv[1:] if word.partition("=")[0] != SWEEP_DIRECTORY]
+    if is_in_python():
+        return python_call("sweep", [*typed[typed.index("-m") + 1 :], override])
+    return scrub(join_command([*_find_started(), *typed, override]))
+
+
+def to_sweep_directory(directory: Path) -> str:
+    """Return the override with which a grid runs in `directory`."""
+    folder = _shorten(directory)
+    if _SPECIAL.search(folder):
+        folder = QuotedString(folder, Quote.single).with_quotes()
+    return f"{SWEEP_DIRECTORY}={folder}"
+
+
 def refuse_resume(run_id: str) -> NoReturn:
     """Raise ConfigError, because a sweep was asked to resume a run."""
     fix = f"To resume it: {train_hint([f'resume={run_id}'])}"
@@ -93,8 +123,7 @@ def _name_run(config: RunConfig, directory: Path, run_id: str | None) -> str:
 def _resume_with(*overrides: str) -> str:
     if is_in_python():
         return python_call("train", overrides)
-    program = _find_program(_find_executable("python"), _find_executable(COMMAND))
-    return join_command([*program, *overrides])
+    return join_command([*_find_started(), *overrides])
 
 
 def compare_hint(config: RunConfig) -> str:
@@ -147,6 +176,11 @@ def started_command() -> str:
     program, *arguments = sys.argv
     words = ["python", program] if program.endswith(".py") else program.split()
     return scrub(join_command([*words, *arguments]))
+
+
+def _find_started() -> Sequence[str]:
+    """Return the program that trains, run by the interpreter of this process."""
+    return _find_program(_find_executable("python"), _find_executable(COMMAND))
 
 
 def _find_program(python: str, command: str) -> Sequence[str]:

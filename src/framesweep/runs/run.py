@@ -6,7 +6,7 @@ from pathlib import Path
 
 from framesweep.catalog.directories import require_directory
 from framesweep.config import RunConfig
-from framesweep.config.command_line import refuse_resume
+from framesweep.config.command_line import refuse_resume, to_sweep_directory
 from framesweep.config.composition import CONFIG_FILE, dump, load
 from framesweep.config.paths import follow_move
 from framesweep.distributed.collectives import ProcessGroup
@@ -49,6 +49,7 @@ from hydra_plugins.framesweep_sweeper import (
     record_metrics,
     require_owned,
 )
+from hydra_plugins.framesweep_sweeper._hydra import MULTIRUN
 
 log = logging.getLogger(__name__)
 
@@ -167,9 +168,18 @@ def resume(
     """
     if {"-m", "--multirun"} & set(overrides):
         refuse_resume(run_id)
-    directory = find_run_directory(run_id, uri, outputs)
+    sweep = outputs / "sweeps" / run_id
+    directory = sweep if sweep.is_dir() else find_run_directory(run_id, uri, outputs)
     path = directory / CONFIG_FILE
     require_directory(directory)
+    if (directory / MULTIRUN).exists():
+        fix = "The command that started it continues it; that of a grid with "
+        raise ConfigError(
+            "resume",
+            "must be a run",
+            found=f"the sweep {directory.name}",
+            fix=f"{fix}{to_sweep_directory(directory)} added.",
+        )
     if not path.exists():
         raise CheckpointError(path, "must exist for the run to be resumed")
     config = load(path.read_text(encoding="utf-8"), overrides, path)

@@ -10,7 +10,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf import DictConfig, open_dict, read_write
 
 from framesweep.config.composition import directions, to_run_config
 from framesweep.credentials import scrub
@@ -18,6 +18,7 @@ from framesweep.errors import CallbackAborted, ConfigError, Interrupted
 from framesweep.sweeps.context import PARENT_VARIABLE, SWEPT_VARIABLE, remove_hydra, to_bare_key
 from framesweep.sweeps.corpus import prepare_shared_corpus
 from framesweep.sweeps.grids.checks import (
+    list_grid_overrides,
     require_grid,
     require_no_search_keys,
     require_preview,
@@ -28,6 +29,7 @@ from framesweep.sweeps.winner import track_winner
 from framesweep.system.atomic_files import write_text
 from framesweep.system.signals import take_late_signal
 from framesweep.tracking import Status, Tracker, open_tracker
+from hydra_plugins.framesweep_sweeper._hydra import MULTIRUN
 
 SEARCH_SWEEPERS = ("framesweep",)
 """Names of the sweepers whose searches have a parent already."""
@@ -142,7 +144,7 @@ class GridParent(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Record and print the results, and end the parent with the status of the sweep."""
-        _scrub_file(Path(config.hydra.sweep.dir) / "multirun.yaml")
+        _scrub_file(Path(config.hydra.sweep.dir) / MULTIRUN)
         if self._tracker is None:
             return
         # Hydra does not pass the error, but calls this from a `finally` clause.
@@ -171,12 +173,6 @@ class GridParent(Callback):
                 track_winner(self._tracker, run_config.tracking, winner)
         finally:
             self._tracker.finish(status)
-
-
-def list_grid_overrides(config: DictConfig) -> list[str]:
-    """Return the overrides of all jobs: those of the sweeper's config, and those typed."""
-    params = OmegaConf.select(config, "hydra.sweeper.params") or {}
-    return [*(f"{key}={value}" for key, value in params.items()), *config.hydra.overrides.task]
 
 
 def choose_direction(config: DictConfig) -> None:

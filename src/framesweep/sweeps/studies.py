@@ -21,10 +21,10 @@ from framesweep.credentials import HIDDEN, scrub
 from framesweep.errors import TrackingError
 from framesweep.sweeps.study_folder import require_folder_name
 from framesweep.sweeps.tables import find_pareto_front, rank_trials
+from hydra_plugins.framesweep_sweeper._hydra import MULTIRUN
 from hydra_plugins.framesweep_sweeper.search._study_identity import EXTENDS
 from hydra_plugins.framesweep_sweeper.storage._database import describe_error
 from hydra_plugins.framesweep_sweeper.storage._storage import make_absolute
-from hydra_plugins.framesweep_sweeper.sweep._places import MULTIRUN
 
 JOURNAL_SUFFIX = ".journal"
 

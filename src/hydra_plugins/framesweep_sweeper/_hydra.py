@@ -14,7 +14,10 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-__all__ = ["BasicLauncher", "BasicSweeper", "find_alias", "instantiate_allowed"]
+__all__ = ["MULTIRUN", "BasicLauncher", "BasicSweeper", "find_alias", "instantiate_allowed"]
+
+MULTIRUN = "multirun.yaml"
+"""The file into which Hydra's own sweeper writes the config of a sweep."""
 
 
 def find_alias(config: DictConfig, setting: str) -> str:

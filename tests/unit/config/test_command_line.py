@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from configs import compose
 from documents import REPOSITORY
@@ -14,6 +15,7 @@ from framesweep.config import command_line
 from framesweep.config.command_line import (
     IMPORT,
     compare_hint,
+    continue_hint,
     printed_as_calls,
     resume_hint,
     started_command,
@@ -79,6 +81,29 @@ def test_a_run_is_resumed_by_its_id_where_that_is_enough(elsewhere, monkeypatch)
     )
     monkeypatch.setattr(sys, "argv", ["train.py"])
     assert resume_hint(config, directory, "abc") == "/venv/bin/python train.py resume=abc"
+
+
+@pytest.mark.parametrize(
+    ("folder", "override"),
+    [
+        ("sweeps/g", "hydra.sweep.dir=sweeps/g"),
+        ("my grids/a=b", "'hydra.sweep.dir='\"'\"'my grids/a=b'\"'\"''"),
+    ],
+)
+def test_a_grid_is_continued_by_its_command_in_its_directory(
+    elsewhere, monkeypatch, folder, override
+):
+    arguments = ["-m", "seed=1,2", "hydra.sweep.dir=old"]
+    monkeypatch.setattr(sys, "argv", ["framesweep train", *arguments])
+    command = continue_hint(elsewhere / folder)
+    assert command.endswith(f"framesweep train -m seed=1,2 {override}")
+    directory = shlex.split(override)[0]
+    read = OverridesParser.create().parse_override(directory).value()
+    assert getattr(read, "text", read) == folder
+    monkeypatch.setattr(sys, "argv", ["framesweep", "train", *arguments])
+    with printed_as_calls():
+        call = continue_hint(elsewhere / folder)
+    assert ast.literal_eval(call.removeprefix("fs.sweep(")[:-1]) == ["seed=1,2", directory]
 
 
 def test_the_interpreter_is_named_briefly_if_the_shell_finds_it(elsewhere, monkeypatch):

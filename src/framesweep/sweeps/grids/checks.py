@@ -1,19 +1,27 @@
 """Checks a grid before anything of it is run or recorded."""
 
 import math
+from pathlib import Path
+from typing import cast
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
+from framesweep.config.command_line import SWEEP_DIRECTORY
+from framesweep.config.effects import effect_of, free_overrides
 from framesweep.errors import ConfigError
 from framesweep.sweeps.context import require_valid, to_bare_key
+from hydra_plugins.framesweep_sweeper._hydra import MULTIRUN
 from hydra_plugins.framesweep_sweeper._wrong_values import find_wrong_value
 from hydra_plugins.framesweep_sweeper.grid import Axes, check_grid
 
 GRID_SWEEPER = "basic"
 """Name of the sweeper of plain grids."""
+
+NUMBERED = "${hydra.job.num}"
+"""The default of hydra.sweep.subdir: the directories of the runs are their numbers."""
 
 SEARCH_KEYS = {"sweep.start_from": "[]", "sweep.extend": "false", "sweep.new": "false"}
 """Keys that have no effect on a grid, with their defaults."""
@@ -64,7 +72,7 @@ def require_grid(config: DictConfig, overrides: list[str]) -> int:
     Raises:
         HydraException: a key is not discrete or has no value, the numbers of paired values
             differ, or a key or a value does not fit the config.
-        ConfigError: a value breaks its rule.
+        ConfigError: a value breaks its rule, or the directory is that of another grid.
     """
     if config.hydra.runtime.choices["hydra/sweeper"] != GRID_SWEEPER:
         return 0
@@ -84,4 +92,39 @@ def require_grid(config: DictConfig, overrides: list[str]) -> int:
 
     if (wrong := find_wrong_value(axes, check)) is not None:
         raise wrong
+    _require_same_grid(config, overrides)
     return count_points(axes)
+
+
+def _require_same_grid(config: DictConfig, overrides: list[str]) -> None:
+    """Raise ConfigError if runs of the same numbers belong to another grid in the directory."""
+    sweep = OmegaConf.to_container(config.hydra.sweep, resolve=False)
+    assert isinstance(sweep, dict)
+    path = Path(config.hydra.sweep.dir) / MULTIRUN
+    if sweep["subdir"] != NUMBERED or not path.exists():
+        return
+    earlier = _select_results(list_grid_overrides(cast(DictConfig, OmegaConf.load(path))))
+    if earlier != _select_results(overrides):
+        raise ConfigError(
+            SWEEP_DIRECTORY,
+            f"must not be that of another grid, whose keys were {' '.join(earlier)}",
+            found=config.hydra.sweep.dir,
+            fix="Type these keys to continue it, or leave this key out to start another one.",
+        )
+
+
+def _select_results(overrides: list[str]) -> list[str]:
+    """Return the overrides that a run cannot change when it is resumed."""
+    free = free_overrides()  # which has groups, too
+    keys = map(to_bare_key, overrides)
+    return [
+        text
+        for text, key in zip(overrides, keys, strict=True)
+        if key not in free and effect_of(key) == "result"
+    ]
+
+
+def list_grid_overrides(config: DictConfig) -> list[str]:
+    """Return the overrides of all jobs: those of the sweeper's config, and those typed."""
+    params = OmegaConf.select(config, "hydra.sweeper.params") or {}
+    return [*(f"{key}={value}" for key, value in params.items()), *config.hydra.overrides.task]

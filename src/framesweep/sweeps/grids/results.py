@@ -8,7 +8,7 @@ from pathlib import Path
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from framesweep.config.command_line import train_hint
+from framesweep.config.command_line import continue_hint, train_hint
 from framesweep.sweeps.context import SWEPT_PREFIX
 from framesweep.sweeps.grids.points import GridPoint, read_points
 from framesweep.sweeps.grids.study import Grid, build_grid_study, is_kept
@@ -49,11 +49,9 @@ def record_grid(tracker: Tracker, grid: Grid, *, stopped: bool) -> Path | None:
     files.write_and_log()
     files.write_page()
     ranked = rank_trials(study)
-    if not ranked:
-        return None
     for line in _describe_results(study, ranked, grid, stopped=stopped):
         log.info("%s", line)
-    if len(grid.objectives) > 1:
+    if not ranked or len(grid.objectives) > 1:
         return None
     by_number = {point.number: point for point in points}
     best = by_number[ranked[0].number]
@@ -96,6 +94,11 @@ def _describe_results(
 ) -> list[str]:
     """Return the lines that are printed at the end of a grid."""
     num_runs = _count_runs(study, grid.num_points)
+    rest = []
+    if len(ranked) < grid.num_points:
+        rest = [f"train the rest: {continue_hint(grid.directory)}"]
+    if not ranked:
+        return rest
     state = "stopped; " if stopped else ""
     path = grid.directory / BEST_FILE
     lines = [
@@ -108,7 +111,7 @@ def _describe_results(
     if len(grid.objectives) == 1:
         lines.append(f"best: {train_hint(list_train_overrides(ranked[0]))}")
     name = study.study_name if is_kept(study) else None
-    return lines + list_next_steps(grid.config, name, "runs")
+    return [*lines, *list_next_steps(grid.config, name, "runs"), *rest]
 
 
 def _describe_run(trial: FrozenTrial) -> str:

@@ -7,6 +7,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from hydra_plugins.framesweep_sweeper._credentials import hide_credentials
+from hydra_plugins.framesweep_sweeper._hydra import MULTIRUN
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 from hydra_plugins.framesweep_sweeper.search._study_identity import derive_name
 from hydra_plugins.framesweep_sweeper.storage._storage import make_absolute
@@ -14,9 +15,6 @@ from hydra_plugins.framesweep_sweeper.storage._storage import make_absolute
 OWN_DATABASE = "study.db"
 OWN_STORAGE = f"sqlite:///{OWN_DATABASE}"
 """The file in the folder of a sweep that is given no storage, and that storage."""
-
-MULTIRUN = "multirun.yaml"
-"""The file into which Hydra's own sweeper writes the config of a sweep."""
 
 
 def locate_storage(storage: str | None, space: SearchSpace, config: DictConfig) -> str:

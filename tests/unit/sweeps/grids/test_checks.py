@@ -1,7 +1,7 @@
 """A grid with a wrong key or value is refused before anything of it is recorded."""
 
-import hydra
 import pytest
+from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
@@ -20,12 +20,12 @@ from framesweep.sweeps.grids.checks import (
 def check():
     register()
 
-    def check(*overrides):
-        config = hydra.compose("config", return_hydra_config=True)
+    def check(*overrides, hydra=()):
+        config = compose("config", overrides=list(hydra), return_hydra_config=True)
         HydraConfig.instance().set_config(config)
         return require_grid(config, list(overrides))
 
-    with hydra.initialize_config_dir(str(find_conf())):
+    with initialize_config_dir(str(find_conf())):
         yield check
 
 
@@ -49,6 +49,18 @@ def test_the_points_of_a_correct_grid_are_counted(check):
     pairs = ["optim.lr=tag(zip,choice(1e-3,2e-3))", "seed=tag(zip,choice(1,2))"]
     assert check("data.context=5,10,15", "model=small,wide", *pairs) == 12
     assert check("data.context=5,10", "model=glob(*)", *pairs) > 4
+
+
+def test_runs_are_not_mixed_with_those_of_another_grid(check, tmp_path):
+    earlier = {"hydra": {"overrides": {"task": ["model=small", "seed=1,2", "train.epochs=1"]}}}
+    OmegaConf.save(OmegaConf.create(earlier), tmp_path / "multirun.yaml")
+    folder = f"hydra.sweep.dir={tmp_path}"
+    check("model=small", "seed=1,2", "tracking=none", "train.epochs=2", hydra=[folder])
+    for other in (["seed=1,2,3", "model=small"], ["model=small", "seed=2,1"], ["seed=1,2"]):
+        with pytest.raises(ConfigError, match="keys were model=small seed=1,2; found"):
+            check(*other, hydra=[folder])
+        check(*other, hydra=[folder, "hydra.sweep.subdir=${hydra.job.override_dirname}"])
+        check(*other)
 
 
 @pytest.mark.parametrize("formats", ["auto,frames", "frames,auto"])

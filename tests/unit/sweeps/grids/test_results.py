@@ -137,3 +137,15 @@ def test_a_grid_that_was_stopped_says_so(make_grid, point, record, caplog):
     assert "grid g: stopped; 1 of 6 runs have finished" in caplog.text
     note = tracker.logged["mlflow.note.content"]
     assert note.startswith("Grid of 6 runs, 1 of them finished.")
+    assert caplog.messages[-1].startswith("train the rest: ")
+
+
+def test_how_to_train_the_rest_is_said_only_where_something_is_left(
+    make_grid, point, record, caplog
+):
+    record(replace(make_grid(), num_points=1), point(0, 5, 0.5))
+    assert "train the rest" not in caplog.text
+    grid = replace(make_grid("outputs=elsewhere"), num_points=2)
+    record(grid, point(3, 5, failure="x"), stopped=True)
+    (line,) = (message for message in caplog.messages if message.startswith("train the rest"))
+    assert line.endswith(f"hydra.sweep.dir={grid.directory}")
