@@ -27,7 +27,7 @@ from framesweep.commands.common.output import (
 )
 from framesweep.commands.common.seed_comparison import compare_over_seeds
 from framesweep.config.command_line import outputs_options
-from framesweep.config.ranges import require_model_name
+from framesweep.config.rules import require_model_name
 from framesweep.config.shell_words import join_command
 from framesweep.credentials import printable
 from framesweep.errors import ConfigError, TrackingError

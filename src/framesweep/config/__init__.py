@@ -1,7 +1,8 @@
 """Schemas of every config group: types and rules here, values in conf/*.yaml."""
 
 from framesweep.config import networks, optimizers, readers
-from framesweep.config.data import MAX_CONTEXT, DataConfig
+from framesweep.config.data import DataConfig
+from framesweep.config.key_ranges import MAX_CONTEXT
 from framesweep.config.network import AugmentConfig, HardwareConfig, ModelConfig, OptimConfig
 from framesweep.config.networks.conformer import ConformerConfig
 from framesweep.config.networks.mlp import MlpConfig

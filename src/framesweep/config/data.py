@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from framesweep.config.features import Featurization
-from framesweep.config.ranges import require_at_least, require_between, require_positive
+from framesweep.config.key_ranges import require_group_in_ranges
 from framesweep.config.setting import setting
 
-MAX_CONTEXT = 50
-"""Largest context, in frames per side, that a frame store is prepared for."""
 STANDARD_FRAME_SHIFT_MS = 10.0
 """The frame shift of speech features unless a corpus says otherwise, in milliseconds."""
 
@@ -73,19 +71,12 @@ class DataConfig:
         return ("root", "cache", "phones")
 
     def __post_init__(self) -> None:
-        """Check the rules of the keys above.
+        """Check the ranges of the `data` group, and of the keys of the corpus.
 
         Raises:
             ConfigError: naming the key, its rule, the value found and the fix.
         """
-        require_between("data.context", self.context, 0, MAX_CONTEXT)
-        require_at_least("data.normalize_frames", self.normalize_frames, 2)
-        require_positive("data.share", self.share)
-        require_between("data.share", self.share, 0, 1)
-        require_between("data.share_growth", self.share_growth, 0, 1)
-        if self.max_utterances is not None:
-            fix = "Use null for all utterances."
-            require_at_least("data.max_utterances", self.max_utterances, 1, fix)
+        require_group_in_ranges("data", self)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -94,11 +85,6 @@ class StoredFeaturesConfig(DataConfig):
 
     shift_ms: float = setting(STANDARD_FRAME_SHIFT_MS, unit="ms")
     """Frame shift of the stored features, from which durations and times are computed."""
-
-    def __post_init__(self) -> None:
-        """Check the rules of all keys."""
-        DataConfig.__post_init__(self)
-        require_positive("data.shift_ms", self.shift_ms)
 
     @property
     def frame_shift_ms(self) -> float:

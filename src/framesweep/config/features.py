@@ -3,13 +3,10 @@
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, Self
 
-from framesweep.config.ranges import require_at_least, require_between, require_positive
+from framesweep.config.key_ranges import require_group_in_ranges
 from framesweep.config.setting import setting
 from framesweep.errors import ConfigError
 
-MIN_MEL_BINS = 3
-"""Smallest number of filters that kaldi-native-fbank supports."""
-MAX_MEL_BINS = 1000
 STORED_FEATURES = ("npy", "pt", "ark")
 """Kinds of features that are read from files, not computed from audio."""
 
@@ -45,20 +42,15 @@ class FeatureOptions:
     """Append time derivatives up to this order, from 0 to 2."""
 
     def __post_init__(self) -> None:
-        """Check the rules of the keys above.
+        """Check the ranges of the keys above, and how they fit together.
 
         Raises:
             ConfigError: naming the key, its rule and the value found.
         """
-        for name in ("num_ceps", "window_ms", "shift_ms"):
-            require_positive(f"data.{name}", getattr(self, name))
-        require_between("data.num_mel_bins", self.num_mel_bins, MIN_MEL_BINS, MAX_MEL_BINS)
+        require_group_in_ranges("data", self)
         if self.features == "mfcc" and self.num_ceps > self.num_mel_bins:
             rule = "must not exceed num_mel_bins"
             raise ConfigError("data.num_ceps", rule, found=self.num_ceps)
-        if self.deltas not in (0, 1, 2):
-            raise ConfigError("data.deltas", "must be 0, 1 or 2", found=self.deltas)
-        require_at_least("data.low_freq", self.low_freq, 0)
 
     @property
     def frame_shift_ms(self) -> float:

@@ -1,30 +1,28 @@
-"""The ranges of numeric keys, for the JSON schema of the config and for sweeps.
+"""The range of every number that has one: what a run accepts, and an editor knows.
 
-The rules themselves are checked where a key is used, with errors that name the fix. A test
-compares both: what a range excludes must be rejected there, and its ends be accepted.
+Schemas, which check their values here, are also read where Hydra is not installed.
 """
 
+import math
 import operator
 from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
-
-from framesweep.config.data import MAX_CONTEXT
-from framesweep.config.features import MAX_MEL_BINS, MIN_MEL_BINS
-from framesweep.config.network import MAX_MASKS, MAX_PROCESSES, MAX_SHIFT, MAX_THREADS
-from framesweep.config.readers.demo import MAX_DECIBELS
-from framesweep.config.run import MAX_EPOCHS
 from framesweep.errors import ConfigError
 
 Range = dict[str, float]
 """Keywords of JSON schema: minimum, maximum, exclusiveMinimum, exclusiveMaximum."""
 
-MAX_UNITS = 65_536
-"""Largest width of a layer, as in models.widths."""
-MAX_LAYERS = 100
-"""Largest number of hidden layers, as in models.sizes."""
-MAX_CHUNK = 10_000
-"""Most frames that are trained on together, as in models.tdnn."""
+MAX_CONTEXT = 50
+"""Largest data.context: utterances are padded by this many frames, so that windows of any
+context are slices of the same stored rows."""
+MAX_WIDTH = 65_536
+"""Largest width of a layer."""
+MAX_DEPTH = 100
+"""Largest number of hidden layers."""
+MAX_CHUNK_FRAMES = 10_000
+"""Most frames that are trained on together."""
 
 
 def _between(low: float, high: float) -> Range:
@@ -43,7 +41,7 @@ _RULES: dict[str, tuple[str, Callable[[float, float], bool]]] = {
 }
 SHARE: Range = {"minimum": 0, "exclusiveMaximum": 1}
 POSITIVE: Range = {"exclusiveMinimum": 0}
-UNITS = _between(1, MAX_UNITS)
+UNITS = _between(1, MAX_WIDTH)
 
 RANGES: dict[str, Range] = {
     "data.context": _between(0, MAX_CONTEXT),
@@ -62,9 +60,9 @@ RANGES: dict[str, Range] = {
     "data.dev_minutes": POSITIVE,
     "data.test_minutes": POSITIVE,
     "data.seed": _at_least(0),
-    "data.min_snr": _between(-MAX_DECIBELS, MAX_DECIBELS),
-    "data.max_snr": _between(-MAX_DECIBELS, MAX_DECIBELS),
-    "data.num_mel_bins": _between(MIN_MEL_BINS, MAX_MEL_BINS),
+    "data.min_snr": _between(-200, 200),
+    "data.max_snr": _between(-200, 200),
+    "data.num_mel_bins": _between(3, 1000),
     "data.num_ceps": POSITIVE,
     "data.window_ms": POSITIVE,
     "data.shift_ms": POSITIVE,
@@ -72,7 +70,7 @@ RANGES: dict[str, Range] = {
     "data.deltas": _between(0, 2),
     "model.width": UNITS,
     "model.widths": UNITS,
-    "model.depth": _between(1, MAX_LAYERS),
+    "model.depth": _between(1, MAX_DEPTH),
     "model.dropout": SHARE,
     "model.channels": UNITS,
     "model.dilations": UNITS,
@@ -83,10 +81,10 @@ RANGES: dict[str, Range] = {
     "model.conv_dropout": SHARE,
     "model.heads": _between(1, 64),
     "model.expansion": _between(1, 16),
-    "model.layers": _between(1, MAX_LAYERS),
-    "model.chunk_frames": _between(1, MAX_CHUNK),
-    "model.run_frames": _between(1, MAX_CHUNK),
-    "model.stride": _between(1, MAX_CHUNK),
+    "model.layers": _between(1, MAX_DEPTH),
+    "model.chunk_frames": _between(1, MAX_CHUNK_FRAMES),
+    "model.run_frames": _between(1, MAX_CHUNK_FRAMES),
+    "model.stride": _between(1, MAX_CHUNK_FRAMES),
     "model.step_frames": _between(1, 16),
     "optim.lr": POSITIVE,
     "optim.weight_decay": _at_least(0),
@@ -102,19 +100,19 @@ RANGES: dict[str, Range] = {
     "optim.eps": POSITIVE,
     "optim.momentum": SHARE,
     "optim.adam_lr": POSITIVE,
-    "augment.time_masks": _between(0, MAX_MASKS),
-    "augment.freq_masks": _between(0, MAX_MASKS),
+    "augment.time_masks": _between(0, 100),
+    "augment.freq_masks": _between(0, 100),
     "augment.time_width": _at_least(0),
     "augment.freq_width": _at_least(0),
-    "augment.shift": _between(0, MAX_SHIFT),
+    "augment.shift": _between(0, 1000),
     "augment.tempo": SHARE,
     "augment.gain": _at_least(0),
     "augment.noise": _at_least(0),
-    "hardware.threads": _between(1, MAX_THREADS),
-    "hardware.processes": _between(1, MAX_PROCESSES),
+    "hardware.threads": _between(1, 1024),
+    "hardware.processes": _between(1, 256),
     "hardware.timeout_minutes": POSITIVE,
     "hardware.max_store_gib": POSITIVE,
-    "train.epochs": _between(1, MAX_EPOCHS),
+    "train.epochs": _between(1, 1_000_000),
     "train.batch_size": _at_least(1),
     "train.final_batch_size": _at_least(1),
     "train.window_frames": _at_least(1),
@@ -126,14 +124,44 @@ RANGES: dict[str, Range] = {
 }
 """The range of each key whose value, or each item of whose value, has one."""
 
+FIXES = {
+    "data.max_utterances": "Use null for all utterances.",
+    "hardware.max_store_gib": "Use null for no limit but the device's memory.",
+    "hardware.threads": "Use null for all cores.",
+    "optim.clip_norm": "Use null for no clipping.",
+}
+"""What to do about a number out of range where its key has a value for "no number"."""
 
-def require_in_ranges(config: DictConfig) -> None:
-    """Raise ConfigError for a number of a composed config that is outside of its range."""
-    for key, limits in RANGES.items():
-        value = OmegaConf.select(config, key)
-        numbers = value if isinstance(value, ListConfig) else [value]
-        for number in numbers:
-            is_number = isinstance(number, int | float) and not isinstance(number, bool)
-            if is_number and not all(_RULES[name][1](number, limits[name]) for name in limits):
-                rule = " and ".join(f"{_RULES[name][0]} {limits[name]:g}" for name in limits)
-                raise ConfigError(key, f"must be {rule}", found=value)
+
+def require_group_in_ranges(group: str, config: Any) -> None:
+    """Raise ConfigError for a number that is outside of its range.
+
+    Args:
+        group: The config group, as `optim`.
+        config: The group's config, an instance of a dataclass.
+    """
+    for field in fields(config):
+        _require_in_range(f"{group}.{field.name}", getattr(config, field.name))
+
+
+def _require_in_range(key: str, value: object) -> None:
+    limits = RANGES.get(key, {})
+    numbers: list[Any] = value if isinstance(value, list) else [value]
+    for number in numbers:
+        is_number = isinstance(number, int | float) and not isinstance(number, bool)
+        if is_number and not _contains(limits, number):
+            fix = FIXES.get(key, "")
+            raise ConfigError(key, f"must be {_describe(limits)}", found=number, fix=fix)
+
+
+def _contains(limits: Range, number: float) -> bool:
+    if not limits:
+        return True
+    is_inside = all(_RULES[name][1](number, limit) for name, limit in limits.items())
+    return is_inside and math.isfinite(number)
+
+
+def _describe(limits: Range) -> str:
+    if limits.keys() == {"minimum", "maximum"}:
+        return f"between {limits['minimum']:,} and {limits['maximum']:,}"
+    return " and ".join(f"{_RULES[name][0]} {limits[name]:,}" for name in limits)

@@ -3,24 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from framesweep.config.ranges import (
-    require_at_least,
-    require_between,
-    require_positive,
-    require_share,
-)
+from framesweep.config.key_ranges import require_group_in_ranges
 from framesweep.config.registry import option
 from framesweep.config.setting import setting
-from framesweep.errors import ConfigError
-
-MAX_MASKS = 100
-"""Largest number of masks per window along one axis."""
-MAX_SHIFT = 1000
-"""Largest shift of a spectrum, in mel bins."""
-MAX_THREADS = 1024
-"""Largest number of CPU threads per process."""
-MAX_PROCESSES = 256
-"""Largest number of processes of a run on one machine."""
 
 ScheduleName = Literal["constant", "onecycle", "cosine", "plateau", "step"]
 FITTED_SCHEDULES: tuple[ScheduleName, ...] = ("onecycle", "cosine")
@@ -41,6 +26,14 @@ class ModelConfig:
     """Normalization between the linear layer and the activation."""
     init: Literal["default", "kaiming", "xavier", "orthogonal"] = "default"
     """Distribution of the initial weights. default is that of torch."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges of the `model` group; the network checks what depends on others.
+
+        Raises:
+            ConfigError: naming the key, its rule and the value found.
+        """
+        require_group_in_ranges("model", self)
 
 
 @dataclass(kw_only=True, slots=True)
@@ -75,23 +68,12 @@ class OptimConfig:
     number of frames of its phone in train."""
 
     def __post_init__(self) -> None:
-        """Check the rules of the `optim` group that its types cannot express.
+        """Check the ranges of the `optim` group, and the rules of the optimizer.
 
         Raises:
             ConfigError: naming the key, its rule, the value found and the fix.
         """
-        require_positive("optim.lr", self.lr)
-        require_at_least("optim.weight_decay", self.weight_decay, 0)
-        require_share("optim.warmup", self.warmup)
-        require_share("optim.label_smoothing", self.label_smoothing)
-        require_between("optim.final_lr", self.final_lr, 0, 1)
-        if not 0 < self.gamma <= 1:
-            raise ConfigError("optim.gamma", "must be above 0 and at most 1", found=self.gamma)
-        for key in ("step_epochs", "patience"):
-            require_at_least(f"optim.{key}", getattr(self, key), 1)
-        if self.clip_norm is not None:
-            fix = "Use null for no clipping."
-            require_positive("optim.clip_norm", self.clip_norm, fix)
+        require_group_in_ranges("optim", self)
         self.validate_own_keys()
 
     def validate_own_keys(self) -> None:
@@ -129,12 +111,7 @@ class AugmentConfig:
         Raises:
             ConfigError: naming the key, its rule and the value found.
         """
-        require_between("augment.time_masks", self.time_masks, 0, MAX_MASKS)
-        require_between("augment.freq_masks", self.freq_masks, 0, MAX_MASKS)
-        require_between("augment.shift", self.shift, 0, MAX_SHIFT)
-        for key in ("time_width", "freq_width", "gain", "noise"):
-            require_at_least(f"augment.{key}", getattr(self, key), 0)
-        require_share("augment.tempo", self.tempo)
+        require_group_in_ranges("augment", self)
 
 
 @option("hardware", "hardware")
@@ -179,11 +156,4 @@ class HardwareConfig:
         Raises:
             ConfigError: naming the key, its rule, the value found and the fix.
         """
-        if self.threads is not None:
-            fix = "Use null for all cores."
-            require_between("hardware.threads", self.threads, 1, MAX_THREADS, fix)
-        require_between("hardware.processes", self.processes, 1, MAX_PROCESSES)
-        require_positive("hardware.timeout_minutes", self.timeout_minutes)
-        if self.max_store_gib is not None:
-            fix = "Use null for no limit but the device's memory."
-            require_positive("hardware.max_store_gib", self.max_store_gib, fix)
+        require_group_in_ranges("hardware", self)

@@ -4,15 +4,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from framesweep.config.data import DataConfig
+from framesweep.config.key_ranges import require_group_in_ranges
 from framesweep.config.network import AugmentConfig, HardwareConfig, ModelConfig, OptimConfig
-from framesweep.config.ranges import (
-    require_at_least,
-    require_between,
-    require_model_name,
-    require_positive,
-    require_share,
-)
 from framesweep.config.registry import option
+from framesweep.config.rules import require_model_name
 from framesweep.config.setting import setting
 from framesweep.errors import ConfigError
 
@@ -21,8 +16,6 @@ MISSING: Any = "???"
 also read where Hydra is not installed."""
 MIRROR_NAMES = ("wandb", "tensorboard")
 """Trackers that `tracking.also` may name."""
-MAX_EPOCHS = 1_000_000
-"""Largest number of epochs; a typing error could otherwise ask for years."""
 
 
 @option("tracking", "tracking")
@@ -121,15 +114,7 @@ class TrainConfig:
         Raises:
             ConfigError: naming the key, its rule and the value found.
         """
-        require_between("train.epochs", self.epochs, 1, MAX_EPOCHS)
-        for key in ("batch_size", "final_batch_size", "window_frames", "patience"):
-            if (value := getattr(self, key)) is not None:
-                require_at_least(f"train.{key}", value, 1)
-        for key in ("max_minutes", "checkpoint_minutes"):
-            if (value := getattr(self, key)) is not None:
-                require_positive(f"train.{key}", value)
-        require_share("train.ema_decay", self.ema_decay)
-        require_share("train.average_from", self.average_from)
+        require_group_in_ranges("train", self)
 
 
 @dataclass(kw_only=True, slots=True)

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from framesweep.config.features import FeatureOptions
-from framesweep.config.ranges import require_at_least
 from framesweep.data.corpus import Array
 from framesweep.errors import ConfigError
 
@@ -52,7 +51,8 @@ def mel_features(
     Raises:
         ConfigError: the windows or filters are impossible at this sample rate.
     """
-    require_at_least("energy_floor", energy_floor, 0)
+    if energy_floor < 0:
+        raise ConfigError("energy_floor", "must be at least 0", found=energy_floor)
     extractor = _extractor(sample_rate, options, snip_edges, energy_floor)
     scaled = np.asarray(samples, np.float32) * INT16_SCALE
     for start in range(0, len(scaled), BLOCK_SAMPLES):

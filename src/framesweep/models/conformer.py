@@ -7,19 +7,13 @@ from torch import Tensor, nn
 
 from framesweep import kernels
 from framesweep.config.networks.conformer import ConformerConfig
-from framesweep.config.ranges import require_between, require_odd_kernel
+from framesweep.config.rules import require_odd_kernel
 from framesweep.distributed.collectives import Shard
 from framesweep.errors import ConfigError
 from framesweep.kernels.activations import ACTIVATIONS
 from framesweep.models.layers import Dropout
 from framesweep.models.sequence_network import SequenceNetwork, build_norm
 from framesweep.models.sizes import list_dropouts
-from framesweep.models.widths import MAX_WIDTH
-
-MAX_HEADS = 64
-"""Largest number of attention heads."""
-MAX_EXPANSION = 16
-"""Largest factor by which feed-forward modules widen."""
 
 
 class FeedForward(nn.Module):
@@ -124,9 +118,7 @@ class Conformer(SequenceNetwork):
     @classmethod
     def validate(cls, config: Any, context: int) -> None:
         super().validate(config, context)
-        require_between("model.heads", config.heads, 1, MAX_HEADS)
-        require_odd_kernel("model.kernel", config.kernel, MAX_WIDTH, "steps")
-        require_between("model.expansion", config.expansion, 1, MAX_EXPANSION)
+        require_odd_kernel("model.kernel", config.kernel, "steps")
         if config.width is not None and config.width % config.heads:
             rule = f"must be a multiple of model.heads={config.heads}"
             raise ConfigError("model.width", rule, found=config.width)

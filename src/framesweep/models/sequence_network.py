@@ -8,18 +8,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from framesweep import kernels
+from framesweep.config.key_ranges import MAX_WIDTH
 from framesweep.config.networks.recurrent import SequenceConfig
-from framesweep.config.ranges import require_between, require_odd_kernel
+from framesweep.config.rules import require_odd_kernel
 from framesweep.distributed.collectives import Shard
 from framesweep.errors import ConfigError
 from framesweep.kernels.activations import ACTIVATIONS
 from framesweep.models.network import ChunkShape, Network
-from framesweep.models.sizes import MAX_DEPTH, require_one_size, validate_dropouts
-from framesweep.models.tdnn import MAX_CHUNK_FRAMES
-from framesweep.models.widths import MAX_WIDTH, find_largest
-
-MAX_STEP_FRAMES = 16
-"""Largest number of frames per step, far longer than a phone."""
+from framesweep.models.sizes import require_one_size, validate_dropouts
+from framesweep.models.widths import find_largest
 
 
 class TimeConvolution(nn.Module):
@@ -104,12 +101,7 @@ class SequenceNetwork(Network):
         if config.norm == "batch":
             rule = "must be layer or none for a network that reads sequences"
             raise ConfigError("model.norm", rule, found=config.norm)
-        require_between("model.layers", config.layers, 1, MAX_DEPTH)
-        require_between("model.chunk_frames", config.chunk_frames, 1, MAX_CHUNK_FRAMES)
-        require_between("model.step_frames", config.step_frames, 1, MAX_STEP_FRAMES)
-        for channels in config.conv_channels:
-            require_between("model.conv_channels", channels, 1, MAX_WIDTH)
-        require_odd_kernel("model.conv_kernel", config.conv_kernel, MAX_WIDTH)
+        require_odd_kernel("model.conv_kernel", config.conv_kernel)
         validate_dropouts(config, config.layers)
 
     @classmethod
@@ -185,9 +177,7 @@ def solve_width(
 
 def _validate_width(config: SequenceConfig) -> None:
     require_one_size(config.width, config.max_params)
-    if config.width is not None:
-        require_between("model.width", config.width, 1, MAX_WIDTH)
-    elif config.max_params is None:
+    if config.width is None and config.max_params is None:
         raise ConfigError(
             "model.width",
             "must be given if model.max_params is null",

@@ -4,13 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from framesweep.config import ModelConfig
+from framesweep.config.key_ranges import MAX_DEPTH, MAX_WIDTH
 from framesweep.config.networks.mlp import MlpConfig
-from framesweep.config.ranges import require_between, require_share
 from framesweep.errors import ConfigError
-from framesweep.models.widths import MAX_WIDTH, count_params, find_widest, shape_widths
-
-MAX_DEPTH = 100
-"""Largest number of hidden layers."""
+from framesweep.models.widths import count_params, find_widest, shape_widths
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +115,10 @@ def validate_sizes(config: MlpConfig) -> None:
     else:
         num_layers = _validate_shaped(config)
     validate_dropouts(config, num_layers)
-    for channels in config.conv_channels:
-        require_between("model.conv_channels", channels, 1, MAX_WIDTH)
-    for key in ("conv_kernel", "conv_stride"):
-        require_between(f"model.{key}", getattr(config, key), 1, MAX_WIDTH)
-    require_share("model.conv_dropout", config.conv_dropout)
 
 
 def validate_dropouts(config: ModelConfig, num_layers: int) -> None:
     """Raise ConfigError unless model.dropout suits `num_layers` hidden layers."""
-    for dropout in list_dropouts(config, num_layers):
-        require_share("model.dropout", dropout)
     if isinstance(config.dropout, list) and len(config.dropout) != num_layers:
         raise ConfigError(
             "model.dropout",
@@ -147,8 +137,6 @@ def require_depth(key: str, layers: Sequence[int], least: int) -> None:
 
 def _validate_listed(config: MlpConfig, widths: list[int]) -> None:
     require_depth("model.widths", widths, 0)
-    for width in widths:
-        require_between("model.widths", width, 1, MAX_WIDTH)
     for key, default in {
         "width": None,
         "depth": None,
@@ -173,9 +161,6 @@ def _validate_shaped(config: MlpConfig) -> int:
             "must be given if model.widths is null",
             fix="Add model.depth=4, for example, or list model.widths.",
         )
-    require_between("model.depth", config.depth, 1, MAX_DEPTH)
-    if config.width is not None:
-        require_between("model.width", config.width, 1, MAX_WIDTH)
     if config.width is None and config.max_params is None:
         raise ConfigError(
             "model.width",

@@ -18,17 +18,13 @@ from torch.nn import functional as F
 
 from framesweep import kernels
 from framesweep.config.networks.tdnn import TdnnConfig
-from framesweep.config.ranges import require_between, require_odd_kernel
+from framesweep.config.rules import require_odd_kernel
 from framesweep.distributed.collectives import Shard
 from framesweep.errors import ConfigError
 from framesweep.kernels.patches import PatchShape, take_patches
 from framesweep.models.layers import Block, fuse_layers
 from framesweep.models.network import ChunkShape, Network, StretchClassifier
 from framesweep.models.sizes import list_dropouts, require_depth, validate_dropouts
-from framesweep.models.widths import MAX_WIDTH
-
-MAX_CHUNK_FRAMES = 10_000
-"""Largest number of neighboring frames per chunk."""
 
 
 class DelayBlock(nn.Module):
@@ -166,13 +162,11 @@ class Tdnn(Network):
 
     @classmethod
     def validate(cls, config: TdnnConfig, context: int) -> None:
-        require_between("model.channels", config.channels, 1, MAX_WIDTH)
-        require_between("model.run_frames", config.run_frames, 1, MAX_CHUNK_FRAMES)
-        require_between("model.stride", config.stride, 1, config.run_frames)
+        if config.stride > config.run_frames:
+            rule = f"must be at most model.run_frames={config.run_frames}"
+            raise ConfigError("model.stride", rule, found=config.stride)
         require_depth("model.dilations", config.dilations, 1)
-        for dilation in config.dilations:
-            require_between("model.dilations", dilation, 1, MAX_WIDTH)
-        require_odd_kernel("model.kernel", config.kernel, MAX_WIDTH)
+        require_odd_kernel("model.kernel", config.kernel)
         validate_dropouts(config, len(config.dilations))
         _validate_reach(config, context)
 

@@ -3,8 +3,8 @@
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
-MAX_WIDTH = 65_536
-"""Largest number of units per layer; a larger one is probably a typing error."""
+from framesweep.config.key_ranges import MAX_WIDTH
+
 NARROWEST = 0.25
 """Narrowest layer of a pyramid, inverse or diamond, as a share of its widest."""
 

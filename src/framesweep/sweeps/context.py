@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from omegaconf import DictConfig, open_dict, read_write
 
 from framesweep.config.composition import to_run_config
-from framesweep.config.key_ranges import require_in_ranges
 from framesweep.sweeps.run_names import name_by_values
 from hydra_plugins.framesweep_sweeper import CurrentTrial, current_trial
 
@@ -102,7 +101,6 @@ def require_valid(config: DictConfig) -> None:
         ConfigError: a value breaks its rule.
     """
     to_run_config(remove_hydra(config))
-    require_in_ranges(config)
 
 
 def remove_hydra(config: DictConfig) -> DictConfig:

@@ -131,7 +131,7 @@ def test_initial_weights_are_scaled_by_what_a_layer_sees() -> None:
         ({"dilations": []}, "model.dilations: must list between 1 and 100 layers"),
         ({"dilations": [1, 0]}, "model.dilations: must be between 1 and 65,536"),
         ({"kernel": 2}, "model.kernel: must be odd"),
-        ({"stride": 129}, "model.stride: must be between 1 and 128"),
+        ({"stride": 129}, "model.stride: must be at most model.run_frames=128"),
         ({"run_frames": 0}, "model.run_frames: must be between 1 and 10,000"),
         ({"dropout": 1.0}, "model.dropout: must be at least 0 and below 1"),
         ({"dropout": [0.1]}, "model.dropout: must list one number per hidden layer, here 3"),

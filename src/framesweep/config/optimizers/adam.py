@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from framesweep.config.network import OptimConfig
-from framesweep.config.ranges import require_positive, require_share
 from framesweep.config.registry import option
 
 
@@ -18,11 +17,6 @@ class AdamConfig(OptimConfig):
     """Decay of the running mean of the squared gradients."""
     eps: float = 1e-8
     """Number added to the denominator for numerical stability."""
-
-    def validate_own_keys(self) -> None:
-        require_share("optim.beta1", self.beta1)
-        require_share("optim.beta2", self.beta2)
-        require_positive("optim.eps", self.eps)
 
 
 @option("optim", "adamw", built_by="framesweep.training.optimizers.adam:build_adamw")

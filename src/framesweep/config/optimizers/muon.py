@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from framesweep.config.network import OptimConfig
-from framesweep.config.ranges import require_positive, require_share
 from framesweep.config.registry import option
 
 
@@ -17,7 +16,3 @@ class MuonConfig(OptimConfig):
     1."""
     adam_lr: float = 1e-3
     """Learning rate of the parameters that AdamW updates; its peak, as for lr."""
-
-    def validate_own_keys(self) -> None:
-        require_share("optim.momentum", self.momentum)
-        require_positive("optim.adam_lr", self.adam_lr)

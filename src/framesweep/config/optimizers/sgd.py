@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from framesweep.config.network import OptimConfig
-from framesweep.config.ranges import require_share
 from framesweep.config.registry import option
 from framesweep.errors import ConfigError
 
@@ -20,7 +19,6 @@ class SgdConfig(OptimConfig):
     """Use Nesterov momentum, which evaluates the gradient ahead of the weights."""
 
     def validate_own_keys(self) -> None:
-        require_share("optim.momentum", self.momentum)
         if self.nesterov and self.momentum == 0:
             raise ConfigError(
                 "optim.momentum",

@@ -3,22 +3,13 @@
 from dataclasses import dataclass
 
 from framesweep.config.data import DataConfig
-from framesweep.config.features import (
-    MAX_MEL_BINS,
-    MIN_MEL_BINS,
-    FeatureOptions,
-    Featurization,
-)
-from framesweep.config.ranges import require_at_least, require_between, require_positive
+from framesweep.config.features import FeatureOptions, Featurization
 from framesweep.config.registry import option
 from framesweep.config.setting import setting
 from framesweep.errors import ConfigError
 
 SAMPLE_RATE = 16000
 """Sample rate of the synthesized speech, in Hz."""
-
-MAX_DECIBELS = 200.0
-"""Largest ratio of signal and noise, and of noise and signal: neither could be heard."""
 
 
 @option("data", "demo", built_by="framesweep.data.readers.demo.corpus:DemoCorpus")
@@ -44,13 +35,6 @@ class DemoConfig(DataConfig):
     def __post_init__(self) -> None:
         """Check the rules of all keys."""
         DataConfig.__post_init__(self)
-        require_positive("data.train_minutes", self.train_minutes)
-        require_positive("data.dev_minutes", self.dev_minutes)
-        require_positive("data.test_minutes", self.test_minutes)
-        require_at_least("data.seed", self.seed, 0)
-        require_between("data.num_mel_bins", self.num_mel_bins, MIN_MEL_BINS, MAX_MEL_BINS)
-        for key in ("min_snr", "max_snr"):
-            require_between(f"data.{key}", getattr(self, key), -MAX_DECIBELS, MAX_DECIBELS)
         if self.min_snr > self.max_snr:
             rule = f"must not exceed data.max_snr, {self.max_snr}"
             raise ConfigError("data.min_snr", rule, found=self.min_snr)

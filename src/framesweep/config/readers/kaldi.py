@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from framesweep.config.data import StoredFeaturesConfig
-from framesweep.config.ranges import require_between
 from framesweep.config.registry import option
 from framesweep.config.setting import setting
 
@@ -29,11 +28,6 @@ class KaldiConfig(StoredFeaturesConfig):
     max_missing: float = setting(0.05, affects="nothing", unit="share")
     """Largest share of utterances, from 0 to 1, that may lack features or alignments, or have
     different numbers of frames in the two. They are left out; a larger share is an error."""
-
-    def __post_init__(self) -> None:
-        """Check the rules of all keys."""
-        StoredFeaturesConfig.__post_init__(self)
-        require_between("data.max_missing", self.max_missing, 0, 1)
 
     @property
     def path_keys(self) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from framesweep.config.data import StoredFeaturesConfig
-from framesweep.config.ranges import require_share
 from framesweep.config.registry import option
 from framesweep.config.setting import setting
 
@@ -17,11 +16,6 @@ class NtuConfig(StoredFeaturesConfig):
     dev_share: float = setting(0.1, unit="share")
     """Share of the utterances of train that form dev, at least 0 and below 1. They are spread
     evenly."""
-
-    def __post_init__(self) -> None:
-        """Check the rules of all keys."""
-        StoredFeaturesConfig.__post_init__(self)
-        require_share("data.dev_share", self.dev_share)
 
 
 @option("data", "libriphone", built_by="framesweep.data.readers.libriphone:LibriphoneCorpus")

@@ -10,12 +10,6 @@ from framesweep.config.features import (
     Featurization,
     extract_options,
 )
-from framesweep.config.ranges import (
-    require_at_least,
-    require_between,
-    require_positive,
-    require_share,
-)
 from framesweep.config.registry import option
 from framesweep.config.setting import setting
 from framesweep.errors import ConfigError
@@ -114,15 +108,6 @@ class SegmentsConfig(FeatureOptions, DataConfig):
         if self.fold is not None:
             # data.fold=39 is a number for Hydra.
             self.fold = cast(Folding, str(self.fold))
-        require_between("data.max_missing", self.max_missing, 0, 1)
-        require_share("data.dev_share", self.dev_share)
-        require_share("data.test_share", self.test_share)
-        require_at_least("data.sample_rate", self.sample_rate, 1)
-        if self.workers is not None:
-            require_at_least("data.workers", self.workers, 1)
-        require_positive("data.label_shift_ms", self.label_shift_ms)
-        if self.offset_ms is not None:
-            require_at_least("data.offset_ms", self.offset_ms, 0)
         self._validate_stored()
 
     def _validate_stored(self) -> None:

@@ -233,7 +233,7 @@ def test_option_out_of_range_is_refused(root, keys):
 
 
 def test_invalid_features_and_too_short_audio_are_refused(root):
-    with pytest.raises(ConfigError, match=r"data\.deltas: must be 0, 1 or 2; found 3"):
+    with pytest.raises(ConfigError, match=r"data\.deltas: must be between 0 and 2; found 3"):
         SegmentsCorpus(config(root, deltas=3))
     make_utterance(root / "train", "a", seconds=0.81)
     soundfile.write(root / "train" / "a.wav", np.zeros(100), 16_000)

@@ -1,0 +1,24 @@
+"""Rules on single values that neither a type nor a range expresses."""
+
+import re
+
+from framesweep.errors import ConfigError
+
+
+def require_odd_kernel(key: str, value: int, unit: str = "frames") -> None:
+    """Raise ConfigError unless a kernel has an odd number of frames, or of steps."""
+    if value % 2 == 0:
+        rule = f"must be odd, with as many {unit} on each side of the middle one"
+        raise ConfigError(key, rule, found=value)
+
+
+def require_model_name(key: str, name: str) -> None:
+    """Raise ConfigError unless MLflow's model registry accepts `name`."""
+    # A slash, a colon and an at-sign separate the parts of models:/NAME/VERSION and
+    # models:/NAME@ALIAS; a quotation mark would end the name in a query.
+    if not re.fullmatch(r"[^/:@'\"\s]([^/:@'\"\n]{0,254}[^/:@'\"\s])?", name) or name in (
+        ".",
+        "..",
+    ):
+        rule = "must be a name of up to 256 characters without / : @ and quotation marks"
+        raise ConfigError(key, rule, found=name)
