@@ -14,6 +14,10 @@ from framesweep.config.setting import Effect
 COUNTED_IN_0_1 = ("data.max_missing", "data.workers", "train.smooth")
 """Keys that version 0.1 counted as part of the identity although they affect no weight."""
 
+IN_DIGEST = ("data.phone_order",)
+"""Keys that earlier versions did not have, and whose effect is in the digest of the corpus: how
+its labels are numbered."""
+
 
 def effect_in(config: RunConfig, key: str) -> Effect:
     """Return what a change of `key` affects in this config.
@@ -55,6 +59,7 @@ def _hash(config: RunConfig, data_digest: str, also: Collection[str] = ()) -> st
         key: value
         for key, value in flatten(config).items()
         if (key in also or effect_in(config, key) == "result")
+        and key not in IN_DIGEST
         and added_defaults().get(key, ...) != value
     }
     text = json.dumps([chosen, data_digest], sort_keys=True)

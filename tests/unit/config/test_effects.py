@@ -68,6 +68,7 @@ def test_an_entry_of_a_dictionary_has_the_effect_of_the_dictionary():
         ("data.workers", "nothing"),
         ("sweep.retries", "nothing"),
         ("optim.patience", "result"),
+        ("data.phone_order", "result"),
     ],
 )
 def test_keys_that_are_easily_mistaken(key: str, effect: Effect):
@@ -78,5 +79,4 @@ def test_what_a_study_may_change_when_it_is_continued():
     assert set(free_overrides()) == {
         *("hardware", "tracking", "sweep", "outputs", "resume", "train.checkpoint_minutes"),
         *("data.root", "data.cache", "data.verify", "data.workers", "data.max_missing"),
-        "data.phone_order",
     }

@@ -50,6 +50,13 @@ def test_other_data_make_another_run():
     assert identity(digest="other") != identity()
 
 
+def test_the_numbers_of_the_phones_count_by_the_digest_alone():
+    """As they did before the key existed, and while it counted as affecting nothing."""
+    folders = ["data=hw1p2_folders", "data.root=/x"]
+    assert identity(*folders, "data.phone_order=alphabetical") == identity(*folders)
+    assert effect_in(compose(folders), "data.phone_order") == "result"
+
+
 @pytest.mark.parametrize(
     "override",
     [

@@ -56,6 +56,14 @@ def test_a_run_is_not_resumed_with(override: str, resumed: list[RunConfig], tmp_
     assert not resumed
 
 
+def test_a_run_is_not_resumed_with_other_numbers_of_its_phones(resumed, tmp_path: Path):
+    config = compose(["data=hw1p2_folders", "data.root=/corpus"])
+    (tmp_path / CONFIG_FILE).write_text(dump(config), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"^data\.phone_order: cannot change"):
+        resume(str(tmp_path), ["data.phone_order=alphabetical"], None, tmp_path)
+    assert not resumed
+
+
 def test_a_resumed_run_whose_data_has_moved_names_the_key(tmp_path: Path):
     config = compose(["data=hw1p2", f"data.root={tmp_path}/moved", "tracking=none"])
     (tmp_path / CONFIG_FILE).write_text(dump(config), encoding="utf-8")

@@ -26,10 +26,7 @@ class Hw1p2FoldersConfig(StoredFeaturesConfig):
     phones: str | None = None
     """File of phones, each line `PHONE` or `PHONE id`. null takes phonemes.txt in root or, if
     there is none, the order of phone_order."""
-    # A run's identity contains the digest of its labels, and thus how they are numbered.
-    phone_order: Literal["course", "alphabetical"] = setting(
-        "course", affects="nothing", earlier="alphabetical"
-    )
+    phone_order: Literal["course", "alphabetical"] = setting("course", earlier="alphabetical")
     """Numbers of the phones without a file of phones. course numbers them as CMU 11-785 does:
     silence, then all 39 phones of ARPAbet, whether or not they occur. alphabetical numbers the
     phones of the transcripts in alphabetical order, as does course where they are others."""
