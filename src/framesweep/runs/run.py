@@ -9,6 +9,7 @@ from framesweep.config import RunConfig
 from framesweep.config.command_line import refuse_resume, to_sweep_directory
 from framesweep.config.composition import CONFIG_FILE, dump, load
 from framesweep.config.paths import follow_move
+from framesweep.config.plain import flatten
 from framesweep.distributed.collectives import ProcessGroup
 from framesweep.distributed.launch import open_process_group, resolve_processes
 from framesweep.errors import CheckpointError, ConfigError, moved_data
@@ -182,20 +183,26 @@ def resume(
         )
     if not path.exists():
         raise CheckpointError(path, "must exist for the run to be resumed")
-    config = load(path.read_text(encoding="utf-8"), overrides, path)
+    text = path.read_text(encoding="utf-8")
+    config = load(text, overrides, path)
+    _require_same_steps(load(text, [], path), config)
     if not any(override.startswith("outputs=") for override in overrides):
         follow_move(config, directory)
-    for override in overrides:
-        key = override.split("=")[0]
-        if effect_in(config, key) == "result":
+    with moved_data("If the data is elsewhere now, add data.root=FOLDER."):
+        return run(config, directory)
+
+
+def _require_same_steps(recorded: RunConfig, config: RunConfig) -> None:
+    """Raise ConfigError if the steps that a run has trained would be others with `config`."""
+    before = flatten(recorded)
+    for key, value in flatten(config).items():
+        if effect_in(config, key) == "result" and value != before.get(key):
             raise ConfigError(
                 key,
                 "cannot change when a run is resumed, because it affects the steps before",
-                found=override,
-                fix="Start a new run instead.",
+                found=value,
+                fix=f"The run has {before.get(key)!r}; start a new run for another value.",
             )
-    with moved_data("If the data is elsewhere now, add data.root=FOLDER."):
-        return run(config, directory)
 
 
 def _fit(

@@ -56,6 +56,18 @@ def test_a_run_is_not_resumed_with(override: str, resumed: list[RunConfig], tmp_
     assert not resumed
 
 
+@pytest.mark.parametrize(
+    "override", ["train.batch_size=2048", "data.phones=phones.txt", "optim.lr=4e-3"]
+)
+def test_a_value_that_the_run_has_already_is_no_change(
+    override: str, resumed: list[RunConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    phones = f"data.phones={tmp_path / 'phones.txt'}"
+    resume(start(tmp_path, phones, "optim.lr=0.004"), [override], None, tmp_path)
+    assert len(resumed) == 1
+
+
 def test_a_run_is_not_resumed_with_other_numbers_of_its_phones(resumed, tmp_path: Path):
     config = compose(["data=hw1p2_folders", "data.root=/corpus"])
     (tmp_path / CONFIG_FILE).write_text(dump(config), encoding="utf-8")
