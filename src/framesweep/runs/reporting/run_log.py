@@ -44,7 +44,7 @@ def log_setup(experiment: Experiment) -> None:
     )
     log.info(describe_store(store, config.data.frame_shift_ms))
     log.info(
-        "network: %s, %s parameters, context %d; %s on %s, %s%d threads",
+        "network: %s, %s parameters, context %d; %s on %s, %s%d %s",
         "-".join(str(width) for width in experiment.widths) or "no hidden layers",
         f"{experiment.num_params:,}",
         config.data.context,
@@ -54,6 +54,7 @@ def log_setup(experiment: Experiment) -> None:
         if (num_ranks := experiment.components.process_group.size) > 1
         else "",
         resources.threads,
+        "thread" if resources.threads == 1 else "threads",
     )
     log.info(describe_numbering(store.phones))
     _warn_of_memory(experiment)

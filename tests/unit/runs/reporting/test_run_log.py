@@ -100,6 +100,14 @@ def test_the_setup_has_the_sizes_of_data_and_network(experiment, caplog):
     assert labels == "labels: 5 phones in a given order: 0 SIL, 1 B, ..., 4 IY"
 
 
+def test_the_setup_counts_one_thread(experiment, caplog):
+    caplog.set_level("INFO")
+    experiment.components.hardware.threads = 1
+    experiment.components.process_group.size = 1
+    log_setup(experiment)
+    assert caplog.messages[1].endswith("; fp32 on cpu, 1 thread")
+
+
 def test_a_split_larger_than_memory_is_a_warning(experiment, caplog, monkeypatch):
     monkeypatch.setattr(run_log, "memory_limit", lambda: 100)
     experiment.train = object.__new__(Windows)
