@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from framesweep.config.composition import CONFIG_FILE, load
 from framesweep.data.formats import audio
 from framesweep.data.formats.audio import read_audio_info
 from framesweep.data.formats.segment_writers import (
@@ -71,8 +72,22 @@ def load_labeller(directories: Sequence[Path], *, smooth: bool = False) -> Label
     """
     folders = [require_model(directory) for directory in directories]
     if not smooth or all((folder / SMOOTHER).exists() for folder in folders):
-        return Labeller.load(*folders, smooth=smooth)
-    return Labeller.load(*folders, smoother=_tune_on_corpus(directories))
+        labeller = Labeller.load(*folders, smooth=smooth)
+    else:
+        labeller = Labeller.load(*folders, smoother=_tune_on_corpus(directories))
+    _note_normalization(folders)
+    return labeller
+
+
+def _note_normalization(folders: Iterable[Path]) -> None:
+    """Say so if recordings are normalized in another way than the training data were."""
+    paths = [folder / CONFIG_FILE for folder in folders]
+    configs = [load(path.read_text(encoding="utf-8"), [], path) for path in paths]
+    if any(config.data.normalize == "speaker" for config in configs):
+        log.info(
+            "data.normalize=speaker: each recording is normalized by itself, because no other "
+            "one of its speaker is known"
+        )
 
 
 def _tune_on_corpus(directories: Sequence[Path]) -> Smoother:

@@ -50,6 +50,19 @@ def folder(tmp_path):
     return folder
 
 
+@pytest.mark.parametrize("normalize", ["speaker", "utterance"])
+def test_a_line_says_that_other_recordings_of_a_speaker_are_unknown(
+    normalize, tmp_path, caplog
+):
+    caplog.set_level(logging.INFO)
+    write_model(tmp_path / "model", f"data.normalize={normalize}")
+    load_labeller([tmp_path])
+    lines = [
+        line for line in caplog.messages if line.startswith("data.normalize=speaker: each")
+    ]
+    assert len(lines) == (normalize == "speaker")
+
+
 def test_a_folder_stands_for_all_audio_in_it_and_a_file_for_itself(folder, tmp_path):
     odd = tmp_path / "odd.recording"
     odd.write_bytes((folder / "a.wav").read_bytes())
