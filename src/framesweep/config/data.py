@@ -84,7 +84,8 @@ class StoredFeaturesConfig(DataConfig):
     """What corpora of stored features have in common: their files do not contain the shift."""
 
     shift_ms: float = setting(STANDARD_FRAME_SHIFT_MS, unit="ms")
-    """Frame shift of the stored features, from which durations and times are computed."""
+    """Frame shift of the stored features, from which durations and times are computed. No
+    weight depends on it, so that it may change when a run is resumed."""
 
     @property
     def frame_shift_ms(self) -> float:

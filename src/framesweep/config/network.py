@@ -83,7 +83,8 @@ class OptimConfig:
 @option("augment", "augment")
 @dataclass(kw_only=True, slots=True)
 class AugmentConfig:
-    """Random changes of training windows. Masks never cover the center frame."""
+    """Random changes of training windows, or of chunks, as some networks read them. Masks
+    never cover the center frame of a window, but may cover any frame of a chunk."""
 
     time_masks: int = setting(0, unit="masks per window")
     """Number of time masks, which set consecutive frames to zero."""
@@ -126,12 +127,13 @@ class HardwareConfig:
     precision: Literal["auto", "fp32", "tf32", "bf16", "fp16"] = setting(
         "auto", affects="rounding"
     )
-    """Precision of matrix multiplications. auto takes the fastest that the device has hardware
-    for. tf32 is fp32 whose matrix multiplications round their factors to 10 bits, which NVIDIA
-    GPUs can do from compute capability 8.0 on. Weights are always stored in fp32."""
+    """Precision of matrix multiplications. auto takes the fastest that a CPU or an NVIDIA GPU
+    has hardware for, and fp32 on xpu and mps. tf32 is fp32 whose matrix multiplications round
+    their factors to 10 bits, which NVIDIA GPUs can do from compute capability 8.0 on. Weights
+    are always stored in fp32."""
     threads: int | None = setting(None, affects="rounding", unit="threads")
-    """CPU threads per process. null takes OMP_NUM_THREADS if it is set, otherwise all cores
-    divided by the number of processes."""
+    """CPU threads per process. null divides OMP_NUM_THREADS, or all cores if it is not set, by
+    the number of processes."""
     processes: int = setting(1, affects="rounding", unit="processes")
     """Processes on this machine that train together. The result is the same up to rounding.
     Ignored under torchrun, which starts the processes itself."""
@@ -147,7 +149,8 @@ class HardwareConfig:
     max_store_gib: float | None = setting(None, affects="rounding", unit="GiB")
     """Largest size of the features that are kept in the memory of the device. Those of a split
     that is larger are sent to it in blocks while it computes. For a network that reads windows,
-    this requires train.order=windows, which is then set and saved with the run. null allows 70%
+    this requires train.order=windows, which is then set and saved with the run. Such a network
+    thus trains in another order, and its weights differ by more than rounding. null allows 70%
     of the free memory of a GPU, and has no limit on a CPU."""
 
     def __post_init__(self) -> None:

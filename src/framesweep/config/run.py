@@ -31,7 +31,8 @@ class TrackingConfig:
     experiment: str = setting("framesweep", affects="nothing")
     """Name of the MLflow experiment."""
     run_name: str | None = setting(None, affects="nothing")
-    """Name of the run. null lets MLflow choose one."""
+    """Name of the run. null names it by what was typed, as `model=wide data.context=15`, or
+    `defaults`."""
     log_model: bool | None = setting(None, affects="nothing")
     """Log the network of the best epoch as an MLflow model. null logs it unless the run is part
     of a sweep, whose winner's network becomes the model of the sweep instead."""
@@ -91,16 +92,17 @@ class TrainConfig:
     """With average=swa, point of the training at which averaging starts."""
     order: Literal["shuffle", "windows"] = "shuffle"
     """Order of the frames in an epoch. shuffle draws a random permutation of all frames.
-    windows is for stores larger than memory, that of a GPU included: it shuffles chunks of
-    consecutive frames, and then the frames within blocks of several chunks, so that they are
-    read in large pieces."""
+    windows is for stores larger than memory, that of a GPU included: it shuffles blocks of
+    1,024 consecutive frames, and then the frames within buffers of several blocks, so that
+    they are read in large pieces."""
     window_frames: int = setting(262_144, unit="frames")
-    """With order=windows, size of a block. Two blocks should fit in memory."""
+    """With order=windows, size of a buffer. Two buffers should fit in memory."""
     patience: int | None = setting(None, affects="end", unit="epochs")
     """Stop after this many consecutive epochs without improvement of the objective. null never
     stops early."""
     max_minutes: float | None = setting(None, affects="end", unit="minutes")
-    """Stop after this duration of training. null has no limit."""
+    """Stop after this duration of training steps; all else, as evaluation, does not count. null
+    has no limit."""
     smooth: bool = setting(True, affects="end")
     """After training, report dev/smoothed_accuracy: the accuracy of the best epoch after
     Viterbi smoothing with a phone bigram, which is counted on train and weighted to suit
@@ -152,11 +154,12 @@ class RunConfig:
     seed: int = 0
     """Seed of the initial weights, the order of the frames, dropout and augmentation."""
     objective: str = "dev/accuracy"
-    """Metric that selects the best epoch and is the value of a trial. Losses are minimized, all
-    other metrics are maximized."""
+    """Metric that selects the best epoch and is the value of a trial. Losses and phone error
+    rates are minimized, all other metrics are maximized."""
     further_objectives: list[str] = setting([], affects="end")
     """Additional metrics of the best epoch, for a search with several objectives."""
     outputs: str = setting("outputs", affects="nothing")
     """Directory of everything that runs write. Its default can be set by FRAMESWEEP_OUTPUTS."""
     resume: str | None = setting(None, affects="nothing")
-    """Resume the run with this MLflow id, or in this directory, from its last checkpoint."""
+    """Resume this run from its last checkpoint: its id in MLflow or the beginning of one, its
+    name, its directory, last or best."""

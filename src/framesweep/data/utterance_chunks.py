@@ -51,11 +51,12 @@ class Cuts:
 
 
 def cut_utterances(lengths: Numbers, chunk_frames: int, context: int, phase: int = 0) -> Cuts:
-    """Cut each utterance into chunks of equal length, as few as possible.
+    """Cut each utterance into as few chunks as possible, of equal length in phase 0.
 
     Args:
         lengths: (U,) frames of each utterance, all at least 1.
-        chunk_frames: Most frames per chunk.
+        chunk_frames: Most frames per chunk in phase 0. In other phases, a first chunk may be
+            longer by up to half of that.
         context: Frames on each side that a chunk sees but does not classify.
         phase: From 0 to PHASES - 1, moves the cuts to the right by up to half a chunk, so that
             the first chunk of an utterance is longer and the last one shorter.
@@ -89,7 +90,7 @@ class UtteranceChunks:
     Args:
         split: Rows and labels of the frame store.
         context: Frames on each side of a chunk, as far as its utterance reaches.
-        chunk_frames: Most frames per chunk.
+        chunk_frames: As in `cut_utterances`.
         device: Where batches are wanted.
         dtype: The type in which batches are wanted.
         tempo: Each chunk is read at a rate drawn uniformly from 1 - tempo to 1 + tempo, taking

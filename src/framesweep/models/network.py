@@ -21,7 +21,7 @@ class ChunkShape:
         num_frames: Frames per chunk, not counting the context around them.
         stride: Distance in frames from one that is trained on to the next.
         within_utterances: Whether no chunk extends beyond an utterance, as `SequenceNetwork`
-            requires; num_frames is then the most frames per chunk.
+            requires; num_frames is then what `cut_utterances` takes as `chunk_frames`.
     """
 
     num_frames: int

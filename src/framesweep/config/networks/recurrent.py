@@ -23,8 +23,10 @@ class SequenceConfig(ModelConfig):
     max_params: float | None = setting(None, unit="parameters")
     """Choose the largest width with at most this many parameters, instead of setting width."""
     chunk_frames: int = setting(300, unit="frames")
-    """Most frames per chunk. A longer utterance is cut into chunks of equal length, in each
-    epoch at other places; 10000 makes a whole utterance one chunk."""
+    """Frames per chunk. A longer utterance is cut into as few chunks of at most this length as
+    possible, which are equally long in evaluation. In training, the cuts move by up to half a
+    chunk from epoch to epoch, so that the first chunk of an utterance is longer and the last
+    one shorter. 10000 makes a whole utterance one chunk."""
     step_frames: int = setting(2, unit="frames")
     """Neighboring frames that the layers read, and classify, in one step: 2 halves the time."""
     conv_channels: list[int] = setting([128, 128], unit="channels")

@@ -12,4 +12,5 @@ class Hw1p2Config(StoredFeaturesConfig):
     """CMU 11-785 HW1P2 until Fall 2021: one object array per split."""
 
     phones: str | None = None
-    """File of `PHONE id` lines. null takes phonemes.txt in root, if it exists."""
+    """File of phones, each line `PHONE` or `PHONE id`. null takes phonemes.txt in root, if it
+    exists."""

@@ -24,7 +24,8 @@ class KaldiConfig(StoredFeaturesConfig):
     """Frame labels in the folder of each split: an index, or a text file of lines `UTTERANCE id
     id ...`."""
     phones: str | None = None
-    """File of `NAME id` lines in root, as phones.txt. null numbers the classes."""
+    """File of phones in root, as phones.txt, each line `PHONE` or `PHONE id`. null numbers the
+    classes."""
     max_missing: float = setting(0.05, affects="nothing", unit="share")
     """Largest share of utterances, from 0 to 1, that may lack features or alignments, or have
     different numbers of frames in the two. They are left out; a larger share is an error."""

@@ -76,8 +76,8 @@ class SegmentsConfig(FeatureOptions, DataConfig):
     """Label of frames outside all segments, and of segments without a name. null is the silence
     of the phones, or sil."""
     split: Literal["folders", "lists", "speakers", "utterances"] = "folders"
-    """What defines the splits: folders, files that list utterances, or a random share of the
-    speakers or of the utterances."""
+    """What defines the splits: folders, files that list utterances, or shares: of the speakers,
+    whom a hash of their names orders, or of the utterances, spread evenly."""
     train: str = "train"
     """With split=folders, a folder in audio (upper and lower case are the same). With
     split=lists, a file in root with one utterance or folder per line. Otherwise unused."""

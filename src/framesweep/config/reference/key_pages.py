@@ -47,8 +47,9 @@ The column *affects* says what a change of the key affects:
 | rounding | the weights, up to rounding errors | may change | may change |
 | nothing | neither weights nor metrics | may change | may change |
 
-`train.epochs` affects the result if the schedule, the batch size or the averaging of weights
-depends on the number of epochs.
+`train.epochs` affects the result if the schedule, the batch size, the averaging of weights or
+the share of the utterances (`data.share_growth`) depends on the number of epochs.
+`data.shift_ms` affects only what is measured where features are stored.
 """
 
 TITLES = {

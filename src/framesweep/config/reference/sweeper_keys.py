@@ -9,7 +9,7 @@ SWEEPER_KEYS: dict[str, tuple[str, Effect]] = {
     "max_hours": ("hours", "nothing"),
     "stop_when": ("", "nothing"),
     "trial_minutes": ("minutes", "nothing"),
-    "constraints": ("", "nothing"),
+    "constraints": ("", "result"),
     "n_jobs": ("workers", "nothing"),
     "jobs_per_device": ("workers", "nothing"),
     "params": ("", "result"),

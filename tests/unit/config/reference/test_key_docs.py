@@ -81,7 +81,7 @@ def test_a_key_that_all_options_share_is_documented_once():
 def test_options_with_a_key_of_the_same_name_document_their_own():
     docs = {doc.schema: doc for doc in document_keys() if doc.key == "data.phones"}
     assert len(docs) == 5
-    assert docs[KaldiConfig].meaning.startswith("File of `NAME id` lines")
+    assert docs[KaldiConfig].meaning.startswith("File of phones in root")
 
 
 @pytest.mark.parametrize(
