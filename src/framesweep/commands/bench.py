@@ -44,7 +44,8 @@ class CommaSeparated(click.ParamType[Any]):
 @click.option(
     "--full",
     is_flag=True,
-    help="Measure every model, precision, context, batch size and size, which takes hours.",
+    help="Measure small, base, wide, conv and tdnn in several precisions, contexts, batch "
+    "sizes and sizes, which takes hours.",
 )
 @click.option(
     "--models",

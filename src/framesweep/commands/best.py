@@ -45,10 +45,9 @@ INDENT = 12
 @click.option(
     "--top",
     default=3,
-    show_default=True,
     type=click.IntRange(min=1),
     help="Number of trials to print; with --ensemble, number of trials of each study to choose "
-    f"from.  [default with --ensemble: {NUM_CANDIDATES}]",
+    f"from.  [default: 3, with --ensemble {NUM_CANDIDATES}]",
 )
 @click.option(
     "--seeds",

@@ -36,8 +36,9 @@ def command(
 ) -> None:
     """Write the predictions of a run as CSV with the columns id and label.
 
-    The id numbers the frames of all utterances of the split in order, from 0. Several runs form
-    an ensemble, whose probabilities are averaged; a run that is named twice counts twice.
+    They are Id and Class for NTU's course, and with --format kaggle those of the sample. The id
+    numbers the frames of all utterances of the split in order, from 0. Several runs form an
+    ensemble, whose probabilities are averaged; a run that is named twice counts twice.
     """
     runs = choose_runs(**options)
     written = write_predictions(

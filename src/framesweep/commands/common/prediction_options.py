@@ -43,8 +43,8 @@ def file_options(function: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Choice(["csv", "kaggle"]),
             default="csv",
             show_default=True,
-            help="kaggle compares the rows with sample_submission.csv or "
-            "random_submission.csv in the folder of the corpus, and takes over its header.",
+            help="kaggle takes the header and the kind of the labels from the sample "
+            "submission in the folder of the corpus, and compares rows and ids with it.",
         ),
         click.option("--split", default="test", show_default=True, help="Split to predict."),
     ):
