@@ -46,10 +46,10 @@ class StreamedWindows(Windows):
     ) -> None:
         self._buffer_blocks = buffer_blocks
         # A batch may begin with the last frame of a buffer, and the buffer that follows it may
-        # have the split's last block, which is short. While the device computes on the slot of
-        # one buffer, that of the next is filled.
+        # have the last block of the utterances that the epoch visits, which may be one frame.
+        # While the device computes on the slot of one buffer, that of the next is filled.
         buffer_frames = buffer_blocks * BLOCK_FRAMES
-        shortest = buffer_frames - (-split.num_frames) % BLOCK_FRAMES
+        shortest = buffer_frames - BLOCK_FRAMES + 1
         self._num_slots = 2 + -(-max(0, batch_frames - 1 - shortest) // buffer_frames)
         super().__init__(split, context, device, dtype)
         # On the device as well, because a recorded evaluation would repeat a number.

@@ -53,6 +53,20 @@ def test_a_shuffled_epoch_has_the_windows_and_labels_of_its_frames(
             assert torch.equal(labels, plain.labels(frames))
 
 
+def test_an_epoch_of_the_first_utterances_may_end_with_a_block_of_one_frame(tmp_path):
+    split = toy_store(tmp_path).splits["train"]
+    plain = Windows(split, 7, CPU)
+    streamed = StreamedWindows(split, 7, CPU, torch.float32, 1, 10)
+    num_frames = int(split.lengths[:2].sum())
+    assert num_frames % BLOCK == 1
+    assert split.num_frames % BLOCK != 1
+    for epoch in range(1, 13):
+        sampler = BlockShuffleSampler(3, epoch, num_frames, BLOCK, CPU, hold=streamed.hold)
+        for first in range(0, num_frames, 10):
+            frames = sampler.indices(first, 10)
+            assert torch.equal(streamed.gather(frames), plain.gather(frames))
+
+
 def test_an_epoch_can_be_entered_anywhere(tmp_path):
     split = toy_store(tmp_path).splits["train"]
     plain = Windows(split, 7, CPU)
