@@ -1,5 +1,6 @@
 """Stores a tuned smoother with its model, so that smoothing needs no corpus."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,23 +67,27 @@ def read_smoother(folder: Path, num_classes: int) -> Smoother | None:
 
 
 def average_smoothers(smoothers: list[Smoother]) -> Smoother:
-    """Return the smoother of an ensemble, with the mean probabilities and the mean strength.
-
-    The chains of runs that were trained on different shares of a corpus are counted on these.
-    Those of other runs are equal, and so is their mean.
-    """
-    chains = [smoother.chain for smoother in smoothers]
+    """Return the smoother of an ensemble, with the mean probabilities and the mean strength."""
     strengths = [smoother.strength for smoother in smoothers]
-    chain = Chain(
-        log_prior=_average_logs([chain.log_prior for chain in chains]),
-        log_start=_average_logs([chain.log_start for chain in chains]),
-        log_transition=_average_logs([chain.log_transition for chain in chains]),
-    )
     mean = Strength(
         float(np.mean([strength.transition for strength in strengths])),
         float(np.mean([strength.prior for strength in strengths])),
     )
+    chain = average_chains([smoother.chain for smoother in smoothers])
     return replace(smoothers[0], chain=chain, strength=mean)
+
+
+def average_chains(chains: Sequence[Chain]) -> Chain:
+    """Return the chain of an ensemble, with the mean probabilities.
+
+    The chains of runs that were trained on different shares of a corpus are counted on these.
+    Those of other runs are equal, and so is their mean.
+    """
+    return Chain(
+        log_prior=_average_logs([chain.log_prior for chain in chains]),
+        log_start=_average_logs([chain.log_start for chain in chains]),
+        log_transition=_average_logs([chain.log_transition for chain in chains]),
+    )
 
 
 def _average_logs(logs: list[Floats]) -> Floats:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from framesweep.data.store.frame_store import FrameStore
+from framesweep.data.store.frame_store import FrameStore, Split
 from framesweep.errors import DataError
 from framesweep.evaluation import viterbi_on_device
 from framesweep.evaluation.phone_chain import Chain, count_chain
@@ -58,15 +58,8 @@ class Smoother:
         return smooth(log_posteriors, lengths, self.chain, self.strength, self.device)
 
 
-def tune_smoother(
-    store: FrameStore, dev_log_posteriors: Floats, device: torch.device = CPU
-) -> Smoother:
-    """Count the chain of phones on train, and tune its strength on dev.
-
-    Args:
-        store: The corpus.
-        dev_log_posteriors: (N, C) log-posteriors of the N frames of its dev split.
-        device: Where to find paths.
+def count_train_chain(store: FrameStore) -> Chain:
+    """Count the chain of phones on the train split of a store.
 
     Raises:
         DataError: if the corpus has more than MAX_CLASSES classes.
@@ -77,11 +70,24 @@ def tune_smoother(
             f"must have at most {MAX_CLASSES} classes to be smoothed",
             found=len(store.phones),
         )
-    train, dev = store.splits["train"], store.splits["dev"]
+    train = store.splits["train"]
     assert train.labels is not None
+    return count_chain(train.labels, train.lengths, len(store.phones))
+
+
+def tune_smoother(
+    chain: Chain, dev: Split, log_posteriors: Floats, device: torch.device = CPU
+) -> Smoother:
+    """Tune the strength of a chain on dev.
+
+    Args:
+        chain: A chain over the C phones.
+        dev: The dev split, of N frames.
+        log_posteriors: (N, C) log-posteriors of these frames.
+        device: Where to find paths.
+    """
     assert dev.labels is not None
-    chain = count_chain(train.labels, train.lengths, len(store.phones))
-    strength, _ = tune(dev_log_posteriors, dev.labels, dev.lengths, chain, device)
+    strength, _ = tune(log_posteriors, dev.labels, dev.lengths, chain, device)
     return Smoother(chain, strength, device)
 
 

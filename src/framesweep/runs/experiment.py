@@ -19,7 +19,12 @@ from framesweep.errors import ConfigError
 from framesweep.evaluation.evaluate import evaluate
 from framesweep.evaluation.metrics import METRICS, Evaluation
 from framesweep.evaluation.smoothed_metrics import measure_smoothed
-from framesweep.evaluation.viterbi import MAX_CLASSES, Smoother, tune_smoother
+from framesweep.evaluation.viterbi import (
+    MAX_CLASSES,
+    Smoother,
+    count_train_chain,
+    tune_smoother,
+)
 from framesweep.models.build import NetworkBuilder
 from framesweep.models.network import Network
 from framesweep.runs.identity import identities
@@ -115,8 +120,8 @@ class Experiment:
         posteriors = torch.empty(self.dev.num_frames, num_classes)
         evaluation = self.evaluate(self.dev, posteriors=posteriors)
         dev = self.store.splits["dev"]
-        assert dev.labels is not None
-        smoother = tune_smoother(self.store, posteriors.numpy(), self.dev.device)
+        chain = count_train_chain(self.store)
+        smoother = tune_smoother(chain, dev, posteriors.numpy(), self.dev.device)
         path = smoother(posteriors.numpy(), dev.lengths)
         metrics = measure_smoothed(path, dev, self.store.phones)
         return evaluation, Smoothing(smoother, metrics)

@@ -18,6 +18,7 @@ from framesweep.data.corpus import Array
 from framesweep.data.store.frame_store import FrameStore
 from framesweep.data.store.run_store import open_frame_store
 from framesweep.data.store_budget import StoreBudget
+from framesweep.data.train_share import take_train_share
 from framesweep.data.windows import Windows
 from framesweep.errors import CheckpointError, DataError, moved_data
 from framesweep.evaluation.evaluate import (
@@ -27,8 +28,15 @@ from framesweep.evaluation.evaluate import (
     measure,
 )
 from framesweep.evaluation.metrics import Evaluation
+from framesweep.evaluation.phone_chain import Chain
 from framesweep.evaluation.predictor import WEIGHTS, build_network
-from framesweep.evaluation.viterbi import MIN_PROBABILITY, Smoother, tune_smoother
+from framesweep.evaluation.smoother_file import average_chains, read_smoother
+from framesweep.evaluation.viterbi import (
+    MIN_PROBABILITY,
+    Smoother,
+    count_train_chain,
+    tune_smoother,
+)
 from framesweep.runs.reporting.run_log import MODEL_FOLDER
 from framesweep.system.hardware import Hardware, resolve_hardware
 from framesweep.training.checkpoints import BEST, CHECKPOINT_FOLDER
@@ -190,12 +198,17 @@ def _in_batches(logits: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
 def predict_smoothed(runs: Sequence[TrainedRun], split: str) -> Array:
     """Return (N,) phone ids of a split after Viterbi smoothing along each utterance.
 
-    The phone bigram is counted on train, and its weight is tuned on dev for these runs.
+    The smoother of a single run is that of its model, if it was stored with one. Otherwise the
+    phone bigram is counted on what was trained on, and its weight is tuned on dev.
     """
-    dev = _log_posteriors(runs, "dev")
-    smoother = _tune(runs, dev)
-    chosen = dev if split == "dev" else _log_posteriors(runs, split)
-    return smoother(chosen, runs[0].store.splits[split].lengths)
+    first, dev = runs[0], None
+    smoother = _read_smoother(first) if len(list_distinct(runs)) == 1 else None
+    if smoother is None:
+        dev = _log_posteriors(runs, "dev")
+        smoother = _tune(runs, dev)
+    chosen = dev if dev is not None and split == "dev" else _log_posteriors(runs, split)
+    smoother = replace(smoother, device=first.hardware.device)
+    return smoother(chosen, first.store.splits[split].lengths)
 
 
 def tune_for(runs: Sequence[TrainedRun]) -> Smoother:
@@ -204,7 +217,21 @@ def tune_for(runs: Sequence[TrainedRun]) -> Smoother:
 
 
 def _tune(runs: Sequence[TrainedRun], dev: Array) -> Smoother:
-    return tune_smoother(runs[0].store, dev, runs[0].hardware.device)
+    chain, first = average_chains([_find_chain(run) for run in runs]), runs[0]
+    return tune_smoother(chain, first.store.splits["dev"], dev, first.hardware.device)
+
+
+def _read_smoother(run: TrainedRun) -> Smoother | None:
+    return read_smoother(run.directory / MODEL_FOLDER, len(run.store.phones))
+
+
+def _find_chain(run: TrainedRun) -> Chain:
+    """Return the chain of phones of the utterances that a run was trained on."""
+    if (smoother := _read_smoother(run)) is not None:
+        return smoother.chain
+    config = run.config
+    store, _ = take_train_share(run.store, config.data, config.train.epochs, config.seed)
+    return count_train_chain(store)
 
 
 def _log_posteriors(runs: Sequence[TrainedRun], split: str) -> Array:

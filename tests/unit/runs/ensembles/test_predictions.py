@@ -9,7 +9,12 @@ import torch
 
 from configs import compose
 from framesweep.config.composition import dump, register
+from framesweep.data.train_share import take_train_share
 from framesweep.errors import CheckpointError, DataError
+from framesweep.evaluation.phone_chain import Chain
+from framesweep.evaluation.smoother_file import average_chains, write_smoother
+from framesweep.evaluation.viterbi import Smoother, Strength, count_train_chain
+from framesweep.runs.ensembles import predictions
 from framesweep.runs.ensembles.predictions import (
     TrainedRun,
     average_posteriors,
@@ -18,6 +23,7 @@ from framesweep.runs.ensembles.predictions import (
     list_distinct,
     load_trained_run,
     predict_smoothed,
+    tune_for,
 )
 from framesweep.runs.experiment import build_experiment
 from toy import ToyCorpus, write_hw1p2
@@ -126,9 +132,39 @@ def test_a_run_whose_data_has_moved_names_the_option(tmp_path):
 
 
 def test_smoothed_predictions_are_phone_ids_of_each_frame(runs):
-    predictions = predict_smoothed(runs, "test")
-    assert predictions.shape == (20,)
-    assert set(predictions.tolist()) <= set(range(len(runs[0].store.phones)))
+    smoothed = predict_smoothed(runs, "test")
+    assert smoothed.shape == (20,)
+    assert set(smoothed.tolist()) <= set(range(len(runs[0].store.phones)))
+
+
+def test_the_smoother_of_a_run_on_a_share_is_counted_on_the_share(runs, tmp_path):
+    config = replace(runs[0].config, data=replace(runs[0].config.data, share=0.5))
+    on_share = replace(runs[0], directory=tmp_path, config=config)
+    store, counts = take_train_share(runs[0].store, config.data, 1, config.seed)
+    assert counts[-1] < len(runs[0].store.splits["train"].ids)
+    chains = [count_train_chain(store), count_train_chain(runs[0].store)]
+    assert not np.array_equal(chains[0].log_prior, chains[1].log_prior)
+    for members, chain in (
+        ([on_share], chains[0]),
+        ([runs[1]], chains[1]),
+        ([on_share, runs[1]], average_chains(chains)),
+    ):
+        np.testing.assert_array_equal(
+            tune_for(members).chain.log_transition, chain.log_transition
+        )
+
+
+def test_a_single_run_is_smoothed_by_the_smoother_of_its_model(runs, tmp_path, monkeypatch):
+    run = replace(runs[0], directory=tmp_path)
+    (tmp_path / "model").mkdir()
+    always_one = Chain(
+        log_prior=np.zeros(len(run.store.phones), np.float32),
+        log_start=np.eye(len(run.store.phones), dtype=np.float32)[1] * 1e6,
+        log_transition=np.eye(len(run.store.phones), dtype=np.float32) * 1e6,
+    )
+    write_smoother(tmp_path / "model", Smoother(always_one, Strength(1.0, 0.0)))
+    monkeypatch.setattr(predictions, "tune_smoother", None)  # dev is not needed
+    assert predict_smoothed([run, run], "test").tolist() == [1] * 20
 
 
 def test_a_run_that_has_not_finished_cannot_be_loaded(tmp_path):
