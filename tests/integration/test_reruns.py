@@ -28,10 +28,12 @@ def test_seed_runs_are_tracked_at_the_given_uri(compose, hw1p2_root, tmp_path):
     tracked.tracking.backend = "mlflow"
     (tmp_path / "study" / "0" / CONFIG_FILE).write_text(dump(tracked))
     uri = f"sqlite:///{tmp_path / 'other.db'}"
-    (value,) = SeedRuns(tmp_path / "study", None, uri).measure(0, [1])
+    (value,) = SeedRuns(tmp_path / "study", None, uri).measure(0, tmp_path / "study" / "0", [1])
     found = load_run(str(tmp_path / "study" / "seeds" / "0-1"), uri, tmp_path)
     assert found.metrics["best/accuracy"] == value
-    assert SeedRuns(tmp_path / "study", None).measure(0, [1]) == [value]
+    assert SeedRuns(tmp_path / "study", None).measure(0, tmp_path / "study" / "0", [1]) == [
+        value
+    ]
 
 
 def test_a_run_given_by_its_directory_needs_no_tracking(compose, hw1p2_root, tmp_path):

@@ -44,8 +44,13 @@ class SeedRuns:
         self._table = folder / "seeds.csv"
         self._done = {(r.trial, r.seed): r for r in _read(self._table)}
 
-    def measure(self, trial: int, seeds: Sequence[int]) -> list[float]:
+    def measure(self, trial: int, directory: Path, seeds: Sequence[int]) -> list[float]:
         """Return the objective of a trial for each seed, training those that are not saved.
+
+        Args:
+            trial: The number of the trial.
+            directory: Where it ran.
+            seeds: The seeds.
 
         Raises:
             CheckpointError: if the trial has no config.
@@ -53,12 +58,12 @@ class SeedRuns:
         """
         for seed in seeds:
             if (trial, seed) not in self._done:
-                self._done[trial, seed] = self._train(trial, seed)
+                self._done[trial, seed] = self._train(trial, directory, seed)
                 self._write()
         return [self._done[trial, seed].value for seed in seeds]
 
-    def _train(self, trial: int, seed: int) -> SeedResult:
-        config = read_config(self._folder / str(trial), [f"seed={seed}"])
+    def _train(self, trial: int, directory: Path, seed: int) -> SeedResult:
+        config = read_config(directory, [f"seed={seed}"])
         config.tracking.uri = self._uri or config.tracking.uri
         config.tracking.run_name = f"trial {trial}, seed {seed}"
         with _nested_under(self._parent_run_id):

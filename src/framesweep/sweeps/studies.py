@@ -16,11 +16,11 @@ from optuna.trial import FrozenTrial
 from sqlalchemy.exc import SQLAlchemyError
 from yaml import YAMLError
 
-from framesweep.config.paths import STUDIES_FILE, sqlite_path, sqlite_url
+from framesweep.config.paths import STUDIES_FILE, find_moved, sqlite_path, sqlite_url
 from framesweep.credentials import HIDDEN, scrub
 from framesweep.errors import TrackingError
 from framesweep.sweeps.study_folder import require_folder_name
-from framesweep.sweeps.tables import find_pareto_front, rank_trials
+from framesweep.sweeps.tables import find_pareto_front, locate_trial, rank_trials
 from hydra_plugins.framesweep_sweeper._hydra import MULTIRUN
 from hydra_plugins.framesweep_sweeper.search._study_identity import EXTENDS
 from hydra_plugins.framesweep_sweeper.storage._database import describe_error
@@ -173,14 +173,23 @@ def _require_trials(study: Study, trials: list[FrozenTrial]) -> list[FrozenTrial
     return trials
 
 
-def get_trial_directory(study: Study, trial: FrozenTrial, outputs: Path) -> Path:
-    """Return the directory in which the trial ran, with its config and checkpoints.
+def get_study_directory(study: Study, outputs: Path) -> Path:
+    """Return the directory of a study in an outputs folder.
 
     Raises:
         ConfigError: the study's name is a path. Its storage may come from anybody.
     """
     require_folder_name(study.study_name)
-    return outputs.absolute() / "sweeps" / study.study_name / str(trial.number)
+    return outputs.absolute() / "sweeps" / study.study_name
+
+
+def get_trial_directory(study: Study, trial: FrozenTrial, outputs: Path) -> Path:
+    """Return the directory in which the trial ran, with its config and checkpoints.
+
+    Raises:
+        ConfigError: as `get_study_directory`.
+    """
+    return find_moved(locate_trial(trial, get_study_directory(study, outputs)), outputs)
 
 
 def describe_changes(study: Study) -> str:

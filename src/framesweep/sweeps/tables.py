@@ -44,12 +44,20 @@ def write_best(study: Study, directory: Path, path: Path) -> None:
             "trial": trial.number,
             **dict(zip(get_objective_names(study), trial.values, strict=True)),
             "params": trial.params,
-            "directory": trial.user_attrs.get("directory", str(directory / str(trial.number))),
+            "directory": str(locate_trial(trial, directory)),
             "command": build_train_command(trial),
         }
         for trial in best
     ]
     write_text(path, yaml.safe_dump({"study": study.study_name, "best": entries}))
+
+
+def locate_trial(trial: FrozenTrial, directory: Path) -> Path:
+    """Return where a trial ran, of a study whose directory is given.
+
+    Jobs of a grid record it, because hydra.sweep.subdir may give theirs any name.
+    """
+    return Path(trial.user_attrs.get("directory", directory / str(trial.number)))
 
 
 def rank_trials(study: Study) -> list[FrozenTrial]:

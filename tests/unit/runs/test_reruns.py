@@ -38,8 +38,8 @@ def study(tmp_path):
 
 
 def test_a_trial_is_trained_once_for_each_seed(study, runs):
-    assert SeedRuns(study, "parent").measure(0, [1, 2]) == [0.1, 0.2]
-    assert SeedRuns(study, "parent").measure(0, [2, 3]) == [0.2, 0.3]
+    assert SeedRuns(study, "parent").measure(0, study / "0", [1, 2]) == [0.1, 0.2]
+    assert SeedRuns(study, "parent").measure(0, study / "0", [2, 3]) == [0.2, 0.3]
     assert [directory for _, directory, _ in runs] == [
         study / "seeds" / f"0-{seed}" for seed in (1, 2, 3)
     ]
@@ -52,7 +52,7 @@ def test_a_trial_is_trained_once_for_each_seed(study, runs):
 
 
 def test_the_runs_are_children_of_the_study_s_run(study, runs):
-    SeedRuns(study, "parent", "http://host").measure(0, [1])
+    SeedRuns(study, "parent", "http://host").measure(0, study / "0", [1])
     config, _, parent = runs[0]
     assert parent == "parent"
     assert (config.tracking.uri, config.tracking.run_name) == ("http://host", "trial 0, seed 1")

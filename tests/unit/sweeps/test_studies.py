@@ -2,11 +2,13 @@
 
 import contextlib
 import sqlite3
+from pathlib import Path
 
 import optuna
 import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
+from optuna.trial import create_trial
 
 from framesweep.errors import TrackingError
 from framesweep.sweeps.studies import (
@@ -98,6 +100,16 @@ def test_the_best_trials_come_first(study):
 def test_the_directory_of_a_trial_is_below_its_study(study, tmp_path):
     directory = get_trial_directory(study, study.trials[2], tmp_path)
     assert directory == tmp_path / "sweeps" / "s" / "2"
+
+
+def test_the_directory_of_a_job_of_a_grid_is_the_one_it_recorded(study, tmp_path):
+    recorded = "/cluster/out/sweeps/s/6_model.widths=[8]"
+    study.add_trial(create_trial(value=0.1, user_attrs={"directory": recorded}))
+    trial = study.trials[-1]
+    assert get_trial_directory(study, trial, tmp_path) == Path(recorded)
+    moved = tmp_path / "sweeps" / "s" / "6_model.widths=[8]"
+    moved.mkdir(parents=True)
+    assert get_trial_directory(study, trial, tmp_path) == moved
 
 
 def test_a_study_in_a_journal_is_loaded(tmp_path):

@@ -60,14 +60,19 @@ def compare_over_seeds(
     from framesweep.runs.reruns import SeedRuns
     from framesweep.sweeps.context import PARENT_ATTR
     from framesweep.sweeps.statistics import estimate_mean, estimate_paired_difference
-    from framesweep.sweeps.studies import get_trial_directory
+    from framesweep.sweeps.studies import get_study_directory, get_trial_directory
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    folder = get_trial_directory(study, trials[0], outputs).parent
+    folder = get_study_directory(study, outputs)
     runs = SeedRuns(folder, study.user_attrs.get(PARENT_ATTR), uri)
     # Not the seed of the search: its values are biased, since the best of them were selected.
     seeds = range(1000, 1000 + num_seeds)
-    values = {trial.number: runs.measure(trial.number, seeds) for trial in trials}
+    values = {
+        trial.number: runs.measure(
+            trial.number, get_trial_directory(study, trial, outputs), seeds
+        )
+        for trial in trials
+    }
     plural = "s" if num_seeds > 1 else ""
     echo(f"\nmean and 95 % confidence interval over {num_seeds} seed{plural}:")
     means = {number: estimate_mean(measured) for number, measured in values.items()}

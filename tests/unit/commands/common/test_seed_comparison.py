@@ -12,14 +12,17 @@ VALUES = {0: [0.50, 0.51, 0.50], 1: [0.60, 0.61, 0.60]}
 @pytest.fixture
 def compare(tmp_path, monkeypatch):
     """Compares two trials, the first of which was the better one in the search."""
-    monkeypatch.setattr(
-        reruns.SeedRuns, "measure", lambda _, number, seeds: VALUES[number][: len(seeds)]
-    )
+
+    def measure(_, number, directory, seeds):
+        assert directory == tmp_path / f"trial {number}"  # as it was recorded
+        return VALUES[number][: len(seeds)]
+
+    monkeypatch.setattr(reruns.SeedRuns, "measure", measure)
 
     def call(direction, num_seeds):
         study = optuna.create_study(direction=direction)
         for number in VALUES:
-            attrs = {"directory": str(tmp_path / str(number))}
+            attrs = {"directory": str(tmp_path / f"trial {number}")}
             study.add_trial(create_trial(value=0.7, user_attrs=attrs))
         lines: list[str] = []
         echo = lines.append
