@@ -70,21 +70,20 @@ def _find_result(run: RunInfo, objective: str) -> float:
 
     Raises:
         TrackingError: if it has not ended.
-        CheckpointError: if it is not tracked, and its checkpoint cannot be read.
+        CheckpointError: if it is not tracked, and its metrics cannot be read.
     """
     from framesweep.errors import TrackingError
-    from framesweep.runs.reporting.history import REPORT_FOLDER
+    from framesweep.runs.reporting.history import REPORT_FOLDER, read_history
     from framesweep.sweeps.run_names import name_best
-    from framesweep.training.checkpoints import CHECKPOINT_FOLDER, read_progress
 
     name = name_best(objective)
     # A run that was stopped has the metric, too, but the tag only comes at the end.
     if name in run.metrics and "best_epoch" in run.tags:
         return run.metrics[name]
-    # A run without tracking has its result in its checkpoint, and its report once it has ended.
+    # A run without tracking has its report once it has ended.
     if not run.metrics and (run.directory / REPORT_FOLDER).exists():
-        progress = read_progress(run.directory / CHECKPOINT_FOLDER)
-        return float(progress["history"][progress["best_epoch"] - 1][objective])
+        history = read_history(run.directory)
+        return history.epochs[history.best_epoch - 1][objective]
     raise TrackingError(
         f"run {run.run_id or run.directory}",
         f"must have the metric {name}, and have ended",

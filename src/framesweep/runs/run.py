@@ -118,7 +118,7 @@ def _run(
             evaluation, smoothing = _evaluate_best(experiment, directory, state, tracker)
             write_results(experiment, state, evaluation, smoothing, directory)
             if not in_sweep:
-                _write_page(directory, name, state, tracker)
+                _write_page(directory, name, tracker)
             track_results(tracker, experiment, state, directory, in_sweep=in_sweep)
             require_owned()
         run_id = tracker.run_id
@@ -139,11 +139,10 @@ def _open_tracker(
     )
 
 
-def _write_page(directory: Path, name: str, state: TrainingState, tracker: Tracker) -> None:
+def _write_page(directory: Path, name: str, tracker: Tracker) -> None:
     from framesweep.runs.reporting.run_page import PAGE, build_run_page
 
-    progress = (state.history, state.best_epoch)
-    page = build_run_page(directory, name, tracker.run_id, progress)
+    page = build_run_page(directory, name, tracker.run_id)
     page.write(directory / REPORT_FOLDER / PAGE)
 
 

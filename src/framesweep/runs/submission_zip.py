@@ -12,10 +12,9 @@ from framesweep import __version__
 from framesweep.credentials import scrub
 from framesweep.data.phones import describe_numbering
 from framesweep.runs.ensembles.predictions import TrainedRun, count_params, list_distinct
-from framesweep.runs.reporting.history import REPORT_FOLDER
+from framesweep.runs.reporting.history import REPORT_FOLDER, History, read_history
 from framesweep.runs.reporting.run_log import MODEL_FOLDER
 from framesweep.system.atomic_files import atomic_file
-from framesweep.training.checkpoints import CHECKPOINT_FOLDER, read_progress
 
 
 def write_zip(out: Path, csv_text: str, runs: Sequence[TrainedRun]) -> None:
@@ -25,7 +24,7 @@ def write_zip(out: Path, csv_text: str, runs: Sequence[TrainedRun]) -> None:
     Credentials are removed from all texts.
 
     Raises:
-        CheckpointError: a run's checkpoint, from which its metrics are read, is damaged.
+        CheckpointError: the file of a run's metrics is damaged.
     """
     summary: dict[str, Any] = {
         "framesweep": __version__,
@@ -38,33 +37,32 @@ def write_zip(out: Path, csv_text: str, runs: Sequence[TrainedRun]) -> None:
         archive.writestr("submission.csv", csv_text, zipfile.ZIP_DEFLATED)
         for number, run in enumerate(runs, start=1):
             prefix = "" if len(runs) == 1 else f"run{number}/"
-            progress = read_progress(run.directory / CHECKPOINT_FOLDER)
-            for name, content in _list_files(run, progress["history"]):
+            history = read_history(run.directory)
+            for name, content in _list_files(run, history.epochs):
                 archive.writestr(prefix + name, content, zipfile.ZIP_DEFLATED)
-            summary["runs"].append(_summarize(run, progress))
+            summary["runs"].append(_summarize(run, history))
         archive.writestr("summary.json", json.dumps(summary, indent=2))
 
 
-def _summarize(run: TrainedRun, progress: Mapping[str, Any]) -> dict[str, Any]:
-    best_epoch, history = progress["best_epoch"], progress["history"]
+def _summarize(run: TrainedRun, history: History) -> dict[str, Any]:
     return {
         "directory": run.directory.name,
         "num_params": count_params(run),
-        "epochs": len(history),
-        "best_epoch": best_epoch,
+        "epochs": len(history.epochs),
+        "best_epoch": history.best_epoch,
         "objective": run.config.objective,
-        "metrics": history[best_epoch - 1],
+        "metrics": history.epochs[history.best_epoch - 1],
     }
 
 
 def _list_files(
-    run: TrainedRun, history: Sequence[Mapping[str, float]]
+    run: TrainedRun, epochs: Sequence[Mapping[str, float]]
 ) -> Iterator[tuple[str, str | bytes]]:
     """Yield the name and the content of each file about a run."""
     config = run.directory / MODEL_FOLDER / "config.yaml"
     yield "config.yaml", scrub(config.read_text(encoding="utf-8"))
     yield "architecture.txt", f"{run.model}\n\n{count_params(run):,} parameters\n"
-    yield "metrics.csv", _format_metrics(history)
+    yield "metrics.csv", _format_metrics(epochs)
     # Named after the program that was started: train.py or framesweep.
     for log in sorted(run.directory.glob("*.log")):
         yield log.name, scrub(log.read_text(encoding="utf-8", errors="replace"))
@@ -73,11 +71,11 @@ def _list_files(
         yield f"{REPORT_FOLDER}/{path.name}", path.read_bytes()
 
 
-def _format_metrics(history: Sequence[Mapping[str, float]]) -> str:
-    names = list(dict.fromkeys(name for metrics in history for name in metrics))
+def _format_metrics(epochs: Sequence[Mapping[str, float]]) -> str:
+    names = list(dict.fromkeys(name for metrics in epochs for name in metrics))
     file = io.StringIO(newline="")
     writer = csv.writer(file)
     writer.writerow(["epoch", *names])
-    for epoch, metrics in enumerate(history, start=1):
+    for epoch, metrics in enumerate(epochs, start=1):
         writer.writerow([epoch, *(metrics.get(name, "") for name in names)])
     return file.getvalue()

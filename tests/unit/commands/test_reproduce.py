@@ -10,7 +10,7 @@ from framesweep import tracking
 from framesweep.commands.reproduce import command
 from framesweep.errors import TrackingError
 from framesweep.runs import reruns
-from framesweep.training import checkpoints
+from framesweep.runs.reporting.history import History, write_history
 
 TAGS = {"framesweep.host": "one", "framesweep.version": "1", "best_epoch": "3"}
 
@@ -72,14 +72,10 @@ def test_a_run_that_was_stopped_cannot_be_compared(reproduce):
     assert "and have ended" in str(error)
 
 
-def test_a_run_without_tracking_has_its_result_in_its_checkpoint(
-    reproduce, monkeypatch, tmp_path
-):
+def test_a_run_without_tracking_has_its_result_in_its_report(reproduce, tmp_path):
     history = [{"dev/accuracy": 0.25}, {"dev/accuracy": 0.5}, {"dev/accuracy": 0.4}]
-    monkeypatch.setattr(
-        checkpoints, "read_progress", lambda _: {"history": history, "best_epoch": 2}
-    )
     assert isinstance(reproduce(0.5, metrics={}, directory=tmp_path).exception, TrackingError)
     (tmp_path / "report").mkdir()
+    write_history(tmp_path, History(history, 2))
     result = reproduce(0.5, metrics={}, directory=tmp_path)
     assert "reproducible: equal to the last bit" in result.output

@@ -11,9 +11,9 @@ from torch import nn
 
 from framesweep.data.phones import PhoneSet
 from framesweep.errors import CheckpointError
+from framesweep.runs.reporting.history import History, write_history
 from framesweep.runs.submission import format_csv
 from framesweep.runs.submission_zip import write_zip
-from framesweep.training.checkpoints import CHECKPOINT_FOLDER, Checkpoints
 
 HISTORY = [{"dev/accuracy": 0.25}, {"dev/accuracy": 0.5, "dev/loss": 1.5}]
 
@@ -26,8 +26,7 @@ def run_in(directory: Path) -> Any:
     (directory / "model" / "config.yaml").write_text(secret)
     (directory / "train.log").write_text(secret)
     (directory / "report" / "per_phone.csv").write_text("phone,recall\n")
-    checkpoints = Checkpoints(directory / CHECKPOINT_FOLDER, "identity")
-    checkpoints.save({"progress": {"best_epoch": 2, "history": HISTORY}})
+    write_history(directory, History(HISTORY, 2))
     store = SimpleNamespace(phones=PhoneSet(("[SIL]", "AA", "B")))
     config = SimpleNamespace(objective="dev/accuracy")
     return SimpleNamespace(
@@ -44,7 +43,7 @@ def test_the_zip_has_what_graders_ask_for(tmp_path: Path) -> None:
         files = {name: archive.read(name).decode() for name in archive.namelist()}
     assert files.keys() == {
         *("submission.csv", "config.yaml", "architecture.txt", "metrics.csv", "train.log"),
-        *("report/per_phone.csv", "summary.json"),
+        *("report/history.csv", "report/per_phone.csv", "summary.json"),
     }
     assert files["submission.csv"].split() == ["id,label", "0,[SIL]", "1,B", "2,AA"]
     assert files["metrics.csv"].split() == [
@@ -72,7 +71,7 @@ def test_the_runs_of_an_ensemble_have_a_folder_each(tmp_path: Path) -> None:
 def test_a_zip_that_fails_leaves_the_earlier_one(tmp_path: Path) -> None:
     run, out = run_in(tmp_path / "run"), tmp_path / "submission.zip"
     out.write_text("earlier")
-    (run.directory / CHECKPOINT_FOLDER / "last.pt").write_bytes(b"damaged")
+    (run.directory / "report" / "history.csv").write_bytes(b"damaged")
     with pytest.raises(CheckpointError):
         write_zip(out, "id,label\n", [run])
     assert out.read_text() == "earlier"

@@ -1,5 +1,6 @@
 """The metrics of each epoch of a run, in a file of its report."""
 
+import contextlib
 import csv
 import io
 from collections.abc import Mapping, Sequence
@@ -46,13 +47,20 @@ def write_history(directory: Path, history: History) -> None:
 def read_history(directory: Path) -> History:
     """Return the history of the run in `directory`, from its report or else its checkpoint.
 
+    A run that is being resumed has a report of its first epochs, and a checkpoint of more.
+
     Raises:
         CheckpointError: if the run has no checkpoint yet, or a file is damaged.
     """
-    path = directory / REPORT_FOLDER / HISTORY
+    path, folder = directory / REPORT_FOLDER / HISTORY, directory / CHECKPOINT_FOLDER
     if path.exists():
-        return _read_csv(path)
-    folder = directory / CHECKPOINT_FOLDER
+        history = _read_csv(path)
+        # A large checkpoint takes long to read.
+        if _is_newer(folder / LAST, path):
+            with contextlib.suppress(CheckpointError):
+                resumed = _read_checkpoint(folder)
+                return max(history, resumed, key=lambda one: len(one.epochs))
+        return history
     require_directory(directory)
     if not any((folder / name).exists() for name in (LAST, PREVIOUS)):
         raise CheckpointError(
@@ -60,6 +68,14 @@ def read_history(directory: Path) -> History:
             "must contain a checkpoint or a report",
             fix="Has this run finished an epoch?",
         )
+    return _read_checkpoint(folder)
+
+
+def _is_newer(path: Path, other: Path) -> bool:
+    return path.exists() and path.stat().st_mtime > other.stat().st_mtime
+
+
+def _read_checkpoint(folder: Path) -> History:
     progress = read_progress(folder)
     return History(progress["history"], progress["best_epoch"])
 
@@ -73,6 +89,8 @@ def _read_csv(path: Path) -> History:
                 epoch, is_best = int(row.pop(EPOCH)), row.pop(BEST)
                 best_epoch = epoch if is_best == "1" else best_epoch
                 epochs.append({name: float(text) for name, text in row.items() if text})
+        if not best_epoch:
+            raise ValueError("none is the best")
     except (KeyError, ValueError, TypeError) as error:
         rule = f"must have one row of metrics per epoch ({error})"
         raise CheckpointError(path, rule, fix="Resume the run to write it again.") from None

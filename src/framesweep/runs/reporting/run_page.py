@@ -1,9 +1,7 @@
 """Reports on a run as a page of HTML: what was trained, its results, and how to repeat it."""
 
 import csv
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from framesweep.config.composition import CONFIG_FILE, load
 from framesweep.config.differences import changed_keys
@@ -12,10 +10,9 @@ from framesweep.config.shell_words import join_command
 from framesweep.errors import CheckpointError
 from framesweep.evaluation.report import CONFUSIONS, COUNTS, MATRIX, PER_PHONE
 from framesweep.evaluation.run_figures import draw_curves, draw_matrix, matrix_height
-from framesweep.runs.reporting.history import REPORT_FOLDER
+from framesweep.runs.reporting.history import REPORT_FOLDER, History, read_history
 from framesweep.runs.reporting.tracked_params import MAIN_KEYS
 from framesweep.system.drawing.html_page import Page
-from framesweep.training.checkpoints import CHECKPOINT_FOLDER, read_progress
 
 NUM_CONFUSIONS = 20
 
@@ -23,19 +20,13 @@ NUM_CONFUSIONS = 20
 PAGE = "report.html"
 """Name of the page in the report of a run."""
 
-Progress = tuple[Sequence[Mapping[str, float]], int]
-"""The metrics of each epoch, and the best epoch; 0 before the first has ended."""
 
-
-def build_run_page(
-    directory: Path, name: str, run_id: str | None, progress: Progress | None = None
-) -> Page:
+def build_run_page(directory: Path, name: str, run_id: str | None) -> Page:
     """Return the page of the run in `directory`, which may not have ended yet.
 
     Args:
         name: The name of the run, for the title.
         run_id: Its MLflow id; None for a run that is not tracked.
-        progress: How far it has come; None to read that from its checkpoint.
 
     Raises:
         CheckpointError: The run has no config.
@@ -53,7 +44,7 @@ def build_run_page(
             **{group: n for group, n in schema_names(config).items() if n != group},
         }
     )
-    add_results(page, directory, config.objective, progress or read_history(directory))
+    add_results(page, directory, config.objective)
     page.add_heading("Settings")
     page.add_paragraph("The main ones, and those that differ from their defaults.")
     values = flatten(config)
@@ -66,31 +57,26 @@ def build_run_page(
     return page
 
 
-def add_results(page: Page, directory: Path, objective: str, progress: Progress) -> None:
+def add_results(page: Page, directory: Path, objective: str) -> None:
     """Add the metrics of a run, its learning curves, and its errors by phone."""
-    history, best_epoch = progress
-    if history:
+    try:
+        history = read_history(directory)
+    except CheckpointError:
+        history = History([], 0)
+    if history.epochs:
         page.add_heading("Results")
-        best = history[best_epoch - 1]
+        epochs, best_epoch = history.epochs, history.best_epoch
+        best = epochs[best_epoch - 1]
         result = f"{objective} {best[objective]:.4f}"
-        page.add_paragraph(f"Best {result} in epoch {best_epoch} of {len(history)}.")
+        page.add_paragraph(f"Best {result} in epoch {best_epoch} of {len(epochs)}.")
         rows = sorted(best.items())
         page.add_table([f"metric in epoch {best_epoch}", "value"], rows)
         page.add_heading("Learning curves")
-        page.add_figure(draw_curves(history, "loss", "Loss in nats per frame", best_epoch))
-        page.add_figure(draw_curves(history, "accuracy", "Frame accuracy", best_epoch))
+        page.add_figure(draw_curves(epochs, "loss", "Loss in nats per frame", best_epoch))
+        page.add_figure(draw_curves(epochs, "accuracy", "Frame accuracy", best_epoch))
     else:
         page.add_paragraph("No epoch has ended yet.")
     _add_errors(page, directory / REPORT_FOLDER)
-
-
-def read_history(directory: Path) -> Progress:
-    """Return the metrics of each epoch, and the best epoch; ([], 0) without a checkpoint."""
-    try:
-        progress: Mapping[str, Any] = read_progress(directory / CHECKPOINT_FOLDER)
-    except CheckpointError:
-        return [], 0
-    return progress["history"], progress["best_epoch"]
 
 
 def _add_errors(page: Page, folder: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from optuna.study import Study
 
 from framesweep.config.composition import CONFIG_FILE, load
-from framesweep.runs.reporting.run_page import add_results, read_history
+from framesweep.runs.reporting.run_page import add_results
 from framesweep.sweeps.studies import get_trial_directory
 from framesweep.sweeps.study_figures import draw_study
 from framesweep.sweeps.study_note import summarize_study
@@ -64,7 +64,7 @@ def _add_run(page: Page, directory: Path, title: str) -> None:
     page.add_heading(title)
     page.add_facts({"directory": directory})
     config = load(path.read_text(encoding="utf-8"), [], path)
-    add_results(page, directory, config.objective, read_history(directory))
+    add_results(page, directory, config.objective)
 
 
 def build_grid_page(

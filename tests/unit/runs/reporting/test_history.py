@@ -1,5 +1,7 @@
 """The metrics of each epoch in a file."""
 
+import os
+
 import pytest
 import torch
 
@@ -42,6 +44,25 @@ def test_a_run_with_a_damaged_checkpoint_is_read_from_the_one_before_it(tmp_path
     torch.save({"format": FORMAT, "identity": "x", "progress": progress}, folder / PREVIOUS)
     (folder / LAST).write_bytes(b"damaged")
     assert read_history(tmp_path) == History([{"train/loss": 0.5}], 1)
+
+
+def test_a_run_that_is_being_resumed_is_read_from_its_checkpoint(tmp_path):
+    folder = tmp_path / CHECKPOINT_FOLDER
+    folder.mkdir()
+    (tmp_path / REPORT_FOLDER).mkdir()
+    epochs = [{"dev/accuracy": 0.5}, {"dev/accuracy": 0.7}, {"dev/accuracy": 0.6}]
+    progress = {"history": epochs[:2], "best_epoch": 2}
+    torch.save({"format": FORMAT, "identity": "x", "progress": progress}, folder / LAST)
+    write_history(tmp_path, History(epochs[:1], 1))
+    csv = tmp_path / REPORT_FOLDER / HISTORY
+    os.utime(csv, (0, 0))
+    assert read_history(tmp_path) == History(epochs[:2], 2)
+    for written in (epochs[:2], epochs):  # of what both have, the report has more metrics
+        write_history(tmp_path, History(written, 1))
+        os.utime(csv, (0, 0))
+        assert read_history(tmp_path) == History(written, 1)
+    (folder / LAST).write_bytes(b"damaged")
+    assert read_history(tmp_path) == History(epochs, 1)
 
 
 def test_a_run_that_has_not_begun_has_none(tmp_path):

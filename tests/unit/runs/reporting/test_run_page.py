@@ -10,6 +10,7 @@ from framesweep.config.composition import dump, register
 from framesweep.data.phones import PhoneSet
 from framesweep.errors import CheckpointError
 from framesweep.evaluation.report import COUNTS, write_report
+from framesweep.runs.reporting.history import History, write_history
 from framesweep.runs.reporting.run_page import build_run_page
 from framesweep.system.drawing import html_page
 
@@ -38,11 +39,12 @@ def directory(tmp_path):
 def finished(directory):
     phones = PhoneSet(("sil", "<b>क</b>", "unseen"))
     write_report(directory / "report", HISTORY, CONFUSION, phones, best_epoch=2)
+    write_history(directory, History(HISTORY, 2))
     return directory
 
 
 def test_a_page_has_results_settings_errors_and_how_to_repeat_it(finished):
-    page = build_run_page(finished, "model=wide", "abc", (HISTORY, 2)).render()
+    page = build_run_page(finished, "model=wide", "abc").render()
     assert "<h1>Run model=wide</h1>" in page
     assert "Best dev/accuracy 0.7500 in epoch 2 of 2." in page
     assert "<th>optim.beta1</th><td>0.5</td>" in page
@@ -52,7 +54,7 @@ def test_a_page_has_results_settings_errors_and_how_to_repeat_it(finished):
 
 
 def test_phones_are_ranked_by_their_errors_and_are_texts(finished):
-    page = build_run_page(finished, "run", "abc", (HISTORY, 2)).render()
+    page = build_run_page(finished, "run", "abc").render()
     table = page.partition("Errors by phone")[2]
     assert table.index("&lt;b&gt;क&lt;/b&gt;") < table.index(">sil<")
     assert "unseen" not in table.partition("Confusions")[0]
@@ -61,7 +63,7 @@ def test_phones_are_ranked_by_their_errors_and_are_texts(finished):
 
 def test_the_picture_of_an_earlier_run_stands_for_its_counts(finished):
     (finished / "report" / COUNTS).unlink()
-    page = build_run_page(finished, "run", "abc", (HISTORY, 2)).render()
+    page = build_run_page(finished, "run", "abc").render()
     assert page.count("Plotly.newPlot") == 2
     assert 'src="data:image/png;base64,' in page
 
