@@ -21,6 +21,7 @@ from framesweep.data.readers.segments_frames import (
     LONG_GAP,
     analyse,
     describe_problem,
+    describe_samples,
     ends_early,
     read_names,
 )
@@ -45,7 +46,7 @@ PAIRING = "nearest center"
 """How a frame finds its label if data.match_length gives no rule. It is part of what identifies
 a corpus, because earlier versions took the label of the interval that the center is in."""
 NUM_CHECKED = 20
-"""Number of utterances of a split whose stored features are compared with their segments."""
+"""Number of utterances of a split whose durations are compared with their segments."""
 MAX_EXAMPLES = 5
 """Largest number of utterances that a message names."""
 
@@ -126,11 +127,22 @@ class SegmentsCorpus:
                 ends.append(ends_early(files, self._config, len(features)))
             yield Utterance(files.id, features, labels, files.speaker)
         if sum(ends) > len(ends) / 2:
-            log.warning(
-                "%s: the segments of %d of %d utterances end before the last %.0f%% of their "
-                "features: is data.shift_ms=%g right?",
-                *(split, sum(ends), len(ends), 100 * LONG_GAP, self._config.shift_ms),
-            )
+            self._warn_of_early_ends(split, sum(ends), len(ends), utterances[ends.index(True)])
+
+    def _warn_of_early_ends(
+        self, split: str, number: int, num_checked: int, example: UtteranceFiles
+    ) -> None:
+        config = self._config
+        if config.has_stored_features:
+            what, question = "features", f"is data.shift_ms={config.shift_ms:g} right?"
+        else:
+            samples = describe_samples(example, config)
+            what, question = "audio", f"{samples}." if samples else "is all of it labelled?"
+        log.warning(
+            "%s: the segments of %d of %d utterances end before the last %.0f%% of their "
+            "%s: %s",
+            *(split, number, num_checked, 100 * LONG_GAP, what, question),
+        )
 
     def phone_set(self, num_classes: int) -> PhoneSet:
         """Return the phones in data.phones, else all of the corpus, sorted; after data.fold."""

@@ -27,7 +27,10 @@ from framesweep.errors import DataError
 MAX_OVERRUN = 0.05
 """Seconds by which the last segment may end after the audio: aligners round to whole frames."""
 LONG_GAP = 0.2
-"""Share of stored features after the last segment that casts doubt on their frame shift."""
+"""Share of the frames after the last segment that casts doubt on the segments' unit of time, or
+on the frame shift of stored features."""
+PHN_FILES = (("auto", ".phn"), ("phn", ".phn"))
+"""Formats and suffixes of the files that count samples."""
 MIN_COVERAGE = 0.002
 """Segments that end within this share of the audio must be in another unit of time: samples at
 16 kHz, taken for HTK's units of 100 ns, end after 0.0016 of it."""
@@ -115,16 +118,30 @@ def _require_fit(
 
 
 def ends_early(files: UtteranceFiles, config: SegmentsConfig, num_frames: int) -> bool:
-    """Return whether the segments of so many stored frames leave the end of them unlabelled.
+    """Return whether the segments of so many frames leave the end of them unlabelled.
 
-    Then the frame shift may be too large. One that is too small makes the segments end after
-    the features, which is refused.
+    Then the unit of time may be wrong, or the frame shift of stored features too large. If it
+    is wrong the other way, the segments end after the frames, which is refused.
     """
-    if files.segments is None or config.format == "frames" or not config.has_stored_features:
+    if files.segments is None or config.format == "frames":
         return False
-    segments = _read_segments(config, files, files.segments, config.sample_rate)
-    seconds = stored_frame_centers(num_frames, config)[-1]
+    if config.has_stored_features:
+        rate, seconds = config.sample_rate, stored_frame_centers(num_frames, config)[-1]
+    else:
+        rate, _ = read_audio_info(files.audio)
+        centers = frame_centers(num_frames, config.sample_rate, config)
+        seconds = centers[-1] / config.sample_rate
+    segments = _read_segments(config, files, files.segments, rate)
     return bool(segments.ends[-1] < (1 - LONG_GAP) * seconds)
+
+
+def describe_samples(files: UtteranceFiles, config: SegmentsConfig) -> str:
+    """Say which samples the .phn file of an utterance counts; "" for other formats."""
+    suffix = "" if files.segments is None else files.segments.suffix.lower()
+    if config.has_stored_features or (config.format, suffix) not in PHN_FILES:
+        return ""
+    rate, _ = read_audio_info(files.audio)
+    return f".phn counts samples of {files.audio.name}, at {rate} Hz"
 
 
 def _read_segments(
@@ -157,29 +174,17 @@ def describe_problem(config: SegmentsConfig, files: UtteranceFiles, path: Path) 
         )
         return describe_difference(num_frames, num_labels, config)
     if config.has_stored_features:
-        rate, what, longest_gap = config.sample_rate, "features", LONG_GAP
+        rate, what = config.sample_rate, "features"
         seconds = stored_frame_centers(len(_read_stored(files)), config)[-1]
     else:
-        what, longest_gap = "audio", 1.0
+        what = "audio"
         rate, seconds = read_audio_info(files.audio)
     segments = _read_segments(config, files, path, rate)
-    return _describe_mismatch(segments, seconds, what, longest_gap)
-
-
-def _describe_mismatch(
-    segments: Segments, seconds: float, what: str, longest_gap: float
-) -> str:
-    """Describe a disagreement of segments and what they label; "" if there is none.
-
-    Args:
-        segments: the segments.
-        seconds: the duration of what they label.
-        what: the audio or the features.
-        longest_gap: the share of it that may follow the last segment.
-    """
     end = segments.ends[-1]
-    if end > seconds + MAX_OVERRUN or end < (1 - longest_gap) * seconds:
-        return f"segments end at {end:.2f} s, the {what} at {seconds:.2f} s"
+    if end > seconds + MAX_OVERRUN or end < (1 - LONG_GAP) * seconds:
+        note = describe_samples(files, config)
+        ends = f"segments end at {end:.2f} s, the {what} at {seconds:.2f} s"
+        return f"{ends} ({note})" if note else ends
     covered = float((segments.ends - segments.starts).sum())
     if covered < seconds / 2:
         return f"segments cover {covered:.2f} s of {seconds:.2f} s"

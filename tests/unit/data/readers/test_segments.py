@@ -201,11 +201,41 @@ def test_segments_that_outlast_the_audio_are_refused_and_found(root):
     with pytest.raises(DataError, match=r"a\.phn: must end with its audio, at 1\.000 s"):
         read(root)
     assert SegmentsCorpus(config(root)).find_problems() == [
-        "train train/a: segments end at 1.25 s, the audio at 1.00 s"
+        "train train/a: segments end at 1.25 s, the audio at 1.00 s "
+        "(.phn counts samples of a.wav, at 16000 Hz)"
     ]
-    (root / "train" / "a.phn").write_text("0 4000 aa\n")
-    assert "segments cover 0.25 s of 1.00 s" in SegmentsCorpus(config(root)).find_problems()[0]
+    (root / "train" / "a.phn").write_text("0 4000 aa\n15000 16000 t\n")
+    assert "segments cover 0.31 s of 1.00 s" in SegmentsCorpus(config(root)).find_problems()[0]
     assert "h#" in SegmentsCorpus(config(root)).phone_set(0)
+
+
+@pytest.mark.parametrize(
+    ("keys", "question"),
+    [
+        ({}, ".phn counts samples of a.wav, at 22050 Hz."),
+        ({"format": "seconds"}, "is all of it labelled?"),
+    ],
+)
+def test_segments_that_end_long_before_the_audio_raise_doubts(root, caplog, keys, question):
+    for path in root.rglob("*.wav"):
+        soundfile.write(path, np.zeros(22_050), 22_050)
+        if keys:
+            path.with_suffix(".phn").write_text("0 0.3 aa\n0.3 0.72562 t\n")
+    found = SegmentsCorpus(config(root, **keys))
+    list(found.utterances("train"))
+    assert caplog.messages == [
+        "train: the segments of 2 of 2 utterances end before the last 20% of their audio: "
+        + question
+    ]
+    note = "" if keys else " (.phn counts samples of a.wav, at 22050 Hz)"
+    problem = f"train train/a: segments end at 0.73 s, the audio at 1.00 s{note}"
+    assert problem in found.find_problems()
+
+
+def test_one_utterance_that_is_labelled_in_part_raises_no_doubts(root, caplog):
+    (root / "train" / "a.phn").write_text("0 4000 aa\n")
+    read(root)
+    assert caplog.messages == []
 
 
 def test_times_in_another_unit_are_refused(root):
