@@ -8,7 +8,7 @@ from typing import Literal
 
 from framesweep.config.composition import CONFIG_FILE, load
 from framesweep.data.formats import audio
-from framesweep.data.formats.audio import read_audio_info
+from framesweep.data.formats.audio import find_truncation, read_audio_info
 from framesweep.data.formats.segment_writers import (
     SUFFIX_OF_FORMAT,
     LabelFormat,
@@ -49,12 +49,13 @@ class Input:
 
 @dataclass(slots=True)
 class Summary:
-    """What was labelled: numbers of files and phones, seconds of audio, and failures."""
+    """What was labelled: numbers of files and phones, seconds of audio, and what was wrong."""
 
     num_files: int = 0
     num_skipped: int = 0
     num_phones: int = 0
     seconds: float = 0.0
+    warnings: list[str] = field(default_factory=list)
     failures: list[DataError] = field(default_factory=list)
 
 
@@ -211,6 +212,8 @@ def label_files(
                 raise
             summary.failures.append(error)
     # Not before, because lines would break the progress bar.
+    for warning in summary.warnings:
+        log.warning(warning)
     for failure in summary.failures:
         log.warning("not labelled: %s", failure)
     return summary
@@ -226,6 +229,8 @@ def _label_file(
     summary.num_files += 1
     summary.num_phones += len(segments)
     summary.seconds += segments[-1].end_s
+    if missing := find_truncation(item.path):
+        summary.warnings.append(f"{item.path}: {missing}; labelled up to there")
     return decoding
 
 

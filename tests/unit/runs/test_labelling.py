@@ -136,6 +136,19 @@ def test_one_bad_file_of_several_is_reported_and_the_others_are_labelled(
         label_files(labeller, find_inputs([folder / "bad.wav"]), tmp_path / "out", "csv")
 
 
+def test_a_file_that_is_cut_off_is_labelled_up_to_there_with_a_warning(
+    labeller, folder, tmp_path, caplog
+):
+    path = folder / "a.wav"
+    path.write_bytes(path.read_bytes()[: 44 + 2 * RATE // 4])
+    with caplog.at_level(logging.WARNING):
+        summary = label_files(labeller, find_inputs([folder]), tmp_path / "out", "csv")
+    assert (summary.num_files, summary.failures) == (2, [])
+    assert caplog.messages == [
+        f"{path}: its header promises 0.500 s, the file has 0.250 s; labelled up to there"
+    ]
+
+
 def test_a_run_on_files_of_features_is_refused_before_any_file_is_read(tmp_path, folder):
     write_model(tmp_path / "model", "data=hw1p2", "data.root=/nowhere")
     with pytest.raises(DataError, match="trained on files of features"):

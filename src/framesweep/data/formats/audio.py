@@ -1,6 +1,7 @@
 """Reads audio files of any format, sample rate and number of channels as mono samples."""
 
 import math
+import re
 from functools import cache
 from pathlib import Path
 
@@ -10,6 +11,16 @@ from framesweep.data.corpus import Array
 from framesweep.errors import DataError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".sph", ".aiff", ".aif", ".au", ".mp3", ".opus")
+
+STREAMED = 0x7FFF0000
+"""Programs that do not know yet how much will follow put this number of bytes, or a larger one,
+into a header."""
+MP3_HEADER_BYTES = 1 << 20
+"""Bytes in which the header of an MP3 file is looked for: it may follow a picture."""
+MIN_MISSING_S = 0.05
+"""Seconds that must be missing at the end of a file: less than a few frames do not matter."""
+_SHORT_CHUNK = re.compile(r"^ *(?:data|SSND) : (\d+) \(should be ([1-9]\d*)\)$", re.MULTILINE)
+"""How libsndfile describes samples of which a WAV or AIFF file lacks the end: bytes."""
 
 
 def read_audio_info(path: Path) -> tuple[int, float]:
@@ -58,6 +69,42 @@ def read_audio(path: Path, sample_rate: int) -> tuple[Array, int]:
     if own_rate == sample_rate:
         return mono, own_rate
     return np.asarray(resample(mono, own_rate, sample_rate), dtype=np.float32), own_rate
+
+
+def find_truncation(path: Path) -> str:
+    """Describe how much of an audio file is missing, as after an interrupted copy; "" if none.
+
+    Headers of WAV, AIFF and MP3 say how much must follow, and an Ogg stream ends with a mark.
+    """
+    import soundfile
+
+    try:
+        info = soundfile.info(path, verbose=True)
+        present, promised = info.frames, info.frames
+        if info.format == "MP3" and _lacks_end_of_mp3(path):
+            present = len(soundfile.read(path)[0])
+    except (OSError, RuntimeError):
+        return ""  # whoever reads the file reports it
+    rate = info.samplerate
+    if info.format == "OGG" and "lacks an end-of-stream bit" in info.extra_info:
+        return f"its stream has no end, the file has {present / rate:.3f} s"
+    if (match := _SHORT_CHUNK.search(info.extra_info)) and int(match[1]) < STREAMED:
+        promised = round(info.frames * int(match[1]) / int(match[2]))
+    if promised - present < MIN_MISSING_S * rate:
+        return ""
+    return f"its header promises {promised / rate:.3f} s, the file has {present / rate:.3f} s"
+
+
+def _lacks_end_of_mp3(path: Path) -> bool:
+    """Return whether an MP3 file is smaller than the header of its encoder says.
+
+    The header, Xing or Info, has flags of its fields, then the number of MPEG frames and that
+    of bytes, 32 bits each. Files without one promise no duration, and libsndfile estimates it.
+    """
+    with path.open("rb") as handle:
+        start = handle.read(MP3_HEADER_BYTES)
+    match = re.search(rb"(?:Xing|Info)\0\0\0[\x03\x07\x0b\x0f].{4}(.{4})", start, re.DOTALL)
+    return match is not None and path.stat().st_size < int.from_bytes(match[1])
 
 
 def resample(samples: Array, own_rate: int, rate: int) -> Array:

@@ -12,6 +12,7 @@ from framesweep.config import DataConfig, SegmentsConfig
 from framesweep.config.setting import ADDED
 from framesweep.data.checks import MAX_CLASSES
 from framesweep.data.corpus import Utterance
+from framesweep.data.formats.audio import find_truncation
 from framesweep.data.formats.names import normalize_name
 from framesweep.data.phones import PhoneSet
 from framesweep.data.readers.parallel import compute_in_parallel
@@ -122,10 +123,16 @@ class SegmentsCorpus:
             workers=self._config.workers,
         )
         ends: list[bool] = []
+        cut_off: list[str] = []
         for files, (features, labels) in zip(utterances, frames, strict=True):
             if len(ends) < NUM_CHECKED:
                 ends.append(ends_early(files, self._config, len(features)))
+            if not self._config.has_stored_features and (cut := find_truncation(files.audio)):
+                cut_off.append(f"{files.audio}: {cut}")
             yield Utterance(files.id, features, labels, files.speaker)
+        if cut_off:
+            rule = "%s: audio files that are cut off are read up to there (%d, such as %s)"
+            log.warning(rule, split, len(cut_off), cut_off[0])
         if sum(ends) > len(ends) / 2:
             self._warn_of_early_ends(split, sum(ends), len(ends), utterances[ends.index(True)])
 
@@ -149,14 +156,12 @@ class SegmentsCorpus:
         return self._labelling.phones
 
     def find_problems(self) -> list[str]:
-        """Describe where segments and audio disagree, one line per utterance."""
+        """Describe cut off audio, and segments that disagree with it: a line per utterance."""
         problems = []
         for split, utterances in self._splits.items():
             for files in track(utterances, f"Checking {split}", len(utterances)):
-                if files.segments is not None:
-                    problem = describe_problem(self._config, files, files.segments)
-                    if problem:
-                        problems.append(f"{split} {files.id}: {problem}")
+                if problem := describe_problem(files, self._config):
+                    problems.append(f"{split} {files.id}: {problem}")
         return problems
 
     @cached_property

@@ -10,7 +10,7 @@ from framesweep.config import SegmentsConfig
 from framesweep.data.checks import validate_features
 from framesweep.data.corpus import Array
 from framesweep.data.features import frame_centers, mel_features
-from framesweep.data.formats.audio import read_audio, read_audio_info
+from framesweep.data.formats.audio import find_truncation, read_audio, read_audio_info
 from framesweep.data.formats.frame_labels import read_frame_labels
 from framesweep.data.formats.kaldi import read_array
 from framesweep.data.formats.names import normalize_name
@@ -56,7 +56,7 @@ def analyse(
         return features, None
     # A .phn file counts samples of the original audio, before it was resampled.
     segments = _read_segments(config, files, files.segments, own_rate)
-    _require_fit(segments, len(samples) / config.sample_rate, files.segments)
+    _require_fit(segments, len(samples) / config.sample_rate, files, config)
     centers = frame_centers(len(features), config.sample_rate, config) / config.sample_rate
     return features, _labels_at(segments, centers, ids)
 
@@ -78,8 +78,7 @@ def _label_stored(
     centers = stored_frame_centers(len(features), config)
     # The last frame ends a shift before the next would begin, or later.
     end_ms = 2 * config.first_center_ms + config.shift_ms * len(features)
-    fix = f"Check data.shift_ms={config.shift_ms:g}."
-    _require_fit(segments, end_ms / 1000, files.segments, what="features", fix=fix)
+    _require_fit(segments, end_ms / 1000, files, config)
     return features, _labels_at(segments, centers, ids)
 
 
@@ -96,25 +95,33 @@ def _labels_at(segments: Segments, centers: Array, ids: Mapping[str, int]) -> Ar
 
 
 def _require_fit(
-    segments: Segments,
-    seconds: float,
-    path: Path,
-    *,
-    what: str = "audio",
-    fix: str = "If the times are in another unit, set data.format.",
+    segments: Segments, seconds: float, files: UtteranceFiles, config: SegmentsConfig
 ) -> None:
-    """Raise DataError if the segments in `path` do not fit what they label."""
-    end = segments.ends[-1]
+    """Raise DataError if the segments of an utterance do not fit what they label."""
+    end, what = segments.ends[-1], "features" if config.has_stored_features else "audio"
     if end > seconds + MAX_OVERRUN:
-        rule = f"must end with its {what}, at {seconds:.3f} s"
-        raise DataError(path, rule, found=f"{end:.3f} s", fix=fix)
+        raise DataError(
+            files.segments,
+            f"must end with its {what}, at {seconds:.3f} s",
+            found=f"{end:.3f} s",
+            fix=_explain_overrun(files, config),
+        )
     if end < MIN_COVERAGE * seconds:
         raise DataError(
-            path,
+            files.segments,
             f"must extend beyond the first {MIN_COVERAGE:.1%} of its {what}, {seconds:.3f} s",
             found=f"{end:.6f} s",
             fix="The times are in another unit: set data.format.",
         )
+
+
+def _explain_overrun(files: UtteranceFiles, config: SegmentsConfig) -> str:
+    """Return why the segments of an utterance may end after what they label."""
+    if config.has_stored_features:
+        return f"Check data.shift_ms={config.shift_ms:g}."
+    if missing := find_truncation(files.audio):
+        return f"{files.audio} is cut off: {missing}."
+    return "If the times are in another unit, set data.format."
 
 
 def ends_early(files: UtteranceFiles, config: SegmentsConfig, num_frames: int) -> bool:
@@ -165,7 +172,17 @@ def read_names(config: SegmentsConfig, files: UtteranceFiles, path: Path) -> lis
     return [name for name in dict.fromkeys(phones) if name]
 
 
-def describe_problem(config: SegmentsConfig, files: UtteranceFiles, path: Path) -> str:
+def describe_problem(files: UtteranceFiles, config: SegmentsConfig) -> str:
+    """Describe cut off audio, and segments that disagree with the frames; "" if neither."""
+    missing = "" if config.has_stored_features else find_truncation(files.audio)
+    cut_off = f"the audio is cut off: {missing}" if missing else ""
+    mismatch = (
+        "" if files.segments is None else _describe_mismatch(files, config, files.segments)
+    )
+    return "; ".join(filter(None, (cut_off, mismatch)))
+
+
+def _describe_mismatch(files: UtteranceFiles, config: SegmentsConfig, path: Path) -> str:
     """Describe a disagreement between the segments in `path` and the frames; "" if none."""
     if config.format == "frames":
         num_frames, num_labels = (

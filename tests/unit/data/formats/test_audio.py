@@ -9,7 +9,12 @@ import pytest
 import soundfile
 from scipy.signal import resample_poly
 
-from framesweep.data.formats.audio import read_audio, read_audio_info, resample
+from framesweep.data.formats.audio import (
+    find_truncation,
+    read_audio,
+    read_audio_info,
+    resample,
+)
 from framesweep.errors import DataError
 
 
@@ -111,3 +116,50 @@ def test_readers_are_imported_without_scipy():
     )
     assert "framesweep.data.readers.segments" in done.stdout.split()
     assert "scipy" not in done.stdout.split()
+
+
+@pytest.mark.parametrize("suffix", ["wav", "aiff", "mp3", "ogg", "flac"])
+def test_whole_audio_lacks_nothing(tmp_path, suffix):
+    soundfile.write(tmp_path / f"a.{suffix}", tone(16_000, 2.0), 16_000)
+    assert find_truncation(tmp_path / f"a.{suffix}") == ""
+
+
+@pytest.mark.parametrize(
+    ("suffix", "message"),
+    [
+        ("wav", "its header promises 2.000 s, the file has 0.999 s"),
+        ("aiff", "its header promises 2.000 s, the file has 0.999 s"),
+        ("mp3", "its header promises 2.000 s, the file has "),
+        ("ogg", "its stream has no end, the file has "),
+    ],
+)
+def test_audio_that_is_cut_off_says_how_much_is_left(tmp_path, suffix, message):
+    path = tmp_path / f"a.{suffix}"
+    noise = np.random.default_rng(0).normal(scale=0.1, size=32_000)
+    soundfile.write(path, noise, 16_000)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert find_truncation(path).startswith(message)
+
+
+@pytest.mark.parametrize("size", [0, 0x7FFFF000, 0x80000000, 0xFFFFFFFF])
+def test_a_header_that_was_written_before_its_samples_promises_nothing(tmp_path, size):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, tone(16_000), 16_000)
+    data = bytearray(path.read_bytes())
+    data[40:44] = size.to_bytes(4, "little")
+    path.write_bytes(data)
+    assert find_truncation(path) == ""
+
+
+def test_an_mp3_without_the_header_of_an_encoder_promises_nothing(tmp_path):
+    path = tmp_path / "a.mp3"
+    soundfile.write(path, tone(16_000, 2.0), 16_000)
+    data = path.read_bytes()
+    start = data.find(data[:2], 2)
+    path.write_bytes(data[start : len(data) // 2])
+    assert find_truncation(path) == ""
+
+
+def test_a_file_that_is_no_audio_lacks_nothing(tmp_path):
+    (tmp_path / "a.wav").write_text("hello")
+    assert find_truncation(tmp_path / "a.wav") == ""

@@ -238,6 +238,24 @@ def test_one_utterance_that_is_labelled_in_part_raises_no_doubts(root, caplog):
     assert caplog.messages == []
 
 
+def test_cut_off_audio_is_named_where_segments_pass_its_end_and_where_they_fit(root, caplog):
+    path = root / "train" / "a.wav"
+    path.write_bytes(path.read_bytes()[: 44 + 2 * 12_800])
+    cut = "its header promises 1.000 s, the file has 0.800 s"
+    with pytest.raises(
+        DataError, match=rf"0\.800 s; found '1\.000 s'\. .*a\.wav is cut .*{cut}"
+    ):
+        read(root)
+    (root / "train" / "a.phn").write_text("0 3200 h#\n3200 12800 aa\n")
+    assert [len(utterance.features) for utterance in read(root)] == [78, 98]
+    assert caplog.messages == [
+        f"train: audio files that are cut off are read up to there (1, such as {path}: {cut})"
+    ]
+    assert SegmentsCorpus(config(root)).find_problems() == [
+        f"train train/a: the audio is cut off: {cut}"
+    ]
+
+
 def test_times_in_another_unit_are_refused(root):
     (root / "train" / "a.phn").unlink()
     (root / "train" / "a.lab").write_text("0 4000 aa\n4000 16000 t\n")
