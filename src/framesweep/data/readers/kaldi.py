@@ -60,7 +60,15 @@ class KaldiCorpus:
         ):
             path = None if folder is None else resolve_inside(root, folder, f"data.{split}")
             if path is not None and (split != "test" or path.is_dir()):
+                self._require_other_folder(split, path)
                 self._splits[split] = _KaldiSplit(root, path, split, config)
+
+    def _require_other_folder(self, split: str, folder: Path) -> None:
+        """Raise DataError if an earlier split is the same folder, however it is spelled."""
+        for name, other in self._splits.items():
+            if other.folder.resolve() == folder.resolve():
+                rule = f"must be another folder than data.{name}"
+                raise DataError(f"data.{split}", rule, found=str(folder))
 
     def source_key(self) -> dict[str, Any]:
         """Return the stamps of the indices and of the archives that they name."""
@@ -95,7 +103,7 @@ class _KaldiSplit:
     """The locations of one split's features, labels and speakers, by utterance id."""
 
     def __init__(self, root: Path, folder: Path, split: str, config: KaldiConfig) -> None:
-        self._split, self._config = split, config
+        self._split, self._config, self.folder = split, config, folder
         self._index_file = folder / config.features
         self._labels_file: Path | None = folder / config.alignments
         # Course test sets come without alignments.

@@ -168,6 +168,17 @@ def test_missing_file_is_refused(corpus, keys, error, message):
         read(corpus, **keys)
 
 
+def test_one_folder_as_two_splits_is_refused(corpus):
+    (corpus / "link").symlink_to(corpus / "train")
+    for dev in ("train", "./train/", "link"):
+        with pytest.raises(
+            DataError, match=r"data\.dev: must be another folder than data\.train"
+        ):
+            read(corpus, dev=dev)
+    with pytest.raises(DataError, match=r"data\.test: must be another folder than data\.dev"):
+        read(corpus, test="dev")
+
+
 def test_missing_root_is_refused():
     with pytest.raises(ConfigError, match=r"data\.root: must name"):
         KaldiCorpus(KaldiConfig())
