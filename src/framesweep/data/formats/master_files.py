@@ -6,6 +6,7 @@ only when it is needed, by whichever process needs it.
 
 import csv
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,6 +27,35 @@ HEADER_BYTES = 4096
 
 _MLF_HEADER = b"#!MLF!#"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An utterance's part of a file, for error messages.
+
+    Attributes:
+        path: the file.
+        part: the part.
+        utterance: the id of the utterance.
+    """
+
+    path: Path
+    part: Part
+    utterance: str
+
+    def __str__(self) -> str:
+        return f"{self.path}, utterance {self.utterance} (from line {self._count_lines() + 1})"
+
+    def name_line(self, number: int) -> str:
+        """Return the place of a line by its number in what `read_part` returned."""
+        header = 1 if self.path.suffix.lower() == ".csv" else 0
+        line = self._count_lines() + number - header
+        return f"{self.path}, utterance {self.utterance}, line {line}"
+
+    def _count_lines(self) -> int:
+        """Return the number of lines before the part; only an error needs it."""
+        with self.path.open("rb") as file:
+            return len(file.read(self.part[0]).splitlines())
 
 
 def read_part(path: Path, part: Part | None) -> bytes:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from framesweep.data.formats.master_files import Place
 from framesweep.errors import DataError
 
 
@@ -22,12 +23,13 @@ def numbered_lines(text: str) -> Iterator[tuple[int, str]]:
     return ((n, line) for n, line in enumerate(split_lines(text), start=1) if line.strip())
 
 
-def line_error(path: Path, number: int, rule: str, line: str) -> DataError:
+def line_error(path: Path | Place, number: int, rule: str, line: str) -> DataError:
     """Return an error about a line, which it names and quotes."""
-    return DataError(f"{path}, line {number}", rule, found=line.strip()[:60])
+    where = path.name_line(number) if isinstance(path, Place) else f"{path}, line {number}"
+    return DataError(where, rule, found=line.strip()[:60])
 
 
-def parse_time(path: Path, number: int, field: str) -> float:
+def parse_time(path: Path | Place, number: int, field: str) -> float:
     """Return a time as a number; raise DataError unless it is finite and at least 0."""
     try:
         time = float(field)

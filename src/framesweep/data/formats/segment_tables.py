@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from framesweep.data.formats.master_files import COMMENT, UTTERANCE_COLUMN
+from framesweep.data.formats.master_files import COMMENT, UTTERANCE_COLUMN, Place
 from framesweep.data.formats.names import normalize_name
 from framesweep.data.formats.segment_lines import (
     line_error,
@@ -18,7 +18,7 @@ CSV_COLUMNS = ("start_s", "end_s", "phone")
 """Columns that a CSV file must have; it may have others."""
 
 
-def parse_ctm(path: Path, text: str) -> Iterator[tuple[float, float, str]]:
+def parse_ctm(path: Path | Place, text: str) -> Iterator[tuple[float, float, str]]:
     """Yield start and end in seconds and the phone of each line of NIST's CTM format.
 
     A line is `UTTERANCE CHANNEL START DURATION PHONE [CONFIDENCE]`, times in seconds; lines
@@ -44,7 +44,7 @@ def parse_ctm(path: Path, text: str) -> Iterator[tuple[float, float, str]]:
         yield start, start + duration, fields[4]
 
 
-def parse_csv(path: Path, text: str) -> Iterator[tuple[float, float, str]]:
+def parse_csv(path: Path | Place, text: str) -> Iterator[tuple[float, float, str]]:
     """Yield start and end in seconds and the phone of each row of a CSV file with a header.
 
     Raises:
@@ -57,7 +57,7 @@ def parse_csv(path: Path, text: str) -> Iterator[tuple[float, float, str]]:
         raise DataError(path, f"must be a readable CSV file ({error})") from None
 
 
-def _parse_rows(path: Path, text: str) -> Iterator[tuple[float, float, str]]:
+def _parse_rows(path: Path | Place, text: str) -> Iterator[tuple[float, float, str]]:
     rows = csv.DictReader(split_lines(text))
     header = list(rows.fieldnames or ())
     # Of two columns with one name, the last would win silently.

@@ -16,7 +16,7 @@ import numpy as np
 
 from framesweep.data.corpus import Array
 from framesweep.data.formats.festival import parse_festival
-from framesweep.data.formats.master_files import Part, read_part
+from framesweep.data.formats.master_files import Part, Place, read_part
 from framesweep.data.formats.segment_json import parse_json
 from framesweep.data.formats.segment_lines import line_error, numbered_lines, parse_time
 from framesweep.data.formats.segment_tables import parse_csv, parse_ctm
@@ -79,7 +79,12 @@ class Segments:
 
 
 def read_segments(
-    path: Path, kind: Format, tier: str, sample_rate: int, part: Part | None = None
+    path: Path,
+    kind: Format,
+    tier: str,
+    sample_rate: int,
+    part: Part | None = None,
+    utterance: str = "",
 ) -> Segments:
     """Read one file of segments.
 
@@ -89,14 +94,16 @@ def read_segments(
         tier: the tier in a TextGrid or in JSON, as `select_tier` understands it.
         sample_rate: sample rate in Hz of the audio that the segments describe, for .phn.
         part: the part of a file of many utterances to read; None for all of it.
+        utterance: whose part it is, for error messages.
 
     Raises:
         DataError: the file is unreadable, not in its format, or its segments are not in order
             of time.
     """
+    where = path if part is None else Place(path, part, utterance)
     text = _read_text(path, part)
     detected = _detect_format(path, text) if kind == "auto" else kind
-    parse: Callable[[Path, str], Iterable[_Row]] = {
+    parsers: dict[str, Callable[..., Iterable[_Row]]] = {
         "phn": _parse_phn,
         "xlabel": _parse_xlabel,
         "htk": _parse_htk,
@@ -107,13 +114,13 @@ def read_segments(
         "csv": parse_csv,
         "json": lambda path, text: parse_json(path, text, tier),
         "festival": parse_festival,
-    }[detected]
+    }
     htk = HTK_UNITS_PER_SECOND
     units_per_second = {"phn": sample_rate, "htk": htk, "mlf": htk}.get(detected, 1)
-    rows = list(parse(path, text))
+    rows = list(parsers[detected](where, text))
     starts = np.asarray([row[0] for row in rows], dtype=np.float64) / units_per_second
     ends = np.asarray([row[1] for row in rows], dtype=np.float64) / units_per_second
-    _validate_order(path, starts, ends)
+    _validate_order(where, starts, ends)
     return Segments(starts, ends, tuple(row[2] for row in rows))
 
 
@@ -157,7 +164,7 @@ def _parse_phn(path: Path, text: str) -> Iterator[_Row]:
         yield start, end, fields[2]
 
 
-def _parse_htk(path: Path, text: str) -> Iterator[_Row]:
+def _parse_htk(path: Path | Place, text: str) -> Iterator[_Row]:
     for number, line in numbered_lines(text):
         if line.strip() == "///":  # separates the best transcription from alternatives
             return
@@ -196,18 +203,18 @@ def _parse_xlabel(path: Path, text: str) -> Iterator[_Row]:
         raise DataError(path, "must have a line `#` before its labels")
 
 
-def _validate_order(path: Path, starts: Array, ends: Array) -> None:
+def _validate_order(where: Path | Place, starts: Array, ends: Array) -> None:
     """Raise DataError unless there are segments, each ends after its start, and none overlap.
 
     `Segments.at` searches `starts` by bisection, which needs them in ascending order.
     """
     if len(starts) == 0:
-        raise DataError(path, "must have at least one segment")
+        raise DataError(where, "must have at least one segment")
     reversed_segments = np.flatnonzero(ends < starts)
     if len(reversed_segments):
         first = reversed_segments[0]
         raise DataError(
-            f"{path}, segment {first + 1}",
+            f"{where}, segment {first + 1}",
             "must not end before it starts",
             found=f"{starts[first]:.4f} to {ends[first]:.4f} s",
         )
@@ -215,7 +222,7 @@ def _validate_order(path: Path, starts: Array, ends: Array) -> None:
     if len(overlapping):
         first = overlapping[0]
         raise DataError(
-            f"{path}, segment {first + 2}",
+            f"{where}, segment {first + 2}",
             f"must start after the previous segment ends, at {ends[first]:.4f} s",
             found=f"{starts[first + 1]:.4f} s",
             fix="If the times are in another unit, set data.format.",

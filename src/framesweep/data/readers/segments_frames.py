@@ -13,6 +13,7 @@ from framesweep.data.features import frame_centers, mel_features
 from framesweep.data.formats.audio import find_truncation, read_audio, read_audio_info
 from framesweep.data.formats.frame_labels import read_frame_labels
 from framesweep.data.formats.kaldi import read_array
+from framesweep.data.formats.master_files import Place
 from framesweep.data.formats.names import normalize_name
 from framesweep.data.formats.segments import Segments, read_segments
 from framesweep.data.formats.stored_features import read_feature_file
@@ -73,7 +74,7 @@ def _label_stored(
     if config.format == "frames":
         names = read_frame_labels(files.segments, files.part)
         labels = np.array([ids[name] for name in names], dtype=np.int16)
-        return align_frames(features, labels, config, files.segments)
+        return align_frames(features, labels, config, _place(files))
     segments = _read_segments(config, files, files.segments, config.sample_rate)
     centers = stored_frame_centers(len(features), config)
     # The last frame ends a shift before the next would begin, or later.
@@ -101,18 +102,25 @@ def _require_fit(
     end, what = segments.ends[-1], "features" if config.has_stored_features else "audio"
     if end > seconds + MAX_OVERRUN:
         raise DataError(
-            files.segments,
+            _place(files),
             f"must end with its {what}, at {seconds:.3f} s",
             found=f"{end:.3f} s",
             fix=_explain_overrun(files, config),
         )
     if end < MIN_COVERAGE * seconds:
         raise DataError(
-            files.segments,
+            _place(files),
             f"must extend beyond the first {MIN_COVERAGE:.1%} of its {what}, {seconds:.3f} s",
             found=f"{end:.6f} s",
             fix="The times are in another unit: set data.format.",
         )
+
+
+def _place(files: UtteranceFiles) -> Path | Place | None:
+    """Return where the segments of an utterance are, for error messages."""
+    if files.segments is None or files.part is None:
+        return files.segments
+    return Place(files.segments, files.part, files.id)
 
 
 def _explain_overrun(files: UtteranceFiles, config: SegmentsConfig) -> str:
@@ -156,7 +164,7 @@ def _read_segments(
 ) -> Segments:
     kind = config.format
     assert kind != "frames"  # which has no segments
-    segments = read_segments(path, kind, config.tier, sample_rate, files.part)
+    segments = read_segments(path, kind, config.tier, sample_rate, files.part, files.id)
     # One phone may be spelled in two Unicode forms, and would become two classes.
     return replace(segments, phones=tuple(map(normalize_name, segments.phones)))
 

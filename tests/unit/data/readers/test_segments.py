@@ -2,7 +2,7 @@
 
 import json
 import unicodedata
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -400,6 +400,47 @@ def test_every_format_gives_the_labels_of_the_same_segments(root, write, keys):
     write(root, utterances)
     assert [u.labels.tolist() for u in read(root, **keys)] == expected
     assert SegmentsCorpus(config(root, **keys)).find_problems() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "message"),
+    [
+        ("all.mlf", "4500000 5000000 t", "x 5000000 t", r"utterance train/b, line 26: a time"),
+        (
+            "all.mlf",
+            "5000000 8000000",
+            "5000000 4",
+            r"train/b \(from line 24\), segment 4: must",
+        ),
+        (
+            "all.mlf",
+            "8000000 10000000",
+            "8000000 20000000",
+            r"train/b \(from line 24\): must end",
+        ),
+        ("all.ctm", "0.45 0.05", "x 0.05", r"utterance train/b, line 18: a time"),
+        ("all.csv", "train/b,0.45", "train/b,x", r"utterance train/b, line 19: a time"),
+    ],
+)
+def test_an_error_in_a_file_of_many_names_the_utterance_and_the_line(
+    root, name, old, new, message
+):
+    utterances = {}
+    for path in sorted(root.rglob("*.phn")):
+        utterances[path.relative_to(root).with_suffix("").as_posix()] = to_rows(path)
+        path.unlink()
+    write_mlf(root, utterances)
+    write_ctm(root, utterances)
+    rows = [f"{id},{a},{b},{p}\n" for id, rows in utterances.items() for a, b, p in rows]
+    (root / "all.csv").write_text("utterance,start_s,end_s,phone\n" + "".join(rows))
+    path = root / name
+    text = path.read_text().replace("0.04999999999999999", "0.05")
+    start, found, end = text.rpartition(old)
+    assert found
+    path.write_text(start + new + end)
+    keys: dict[str, Any] = {"segments": name, "format": path.suffix[1:]}
+    with pytest.raises(DataError, match=message):
+        read(root, **keys)
 
 
 def test_a_missing_file_of_phones_names_its_key(root):
