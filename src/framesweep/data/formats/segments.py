@@ -42,6 +42,8 @@ HTK_UNITS_PER_SECOND = 1e7
 """HTK measures time in units of 100 ns (The HTK Book, section on label files)."""
 TOLERANCE = 1e-3
 """Seconds by which a segment may start before the previous one ends: rounding, not overlap."""
+_ALIKE = ("phn", "xlabel", "htk", "seconds")
+"""The formats of .phn and .lab files, whose units of time differ."""
 _IN_CONTEXT = re.compile(r"^[^-+]*-([^-+]+)\+.+$")
 """A phone between its neighbors, LEFT-PHONE+RIGHT, as in the triphones of HTK and HTS."""
 
@@ -120,7 +122,7 @@ def read_segments(
     rows = list(parsers[detected](where, text))
     starts = np.asarray([row[0] for row in rows], dtype=np.float64) / units_per_second
     ends = np.asarray([row[1] for row in rows], dtype=np.float64) / units_per_second
-    _validate_order(where, starts, ends)
+    _validate_order(where, starts, ends, may_differ=detected in _ALIKE)
     return Segments(starts, ends, tuple(row[2] for row in rows))
 
 
@@ -203,8 +205,12 @@ def _parse_xlabel(path: Path, text: str) -> Iterator[_Row]:
         raise DataError(path, "must have a line `#` before its labels")
 
 
-def _validate_order(where: Path | Place, starts: Array, ends: Array) -> None:
+def _validate_order(
+    where: Path | Place, starts: Array, ends: Array, *, may_differ: bool
+) -> None:
     """Raise DataError unless there are segments, each ends after its start, and none overlap.
+
+    `may_differ` says that another format of such files has another unit of time.
 
     `Segments.at` searches `starts` by bisection, which needs them in ascending order.
     """
@@ -225,5 +231,5 @@ def _validate_order(where: Path | Place, starts: Array, ends: Array) -> None:
             f"{where}, segment {first + 2}",
             f"must start after the previous segment ends, at {ends[first]:.4f} s",
             found=f"{starts[first + 1]:.4f} s",
-            fix="If the times are in another unit, set data.format.",
+            fix="If the times are in another unit, set data.format." if may_differ else "",
         )

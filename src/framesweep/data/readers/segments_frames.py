@@ -32,6 +32,15 @@ LONG_GAP = 0.2
 on the frame shift of stored features."""
 PHN_FILES = (("auto", ".phn"), ("phn", ".phn"))
 """Formats and suffixes of the files that count samples."""
+UNIT_OF_SUFFIX = {
+    ".textgrid": "seconds",
+    ".ctm": "seconds",
+    ".csv": "seconds",
+    ".json": "seconds",
+    ".utt": "seconds",
+    ".mlf": "units of 100 ns",
+}
+"""The unit of the files that no data.format reads in another one."""
 MIN_COVERAGE = 0.002
 """Segments that end within this share of the audio must be in another unit of time: samples at
 16 kHz, taken for HTK's units of 100 ns, end after 0.0016 of it."""
@@ -112,7 +121,7 @@ def _require_fit(
             _place(files),
             f"must extend beyond the first {MIN_COVERAGE:.1%} of its {what}, {seconds:.3f} s",
             found=f"{end:.6f} s",
-            fix="The times are in another unit: set data.format.",
+            fix=_explain_unit(files) or "The times are in another unit: set data.format.",
         )
 
 
@@ -129,7 +138,19 @@ def _explain_overrun(files: UtteranceFiles, config: SegmentsConfig) -> str:
         return f"Check data.shift_ms={config.shift_ms:g}."
     if missing := find_truncation(files.audio):
         return f"{files.audio} is cut off: {missing}."
-    return "If the times are in another unit, set data.format."
+    if samples := describe_samples(files, config):
+        return f"{samples}."
+    return _explain_unit(files) or "If the times are in another unit, set data.format."
+
+
+def _explain_unit(files: UtteranceFiles) -> str:
+    """Say what the times of an utterance count; "" if that depends on data.format."""
+    suffix = "" if files.segments is None else files.segments.suffix.lower()
+    if suffix not in UNIT_OF_SUFFIX:
+        return ""
+    start = f"from the start of {files.audio.name}"
+    note = ", where xmin must be 0" if suffix == ".textgrid" else ""
+    return f"Its times must be in {UNIT_OF_SUFFIX[suffix]}, {start}{note}."
 
 
 def ends_early(files: UtteranceFiles, config: SegmentsConfig, num_frames: int) -> bool:

@@ -256,6 +256,38 @@ def test_cut_off_audio_is_named_where_segments_pass_its_end_and_where_they_fit(r
     ]
 
 
+GRID = """File type = "ooTextFile"
+Object class = "TextGrid"
+0 {end} <exists> 1 "IntervalTier" "phones" 0 {end} 1 0 {end} "aa"
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "fix"),
+    [
+        ("a.phn", "0 20000 aa\n", r"\.phn counts samples of a\.wav, at 16000 Hz\."),
+        ("a.lab", "0.0 1.25 aa\n", r"If the times are in another unit, set data\.format\."),
+        (
+            "a.TextGrid",
+            GRID.format(end=1.25),
+            r"Its times must be in seconds, from the start of a\.wav, where xmin must be 0\.",
+        ),
+        (
+            "a.TextGrid",
+            GRID.format(end=0.001),
+            r"Its times must be in seconds, from the start of a\.wav, where xmin must be 0\.",
+        ),
+        ("a.csv", "start_s,end_s,phone\n0,8,t\n", r"in seconds, from the start of a\.wav\."),
+    ],
+)
+def test_segments_that_do_not_fit_say_what_their_times_count(root, name, text, fix):
+    (root / "train" / "a.phn").unlink()
+    (root / "train" / name).write_text(text)
+    keys: dict[str, Any] = {"format": "csv", "max_missing": 1.0} if ".csv" in name else {}
+    with pytest.raises(DataError, match=rf"{name}: must .* s'\. .*{fix}$"):
+        read(root, **keys)
+
+
 def test_times_in_another_unit_are_refused(root):
     (root / "train" / "a.phn").unlink()
     (root / "train" / "a.lab").write_text("0 4000 aa\n4000 16000 t\n")
