@@ -1,11 +1,16 @@
 """framesweep inspect: summarize a corpus and report problems in it."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from framesweep.commands.common.output import echo_result, json_option
+
+MAX_LISTED = 5
+"""Largest number of problems in files that are listed; the JSON output has all."""
 
 
 @click.command()
@@ -34,10 +39,11 @@ def command(overrides: tuple[str, ...], *, out: Path | None, as_json: bool) -> N
     config = compose(list(overrides))
     corpus = build_corpus(config.data)
     in_files = corpus.find_problems() if isinstance(corpus, SelfChecking) else []
-    prepared = prepare(corpus, find_cache(config), full=True)
+    with _list_first(in_files if as_json else _shorten(in_files)):
+        prepared = prepare(corpus, find_cache(config), full=True)
     verify_views(prepared)
     summaries = [summarize(split, len(prepared.phones)) for split in prepared.splits.values()]
-    problems = [*find_problems(prepared, summaries), *in_files]
+    problems = find_problems(prepared, summaries)
     shift_ms = config.data.frame_shift_ms
     path = out or prepared.folder / "inspection.png"
     write_picture(path, prepared, summaries, shift_ms)
@@ -54,7 +60,26 @@ def command(overrides: tuple[str, ...], *, out: Path | None, as_json: bool) -> N
     phones = prepared.phones.names
     echo_result(
         as_json,
-        {"splits": splits, "phones": phones, "problems": problems, "figure": path},
-        text_report(prepared, summaries, problems, shift_ms),
+        {"splits": splits, "phones": phones, "problems": problems + in_files, "figure": path},
+        text_report(prepared, summaries, problems + _shorten(in_files), shift_ms),
         f"figure: {path}",
     )
+
+
+@contextmanager
+def _list_first(problems: list[str]) -> Iterator[None]:
+    """Print the problems before a DataError: it is about one file, and others have more."""
+    from framesweep.errors import DataError
+
+    try:
+        yield
+    except DataError:
+        for problem in problems:
+            click.echo(problem, err=True)
+        raise
+
+
+def _shorten(problems: list[str]) -> list[str]:
+    """Return the first problems, and how many more there are."""
+    more = len(problems) - MAX_LISTED
+    return [*problems[:MAX_LISTED], *([f"and {more:,} more, which --json lists"] * (more > 0))]

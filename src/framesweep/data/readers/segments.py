@@ -160,7 +160,11 @@ class SegmentsCorpus:
         problems = []
         for split, utterances in self._splits.items():
             for files in track(utterances, f"Checking {split}", len(utterances)):
-                if problem := describe_problem(files, self._config):
+                try:
+                    problem = describe_problem(files, self._config)
+                except DataError as error:  # for which preparing stops at the first file
+                    problem = str(error)
+                if problem:
                     problems.append(f"{split} {files.id}: {problem}")
         return problems
 
