@@ -8,7 +8,7 @@ from pathlib import Path
 from framesweep.config import SegmentsConfig
 from framesweep.data.formats import audio
 from framesweep.data.formats.kaldi import ArrayLocation, read_index
-from framesweep.data.formats.master_files import Part, has_utterance_column
+from framesweep.data.formats.master_files import Part, has_utterance_column, index_master_file
 from framesweep.data.formats.names import normalize_name
 from framesweep.data.formats.segments import SUFFIXES
 from framesweep.data.formats.stored_features import index_archive
@@ -96,10 +96,15 @@ def _find_labels(
         raise DataError(
             "data.segments",
             f"must have the same folders and names as data.audio, such as {min(ids)!r}",
-            found=min(segments, default=str(masters[0]) if masters else ""),
+            found=_first_entry(masters[0]) if masters else min(segments),
             fix="data.audio and data.segments may be folders with wildcards, such as '*/wav'.",
         )
     return labels
+
+
+def _first_entry(path: Path) -> str:
+    """Return the first name in a file of many utterances, and the file."""
+    return f"{next(iter(index_master_file(path)), 'nothing')} in {path}"
 
 
 def _list_by_id(

@@ -161,7 +161,9 @@ def test_file_of_one_utterance_precedes_a_file_of_many(tmp_path):
 def test_file_of_many_utterances_without_any_of_these_is_refused(tmp_path):
     touch(tmp_path, "a.wav")
     (tmp_path / "all.ctm").write_text("x 1 0 1 t\n")
-    with pytest.raises(DataError, match=r"same folders and names .*'a'; found 'all'"):
+    with pytest.raises(
+        DataError, match=r"same folders and names .*'a'; found 'x in .*all\.ctm'"
+    ):
         listed(tmp_path, format="ctm")
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from framesweep.data.formats.master_files import index_master_file
 from framesweep.data.readers.segments_masters import match_master_files
 from framesweep.errors import DataError
 
@@ -27,6 +28,7 @@ def matched(tmp_path, entries, ids):
         ("/export/elsewhere/a1.rec", "train/a1"),
         ("SA1.LAB", "dr1/fcjf0/sa1"),
         ("anna.a1", "anna.a1"),
+        ("Day_1/take_0", "day 1/take 0"),
     ],
 )
 def test_entry_is_found_by_its_name(tmp_path, entry, id):
@@ -36,6 +38,26 @@ def test_entry_is_found_by_its_name(tmp_path, entry, id):
 def test_folders_tell_utterances_of_one_name_apart(tmp_path):
     found = matched(tmp_path, ["x/a", "y/a"], ["x/a", "y/a"])
     assert found == {"x/a": "x/a", "y/a": "y/a"}
+
+
+@pytest.mark.parametrize(
+    ("ids", "entries"),
+    [
+        (["ab", "AB"], {"ab": "ab", "AB.lab": "AB"}),
+        (["x/a", "X/a"], {"*/X/a": "X/a", "x/a": "x/a"}),
+        (["take 0", "take_0"], {"take_0": "take_0"}),
+    ],
+)
+def test_of_names_that_differ_in_case_or_spaces_the_equal_one_counts(tmp_path, ids, entries):
+    path = write_ctm(tmp_path / "all.ctm", *entries)
+    expected = {entries[name]: (path, part) for name, part in index_master_file(path).items()}
+    assert match_master_files([path], ids) == expected
+
+
+@pytest.mark.parametrize("entries", [["AB", "ab"], ["ab", "AB"]])
+def test_of_two_entries_for_one_utterance_the_equal_one_counts(tmp_path, entries):
+    path = write_ctm(tmp_path / "all.ctm", *entries)
+    assert match_master_files([path], ["ab"]) == {"ab": (path, index_master_file(path)["ab"])}
 
 
 def test_entries_without_audio_are_ignored(tmp_path):
