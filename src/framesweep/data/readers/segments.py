@@ -185,8 +185,11 @@ class SegmentsCorpus:
                 fix = "Check data.tier and data.format."
                 raise DataError(path, rule, found=found[0], fix=fix)
         listed = None if self._phones is None else read_phones(self._phones)
-        if config.format == "frames" and names and all(map(is_number, names)):
-            return number_labels(names, listed)
+        if names and all(map(is_number, names)):
+            if config.format == "frames":
+                return number_labels(names, listed)
+            if listed is None:
+                log.warning("the phones are numbers, which a file data.phones=phones.txt names")
         gap = None if config.gap_phone is None else normalize_name(config.gap_phone)
         fold = None if config.fold is None else str(config.fold)
         return build_labelling(names, listed, gap, fold)

@@ -30,6 +30,8 @@ def build_labelling(
 ) -> Labelling:
     """Number the phone names that occur in a corpus.
 
+    Names that are all numbers, as Kaldi writes phones, are those of listed phones.
+
     Args:
         names: each name, with a file in which it occurs, for error messages.
         listed: the allowed phones in order; None for those that occur, sorted.
@@ -37,9 +39,15 @@ def build_labelling(
         fold: the name of a folding. A phone that the folding drops is labelled as a gap.
 
     Raises:
-        DataError: a name is not listed.
+        DataError: a name is not listed, or a number is none of a listed phone.
         ConfigError: `gap` is not listed, or the folding does not know a phone.
     """
+    if listed is not None and names and all(is_number(n) and n not in listed for n in names):
+        phone_of = {n: listed.names[id] for n, id in number_labels(names, listed).ids.items()}
+        named = {phone: names[number] for number, phone in phone_of.items()}
+        labelling = build_labelling(named, listed, gap, fold)
+        ids = {number: labelling.ids[phone] for number, phone in phone_of.items()}
+        return Labelling(labelling.phones, ids | {"": labelling.ids[""]})
     if listed is not None:
         _require_listed(names, listed, gap)
     known = listed or PhoneSet(tuple(sorted(names)))

@@ -475,6 +475,26 @@ def test_an_error_in_a_file_of_many_names_the_utterance_and_the_line(
         read(root, **keys)
 
 
+def test_numbers_of_kaldi_are_named_by_its_file_of_phones(root, caplog):
+    expected = [u.labels.tolist() for u in read(root)]
+    for path in root.rglob("*.phn"):
+        rows = [(a, b, sorted(PHONES).index(phone) + 1) for a, b, phone in to_rows(path)]
+        path.with_suffix(".ctm").write_text(
+            "".join(f"u 1 {a} {b - a} {n}\n" for a, b, n in rows)
+        )
+        path.unlink()
+    phones = root / "phones.txt"
+    lines = [f"{name} {i}\n" for i, name in enumerate(["<eps>", *sorted(PHONES), "#0"])]
+    phones.write_text("".join(lines))
+    labels = [u.labels - 1 for u in read(root, format="ctm", phones=str(phones))]
+    assert [array.tolist() for array in labels] == expected
+    assert caplog.messages == []
+    read(root, format="ctm")
+    assert caplog.messages == [
+        "the phones are numbers, which a file data.phones=phones.txt names"
+    ]
+
+
 def test_a_missing_file_of_phones_names_its_key(root):
     with pytest.raises(DataError, match=r"data\.phones: must be an existing file; found '.*x'"):
         SegmentsCorpus(config(root, phones=str(root / "x")))

@@ -38,6 +38,22 @@ def test_phones_that_are_not_listed_are_refused_by_name():
         build_labelling(named("y", "a", "x"), PhoneSet(("a", "sil")), None, None)
 
 
+def test_numbers_are_those_of_listed_phones():
+    listed = PhoneSet(("<eps>", "SIL", "a", "t"))
+    found = build_labelling(named("3", "1"), listed, None, None)
+    assert found.phones == listed
+    assert found.ids == {"3": 3, "1": 1, "": 1}
+    folded = build_labelling(named("0", "1"), PhoneSet(("h#", "zh")), None, "39")
+    assert folded.ids["1"] == folded.phones.id("sh")
+    with pytest.raises(DataError, match=r"class numbers must be below 4; found '4'"):
+        build_labelling(named("4"), listed, None, None)
+    assert build_labelling(named("1"), PhoneSet(("1", "0")), "0", None).ids == {
+        "1": 0,
+        "0": 1,
+        "": 1,
+    }
+
+
 def test_timit_folds_to_39_with_q_as_silence():
     found = build_labelling(named(*TIMIT_61.split()), None, None, "39")
     assert len(found.phones) == 39
