@@ -131,6 +131,9 @@ def _read_text(path: Path, part: Part | None) -> str:
         data = read_part(path, part)
     except OSError as error:
         raise DataError(path, f"must be readable ({error.strerror})") from None
+    if data.startswith(b"ooBinaryFile"):
+        rule, fix = "must be a text file of Praat", "In Praat, use Save as text file..."
+        raise DataError(path, rule, found="a binary file", fix=fix)
     # Praat saves UTF-16 as soon as a label is not ASCII.
     utf16 = data.startswith((b"\xff\xfe", b"\xfe\xff"))
     try:

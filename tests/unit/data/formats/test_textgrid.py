@@ -105,6 +105,13 @@ def test_file_is_read_in_every_encoding_of_praat(tmp_path, text, encoding, newli
     assert list(zip(found.starts, found.ends, found.phones, strict=True)) == INTERVALS
 
 
+def test_binary_file_of_praat_is_refused_with_the_command_that_saves_text(tmp_path):
+    path = tmp_path / "a.TextGrid"
+    path.write_bytes(b"ooBinaryFile\x08TextGrid" + bytes(40))
+    with pytest.raises(DataError, match=r"found 'a binary file'\. In Praat, use Save as text"):
+        read_segments(path, "auto", "phones", 16_000)
+
+
 def test_tier_is_chosen_by_name():
     assert read(LONG, "words") == [(0, 0.9, 'say "hi" 3 times')]
     with pytest.raises(DataError, match=r"tier 'syllables'; found words, phones"):
