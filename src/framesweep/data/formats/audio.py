@@ -1,6 +1,7 @@
 """Reads audio files of any format, sample rate and number of channels as mono samples."""
 
 import math
+import os
 import re
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,12 @@ from framesweep.errors import DataError
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".sph", ".aiff", ".aif", ".au", ".mp3", ".opus")
 
+UNKNOWN_FORMAT = (None, 1, 4, 18)
+"""libsndfile's errors for formats and encodings that it does not know. With others, it knows
+the format, but the file is damaged or cut off."""
+MAX_HEADER_BYTES = 1024
+"""Larger files than this have more than a header."""
+LEAVE_OUT = "or leave it out, with data.exclude in a corpus."
 STREAMED = 0x7FFF0000
 """Programs that do not know yet how much will follow put this number of bytes, or a larger one,
 into a header."""
@@ -55,7 +62,11 @@ def read_audio(path: Path, sample_rate: int) -> tuple[Array, int]:
     except (OSError, RuntimeError) as error:
         raise _unreadable(path, error) from None
     if len(samples) == 0:
-        raise DataError(path, "must contain at least one sample")
+        fix = f"Copy it again, {LEAVE_OUT}"
+        if path.stat().st_size > MAX_HEADER_BYTES:
+            fix = "If it has audio, `sox --ignore-length IN.wav OUT.wav` writes another header."
+        found = "a header of 0 samples"
+        raise DataError(path, "must contain at least one sample", found=found, fix=fix)
     mono = samples.mean(axis=1, dtype=np.float32)
     # Features would hide such a sample: the floor of their logarithm replaces it by a number.
     if not np.isfinite(mono).all():
@@ -64,7 +75,7 @@ def read_audio(path: Path, sample_rate: int) -> tuple[Array, int]:
             path,
             "samples must be finite",
             found=f"{mono[first]} at {first / own_rate:.3f} s",
-            fix="Repair the recording, or leave it out, with data.exclude in a corpus.",
+            fix=f"Repair the recording, {LEAVE_OUT}",
         )
     if own_rate == sample_rate:
         return mono, own_rate
@@ -135,13 +146,20 @@ def _unreadable(path: Path, error: Exception) -> DataError:
         return DataError(path, "must exist")
     if path.is_dir():
         return DataError(path, "must be an audio file, not a folder")
+    copy = f"Copy it again, {LEAVE_OUT}"
+    if path.stat().st_size == 0:
+        return DataError(path, "must contain audio", found="an empty file", fix=copy)
+    if not os.access(path, os.R_OK):
+        return DataError(path, "must be readable", fix="Change its permissions.")
     # TIMIT's original files are compressed with shorten, which libsndfile cannot decode and
     # reports as an unknown format. The compression is named in the 1024-byte NIST header.
     with path.open("rb") as handle:
         is_shorten = b"shorten" in handle.read(1024)
-    fix = (
-        "It is compressed with shorten: decompress it with sph2pipe."
-        if is_shorten
-        else "Convert it to WAV or FLAC."
-    )
-    return DataError(path, f"must be an audio file that libsndfile can read ({error})", fix=fix)
+    reason = str(getattr(error, "error_string", error)).strip(" .")
+    fix = "Convert it to WAV or FLAC."
+    if is_shorten:
+        fix = "It is compressed with shorten: decompress it with sph2pipe."
+    elif getattr(error, "code", None) not in UNKNOWN_FORMAT:
+        return DataError(path, f"must be complete and undamaged audio ({reason})", fix=copy)
+    rule = f"must be an audio file that libsndfile can read ({reason})"
+    return DataError(path, rule, fix=fix)

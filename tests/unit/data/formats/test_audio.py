@@ -76,12 +76,52 @@ def test_file_that_is_not_audio_is_refused(tmp_path):
     )
     with pytest.raises(DataError, match="must be an audio file"):
         read_audio(text, 16_000)
-    with pytest.raises(DataError, match="at least one sample"):
+    with pytest.raises(DataError, match=r"at least one sample; .*0 samples'\. Copy it again"):
         read_audio(empty, 16_000)
     with pytest.raises(DataError, match="decompress it with sph2pipe"):
         read_audio(packed, 16_000)
     with pytest.raises(DataError, match="must exist"):
         read_audio_info(tmp_path / "none.wav")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            lambda data: b"",
+            r"must contain audio; found 'an empty file'\. Copy it again, or leave",
+        ),
+        (
+            lambda data: data[: len(data) // 2],
+            r"must be complete and undamaged audio \(.*sync\)",
+        ),
+        (
+            lambda data: data[:1000],
+            r"must be complete and undamaged audio \(.*Copy it again, or",
+        ),
+        (
+            lambda data: b"ftypM4A " + data,
+            r"that libsndfile can read \(Format not .*Convert it",
+        ),
+    ],
+)
+def test_damaged_audio_is_told_from_unknown_audio(tmp_path, content, message):
+    path = tmp_path / "a.flac"
+    noise = np.random.default_rng(0).normal(scale=0.1, size=32_000)
+    soundfile.write(path, noise, 16_000)
+    path.write_bytes(content(path.read_bytes()))
+    with pytest.raises(DataError, match=message):
+        read_audio(path, 16_000)
+
+
+def test_audio_behind_a_header_of_no_samples_says_how_to_repair_it(tmp_path):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, tone(16_000), 16_000)
+    data = bytearray(path.read_bytes())
+    data[40:44] = bytes(4)
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"a header of 0 samples'\. If .*sox --ignore-length"):
+        read_audio(path, 16_000)
 
 
 @pytest.mark.parametrize(("own_rate", "rate"), [(8000, 16_000), (22_050, 16_000)])
