@@ -163,6 +163,7 @@ class _KaldiSplit:
                 "data.max_missing",
                 f"at most {self._config.max_missing:.0%} of {self._split} may {problem}",
                 found=f"{len(ids)} of {total}: {', '.join(ids[:MAX_EXAMPLES])}",
+                fix="Raise data.max_missing to leave more out.",
             )
 
     def _warn(self, ids: list[str], problem: str) -> None:

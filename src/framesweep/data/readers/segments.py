@@ -209,6 +209,8 @@ def _skip_unsegmented(
             f"at most {config.max_missing:.0%} of the audio files in {split} may lack segments"
         )
         fix = describe_label_files(config, set(unsegmented))
+        if len(unsegmented) < len(utterances):
+            fix += " Or raise data.max_missing, or leave them out with data.exclude."
         raise DataError("data.max_missing", rule, found=f"{counts}: {examples}", fix=fix)
     log.warning("%s: skipping %s audio files without segments: %s", split, counts, examples)
     return [files for files in utterances if files.segments is not None]
