@@ -91,10 +91,10 @@ def locate_labels(path: Path, root: Path) -> dict[str, ArrayLocation | int]:
         DataError: the file is missing, is not text, or lists an utterance twice.
         UnsafeFileError: an .scp entry is a command instead of a file.
     """
-    if path.suffix == ".scp":
-        return dict(read_index(path, root))
     if not path.exists():
         raise DataError(path, "must exist", fix="Set data.alignments.")
+    if path.suffix == ".scp":
+        return dict(read_index(path, root))
     locations: dict[str, ArrayLocation | int] = {}
     with path.open("rb") as handle:
         if b"\0" in handle.read(1024):
@@ -193,8 +193,11 @@ def _read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the number and the text of each line that is not blank."""
     try:
         text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise DataError(path, "must exist") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(path, f"must be a readable text file ({error})") from None
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DataError(path, f"must be a readable text file ({reason})") from None
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
             yield number, line

@@ -109,6 +109,9 @@ class _KaldiSplit:
         # Course test sets come without alignments.
         if split == "test" and not self._labels_file.exists():
             self._labels_file = None
+        if not self._index_file.exists():
+            fix = f"data.{split} names its folder, and data.features the file."
+            raise DataError(self._index_file, "must exist", fix=fix)
         self._features = read_index(self._index_file, root)
         self._labels = (
             {} if self._labels_file is None else locate_labels(self._labels_file, root)

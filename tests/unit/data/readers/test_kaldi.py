@@ -159,8 +159,10 @@ def test_phones_are_named_by_a_file_and_the_limit_is_kept(corpus):
     ("keys", "error", "message"),
     [
         ({"train": "../up"}, ConfigError, r"data\.train: must be a relative path inside"),
-        ({"dev": "none"}, DataError, r"none/feats\.scp: must be a readable text file"),
-        ({"alignments": "none.txt"}, DataError, r"none\.txt: must exist"),
+        ({"dev": "none"}, DataError, r"none/feats\.scp: must exist\. data\.dev names its fold"),
+        ({"features": "none.scp"}, DataError, r"train/none\.scp: must exist\. data\.train n"),
+        ({"alignments": "none.txt"}, DataError, r"none\.txt: must exist\. Set data\.align"),
+        ({"alignments": "none.scp"}, DataError, r"none\.scp: must exist\. Set data\.align"),
         ({"alignments": "ali.ark"}, DataError, r"ali\.ark: must be text.*use an \.scp"),
         ({"phones": "none.txt"}, DataError, r"data\.phones: must be an existing file"),
     ],
