@@ -128,7 +128,8 @@ def _split_by_list(
             readings = [_read_entry(line), _read_entry(_COMMENT.sub("", line))]
             entry = next((one for one in readings if one in by_name), readings[-1])
             if entry and entry not in by_name:
-                raise DataError(path, "must list utterances in data.audio", found=entry)
+                rule = f"must list utterances in data.audio, such as {utterances[0].id!r}"
+                raise DataError(path, rule, found=entry)
             members |= {utterance.id: utterance for utterance in by_name.get(entry, ())}
         splits[name] = sorted(members.values(), key=lambda utterance: utterance.id)
     if "dev" not in splits:
@@ -137,8 +138,8 @@ def _split_by_list(
 
 
 def _read_entry(text: str) -> str:
-    """Return the utterance or folder that a line names, without suffix and slash."""
-    entry = text.strip().rstrip("/")
+    """Return the utterance or folder that a line names, without suffix, slash and `./`."""
+    entry = text.strip().removeprefix("./").rstrip("/")
     suffix = Path(entry).suffix
     return entry.removesuffix(suffix) if suffix.lower() in audio.SUFFIXES else entry
 
