@@ -46,7 +46,8 @@ def mel_features(
             with `options.use_energy`. 0 for none.
 
     Returns:
-        (T, D) float32, where T is `num_frames(N, ...)` and D is `options.feature_dim`.
+        (T, D) float32, where T is the number of windows that `snip_edges` allows and D is
+        `options.feature_dim`.
 
     Raises:
         ConfigError: the windows or filters are impossible at this sample rate.
@@ -87,16 +88,6 @@ def append_deltas(features: Array, order: int) -> Array:
         rows = np.lib.stride_tricks.sliding_window_view(padded, len(kernel), axis=0)
         parts.append((rows @ kernel).astype(np.float32))
     return np.concatenate(parts, axis=1)
-
-
-def num_frames(
-    num_samples: int, sample_rate: int, options: FeatureOptions, *, snip_edges: bool = True
-) -> int:
-    """Return the number of frames in `num_samples` samples at `sample_rate` Hz."""
-    window, shift = _window_and_shift(sample_rate, options)
-    if snip_edges:
-        return 0 if num_samples < window else 1 + (num_samples - window) // shift
-    return (num_samples + shift // 2) // shift
 
 
 def frame_centers(

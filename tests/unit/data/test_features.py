@@ -9,7 +9,6 @@ from framesweep.data.features import (
     append_deltas,
     frame_centers,
     mel_features,
-    num_frames,
 )
 from framesweep.errors import ConfigError
 
@@ -89,7 +88,9 @@ def test_mfcc_is_the_liftered_cosine_transform_of_log_mel(audio):
 def test_number_of_frames_equals_that_computed(audio, rate, snip_edges, num_samples):
     options = FeatureOptions()
     features = mel_features(audio[:num_samples], rate, options, snip_edges=snip_edges)
-    expected = num_frames(num_samples, rate, options, snip_edges=snip_edges)
+    window, shift = int(0.025 * rate), int(0.010 * rate)
+    within = 0 if num_samples < window else 1 + (num_samples - window) // shift
+    expected = within if snip_edges else (num_samples + shift // 2) // shift
     assert features.shape == (expected, 40)
     assert np.isfinite(features).all()
 
@@ -97,8 +98,7 @@ def test_number_of_frames_equals_that_computed(audio, rate, snip_edges, num_samp
 @pytest.mark.parametrize("snip_edges", [True, False])
 def test_click_is_loudest_in_the_frame_centered_on_it(snip_edges):
     options = FeatureOptions()
-    length = num_frames(RATE, RATE, options, snip_edges=snip_edges)
-    centers = frame_centers(length, RATE, options, snip_edges=snip_edges)
+    centers = frame_centers(98, RATE, options, snip_edges=snip_edges)
     for frame in (10, 50, 90):
         click = np.zeros(RATE, dtype=np.float32)
         click[round(centers[frame])] = 0.5
