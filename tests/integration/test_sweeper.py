@@ -1,6 +1,7 @@
 """The sweeper in an application that is not framesweep: real sweeps of tests/sweep_app.py."""
 
 import collections
+import contextlib
 import os
 import signal
 import subprocess
@@ -361,3 +362,17 @@ def test_another_launcher_prunes_retries_and_resumes(app):
     assert "trial 3 failed: exception: ValueError: no good" in output
     output = app.run(*search, "hydra.sweeper.n_trials=7")
     assert "6 of 7 trials are done" in output
+
+
+@pytest.mark.heavy
+def test_a_trial_that_joblib_runs_ends_at_its_time_limit(app):
+    """Its KeyboardInterrupt must not be pickled with the result that Hydra attaches to it."""
+    search = ["x=interval(0.0,1.0)", "epochs=9999", "seconds=0.1", "hydra.sweeper.n_trials=1"]
+    process = app.start(*search, "hydra/launcher=joblib", "hydra.sweeper.trial_minutes=0.02")
+    try:
+        output, _ = process.communicate(timeout=SECONDS / 5)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert "trial 0 pruned by trial_minutes" in output
+    assert "KeyboardInterrupt" in app.read(0, "sweep_app.log")

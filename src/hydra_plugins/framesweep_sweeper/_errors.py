@@ -21,3 +21,12 @@ class SupersededError(Exception):
 
     The job has to stop: anything it still recorded would be mixed with its successor's results.
     """
+
+
+class StoppedJobError(Exception):
+    """A job has ended by KeyboardInterrupt or SystemExit, and its outcome is recorded.
+
+    It replaces them, because Hydra attaches the job's result to them, which refers to them in
+    turn. A launcher that pickles the error of a job, as joblib's does, would not get out of
+    this circle for minutes.
+    """

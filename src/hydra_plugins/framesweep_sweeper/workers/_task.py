@@ -15,7 +15,7 @@ from optuna.pruners import BasePruner
 from optuna.storages import BaseStorage
 
 from hydra_plugins.framesweep_sweeper import job
-from hydra_plugins.framesweep_sweeper._errors import SupersededError
+from hydra_plugins.framesweep_sweeper._errors import StoppedJobError, SupersededError
 from hydra_plugins.framesweep_sweeper.search._samplers import build_pruner
 from hydra_plugins.framesweep_sweeper.storage._heartbeats import HeartbeatThread
 from hydra_plugins.framesweep_sweeper.storage._storage import open_storage
@@ -92,6 +92,7 @@ class TrialTask:
 
         Raises:
             SupersededError: the trial now belongs to another worker.
+            StoppedJobError: the task ended by KeyboardInterrupt or SystemExit.
         """
         storage = _connect(self.url, self.heartbeat)
         trial = self._find_trial(storage)
@@ -157,7 +158,9 @@ class TrialTask:
             if trial.is_out_of_time and outcome.state == _trial_attrs.INTERRUPTED:
                 outcome = JobOutcome(_trial_attrs.PRUNED, reason=TRIAL_MINUTES)
             _trial_attrs.write_outcome(trial._storage, trial._trial_id, trial._serial, outcome)
-            raise
+            if isinstance(error, Exception):
+                raise
+            raise StoppedJobError(_failures.summarize_error(error)) from error
         metrics = trial.metrics
         write_constraints(trial._storage, trial._trial_id, self.constraints, metrics)
         _trial_attrs.write_outcome(trial._storage, trial._trial_id, trial._serial, outcome)

@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from hydra_plugins.framesweep_sweeper import current_trial, record_metrics, report
-from hydra_plugins.framesweep_sweeper._errors import SupersededError
+from hydra_plugins.framesweep_sweeper._errors import StoppedJobError, SupersededError
 from hydra_plugins.framesweep_sweeper.trials import _trial_attrs
 from hydra_plugins.framesweep_sweeper.trials._constraints import Constraint
 from hydra_plugins.framesweep_sweeper.trials._process import Process
@@ -140,6 +140,17 @@ def test_an_error_is_recorded_and_raised_again(run_job):
     assert isinstance(error, MemoryError)
     assert (outcome.state, outcome.reason) == ("FAIL", "out_of_memory")
     assert outcome.message == "MemoryError: too big"
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt(), SystemExit(143)])
+def test_a_job_that_is_stopped_ends_by_an_error_that_a_launcher_can_pickle(run_job, stop):
+    def job():
+        raise stop
+
+    outcome, _, error = run_job(job)
+    assert outcome.state == _trial_attrs.INTERRUPTED
+    assert isinstance(error, StoppedJobError)
+    assert error.__cause__ is stop
 
 
 def test_a_superseded_job_stops_and_records_nothing(run_job, queue, storage):
