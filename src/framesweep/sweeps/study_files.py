@@ -100,15 +100,18 @@ class StudyFiles:
     def _log_best_values(self) -> None:
         """Log the best value after each trial, also under the name it has in a trial's run.
 
-        In a list of runs, the parent's row then has the winner's value in the same column.
+        In a list of runs, the parent's row then has the winner's value in the same column. The
+        steps follow those of the studies that this one extends, which have the same parent.
         """
         from framesweep.sweeps.tables import get_objective_names, track_best_value
+        from hydra_plugins.framesweep_sweeper.search._study_identity import list_extended
 
         values = track_best_value(self._study)
+        first = 1 + sum(len(track_best_value(each)) for each in list_extended(self._study))
         name = name_best(get_objective_names(self._study)[0])
         for index in range(self._num_logged, len(values)):
             value = values[index]
-            self._tracker.log_epoch(index + 1, {"best_value": value, name: value})
+            self._tracker.log_epoch(first + index, {"best_value": value, name: value})
         self._num_logged = len(values)
 
 

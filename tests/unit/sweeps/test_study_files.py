@@ -64,6 +64,17 @@ def test_a_best_value_is_logged_once(study, tracker, tmp_path):
     assert [epoch for epoch, _ in tracker.epochs] == [1, 2, 3, 4, 5]
 
 
+def test_the_best_values_of_a_study_follow_those_of_the_studies_it_extends(
+    study, tracker, tmp_path
+):
+    url = f"sqlite:///{tmp_path}/studies.db"
+    extending = optuna.create_study(study_name="s-2", storage=url, direction="maximize")
+    extending.set_user_attr("extends", {"study": study.study_name, "changes": []})
+    extending.add_trial(optuna.trial.create_trial(value=0.3))
+    StudyFilesThread(extending, tmp_path / "s-2", tracker).close()
+    assert tracker.epochs == [(5, {"best_value": 0.3, "best/value": 0.3})]
+
+
 def test_a_request_is_answered_by_the_thread(study, tracker, tmp_path):
     thread = StudyFilesThread(study, tmp_path / "s", tracker)
     thread.request()
