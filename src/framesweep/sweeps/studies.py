@@ -25,6 +25,7 @@ from hydra_plugins.framesweep_sweeper._hydra import MULTIRUN
 from hydra_plugins.framesweep_sweeper.search._study_identity import EXTENDS
 from hydra_plugins.framesweep_sweeper.storage._database import describe_error
 from hydra_plugins.framesweep_sweeper.storage._storage import make_absolute
+from hydra_plugins.framesweep_sweeper.trials._constraints import is_feasible
 
 JOURNAL_SUFFIX = ".journal"
 
@@ -57,7 +58,8 @@ class StudySummary:
 
     Attributes:
         started: when its first trial started, in ISO 8601; empty before that.
-        best_value: the best value of a single objective; None without a completed trial.
+        best_value: the best value of a single objective; None without a completed trial that
+            satisfies the constraints.
     """
 
     name: str
@@ -73,22 +75,27 @@ def list_studies(storage: str | None, outputs: Path) -> list[StudySummary]:
         TrackingError: the storage does not exist or cannot be read.
     """
     with _open_storage(storage, outputs) as backend:
-        found = optuna.get_all_study_summaries(backend)
-    listed = [
-        StudySummary(
-            name=one.study_name,
-            started="" if one.datetime_start is None else one.datetime_start.isoformat(),
-            num_trials=one.n_trials,
-            best_value=_find_best_value(one),
-        )
-        for one in found
-    ]
+        listed = [
+            StudySummary(
+                name=one.study_name,
+                started="" if one.datetime_start is None else one.datetime_start.isoformat(),
+                num_trials=one.n_trials,
+                best_value=_find_best_value(one, backend),
+            )
+            for one in optuna.get_all_study_summaries(backend)
+        ]
     return sorted(listed, key=lambda one: one.started, reverse=True)
 
 
-def _find_best_value(summary: optuna.study.StudySummary) -> float | None:
-    is_single = len(summary.directions) == 1
-    return summary.best_trial.value if is_single and summary.best_trial is not None else None
+def _find_best_value(
+    summary: optuna.study.StudySummary, backend: str | JournalStorage
+) -> float | None:
+    best = summary.best_trial if len(summary.directions) == 1 else None
+    if best is not None and not is_feasible(best):
+        # Optuna's summary knows no constraints. All trials are read for such studies only.
+        study = optuna.load_study(study_name=summary.study_name, storage=backend)
+        best = next(iter(rank_trials(study)), None)
+    return None if best is None else best.value
 
 
 @contextmanager

@@ -122,6 +122,21 @@ def test_without_a_study_all_studies_are_listed(tmp_path):
     ]
 
 
+def test_the_best_value_of_a_listed_study_satisfies_its_constraints(tmp_path):
+    url = f"sqlite:///{tmp_path}/studies.db"
+    violated = create_trial(value=0.9, user_attrs={"violated": "size<=1: found 2"})
+    for name, trials in {
+        "none": [violated],
+        "one": [violated, create_trial(value=0.5)],
+    }.items():
+        study = optuna.create_study(study_name=name, storage=url, direction="maximize")
+        study.add_trials(trials)
+    arguments = ["--json", "--outputs", str(tmp_path)]
+    result = CliRunner().invoke(command, arguments, catch_exceptions=False)
+    found = {study["name"]: study["best_value"] for study in json.loads(result.stdout)}
+    assert found == {"none": None, "one": 0.5}
+
+
 @pytest.mark.parametrize("option", ["--top", "--seeds", "--register"])
 def test_options_of_a_study_need_one(option):
     with pytest.raises(ConfigError, match=f"^{option}: needs STUDY"):
