@@ -209,8 +209,8 @@ def press_ctrl_c_after_the_first_epoch(monkeypatch):
     """Return a list with the epochs that are trained from now on."""
     epochs, on_epoch = [], RunCallback.on_epoch
 
-    def press(callback, epoch, metrics):
-        on_epoch(callback, epoch, metrics)
+    def press(callback, epoch, metrics, **kwargs):
+        on_epoch(callback, epoch, metrics, **kwargs)
         epochs.append(epoch)
         os.kill(os.getpid(), signal.SIGINT)
 

@@ -100,7 +100,7 @@ class Stop(NoOpCallback):
     def on_step(self, epoch, step, num_steps):
         self.steps -= 1
 
-    def on_epoch(self, epoch, metrics):
+    def on_epoch(self, epoch, metrics, *, is_last):
         self.epochs.append(metrics)
 
     def stop_signal(self):

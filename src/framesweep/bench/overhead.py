@@ -161,7 +161,7 @@ class _TrackedEpochs(NoOpCallback):
         # `fit` calls this once, when everything is ready for the first step.
         self._started = time.perf_counter()
 
-    def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+    def on_epoch(self, epoch: int, metrics: dict[str, float], *, is_last: bool) -> None:
         self._tracker.log_epoch(epoch, metrics)
         self.metrics.append(metrics)
         self.seconds = time.perf_counter() - self._started

@@ -7,7 +7,13 @@ from framesweep.runs.experiment import Experiment
 from framesweep.system.console import RunBar, log_epoch
 from framesweep.system.signals import StopRequest
 from framesweep.tracking import Tracker
-from hydra_plugins.framesweep_sweeper import record_metrics, report, require_owned, restore
+from hydra_plugins.framesweep_sweeper import (
+    TrialPruned,
+    record_metrics,
+    report,
+    require_owned,
+    restore,
+)
 
 log = logging.getLogger(__name__)
 
@@ -44,14 +50,20 @@ class RunCallback:
     def on_evaluate(self, epoch: int) -> None:
         self._bar.evaluate(epoch)
 
-    def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+    def on_epoch(self, epoch: int, metrics: dict[str, float], *, is_last: bool) -> None:
         self._bar.close()
         require_owned()
         log_epoch(epoch, self._plan.epochs, metrics)
         self._tracker.require_open(wait=True)
         self._log(epoch, metrics)
         record_metrics(metrics)
-        report(metrics[self._plan.objective], step=epoch)
+        try:
+            report(metrics[self._plan.objective], step=epoch)
+        except TrialPruned:
+            # To prune a trial that has been trained to its end would save nothing, and it could
+            # not be the best one.
+            if not is_last:
+                raise
 
     def _log(self, epoch: int, metrics: dict[str, float]) -> None:
         # The objective comes first: MLflow's page that compares runs opens on the first metric.

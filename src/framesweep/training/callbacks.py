@@ -22,8 +22,12 @@ class Callback(Protocol):
     def on_evaluate(self, epoch: int) -> None:
         """Called after the last step of an epoch, before it is evaluated."""
 
-    def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
-        """Called after an epoch, counted from 1, was evaluated and its checkpoint written."""
+    def on_epoch(self, epoch: int, metrics: dict[str, float], *, is_last: bool) -> None:
+        """Called after an epoch, counted from 1, was evaluated and its checkpoint written.
+
+        Args:
+            is_last: Whether training ends with this epoch.
+        """
 
     def stop_signal(self) -> int:
         """Return the number of the signal that asks training to stop, or 0."""
@@ -45,7 +49,7 @@ class NoOpCallback:
     def on_evaluate(self, epoch: int) -> None:
         pass
 
-    def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+    def on_epoch(self, epoch: int, metrics: dict[str, float], *, is_last: bool) -> None:
         pass
 
     def stop_signal(self) -> int:

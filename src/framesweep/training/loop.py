@@ -77,7 +77,7 @@ def fit(
         components.schedule.epoch_end(metrics[plan.objective])
         state.begin_epoch()
         _save(checkpoints, components, state, sums)
-        callback.on_epoch(state.epoch - 1, metrics)
+        callback.on_epoch(state.epoch - 1, metrics, is_last=_is_finished(state, plan))
     return state
 
 

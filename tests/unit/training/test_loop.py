@@ -68,7 +68,7 @@ class Recorder:
 
     def __init__(self, stop_at=None):
         self.epochs, self.restored, self.now = [], [], None
-        self.values, self.evaluated = [], []
+        self.values, self.evaluated, self.last = [], [], []
         self.stop_at = stop_at
 
     def on_restore(self, history):
@@ -83,8 +83,9 @@ class Recorder:
     def on_evaluate(self, epoch):
         self.evaluated.append((epoch, len(self.epochs)))
 
-    def on_epoch(self, epoch, metrics):
+    def on_epoch(self, epoch, metrics, *, is_last):
         self.epochs.append((epoch, metrics))
+        self.last += [epoch] * is_last
 
     def stop_signal(self):
         return signal.SIGTERM if self.now == self.stop_at else 0
@@ -171,6 +172,7 @@ def test_training_learns_and_reports_each_epoch_once(tmp_path):
     state = Job(tmp_path, epochs=12, schedule="constant").fit(callback)
     assert [epoch for epoch, _ in callback.epochs] == list(range(1, 13))
     assert [metrics for _, metrics in callback.epochs] == state.history
+    assert callback.last == [12]
     assert state.best("dev/accuracy") > 0.7
     assert state.best("dev/accuracy") == max(m["dev/accuracy"] for m in state.history)
 
@@ -372,6 +374,7 @@ def test_patience_ends_training_after_epochs_without_improvement(tmp_path):
     state = job.fit(callback)
     assert state.best_epoch == 1
     assert len(state.history) == 3
+    assert callback.last == [3]
 
 
 def test_a_loss_as_objective_is_minimized(tmp_path):
@@ -404,8 +407,10 @@ def test_a_dev_loss_that_is_not_finite_ends_training(tmp_path):
 def test_max_minutes_can_end_training_within_an_epoch(tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "CHECK_STEPS", 2)
     job = Job(tmp_path, epochs=1000, max_minutes=1e-9)
-    state = job.fit(Recorder())
+    callback = Recorder()
+    state = job.fit(callback)
     assert len(state.history) == 1
+    assert callback.last == [1]
     assert state.history[0]["train/loss"] > 0
     per_epoch = steps_per_epoch(job.train.num_frames, BATCH)
     assert per_epoch > 2

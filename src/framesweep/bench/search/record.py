@@ -56,7 +56,7 @@ class _Recorder(NoOpCallback):
         self.seconds: list[float] = []
         self._began = time.process_time()
 
-    def on_epoch(self, epoch: int, metrics: dict[str, float]) -> None:
+    def on_epoch(self, epoch: int, metrics: dict[str, float], *, is_last: bool) -> None:
         now = time.process_time()
         self.accuracies.append(round(metrics["dev/accuracy"], 5))
         self.seconds.append(round(now - self._began, 4))
