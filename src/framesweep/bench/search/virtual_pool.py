@@ -101,16 +101,19 @@ class VirtualPool:
         self.busy_seconds += curve.seconds[training.epoch]
         training.epoch += 1
         is_last = training.epoch == len(curve.accuracies)
+        is_pruned = False
         try:
             trial.report(curve.accuracies[training.epoch - 1], training.epoch)
         except TrialPruned:
+            is_pruned = not is_last
+        if is_pruned:
             self.num_pruned += 1
             outcome = JobOutcome(_trial_attrs.PRUNED)
-        else:
-            if not is_last:
-                return False
+        elif is_last:
             self.results.append((self.now, curve.value))
             outcome = JobOutcome(_trial_attrs.COMPLETE, (curve.value,))
+        else:
+            return False
         storage = self.study._storage
         _trial_attrs.write_outcome(storage, trial._trial_id, trial._serial, outcome)
         return True

@@ -49,6 +49,15 @@ def test_the_shorter_training_ends_first_and_each_epoch_is_reported(pool) -> Non
     assert pool.results == [(6.0, pytest.approx(0.65))]
 
 
+def test_a_training_is_not_pruned_at_its_last_epoch(table) -> None:
+    study = create_study(optuna.pruners.ThresholdPruner(upper=0.6))  # below its last accuracy
+    pool = VirtualPool(table, study, StopSignal(), limit=7.0)
+    claim = start(pool, 0, BEST)
+    pool.wait(0.0)
+    assert read_outcome(pool, claim).values == pytest.approx((0.65,))
+    assert (pool.num_pruned, len(pool.results)) == (0, 1)
+
+
 def test_the_time_of_workers_counts_up_to_the_limit(pool) -> None:
     start(pool, 0, BEST)
     pool.wait(0.0)
