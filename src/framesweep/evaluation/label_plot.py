@@ -1,6 +1,5 @@
 """Draws the spectrogram, the phones and their posteriors of one utterance."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ import numpy as np
 from framesweep.data.corpus import Array
 from framesweep.evaluation.labeller import Decoding
 from framesweep.system.atomic_files import atomic_file
+from framesweep.system.drawing.matplotlib_backend import import_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,17 +59,10 @@ def write_label_plot(
 
 
 def _new_figure(width: float) -> "Figure":
-    """Return an empty figure, which is drawn to a file and needs no display.
+    """Return an empty figure, which is drawn to a file and needs no display."""
+    import_matplotlib()
+    from matplotlib.figure import Figure
 
-    Matplotlib reads MPLBACKEND when it is imported, and fails if that names the backend of a
-    notebook which is not installed here.
-    """
-    backend = os.environ.pop("MPLBACKEND", None)
-    try:
-        from matplotlib.figure import Figure
-    finally:
-        if backend is not None:
-            os.environ["MPLBACKEND"] = backend
     return Figure(figsize=(width, 7.0), dpi=DPI)
 
 

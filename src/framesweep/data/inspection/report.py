@@ -10,9 +10,8 @@ from matplotlib.figure import Figure
 
 from framesweep.data.inspection.findings import SplitSummary
 from framesweep.data.store.prepared import PreparedCorpus
-from framesweep.system.atomic_files import atomic_file
+from framesweep.system.drawing.figures import save_png, to_label
 
-DPI = 110
 COLORS = {"train": "tab:gray", "dev": "tab:blue", "test": "tab:red"}
 SHOWN_SECONDS = 4.0
 """Seconds of an utterance in the picture."""
@@ -103,14 +102,13 @@ def write_picture(
         shift_ms: the frame shift in milliseconds.
     """
     # Not pyplot, which keeps global state and may look for a display.
-    figure = Figure(figsize=(13, 8), dpi=DPI, layout="constrained")
+    figure = Figure(figsize=(13, 8), layout="constrained")
     grid = figure.add_gridspec(3, 2, height_ratios=(1.1, 1, 1))
     _draw_phones(figure.add_subplot(grid[0, :]), corpus, summaries)
     _draw_lengths(figure.add_subplot(grid[1, 0]), summaries, shift_ms)
     _draw_features(figure.add_subplot(grid[1, 1]), summaries)
     _draw_utterance(figure.add_subplot(grid[2, :]), corpus, shift_ms)
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, format="png")
+    save_png(figure, path)
 
 
 def _draw_phones(axes: Axes, corpus: PreparedCorpus, summaries: Sequence[SplitSummary]) -> None:
@@ -128,7 +126,10 @@ def _draw_phones(axes: Axes, corpus: PreparedCorpus, summaries: Sequence[SplitSu
             color=COLORS[summary.name],
         )
     axes.set_xticks(
-        positions + 0.4 - width / 2, [corpus.phones.names[i] for i in order], fontsize=7
+        positions + 0.4 - width / 2,
+        [to_label(corpus.phones.names[i]) for i in order],
+        fontsize=7,
+        parse_math=False,
     )
     axes.tick_params(axis="x", rotation=90 if len(order) > 60 else 0)
     # Silence is a hundred times as frequent as the rarest phones.
@@ -182,7 +183,8 @@ def _draw_utterance(axes: Axes, corpus: PreparedCorpus, shift_ms: float) -> None
         cmap="magma",
         interpolation="nearest",
     )
-    axes.set_title(f"{split.ids[0]}: features and phones", pad=16)
+    title = f"{to_label(split.ids[0])}: features and phones"
+    axes.set_title(title, pad=16, parse_math=False)
     axes.set_xlabel("seconds")
     if split.labels is None:
         return
@@ -191,5 +193,6 @@ def _draw_utterance(axes: Axes, corpus: PreparedCorpus, shift_ms: float) -> None
     for first, last in pairwise(bounds):
         axes.axvline(first * shift_ms / 1000, color="white", linewidth=0.4)
         middle = (first + last) / 2 * shift_ms / 1000
-        name = corpus.phones.names[labels[first]]
-        axes.text(middle, corpus.feature_dim, name, ha="center", va="bottom", fontsize=7)
+        name = to_label(corpus.phones.names[labels[first]])
+        text = axes.text(middle, corpus.feature_dim, name, ha="center", parse_math=False)
+        text.set(va="bottom", fontsize=7)

@@ -80,6 +80,18 @@ def test_hours_follow_the_frame_shift(corpus):
     assert hours(train, 20.0) == pytest.approx(2.4 / 3600)
 
 
+@pytest.mark.filterwarnings("error")
+def test_names_are_drawn_as_they_are_even_if_they_look_like_formulas(corpus, tmp_path):
+    train = dataclasses.replace(corpus.splits["train"], ids=("$x^$", "b", "c"))
+    odd = dataclasses.replace(
+        corpus,
+        phones=PhoneSet(("$^$", "\u0915", "B")),
+        splits={**corpus.splits, "train": train},
+    )
+    write_picture(tmp_path / "a.png", odd, summaries_of(odd), 10.0)
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_picture_is_a_png(corpus, tmp_path):
     write_picture(tmp_path / "a.png", corpus, summaries_of(corpus), 10.0)
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
