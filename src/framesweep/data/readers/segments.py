@@ -189,7 +189,9 @@ class SegmentsCorpus:
             if config.format == "frames":
                 return number_labels(names, listed)
             if listed is None:
-                log.warning("the phones are numbers, which a file data.phones=phones.txt names")
+                log.warning(
+                    "all phones are numbers: data.phones=phones.txt, as Kaldi's, names them"
+                )
         gap = None if config.gap_phone is None else normalize_name(config.gap_phone)
         fold = None if config.fold is None else str(config.fold)
         return build_labelling(names, listed, gap, fold)

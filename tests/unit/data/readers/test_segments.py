@@ -492,7 +492,7 @@ def test_numbers_of_kaldi_are_named_by_its_file_of_phones(root, caplog):
     assert caplog.messages == []
     read(root, format="ctm")
     assert caplog.messages == [
-        "the phones are numbers, which a file data.phones=phones.txt names"
+        "all phones are numbers: data.phones=phones.txt, as Kaldi's, names them"
     ]
 
 
