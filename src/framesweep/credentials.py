@@ -14,8 +14,16 @@ HIDDEN = _credentials.HIDDEN
 
 
 def scrub(text: str) -> str:
-    """Return `text` with `***` in place of the user info and secret query values of URIs."""
+    """Return `text` with `***` in place of the user info and secret query values of URIs.
+
+    The name of a database's user without a password stays.
+    """
     return _credentials.hide_credentials(text)
+
+
+def scrub_all_users(text: str) -> str:
+    """Return `text` as earlier versions stored it: without the users of databases as well."""
+    return _credentials.hide_all_users(text)
 
 
 def keep_files_private(arguments: Iterable[str]) -> None:

@@ -18,6 +18,9 @@ from framesweep.credentials import keep_files_private, printable, scrub
         ("mysql://u:p@ss@host/db", "mysql://***@host/db"),
         ("mysql://u:pa/ss@host/db", "mysql://***@host/db"),
         ("http://token@host", "http://***@host"),
+        ("mysql://u@host/db http://u:p@h", "mysql://u@host/db http://***@h"),
+        ("mysql://token@host@h", "mysql://***@h"),
+        ("notmysql://token@h", "notmysql://***@h"),
         ("http://h/p?password=s3&user=ann", "http://h/p?password=***&user=ann"),
         ("http://h/p?a=1&API_TOKEN=s3", "http://h/p?a=1&API_TOKEN=***"),
         (r"uri=postgresql\://h/db?password\=s3", r"uri=postgresql\://h/db?password\=***"),
@@ -31,7 +34,15 @@ def test_credentials_are_taken_out(text, clean):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "sqlite:////tmp/a b/mlflow.db", "http://host:5000/x?y=1", "ann@example.org", "a=b@c"],
+    [
+        "postgresql+psycopg://ann@db/x",
+        r"s=postgresql\://ann@db",
+        "",
+        "sqlite:////tmp/a b/mlflow.db",
+        "http://host:5000/x?y=1",
+        "ann@example.org",
+        "a=b@c",
+    ],
 )
 def test_other_text_stays(text):
     assert scrub(text) == text
@@ -69,6 +80,8 @@ def test_nothing_that_is_printed_controls_a_terminal(text):
     [
         ("tracking.uri=http://ann:pw@host", "", 0o077),
         ("hydra.sweeper.storage=postgresql://ann:pw@host/studies", "", 0o077),
+        ("hydra.sweeper.storage=postgresql+psycopg://ann@host/studies", "", 0o027),
+        ("tracking.uri=http://token@host", "", 0o077),
         ("tracking.uri=http://host?token=abc", "", 0o077),
         (r"tracking.uri=http\://host?token\=abc", "", 0o077),
         ("", "http://ann:pw@host", 0o077),

@@ -11,7 +11,7 @@ from framesweep.catalog.run_file import RUN_FILE, read_run_file
 from framesweep.config import TrackingConfig
 from framesweep.config.composition import CONFIG_FILE, load
 from framesweep.config.paths import find_outputs, follow_move, sqlite_path, sqlite_url
-from framesweep.credentials import HIDDEN, URI_VARIABLE, scrub
+from framesweep.credentials import HIDDEN, URI_VARIABLE, scrub, scrub_all_users
 from framesweep.errors import DirectoryInUseError, TrackingError, UserError
 from framesweep.system.locks.ownership import Ownership, own
 from framesweep.tracking import mlflow_store
@@ -179,7 +179,8 @@ def _choose_uri(given: str | None, destination: _Destination, directory: Path) -
         )
     uri = mlflow_store.resolve_tracking_uri(wanted, destination.outputs)
     run_file = directory / TRACKING_FOLDER / RUN_FILE
-    if scrub(uri) != destination.uri and (HIDDEN in wanted or run_file.exists()):
+    known = destination.uri and scrub_all_users(destination.uri)
+    if scrub_all_users(uri) != known and (HIDDEN in wanted or run_file.exists()):
         raise TrackingError(
             "--uri" if given else URI_VARIABLE,
             f"must be {destination.uri}, where the run of {directory} is tracked",

@@ -5,9 +5,13 @@ import re
 HIDDEN = "***"
 """Placeholder of removed credentials."""
 
-_USER_INFO = re.compile(r"(?<=://)[^\s'\"]*@")
-# Hydra escapes some characters of an override with a backslash, `=` among them, and JSON
+# Hydra escapes some characters of an override with a backslash, such as `:` and `=`, and JSON
 # doubles the backslash.
+_USER_INFO = re.compile(r"(?<=://)[^\s'\"]*@")
+_DATABASE_USER = (
+    r"(?<![\w+.-])(?:postgres(?:ql)?|mysql|mariadb)(?:\+\w+)?\\*://[\w.%-]+@(?![^\s'\"]*@)"
+)
+_DATABASE_USER_OR_INFO = re.compile(f"({_DATABASE_USER})|{_USER_INFO.pattern}")
 _QUERY = re.compile(
     r"(?<=[?&])([\w.-]*(?:password|passwd|pwd|secret|token|key|credential)[\w.-]*\\*=)[^&\s'\"]+",
     re.IGNORECASE,
@@ -18,6 +22,19 @@ def hide_credentials(text: str) -> str:
     """Return `text` with `***` in place of the user info and the secret query values of URIs.
 
     The user info is everything between `://` and the last `@` of a word. This removes too much
-    from some texts, but a password may contain `@` or `/`.
+    from some texts, but a password may contain `@` or `/`. The name of a database's user stays
+    if there is no password; a name elsewhere may be a token.
     """
-    return _QUERY.sub(rf"\g<1>{HIDDEN}", _USER_INFO.sub(f"{HIDDEN}@", text))
+    return _hide_query(_DATABASE_USER_OR_INFO.sub(lambda found: found[1] or f"{HIDDEN}@", text))
+
+
+def hide_all_users(text: str) -> str:
+    """Return `text` as `hide_credentials` does, without the users of databases as well.
+
+    Earlier versions stored texts in this form, which later ones are compared with.
+    """
+    return _hide_query(_USER_INFO.sub(f"{HIDDEN}@", text))
+
+
+def _hide_query(text: str) -> str:
+    return _QUERY.sub(rf"\g<1>{HIDDEN}", text)

@@ -21,6 +21,7 @@ from framesweep.tracking import (
     sync_ended_runs,
 )
 from framesweep.tracking.mlflow_writer import MlflowWriter
+from framesweep.tracking.sync import RUN_FILE, TRACKING_FOLDER, _choose_uri, _Destination
 from owners import write_owner
 
 
@@ -160,6 +161,17 @@ def test_a_removed_password_must_be_given_for_the_same_server(
     assert "http://***@host" in str(caught.value)
     assert "s3cret" not in str(caught.value)
     assert find_unsent_runs(outputs) == [directory]
+
+
+def test_the_user_of_a_database_may_be_missing_where_an_earlier_version_hid_it(directory):
+    run_file = directory / TRACKING_FOLDER / RUN_FILE
+    run_file.parent.mkdir(parents=True)
+    run_file.touch()
+    own = _Destination("postgresql://***@db/runs", directory)
+    given = "postgresql://ann@db/runs"
+    assert _choose_uri(given, own, directory) == given
+    with pytest.raises(TrackingError, match="found 'postgresql://ann@other/runs'"):
+        _choose_uri("postgresql://ann@other/runs", own, directory)
 
 
 def test_a_deleted_run_keeps_its_unsent_records(

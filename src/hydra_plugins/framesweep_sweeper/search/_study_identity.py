@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 from optuna.storages import BaseStorage
 from optuna.study import Study, StudyDirection
 
-from hydra_plugins.framesweep_sweeper._credentials import hide_credentials
+from hydra_plugins.framesweep_sweeper._credentials import hide_all_users
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace, strip_affixes
 
@@ -76,7 +76,7 @@ def build_identity(space: SearchSpace, directions: list[str], free: list[str]) -
     """
     described = space.describe()
     fixed = {
-        key: hide_credentials(value)
+        key: hide_all_users(value)
         for key, value in space.fixed.items()
         if not _is_free(key, free)
     }
@@ -211,8 +211,8 @@ def read_identity(storage: BaseStorage, name: str) -> StudyIdentity | None:
     if SEARCH_SPACE not in attrs:
         return None
     directions = tuple(d.name.lower() for d in storage.get_study_directions(study_id))
-    # Earlier versions stored values with their credentials.
-    fixed = {key: hide_credentials(value) for key, value in attrs[FIXED].items()}
+    # Earlier versions stored values with their credentials, or without the users of databases.
+    fixed = {key: hide_all_users(value) for key, value in attrs[FIXED].items()}
     return StudyIdentity(attrs[SEARCH_SPACE], fixed, directions)
 
 

@@ -1,6 +1,12 @@
 import pytest
 
-from hydra_plugins.framesweep_sweeper._credentials import hide_credentials
+from hydra_plugins.framesweep_sweeper._credentials import hide_all_users, hide_credentials
+
+
+def test_the_user_of_a_database_without_a_password_is_no_credential():
+    url = "mariadb+pymysql://ann@db/x?a=1"
+    assert hide_credentials(f"{url}&password=pw") == f"{url}&password=***"
+    assert hide_all_users(url) == "mariadb+pymysql://***@db/x?a=1"
 
 
 @pytest.mark.parametrize(

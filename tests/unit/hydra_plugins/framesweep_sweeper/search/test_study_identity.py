@@ -49,6 +49,11 @@ def test_passwords_are_no_part_of_the_identity(storage):
     assert other.list_differences(read_identity(storage, "new")) == []
 
 
+def test_a_study_whose_database_user_an_earlier_version_hid_is_resumed(storage):
+    identity = make_identity("a=choice(1,2)", "uri=postgresql://ann@h/d")
+    assert identity.fixed == {"uri": r"postgresql\://***@h/d"}
+
+
 def test_differences_name_the_key_and_both_values():
     old = make_identity("a=choice(1,2)", "b=1")
     new = make_identity("a=choice(1,3)", "c=2", directions=["minimize"])
