@@ -13,6 +13,9 @@ MAX_ROWS, MAX_LENGTH = 20, 7500
 
 MAX_CELL = 60
 
+PARETO_HINT = "The commands that train the Pareto front again are in best.yaml."
+"""What a sweep of several objectives has in place of a best run and its command."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -29,7 +32,7 @@ def build_note(summary: str, entries: Sequence[Entry], command: str | None) -> s
     Args:
         summary: One line on the sweep.
         entries: Its finished runs, the best first.
-        command: The command; None if there is no best run.
+        command: The command; None if there is no best run, as in a sweep of several objectives.
     """
     parts = [_escape_text(summary)]
     if command is not None:

@@ -25,6 +25,8 @@ def test_a_pareto_front_has_a_table_and_no_winner(two_objectives):
     note = build_study_note(two_objectives)
     assert "(maximize value and minimize value\\_2)" in note
     assert note.count("| trial") == 2
+    assert "Train the best one again" not in note
+    assert "The commands that train the Pareto front again are in best.yaml." in note
     assert winner_params(two_objectives) == {}
 
 

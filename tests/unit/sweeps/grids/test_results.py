@@ -104,6 +104,9 @@ def test_a_pareto_front_has_no_winner(make_grid, point, record, caplog):
     assert best is None
     assert not any(name.startswith("_swept/") for name in tracker.logged)
     assert not any(line.startswith("best:") for line in caplog.messages)
+    note = tracker.logged["mlflow.note.content"]
+    assert "Train the best one again" not in note
+    assert "are in best.yaml." in note
 
 
 def test_of_equal_runs_the_first_wins_by_number(make_grid, point, record):
