@@ -32,7 +32,7 @@ NETWORKS = {
     ),
     "ligru": (
         *("model=ligru", "model.width=4", "model.layers=1", "model.conv_channels=[]"),
-        *("model.chunk_frames=10", "data.context=3"),
+        *("model.chunk_frames=40", "data.context=3"),
     ),
     "conformer": (
         *("model=conformer", "model.width=8", "model.heads=2", "model.layers=1"),

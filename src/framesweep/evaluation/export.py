@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from framesweep.data.corpus import Array
 from framesweep.errors import ConfigError
 from framesweep.evaluation.portable_network import PortableNetwork
 from framesweep.evaluation.predictor import Predictor
+from framesweep.models.sequence_network import SequenceNetwork
 from framesweep.system.atomic_files import atomic_file
 
 INPUT, OUTPUT = "features", "log_posteriors"
@@ -33,7 +34,11 @@ ONNX_PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 TOLERANCE = 1e-4
 """Largest difference of a log-posterior, relative to its size where that exceeds 1."""
 TRACED_FRAMES, CHECKED_FRAMES = 16, (1, 7, 61)
-"""Frames of the example that is traced, and of the utterances that are compared."""
+"""Frames of the example that is traced, and of the utterances that are compared.
+
+For a network that reads chunks, the example is longer by a chunk, because an exporter takes a
+single one for a constant; and utterances of more than one chunk are compared as well.
+"""
 
 
 def export(predictor: Predictor, path: Path, kind: str) -> None:
@@ -101,7 +106,7 @@ def _cannot_export(kind: str, reason: str) -> ConfigError:
 
 
 def _write_torchscript(portable: PortableNetwork, path: Path, metadata: dict[str, str]) -> None:
-    example = _draw_features(TRACED_FRAMES, portable.feature_dim)
+    example = _draw_features(_count_traced_frames(portable), portable.feature_dim)
     with warnings.catch_warnings(), torch.no_grad():
         # The warnings of the tracer are about lines that `_require_equal` checks.
         warnings.simplefilter("ignore")
@@ -127,7 +132,8 @@ def _load_torchscript(path: Path) -> Callable[[Array], Tensor]:
 def _write_onnx(portable: PortableNetwork, path: Path, metadata: dict[str, str]) -> None:
     import onnx
 
-    example = torch.from_numpy(_draw_features(TRACED_FRAMES, portable.feature_dim))
+    num_frames = _count_traced_frames(portable)
+    example = torch.from_numpy(_draw_features(num_frames, portable.feature_dim))
     frames = torch.export.Dim("frames", min=1)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings(), torch.no_grad():
@@ -160,7 +166,9 @@ def _require_equal(run: Callable[[Array], Tensor], predictor: Predictor, kind: s
     A tracer records one path through a network, silently. Of a network that computes something
     else for another number of frames, the export would be wrong.
     """
-    for num_frames in CHECKED_FRAMES:
+    size = _chunk_frames(predictor.model)
+    longer = (size + 1, 3 * size) if size else ()
+    for num_frames in (*CHECKED_FRAMES, *longer):
         features = _draw_features(num_frames, predictor.feature_dim)
         expected = predictor.log_posteriors(features)
         try:
@@ -172,6 +180,15 @@ def _require_equal(run: Callable[[Array], Tensor], predictor: Predictor, kind: s
             difference = (found - expected).abs().max().item()
             reason = f"log-posteriors of {num_frames} frames differ by {difference:.2g}"
             raise _cannot_export(kind, reason)
+
+
+def _chunk_frames(network: nn.Module) -> int:
+    """Return the frames of a chunk, 0 for a network that does not read chunks."""
+    return network.chunk_frames if isinstance(network, SequenceNetwork) else 0
+
+
+def _count_traced_frames(portable: PortableNetwork) -> int:
+    return _chunk_frames(portable.network) + TRACED_FRAMES
 
 
 def _draw_features(num_frames: int, feature_dim: int) -> Array:
