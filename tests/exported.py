@@ -30,6 +30,10 @@ NETWORKS = {
         *("model=lstm", "model.width=4", "model.layers=2", "model.conv_channels=[4]"),
         *("model.chunk_frames=10", "data.context=3"),
     ),
+    "gru": (
+        *("model=gru", "model.width=5", "model.layers=2", "model.conv_channels=[]"),
+        *("model.chunk_frames=20", "model.step_frames=7", "data.context=3"),
+    ),
     "ligru": (
         *("model=ligru", "model.width=4", "model.layers=1", "model.conv_channels=[]"),
         *("model.chunk_frames=40", "data.context=3"),

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from framesweep.data.corpus import Array
 from framesweep.errors import ConfigError
-from framesweep.evaluation.portable_network import PortableNetwork
+from framesweep.evaluation.portable_network import PortableNetwork, use_onnx_operators
 from framesweep.evaluation.predictor import Predictor
 from framesweep.models.sequence_network import SequenceNetwork
 from framesweep.system.atomic_files import atomic_file
@@ -139,7 +139,7 @@ def _write_onnx(portable: PortableNetwork, path: Path, metadata: dict[str, str])
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            portable,
+            use_onnx_operators(portable),
             (example,),
             dynamo=True,
             input_names=[INPUT],

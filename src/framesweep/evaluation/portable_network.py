@@ -4,13 +4,23 @@ Everything between the features of an utterance and its posteriors is part of th
 that whoever runs the exported file needs neither framesweep nor statistics of the corpus.
 """
 
+import copy
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from framesweep.data.store.normalization import SMALLEST_STD, Normalizer
 from framesweep.evaluation.predictor import Predictor
+from framesweep.models.light_gru import LightGru
+from framesweep.models.recurrent import BidirectionalLayer
 from framesweep.models.sequence_network import SequenceNetwork
+
+LAYER_PARAMETERS = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+"""Parameters of an LSTM or a GRU of one layer and direction, by their names in torch."""
+OPEN_GATE = 30.0
+"""A bias from which a sigmoid is 1 in float32."""
 
 
 class PortableNetwork(nn.Module):
@@ -104,3 +114,82 @@ class _Normalization(nn.Module):
         mean = (sums[starts + size] - sums[starts]) / size
         variance = (squares[starts + size] - squares[starts]) / size - mean**2
         return mean + offset, variance.clamp(min=0).sqrt()
+
+
+class OnnxRecurrence(nn.Module):
+    """A recurrent layer in one direction as one operator of ONNX; (N, S, in) to ((N, S, W),).
+
+    The exporter of torch follows a layer step by step, which takes minutes for long chunks and
+    fails for some shapes. A light GRU is a GRU with an open reset gate and a rectified
+    candidate, which reads the inputs of the two other gates after their norm.
+    """
+
+    weights: Tensor
+    recurrent: Tensor
+    bias: Tensor
+
+    def __init__(self, layer: nn.LSTM | nn.GRU | LightGru) -> None:
+        super().__init__()
+        self.before: nn.Module = nn.Identity()
+        self.attributes: dict[str, Any] = {}
+        order: tuple[int, ...] = (0, 3, 1, 2)
+        self.operator = "LSTM"
+        if not isinstance(layer, nn.LSTM):
+            order, self.operator = (1, 0, 2), "GRU"
+            self.attributes["linear_before_reset"] = 1
+        if isinstance(layer, LightGru):
+            self.before = nn.Sequential(layer.input, layer.norm)
+            self.attributes["activations"] = ["Sigmoid", "Relu"]
+            parameters = _complete_gates(layer.recurrent.detach())
+        else:
+            parameters = [getattr(layer, name).detach() for name in LAYER_PARAMETERS]
+        # ONNX has the gates in another order than torch.
+        parameters = [
+            torch.cat([part.chunk(len(order))[gate] for gate in order]) for part in parameters
+        ]
+        self.attributes["hidden_size"] = parameters[1].shape[1]
+        self.register_buffer("weights", parameters[0].unsqueeze(0))
+        self.register_buffer("recurrent", parameters[1].unsqueeze(0))
+        self.register_buffer("bias", torch.cat(parameters[2:]).unsqueeze(0))
+
+    def forward(self, x: Tensor) -> tuple[Tensor]:
+        steps = self.before(x).transpose(0, 1)
+        y = torch.onnx.ops.symbolic(
+            self.operator,
+            (steps, self.weights, self.recurrent, self.bias),
+            self.attributes,
+            dtype=steps.dtype,
+            shape=(steps.shape[0], 1, steps.shape[1], self.attributes["hidden_size"]),
+        )
+        return (y.squeeze(1).transpose(0, 1),)
+
+
+def use_onnx_operators(portable: PortableNetwork) -> PortableNetwork:
+    """Return a copy for the exporter to ONNX, in which a recurrent layer is one operator."""
+    portable = copy.deepcopy(portable)
+    for module in portable.modules():
+        if isinstance(module, BidirectionalLayer):
+            module.ahead = _use_onnx_operator(module.ahead)
+            module.back = _use_onnx_operator(module.back)
+    return portable.eval()
+
+
+def _use_onnx_operator(layer: nn.Module) -> nn.Module:
+    if isinstance(layer, LightGru):
+        return OnnxRecurrence(layer)
+    names = tuple(name for name, _ in layer.named_parameters())
+    if isinstance(layer, nn.LSTM | nn.GRU) and names == LAYER_PARAMETERS:
+        return OnnxRecurrence(layer)
+    return layer  # of a network of a user
+
+
+def _complete_gates(recurrent: Tensor) -> list[Tensor]:
+    """Return the parameters of the GRU that computes what a light GRU does, as torch has them.
+
+    Its gates are (reset, update, candidate), and `recurrent`, (2 * width, width), holds the
+    last two of them.
+    """
+    double, width = recurrent.shape
+    inputs = F.pad(torch.eye(double), (0, 0, width, 0))
+    bias = torch.cat((torch.full((width,), OPEN_GATE), torch.zeros(double)))
+    return [inputs, F.pad(recurrent, (0, 0, width, 0)), bias, torch.zeros_like(bias)]

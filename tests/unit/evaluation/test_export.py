@@ -56,6 +56,22 @@ def test_onnx_of_every_network_equals_the_predictor(network, tmp_path):
 
 
 @pytest.mark.heavy
+@pytest.mark.parametrize(
+    ("network", "operator", "count"),
+    [("lstm", "LSTM", 4), ("gru", "GRU", 4), ("ligru", "GRU", 2)],
+)
+def test_a_recurrent_layer_is_an_operator_of_onnx_however_long_a_chunk(
+    network, operator, count, tmp_path
+):
+    onnx = pytest.importorskip("onnx")
+    predictor = build_predictor(network, "model.chunk_frames=10000")
+    export(predictor, tmp_path / "model.onnx", "onnx")
+    nodes = onnx.load(tmp_path / "model.onnx").graph.node
+    assert [node.op_type for node in nodes].count(operator) == count
+    assert len(nodes) < 200
+
+
+@pytest.mark.heavy
 @pytest.mark.parametrize("normalize", NORMALIZATIONS)
 def test_onnx_normalizes_as_the_predictor(normalize, tmp_path):
     predictor = build_predictor("mlp", f"data.normalize={normalize}")
