@@ -6,6 +6,7 @@ It also holds what labels need in addition, as texts: see `describe`.
 
 import json
 import logging
+import re
 import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -29,6 +30,8 @@ SUFFIXES = {"onnx": ".onnx", "torchscript": ".pt"}
 """Formats, and the suffix of their files."""
 METADATA_FILE = "framesweep.json"
 """Name under which a TorchScript file holds its metadata, as one JSON object."""
+COLORS = re.compile(r"\x1b\[[0-9;]*m")
+"""Codes by which exporters color their errors."""
 ONNX_PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 
 TOLERANCE = 1e-4
@@ -62,8 +65,7 @@ def export(predictor: Predictor, path: Path, kind: str) -> None:
             raise
         except Exception as error:
             # Exporters raise errors of many kinds about operations that they do not know.
-            reason = (str(error).strip() or type(error).__name__).split("\n", maxsplit=1)[0]
-            raise _cannot_export(kind, reason) from error
+            raise _cannot_export(kind, _find_reason(error)) from error
         _require_equal(load(temporary), predictor, kind)
 
 
@@ -94,6 +96,14 @@ def _require_onnx() -> None:
             f"needs the package {missing[0]}",
             fix="Type: pip install 'framesweep[export]'",
         )
+
+
+def _find_reason(error: BaseException) -> str:
+    """Return the first line of the error that caused this one, without colors."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = COLORS.sub("", str(error)).strip() or type(error).__name__
+    return text.split("\n", maxsplit=1)[0]
 
 
 def _cannot_export(kind: str, reason: str) -> ConfigError:
@@ -156,7 +166,9 @@ def _write_onnx(portable: PortableNetwork, path: Path, metadata: dict[str, str])
 def _load_onnx(path: Path) -> Callable[[Array], Tensor]:
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(path.read_bytes())
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # only what is fatal: errors are raised besides
+    session = onnxruntime.InferenceSession(path.read_bytes(), options)
     return lambda features: torch.from_numpy(session.run(None, {INPUT: features})[0])
 
 
@@ -174,7 +186,7 @@ def _require_equal(run: Callable[[Array], Tensor], predictor: Predictor, kind: s
         try:
             found = run(features)
         except Exception as error:
-            reason = f"it fails for {num_frames} frames: {error}".split("\n", maxsplit=1)[0]
+            reason = f"it fails for {num_frames} frames: {_find_reason(error)}"
             raise _cannot_export(kind, reason) from error
         if not torch.allclose(found, expected, rtol=TOLERANCE, atol=TOLERANCE):
             difference = (found - expected).abs().max().item()

@@ -134,3 +134,15 @@ def test_a_network_that_cannot_be_exported_leaves_no_file(network, tmp_path):
         export(predictor, tmp_path / "model.pt", "torchscript")
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_reason_is_the_line_of_the_cause_without_colors(tmp_path, monkeypatch):
+    def fail(*arguments):
+        try:
+            raise ValueError("\x1b[31mdimension 5\x1b[0m must match\nin a graph")
+        except ValueError as error:
+            raise RuntimeError("\x1b[96mThis is step 2/3\x1b[0m") from error
+
+    monkeypatch.setattr(export_module, "_write_torchscript", fail)
+    with pytest.raises(ConfigError, match=r"\(dimension 5 must match\)"):
+        export(build_predictor("mlp"), tmp_path / "model.pt", "torchscript")
