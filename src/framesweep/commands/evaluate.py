@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +42,7 @@ def command(
     from framesweep.evaluation.smoothed_metrics import measure_smoothed
     from framesweep.runs.ensembles.predictions import evaluate_runs, predict_smoothed
 
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     runs = load_runs(run_ids, **options)
     store = runs[0].store
     split = split or choose_split(store)

@@ -9,8 +9,10 @@ The first two terms are the scaled likelihood of hybrid recognizers (Bourlard an
 With both strengths at 0 the path is the argmax of each frame.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +22,8 @@ from framesweep.data.store.frame_store import FrameStore, Split
 from framesweep.errors import DataError
 from framesweep.evaluation import viterbi_on_device
 from framesweep.evaluation.phone_chain import Chain, count_chain
+
+log = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.integer]
@@ -88,6 +92,10 @@ def tune_smoother(
     """
     assert dev.labels is not None
     strength, _ = tune(log_posteriors, dev.labels, dev.lengths, chain, device)
+    if strength.transition == 0:
+        log.info(
+            "Smoothing changes nothing: no strength that was tried is more accurate on dev"
+        )
     return Smoother(chain, strength, device)
 
 
@@ -148,9 +156,10 @@ def tune(
 ) -> tuple[Strength, float]:
     """Return the strength with the highest accuracy, and that accuracy.
 
-    It searches coordinate by coordinate: transitions, then priors, then transitions again. Of a
-    large split it uses a sample of utterances. The first of equal strengths wins, and 0 is
-    tried first, so that a chain which does not help is not used.
+    It searches coordinate by coordinate: transitions, then priors, then transitions again. If
+    transitions do not help without priors, it tries all pairs. Of a large split it uses a
+    sample of utterances. The first of equal strengths wins, and 0 is tried first, so that a
+    chain which does not help is not used.
 
     Args:
         log_posteriors: (N, C) natural logarithms, utterance after utterance.
@@ -161,18 +170,22 @@ def tune(
     """
     scores, truth, chosen = _sample_utterances(log_posteriors, labels, lengths)
     best, best_accuracy = Strength(0.0, 0.0), -1.0
-    for name, values in (
-        ("transition", TRANSITIONS),
-        ("prior", PRIORS[1:]),
-        ("transition", TRANSITIONS),
-    ):
-        for strength in [replace(best, **{name: value}) for value in values]:
+
+    def search(strengths: list[Strength]) -> None:
+        nonlocal best, best_accuracy
+        for strength in strengths:
             path = smooth(scores, chosen, chain, strength, device)
             accuracy = float((path == truth).mean())
             if accuracy > best_accuracy:
                 best, best_accuracy = strength, accuracy
-        if best.transition == 0:
-            break
+
+    search([Strength(transition, 0.0) for transition in TRANSITIONS])
+    if best.transition == 0:
+        # Transitions alone favor frequent phones; that can outweigh what they mend.
+        search([Strength(*pair) for pair in product(TRANSITIONS[1:], PRIORS[1:])])
+    else:
+        search([replace(best, prior=prior) for prior in PRIORS[1:]])
+        search([replace(best, transition=transition) for transition in TRANSITIONS])
     return best, best_accuracy
 
 

@@ -1,13 +1,14 @@
 """The vectorised Viterbi against a slow, plain one, and against all paths there are."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from framesweep.evaluation import viterbi
 from framesweep.evaluation.phone_chain import Chain, count_chain
-from framesweep.evaluation.viterbi import Strength, smooth, tune
+from framesweep.evaluation.viterbi import Strength, smooth, tune, tune_smoother
 
 
 def _random_case(seed, num_classes, lengths):
@@ -100,6 +101,25 @@ def test_tuning_mends_single_wrong_frames_and_never_loses():
     assert strength.transition > 0
 
 
+def test_a_chain_that_helps_only_together_with_priors_is_used():
+    # Short phones between long ones, by a network that prefers the frequent phone.
+    truth = np.tile(np.repeat([0, 1, 0, 2], [20, 2, 20, 2]), 10)
+    lengths = np.array([len(truth)])
+    rng = np.random.default_rng(2)
+    logits = 0.8 * (np.log(np.bincount(truth) / len(truth)) + rng.normal(size=(len(truth), 3)))
+    logits[np.arange(len(truth)), truth] += 2.5
+    log_posteriors = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    chain = count_chain(truth, lengths, 3)
+    plain = float((log_posteriors.argmax(axis=1) == truth).mean())
+    for transition in viterbi.TRANSITIONS[1:]:
+        alone = smooth(log_posteriors, lengths, chain, Strength(transition, 0.0))
+        assert float((alone == truth).mean()) < plain
+    strength, accuracy = tune(log_posteriors, truth, lengths, chain)
+    assert accuracy > plain + 0.04
+    assert strength.transition > 0
+    assert strength.prior > 0
+
+
 def test_a_chain_that_misleads_is_left_out():
     truth = np.tile([0, 1], 30)
     posteriors = np.where(truth[:, None] == np.arange(2), 0.9, 0.1)
@@ -107,3 +127,14 @@ def test_a_chain_that_misleads_is_left_out():
     chain = Chain(np.log([0.5, 0.5]), np.log([0.5, 0.5]), stay)
     strength, accuracy = tune(np.log(posteriors), truth, np.array([60]), chain)
     assert (strength, accuracy) == (Strength(0.0, 0.0), 1.0)
+
+
+def test_a_line_says_that_smoothing_changes_nothing(caplog):
+    truth = np.tile([0, 1], 30)
+    split = SimpleNamespace(labels=truth, lengths=np.array([60]))
+    store = SimpleNamespace(phones=("a", "b"), splits={"train": split, "dev": split})
+    perfect = np.log(np.where(truth[:, None] == np.arange(2), 0.9, 0.1))
+    with caplog.at_level("INFO"):
+        smoother = tune_smoother(store, perfect)
+    assert smoother.strength == Strength(0.0, 0.0)
+    assert "Smoothing changes nothing" in caplog.text
