@@ -1,11 +1,13 @@
 """What a run forwards of its epochs."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from framesweep.runs import callback
 from framesweep.runs.callback import RunCallback
+from framesweep.system.signals import StopRequest
 from framesweep.tracking import Tracker
 from hydra_plugins.framesweep_sweeper import TrialPruned
 
@@ -22,8 +24,8 @@ def pruned_run(monkeypatch):
     monkeypatch.setattr(callback, "report", report)
     monkeypatch.setattr(callback, "log_epoch", lambda *_: None)
     plan = SimpleNamespace(objective="dev/accuracy", epochs=9, maximize=True)
-    experiment = SimpleNamespace(plan=plan, config=SimpleNamespace(further_objectives=[]))
-    return RunCallback(experiment, Tracker(), lambda: 0), reported
+    experiment: Any = SimpleNamespace(plan=plan, config=SimpleNamespace(further_objectives=[]))
+    return RunCallback(experiment, Tracker(), StopRequest()), reported
 
 
 def test_a_trial_is_pruned_before_its_last_epoch_only(pruned_run):
