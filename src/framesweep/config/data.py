@@ -70,6 +70,11 @@ class DataConfig:
         """The keys, where a corpus has them, with paths that start at the working directory."""
         return ("root", "cache", "phones")
 
+    @property
+    def share_grows(self) -> bool:
+        """Whether epochs train on different shares of the utterances."""
+        return self.share < 1 and self.share_growth > 0
+
     def __post_init__(self) -> None:
         """Check the ranges of the `data` group, and of the keys of the corpus.
 

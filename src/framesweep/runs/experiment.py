@@ -74,7 +74,7 @@ class Experiment:
     dev: Windows
     components: TrainingComponents
     plan: Plan
-    identities: tuple[str, str]
+    identities: tuple[str, ...]
 
     def checkpoints(self, directory: Path) -> Checkpoints:
         """Return the checkpoints in `directory`, which must be those of this experiment."""

@@ -19,6 +19,10 @@ IN_DIGEST = ("data.phone_order",)
 its labels are numbered."""
 
 
+COUNTED_BEFORE = ("train.epochs",)
+"""Key that was once counted wherever data.share_growth was set, even if it had no effect."""
+
+
 def effect_in(config: RunConfig, key: str) -> Effect:
     """Return what a change of `key` affects in this config.
 
@@ -38,19 +42,20 @@ def depends_on_length(config: RunConfig) -> bool:
         config.optim.schedule in FITTED_SCHEDULES
         or config.train.final_batch_size is not None
         or config.train.average == "swa"
-        or config.data.share_growth > 0
+        or config.data.share_grows
     )
 
 
-def identities(config: RunConfig, data_digest: str) -> tuple[str, str]:
-    """Return the run's identity, and the one that version 0.1 gave to the same run.
+def identities(config: RunConfig, data_digest: str) -> tuple[str, ...]:
+    """Return the run's identity, and those that earlier versions may have given to the run.
 
-    A checkpoint that holds either can be continued by this config.
+    A checkpoint that holds one of them can be continued by this config.
 
     Args:
         data_digest: digest of the prepared corpus; its folder and files may have moved.
     """
-    return _hash(config, data_digest), _hash(config, data_digest, COUNTED_IN_0_1)
+    counted = ((), COUNTED_IN_0_1, COUNTED_BEFORE)
+    return tuple(_hash(config, data_digest, also) for also in counted)
 
 
 def _hash(config: RunConfig, data_digest: str, also: Collection[str] = ()) -> str:

@@ -31,10 +31,9 @@ def validate_across_groups(config: RunConfig) -> None:
 
 def _require_equal_epochs(config: RunConfig) -> None:
     """Raise ConfigError if the epochs of a run have different numbers of steps."""
-    grows = config.data.share < 1 and config.data.share_growth > 0
     for key, found in (
         ("train.final_batch_size", config.train.final_batch_size),
-        ("data.share_growth", config.data.share_growth if grows else None),
+        ("data.share_growth", config.data.share_growth if config.data.share_grows else None),
     ):
         if found is not None:
             raise ConfigError(

@@ -61,13 +61,25 @@ def test_the_numbers_of_the_phones_count_by_the_digest_alone():
     "override",
     [
         *("optim.schedule=cosine", "train.average=swa", "train.final_batch_size=512"),
-        "data.share_growth=0.1",
+        "data.share=0.5 data.share_growth=0.1",
     ],
 )
 def test_the_number_of_epochs_counts_where_it_shapes_every_step(override: str):
-    assert effect_in(compose([override]), "train.epochs") == "result"
+    overrides = override.split()
+    assert effect_in(compose(overrides), "train.epochs") == "result"
     assert effect_in(compose(["optim=adam"]), "train.epochs") == "end"
-    assert identity(override, "train.epochs=9") != identity(override)
+    assert identity(*overrides, "train.epochs=9") != identity(*overrides)
+
+
+def test_the_number_of_epochs_does_not_count_if_all_utterances_are_trained_on():
+    overrides = ["optim=adam", "data.share_growth=0.1"]
+    assert effect_in(compose(overrides), "train.epochs") == "end"
+    assert identity(*overrides, "train.epochs=9") == identity(*overrides)
+
+
+def test_a_checkpoint_of_a_version_that_counted_its_epochs_is_recognized():
+    config = compose(["optim=adam", "data.share_growth=0.1", "train.epochs=7"])
+    assert "4b9411e6768a4ccf" in identities(config, "abc")
 
 
 @pytest.mark.parametrize(
