@@ -27,10 +27,7 @@ from hydra_plugins.framesweep_sweeper.sweep._work_clock import WorkClock
 from hydra_plugins.framesweep_sweeper.trials import _failures, _trial_attrs
 from hydra_plugins.framesweep_sweeper.trials._claim import Claim
 from hydra_plugins.framesweep_sweeper.trials._claims import ENDED, TrialQueue
-from hydra_plugins.framesweep_sweeper.trials._constraints import (
-    CONSTRAINTS,
-    RejectedPointError,
-)
+from hydra_plugins.framesweep_sweeper.trials._constraints import CONSTRAINTS, RejectedPointError
 from hydra_plugins.framesweep_sweeper.trials._trial_attrs import JobOutcome
 from hydra_plugins.framesweep_sweeper.workers._pool import Job, Pool
 from hydra_plugins.framesweep_sweeper.workers._signals import StopSignal
@@ -78,7 +75,10 @@ class SweepLoop:
         self._slots: list[tuple[Claim, RunningTrial] | None] = [None] * n_jobs
         self._duplicates: list[Claim] = []  # wait for the trial that they repeat
         self._ready: list[Claim] = []  # duplicates whose original failed, so they must run
-        self._display = StudyDisplay(self.queue, self.progress, n_trials, n_jobs)
+        self._display = StudyDisplay(
+            *(self.queue, self.progress, n_trials, n_jobs),
+            seconds_left=lambda: self.end.seconds_left(self.clock.seconds()),
+        )
         self._failures = FailureLimit(self.settings)
         self._next_claim = self._next_look = 0.0
         self._is_done = False

@@ -1,5 +1,6 @@
 """The state of a study in numbers, and its results."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class StudySummary:
         pruned: the number of pruned trials.
         failed: the number of failed trials.
         best: the best value and its trial as text; empty if no trial was completed.
-        seconds_left: the expected time to the total; None before the first trial has ended.
+        seconds_left: the expected time to the end; None before the first trial has ended.
     """
 
     total: int
@@ -65,6 +66,7 @@ def summarize_study(
     total: int,
     n_jobs: int,
     mean_seconds: float | None,
+    limit_seconds: float = math.inf,
 ) -> StudySummary:
     """Return the state of a study.
 
@@ -72,13 +74,17 @@ def summarize_study(
         study: the study.
         trials: its trials, which have been read already.
         total: the number of completed and pruned trials to reach.
-        n_jobs: the number of trials that run in parallel.
+        n_jobs: the number of trials that this sweeper runs in parallel; others may run more.
         mean_seconds: the mean time of a trial; None before the first one has ended.
+        limit_seconds: the time after which the search ends in any case.
     """
     run = [trial for trial in trials if not is_rejected(trial)]
     count = {state: sum(t.state is state for t in run) for state in TrialState}
     missing = total - count[TrialState.COMPLETE] - count[TrialState.PRUNED]
-    seconds_left = None if mean_seconds is None else mean_seconds * max(0, missing) / n_jobs
+    seconds_left = None
+    if mean_seconds is not None:
+        num_running = max(n_jobs, count[TrialState.RUNNING])
+        seconds_left = min(mean_seconds * max(0, missing) / num_running, limit_seconds)
     return StudySummary(
         total=total,
         complete=count[TrialState.COMPLETE],

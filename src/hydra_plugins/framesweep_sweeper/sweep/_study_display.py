@@ -1,6 +1,8 @@
 """Keeps the display of a sweep up to date with what the study's storage says."""
 
+import math
 import time
+from collections.abc import Callable
 
 from optuna.trial import TrialState
 
@@ -23,16 +25,23 @@ class StudyDisplay:
         queue: the trials of the study.
         progress: shows what happens.
         n_trials: the number of completed and pruned trials to reach.
-        n_jobs: the number of trials that run in parallel.
+        n_jobs: the number of trials that this sweeper runs in parallel.
+        seconds_left: returns the time after which the search ends in any case.
     """
 
     def __init__(
-        self, queue: TrialQueue, progress: ProgressDisplay, n_trials: int, n_jobs: int
+        self,
+        queue: TrialQueue,
+        progress: ProgressDisplay,
+        n_trials: int,
+        n_jobs: int,
+        seconds_left: Callable[[], float] = lambda: math.inf,
     ) -> None:
         self._queue = queue
         self._progress = progress
         self._n_trials = n_trials
         self._n_jobs = n_jobs
+        self._seconds_left = seconds_left
         self._seconds: list[float] = []  # of the jobs that ended with a result
         self._next = self._next_hurried = 0.0
 
@@ -55,7 +64,8 @@ class StudyDisplay:
         for running in filter(None, slots):
             running.update(latest.get(running.number))
         study = self._queue.study
-        summary = summarize_study(study, trials, self._n_trials, self._n_jobs, mean)
+        total, n_jobs, limit = self._n_trials, self._n_jobs, self._seconds_left()
+        summary = summarize_study(study, trials, total, n_jobs, mean, limit)
         self._progress.update(summary, slots)
         now = time.monotonic()
         self._next = now + max(self._progress.seconds, DISPLAY_REST * (now - began))

@@ -103,6 +103,15 @@ def test_a_summary_has_counts_the_best_and_the_time_left():
     )
 
 
+def test_the_time_left_counts_the_trials_of_other_sweepers_and_ends_at_the_limit():
+    trials = [*MIXED, *(make_trial(TrialState.RUNNING) for _ in range(7))]
+    study = make_study(*trials)
+    summary = summarize_study(study, study.trials, 10, 2, 120.0)
+    assert summary.seconds_left == 120.0  # seven more in seven processes
+    assert summarize_study(study, study.trials, 10, 2, 120.0, 60.0).seconds_left == 60.0
+    assert summarize_study(study, study.trials, 10, 2, None, 60.0).seconds_left is None
+
+
 def test_a_summary_of_several_objectives_counts_the_front(front):
     assert summarize(front, 4, 1, None).best == "2 on the Pareto front"
 

@@ -39,6 +39,14 @@ def test_the_display_is_updated_rarely_and_whenever_a_trial_ends(make_queue, mon
     assert shown.updates[1][0].endswith("about 10 min left")
 
 
+def test_the_time_left_is_at_most_that_of_the_search(make_queue):
+    shown = Shown()
+    display = StudyDisplay(make_queue(), shown, 4, 2, seconds_left=lambda: 180.0)
+    display.add_result(300.0)
+    display.update([None])
+    assert shown.updates[0][0].endswith("about 3 min left")
+
+
 def test_in_a_large_study_ended_trials_are_shown_after_a_rest(make_queue, monkeypatch):
     """Otherwise each of its trials would cost the time that reading all of them takes."""
     queue, shown, clock = make_queue(), Shown(), [0.0]
