@@ -159,9 +159,7 @@ def _add_extended(start: Start, study: Study, space: SearchSpace) -> None:
         record = study.user_attrs[EXTENDS]
         changes = [f"{key} from {old} to {new}" for key, old, new in record["changes"]]
         line = f"extends study {source.study_name}: {', '.join(changes)}"
-        done = source.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        points = _read_best(source) if done else []
-        matched = [match_point(space, look_up(point))[0] for point in points]
+        matched = [match_point(space, look_up(point))[0] for point in _list_best(source)]
         start.points[source.study_name] = [point for point in matched if point]
         start.notes[source.study_name] = [line]
 
@@ -179,11 +177,22 @@ def _read_history(study: Study, name: str, space: SearchSpace) -> list[FrozenTri
 
 
 def _read_best(study: Study) -> list[dict[str, Any]]:
-    """Return the params of the best trial, or of the beginning of the Pareto front."""
-    if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+    """Return what `_list_best` returns, which must not be empty."""
+    best = _list_best(study)
+    if not best:
+        done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        wanted = "that satisfies their constraints" if done else "that has finished"
         raise SweepError(
-            f"{KEY}: must name studies with a finished trial; found {study.study_name}"
+            f"{KEY}: must name studies with a trial {wanted}; found {study.study_name}"
         )
+    return best
+
+
+def _list_best(study: Study) -> list[dict[str, Any]]:
+    """Return the params of the best trial, or of the beginning of the Pareto front.
+
+    A trial that violates a constraint is never among them.
+    """
     fixed = parse_fixed(study)
     return [
         fixed | {strip_affixes(key): value for key, value in trial.params.items()}

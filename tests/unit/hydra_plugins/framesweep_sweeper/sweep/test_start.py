@@ -144,8 +144,31 @@ def test_a_wrong_name_is_refused(find, make_study):
         find("typo")
     with pytest.raises(SweepError, match="or the name of a study; found quick"):
         find("quick", finder=False)
-    with pytest.raises(SweepError, match="with a finished trial; found empty"):
+    with pytest.raises(SweepError, match="with a trial that has finished; found empty"):
         find("empty")
+
+
+def test_a_study_whose_trials_all_violate_its_constraints_has_no_point(
+    find, make_study, space, storage
+):
+    study = make_study("small", PARAMS, [(0.1, {"x": 0.1, "n": 1})])
+    storage.create_new_trial(study._study_id, template_trial=make_violating_trial())
+    assert find("small").points == {"small": [{"x": 0.1, "n": 1}]}
+    study = make_study("large", PARAMS, [])
+    storage.create_new_trial(study._study_id, template_trial=make_violating_trial())
+    with pytest.raises(SweepError, match="a trial that satisfies their constraints; found large"):
+        find("large")
+    extending = make_study("new", PARAMS, [])
+    record_extension(storage, "new", "large")
+    begin_study(optuna.load_study(study_name="new", storage=storage), space, find())
+    assert enqueued(extending) == []
+
+
+def make_violating_trial():
+    trial = optuna.trial.create_trial(value=0.5)
+    trial.set_constraint("size", 1.0)
+    trial.set_user_attr("violated", "size<=1: found 2")
+    return trial
 
 
 def test_a_point_without_any_value_in_the_space_is_refused(find, make_study):
