@@ -17,6 +17,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial
 
 from hydra_plugins.framesweep_sweeper._errors import FailedSweepError
+from hydra_plugins.framesweep_sweeper._hydra import find_alias
 from hydra_plugins.framesweep_sweeper.search._samplers import count_grid_points
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 from hydra_plugins.framesweep_sweeper.storage._heartbeats import HeartbeatThread
@@ -196,7 +197,8 @@ def _run_loop(
             status = "KILLED" if stop.signum else "FINISHED"
         finally:
             notify_safely(listener.on_end, study, status)
-    _log_results(queue, best, path, progress, stop, is_new=config.hydra.sweeper.new)
+    new_key = find_alias(config, "new") if config.hydra.sweeper.new else ""
+    _log_results(queue, best, path, progress, stop, new_key)
     if best and not stop.signum:
         for line in list_next_steps(listener, study):
             progress.log(line)
@@ -214,10 +216,12 @@ def _log_results(
     path: Path,
     progress: ProgressDisplay,
     stop: StopSignal,
-    *,
-    is_new: bool,
+    new_key: str,
 ) -> None:
     """Log the best trials, or why there are none.
+
+    Args:
+        new_key: the key by which this command has started a new study; "" if it has not.
 
     Raises:
         FailedSweepError: no trial was completed.
@@ -225,7 +229,7 @@ def _log_results(
     name, counts = queue.study.study_name, queue.count_states()
     if stop.signum:
         # A sweep that asks for a new study would begin another one.
-        how = f" with hydra.sweeper.new=false hydra.sweeper.study_name={name}" * is_new
+        how = f" with {new_key}=false hydra.sweeper.study_name={name}" if new_key else ""
         progress.log(f"study {name}: stopped; start the same sweep again{how} to resume it")
     elif not best:
         raise FailedSweepError(f"study {name}: {explain_no_best(queue)}")

@@ -19,7 +19,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
-from hydra_plugins.framesweep_sweeper._hydra import instantiate_allowed
+from hydra_plugins.framesweep_sweeper._hydra import find_alias, instantiate_allowed
 from hydra_plugins.framesweep_sweeper.search._history import select_history
 from hydra_plugins.framesweep_sweeper.search._known_points import ABSENT, look_up, match_point
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace, strip_affixes
@@ -31,7 +31,6 @@ from hydra_plugins.framesweep_sweeper.search._study_identity import (
     read_identity,
 )
 
-KEY = "hydra.sweeper.start_from"
 DEFAULTS = "defaults"
 STARTED_FROM = "started_from"
 """User attribute of a study: the names whose points have been enqueued."""
@@ -57,17 +56,18 @@ class Start:
         points: name -> the points that are enqueued under it.
         studies: the names of studies whose trials may become the sampler's history.
         notes: name -> lines for the user.
+        key, new_key: the keys that name them and start a new study; perhaps aliases.
     """
 
     points: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     studies: list[str] = field(default_factory=list)
     notes: dict[str, list[str]] = field(default_factory=dict)
+    key: str = "hydra.sweeper.start_from"
+    new_key: str = "hydra.sweeper.new"
 
 
 def _build_finder(target: Any) -> PointFinder | None:
-    if target is None:
-        return None
-    finder: PointFinder = instantiate_allowed(target, target._target_)
+    finder: PointFinder | None = target and instantiate_allowed(target, target._target_)
     return finder
 
 
@@ -92,23 +92,24 @@ def find_start(
     Raises:
         SweepError: a name is unknown, or none of a point's values is in the space.
     """
-    start, names = Start(), [str(name) for name in settings["start_from"]]
+    key, names = find_alias(config, "start_from"), [str(n) for n in settings["start_from"]]
+    start = Start(key=key, new_key=find_alias(config, "new"))
     if names and isinstance(sampler, GridSampler):
         raise SweepError(
-            f"{KEY}: must be empty with a grid, which visits every point; found {names}"
+            f"{key}: must be empty with a grid, which visits every point; found {names}"
         )
     finder = _build_finder(settings["point_finder"])
     studies = set(optuna.get_all_study_names(storage)) if names else set()
     for name in names:
         if name in studies:
             start.studies.append(name)
-            points = _read_best(optuna.load_study(study_name=name, storage=storage))
+            points = _read_best(optuna.load_study(study_name=name, storage=storage), key)
         else:
             points = [find_values(name, finder, space, hydra_context, config)]
         matched = [match_point(space, look_up(point)) for point in points]
         start.points[name] = [inside for inside, _ in matched if inside]
         if not start.points[name]:
-            raise SweepError(_explain_mismatch(name, space, [o for _, o in matched]))
+            raise SweepError(_explain_mismatch(key, name, space, [o for _, o in matched]))
         start.notes[name] = [_describe(name, inside, outside) for inside, outside in matched]
     return start
 
@@ -128,8 +129,8 @@ def begin_study(
     """
     if study.study_name in start.studies:
         raise SweepError(
-            f"{KEY}: must not name the study that this command continues; found "
-            f"{study.study_name}. Give hydra.sweeper.new=true or another study_name"
+            f"{start.key}: must not name the study that this command continues; found "
+            f"{study.study_name}. Give {start.new_key}=true or another hydra.sweeper.study_name"
         )
     _add_extended(start, study, space)
     enqueued: list[str] = study.user_attrs.get(STARTED_FROM, [])
@@ -176,16 +177,13 @@ def _read_history(study: Study, name: str, space: SearchSpace) -> list[FrozenTri
     return select_history(source, space)
 
 
-def _read_best(study: Study) -> list[dict[str, Any]]:
-    """Return what `_list_best` returns, which must not be empty."""
-    best = _list_best(study)
-    if not best:
-        done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-        wanted = "that satisfies their constraints" if done else "that has finished"
-        raise SweepError(
-            f"{KEY}: must name studies with a trial {wanted}; found {study.study_name}"
-        )
-    return best
+def _read_best(study: Study, key: str) -> list[dict[str, Any]]:
+    """Return what `_list_best` returns, which must not be empty; `key` names the study."""
+    if best := _list_best(study):
+        return best
+    done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    trial = "trial that satisfies their constraints" if done else "finished trial"
+    raise SweepError(f"{key}: must name studies with a {trial}; found {study.study_name}")
 
 
 def _list_best(study: Study) -> list[dict[str, Any]]:
@@ -215,7 +213,7 @@ def find_values(
     found = [] if name == DEFAULTS else finder.find(name, config) if finder else None
     if found is None:
         raise SweepError(
-            f"{KEY}: must be {DEFAULTS} or the name of a study"
+            f"{find_alias(config, 'start_from')}: must be {DEFAULTS} or the name of a study"
             f"{', a recipe or a run' if finder else ''}; found {name}"
         )
     if isinstance(found, Mapping):
@@ -241,11 +239,11 @@ def _describe(name: str, inside: Mapping[str, Any], outside: Mapping[str, Any]) 
 
 
 def _explain_mismatch(
-    name: str, space: SearchSpace, outside: Sequence[Mapping[str, Any]]
+    key: str, name: str, space: SearchSpace, outside: Sequence[Mapping[str, Any]]
 ) -> str:
     searched = ", ".join(d.key for d in space.sampled)
     found = f"{name} with {_write(outside[0])}" if outside and outside[0] else name
-    return f"{KEY}: must have a value of {searched} in the space; found {found}"
+    return f"{key}: must have a value of {searched} in the space; found {found}"
 
 
 def _write(values: Mapping[str, Any]) -> str:

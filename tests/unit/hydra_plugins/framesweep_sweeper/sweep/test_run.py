@@ -1,5 +1,6 @@
 """What a sweep checks before its first trial, and what a wrong command leaves behind."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -250,3 +251,18 @@ def test_the_preview_of_a_study_counts_only_the_trials_that_it_lacks(
     assert f"study {study.study_name}: 2 of 8 trials are done" in lines
     size = "6 trials are to be run, at least 4 of which repeat others"
     assert f"size: 3 points; {size}" in lines
+
+
+def test_a_stopped_sweep_names_the_key_by_which_it_began_a_study(tmp_path):
+    lines: list[str] = []
+    study = SimpleNamespace(study_name="s-2")
+    queue: Any = SimpleNamespace(study=study, count_states=dict)
+    progress: Any = SimpleNamespace(log=lines.append)
+    stop: Any = SimpleNamespace(signum=2)
+    for key in ("sweep.new", ""):
+        _run._log_results(queue, [], tmp_path, progress, stop, key)
+    assert lines == [
+        "study s-2: stopped; start the same sweep again with sweep.new=false "
+        "hydra.sweeper.study_name=s-2 to resume it",
+        "study s-2: stopped; start the same sweep again to resume it",
+    ]

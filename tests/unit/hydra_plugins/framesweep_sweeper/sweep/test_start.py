@@ -67,7 +67,8 @@ def find(space, storage, monkeypatch):
     def find(*names, finder=True, sampler=None):
         target = OmegaConf.create({"_target_": "app.Finder"}) if finder else None
         settings = {"start_from": list(names), "point_finder": target}
-        config = OmegaConf.create({"hydra": {"runtime": {"choices": {}}}})
+        sweeper = {"start_from": "${sweep.start_from}", "new": "${sweep.new}"}
+        config = OmegaConf.create({"hydra": {"runtime": {"choices": {}}, "sweeper": sweeper}})
         context: Any = DefaultsAndOverrides()
         sampler = sampler or RandomSampler()
         return find_start(settings, context, config, sampler, storage, space)
@@ -134,17 +135,25 @@ def test_a_study_that_was_deleted_is_no_history(find, make_study, space, storage
 
 def test_a_study_cannot_start_from_itself(find, make_study, space):
     study = make_study("new", PARAMS, [(0.1, {"x": 0.1, "n": 1})])
-    with pytest.raises(SweepError, match="must not name the study that this command continues"):
+    with pytest.raises(SweepError) as caught:
         begin_study(study, space, find("new"))
+    assert str(caught.value) == (
+        "sweep.start_from: must not name the study that this command continues; found new. "
+        "Give sweep.new=true or another hydra.sweeper.study_name"
+    )
 
 
 def test_a_wrong_name_is_refused(find, make_study):
     make_study("empty", PARAMS, [])
-    with pytest.raises(SweepError, match="must be defaults or the name of a study, a recipe"):
+    with pytest.raises(
+        SweepError, match=r"^sweep\.start_from: must be defaults or the name of a study, a"
+    ):
         find("typo")
     with pytest.raises(SweepError, match="or the name of a study; found quick"):
         find("quick", finder=False)
-    with pytest.raises(SweepError, match="with a trial that has finished; found empty"):
+    with pytest.raises(
+        SweepError, match=r"^sweep.start_from: .* with a finished trial; found empty"
+    ):
         find("empty")
 
 
@@ -156,7 +165,9 @@ def test_a_study_whose_trials_all_violate_its_constraints_has_no_point(
     assert find("small").points == {"small": [{"x": 0.1, "n": 1}]}
     study = make_study("large", PARAMS, [])
     storage.create_new_trial(study._study_id, template_trial=make_violating_trial())
-    with pytest.raises(SweepError, match="a trial that satisfies their constraints; found large"):
+    with pytest.raises(
+        SweepError, match="a trial that satisfies their constraints; found large"
+    ):
         find("large")
     extending = make_study("new", PARAMS, [])
     record_extension(storage, "new", "large")
