@@ -79,7 +79,8 @@ class FramesweepSweeperConf:
     """A value of the objective that is good enough, or `stagnated` to stop after 30 trials in a
     row without a new best; null runs all `n_trials`."""
     trial_minutes: float | None = None
-    """Minutes that a trial may take, resumed or not; after them it counts as pruned."""
+    """Minutes that a trial may take from the start of its job on, resumed or not, loading
+    included; after them it counts as pruned."""
     constraints: Any = None
     """Bounds of metrics: name -> "<=number" or ">=number". A point that is known to violate one
     is not run; other trials that violate one are never the best, and samplers avoid them."""
