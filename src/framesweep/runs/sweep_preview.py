@@ -153,7 +153,7 @@ def describe_time(
         prunes: Whether runs may be ended early.
     """
     low, high = sorted(seconds)
-    each = f"{format_duration(low)} to {format_duration(high)} per trial"
+    each = f"{format_duration(low)} to {format_duration(high)} of training per trial"
     rounds = math.ceil(num_trials / num_workers)
     total = format_duration(rounds * (low + high) / 2)
     trials = f"{num_trials:,} trial{'s' * (num_trials != 1)}"

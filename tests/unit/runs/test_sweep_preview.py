@@ -130,11 +130,13 @@ def test_memory_that_is_exhausted_is_the_answer(make_job, monkeypatch):
 
 def test_the_time_of_all_is_that_of_the_rounds_of_all_workers():
     assert describe_time([100, 20], 20, 3, prunes=True) == (
-        "time: 20 s to 1.7 min per trial; about 7 min for 20 trials by 3 workers, and less if "
-        "trials are pruned"
+        "time: 20 s to 1.7 min of training per trial; about 7 min for 20 trials by 3 "
+        "workers, and less if trials are pruned"
     )
     line = describe_time([20, 20], 1, 1, prunes=False)
-    assert line == "time: 20 s to 20 s per trial; about 20 s for 1 trial by 1 worker"
+    assert (
+        line == "time: 20 s to 20 s of training per trial; about 20 s for 1 trial by 1 worker"
+    )
 
 
 @pytest.mark.parametrize(
