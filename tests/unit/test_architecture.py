@@ -82,6 +82,18 @@ def test_no_pickle_is_loaded():
             assert values.get("allow_pickle") != "True", path
 
 
+def test_files_of_text_are_opened_as_utf_8():
+    """Ruff's PLW1514 does not know the type of the paths that `atomic_file` yields."""
+    for path in modules(SOURCE):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+                continue
+            mode = node.args[0] if node.func.attr == "open" and node.args else None
+            if isinstance(mode, ast.Constant) and re.fullmatch(r"[rwax+]+", str(mode.value)):
+                keywords = {keyword.arg for keyword in node.keywords}
+                assert "encoding" in keywords, f"{path}: line {node.lineno}"
+
+
 def test_the_page_on_the_architecture_shows_the_layers_that_are_checked():
     page = (REPOSITORY / "ARCHITECTURE.md").read_text("utf-8")
     rows = re.findall(r"^\| (\d+) \| (.*?) \|", page, re.MULTILINE)

@@ -77,7 +77,7 @@ def run_search(folder: Path, arguments: Sequence[str]) -> FinishedSearch:
     command = [sys.executable, "-c", TRAIN, "-m", *arguments]
     command += [f"hydra.sweeper.storage={storage}", f"hydra.sweeper.study_name={STUDY}"]
     started = time.monotonic()
-    with (folder / "output.log").open("w") as log:
+    with (folder / "output.log").open("wb") as log:
         environment = {**os.environ, "FRAMESWEEP_OUTPUTS": str(folder.absolute() / "outputs")}
         subprocess.run(command, cwd=folder, env=environment, check=True, stdout=log, stderr=log)
     seconds = time.monotonic() - started

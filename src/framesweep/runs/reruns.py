@@ -71,7 +71,10 @@ class SeedRuns:
         return SeedResult(trial, seed, value[0] if isinstance(value, list) else value)
 
     def _write(self) -> None:
-        with atomic_file(self._table) as temporary, temporary.open("w", newline="") as file:
+        with (
+            atomic_file(self._table) as temporary,
+            temporary.open("w", encoding="utf-8", newline="") as file,
+        ):
             writer = csv.writer(file)
             writer.writerow(["trial", "seed", "value"])
             writer.writerows((r.trial, r.seed, r.value) for r in self._done.values())

@@ -94,7 +94,10 @@ def _compute_gain_error(values: list[float], base: list[float]) -> float:
 
 
 def _write_table(gains: list[Gain], objective: str, path: Path) -> None:
-    with atomic_file(path) as temporary, temporary.open("w", newline="") as file:
+    with (
+        atomic_file(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(["ablation", "seeds", objective, "deviation", "gain", "standard error"])
         for gain in gains:

@@ -20,7 +20,10 @@ def write_table(study: Study, path: Path) -> None:
     trials = study.get_trials(deepcopy=False)
     keys = sorted({key for trial in trials for key in trial.params})
     values = get_objective_names(study)
-    with atomic_file(path) as temporary, temporary.open("w", newline="") as file:
+    with (
+        atomic_file(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
         writer = csv.writer(file)
         writer.writerow(["number", "state", *values, "seconds", *NOTES, *keys])
         for trial in trials:
