@@ -29,7 +29,7 @@ from framesweep.models.build import NetworkBuilder
 from framesweep.models.network import Network
 from framesweep.runs.identity import identities
 from framesweep.runs.train_data import batch_shape, place_train_data
-from framesweep.runs.validation import validate_phones
+from framesweep.runs.validation import list_objectives, validate_phones
 from framesweep.system.hardware import Hardware, resolve_hardware
 from framesweep.system.random_state import seed_everything
 from framesweep.training import (
@@ -133,10 +133,10 @@ class Experiment:
             ConfigError: if an objective is a metric that is not defined for this corpus.
         """
         metrics = self.evaluate(self.dev, self.components.process_group).metrics()
-        for name in (self.config.objective, *self.config.further_objectives):
+        for key, name in list_objectives(self.config):
             if name.startswith("dev/") and name not in metrics:
                 rule = "must be a metric that is defined for this corpus"
-                raise ConfigError("objective", rule, found=name)
+                raise ConfigError(key, rule, found=name)
         return metrics
 
 

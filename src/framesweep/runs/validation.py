@@ -60,7 +60,7 @@ def _validate_augmentation(config: RunConfig) -> None:
 
 
 def _validate_objectives(config: RunConfig) -> None:
-    for key, name in _objectives(config):
+    for key, name in list_objectives(config):
         # The size of a network is the same in every epoch, so that it can be an objective of a
         # search, but not select the best epoch.
         known = METRICS.keys() - ({"model/params"} if key == "objective" else set())
@@ -77,7 +77,7 @@ def _validate_objectives(config: RunConfig) -> None:
 def validate_phones(config: RunConfig, phones: PhoneSet) -> None:
     """Raise ConfigError if an objective is not defined for the phones of the corpus."""
     fitting = {folding.name for folding in find_foldings(phones)}
-    for key, name in _objectives(config):
+    for key, name in list_objectives(config):
         prefix = next((p for p in FOLDED_METRICS if name.startswith(p)), None)
         if prefix is not None and (folding := name.removeprefix(prefix)) not in fitting:
             raise ConfigError(
@@ -88,6 +88,7 @@ def validate_phones(config: RunConfig, phones: PhoneSet) -> None:
             )
 
 
-def _objectives(config: RunConfig) -> list[tuple[str, str]]:
+def list_objectives(config: RunConfig) -> list[tuple[str, str]]:
+    """Return the key and the name of each metric that the config asks for as an objective."""
     further = [("further_objectives", name) for name in config.further_objectives]
     return [("objective", config.objective), *further]

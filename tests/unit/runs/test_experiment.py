@@ -98,3 +98,14 @@ def test_smoothing_is_measured_only_if_wanted(config):
     again, smoothing = experiment.evaluate_smoothed()
     assert smoothing is None
     assert again.metrics() == pytest.approx(evaluation.metrics())
+
+
+def test_the_key_of_an_objective_that_is_not_defined_is_named(config):
+    experiment = build_experiment(config)
+    for key, value in (
+        ("objective", "dev/accuracy_39"),
+        ("further_objectives", ["dev/accuracy_39"]),
+    ):
+        experiment.config = replace(config, **{key: value})
+        with pytest.raises(ConfigError, match=rf"^{key}: must be a metric that is defined"):
+            experiment.dev_metrics()
