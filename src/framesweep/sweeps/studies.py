@@ -22,10 +22,14 @@ from framesweep.errors import TrackingError
 from framesweep.sweeps.study_folder import require_folder_name
 from framesweep.sweeps.tables import find_pareto_front, locate_trial, rank_trials
 from hydra_plugins.framesweep_sweeper._hydra import MULTIRUN
-from hydra_plugins.framesweep_sweeper.search._study_identity import EXTENDS
+from hydra_plugins.framesweep_sweeper.search._study_identity import (
+    CONSTRAINTS_KEY,
+    EXTENDS,
+    FIXED,
+)
 from hydra_plugins.framesweep_sweeper.storage._database import describe_error
 from hydra_plugins.framesweep_sweeper.storage._storage import make_absolute
-from hydra_plugins.framesweep_sweeper.trials._constraints import is_feasible
+from hydra_plugins.framesweep_sweeper.trials._constraints import is_rejected
 
 JOURNAL_SUFFIX = ".journal"
 
@@ -58,6 +62,7 @@ class StudySummary:
 
     Attributes:
         started: when its first trial started, in ISO 8601; empty before that.
+        num_trials: the number of trials, without points that were rejected before they ran.
         best_value: the best value of a single objective; None without a completed trial that
             satisfies the constraints.
     """
@@ -75,27 +80,27 @@ def list_studies(storage: str | None, outputs: Path) -> list[StudySummary]:
         TrackingError: the storage does not exist or cannot be read.
     """
     with _open_storage(storage, outputs) as backend:
-        listed = [
-            StudySummary(
-                name=one.study_name,
-                started="" if one.datetime_start is None else one.datetime_start.isoformat(),
-                num_trials=one.n_trials,
-                best_value=_find_best_value(one, backend),
-            )
-            for one in optuna.get_all_study_summaries(backend)
-        ]
+        found = optuna.get_all_study_summaries(backend)
+        listed = [_summarize(one, backend) for one in found]
     return sorted(listed, key=lambda one: one.started, reverse=True)
 
 
-def _find_best_value(
+def _summarize(
     summary: optuna.study.StudySummary, backend: str | JournalStorage
-) -> float | None:
-    best = summary.best_trial if len(summary.directions) == 1 else None
-    if best is not None and not is_feasible(best):
+) -> StudySummary:
+    best, num_trials = summary.best_trial, summary.n_trials
+    if CONSTRAINTS_KEY in summary.user_attrs.get(FIXED, {}):
         # Optuna's summary knows no constraints. All trials are read for such studies only.
         study = optuna.load_study(study_name=summary.study_name, storage=backend)
         best = next(iter(rank_trials(study)), None)
-    return None if best is None else best.value
+        num_trials = sum(not is_rejected(t) for t in study.get_trials(deepcopy=False))
+    is_single = len(summary.directions) == 1
+    return StudySummary(
+        name=summary.study_name,
+        started="" if summary.datetime_start is None else summary.datetime_start.isoformat(),
+        num_trials=num_trials,
+        best_value=best.values[0] if is_single and best is not None else None,
+    )
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import optuna
 import pytest
 from click.testing import CliRunner
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.trial import create_trial
+from optuna.trial import TrialState, create_trial
 
 from framesweep import tracking
 from framesweep.commands.best import _describe_trial, command
@@ -125,16 +125,20 @@ def test_without_a_study_all_studies_are_listed(tmp_path):
 def test_the_best_value_of_a_listed_study_satisfies_its_constraints(tmp_path):
     url = f"sqlite:///{tmp_path}/studies.db"
     violated = create_trial(value=0.9, user_attrs={"violated": "size<=1: found 2"})
+    rejected = create_trial(state=TrialState.PRUNED, user_attrs={"pruned_by": "constraints"})
     for name, trials in {
         "none": [violated],
         "one": [violated, create_trial(value=0.5)],
     }.items():
         study = optuna.create_study(study_name=name, storage=url, direction="maximize")
         study.add_trials(trials)
+        study.add_trial(rejected)
+        study.set_user_attr("fixed_overrides", {"hydra.sweeper.constraints": "size<=1"})
     arguments = ["--json", "--outputs", str(tmp_path)]
     result = CliRunner().invoke(command, arguments, catch_exceptions=False)
-    found = {study["name"]: study["best_value"] for study in json.loads(result.stdout)}
-    assert found == {"none": None, "one": 0.5}
+    found = json.loads(result.stdout)
+    best = {study["name"]: (study["num_trials"], study["best_value"]) for study in found}
+    assert best == {"none": (1, None), "one": (2, 0.5)}
 
 
 @pytest.mark.parametrize("option", ["--top", "--seeds", "--register"])

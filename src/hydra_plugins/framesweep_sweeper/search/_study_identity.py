@@ -19,6 +19,8 @@ from hydra_plugins.framesweep_sweeper.search._space import SearchSpace, strip_af
 SEARCH_SPACE = "search_space"
 FIXED = "fixed_overrides"
 """User attributes of a study that keep its identity."""
+CONSTRAINTS_KEY = "hydra.sweeper.constraints"
+"""Key of the constraints among the fixed overrides, if the study has any."""
 
 EXTENDS = "extends"
 """User attribute of a study that was begun with `extend`: the study before it, and the changes,

@@ -13,6 +13,7 @@ from hydra_plugins.framesweep_sweeper._hydra import find_alias
 from hydra_plugins.framesweep_sweeper.search._samplers import build_pruner
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 from hydra_plugins.framesweep_sweeper.search._study_identity import (
+    CONSTRAINTS_KEY,
     StudyIdentity,
     build_identity,
     choose_extension,
@@ -96,4 +97,4 @@ def _identify(settings: dict[str, Any], space: SearchSpace) -> StudyIdentity:
         return identity
     # What was recorded under other bounds would mislead the sampler and the choice of the best.
     texts = ", ".join(sorted(map(str, constraints)))
-    return replace(identity, fixed={**identity.fixed, "hydra.sweeper.constraints": texts})
+    return replace(identity, fixed={**identity.fixed, CONSTRAINTS_KEY: texts})
