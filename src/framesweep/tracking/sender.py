@@ -29,6 +29,7 @@ from tenacity import (
 
 from framesweep.credentials import scrub
 from framesweep.errors import LostRunError
+from framesweep.system.error_lines import is_disk_full
 from framesweep.tracking.outbox import OPENING_KINDS, REFUSED_FILE, Outbox, put_aside
 from framesweep.tracking.records import OutboxRecord, RecordWriter
 
@@ -75,7 +76,7 @@ class Sender:
         self._stop = threading.Event()
         self._is_settled = threading.Event()
         self._is_settled.set()
-        self._is_unreachable = False
+        self._is_unreachable = self._is_full = self._is_closing = False
         self.num_refused = 0
         self.run_error: Exception | None = None
         self.opening_error: Exception | None = None
@@ -101,8 +102,13 @@ class Sender:
         return self._thread.ident is not None
 
     def close(self, seconds: float) -> int:
-        """Wait up to `seconds` for the outbox to empty; return the number of records left."""
+        """Wait up to `seconds`, not for a full disk; return the number of records left."""
+        self._is_closing = True
         self._outbox.close()
+        if self._is_full:
+            self._stop.set()
+        elif self._is_unreachable and seconds:
+            log.info("Waiting up to %.0f s for tracking", seconds)
         if not self._has_started:
             if not seconds:
                 self._outbox.release()
@@ -179,20 +185,20 @@ class Sender:
     def _note_unreachable(self, record: OutboxRecord, state: RetryCallState) -> None:
         # The server may have received the record although its answer did not arrive.
         record["again"] = True
+        error = state.outcome.exception() if state.outcome else None
         if not self._is_unreachable:
-            assert state.outcome is not None
-            log.warning(
-                "Tracking cannot be reached; records are kept in %s (%s)",
-                self._outbox.path,
-                summarize_error(state.outcome.exception()),
-            )
+            path, reason = self._outbox.path, summarize_error(error)
+            log.warning("Tracking cannot be reached; records are kept in %s (%s)", path, reason)
         self._is_unreachable = True
+        self._is_full = is_disk_full(error)
+        if self._is_full and self._is_closing:
+            self._stop.set()
         self.open_attempted.set()
 
     def _note_reachable(self) -> None:
         if self._is_unreachable:
             log.info("Tracking is back; sending the records that were kept")
-        self._is_unreachable = False
+        self._is_unreachable = self._is_full = False
 
     def _give_up(self, error: Exception) -> None:
         """Stop sending, but keep the outbox open for what the run still logs."""

@@ -1,5 +1,6 @@
 """The sender delivers every record in order, through errors of every kind."""
 
+import errno
 import json
 import threading
 from types import SimpleNamespace
@@ -110,6 +111,47 @@ def test_close_ends_a_long_wait_without_another_attempt(box, monkeypatch):
     sender._thread.join(60)
     assert not sender._thread.is_alive()
     assert len(attempts) == 1
+
+
+FULL = [
+    ConnectionError("(sqlite3.OperationalError) database or disk is full"),
+    ConnectionError("(sqlite3.OperationalError) disk I/O error"),
+    OSError(errno.EFBIG, "File too large"),
+]
+
+
+@pytest.mark.parametrize("error", FULL)
+@pytest.mark.parametrize("is_known", [True, False])
+def test_close_does_not_wait_for_a_full_disk(box, monkeypatch, error, is_known):
+    monkeypatch.setattr(module, "FIRST_WAIT", 60.0)
+    monkeypatch.setattr(module, "LONGEST_WAIT", 60.0)
+    is_closing = threading.Event()
+
+    def write(record):
+        if not is_known:
+            assert is_closing.wait(60)
+        raise error
+
+    sender = start_sender(box, write)
+    box.append({"kind": "start"})
+    if is_known:
+        assert sender.open_attempted.wait(60)
+    close = box.close
+    monkeypatch.setattr(box, "close", lambda: (close(), is_closing.set()))
+    assert sender.close(3600) == 1
+    assert not sender._thread.is_alive()
+
+
+def test_a_line_says_that_the_end_waits_for_tracking(box, caplog):
+    def write(record):
+        raise ConnectionError("database is locked")
+
+    sender = start_sender(box, write)
+    box.append({"kind": "start"})
+    assert sender.open_attempted.wait(60)
+    with caplog.at_level("INFO"):
+        assert sender.close(0.01) == 1
+    assert "Waiting up to 0 s for tracking" in caplog.text
 
 
 def test_an_upload_that_fails_because_the_process_ends_stays_in_the_outbox(box):
