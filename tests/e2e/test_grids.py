@@ -41,5 +41,7 @@ def test_a_killed_grid_is_completed_by_its_command_in_its_folder(shell):
     weights = (sweep / "0" / "checkpoints" / "best.safetensors").stat().st_mtime_ns
     assert run_grid(shell, folder) == sweep.name
     assert (sweep / "0" / "checkpoints" / "best.safetensors").stat().st_mtime_ns == weights
+    (line,) = shell.train(f"resume={sweep.name}", code=2).stderr.splitlines()
+    assert line.endswith("with hydra.sweep.dir=outputs/sweeps/0-killed added.")
     refused = shell.train("-m", *list_overrides(shell), folder, "seed=7", code=2)
     assert "must not be that of another grid" in refused.stderr

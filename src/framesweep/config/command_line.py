@@ -83,14 +83,14 @@ def continue_hint(directory: Path) -> str:
     Hydra's own sweeper knows nothing of an earlier grid, but a run begins with the checkpoint
     that it finds in its directory.
     """
-    override = to_sweep_directory(directory)
+    override = _to_sweep_directory(directory)
     typed = [word for word in sys.argv[1:] if word.partition("=")[0] != SWEEP_DIRECTORY]
     if is_in_python():
         return python_call("sweep", [*typed[typed.index("-m") + 1 :], override])
     return scrub(join_command([*_find_started(), *typed, override]))
 
 
-def to_sweep_directory(directory: Path) -> str:
+def _to_sweep_directory(directory: Path) -> str:
     """Return the override with which a grid runs in `directory`."""
     folder = _shorten(directory)
     if _SPECIAL.search(folder):
@@ -102,6 +102,17 @@ def refuse_resume(run_id: str) -> NoReturn:
     """Raise ConfigError, because a sweep was asked to resume a run."""
     fix = f"To resume it: {train_hint([f'resume={run_id}'])}"
     raise ConfigError("resume", "must not be part of a sweep", found=run_id, fix=fix)
+
+
+def refuse_sweep(directory: Path) -> NoReturn:
+    """Raise ConfigError, because a sweep was to be resumed as a run."""
+    fix = "The command that started it continues it; that of a grid with"
+    raise ConfigError(
+        "resume",
+        "must be a run",
+        found=f"the sweep {directory.name}",
+        fix=f"{fix} {_to_sweep_directory(directory)} added.",
+    )
 
 
 def load_hint(config: RunConfig, directory: Path, run_id: str | None) -> str:

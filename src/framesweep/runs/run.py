@@ -6,7 +6,7 @@ from pathlib import Path
 
 from framesweep.catalog.directories import require_directory
 from framesweep.config import RunConfig
-from framesweep.config.command_line import refuse_resume, to_sweep_directory
+from framesweep.config.command_line import refuse_resume, refuse_sweep
 from framesweep.config.composition import CONFIG_FILE, dump, load
 from framesweep.config.paths import follow_move
 from framesweep.config.plain import flatten
@@ -168,18 +168,12 @@ def resume(
     """
     if {"-m", "--multirun"} & set(overrides):
         refuse_resume(run_id)
-    sweep = outputs / "sweeps" / run_id
-    directory = sweep if sweep.is_dir() else find_run_directory(run_id, uri, outputs)
+    sweeps = {path.name: path for path in (outputs / "sweeps").glob("*")}
+    directory = sweeps.get(run_id) or find_run_directory(run_id, uri, outputs)
     path = directory / CONFIG_FILE
     require_directory(directory)
     if (directory / MULTIRUN).exists():
-        fix = "The command that started it continues it; that of a grid with "
-        raise ConfigError(
-            "resume",
-            "must be a run",
-            found=f"the sweep {directory.name}",
-            fix=f"{fix}{to_sweep_directory(directory)} added.",
-        )
+        refuse_sweep(directory)
     if not path.exists():
         raise CheckpointError(path, "must exist for the run to be resumed")
     text = path.read_text(encoding="utf-8")
