@@ -31,6 +31,21 @@ SEARCH_KEYS = {
 }
 """Keys of Hydra and of the sweeper that are typed most often."""
 
+NAMES = {
+    "activation": ("relu", "gelu", "silu", "leaky_relu"),
+    "objective": (
+        *("dev/accuracy", "dev/speech_accuracy", "dev/macro_accuracy", "dev/edge_accuracy"),
+        *("dev/loss", "dev/phone_error_rate", "dev/accuracy_48", "dev/phone_error_rate_48"),
+        *("dev/accuracy_39", "dev/phone_error_rate_39", "dev/accuracy_unstressed"),
+        *("dev/phone_error_rate_unstressed", "train/loss", "train/accuracy"),
+        *("train/frames_per_second", "model/params"),
+    ),
+}
+"""Values of keys, by their last parts, that name an entry of a registry.
+
+The registries import torch, which takes seconds; a test compares them with these names.
+"""
+
 PATH_KEYS = ("root", "cache", "outputs", "dir")
 """Last parts of keys whose values are paths."""
 
@@ -116,10 +131,12 @@ def _complete_value(mark: str, key: str, value: str, values: dict[str, str]) -> 
     elif key in option_groups():
         found = [Candidate(one.name, note=one.summary) for one in read_options(key)]
     else:
-        if key.rpartition(".")[2] in PATH_KEYS:
+        part = key.rpartition(".")[2]
+        if part in PATH_KEYS:
             return "files"
         kinds = dict(walk_keys(values))
-        found = [Candidate(text) for text in list_values(kinds.get(key))]
+        names = NAMES.get(part, ()) if key in kinds else ()
+        found = [Candidate(text) for text in (*names, *list_values(kinds.get(key)))]
     # In a sweep, values are separated by commas.
     head, comma, last = value.rpartition(",")
     return [

@@ -11,6 +11,8 @@ from framesweep.completion.overrides import complete_overrides, list_values, wal
 from framesweep.config.composition import register
 from framesweep.config.groups import option_groups
 from framesweep.config.plain import flatten
+from framesweep.evaluation.metrics import METRICS
+from framesweep.kernels.activations import ACTIVATIONS
 
 register()
 
@@ -39,6 +41,13 @@ def test_closed_choices_and_flags_are_completed():
     assert texts("tracking.log_model=") == [
         f"tracking.log_model={v}" for v in ("true", "false", "null")
     ]
+
+
+def test_names_of_registries_are_completed():
+    assert texts("model.activation=") == [f"model.activation={name}" for name in ACTIVATIONS]
+    assert {text.partition("=")[2] for text in texts("objective=")} == set(METRICS)
+    assert texts("objective=dev/l") == ["objective=dev/loss"]
+    assert texts("model.objective=") == []
 
 
 def test_the_options_on_the_line_decide_which_keys_there_are():
