@@ -9,13 +9,13 @@ _PAGE = """\
 Train a frame-level phone classifier, or sweep over its settings.
 
 Examples
-  {program}                                       train on the demo corpus
-  {program} model=wide data.context=15            choose an option, set a key
-  {program} recipe=quick model=wide               a recipe, with another network
-  {program} data=hw1p2 data.root=/path/to/data    train on other data
-  {program} -m data.context=5,15,25 model=small,wide    a grid of runs
-  {program} -m sweep=optuna hydra.sweeper.n_trials=50   a search with Optuna
-  {program} resume=RUN_ID                         resume a stopped run
+  {program}                             train on the demo corpus
+  {program} model=wide data.context=15  choose an option, set a key
+  {program} recipe=quick model=wide     a recipe, with another network
+  {program} data=hw1p2 data.root=/data  train on other data
+  {program} -m data.context=5,15,25 model=small,wide  a grid of runs
+  {program} -m sweep=optuna hydra.sweeper.n_trials=50  a search
+  {program} resume=RUN_ID               resume a stopped run
 
 Groups and their options (group=option)
 
@@ -31,7 +31,7 @@ $CONFIG
 Flags
   --cfg job          print the composed config and exit
   --info defaults    print the files from which it is composed
-  --shell-completion install=bash    complete groups, options and keys with the Tab key
+  --shell-completion install=bash    complete groups, options and keys with Tab
   --hydra-help       print the flags of Hydra
 
 Explain a key: framesweep keys data.context

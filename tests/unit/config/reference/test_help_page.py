@@ -13,6 +13,13 @@ def test_every_group_and_recipe_is_listed_before_the_config() -> None:
     assert flags.startswith("Flags\n")
 
 
+def test_no_line_is_wider_than_a_terminal(monkeypatch, tmp_path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for program in ("/usr/bin/framesweep", "train.py"):
+        monkeypatch.setattr("sys.argv", [program, "train", "--help"])
+        assert [line for line in describe_help().splitlines() if len(line) > 80] == []
+
+
 def test_examples_name_the_command_that_was_typed(monkeypatch, tmp_path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", ["/usr/bin/framesweep", "train", "--help"])
