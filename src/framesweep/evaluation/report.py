@@ -15,7 +15,7 @@ from torch import Tensor
 from framesweep.data.phones import PhoneSet
 from framesweep.evaluation.metrics import Panel, list_curves
 from framesweep.evaluation.phone_scores import find_top_confusions, score_phones
-from framesweep.evaluation.run_figures import DASHES
+from framesweep.evaluation.run_figures import DASHES, MARKERS
 from framesweep.system.atomic_files import write_text
 from framesweep.system.drawing.figures import DPI, save_png, to_label
 
@@ -29,7 +29,8 @@ LABEL_POINTS = 7.5
 LABEL_INCHES = 1.2 * LABEL_POINTS / 72
 COLORS = {"train": "tab:gray", "dev": "tab:blue", "test": "tab:red"}
 LINES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
-"""Matplotlib's name of each of Plotly's kinds of lines."""
+MARKS = {"circle": ("o", 3), "diamond": ("D", 6)}
+"""Matplotlib's name of each of Plotly's kinds of lines and markers, and a marker's size."""
 
 
 def write_report(
@@ -85,13 +86,14 @@ def _draw_curves(
     for name in list_curves(history, panel):
         split, _, metric = name.partition("/")
         values = [metrics.get(name, float("nan")) for metrics in history]
+        marker, size = MARKS[MARKERS.get(metric, "circle")]
         axes.plot(
             epochs,
             values,
             linestyle=LINES[DASHES.get(metric, "solid")],
             color=COLORS.get(split, "tab:purple"),
-            marker="o",
-            markersize=3,
+            marker=marker,
+            markersize=size,
             label=f"{name} {_last(values):.4f}",
         )
     axes.set_title(title)

@@ -8,6 +8,8 @@ from framesweep.evaluation.metrics import Panel, list_curves
 
 COLORS = {"train": "#7f7f7f", "dev": "#1f77b4", "test": "#d62728"}
 DASHES = {"speech_accuracy": "dash", "edge_accuracy": "dot", "macro_accuracy": "dashdot"}
+MARKERS = {"smoothed_accuracy": "diamond"}
+"""Markers that are not circles: a metric of one epoch has a point in place of a line."""
 
 MAX_SIDE = 1000
 """Largest height of the confusion matrix in pixels."""
@@ -59,6 +61,7 @@ def _draw_curve(name: str, history: Sequence[Mapping[str, float]]) -> dict[str, 
         "x": [epoch for epoch, _ in points],
         "y": [value for _, value in points],
         "line": {"color": COLORS.get(split, "#9467bd"), "dash": DASHES.get(metric, "solid")},
+        "marker": {"symbol": MARKERS.get(metric, "circle")},
     }
 
 

@@ -28,6 +28,8 @@ def test_curves_have_a_point_for_each_epoch_with_a_value():
         "dev/accuracy": [1, 2],
         "dev/smoothed_accuracy": [],
     }
+    symbols = [trace["marker"]["symbol"] for trace in accuracies]
+    assert symbols == ["circle", "diamond"]  # one point can be told from another
 
 
 @pytest.mark.parametrize(
