@@ -86,7 +86,8 @@ def _report_run(run: RunInfo, uri: str | None, outputs: Path) -> Page:
         return _report_study(_load_study_of(run, outputs), outputs)
     if run.tags.get("sweep") == "grid":
         return _report_grid(run, uri, outputs)
-    return build_run_page(run.directory, run.name or run.directory.name, run.run_id or None)
+    name = run.name or run.directory.name
+    return build_run_page(run.directory, name, run.run_id or None, choices=run.params)
 
 
 def _load_study_of(parent: RunInfo, outputs: Path) -> Study:

@@ -30,7 +30,7 @@ from framesweep.runs.reporting.run_log import (
 from framesweep.runs.reporting.run_name import name_run
 from framesweep.runs.train_data import with_recorded_order
 from framesweep.runs.validation import validate_across_groups
-from framesweep.sweeps.context import SweepContext, find_sweep_context
+from framesweep.sweeps.context import SweepContext, find_sweep_context, list_choices
 from framesweep.system.atomic_files import write_text
 from framesweep.system.locks.ownership import Ownership, own
 from framesweep.system.signals import StopRequest, stop_request
@@ -142,7 +142,7 @@ def _open_tracker(
 def _write_page(directory: Path, name: str, tracker: Tracker) -> None:
     from framesweep.runs.reporting.run_page import PAGE, build_run_page
 
-    page = build_run_page(directory, name, tracker.run_id)
+    page = build_run_page(directory, name, tracker.run_id, list_choices())
     page.write(directory / REPORT_FOLDER / PAGE)
 
 

@@ -55,6 +55,12 @@ def test_a_run_is_found_by_its_id(report, tmp_path, monkeypatch):
     assert "<h1>Run a name</h1>" in report("abc")[1]
 
 
+def test_a_run_has_the_options_that_were_chosen(report, tmp_path, monkeypatch):
+    found = run(tmp_path / "r", {}, model="wide")
+    monkeypatch.setattr(tracking, "load_run", lambda *_: found)
+    assert "<th>model</th><td>wide</td>" in report("abc")[1]
+
+
 def test_the_parent_of_a_search_stands_for_its_study(report, tmp_path, monkeypatch):
     optuna.create_study(study_name="s", storage=f"sqlite:///{tmp_path}/studies.db")
     found = run(tmp_path / "r", {"sweep": "search", "study": "s"})

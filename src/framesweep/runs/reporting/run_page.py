@@ -1,6 +1,7 @@
 """Reports on a run as a page of HTML: what was trained, its results, and how to repeat it."""
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 
 from framesweep.config.composition import CONFIG_FILE, load
@@ -11,7 +12,7 @@ from framesweep.errors import CheckpointError
 from framesweep.evaluation.report import CONFUSIONS, COUNTS, MATRIX, PER_PHONE
 from framesweep.evaluation.run_figures import draw_curves, draw_matrix, matrix_height
 from framesweep.runs.reporting.history import REPORT_FOLDER, History, read_history
-from framesweep.runs.reporting.tracked_params import MAIN_KEYS
+from framesweep.runs.reporting.tracked_params import MAIN_GROUPS, MAIN_KEYS
 from framesweep.system.drawing.html_page import Page
 
 NUM_CONFUSIONS = 20
@@ -21,12 +22,16 @@ PAGE = "report.html"
 """Name of the page in the report of a run."""
 
 
-def build_run_page(directory: Path, name: str, run_id: str | None) -> Page:
+def build_run_page(
+    directory: Path, name: str, run_id: str | None, choices: Mapping[str, str] | None = None
+) -> Page:
     """Return the page of the run in `directory`, which may not have ended yet.
 
     Args:
         name: The name of the run, for the title.
         run_id: Its MLflow id; None for a run that is not tracked.
+        choices: The options of groups that were chosen, such as model -> small, where they are
+            known; otherwise a group has the name of its schema.
 
     Raises:
         CheckpointError: The run has no config.
@@ -36,12 +41,14 @@ def build_run_page(directory: Path, name: str, run_id: str | None) -> Page:
         raise CheckpointError(path, "must exist for the run to be reported on")
     text = path.read_text(encoding="utf-8")
     config = load(text, [], path)
+    chosen = {group: n for group, n in (choices or {}).items() if group in MAIN_GROUPS}
+    options = schema_names(config) | chosen
     page = Page(f"Run {name}" if name else "Run")
     page.add_facts(
         {
             **({"MLflow id": run_id} if run_id else {}),
             "directory": directory,
-            **{group: n for group, n in schema_names(config).items() if n != group},
+            **{group: option for group, option in options.items() if option != group},
         }
     )
     add_results(page, directory, config.objective)

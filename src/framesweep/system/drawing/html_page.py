@@ -146,7 +146,9 @@ def clean(text: str) -> str:
 
 
 def format_cell(value: object) -> str:
-    """Return a value as it is shown in a table."""
+    """Return a value as it is shown in a table; what a config can hold, as in YAML."""
+    if value is None or isinstance(value, bool | list):
+        return json.dumps(value, ensure_ascii=False, default=str)
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 

@@ -53,6 +53,25 @@ def test_a_page_has_results_settings_errors_and_how_to_repeat_it(finished):
     assert "<pre># checksum:" in page
 
 
+def test_settings_are_written_as_in_yaml(directory):
+    overrides = ["model=lstm", "model.width=null", "model.max_params=1e5", "train.smooth=false"]
+    text = dump(compose([*overrides, "model.conv_channels=[8]"]))
+    (directory / "config.yaml").write_text(text)
+    page = build_run_page(directory, "", None).render()
+    assert "<th>train.smooth</th><td>false</td>" in page
+    assert "<th>model.width</th><td>null</td>" in page
+    assert "<th>model.conv_channels</th><td>[8]</td>" in page
+
+
+def test_a_group_has_the_option_that_was_chosen_or_else_its_schema(directory):
+    assert "<th>model</th><td>mlp</td>" in build_run_page(directory, "", None).render()
+    choices = {"model": "small", "optim.lr": "0.1"}
+    page = build_run_page(directory, "", None, choices=choices).render()
+    assert "<th>model</th><td>small</td>" in page
+    assert "<td>mlp</td>" not in page
+    assert "<th>optim</th><td>adamw</td>" in page
+
+
 def test_phones_are_ranked_by_their_errors_and_are_texts(finished):
     page = build_run_page(finished, "run", "abc").render()
     table = page.partition("Errors by phone")[2]
