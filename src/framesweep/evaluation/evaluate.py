@@ -40,7 +40,7 @@ def evaluate(
     hardware: Hardware,
     phones: PhoneSet,
     process_group: ProcessGroup = SINGLE_PROCESS,
-    posteriors: Tensor | None = None,
+    log_posteriors: Tensor | None = None,
 ) -> Evaluation:
     """Run a network on all frames of a labelled split, divided among the process group.
 
@@ -50,14 +50,14 @@ def evaluate(
         hardware: The precision to compute in.
         phones: The C phones.
         process_group: Its ranks take turns in evaluating batches.
-        posteriors: (N, C) float32 on the CPU, or None. The log-probabilities of the frames
+        log_posteriors: (N, C) float32 on the CPU, or None. The log-probabilities of the frames
             that this rank evaluates are written into it.
 
     Returns:
         The counts of all ranks together.
     """
     batches = compute_logits(model, windows, hardware, process_group)
-    return measure(batches, windows, hardware, phones, process_group, posteriors)
+    return measure(batches, windows, hardware, phones, process_group, log_posteriors)
 
 
 @torch.no_grad()
@@ -67,13 +67,13 @@ def measure(
     hardware: Hardware,
     phones: PhoneSet,
     process_group: ProcessGroup = SINGLE_PROCESS,
-    posteriors: Tensor | None = None,
+    log_posteriors: Tensor | None = None,
 ) -> Evaluation:
     """Compare logits with the labels of their frames.
 
     Args:
         batches: Yields (B,) frame numbers and their (B, C) float32 logits.
-        windows, hardware, phones, process_group, posteriors: As in `evaluate`.
+        windows, hardware, phones, process_group, log_posteriors: As in `evaluate`.
     """
     # Sums stay on the device, so that no batch waits for it.
     device = windows.device
@@ -81,7 +81,7 @@ def measure(
     loss_sum = torch.zeros((), dtype=hardware.sum_dtype, device=device)
     edges = torch.zeros(2, dtype=torch.int64, device=device)
     path = torch.zeros(windows.num_frames, dtype=torch.int32, device=device)
-    host_rows = None if posteriors is None else HostRows(posteriors)
+    host_rows = None if log_posteriors is None else HostRows(log_posteriors)
     for frames, logits in batches:
         labels = windows.labels(frames)
         predictions = logits.argmax(dim=1)

@@ -100,12 +100,12 @@ class Experiment:
         self,
         windows: Windows,
         process_group: ProcessGroup = SINGLE_PROCESS,
-        posteriors: Tensor | None = None,
+        log_posteriors: Tensor | None = None,
     ) -> Evaluation:
         """Evaluate the current network on labelled windows; see `evaluation.evaluate`."""
         network, phones = self.components.evaluated, self.store.phones
         return evaluate(
-            network, windows, self.components.hardware, phones, process_group, posteriors
+            network, windows, self.components.hardware, phones, process_group, log_posteriors
         )
 
     def evaluate_smoothed(self) -> tuple[Evaluation, Smoothing | None]:
@@ -117,12 +117,12 @@ class Experiment:
         num_classes = len(self.store.phones)
         if not self.config.train.smooth or num_classes > MAX_CLASSES:
             return self.evaluate(self.dev), None
-        posteriors = torch.empty(self.dev.num_frames, num_classes)
-        evaluation = self.evaluate(self.dev, posteriors=posteriors)
+        log_posteriors = torch.empty(self.dev.num_frames, num_classes)
+        evaluation = self.evaluate(self.dev, log_posteriors=log_posteriors)
         dev = self.store.splits["dev"]
         chain = count_train_chain(self.store)
-        smoother = tune_smoother(chain, dev, posteriors.numpy(), self.dev.device)
-        path = smoother(posteriors.numpy(), dev.lengths)
+        smoother = tune_smoother(chain, dev, log_posteriors.numpy(), self.dev.device)
+        path = smoother(log_posteriors.numpy(), dev.lengths)
         metrics = measure_smoothed(path, dev, self.store.phones)
         return evaluation, Smoothing(smoother, metrics)
 

@@ -181,7 +181,7 @@ def test_an_evaluation_also_returns_posteriors(tmp_path):
     job = Job(tmp_path)
     posteriors = torch.empty(job.dev.num_frames, len(NAMES))
     model, hardware = job.components.model, job.components.hardware
-    found = evaluate(model, job.dev, hardware, PhoneSet(NAMES), posteriors=posteriors)
+    found = evaluate(model, job.dev, hardware, PhoneSet(NAMES), log_posteriors=posteriors)
     assert torch.equal(posteriors, compute_log_posteriors(model, job.dev, hardware, len(NAMES)))
     labels = job.dev.labels(torch.arange(job.dev.num_frames))
     accuracy = float((posteriors.argmax(dim=1) == labels).double().mean())
