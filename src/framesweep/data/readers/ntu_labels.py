@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from framesweep.data.corpus import Array
-from framesweep.data.readers.segments_labels import is_number
 from framesweep.data.readers.segments_splits import assign_evenly
-from framesweep.data.readers.source_files import FilePath
+from framesweep.data.readers.source_files import FilePath, is_number
 from framesweep.errors import DataError
 
 

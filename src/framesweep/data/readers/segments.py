@@ -29,12 +29,12 @@ from framesweep.data.readers.segments_frames import (
 from framesweep.data.readers.segments_labels import (
     Labelling,
     build_labelling,
-    is_number,
     number_labels,
 )
 from framesweep.data.readers.segments_splits import list_splits
 from framesweep.data.readers.source_files import (
     find_listed_phones,
+    is_number,
     read_phones,
     stamp_files,
 )

@@ -68,12 +68,6 @@ def build_labelling(
     return Labelling(phones, labels | {"": labels[gap]})
 
 
-def is_number(name: str) -> bool:
-    """Return whether a label is a class number instead of the name of a phone."""
-    # str.isdigit alone accepts digits of other scripts, and superscripts that int rejects.
-    return name.isascii() and name.isdigit() and len(name) <= 6
-
-
 def number_labels(names: Mapping[str, object], listed: PhoneSet | None) -> Labelling:
     """Return the labelling of frames whose labels are class numbers.
 

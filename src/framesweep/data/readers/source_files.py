@@ -117,6 +117,12 @@ def find_listed_phones(phones: str | None) -> Path | None:
     return path
 
 
+def is_number(name: str) -> bool:
+    """Return whether a label is a class number instead of the name of a phone."""
+    # str.isdigit alone accepts digits of other scripts, and superscripts that int rejects.
+    return name.isascii() and name.isdigit() and len(name) <= 6
+
+
 def read_phones(path: FilePath) -> PhoneSet:
     """Return the phones that a text file lists.
 
@@ -139,8 +145,7 @@ def read_phones(path: FilePath) -> PhoneSet:
         fields = line.split()
         if not fields:
             continue
-        # str.isdigit alone accepts digits of other scripts, and superscripts that int rejects.
-        if len(fields) != 2 or not (fields[1].isascii() and fields[1].isdigit()):
+        if len(fields) != 2 or not is_number(fields[1]):
             raise DataError(f"{path}, line {number}", "must be `PHONE ID`", found=line[:80])
         pairs.append((normalize_name(fields[0]), int(fields[1])))
     ids = [i for _, i in pairs]

@@ -7,6 +7,7 @@ import pytest
 
 from framesweep.data.readers.source_files import (
     find_phones,
+    is_number,
     leads_out,
     name_classes,
     read_phones,
@@ -136,3 +137,8 @@ def test_a_path_of_windows_with_a_drive_or_a_root_leads_out(name):
 @pytest.mark.parametrize("name", ["a", "a\\b", "a/b", "a b"])
 def test_a_relative_path_of_windows_stays_inside(name):
     assert not leads_out(PureWindowsPath(name))
+
+
+def test_only_ascii_digits_are_a_class_number():
+    names = ("12", "\u0663", "\u00b2", "aa", "-1", "")
+    assert [is_number(name) for name in names] == [True] + 5 * [False]
