@@ -15,7 +15,7 @@ from torch import Tensor
 from framesweep.data.phones import PhoneSet
 from framesweep.evaluation.metrics import Panel, list_curves
 from framesweep.evaluation.phone_scores import find_top_confusions, score_phones
-from framesweep.evaluation.run_figures import DASHES, MARKERS
+from framesweep.evaluation.run_figures import COLORS, DASHES, MARKERS
 from framesweep.system.atomic_files import write_text
 from framesweep.system.drawing.figures import DPI, save_png, to_label
 
@@ -27,7 +27,6 @@ NUM_CONFUSIONS = 100
 MAX_LABELS = 120
 LABEL_POINTS = 7.5
 LABEL_INCHES = 1.2 * LABEL_POINTS / 72
-COLORS = {"train": "tab:gray", "dev": "tab:blue", "test": "tab:red"}
 LINES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
 MARKS = {"circle": ("o", 3), "diamond": ("D", 6)}
 """Matplotlib's name of each of Plotly's kinds of lines and markers, and a marker's size."""

@@ -5,9 +5,6 @@ from dataclasses import dataclass, field
 
 from framesweep.credentials import printable, scrub
 
-NOTE_TAG = "mlflow.note.content"
-"""Tag that MLflow shows as the description of a run."""
-
 MAX_ROWS, MAX_LENGTH = 20, 7500
 """Most rows of the table, and most characters of the note; MLflow keeps 8,000 of a tag."""
 

@@ -28,10 +28,8 @@ from hydra_plugins.framesweep_sweeper.search._study_identity import (
     FIXED,
 )
 from hydra_plugins.framesweep_sweeper.storage._database import describe_error
-from hydra_plugins.framesweep_sweeper.storage._storage import make_absolute
+from hydra_plugins.framesweep_sweeper.storage._storage import JOURNAL_SUFFIX, make_absolute
 from hydra_plugins.framesweep_sweeper.trials._constraints import is_rejected
-
-JOURNAL_SUFFIX = ".journal"
 
 
 def load_study(name: str, storage: str | None, outputs: Path) -> Study:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from framesweep.sweeps.notes import NOTE_TAG
 from framesweep.sweeps.run_names import name_best
 from framesweep.system.drawing.matplotlib_backend import import_matplotlib
 from framesweep.tracking import Tracker
+from framesweep.tracking.models.mlflow_model import NOTE_TAG
 
 if TYPE_CHECKING:
     from optuna.study import Study

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
+from framesweep.catalog.database import DATA_TAG
 from framesweep.catalog.directories import TRACKING_FOLDER
 from framesweep.catalog.run_file import write_status
 from framesweep.config import TrackingConfig
@@ -172,7 +173,7 @@ class MlflowTracker(Tracker):
             "profile": json.dumps({split: dict(counts) for split, counts in splits.items()}),
         }
         self._append("dataset", dataset=dataset)
-        self.log_tags({"framesweep.data_fingerprint": fingerprint})
+        self.log_tags({DATA_TAG: fingerprint})
 
     def log_artifact(self, path: Path, folder: str = "") -> None:
         self._append("artifact", path=str(path.absolute()), folder=folder)

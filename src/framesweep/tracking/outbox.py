@@ -30,13 +30,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from framesweep.catalog.database import RUN_DIRECTORY_TAG
 from framesweep.system.atomic_files import atomic_file
-from framesweep.tracking.records import (
-    OutboxRecord,
-    decode_record,
-    encode_record,
-    find_records,
-)
+from framesweep.tracking.records import OutboxRecord, decode_record, encode_record, find_records
 
 log = logging.getLogger(__name__)
 
@@ -190,7 +186,7 @@ def replace_start(outbox: Outbox, directory: Path, destination: Mapping[str, str
     The run gets a name from MLflow; its own name and tags were in the damaged record.
     """
     key = uuid.uuid4().hex
-    tags = {"framesweep.run_dir": str(directory.absolute()), "framesweep.key": key}
+    tags = {RUN_DIRECTORY_TAG: str(directory.absolute()), "framesweep.key": key}
     fields = {"key": key, "name": None, "tags": tags, "time": int(time.time() * 1000)}
     outbox.insert_first({"kind": "start", **fields, **destination})
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from framesweep import __version__
+from framesweep.catalog.database import RUN_DIRECTORY_TAG
 from framesweep.config.command_line import started_command
 from framesweep.config.effects import effect_of
 from framesweep.credentials import scrub
@@ -32,7 +33,7 @@ def collect_provenance(directory: Path) -> dict[str, str]:
         "framesweep.version": __version__,
         "framesweep.host": platform.node(),
         "framesweep.command_line": started_command(),
-        "framesweep.run_dir": str(directory.absolute()),
+        RUN_DIRECTORY_TAG: str(directory.absolute()),
     }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from framesweep.catalog.database import RUN_DIRECTORY_TAG
 from framesweep.catalog.directories import RUN_DIRECTORY_PATTERNS, TRACKING_FOLDER
 from framesweep.catalog.resolve import ambiguous_error, resolve_run
 from framesweep.catalog.run_file import read_run_file
@@ -188,7 +189,7 @@ def _search_runs(client: "MlflowClient", text: str) -> "list[Run]":
 
 def build_info(run: "Run", directory: Path | None, outputs: Path) -> RunInfo:
     """Return what MLflow knows of a run; `directory` is looked for if it is None."""
-    recorded = run.data.tags.get("framesweep.run_dir")
+    recorded = run.data.tags.get(RUN_DIRECTORY_TAG)
     if recorded is None:
         rule = "must have been created by framesweep"
         raise TrackingError("run", rule, found=run.info.run_id)
