@@ -19,7 +19,11 @@ from torch import Tensor, nn
 
 from framesweep.data.corpus import Array
 from framesweep.errors import ConfigError
-from framesweep.evaluation.portable_network import PortableNetwork, use_onnx_operators
+from framesweep.evaluation.portable_network import (
+    PortableNetwork,
+    keep_loops,
+    use_onnx_operators,
+)
 from framesweep.evaluation.predictor import Predictor
 from framesweep.models.sequence_network import SequenceNetwork
 from framesweep.system.atomic_files import atomic_file
@@ -121,7 +125,7 @@ def _write_torchscript(portable: PortableNetwork, path: Path, metadata: dict[str
         # The warnings of the tracer are about lines that `_require_equal` checks.
         warnings.simplefilter("ignore")
         traced: Any = torch.jit.trace(  # type: ignore[no-untyped-call]
-            portable, torch.from_numpy(example), check_trace=False
+            keep_loops(portable), torch.from_numpy(example), check_trace=False
         )
         texts = {METADATA_FILE: json.dumps(metadata)}
         torch.jit.save(traced, str(path), _extra_files=texts)

@@ -164,6 +164,15 @@ class OnnxRecurrence(nn.Module):
         return (y.squeeze(1).transpose(0, 1),)
 
 
+def keep_loops(portable: PortableNetwork) -> PortableNetwork:
+    """Return a copy for the tracer of TorchScript, which would write out a loop by steps."""
+    portable = copy.deepcopy(portable)
+    for module in portable.modules():
+        if isinstance(module, LightGru):
+            module.script_loop()
+    return portable
+
+
 def use_onnx_operators(portable: PortableNetwork) -> PortableNetwork:
     """Return a copy for the exporter to ONNX, in which a recurrent layer is one operator."""
     portable = copy.deepcopy(portable)

@@ -48,6 +48,10 @@ class LightGru(nn.Module):
         """Leave the loop over the steps out of what is compiled, which would unroll it."""
         self._recur = torch.compiler.disable(recur)  # type: ignore[no-untyped-call]
 
+    def script_loop(self) -> None:
+        """Let a tracer record the loop over the steps in place of each step."""
+        self._recur = torch.jit.script(recur)
+
 
 def recur(gates: Tensor, recurrent: Tensor) -> tuple[Tensor, Tensor]:
     """Return the (N, S, width) states and the last one, from (N, S, 2 * width) gates."""

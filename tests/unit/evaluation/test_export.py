@@ -39,6 +39,12 @@ def test_torchscript_of_every_network_equals_the_predictor(network, tmp_path):
     require_equal(run_torchscript, tmp_path / "model.pt", predictor)
 
 
+def test_torchscript_has_the_steps_of_a_light_gru_as_a_loop(tmp_path):
+    export(build_predictor("ligru"), tmp_path / "model.pt", "torchscript")
+    graph = torch.jit.load(str(tmp_path / "model.pt")).inlined_graph
+    assert str(graph).count("prim::Loop") == 2  # one layer in two directions
+
+
 def test_torchscript_normalizes_as_the_predictor(tmp_path):
     for normalize in NORMALIZATIONS:
         predictor = build_predictor("mlp", f"data.normalize={normalize}")
