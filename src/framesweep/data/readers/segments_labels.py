@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from framesweep.data.checks import MAX_CLASSES
 from framesweep.data.phones import FOLDINGS, PhoneSet, plain
+from framesweep.data.readers.source_files import is_number
 from framesweep.errors import ConfigError, DataError
 
 GAP_NAMES = ("sil", "silence", "h#", "pau", "sp", "#", "_", "pause")
