@@ -60,9 +60,9 @@ RANGES: dict[str, Range] = {
     "data.dev_minutes": POSITIVE,
     "data.test_minutes": POSITIVE,
     "data.seed": _at_least(0),
-    "data.min_snr": _between(-200, 200),
+    "data.min_snr": _between(-200, 200),  # beyond, speech or noise could not be heard
     "data.max_snr": _between(-200, 200),
-    "data.num_mel_bins": _between(3, 1000),
+    "data.num_mel_bins": _between(3, 1000),  # kaldi-native-fbank needs three filters
     "data.num_ceps": POSITIVE,
     "data.window_ms": POSITIVE,
     "data.shift_ms": POSITIVE,
@@ -112,7 +112,7 @@ RANGES: dict[str, Range] = {
     "hardware.processes": _between(1, 256),
     "hardware.timeout_minutes": POSITIVE,
     "hardware.max_store_gib": POSITIVE,
-    "train.epochs": _between(1, 1_000_000),
+    "train.epochs": _between(1, 1_000_000),  # more is a typing error
     "train.batch_size": _at_least(1),
     "train.final_batch_size": _at_least(1),
     "train.window_frames": _at_least(1),
