@@ -6,8 +6,10 @@ import pytest
 from hydra.errors import HydraException
 from yaml.scanner import ScannerError
 
-from framesweep.config.composition import compose
+from framesweep.config.composition import compose, register
 from framesweep.system.error_lines import describe_error, is_disk_full
+
+register()
 
 
 @pytest.mark.parametrize(
