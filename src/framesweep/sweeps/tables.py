@@ -10,8 +10,15 @@ from optuna.trial import FrozenTrial, TrialState
 
 from framesweep.config.command_line import train_command
 from framesweep.system.atomic_files import atomic_file, write_text
+from hydra_plugins.framesweep_sweeper.trials._constraints import VIOLATED, is_feasible
+from hydra_plugins.framesweep_sweeper.trials._trial_attrs import (
+    ATTEMPTS,
+    DUPLICATE_OF,
+    MESSAGE,
+    REASON,
+)
 
-NOTES = ("attempts", "failure_reason", "failure_message", "duplicate_of", "violated")
+NOTES = (ATTEMPTS, REASON, MESSAGE, DUPLICATE_OF, VIOLATED)
 """Attributes of trials that get a column in the table; the sweeper sets them."""
 
 
@@ -69,7 +76,7 @@ def rank_trials(study: Study) -> list[FrozenTrial]:
     A trial that repeats the point of another is left out: it was not trained but has the
     other's value. So is one that violates a constraint. Equal trials are ordered by number.
     """
-    done = _list_feasible(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
+    done = _list_feasible(study)
     sign = -1 if study.directions[0] is StudyDirection.MAXIMIZE else 1
     return sorted(
         _remove_duplicates(done), key=lambda trial: (sign * trial.values[0], trial.number)
@@ -78,20 +85,21 @@ def rank_trials(study: Study) -> list[FrozenTrial]:
 
 def find_pareto_front(study: Study) -> list[FrozenTrial]:
     """Return the completed trials that no other dominates, without repeated points."""
-    return _remove_duplicates(_list_feasible(study.best_trials))
+    return _remove_duplicates([trial for trial in study.best_trials if is_feasible(trial)])
 
 
-def _list_feasible(trials: list[FrozenTrial]) -> list[FrozenTrial]:
-    return [trial for trial in trials if "violated" not in trial.user_attrs]
+def _list_feasible(study: Study) -> list[FrozenTrial]:
+    done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return [trial for trial in done if is_feasible(trial)]
 
 
 def _remove_duplicates(trials: list[FrozenTrial]) -> list[FrozenTrial]:
-    return [trial for trial in trials if "duplicate_of" not in trial.user_attrs]
+    return [trial for trial in trials if DUPLICATE_OF not in trial.user_attrs]
 
 
 def track_best_value(study: Study) -> list[float]:
     """Return the first objective's best value after each trial, in the order they completed."""
-    done = _list_feasible(study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)))
+    done = _list_feasible(study)
     done.sort(key=lambda trial: (trial.datetime_complete, trial.number))
     better = max if study.directions[0] is StudyDirection.MAXIMIZE else min
     best: list[float] = []

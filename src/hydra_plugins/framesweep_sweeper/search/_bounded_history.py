@@ -12,7 +12,7 @@ from optuna.samplers import BaseSampler, TPESampler
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from hydra_plugins.framesweep_sweeper.search._history import WITH_RESULT, StudyView
+from hydra_plugins.framesweep_sweeper.search._history import WITH_RESULT, StudyView, is_feasible
 from hydra_plugins.framesweep_sweeper.search._wrapped_sampler import WrappedSampler
 
 
@@ -69,17 +69,13 @@ def choose_positions(
     for objective, direction in enumerate(directions):
         sign = -1 if direction is StudyDirection.MAXIMIZE else 1
         values = {i: sign * (trials[i].values or [0.0])[objective] for i in complete}
-        best = (i for i in sorted(complete, key=values.__getitem__) if _is_feasible(trials[i]))
+        best = (i for i in sorted(complete, key=values.__getitem__) if is_feasible(trials[i]))
         chosen.update(i for i, _ in zip(best, range(share), strict=False))
     for i in reversed(range(len(trials))):
         if len(chosen) >= most:
             break
         chosen.add(i)
     return sorted(chosen)
-
-
-def _is_feasible(trial: FrozenTrial) -> bool:
-    return all(violation <= 0 for violation in trial.constraints.values())
 
 
 def with_bound(

@@ -10,6 +10,8 @@ from optuna.pruners import BasePruner
 from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from hydra_plugins.framesweep_sweeper.search._history import is_feasible
+
 COMPLETE = (TrialState.COMPLETE,)
 
 
@@ -109,7 +111,7 @@ class ExtrapolationPruner(BasePruner):
                 continue
             curve = self._curves[trial.number] = trace(trial, study.direction)
             # One that violates a constraint is never the best.
-            if curve.best and all(violation <= 0 for violation in trial.constraints.values()):
+            if curve.best and is_feasible(trial):
                 self._best = max(self._best, curve.best[-1])
 
     def _find_gains(self, step: int) -> Gains:

@@ -14,6 +14,11 @@ from hydra_plugins.framesweep_sweeper.search._wrapped_sampler import WrappedSamp
 WITH_RESULT = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
+def is_feasible(trial: FrozenTrial) -> bool:
+    """Return whether a trial violates none of the constraints that Optuna keeps for it."""
+    return all(violation <= 0 for violation in trial.constraints.values())
+
+
 class HistorySampler(WrappedSampler):
     """Samples as `sampler` would if its study also had the trials in `history`."""
 
