@@ -166,7 +166,7 @@ def test_json_has_the_trials_and_the_command_of_each(tmp_path):
 def test_json_has_the_means_of_the_seeds_and_the_registered_version(ranked, monkeypatch):
     call, _, study = ranked
     study.set_user_attr(PARENT_ATTR, "parent")
-    monkeypatch.setattr(reruns.SeedRuns, "measure", lambda _, number, seeds: [0.9 - number])
+    monkeypatch.setattr(reruns.SeedRuns, "measure", lambda _, number, *__: [0.9 - number])
     found = json.loads(call("--json", "--seeds", "1", "--register", "phones").stdout)
     assert found["best"] == 0
     mean = found["seeds"]["means"][0]
