@@ -14,8 +14,6 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import NoReturn
 
-from hydra.core.override_parser.types import Quote, QuotedString
-
 from framesweep.config.paths import STUDIES_FILE, default_outputs, sqlite_path, sqlite_url
 from framesweep.config.run import RunConfig
 from framesweep.config.shell_words import join_command
@@ -92,6 +90,9 @@ def continue_hint(directory: Path) -> str:
 
 def _to_sweep_directory(directory: Path) -> str:
     """Return the override with which a grid runs in `directory`."""
+    # Not at the top: a model is served where Hydra is not installed.
+    from hydra.core.override_parser.types import Quote, QuotedString
+
     folder = _shorten(directory)
     if _SPECIAL.search(folder):
         folder = QuotedString(folder, Quote.single).with_quotes()

@@ -9,7 +9,6 @@ The first two terms are the scaled likelihood of hybrid recognizers (Bourlard an
 With both strengths at 0 the path is the argmax of each frame.
 """
 
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
@@ -22,8 +21,6 @@ from framesweep.data.store.frame_store import FrameStore, Split
 from framesweep.errors import DataError
 from framesweep.evaluation import viterbi_on_device
 from framesweep.evaluation.phone_chain import Chain, count_chain
-
-log = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.integer]
@@ -92,10 +89,6 @@ def tune_smoother(
     """
     assert dev.labels is not None
     strength, _ = tune(log_posteriors, dev.labels, dev.lengths, chain, device)
-    if strength.transition == 0:
-        log.info(
-            "Smoothing changes nothing: no strength that was tried is more accurate on dev"
-        )
     return Smoother(chain, strength, device)
 
 

@@ -1,15 +1,13 @@
 """The vectorised Viterbi against a slow, plain one, and against all paths there are."""
 
 import itertools
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 
 from framesweep.evaluation import viterbi
 from framesweep.evaluation.phone_chain import Chain, count_chain
-from framesweep.evaluation.viterbi import Strength, smooth, tune, tune_smoother
+from framesweep.evaluation.viterbi import Strength, smooth, tune
 
 
 def _random_case(seed, num_classes, lengths):
@@ -128,14 +126,3 @@ def test_a_chain_that_misleads_is_left_out():
     chain = Chain(np.log([0.5, 0.5]), np.log([0.5, 0.5]), stay)
     strength, accuracy = tune(np.log(posteriors), truth, np.array([60]), chain)
     assert (strength, accuracy) == (Strength(0.0, 0.0), 1.0)
-
-
-def test_a_line_says_that_smoothing_changes_nothing(caplog):
-    truth = np.tile([0, 1], 30)
-    split: Any = SimpleNamespace(labels=truth, lengths=np.array([60]))
-    chain = count_chain(truth, split.lengths, 2)
-    perfect = np.log(np.where(truth[:, None] == np.arange(2), 0.9, 0.1))
-    with caplog.at_level("INFO"):
-        smoother = tune_smoother(chain, split, perfect)
-    assert smoother.strength == Strength(0.0, 0.0)
-    assert "Smoothing changes nothing" in caplog.text

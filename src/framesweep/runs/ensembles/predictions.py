@@ -1,5 +1,6 @@
 """Predictions of trained runs for whole splits: of a single run, or of an ensemble."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -41,6 +42,8 @@ from framesweep.runs.reporting.run_log import MODEL_FOLDER
 from framesweep.system.hardware import Hardware, resolve_hardware
 from framesweep.training.checkpoints import BEST, CHECKPOINT_FOLDER
 from framesweep.training.weight_files import load_weights
+
+log = logging.getLogger(__name__)
 
 MOVED_FIX = "If the data is elsewhere now, pass --set data.root=FOLDER."
 """What to do where a run's data is not found any more."""
@@ -206,6 +209,8 @@ def predict_smoothed(runs: Sequence[TrainedRun], split: str) -> Array:
     if smoother is None:
         dev = _log_posteriors(runs, "dev")
         smoother = _tune(runs, dev)
+    if smoother.strength.transition == 0:
+        log.info("smoothing changes nothing: no strength makes dev more accurate")
     chosen = dev if dev is not None and split == "dev" else _log_posteriors(runs, split)
     smoother = replace(smoother, device=first.hardware.device)
     return smoother(chosen, first.store.splits[split].lengths)

@@ -167,6 +167,16 @@ def test_a_single_run_is_smoothed_by_the_smoother_of_its_model(runs, tmp_path, m
     assert predict_smoothed([run, run], "test").tolist() == [1] * 20
 
 
+def test_a_line_says_that_smoothing_changes_nothing(runs, tmp_path, caplog):
+    run = replace(runs[0], directory=tmp_path)
+    (tmp_path / "model").mkdir()
+    chain = count_train_chain(run.store)
+    write_smoother(tmp_path / "model", Smoother(chain, Strength(0.0, 0.0)))
+    with caplog.at_level("INFO"):
+        predict_smoothed([run], "test")
+    assert caplog.messages == ["smoothing changes nothing: no strength makes dev more accurate"]
+
+
 def test_a_run_that_has_not_finished_cannot_be_loaded(tmp_path):
     with pytest.raises(CheckpointError, match=r"must contain model/model.safetensors. Resume"):
         load_trained_run(tmp_path)
