@@ -14,7 +14,7 @@ from framesweep.config.paths import follow_move
 from framesweep.errors import CheckpointError
 from framesweep.runs.run import run
 from framesweep.sweeps.context import PARENT_VARIABLE
-from framesweep.system.atomic_files import atomic_file
+from framesweep.system.atomic_files import write_csv
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +71,8 @@ class SeedRuns:
         return SeedResult(trial, seed, value[0] if isinstance(value, list) else value)
 
     def _write(self) -> None:
-        with (
-            atomic_file(self._table) as temporary,
-            temporary.open("w", encoding="utf-8", newline="") as file,
-        ):
-            writer = csv.writer(file)
-            writer.writerow(["trial", "seed", "value"])
-            writer.writerows((r.trial, r.seed, r.value) for r in self._done.values())
+        rows = ((r.trial, r.seed, r.value) for r in self._done.values())
+        write_csv(self._table, [("trial", "seed", "value"), *rows])
 
 
 def read_config(directory: Path, overrides: list[str]) -> RunConfig:

@@ -1,6 +1,5 @@
 """The gain of each ablation: a table and a figure of a study over `ablation` and `seed`."""
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from matplotlib.figure import Figure
 from optuna.study import Study
 
 from framesweep.sweeps.tables import get_objective_names, rank_trials
-from framesweep.system.atomic_files import atomic_file
+from framesweep.system.atomic_files import write_csv
 from framesweep.system.drawing.figures import save_png, to_label
 
 GROUP_NAMES = ("ablation", "lever")
@@ -94,15 +93,11 @@ def _compute_gain_error(values: list[float], base: list[float]) -> float:
 
 
 def _write_table(gains: list[Gain], objective: str, path: Path) -> None:
-    with (
-        atomic_file(path) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.writer(file)
-        writer.writerow(["ablation", "seeds", objective, "deviation", "gain", "standard error"])
-        for gain in gains:
-            numbers = (gain.mean, gain.deviation, gain.gain, gain.error)
-            writer.writerow([gain.ablation, len(gain.values), *(f"{x:.5f}" for x in numbers)])
+    rows = [["ablation", "seeds", objective, "deviation", "gain", "standard error"]]
+    for gain in gains:
+        numbers = (gain.mean, gain.deviation, gain.gain, gain.error)
+        rows.append([gain.ablation, str(len(gain.values)), *(f"{x:.5f}" for x in numbers)])
+    write_csv(path, rows)
 
 
 def _write_plot(gains: list[Gain], objective: str, path: Path) -> None:

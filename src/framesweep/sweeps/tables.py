@@ -1,6 +1,5 @@
 """Writes the table of a study's trials and its best trials, and ranks trials."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from framesweep.config.command_line import train_command
-from framesweep.system.atomic_files import atomic_file, write_text
+from framesweep.system.atomic_files import write_csv, write_text
 from hydra_plugins.framesweep_sweeper.trials._constraints import VIOLATED, is_feasible
 from hydra_plugins.framesweep_sweeper.trials._trial_attrs import (
     ATTEMPTS,
@@ -27,23 +26,19 @@ def write_table(study: Study, path: Path) -> None:
     trials = study.get_trials(deepcopy=False)
     keys = sorted({key for trial in trials for key in trial.params})
     values = get_objective_names(study)
-    with (
-        atomic_file(path) as temporary,
-        temporary.open("w", encoding="utf-8", newline="") as file,
-    ):
-        writer = csv.writer(file)
-        writer.writerow(["number", "state", *values, "seconds", *NOTES, *keys])
-        for trial in trials:
-            writer.writerow(
-                [
-                    trial.number,
-                    trial.state.name,
-                    *(trial.values or [""] * len(values)),
-                    "" if trial.duration is None else f"{trial.duration.total_seconds():.1f}",
-                    *(trial.user_attrs.get(note, "") for note in NOTES),
-                    *(trial.params.get(key, "") for key in keys),
-                ]
-            )
+    rows: list[list[object]] = [["number", "state", *values, "seconds", *NOTES, *keys]]
+    for trial in trials:
+        rows.append(
+            [
+                trial.number,
+                trial.state.name,
+                *(trial.values or [""] * len(values)),
+                "" if trial.duration is None else f"{trial.duration.total_seconds():.1f}",
+                *(trial.user_attrs.get(note, "") for note in NOTES),
+                *(trial.params.get(key, "") for key in keys),
+            ]
+        )
+    write_csv(path, rows)
 
 
 def write_best(study: Study, directory: Path, path: Path) -> None:

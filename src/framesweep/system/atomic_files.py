@@ -5,6 +5,7 @@ atomically. A reader, or a run that is resumed after a crash, never sees a parti
 """
 
 import contextlib
+import csv
 import functools
 import os
 import re
@@ -14,7 +15,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -127,6 +128,15 @@ def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically."""
     with atomic_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_csv(path: Path, rows: Iterable[Iterable[object]]) -> None:
+    """Write a table as UTF-8 CSV atomically, its header first."""
+    with (
+        atomic_file(path) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as file,
+    ):
+        csv.writer(file).writerows(rows)
 
 
 def replace_file(source: Path, target: Path) -> None:

@@ -14,6 +14,7 @@ from framesweep.system.atomic_files import (
     atomic_file,
     atomic_folder,
     find_descriptor,
+    write_csv,
     write_text,
 )
 
@@ -44,6 +45,12 @@ def test_a_failed_write_keeps_the_previous_file(tmp_path):
 def test_text_is_written_as_utf_8(tmp_path):
     write_text(tmp_path / "file.txt", "æ ɑ")
     assert (tmp_path / "file.txt").read_bytes() == "æ ɑ".encode()
+
+
+def test_a_table_is_written_as_utf_8(tmp_path):
+    path = tmp_path / "table.csv"
+    write_csv(path, [["phone", "n"], ["ö, ü", 2]])
+    assert path.read_bytes().splitlines() == [b"phone,n", '"ö, ü",2'.encode()]
 
 
 def test_an_error_of_the_system_names_the_file(tmp_path):
