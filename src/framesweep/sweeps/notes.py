@@ -23,16 +23,21 @@ class Entry:
     params: Mapping[str, object] = field(default_factory=dict)
 
 
-def build_note(summary: str, entries: Sequence[Entry], command: str | None) -> str:
+def build_note(
+    summary: str, entries: Sequence[Entry], command: str | None, *, is_front: bool = False
+) -> str:
     """Return a summary, the table of the best runs, and the command that trains the best again.
 
     Args:
         summary: One line on the sweep.
         entries: Its finished runs, the best first.
-        command: The command; None if there is no best run, as in a sweep of several objectives.
+        command: The command that trains the first of them again; None without any.
+        is_front: Whether the sweep has several objectives, so that no run is the best.
     """
+    if is_front and entries:
+        summary = f"{summary} {PARETO_HINT}"
     parts = [_escape_text(summary)]
-    if command is not None:
+    if command is not None and not is_front:
         # Four backticks: a value in the command may contain three.
         text = printable(scrub(command))
         parts.append(f"Train the best one again:\n\n````console\n$ {text}\n````")

@@ -6,7 +6,7 @@ from optuna.study import Study
 from optuna.trial import TrialState
 
 from framesweep.sweeps.context import SWEPT_PREFIX, to_bare_key
-from framesweep.sweeps.notes import PARETO_HINT, Entry, build_note
+from framesweep.sweeps.notes import Entry, build_note
 from framesweep.sweeps.studies import describe_changes
 from framesweep.sweeps.tables import (
     build_train_command,
@@ -26,8 +26,8 @@ STATES = (
 
 def build_study_note(study: Study) -> str:
     """Return the description of a study as its MLflow parent shows it."""
-    has_best = len(study.directions) == 1
-    trials = rank_trials(study) if has_best else find_pareto_front(study)
+    is_front = len(study.directions) > 1
+    trials = find_pareto_front(study) if is_front else rank_trials(study)
     names = get_objective_names(study)
     entries = [
         Entry(
@@ -35,10 +35,9 @@ def build_study_note(study: Study) -> str:
         )
         for trial in trials
     ]
-    command = build_train_command(trials[0]) if trials and has_best else None
-    hint = [PARETO_HINT] if trials and not has_best else []
-    summary = " ".join([summarize_study(study), *_describe_extended(study), *hint])
-    return build_note(summary, entries, command)
+    command = build_train_command(trials[0]) if trials else None
+    summary = " ".join([summarize_study(study), *_describe_extended(study)])
+    return build_note(summary, entries, command, is_front=is_front)
 
 
 def _describe_extended(study: Study) -> Iterator[str]:

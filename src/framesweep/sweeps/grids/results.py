@@ -13,7 +13,7 @@ from framesweep.sweeps.context import SWEPT_PREFIX
 from framesweep.sweeps.grids.points import GridPoint, read_points
 from framesweep.sweeps.grids.study import Grid, build_grid_study, is_kept
 from framesweep.sweeps.next_steps import list_next_steps
-from framesweep.sweeps.notes import PARETO_HINT, Entry, build_note
+from framesweep.sweeps.notes import Entry, build_note
 from framesweep.sweeps.run_names import name_best, name_by_values
 from framesweep.sweeps.study_files import BEST_FILE, StudyFiles
 from framesweep.sweeps.tables import (
@@ -78,9 +78,7 @@ def build_grid_note(study: Study, num_points: int = 0) -> str:
         for trial in ranked
     ]
     command = build_train_command(ranked[0]) if ranked else None
-    if ranked and len(study.directions) > 1:
-        summary, command = f"{summary} {PARETO_HINT}", None
-    return build_note(summary, entries, command)
+    return build_note(summary, entries, command, is_front=len(study.directions) > 1)
 
 
 def _count_runs(study: Study, num_points: int) -> int:
