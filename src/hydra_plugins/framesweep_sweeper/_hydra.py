@@ -14,7 +14,14 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-__all__ = ["MULTIRUN", "BasicLauncher", "BasicSweeper", "find_alias", "instantiate_allowed"]
+__all__ = [
+    "MULTIRUN",
+    "BasicLauncher",
+    "BasicSweeper",
+    "find_alias",
+    "instantiate_allowed",
+    "instantiate_own",
+]
 
 MULTIRUN = "multirun.yaml"
 """The file into which Hydra's own sweeper writes the config of a sweep."""
@@ -27,6 +34,17 @@ def find_alias(config: DictConfig, setting: str) -> str:
     value = raw.get(setting) if isinstance(raw, dict) else None
     match = re.fullmatch(r"\$\{([\w.]+)\}", str(value))
     return match.group(1) if match else f"hydra.sweeper.{setting}"
+
+
+def instantiate_own(config: DictConfig | None) -> Any:
+    """Return the object that a config describes, where only its own `_target_` may be called.
+
+    None stands for no object.
+
+    Raises:
+        InstantiationException: as `instantiate_allowed`.
+    """
+    return None if config is None else instantiate_allowed(config, config._target_)
 
 
 def instantiate_allowed(config: Any, allowed: str | Sequence[str]) -> Any:

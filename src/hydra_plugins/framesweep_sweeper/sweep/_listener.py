@@ -9,7 +9,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
-from hydra_plugins.framesweep_sweeper._hydra import instantiate_allowed
+from hydra_plugins.framesweep_sweeper._hydra import instantiate_own
 from hydra_plugins.framesweep_sweeper.sweep._settings import read_directions
 
 log = logging.getLogger(__name__)
@@ -56,10 +56,7 @@ def build_listener(config: DictConfig | None) -> Listener:
 
     Only the config's own `_target_` may be instantiated, and nothing nested in it.
     """
-    if config is None:
-        return NoOpListener()
-    listener: Listener = instantiate_allowed(config, config._target_)
-    return listener
+    return instantiate_own(config) or NoOpListener()
 
 
 def check_objectives(listener: Listener, direction: Any, config: DictConfig) -> None:

@@ -75,10 +75,7 @@ class SweepLoop:
         self._slots: list[tuple[Claim, RunningTrial] | None] = [None] * n_jobs
         self._duplicates: list[Claim] = []  # wait for the trial that they repeat
         self._ready: list[Claim] = []  # duplicates whose original failed, so they must run
-        self._display = StudyDisplay(
-            *(self.queue, self.progress, n_trials, n_jobs),
-            seconds_left=lambda: self.end.seconds_left(self.clock.seconds()),
-        )
+        self._display = StudyDisplay(self.queue, self.progress, n_trials, n_jobs)
         self._failures = FailureLimit(self.settings)
         self._next_claim = self._next_look = 0.0
         self._is_done = False
@@ -96,7 +93,8 @@ class SweepLoop:
         try:
             while not stop.signum and not self._has_ended() and self._fill_slots():
                 self._collect(POLL_SECONDS, stopping=False)
-                self._display.update([busy[1] if busy else None for busy in self._slots])
+                left = self.end.seconds_left(self.clock.seconds())
+                self._display.update([busy[1] if busy else None for busy in self._slots], left)
         finally:
             self._finish(stop)
 

@@ -19,7 +19,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
-from hydra_plugins.framesweep_sweeper._hydra import find_alias, instantiate_allowed
+from hydra_plugins.framesweep_sweeper._hydra import find_alias, instantiate_own
 from hydra_plugins.framesweep_sweeper.search._history import select_history
 from hydra_plugins.framesweep_sweeper.search._known_points import ABSENT, look_up, match_point
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace, strip_affixes
@@ -66,11 +66,6 @@ class Start:
     new_key: str = "hydra.sweeper.new"
 
 
-def _build_finder(target: Any) -> PointFinder | None:
-    finder: PointFinder | None = target and instantiate_allowed(target, target._target_)
-    return finder
-
-
 def find_start(
     settings: Mapping[str, Any],
     hydra_context: HydraContext,
@@ -98,7 +93,7 @@ def find_start(
         raise SweepError(
             f"{key}: must be empty with a grid, which visits every point; found {names}"
         )
-    finder = _build_finder(settings["point_finder"])
+    finder: PointFinder | None = instantiate_own(settings["point_finder"])
     studies = set(optuna.get_all_study_names(storage)) if names else set()
     for name in names:
         if name in studies:

@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Callable
 
 from optuna.trial import TrialState
 
@@ -26,22 +25,15 @@ class StudyDisplay:
         progress: shows what happens.
         n_trials: the number of completed and pruned trials to reach.
         n_jobs: the number of trials that this sweeper runs in parallel.
-        seconds_left: returns the time after which the search ends in any case.
     """
 
     def __init__(
-        self,
-        queue: TrialQueue,
-        progress: ProgressDisplay,
-        n_trials: int,
-        n_jobs: int,
-        seconds_left: Callable[[], float] = lambda: math.inf,
+        self, queue: TrialQueue, progress: ProgressDisplay, n_trials: int, n_jobs: int
     ) -> None:
         self._queue = queue
         self._progress = progress
         self._n_trials = n_trials
         self._n_jobs = n_jobs
-        self._seconds_left = seconds_left
         self._seconds: list[float] = []  # of the jobs that ended with a result
         self._next = self._next_hurried = 0.0
 
@@ -53,8 +45,13 @@ class StudyDisplay:
         """Make the next call of `update` show something, or the first after a short rest."""
         self._next = self._next_hurried
 
-    def update(self, slots: list[RunningTrial | None]) -> None:
-        """Show the study and the trial in each slot, unless that was done a moment ago."""
+    def update(self, slots: list[RunningTrial | None], seconds_left: float = math.inf) -> None:
+        """Show the study and the trial in each slot, unless that was done a moment ago.
+
+        Args:
+            slots: what runs in each slot.
+            seconds_left: the time after which the search ends in any case.
+        """
         began = time.monotonic()
         if began < self._next:
             return
@@ -64,8 +61,8 @@ class StudyDisplay:
         for running in filter(None, slots):
             running.update(latest.get(running.number))
         study = self._queue.study
-        total, n_jobs, limit = self._n_trials, self._n_jobs, self._seconds_left()
-        summary = summarize_study(study, trials, total, n_jobs, mean, limit)
+        total, n_jobs = self._n_trials, self._n_jobs
+        summary = summarize_study(study, trials, total, n_jobs, mean, seconds_left)
         self._progress.update(summary, slots)
         now = time.monotonic()
         self._next = now + max(self._progress.seconds, DISPLAY_REST * (now - began))

@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 
 from omegaconf import DictConfig
 
-from hydra_plugins.framesweep_sweeper._hydra import instantiate_allowed
+from hydra_plugins.framesweep_sweeper._hydra import instantiate_own
 
 T = TypeVar("T")
 
@@ -65,9 +65,7 @@ class Point:
 
 def build_previewer(config: DictConfig | None) -> Previewer | None:
     """Return the previewer of a config; only its own `_target_` may be instantiated."""
-    if config is None:
-        return None
-    previewer: Previewer = instantiate_allowed(config, config._target_)
+    previewer: Previewer | None = instantiate_own(config)
     return previewer
 
 

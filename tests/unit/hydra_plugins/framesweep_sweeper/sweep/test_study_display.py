@@ -41,9 +41,9 @@ def test_the_display_is_updated_rarely_and_whenever_a_trial_ends(make_queue, mon
 
 def test_the_time_left_is_at_most_that_of_the_search(make_queue):
     shown = Shown()
-    display = StudyDisplay(make_queue(), shown, 4, 2, seconds_left=lambda: 180.0)
+    display = StudyDisplay(make_queue(), shown, 4, 2)
     display.add_result(300.0)
-    display.update([None])
+    display.update([None], seconds_left=180.0)
     assert shown.updates[0][0].endswith("about 3 min left")
 
 
