@@ -59,10 +59,10 @@ class Labeller:
     def __init__(
         self, predictors: Sequence[Predictor], smoother: Smoother | None = None
     ) -> None:
-        self._predictors = tuple(predictors)
+        self.predictors = tuple(predictors)
         self._smoother = smoother
-        first = self._predictors[0]
-        for other in self._predictors[1:]:
+        first = self.predictors[0]
+        for other in self.predictors[1:]:
             if (other.phones, other.featurization, other.feature_dim) != (
                 first.phones,
                 first.featurization,
@@ -103,12 +103,12 @@ class Labeller:
     @property
     def featurization(self) -> Featurization | None:
         """How features are computed from audio; None if the model knows only features."""
-        return self._predictors[0].featurization
+        return self.predictors[0].featurization
 
     @property
     def phones(self) -> tuple[str, ...]:
         """The names of the C phones, in the order of the posteriors."""
-        return self._predictors[0].phones.names
+        return self.predictors[0].phones.names
 
     def label(
         self, utterance: Path | str | Array, sample_rate: int | None = None
@@ -185,10 +185,10 @@ class Labeller:
 
     def _decode_features(self, features: Array, seconds: float | None) -> Decoding:
         """Decode (T, D) features; `seconds` is the duration of their audio, if it is known."""
-        posteriors = self._predictors[0].log_posteriors(features).exp().numpy()
-        for predictor in self._predictors[1:]:
+        posteriors = self.predictors[0].log_posteriors(features).exp().numpy()
+        for predictor in self.predictors[1:]:
             posteriors = posteriors + predictor.log_posteriors(features).exp().numpy()
-        posteriors = posteriors / len(self._predictors)
+        posteriors = posteriors / len(self.predictors)
         if self._smoother is None:
             path = posteriors.argmax(axis=1)
         else:
@@ -201,7 +201,7 @@ class Labeller:
     def _find_edges(self, num_frames: int, seconds: float | None) -> Array:
         if self.featurization is None:
             # Without a window, frames are taken to follow each other without overlap.
-            return np.arange(num_frames + 1) * (self._predictors[0].frame_shift_ms / 1000)
+            return np.arange(num_frames + 1) * (self.predictors[0].frame_shift_ms / 1000)
         options = self.featurization.options
         if seconds is None:
             seconds = ((num_frames - 1) * options.shift_ms + options.window_ms) / 1000

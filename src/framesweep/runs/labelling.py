@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from framesweep.config.composition import CONFIG_FILE, load
 from framesweep.data.formats import audio
 from framesweep.data.formats.audio import find_truncation, read_audio_info
 from framesweep.data.formats.segment_writers import (
@@ -76,19 +75,12 @@ def load_labeller(directories: Sequence[Path], *, smooth: bool = False) -> Label
         labeller = Labeller.load(*folders, smooth=smooth)
     else:
         labeller = Labeller.load(*folders, smoother=_tune_on_corpus(directories))
-    _note_normalization(folders)
-    return labeller
-
-
-def _note_normalization(folders: Iterable[Path]) -> None:
-    """Say so if recordings are normalized in another way than the training data were."""
-    paths = [folder / CONFIG_FILE for folder in folders]
-    configs = [load(path.read_text(encoding="utf-8"), [], path) for path in paths]
-    if any(config.data.normalize == "speaker" for config in configs):
+    if any(predictor.normalizer.kind == "speaker" for predictor in labeller.predictors):
         log.info(
             "data.normalize=speaker: each recording is normalized by itself, because no other "
             "one of its speaker is known"
         )
+    return labeller
 
 
 def _tune_on_corpus(directories: Sequence[Path]) -> Smoother:
