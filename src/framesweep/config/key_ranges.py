@@ -145,7 +145,9 @@ def require_group_in_ranges(group: str, config: Any) -> None:
 
 
 def _require_in_range(key: str, value: object) -> None:
-    limits = RANGES.get(key, {})
+    limits = RANGES.get(key)
+    if limits is None:
+        return
     numbers: list[Any] = value if isinstance(value, list) else [value]
     for number in numbers:
         is_number = isinstance(number, int | float) and not isinstance(number, bool)
@@ -155,8 +157,6 @@ def _require_in_range(key: str, value: object) -> None:
 
 
 def _contains(limits: Range, number: float) -> bool:
-    if not limits:
-        return True
     is_inside = all(_RULES[name][1](number, limit) for name, limit in limits.items())
     return is_inside and math.isfinite(number)
 

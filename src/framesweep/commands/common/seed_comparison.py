@@ -57,22 +57,10 @@ def compare_over_seeds(
     """Train each trial with several seeds, and print and return how they compare."""
     from optuna.study import StudyDirection
 
-    from framesweep.runs.reruns import SeedRuns
-    from framesweep.sweeps.context import PARENT_ATTR
     from framesweep.sweeps.statistics import estimate_mean, estimate_paired_difference
-    from framesweep.sweeps.studies import get_study_directory, get_trial_directory
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    folder = get_study_directory(study, outputs)
-    runs = SeedRuns(folder, study.user_attrs.get(PARENT_ATTR), uri)
-    # Not the seed of the search: its values are biased, since the best of them were selected.
-    seeds = range(1000, 1000 + num_seeds)
-    values = {
-        trial.number: runs.measure(
-            trial.number, get_trial_directory(study, trial, outputs), seeds
-        )
-        for trial in trials
-    }
+    values = _measure(study, trials, num_seeds, outputs, uri)
     plural = "s" if num_seeds > 1 else ""
     echo(f"\nmean and 95 % confidence interval over {num_seeds} seed{plural}:")
     means = {number: estimate_mean(measured) for number, measured in values.items()}
@@ -89,3 +77,19 @@ def compare_over_seeds(
         )
         echo(f"trial {best.number} is {verdict} trial {other.number}: {difference}")
     return SeedComparison(best, means, differences)
+
+
+def _measure(
+    study: Study, trials: list[FrozenTrial], num_seeds: int, outputs: Path, uri: str | None
+) -> dict[int, list[float]]:
+    """Return the objective of each trial, by its number, for each seed."""
+    from framesweep.runs.reruns import SeedRuns
+    from framesweep.sweeps.context import PARENT_ATTR
+    from framesweep.sweeps.studies import get_study_directory, get_trial_directory
+
+    folder = get_study_directory(study, outputs)
+    runs = SeedRuns(folder, study.user_attrs.get(PARENT_ATTR), uri)
+    # Not the seed of the search: its values are biased, since the best of them were selected.
+    seeds = range(1000, 1000 + num_seeds)
+    folders = {trial.number: get_trial_directory(study, trial, outputs) for trial in trials}
+    return {number: runs.measure(number, folder, seeds) for number, folder in folders.items()}
