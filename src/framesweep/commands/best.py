@@ -218,7 +218,7 @@ def _describe_study(study: Study) -> str:
 
 
 def _describe_trial(trial: FrozenTrial, width: int | None) -> str:
-    """Return the values and params of a trial; lines are broken at `width` if it is given."""
+    """Return the values and params of a trial, in lines of at most `width`; None for any."""
     from hydra_plugins.framesweep_sweeper.sweep._results import format_params
 
     values = " / ".join(f"{value:.6g}" for value in trial.values)

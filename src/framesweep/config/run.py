@@ -154,8 +154,9 @@ class RunConfig:
     seed: int = 0
     """Seed of the initial weights, the order of the frames, dropout and augmentation."""
     objective: str = "dev/accuracy"
-    """Metric that selects the best epoch and is the value of a trial. Losses and phone error
-    rates are minimized, all other metrics are maximized."""
+    """Metric by which the best epoch is chosen. In a search, its value in that epoch is the
+    value of the trial. Losses and phone error rates are minimized, all other metrics
+    maximized."""
     further_objectives: list[str] = setting([], affects="end")
     """Additional metrics of the best epoch, for a search with several objectives."""
     outputs: str = setting("outputs", affects="nothing")

@@ -174,7 +174,7 @@ def tune(
 
     search([Strength(transition, 0.0) for transition in TRANSITIONS])
     if best.transition == 0:
-        # Transitions alone favor frequent phones; that can outweigh what they mend.
+        # Transitions alone favor frequent phones, which can cost more than they gain.
         search([Strength(*pair) for pair in product(TRANSITIONS[1:], PRIORS[1:])])
     else:
         search([replace(best, prior=prior) for prior in PRIORS[1:]])

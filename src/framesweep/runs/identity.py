@@ -18,7 +18,6 @@ IN_DIGEST = ("data.phone_order",)
 """Keys that earlier versions did not have, and whose effect is in the digest of the corpus: how
 its labels are numbered."""
 
-
 COUNTED_BEFORE = ("train.epochs",)
 """Key that was once counted wherever data.share_growth was set, even if it had no effect."""
 

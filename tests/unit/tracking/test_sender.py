@@ -29,6 +29,15 @@ def start_sender(outbox, write):
     return Sender(outbox, SimpleNamespace(write=write))
 
 
+def failing(error):
+    """Return what writes no record."""
+
+    def write(record):
+        raise error
+
+    return write
+
+
 def _metrics(step):
     return {"kind": "metrics", "step": step}
 
@@ -146,10 +155,7 @@ def test_close_does_not_wait_for_a_full_disk(box, monkeypatch, error, is_known):
 
 
 def test_a_line_says_that_the_end_waits_for_tracking(box, caplog):
-    def write(record):
-        raise ConnectionError("database is locked")
-
-    sender = start_sender(box, write)
+    sender = start_sender(box, failing(ConnectionError("database is locked")))
     box.append({"kind": "start"})
     assert sender.open_attempted.wait(60)
     with caplog.at_level("INFO"):
@@ -214,10 +220,7 @@ def test_a_missing_file_does_not_block_later_records(box):
 
 
 def test_close_stops_waiting_in_time_and_leaves_unsent_records_on_disk(box):
-    def write(record):
-        raise TimeoutError
-
-    sender = start_sender(box, write)
+    sender = start_sender(box, failing(TimeoutError))
     box.append(_metrics(0))
     box.append(_metrics(1))
     assert sender.close(0.05) == 2
@@ -235,10 +238,7 @@ def test_open_attempted_is_set_once_the_run_is_open(box):
 
 
 def test_an_error_of_the_start_record_becomes_the_run_error(box, caplog):
-    def write(record):
-        raise ValueError("no such experiment")
-
-    sender = start_sender(box, write)
+    sender = start_sender(box, failing(ValueError("no such experiment")))
     box.append({"kind": "start"})
     assert sender.open_attempted.wait(60)
     assert str(sender.run_error) == "no such experiment"

@@ -27,9 +27,9 @@ class KaldiConfig(StoredFeaturesConfig):
     """File of phones in root, as phones.txt, each line `PHONE` or `PHONE id`. null numbers the
     classes."""
     max_missing: float = setting(0.05, affects="nothing", unit="share")
-    """Largest share of the utterances of a split, from 0 to 1, that may lack features or
-    alignments, or have different numbers of frames in the two. They are left out; a larger
-    share is an error."""
+    """Share of the utterances of a split, from 0 to 1, that may lack features or alignments, or
+    have different numbers of frames in the two. They are left out; if there are more, that is
+    an error."""
 
     @property
     def path_keys(self) -> tuple[str, ...]:

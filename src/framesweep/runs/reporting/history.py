@@ -90,7 +90,7 @@ def _read_csv(path: Path) -> History:
                 best_epoch = epoch if is_best == "1" else best_epoch
                 epochs.append({name: float(text) for name, text in row.items() if text})
         if not best_epoch:
-            raise ValueError("none is the best")
+            raise ValueError("no epoch is marked as the best")
     except (KeyError, ValueError, TypeError) as error:
         rule = f"must have one row of metrics per epoch ({error})"
         raise CheckpointError(path, rule, fix="Resume the run to write it again.") from None
