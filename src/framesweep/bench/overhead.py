@@ -120,7 +120,7 @@ def measure_epoch_overhead(case: Case, num_epochs: int = 2) -> dict[str, Any]:
         folder = Path(name)
         with open_tracker(TrackingConfig(), folder, folder / "run") as tracker:
             callback = _TrackedEpochs(tracker)
-            fit(
+            state = fit(
                 experiment.components,
                 experiment.train,
                 evaluate,
@@ -128,11 +128,7 @@ def measure_epoch_overhead(case: Case, num_epochs: int = 2) -> dict[str, Any]:
                 experiment.checkpoints(folder / "checkpoints"),
                 callback,
             )
-    training = sum(
-        experiment.train.num_frames / metrics["train/frames_per_second"]
-        for metrics in callback.metrics
-    )
-    rest = callback.seconds - training - sum(evaluating)
+    rest = callback.seconds - state.total_seconds - sum(evaluating)
     return {
         "what": "epoch",
         **case.to_labels(),
@@ -147,12 +143,10 @@ class _TrackedEpochs(NoOpCallback):
     """Logs epochs to a tracker as a run does, and measures how long all of them take.
 
     Attributes:
-        metrics: metrics of each epoch.
         seconds: time from the start of training to the end of the last epoch.
     """
 
     def __init__(self, tracker: Tracker) -> None:
-        self.metrics: list[dict[str, float]] = []
         self.seconds = 0.0
         self._tracker = tracker
         self._started = 0.0
@@ -163,5 +157,4 @@ class _TrackedEpochs(NoOpCallback):
 
     def on_epoch(self, epoch: int, metrics: dict[str, float], *, is_last: bool) -> None:
         self._tracker.log_epoch(epoch, metrics)
-        self.metrics.append(metrics)
         self.seconds = time.perf_counter() - self._started

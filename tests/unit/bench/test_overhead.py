@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -15,7 +16,11 @@ from framesweep.bench.overhead import (
 )
 
 
-def test_the_shares_of_an_epoch_are_parts_of_a_whole(case) -> None:
+@pytest.mark.parametrize(
+    ("model", "context"), [("small", 1), ("tdnn", 31)], ids=["all frames", "every fourth frame"]
+)
+def test_the_shares_of_an_epoch_are_parts_of_a_whole(case, model, context) -> None:
+    case = replace(case, model=model, context=context)
     result = measure_epoch_overhead(case, num_epochs=1)
     assert 0 < result["share of evaluation"] < 1
     assert 0 < result["share of the rest"] < 1
