@@ -25,7 +25,9 @@ def build_throughput_table(results: Iterable[dict[str, Any]]) -> Table:
     measured = [name for name in COLUMNS if any(name in r["ratio"] for r in results)]
     headings = [COLUMNS[name] for name in measured]
     words, numbers = ("", "model", ""), ("ctx", "batch", "frames/s", *headings)
-    title = f"Throughput on {results[0]['processor']}, {results[0]['threads']} threads"
+    processor, threads = results[0]["processor"], results[0]["threads"]
+    unit = "thread" if threads == 1 else "threads"
+    title = f"Throughput on {processor}, {threads} {unit}"
     table = build_table(f"{title}, and its ratio to ...", words, numbers)
     for result in results:
         ratio = result["ratio"]

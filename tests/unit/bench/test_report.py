@@ -34,6 +34,13 @@ def test_throughput_and_its_ratios_to_the_baselines_that_were_measured() -> None
     assert read_headings(text) == ["model", "ctx", "batch", "frames/s", "matmul", "plain"]
 
 
+@pytest.mark.parametrize(("threads", "named"), [(1, "1 thread,"), (2, "2 threads,")])
+def test_throughputs_are_those_of_a_processor_and_its_threads(threads, named) -> None:
+    result = {**THROUGHPUT, "threads": threads, "ratio": {}}
+    text = render(report.build_throughput_table([result]))
+    assert f"Some CPU, {named}" in text
+
+
 def test_all_columns_of_throughputs_fit_eighty_characters() -> None:
     result = {**THROUGHPUT, "ratio": dict.fromkeys(report.COLUMNS, 12.34)}
     evaluation = {**result, "what": "evaluate", "frames_per_second": {"evaluate": 1234567.8}}
