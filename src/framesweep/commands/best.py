@@ -211,10 +211,9 @@ def _echo(text: str, *, err: bool = False) -> None:
 
 
 def _describe_study(study: Study) -> str:
-    from framesweep.sweeps.study_note import count_states
+    from framesweep.sweeps.study_note import describe_states
 
-    counts = ", ".join(f"{count} {word}" for word, count in count_states(study).items())
-    return f"study {study.study_name}: {counts}"
+    return f"study {study.study_name}: {describe_states(study)}"
 
 
 def _describe_trial(trial: FrozenTrial, width: int | None) -> str:

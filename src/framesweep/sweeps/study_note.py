@@ -16,6 +16,7 @@ from framesweep.sweeps.tables import (
     track_best_value,
 )
 from hydra_plugins.framesweep_sweeper.search._study_identity import EXTENDS, list_extended
+from hydra_plugins.framesweep_sweeper.trials._constraints import is_rejected
 
 STATES = (
     (TrialState.COMPLETE, "complete"),
@@ -53,18 +54,27 @@ def _describe_extended(study: Study) -> Iterator[str]:
 
 def summarize_study(study: Study) -> str:
     """Return one line: the study's name, its objectives, and its trials by state."""
-    counts = ", ".join(f"{count} {word}" for word, count in count_states(study).items())
     goals = " and ".join(
         f"{direction.name.lower()} {name}"
         for name, direction in zip(get_objective_names(study), study.directions, strict=True)
     )
-    return f"Study {study.study_name} ({goals}): {counts}."
+    return f"Study {study.study_name} ({goals}): {describe_states(study)}."
 
 
 def count_states(study: Study) -> dict[str, int]:
-    """Return how many trials are complete, pruned and failed."""
-    states = [trial.state for trial in study.get_trials(deepcopy=False)]
-    return {word: states.count(state) for state, word in STATES}
+    """Return how many trials are complete, pruned, failed, and rejected without a training."""
+    trials = study.get_trials(deepcopy=False)
+    states = [trial.state for trial in trials if not is_rejected(trial)]
+    counts = {word: states.count(state) for state, word in STATES}
+    return counts | {"rejected": len(trials) - len(states)}
+
+
+def describe_states(study: Study) -> str:
+    """Return these numbers as text; that of rejected trials only if there are any."""
+    counts = count_states(study)
+    rejected = counts.pop("rejected")
+    parts = [f"{count} {word}" for word, count in counts.items()]
+    return ", ".join([*parts, *[f"{rejected} rejected by constraints"] * (rejected > 0)])
 
 
 def winner_params(study: Study) -> dict[str, object]:

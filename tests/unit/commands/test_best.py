@@ -141,6 +141,22 @@ def test_the_best_value_of_a_listed_study_satisfies_its_constraints(tmp_path):
     assert best == {"none": (1, None), "one": (2, 0.5)}
 
 
+def test_rejected_points_are_not_counted_as_pruned(tmp_path):
+    url = f"sqlite:///{tmp_path}/studies.db"
+    study = optuna.create_study(study_name="s", storage=url, direction="maximize")
+    by_constraints = {"pruned_by": "constraints"}
+    study.add_trial(create_trial(value=0.5, user_attrs={"overrides": ["a=1"]}))
+    study.add_trial(create_trial(state=TrialState.PRUNED))
+    for _ in range(2):
+        study.add_trial(create_trial(state=TrialState.PRUNED, user_attrs=by_constraints))
+    arguments = ["s", "--json", "--outputs", str(tmp_path)]
+    result = CliRunner().invoke(command, arguments, catch_exceptions=False)
+    counts = "1 complete, 1 pruned, 0 failed, 2 rejected by constraints"
+    assert result.stderr.splitlines()[0] == f"study s: {counts}"
+    found = json.loads(result.stdout)["counts"]
+    assert found == {"complete": 1, "pruned": 1, "failed": 0, "rejected": 2}
+
+
 @pytest.mark.parametrize("option", ["--top", "--seeds", "--register"])
 def test_options_of_a_study_need_one(option):
     with pytest.raises(ConfigError, match=f"^{option}: needs STUDY"):
@@ -154,7 +170,7 @@ def test_json_has_the_trials_and_the_command_of_each(tmp_path):
     arguments = ["s", "--json", "--outputs", str(tmp_path)]
     result = CliRunner().invoke(command, arguments, catch_exceptions=False)
     found = json.loads(result.stdout)
-    assert found["counts"] == {"complete": 1, "pruned": 0, "failed": 0}
+    assert found["counts"] == {"complete": 1, "pruned": 0, "failed": 0, "rejected": 0}
     assert found["best"] == 0
     assert found["trials"][0]["values"] == [0.5]
     assert found["trials"][0]["command"].endswith(" a=1")

@@ -1,6 +1,7 @@
 """What the parent of a search says about it."""
 
 import optuna
+from optuna.trial import TrialState, create_trial
 
 from framesweep.sweeps.study_note import build_study_note, winner_params
 
@@ -15,6 +16,13 @@ def test_the_note_counts_trials_and_lists_the_best_first(study):
         "| trial 5 | 0.7 | 0.8 | y |",
         "| trial 0 | 0.4 | 0.1 | x |",
     ]
+
+
+def test_the_note_tells_rejected_points_from_pruned_trials(study):
+    attrs = {"pruned_by": "constraints"}
+    study.add_trial(create_trial(state=TrialState.PRUNED, user_attrs=attrs))
+    counts = "4 complete, 1 pruned, 1 failed, 1 rejected by constraints."
+    assert build_study_note(study).startswith(f"Study s (maximize value): {counts}")
 
 
 def test_the_winner_has_its_values_under_the_names_of_its_run(study):
