@@ -162,8 +162,7 @@ def _list_studies(storage: str | None, outputs: Path, *, as_json: bool) -> None:
 def _to_dict(
     study: Study, trials: Sequence[FrozenTrial], best: FrozenTrial | None
 ) -> dict[str, Any]:
-    from framesweep.sweeps.study_note import count_states
-    from framesweep.sweeps.tables import build_train_command, get_objective_names
+    from framesweep.sweeps.tables import build_train_command, count_states, get_objective_names
 
     return {
         "study": study.study_name,
@@ -211,7 +210,7 @@ def _echo(text: str, *, err: bool = False) -> None:
 
 
 def _describe_study(study: Study) -> str:
-    from framesweep.sweeps.study_note import describe_states
+    from framesweep.sweeps.tables import describe_states
 
     return f"study {study.study_name}: {describe_states(study)}"
 

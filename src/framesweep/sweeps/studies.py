@@ -12,7 +12,7 @@ from optuna.exceptions import OptunaError
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.study import Study
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 from yaml import YAMLError
 
@@ -20,7 +20,12 @@ from framesweep.config.paths import STUDIES_FILE, find_moved, sqlite_path, sqlit
 from framesweep.credentials import HIDDEN, scrub
 from framesweep.errors import TrackingError
 from framesweep.sweeps.study_folder import require_folder_name
-from framesweep.sweeps.tables import find_pareto_front, locate_trial, rank_trials
+from framesweep.sweeps.tables import (
+    describe_states,
+    find_pareto_front,
+    locate_trial,
+    rank_trials,
+)
 from hydra_plugins.framesweep_sweeper._hydra import MULTIRUN
 from hydra_plugins.framesweep_sweeper.search._study_identity import (
     CONSTRAINTS_KEY,
@@ -178,9 +183,14 @@ def select_pareto_front(study: Study) -> list[FrozenTrial]:
 
 
 def _require_trials(study: Study, trials: list[FrozenTrial]) -> list[FrozenTrial]:
-    if not trials:
-        raise TrackingError(f"study {study.study_name}", "must have a completed trial")
-    return trials
+    if trials:
+        return trials
+    rule, fix = "must have a completed trial", "Run more trials."
+    if study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+        rule += f" that satisfies {CONSTRAINTS_KEY}"
+        fix = "Widen the bounds, and run more trials."
+    found = [describe_states(study)]
+    raise TrackingError(f"study {study.study_name}", rule, found=found, fix=fix)
 
 
 def get_study_directory(study: Study, outputs: Path) -> Path:

@@ -3,26 +3,19 @@
 from collections.abc import Iterator
 
 from optuna.study import Study
-from optuna.trial import TrialState
 
 from framesweep.sweeps.context import SWEPT_PREFIX, to_bare_key
 from framesweep.sweeps.notes import Entry, build_note
 from framesweep.sweeps.studies import describe_changes
 from framesweep.sweeps.tables import (
     build_train_command,
+    describe_states,
     find_pareto_front,
     get_objective_names,
     rank_trials,
     track_best_value,
 )
 from hydra_plugins.framesweep_sweeper.search._study_identity import EXTENDS, list_extended
-from hydra_plugins.framesweep_sweeper.trials._constraints import is_rejected
-
-STATES = (
-    (TrialState.COMPLETE, "complete"),
-    (TrialState.PRUNED, "pruned"),
-    (TrialState.FAIL, "failed"),
-)
 
 
 def build_study_note(study: Study) -> str:
@@ -59,22 +52,6 @@ def summarize_study(study: Study) -> str:
         for name, direction in zip(get_objective_names(study), study.directions, strict=True)
     )
     return f"Study {study.study_name} ({goals}): {describe_states(study)}."
-
-
-def count_states(study: Study) -> dict[str, int]:
-    """Return how many trials are complete, pruned, failed, and rejected without a training."""
-    trials = study.get_trials(deepcopy=False)
-    states = [trial.state for trial in trials if not is_rejected(trial)]
-    counts = {word: states.count(state) for state, word in STATES}
-    return counts | {"rejected": len(trials) - len(states)}
-
-
-def describe_states(study: Study) -> str:
-    """Return these numbers as text; that of rejected trials only if there are any."""
-    counts = count_states(study)
-    rejected = counts.pop("rejected")
-    parts = [f"{count} {word}" for word, count in counts.items()]
-    return ", ".join([*parts, *[f"{rejected} rejected by constraints"] * (rejected > 0)])
 
 
 def winner_params(study: Study) -> dict[str, object]:

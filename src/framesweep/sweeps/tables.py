@@ -9,7 +9,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from framesweep.config.command_line import train_command
 from framesweep.system.atomic_files import write_csv, write_text
-from hydra_plugins.framesweep_sweeper.trials._constraints import VIOLATED, is_feasible
+from hydra_plugins.framesweep_sweeper.trials._constraints import (
+    VIOLATED,
+    is_feasible,
+    is_rejected,
+)
 from hydra_plugins.framesweep_sweeper.trials._trial_attrs import (
     ATTEMPTS,
     DUPLICATE_OF,
@@ -19,6 +23,13 @@ from hydra_plugins.framesweep_sweeper.trials._trial_attrs import (
 
 NOTES = (ATTEMPTS, REASON, MESSAGE, DUPLICATE_OF, VIOLATED)
 """Attributes of trials that get a column in the table; the sweeper sets them."""
+
+
+STATES = (
+    (TrialState.COMPLETE, "complete"),
+    (TrialState.PRUNED, "pruned"),
+    (TrialState.FAIL, "failed"),
+)
 
 
 def write_table(study: Study, path: Path) -> None:
@@ -101,6 +112,22 @@ def track_best_value(study: Study) -> list[float]:
     for trial in done:
         best.append(better([*best[-1:], trial.values[0]]))
     return best
+
+
+def count_states(study: Study) -> dict[str, int]:
+    """Return how many trials are complete, pruned, failed, and rejected without a training."""
+    trials = study.get_trials(deepcopy=False)
+    states = [trial.state for trial in trials if not is_rejected(trial)]
+    counts = {word: states.count(state) for state, word in STATES}
+    return counts | {"rejected": len(trials) - len(states)}
+
+
+def describe_states(study: Study) -> str:
+    """Return these numbers as text; that of rejected trials only if there are any."""
+    counts = count_states(study)
+    rejected = counts.pop("rejected")
+    parts = [f"{count} {word}" for word, count in counts.items()]
+    return ", ".join([*parts, *[f"{rejected} rejected by constraints"] * (rejected > 0)])
 
 
 def get_objective_names(study: Study) -> list[str]:

@@ -8,7 +8,7 @@ import optuna
 import pytest
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.trial import create_trial
+from optuna.trial import TrialState, create_trial
 
 from framesweep.errors import TrackingError
 from framesweep.sweeps.studies import (
@@ -95,6 +95,23 @@ def test_the_best_trials_come_first(study):
     assert [trial.number for trial in select_best_trials(study, 2)] == [2, 5]
     with pytest.raises(TrackingError, match="must have a completed trial"):
         select_best_trials(optuna.create_study(), 1)
+
+
+def test_a_study_without_a_best_trial_says_how_its_trials_ended():
+    study = optuna.create_study(study_name="s")
+    study.add_trial(create_trial(state=TrialState.PRUNED))
+    study.add_trial(create_trial(state=TrialState.FAIL))
+    with pytest.raises(TrackingError) as none:
+        select_best_trials(study, 1)
+    counts = "found 0 complete, 1 pruned, 1 failed. Run more trials."
+    assert str(none.value) == f"study s: must have a completed trial; {counts}"
+
+    study.add_trial(create_trial(value=0.5, user_attrs={"violated": "size<=1: found 2"}))
+    with pytest.raises(TrackingError) as violated:
+        select_best_trials(study, 1)
+    rule = "must have a completed trial that satisfies hydra.sweeper.constraints"
+    counts = "found 1 complete, 1 pruned, 1 failed. Widen the bounds, and run more trials."
+    assert str(violated.value) == f"study s: {rule}; {counts}"
 
 
 def test_the_directory_of_a_trial_is_below_its_study(study, tmp_path):
