@@ -5,6 +5,7 @@ import os
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,8 +27,16 @@ MP3_HEADER_BYTES = 1 << 20
 """Bytes in which the header of an MP3 file is looked for: it may follow a picture."""
 MIN_MISSING_S = 0.05
 """Seconds that must be missing at the end of a file: less than a few frames do not matter."""
-_SHORT_CHUNK = re.compile(r"^ *(?:data|SSND) : (\d+) \(should be ([1-9]\d*)\)$", re.MULTILINE)
-"""How libsndfile describes samples of which a WAV or AIFF file lacks the end: bytes."""
+_SHORT_CHUNK = re.compile(
+    r"^ *(?:data|SSND|Data Size) *: (\d+) \(should be ([1-9]\d*)\)$", re.MULTILINE
+)
+"""How libsndfile describes samples of which a WAV, AIFF or AU file lacks the end: bytes."""
+_SHORT_RF64 = re.compile(r"does not match value from 'ds64' chunk of (\d+)\.")
+"""How it gives the number of samples per channel that the header of an RF64 file promises."""
+_SPHERE_COUNT = re.compile(rb"^sample_count -i (\d+)", re.MULTILINE)
+"""The number of samples per channel in the header of a SPHERE file."""
+SPHERE_HEADER_BYTES = 1024
+"""Bytes of that header in almost all files."""
 
 
 def read_audio_info(path: Path) -> tuple[int, float]:
@@ -85,13 +94,14 @@ def read_audio(path: Path, sample_rate: int) -> tuple[Array, int]:
 def find_truncation(path: Path) -> str:
     """Describe how much of an audio file is missing, as after an interrupted copy; "" if none.
 
-    Headers of WAV, AIFF and MP3 say how much must follow, and an Ogg stream ends with a mark.
+    Headers of WAV, RF64, AIFF, AU, SPHERE and MP3 say how much must follow, and an Ogg stream
+    ends with a mark.
     """
     import soundfile
 
     try:
         info = soundfile.info(path, verbose=True)
-        present, promised = info.frames, info.frames
+        present, promised = info.frames, _read_promise(path, info)
         if info.format == "MP3" and _lacks_end_of_mp3(path):
             present = len(soundfile.read(path)[0])
     except (OSError, RuntimeError):
@@ -99,11 +109,26 @@ def find_truncation(path: Path) -> str:
     rate = info.samplerate
     if info.format == "OGG" and "lacks an end-of-stream bit" in info.extra_info:
         return f"its stream has no end, the file has {present / rate:.3f} s"
-    if (match := _SHORT_CHUNK.search(info.extra_info)) and int(match[1]) < STREAMED:
-        promised = round(info.frames * int(match[1]) / int(match[2]))
     if promised - present < MIN_MISSING_S * rate:
         return ""
     return f"its header promises {promised / rate:.3f} s, the file has {present / rate:.3f} s"
+
+
+def _read_promise(path: Path, info: Any) -> int:
+    """Return the samples per channel that a header promises; those present if it does not.
+
+    Args:
+        path: The file.
+        info: What `soundfile.info` says about it, with `extra_info`.
+    """
+    if match := _SHORT_CHUNK.search(info.extra_info):
+        promised, present = int(match[1]), int(match[2])
+        return info.frames if promised >= STREAMED else round(info.frames * promised / present)
+    count: re.Match[str] | re.Match[bytes] | None = _SHORT_RF64.search(info.extra_info)
+    if info.format == "NIST":
+        with path.open("rb") as handle:
+            count = _SPHERE_COUNT.search(handle.read(SPHERE_HEADER_BYTES))
+    return int(count[1]) if count else int(info.frames)
 
 
 def _lacks_end_of_mp3(path: Path) -> bool:
@@ -154,7 +179,7 @@ def _unreadable(path: Path, error: Exception) -> DataError:
     # TIMIT's original files are compressed with shorten, which libsndfile cannot decode and
     # reports as an unknown format. The compression is named in the 1024-byte NIST header.
     with path.open("rb") as handle:
-        is_shorten = b"shorten" in handle.read(1024)
+        is_shorten = b"shorten" in handle.read(SPHERE_HEADER_BYTES)
     reason = str(getattr(error, "error_string", error)).strip(" .")
     fix = "Convert it to WAV or FLAC."
     if is_shorten:

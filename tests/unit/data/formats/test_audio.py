@@ -169,6 +169,7 @@ def test_whole_audio_lacks_nothing(tmp_path, suffix):
     [
         ("wav", "its header promises 2.000 s, the file has 0.999 s"),
         ("aiff", "its header promises 2.000 s, the file has 0.999 s"),
+        ("au", "its header promises 2.000 s, the file has 1.000 s"),
         ("mp3", "its header promises 2.000 s, the file has "),
         ("ogg", "its stream has no end, the file has "),
     ],
@@ -179,6 +180,16 @@ def test_audio_that_is_cut_off_says_how_much_is_left(tmp_path, suffix, message):
     soundfile.write(path, noise, 16_000)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     assert find_truncation(path).startswith(message)
+
+
+@pytest.mark.parametrize("kind", ["NIST", "RF64"])
+def test_channels_that_are_cut_off_say_how_much_is_left(tmp_path, kind):
+    path = tmp_path / "a.sph"
+    stereo = np.stack([tone(16_000, 2.0)] * 2, axis=1)
+    soundfile.write(path, stereo, 16_000, format=kind, subtype="PCM_16")
+    assert find_truncation(path) == ""
+    path.write_bytes(path.read_bytes()[:-64_000])
+    assert find_truncation(path).startswith("its header promises 2.000 s, the file has 1.0")
 
 
 @pytest.mark.parametrize("size", [0, 0x7FFFF000, 0x80000000, 0xFFFFFFFF])
