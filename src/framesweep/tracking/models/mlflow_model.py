@@ -41,8 +41,9 @@ def log_model(client: "MlflowClient", run_id: str, directory: Path) -> None:
     """Log the predictor in `directory` as `runs:/<run_id>/model`.
 
     A run has one such model. If it already has one of the same files, nothing happens; one of
-    other weights, or one that a killed process left incomplete, is replaced. A model that is
-    registered is kept all the same, because its versions refer to its files.
+    other weights, or one that a killed process left incomplete or whose files are gone, is
+    replaced. A model that is registered is kept all the same, because its versions refer to its
+    files.
     """
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
     from mlflow.models import Model
@@ -51,7 +52,9 @@ def log_model(client: "MlflowClient", run_id: str, directory: Path) -> None:
     digest = _hash_files(directory)
     previous = _find_models(client, run_id, experiment_id)
     if any(
-        m.status == LoggedModelStatus.READY and m.tags.get(DIGEST_TAG) == digest
+        m.status == LoggedModelStatus.READY
+        and m.tags.get(DIGEST_TAG) == digest
+        and client.list_logged_model_artifacts(m.model_id)
         for m in previous
     ):
         return

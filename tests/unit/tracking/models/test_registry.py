@@ -1,11 +1,13 @@
 """A model is registered once, and its version can be loaded."""
 
 import json
+import shutil
 
 import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import FEATURE_DISABLED, INTERNAL_ERROR
 
+from framesweep.config.paths import file_path
 from framesweep.errors import CheckpointError, TrackingError
 from framesweep.tracking import mlflow_store
 from framesweep.tracking.mlflow_writer import MlflowWriter
@@ -69,6 +71,17 @@ def test_better_weights_become_another_version_and_the_earlier_one_can_still_be_
     assert len(set(found.values())) == 2
     for model_id in found.values():
         client.get_logged_model(model_id)
+
+
+def test_a_model_whose_files_are_gone_is_logged_again(client, run_id, predictor):
+    mlflow_model.log_model(client, run_id, predictor)
+    register_run(client, run_id, "phones")
+    lost = mlflow_model.find_model(client, run_id)
+    shutil.rmtree(file_path(lost.artifact_location))
+    mlflow_model.log_model(client, run_id, predictor)
+    assert register_run(client, run_id, "phones") == "2"
+    location = client.get_model_version_download_uri("phones", "2")
+    assert file_path(location).joinpath("MLmodel").is_file()
 
 
 def test_a_model_can_have_several_names(client, run_id, predictor):
