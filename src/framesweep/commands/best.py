@@ -112,6 +112,7 @@ def _print_best(context: click.Context, study_name: str, *, as_json: bool) -> No
         refuse_options(context, "top", "seeds", "register", rule=rule, fix=fix)
     if register is not None:
         require_model_name("--register", register)
+        _require_parent(study, outputs)
     trials = select_best_trials(study, top) if has_order else select_pareto_front(study)
     echo = partial(_echo, err=as_json)
     echo(_describe_study(study))
@@ -188,11 +189,24 @@ def _register(
 
     Return the version.
     """
-    from framesweep.sweeps.context import PARENT_ATTR
+    from framesweep.catalog.directories import require_directory
     from framesweep.sweeps.studies import get_trial_directory
     from framesweep.tracking import register_winner
 
     directory = get_trial_directory(study, trial, outputs)
+    require_directory(directory)
+    parent = _require_parent(study, outputs)
+    return register_winner(uri, outputs, parent, directory, name)
+
+
+def _require_parent(study: Study, outputs: Path) -> str:
+    """Return the MLflow id of a study's parent run.
+
+    Raises:
+        TrackingError: the study has none.
+    """
+    from framesweep.sweeps.context import PARENT_ATTR
+
     parent = study.user_attrs.get(PARENT_ATTR)
     if parent is None:
         sync = join_command(["framesweep", "sync", *outputs_options(outputs)])
@@ -201,7 +215,7 @@ def _register(
             "must be tracked for its winner to be registered",
             fix=f"If tracking was unavailable, type {sync} first.",
         )
-    return register_winner(uri, outputs, parent, directory, name)
+    return str(parent)
 
 
 def _echo(text: str, *, err: bool = False) -> None:

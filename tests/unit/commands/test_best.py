@@ -69,8 +69,9 @@ def ranked(tmp_path, monkeypatch):
     monkeypatch.setattr(tracking, "register_winner", register)
     url = f"sqlite:///{tmp_path}/studies.db"
     study = optuna.create_study(study_name="s", storage=url, direction="maximize")
-    for value in (0.5, 0.9):
+    for number, value in enumerate((0.5, 0.9)):
         study.add_trial(create_trial(value=value))
+        (tmp_path / "sweeps" / "s" / str(number)).mkdir(parents=True)
 
     def call(*options):
         return CliRunner().invoke(command, ["s", "--outputs", str(tmp_path), *options])
@@ -88,11 +89,14 @@ def test_the_winner_is_registered_on_request(ranked, tmp_path):
     assert calls == [(None, tmp_path, "parent", tmp_path / "sweeps" / "s" / "1", "phones")]
     call()
     assert len(calls) == 1
+    (tmp_path / "sweeps" / "s" / "1").rmdir()
+    assert "the folder of this run is gone" in str(call("--register", "phones").exception)
+    assert len(calls) == 1
 
 
 def test_the_winner_of_a_study_without_a_parent_cannot_be_registered(ranked, tmp_path):
     call, calls, _ = ranked
-    error = call("--register", "phones").exception
+    error = call("--register", "phones", "--seeds", "2").exception
     assert isinstance(error, TrackingError)
     assert "must be tracked for its winner to be registered" in str(error)
     assert f"type framesweep sync --outputs {tmp_path} first" in str(error)
