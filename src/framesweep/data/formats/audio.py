@@ -121,14 +121,15 @@ def _read_promise(path: Path, info: Any) -> int:
         path: The file.
         info: What `soundfile.info` says about it, with `extra_info`.
     """
+    frames: int = info.frames
     if match := _SHORT_CHUNK.search(info.extra_info):
         promised, present = int(match[1]), int(match[2])
-        return info.frames if promised >= STREAMED else round(info.frames * promised / present)
+        return frames if promised >= STREAMED else round(frames * promised / present)
     count: re.Match[str] | re.Match[bytes] | None = _SHORT_RF64.search(info.extra_info)
     if info.format == "NIST":
         with path.open("rb") as handle:
             count = _SPHERE_COUNT.search(handle.read(SPHERE_HEADER_BYTES))
-    return int(count[1]) if count else int(info.frames)
+    return int(count[1]) if count else frames
 
 
 def _lacks_end_of_mp3(path: Path) -> bool:
