@@ -13,35 +13,40 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import click
-import hydra
-from omegaconf import DictConfig
+from framesweep.startup import ended_by_ctrl_c
 
-from framesweep import __version__
-from framesweep.commands import COMMANDS
-from framesweep.commands.completion import SHELLS, read_script
-from framesweep.config.composition import register
-from framesweep.config.groups import find_conf, hide_unlisted, rename_warnings
-from framesweep.config.paths import default_outputs, expand_override
-from framesweep.config.user_files import require_no_run_folders, require_text
-from framesweep.credentials import keep_files_private, printable
-from framesweep.errors import ConfigError, FramesweepError, UserError, unwrapped_aborts
-from framesweep.runs.job import (
-    TRUSTED_TARGETS,
-    is_in_sweep,
-    remove_empty_directory,
-    run_job,
-)
-from framesweep.system.drawing.matplotlib_backend import draw_into_files
-from framesweep.system.error_lines import describe_error
-from framesweep.system.processes import require_address_space
-from framesweep.system.signals import ended_by_signals, get_signal_code
-from framesweep.system.streams import (
-    flush_streams,
-    is_stdout_closed,
-    print_error,
-    repair_streams,
-)
+with ended_by_ctrl_c():
+    import click
+    import hydra
+    from omegaconf import DictConfig
+
+    from framesweep import __version__
+    from framesweep.commands import COMMANDS
+    from framesweep.commands.completion import SHELLS, read_script
+    from framesweep.config.composition import register
+    from framesweep.config.groups import find_conf, hide_unlisted, rename_warnings
+    from framesweep.config.paths import default_outputs, expand_override
+    from framesweep.config.user_files import require_no_run_folders, require_text
+    from framesweep.credentials import keep_files_private, printable
+    from framesweep.errors import ConfigError, FramesweepError, UserError, unwrapped_aborts
+    from framesweep.runs.job import (
+        TRUSTED_TARGETS,
+        is_in_sweep,
+        remove_empty_directory,
+        run_job,
+    )
+    from framesweep.system.drawing.matplotlib_backend import draw_into_files
+    from framesweep.system.error_lines import describe_error
+    from framesweep.system.processes import require_address_space
+    from framesweep.system.signals import ended_by_signals, get_signal_code
+    from framesweep.system.streams import (
+        flush_streams,
+        is_stdout_closed,
+        print_error,
+        repair_streams,
+    )
+
+    register()
 
 SWEEP_FLAGS = {"--multirun", "-m"}
 OTHER_FLAGS = {
@@ -49,8 +54,6 @@ OTHER_FLAGS = {
     *("--shell-completion", "-sc"),
 }
 """Flags with which train.py does not train."""
-
-register()
 
 
 @hydra.main(
@@ -185,15 +188,13 @@ def _exit_code_of(function: Callable[[], Any]) -> int:
 
 
 def _print_error(error: FramesweepError) -> int:
-    print_error(f"error: {printable(str(error))}")
-    flush_streams()
-    return error.exit_code
+    return _print_line(str(error), error.exit_code)
 
 
-def _print_line(line: str) -> int:
+def _print_line(line: str, code: int = UserError.exit_code) -> int:
     print_error(f"error: {printable(line)}")
     flush_streams()
-    return UserError.exit_code
+    return code
 
 
 class _LazyGroup(click.Group):
