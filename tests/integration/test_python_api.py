@@ -185,6 +185,12 @@ def test_a_failed_run_of_a_grid_is_a_row_of_its_table(overrides, capsys):
         fs.sweep([*overrides, "optim.lr=1e30,1e31"])
 
 
+def test_a_grid_of_one_run_that_fails_has_no_point_to_name(overrides, capsys):
+    with pytest.raises(fs.FramesweepError, match="the training loss became"):
+        fs.sweep([*overrides, "optim.lr=1e30"])
+    assert "run 0 failed: the training loss became" in capsys.readouterr().out
+
+
 @pytest.mark.heavy
 def test_a_search_returns_its_study_and_table_and_continues(overrides, capfd):
     search = [*overrides, "sweep=bare", "model.dropout=interval(0.0,0.5)"]

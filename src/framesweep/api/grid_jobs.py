@@ -52,7 +52,7 @@ class QuietJob:
             with muted(), attached(log_file(Path(job.runtime.output_dir))):
                 value = run_job(config)
         except FramesweepError as error:
-            log.warning("run %d failed: %s: %s", job.job.num, " ".join(point), error)
+            log.warning(_add_point(f"run {job.job.num} failed", point) + f": {error}")
             raise
         values = value if isinstance(value, list) else [value]
         text = " / ".join(f"{each:.6g}" for each in values)
@@ -62,8 +62,13 @@ class QuietJob:
         line = (
             f"run {job.job.num} complete: {text} in {format_duration(time.monotonic() - began)}"
         )
-        log.info(": ".join([line, *([" ".join(point)] if point else [])]))
+        log.info(_add_point(line, point))
         return value
+
+
+def _add_point(line: str, point: Sequence[str]) -> str:
+    """Return the line and the point of the grid, which is empty for a grid of one run."""
+    return f"{line}: {' '.join(point)}" if point else line
 
 
 class CollectedJobs(Callback):
