@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from framesweep.config.groups import rename_warnings
 from framesweep.config.paths import expand_override
 from framesweep.errors import ConfigError
+from framesweep.sweeps.grid_parent import select_sweep_overrides
 
 SWEEP_FLAGS = ("-m", "--multirun")
 """Flags that start a sweep on the command line. `sweep` accepts them but needs none."""
@@ -38,3 +39,14 @@ def read_overrides(overrides: object, *, in_sweep: bool = False) -> list[str]:
     for line in rename_warnings(texts):
         warnings.warn(line, FutureWarning, stacklevel=4)
     return [expand_override(text) for text in texts]
+
+
+def require_single_values(overrides: list[str]) -> None:
+    """Check that no override lists values of a sweep.
+
+    Raises:
+        ConfigError: if one does.
+    """
+    for key, swept in select_sweep_overrides(overrides).items():
+        fix = "Call sweep to train one run for each value."
+        raise ConfigError(key, "must be a single value to train one run", found=swept, fix=fix)

@@ -8,16 +8,14 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from framesweep.api.hydra_internals import Hydra, create_config_search_path
-from framesweep.api.overrides import read_overrides
+from framesweep.api.overrides import read_overrides, require_single_values
 from framesweep.api.result import Result
 from framesweep.api.session import attached, session
 from framesweep.api.stopping import Continuation
 from framesweep.catalog.directories import require_directory
 from framesweep.config.groups import find_conf
-from framesweep.errors import ConfigError
 from framesweep.runs.job import run_job
 from framesweep.runs.reporting.run_table import outputs_folder
-from framesweep.sweeps.grid_parent import select_sweep_overrides
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -39,11 +37,7 @@ def train(overrides: Sequence[str] = ()) -> Result:
     with session("framesweep train", texts) as continuation:
         if any(text.startswith("resume=") for text in texts):
             return _resume(texts, continuation)
-        for key, swept in select_sweep_overrides(texts).items():
-            fix = "Call sweep to train one run for each value."
-            raise ConfigError(
-                key, "must be a single value to train one run", found=swept, fix=fix
-            )
+        require_single_values(texts)
         job = LoggedJob(continuation)
         build_hydra().run("config", job, texts, with_log_configuration=False)
         return job.result()
