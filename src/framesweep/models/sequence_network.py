@@ -170,7 +170,7 @@ def solve_width(
             "model.max_params",
             f"must be from {least:,} to below {most:,} for {config.layers} layers",
             found=config.max_params,
-            fix="Change it or model.layers.",
+            fix="Change it, model.layers or model.conv_channels.",
         )
     return width
 
