@@ -170,8 +170,12 @@ def _read_array(utterance: object) -> NDArray[Any]:
     """Return what a user gave as an utterance, as a list or a tensor, as an array.
 
     Raises:
-        DataError: if it is no array, as a list of several utterances.
+        DataError: if it is no array, as a list of several utterances or a path.
     """
+    if isinstance(utterance, str | Path):
+        rule = "must be an array of shape (T, D)"
+        fix = "Call label for a recording."
+        raise DataError("utterance", rule, found=str(utterance), fix=fix)
     if isinstance(utterance, torch.Tensor):
         tensor = utterance.detach().cpu()
         # NumPy has no bfloat16.

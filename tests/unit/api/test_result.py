@@ -140,6 +140,13 @@ def test_an_utterance_that_is_none_is_one_line(directory, utterance, rate, line)
         Result(directory).label(utterance, rate)
 
 
+@pytest.mark.parametrize("method", [Result.predict, Result.posteriors])
+def test_a_recording_in_place_of_features_names_the_method_for_it(directory, method):
+    line = r"must be an array of shape \(T, D\); found 'mine\.wav'\. Call label for a recording"
+    with pytest.raises(DataError, match=line):
+        method(Result(directory), "mine.wav")
+
+
 def test_a_tensor_is_an_utterance(directory):
     result, tones = Result(directory), make_tones(1.0)
     features = torch.zeros(9, 40, requires_grad=True)
