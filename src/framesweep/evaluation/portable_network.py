@@ -57,11 +57,11 @@ class PortableNetwork(nn.Module):
         starts, stops = indices * total // count, (indices + 1) * total // count
         firsts = (starts - self.context).clamp(min=0)
         lengths = torch.minimum(stops + self.context, total) - firsts
-        positions = torch.arange(size + 2 * self.context)
+        positions = frames[: size + 2 * self.context]
         rows = firsts.unsqueeze(1) + torch.minimum(positions, lengths.unsqueeze(1) - 1)
         logits: Tensor = network(features[rows].flatten(1), None, lengths)
         chunk = (frames.unsqueeze(1) >= stops).sum(dim=1)
-        return logits[chunk * len(positions) + frames - firsts[chunk]]
+        return logits[chunk * positions.shape[0] + frames - firsts[chunk]]
 
     def _pad(self, features: Tensor) -> Tensor:
         """Return (context + T + context, D): with zeros or the edge frames, as `pad` does."""

@@ -35,3 +35,11 @@ def test_a_constant_feature_becomes_zero_as_in_training():
     found = PortableNetwork(predictor).eval()(torch.from_numpy(features))
     assert torch.isfinite(found).all()
     torch.testing.assert_close(found, predictor.log_posteriors(features))
+
+
+def test_no_frames_are_computed_beyond_an_utterance_shorter_than_a_chunk():
+    predictor = build_predictor("lstm", "model.chunk_frames=10000")
+    seen = []
+    predictor.model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape))
+    PortableNetwork(predictor).eval()(torch.from_numpy(draw_utterance(30)))
+    assert seen == [(1, 30 * FEATURE_DIM)]
