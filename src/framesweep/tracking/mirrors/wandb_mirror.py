@@ -11,6 +11,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from framesweep.config.shell_words import join_command
 from framesweep.tracking.mirrors.base import MirroredRun, MirrorRecord, Notify
 from framesweep.tracking.mirrors.logged_steps import LoggedSteps
 
@@ -102,7 +103,8 @@ def _start(run: MirroredRun, known: dict[str, str | None], notify: Notify) -> "w
         notify("warning", f"the run is written offline, because W&B refused it: {reason}")
     if started.settings.mode != "online":
         # W&B's folder of a run holds its files in a folder `files`.
-        notify("info", f"offline; send it with: wandb sync {Path(started.dir).parent}")
+        command = join_command(["wandb", "sync", str(Path(started.dir).parent)])
+        notify("info", f"offline; send it with: {command}")
     elif started.url:
         notify("info", started.url)
     return started

@@ -1,5 +1,6 @@
 """What W&B writes offline is read back: the same names, a step once, and no credentials."""
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     pytest.importorskip("wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv(URI_VARIABLE, SECRET)
-    return tmp_path / "run"
+    return tmp_path / "a run"
 
 
 def train(directory: Path, epochs: range, group: str | None, status: str | None) -> None:
@@ -71,7 +72,10 @@ def test_an_offline_run_is_resumed_without_doubled_steps(
     assert second["summary"]["best/accuracy"] == 0.1
     assert second["summary"]["dev/smoothed_accuracy"] == 0.15
     assert (first["exit_code"], second["exit_code"]) == (1, 0)
-    assert all("offline; send it with: wandb sync" in line for line in caplog.messages)
+    folders = sorted(directory.glob("wandb/offline-run-*"))
+    commands = [line.partition("offline; send it with: ")[2] for line in caplog.messages]
+    expected = [["wandb", "sync", str(folder)] for folder in folders]
+    assert [shlex.split(command) for command in commands] == expected
     for path in directory.rglob("*"):
         assert path.is_dir() or b"hunter2" not in path.read_bytes(), path
 
