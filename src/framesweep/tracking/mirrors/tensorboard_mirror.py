@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from framesweep.config.shell_words import join_command
 from framesweep.tracking.mirrors.base import MirroredRun, MirrorRecord, Notify
 from framesweep.tracking.mirrors.logged_steps import LoggedSteps
 
@@ -24,7 +25,7 @@ class TensorBoardMirror:
         self._folder = Path(run.directory) / FOLDER
         self._steps = LoggedSteps(run.state_file("tensorboard"))
         self._writer = EventFileWriter(str(self._folder))
-        notify("info", f"tensorboard --logdir {run.directory}")
+        notify("info", join_command(["tensorboard", "--logdir", run.directory]))
 
     def write(self, record: MirrorRecord) -> None:
         """Write a record; see `Mirror`."""

@@ -1,5 +1,6 @@
 """What TensorBoard's own reader finds: the same names, and each step once."""
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -45,3 +46,12 @@ def test_a_resumed_run_has_each_step_once(tmp_path: Path) -> None:
     hparams = read.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
     assert b"optim.lr" in hparams
     assert b"[8, 4]" in hparams
+
+
+def test_the_printed_command_names_a_folder_with_blanks(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    folder, lines = tmp_path / "a run", []
+    run = MirroredRun(str(folder), str(folder / "mirrors"), "e", "n", None, "run", False)
+    TensorBoardMirror(run, lambda level, text: lines.append(text)).close("FINISHED")
+    (line,) = lines
+    assert shlex.split(line) == ["tensorboard", "--logdir", str(folder)]
