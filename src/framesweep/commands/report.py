@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from framesweep.commands.common.options import tracking_options
+from framesweep.commands.common.options import names_nothing, tracking_options
 from framesweep.commands.common.output import echo_result, json_option
 from framesweep.credentials import printable
 from framesweep.errors import TrackingError
@@ -67,9 +67,7 @@ def _build_page(target: str, storage: str | None, uri: str | None, outputs: Path
         run = load_run(target, uri, outputs)
     except TrackingError as error:
         # Neither outputs without tracking nor those without a search have both databases.
-        reasons = f"No study, because {study_error}. No run, because {error}"
-        rule = "must be a study or a run"
-        raise TrackingError("report", rule, found=target, fix=reasons) from None
+        raise names_nothing("report", target, study_error, error) from None
     return _report_run(run, uri, outputs)
 
 

@@ -30,6 +30,8 @@ limit of the system."""
 
 ADVICE = {
     errno.EMFILE: ". Raise the limit with ulimit -n",
+    errno.EROFS: ". Choose another folder, as with outputs=FOLDER",
+    errno.ENOTDIR: ". A folder in this path is a file: choose another path",
     errno.EFBIG: ". Raise the limit with ulimit -f, or use another file system",
 }
 """What to do about a system error whose text does not say it."""

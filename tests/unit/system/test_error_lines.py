@@ -17,6 +17,8 @@ register()
     [
         (OSError(errno.ENOSPC, "No space left", "file"), "file: No space left"),
         (OSError(errno.EMFILE, "Too many files"), "disk: Too many files. Raise the limit with"),
+        (OSError(errno.EROFS, "Read-only", "runs"), "runs: Read-only. Choose another folder"),
+        (OSError(errno.ENOTDIR, "Not a folder", "a/b"), "a/b: Not a folder. A folder in this"),
         (MemoryError("Cannot allocate 2 TB"), "memory of the machine: Cannot allocate 2 TB"),
         (HydraException("Something\nis wrong"), "Something is wrong"),
         (ImportError("x.so: failed to map segment"), "memory: must suffice for the libraries"),

@@ -114,3 +114,11 @@ def refuse_options(context: click.Context, *names: str, rule: str, fix: str = ""
         if name in names and is_given(context, name):
             found = context.params[name]
             raise ConfigError(parameter.opts[0], rule, found=found, fix=fix)
+
+
+def names_nothing(
+    where: str, name: str, study_error: TrackingError, run_error: TrackingError
+) -> TrackingError:
+    """Return the error about a name that neither a study nor a run has, with both reasons."""
+    fix = f"It is no study ({study_error}), and no run ({run_error})."
+    return TrackingError(where, "must be a study or a run", found=name, fix=fix)
