@@ -12,10 +12,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def ended_by_ctrl_c() -> Iterator[None]:
-    """Let Ctrl-C end the process at once within the context, without a traceback.
+    """Let Ctrl-C end the process without a traceback, as long as the context lasts.
 
-    A signal that is ignored or has a handler of its own stays so, and any outside the main
-    thread, which alone may set a handler.
+    Nothing changes if SIGINT is ignored or has another handler than Python's, nor outside of
+    the main thread, which alone may set handlers.
     """
     default = signal.default_int_handler
     is_main = threading.current_thread() is threading.main_thread()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from framesweep.commands.common.options import names_nothing, tracking_options
+from framesweep.commands.common.options import tracking_options, unknown_name_error
 from framesweep.commands.common.output import echo_result, json_option
 from framesweep.credentials import printable
 from framesweep.errors import TrackingError
@@ -67,7 +67,7 @@ def _build_page(target: str, storage: str | None, uri: str | None, outputs: Path
         run = load_run(target, uri, outputs)
     except TrackingError as error:
         # Neither outputs without tracking nor those without a search have both databases.
-        raise names_nothing("report", target, study_error, error) from None
+        raise unknown_name_error("report", target, study_error, error) from None
     return _report_run(run, uri, outputs)
 
 

@@ -24,12 +24,12 @@ from hydra_plugins.framesweep_sweeper.trials._trial_attrs import (
 NOTES = (ATTEMPTS, REASON, MESSAGE, DUPLICATE_OF, VIOLATED)
 """Attributes of trials that get a column in the table; the sweeper sets them."""
 
-
 STATES = (
     (TrialState.COMPLETE, "complete"),
     (TrialState.PRUNED, "pruned"),
     (TrialState.FAIL, "failed"),
 )
+"""States in which trials end, and the words for them."""
 
 
 def write_table(study: Study, path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from framesweep.commands.common.ensemble_options import EnsembleOptions
-from framesweep.commands.common.options import find_directories, load_runs, names_nothing
+from framesweep.commands.common.options import find_directories, load_runs, unknown_name_error
 from framesweep.commands.common.output import echo_json, layout_table, terminal_width
 from framesweep.commands.common.prediction_options import WrittenPredictions, write_predictions
 from framesweep.config.command_line import outputs_options
@@ -75,7 +75,7 @@ def _resolve(name: str, options: EnsembleOptions) -> list[Path]:
         try:
             return find_directories([name], options.uri, options.outputs)
         except TrackingError as run_error:
-            raise names_nothing("ensemble", name, study_error, run_error) from None
+            raise unknown_name_error("ensemble", name, study_error, run_error) from None
     directories = [
         get_trial_directory(study, trial, options.outputs)
         for trial in select_best_trials(study, len(study.trials))

@@ -116,9 +116,9 @@ def refuse_options(context: click.Context, *names: str, rule: str, fix: str = ""
             raise ConfigError(parameter.opts[0], rule, found=found, fix=fix)
 
 
-def names_nothing(
+def unknown_name_error(
     where: str, name: str, study_error: TrackingError, run_error: TrackingError
 ) -> TrackingError:
-    """Return the error about a name that neither a study nor a run has, with both reasons."""
+    """Return the error for a name that no study and no run has, with both reasons."""
     fix = f"It is no study ({study_error}), and no run ({run_error})."
     return TrackingError(where, "must be a study or a run", found=name, fix=fix)

@@ -27,9 +27,9 @@ class KaldiConfig(StoredFeaturesConfig):
     """File of phones in root, as phones.txt, each line `PHONE` or `PHONE id`. null numbers the
     classes."""
     max_missing: float = setting(0.05, affects="nothing", unit="share")
-    """Share of the utterances of a split, from 0 to 1, that may lack features or alignments, or
-    have different numbers of frames in the two. They are left out; if there are more, that is
-    an error."""
+    """Up to this share of a split's utterances, from 0 to 1, may have no features, no
+    alignment, or different numbers of frames in the two. These utterances are left out. A
+    larger share is an error."""
 
     @property
     def path_keys(self) -> tuple[str, ...]:

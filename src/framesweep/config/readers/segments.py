@@ -64,8 +64,8 @@ class SegmentsConfig(FeatureOptions, DataConfig):
     exclude: str | None = None
     """Regular expression. Utterances with a match in their path below audio are left out."""
     max_missing: float = setting(0.05, affects="nothing", unit="share")
-    """Share of the audio files of a split, from 0 to 1, that may lack segments. They are left
-    out; if there are more, that is an error."""
+    """Up to this share of a split's audio files, from 0 to 1, may have no segments. These files
+    are left out. A larger share is an error."""
     phones: str | None = None
     """File of phones, each line `PHONE` or `PHONE id`. null takes all phones of the corpus in
     alphabetical order."""

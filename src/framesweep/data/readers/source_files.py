@@ -118,7 +118,7 @@ def find_listed_phones(phones: str | None) -> Path | None:
 
 
 def is_number(name: str) -> bool:
-    """Return whether a label is a class number, not the name of a phone."""
+    """Return whether a label is the number of a class."""
     # str.isdigit alone accepts digits of other scripts, and superscripts that int rejects.
     return name.isascii() and name.isdigit() and len(name) <= 6
 
