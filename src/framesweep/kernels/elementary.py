@@ -12,7 +12,7 @@ from numba import njit
 
 from framesweep.kernels.compilation import INLINE
 
-ZERO, HALF, ONE = np.float32(0), np.float32(0.5), np.float32(1)
+ZERO, HALF, ONE, TWO = np.float32(0), np.float32(0.5), np.float32(1), np.float32(2)
 _LOG2_E, _LN_2 = np.float32(np.log2(np.e)), np.log(2.0)
 # ln 2 in two parts (Cody and Waite, 1980): the first has few enough bits that its product with
 # the integer `twos` is exact, so that the subtraction loses nothing.
@@ -49,6 +49,14 @@ def sigmoid(z):
     tail = exp(-abs(z))
     low = tail / (ONE + tail)
     return low if z < ZERO else ONE - low
+
+
+@njit(**INLINE)
+def tanh(z):
+    """Return the hyperbolic tangent, computed from e**-2|z|, which can't overflow."""
+    tail = exp(-TWO * abs(z))
+    size = (ONE - tail) / (ONE + tail)
+    return -size if z < ZERO else size
 
 
 @njit(**INLINE)

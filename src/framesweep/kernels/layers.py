@@ -74,7 +74,7 @@ def _compiled() -> bool:
 # Numba takes half a second to import, and is needed only once a loop runs.
 
 
-def _rows() -> ModuleType:
+def row_loops() -> ModuleType:
     from framesweep.kernels.loops import rows
 
     return rows
@@ -127,11 +127,11 @@ class _NormActivateDrop(Function):
         shard: Shard,
     ) -> Tensor:
         x = x.contiguous()
-        dropout = _draw(p, shard.first)
+        dropout = draw_dropout(p, shard.first)
         coefficients = _identity(x, p) if norm is None else _normalize(x, norm, shard)
         y = torch.empty_like(x)
-        address = _rows().compile_forward(element(x), activation, p > 0)
-        _run(address, x, dropout, coefficients, x, y)
+        address = row_loops().compile_forward(element(x), activation, p > 0)
+        run_loop(address, x, dropout, coefficients, x, y)
         ctx.save_for_backward(x, coefficients)
         ctx.activation, ctx.p, ctx.dropout = activation, p, dropout
         ctx.has_norm, ctx.shard = norm is not None, shard
@@ -144,20 +144,20 @@ class _NormActivateDrop(Function):
         dy = dy.contiguous()
         rescale, total_rows = 1 / (1 - ctx.p), float(ctx.shard.total_rows)
         sums, dx = _block_sums(x), torch.empty_like(x)
-        address = _rows().compile_reduce(element(x), ctx.activation, ctx.p > 0)
-        _run(address, x, ctx.dropout, coefficients, x, dy, sums, dx)
+        address = row_loops().compile_reduce(element(x), ctx.activation, ctx.p > 0)
+        run_loop(address, x, ctx.dropout, coefficients, x, dy, sums, dx)
         dweight = dbias = None
         if ctx.has_norm:
             own = x.new_empty((2, x.shape[1]), dtype=torch.float64)
-            _run(_columns().compile_totals(), x, np.array([rescale]), sums, own)
+            run_loop(_columns().compile_totals(), x, np.array([rescale]), sums, own)
             dweight, dbias = parameters = x.new_empty((2, x.shape[1]), dtype=torch.float32)
             # dx depends on the sums over the whole batch, dweight and dbias on this rank's
             # alone: the training loop sums the gradients of parameters over the ranks.
             total = _sum_over_ranks(own, ctx.shard)
             numbers = np.array([rescale, total_rows])
             address = _columns().compile_gradients()
-            _run(address, x, numbers, own, total, coefficients, parameters)
-        _run(_rows().compile_backward(element(x)), x, coefficients, x, dx)
+            run_loop(address, x, numbers, own, total, coefficients, parameters)
+        run_loop(row_loops().compile_backward(element(x)), x, coefficients, x, dx)
         return dx, dweight, dbias, None, None, None, None
 
 
@@ -176,9 +176,9 @@ def _normalize(x: Tensor, norm: nn.BatchNorm1d, shard: Shard) -> Tensor:
     to the standard deviation costs the variance no precision.
     """
     sums = _block_sums(x)
-    _run(_rows().compile_moments(element(x)), x, x, sums)
+    run_loop(row_loops().compile_moments(element(x)), x, x, sums)
     moments = x.new_empty((2, x.shape[1]), dtype=torch.float64)
-    _run(_columns().compile_statistics(element(x)), x, sums, x, moments)
+    run_loop(_columns().compile_statistics(element(x)), x, sums, x, moments)
     if shard.process_group.size > 1:
         moments = torch.stack(combine_moments(moments[0], moments[1], shard))
     coefficients = x.new_empty((7, x.shape[1]), dtype=torch.float32)
@@ -189,7 +189,7 @@ def _normalize(x: Tensor, norm: nn.BatchNorm1d, shard: Shard) -> Tensor:
     running = norm.running_mean, norm.running_var
     weights = norm.weight.detach(), norm.bias.detach()
     address = _columns().compile_normalizer()
-    _run(address, x, numbers, moments, *weights, *running, coefficients)
+    run_loop(address, x, numbers, moments, *weights, *running, coefficients)
     norm.num_batches_tracked.add_(1)
     return coefficients
 
@@ -203,7 +203,7 @@ def _sum_over_ranks(own: Tensor, shard: Shard) -> Tensor:
     return total
 
 
-def _draw(p: float, first: int) -> _Array:
+def draw_dropout(p: float, first: int) -> _Array:
     """Return the loops' `dropout` argument; torch's generator draws its key if p is above 0.
 
     Args:
@@ -218,7 +218,7 @@ def _draw(p: float, first: int) -> _Array:
 
 
 def _block_sums(x: Tensor) -> Tensor:
-    blocks = -(-len(x) // _rows().BLOCK_ROWS)
+    blocks = -(-len(x) // row_loops().BLOCK_ROWS)
     return x.new_empty((blocks, 2, x.shape[1]), dtype=torch.float32)
 
 
@@ -227,7 +227,7 @@ def element(x: Tensor) -> type[np.generic]:
     return _ELEMENTS[x.dtype]
 
 
-def _run(address: int, x: Tensor, *arguments: Tensor | _Array) -> None:
+def run_loop(address: int, x: Tensor, *arguments: Tensor | _Array) -> None:
     """Run a loop for matrices of x's shape, with its further arguments in order."""
     shape = np.array(x.shape, dtype=np.int64)
     pointers = [a.data_ptr() if isinstance(a, Tensor) else a.ctypes.data for a in arguments]

@@ -38,14 +38,18 @@ class BatchNorm(nn.BatchNorm1d):
 class Dropout(nn.Dropout):
     """Dropout with the same mask for the batch, however many processes divide it.
 
-    On a CPU each process draws the mask of the whole batch, which equals that of a single
-    process. On GPUs the mask is a hash of each element's position, which costs only the
-    process's own rows; it differs from what a single GPU draws.
+    On a CPU the mask is a hash of each element's position, or where the loops for it cannot be
+    compiled, each process draws that of the whole batch. On GPUs it is such a hash if processes
+    divide the batch, and differs from what a single GPU draws.
     """
 
     def forward(self, input: Tensor, shard: Shard | None = None) -> Tensor:
         """Map (B, N) to (B, N); `shard` says which rows of the training batch these are."""
-        if shard is None or not self.training or self.p == 0:
+        if not self.training or self.p == 0:
+            return input
+        if kernels.can_drop_rows(input):
+            return kernels.row_dropout(input, self.p, shard)
+        if shard is None:
             return super().forward(input)
         if input.is_cuda:
             return kernels.counter_dropout(input, self.p, shard)

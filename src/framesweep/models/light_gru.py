@@ -3,7 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from framesweep import kernels
 from framesweep.config.networks.recurrent import SequenceConfig
+from framesweep.kernels.recurrence import LIGHT_GRU
 from framesweep.models.sequence_network import build_norm
 
 
@@ -38,6 +40,9 @@ class LightGru(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map (N, S, in) to the (N, S, width) states, and the (N, width) state of step S."""
         gates = self.norm(self.input(x)).to(self.recurrent.dtype)
+        if self.training and kernels.can_recur(gates):
+            states = kernels.recur(LIGHT_GRU, gates, self.recurrent)
+            return states, states[:, -1]
         kind = x.device.type
         if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):
             return self._recur(gates, self.recurrent)

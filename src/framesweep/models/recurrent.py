@@ -5,9 +5,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from framesweep import kernels
 from framesweep.config.networks.recurrent import SequenceConfig
 from framesweep.distributed.collectives import Shard
+from framesweep.kernels.recurrence import GRU
 from framesweep.models.layers import Dropout
 from framesweep.models.light_gru import LightGru
 from framesweep.models.sequence_network import SequenceNetwork, build_norm
@@ -83,6 +86,22 @@ class RecurrentNetwork(SequenceNetwork):
         return x
 
 
+class Gru(nn.GRU):
+    """Torch's layer, of one direction, which a CPU trains by `kernels.recur`."""
+
+    weight_ih_l0: Tensor
+    weight_hh_l0: Tensor
+    bias_ih_l0: Tensor
+    bias_hh_l0: Tensor
+
+    def forward(self, x: Tensor) -> Any:  # type: ignore[override]
+        """Map (N, S, in) to a tuple whose first is the (N, S, width) states."""
+        if not (self.training and kernels.can_recur(x)):
+            return super().forward(x)
+        gates = F.linear(x, self.weight_ih_l0, self.bias_ih_l0)
+        return (kernels.recur(GRU, gates, self.weight_hh_l0, self.bias_hh_l0),)
+
+
 class LstmNetwork(RecurrentNetwork):
     """A bidirectional LSTM (Hochreiter and Schmidhuber, 1997; Schuster and Paliwal, 1997)."""
 
@@ -94,7 +113,7 @@ class GruNetwork(RecurrentNetwork):
     """A bidirectional GRU (Cho et al., 2014)."""
 
     def build_direction(self, config: SequenceConfig, in_width: int, width: int) -> nn.Module:
-        return nn.GRU(in_width, width, batch_first=True)
+        return Gru(in_width, width, batch_first=True)
 
 
 class LightGruNetwork(RecurrentNetwork):

@@ -35,6 +35,14 @@ def test_sigmoid_is_close_and_does_not_overflow():
     np.testing.assert_allclose(found, expected, atol=1e-7)
 
 
+def test_the_hyperbolic_tangent_is_close_and_does_not_overflow():
+    from framesweep.kernels.elementary import tanh
+
+    z = np.concatenate((np.linspace(-30, 30, 2001), [-3e38, 3e38])).astype(np.float32)
+    found = np.array([tanh(value) for value in z])
+    np.testing.assert_allclose(found, np.tanh(z.astype(np.float64)), atol=1e-7)
+
+
 def test_the_normal_distribution_is_as_close_as_its_source_says():
     """Abramowitz and Stegun give an error of erf below 1.5e-7."""
     from framesweep.kernels.elementary import normal_cdf

@@ -32,7 +32,7 @@ def by_torch(layer: BidirectionalLayer, x: Tensor) -> Tensor:
     """Return the output of torch's bidirectional layer with the same weights, on x packed."""
     oracle = type(layer.ahead)(
         x.shape[2], layer.ahead.hidden_size, bidirectional=True, batch_first=True
-    )
+    ).eval()
     weights = layer.ahead.state_dict()
     weights |= {f"{name}_reverse": w for name, w in layer.back.state_dict().items()}
     oracle.load_state_dict(weights)
@@ -81,6 +81,15 @@ def test_every_frame_depends_on_all_frames_of_its_sequence(kind: Any) -> None:
     for frame in (0, 4, 8):
         (gradient,) = torch.autograd.grad(model(x.flatten(1))[frame].sum(), x)
         assert gradient.abs().sum(dim=2).min() > 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_dropout_training_computes_what_evaluation_does(kind: Any) -> None:
+    model = build(kind, conv_channels=[4])
+    x = torch.randn(len(LENGTHS), 11 * BINS)
+    trained = model.train()(x, None, LENGTHS).view(len(LENGTHS), 11, CLASSES)
+    evaluated = model.eval()(x, None, LENGTHS).view_as(trained)
+    torch.testing.assert_close(trained[inside(11)], evaluated[inside(11)])
 
 
 @pytest.mark.parametrize("kind", KINDS)

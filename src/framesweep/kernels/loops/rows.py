@@ -18,7 +18,8 @@ this order:
 - float32 coefficients (k, columns), and
 - matrices and sums.
 
-`compile_moments` takes neither `dropout` nor coefficients, and `compile_backward` no `dropout`.
+`compile_moments` takes neither `dropout` nor coefficients, `compile_backward` no `dropout`, and
+`compile_dropout` no coefficients.
 """
 
 # numba gives the loops their types.
@@ -124,6 +125,29 @@ def compile_forward(dtype: type[np.generic], activation: str, drops: bool) -> in
                     z = (load(x[i, j]) - center[j]) * scale[j] + shift[j]
                     value = activate(activation, z) * rescale
                     y[i, j] = store(value if _kept(drops, key, j, threshold) else ZERO, y[i, j])
+
+    return int(region.address)
+
+
+@cache
+def compile_dropout(dtype: type[np.generic]) -> int:
+    """Compile: dropout, x -> y; with dL/dy as x, y is dL/dx."""
+    checksum = CHECKSUM
+
+    @cfunc(SIGNATURE, **OPTIONS)
+    def region(job):
+        rows, columns = carray(job[0], (2,), np.int64)
+        dropout = carray(job[1], (5,), np.uint32)
+        x = carray(job[2], (rows, columns), dtype)
+        y = carray(job[3], (rows, columns), dtype)
+        threshold, rescale = dropout[2], np.uint32(dropout[3]).view(np.float32)
+        first, end, stride = _my_blocks(rows, checksum)
+        for block in range(first, end, stride):
+            for i in range(block * BLOCK_ROWS, min(rows, (block + 1) * BLOCK_ROWS)):
+                key = _row_key(dropout, i)
+                for j in range(columns):
+                    value = load(x[i, j]) * rescale
+                    y[i, j] = store(value if _kept(True, key, j, threshold) else ZERO, y[i, j])
 
     return int(region.address)
 
