@@ -105,6 +105,14 @@ def test_a_recipe_yields_to_an_option_that_the_user_types(recipe, group):
             assert getattr(config, group) == getattr(alone, group)
 
 
+@pytest.mark.parametrize("model", ["lstm", "gru", "ligru", "conformer"])
+def test_adamw_has_a_lower_rate_for_networks_of_sequences_unless_one_is_typed(model):
+    assert compose([f"model={model}"]).optim.lr == 1e-3
+    assert compose(["recipe=quick", f"model={model}"]).optim.lr == 1e-3
+    assert compose([f"model={model}", "optim.lr=3e-3"]).optim.lr == 3e-3
+    assert compose([f"model={model}", "optim=sgd"]).optim == compose(["optim=sgd"]).optim
+
+
 def test_a_recipe_yields_to_what_is_typed_before_it_too():
     typed = ["model=tdnn", "optim=sgd", "data.context=33", "model.dropout=0.45"]
     config = compose([*typed, "recipe=quick"])
