@@ -79,7 +79,7 @@ def count_train_chain(store: FrameStore) -> Chain:
 def tune_smoother(
     chain: Chain, dev: Split, log_posteriors: Floats, device: torch.device = CPU
 ) -> Smoother:
-    """Tune the strength of a chain on dev.
+    """Tune the strength of a chain on dev; it is 0 if that is as accurate on all of dev.
 
     Args:
         chain: A chain over the C phones.
@@ -89,7 +89,12 @@ def tune_smoother(
     """
     assert dev.labels is not None
     strength, _ = tune(log_posteriors, dev.labels, dev.lengths, chain, device)
-    return Smoother(chain, strength, device)
+    smoother = Smoother(chain, strength, device)
+    # The best of many strengths on a sample can be worse than none on the rest.
+    smoothed = (smoother(log_posteriors, dev.lengths) == dev.labels).mean()
+    if smoothed > (log_posteriors.argmax(axis=1) == dev.labels).mean():
+        return smoother
+    return replace(smoother, strength=Strength(0.0, 0.0))
 
 
 def smooth(

@@ -1,13 +1,14 @@
 """The vectorised Viterbi against a slow, plain one, and against all paths there are."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from framesweep.evaluation import viterbi
 from framesweep.evaluation.phone_chain import Chain, count_chain
-from framesweep.evaluation.viterbi import Strength, smooth, tune
+from framesweep.evaluation.viterbi import Strength, smooth, tune, tune_smoother
 
 
 def _random_case(seed, num_classes, lengths):
@@ -126,3 +127,20 @@ def test_a_chain_that_misleads_is_left_out():
     chain = Chain(np.log([0.5, 0.5]), np.log([0.5, 0.5]), stay)
     strength, accuracy = tune(np.log(posteriors), truth, np.array([60]), chain)
     assert (strength, accuracy) == (Strength(0.0, 0.0), 1.0)
+
+
+def test_a_chain_that_helps_only_on_the_sample_is_left_out(monkeypatch):
+    steady, restless = np.repeat([0, 1, 0], 10), np.tile([0, 1], 15)
+    truth = np.concatenate([steady, restless])
+    guess = truth.copy()
+    guess[[4, 14]] ^= 1
+    log_posteriors = np.log(np.where(guess[:, None] == np.arange(2), 0.6, 0.4))
+    stay = np.log(np.array([[0.9, 0.1], [0.1, 0.9]]))
+    chain = Chain(np.log([0.5, 0.5]), np.log([0.5, 0.5]), stay)
+    found = tune(log_posteriors[:30], steady, np.array([30]), chain)
+    assert found[0].transition > 0
+    monkeypatch.setattr(viterbi, "tune", lambda *_: found)
+    sample = SimpleNamespace(labels=steady, lengths=np.array([30]))
+    assert tune_smoother(chain, sample, log_posteriors[:30]).strength == found[0]
+    dev = SimpleNamespace(labels=truth, lengths=np.array([30, 30]))
+    assert tune_smoother(chain, dev, log_posteriors).strength == Strength(0.0, 0.0)
