@@ -2,6 +2,7 @@
 
 import itertools
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -140,7 +141,7 @@ def test_a_chain_that_helps_only_on_the_sample_is_left_out(monkeypatch):
     found = tune(log_posteriors[:30], steady, np.array([30]), chain)
     assert found[0].transition > 0
     monkeypatch.setattr(viterbi, "tune", lambda *_: found)
-    sample = SimpleNamespace(labels=steady, lengths=np.array([30]))
+    sample: Any = SimpleNamespace(labels=steady, lengths=np.array([30]))
     assert tune_smoother(chain, sample, log_posteriors[:30]).strength == found[0]
-    dev = SimpleNamespace(labels=truth, lengths=np.array([30, 30]))
+    dev: Any = SimpleNamespace(labels=truth, lengths=np.array([30, 30]))
     assert tune_smoother(chain, dev, log_posteriors).strength == Strength(0.0, 0.0)
