@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from framesweep.data.formats.segment_lines import parse_time
+from framesweep.data.formats.segment_lines import parse_time, split_lines
 from framesweep.errors import DataError
 
 # A quoted value, which may contain semicolons and newlines, the end of a feature, or a word. A
@@ -27,6 +27,7 @@ def parse_festival(path: Path, text: str) -> Iterator[tuple[float, float, str]]:
     """
     if not text.startswith("EST_File utterance"):
         raise DataError(path, "must begin with `EST_File utterance`", found=text[:30])
+    text = "\n".join(split_lines(text))
     items = _parse_items(_between(path, text, "Stream_Items\n", "End_of_Stream_Items"))
     relation = _between(path, text, "Relation Segment ;", "End_of_Relation")
     start = 0.0

@@ -43,6 +43,11 @@ def test_segments_follow_the_relation_and_not_the_items():
     assert read(TEXT) == [(0, 0.25, "pau"), (0.25, 0.75, "aa"), (0.75, 1, "#")]
 
 
+@pytest.mark.parametrize("newline", ["\r\n", "\r"])
+def test_lines_may_end_as_on_other_systems(newline):
+    assert read(TEXT.replace("\n", newline)) == read(TEXT)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
