@@ -42,6 +42,8 @@ HTK_UNITS_PER_SECOND = 1e7
 """HTK measures time in units of 100 ns (The HTK Book, section on label files)."""
 TOLERANCE = 1e-3
 """Seconds by which a segment may start before the previous one ends: rounding, not overlap."""
+CTM_TOLERANCE = 1e-2
+"""The same for .ctm, whose starts and durations are often rounded to two decimals each."""
 _ALIKE = ("phn", "xlabel", "htk", "seconds")
 """The formats of .phn and .lab files, whose units of time differ."""
 _IN_CONTEXT = re.compile(r"^[^-+]*-([^-+]+)\+.+$")
@@ -122,7 +124,7 @@ def read_segments(
     rows = list(parsers[detected](where, text))
     starts = np.asarray([row[0] for row in rows], dtype=np.float64) / units_per_second
     ends = np.asarray([row[1] for row in rows], dtype=np.float64) / units_per_second
-    _validate_order(where, starts, ends, may_differ=detected in _ALIKE)
+    _validate_order(where, starts, ends, detected)
     return Segments(starts, ends, tuple(row[2] for row in rows))
 
 
@@ -208,12 +210,8 @@ def _parse_xlabel(path: Path, text: str) -> Iterator[_Row]:
         raise DataError(path, "must have a line `#` before its labels")
 
 
-def _validate_order(
-    where: Path | Place, starts: Array, ends: Array, *, may_differ: bool
-) -> None:
+def _validate_order(where: Path | Place, starts: Array, ends: Array, kind: str) -> None:
     """Raise DataError unless there are segments, each ends after its start, and none overlap.
-
-    `may_differ` says that another format of such files has another unit of time.
 
     `Segments.at` searches `starts` by bisection, which needs them in ascending order.
     """
@@ -227,12 +225,14 @@ def _validate_order(
             "must not end before it starts",
             found=f"{starts[first]:.4f} to {ends[first]:.4f} s",
         )
-    overlapping = np.flatnonzero(starts[1:] < np.maximum(starts[:-1], ends[:-1] - TOLERANCE))
+    # The sum of a start and a duration differs in its last bits from the time that is meant.
+    tolerance = 1e-6 + (CTM_TOLERANCE if kind == "ctm" else TOLERANCE)
+    overlapping = np.flatnonzero(starts[1:] < np.maximum(starts[:-1], ends[:-1] - tolerance))
     if len(overlapping):
         first = overlapping[0]
         raise DataError(
             f"{where}, segment {first + 2}",
             f"must start after the previous segment ends, at {ends[first]:.4f} s",
             found=f"{starts[first + 1]:.4f} s",
-            fix="If the times are in another unit, set data.format." if may_differ else "",
+            fix="If the times are in another unit, set data.format." if kind in _ALIKE else "",
         )

@@ -73,6 +73,17 @@ def test_rounded_times_do_not_count_as_overlap(tmp_path):
         read(path)
 
 
+@pytest.mark.parametrize(
+    ("start", "duration", "following"), [("0.390", "0.031", "0.420"), ("0.13", "0.07", "0.19")]
+)
+def test_start_and_duration_in_ctm_may_be_rounded_apart(tmp_path, start, duration, following):
+    text = f"u 1 {start} {duration} a\nu 1 {following} 0.3 b\n"
+    assert read(write(tmp_path, "a.ctm", text), kind="ctm")[2] == ("a", "b")
+    path = write(tmp_path, "b.ctm", "u 1 0.13 0.09 a\nu 1 0.19 0.3 b\n")
+    with pytest.raises(DataError, match=r"segment 2: must start after.*found '0\.1900 s'$"):
+        read(path, kind="ctm")
+
+
 def test_segment_covers_its_start_but_not_its_end(tmp_path):
     path = write(tmp_path, "a.phn", "1600 3200 a\n4800 8000 b\n")
     segments = read_segments(path, "auto", "", 16_000)
