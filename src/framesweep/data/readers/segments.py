@@ -16,7 +16,7 @@ from framesweep.data.formats.audio import find_truncation
 from framesweep.data.formats.names import normalize_name
 from framesweep.data.phones import PhoneSet
 from framesweep.data.readers.parallel import compute_in_parallel
-from framesweep.data.readers.segments_files import UtteranceFiles
+from framesweep.data.readers.segments_files import MAX_EXAMPLES, UtteranceFiles
 from framesweep.data.readers.segments_folders import describe_label_files
 from framesweep.data.readers.segments_frames import (
     LONG_GAP,
@@ -48,8 +48,6 @@ PAIRING = "nearest center"
 a corpus, because earlier versions took the label of the interval that the center is in."""
 NUM_CHECKED = 20
 """Number of utterances of a split whose durations are compared with their segments."""
-MAX_EXAMPLES = 5
-"""Largest number of utterances that a message names."""
 
 
 class SegmentsCorpus:

@@ -1,5 +1,6 @@
 """Finds the audio file and the segment file of each utterance."""
 
+import logging
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,11 @@ from framesweep.data.readers.segments_folders import (
 )
 from framesweep.data.readers.segments_masters import match_master_files
 from framesweep.errors import ConfigError, DataError
+
+log = logging.getLogger(__name__)
+
+MAX_EXAMPLES = 5
+"""Largest number of utterances that a message names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,7 @@ def _find_labels(
 ) -> Mapping[str, tuple[Path, Part | None]]:
     """Return the segment file of each utterance, and its part of a file of many."""
     if segments.keys() & ids:
+        _warn_of_missing_audio(config, segments.keys() - ids, len(segments))
         return {id: (path, None) for id, path in segments.items()}
     suffix = MASTERS_OF_FORMAT.get(config.format)
     masters = [path for _, path in list_files(root, "segments", config.segments)]
@@ -100,6 +107,16 @@ def _find_labels(
             fix="data.audio and data.segments may be folders with wildcards, such as '*/wav'.",
         )
     return labels
+
+
+def _warn_of_missing_audio(config: SegmentsConfig, ids: Collection[str], total: int) -> None:
+    """Say which segment files label nothing: their audio may be missing or of another kind."""
+    if ids:
+        what = "features" if config.has_stored_features else "audio"
+        kinds = ", ".join(FEATURE_SUFFIXES.get(config.features, audio.SUFFIXES))
+        examples = ", ".join(sorted(ids)[:MAX_EXAMPLES])
+        rule = "skipping %d of %d segment files without %s (%s): %s"
+        log.warning(rule, len(ids), total, what, kinds, examples)
 
 
 def _first_entry(path: Path) -> str:
@@ -124,7 +141,10 @@ def _list_by_id(
         id = normalize_name(relative.as_posix().removesuffix(path.suffix))
         if id in found:
             rule = f"must be the only file of its utterance; {found[id].name} is another"
-            raise DataError(path, rule, fix="Set data.format or data.exclude.")
+            fix = "Leave one of them out with data.exclude."
+            if key == "segments":
+                fix = "Set data.format or data.exclude."
+            raise DataError(path, rule, fix=fix)
         found[id] = path
     return found
 

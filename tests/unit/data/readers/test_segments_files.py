@@ -108,12 +108,24 @@ def test_invalid_key_is_refused(tmp_path, keys, error, message):
         listed(tmp_path, **keys)
 
 
+def test_segments_without_audio_are_skipped_with_a_warning(tmp_path, caplog):
+    touch(tmp_path, "a.wav", "a.lab", "b.m4a", "b.lab", "c.lab", "d.wav", "d.txt")
+    assert list(listed(tmp_path)) == ["a", "d"]
+    expected = "skipping 2 of 3 segment files without audio (.wav, .flac, "
+    assert caplog.messages[0].startswith(expected)
+    assert caplog.messages[0].endswith("): b, c")
+    caplog.clear()
+    listed(tmp_path, exclude="b|c")
+    assert not caplog.messages
+
+
 def test_two_audio_files_of_one_utterance_are_refused(tmp_path):
-    touch(tmp_path, "a.wav", "a.flac")
-    with pytest.raises(
-        DataError, match=r"must be the only file of its utterance; a\..*data\.exclude"
-    ):
+    touch(tmp_path, "a.wav", "a.flac", "b.wav", "b.lab", "b.TextGrid")
+    with pytest.raises(DataError, match=r"the only file of its utterance; a\.") as caught:
         listed(tmp_path)
+    assert str(caught.value).endswith(". Leave one of them out with data.exclude.")
+    with pytest.raises(DataError, match=r"; b\..*Set data\.format or data\.exclude\."):
+        listed(tmp_path, exclude="a\\.flac")
 
 
 def decomposed(text):
