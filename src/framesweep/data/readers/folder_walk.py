@@ -1,8 +1,12 @@
 """Lists the files of a folder, through links too, without following links in circles."""
 
+import logging
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 _Identity = tuple[int, int]
 """The device and the inode of a folder, which are the same under each of its names."""
@@ -10,6 +14,8 @@ _Identity = tuple[int, int]
 
 def walk(folder: Path) -> Iterator[Path]:
     """Yield all files in a folder and its subfolders, except hidden ones.
+
+    A folder that cannot be read, such as lost+found, is skipped with a warning.
 
     Links to folders are followed, because corpora are often assembled of links. A link to a
     folder that contains it is not: each file would be found once per level of the loop.
@@ -24,7 +30,8 @@ def walk(folder: Path) -> Iterator[Path]:
         current, seen, below_link = pending.pop()
         try:
             entries = sorted(os.scandir(current), key=lambda entry: entry.name)
-        except OSError:
+        except OSError as error:
+            _warn_of_unreadable(current, error.strerror)
             continue
         for entry in entries:
             if not entry.is_dir():
@@ -39,6 +46,11 @@ def walk(folder: Path) -> Iterator[Path]:
                 pending.append((Path(entry.path), seen, True))
             else:
                 pending.append((Path(entry.path), {*seen, child}, entry.is_symlink()))
+
+
+@cache  # a corpus is walked several times
+def _warn_of_unreadable(folder: Path, reason: str | None) -> None:
+    log.warning("skipping a folder that cannot be read: %s (%s)", folder, reason)
 
 
 def _identify(folder: str | Path) -> _Identity | None:

@@ -1,5 +1,6 @@
 """Each file is found, through links too, and links in circles end."""
 
+import errno
 import os
 
 import pytest
@@ -55,13 +56,17 @@ def test_folders_that_link_to_each_other_are_read_once_below_each_link(tmp_path)
     assert len(found(tmp_path)) <= 12 * 12 * 12
 
 
-def test_folder_that_cannot_be_read_is_passed_over(folder, monkeypatch):
+def test_folder_that_cannot_be_read_is_passed_over_with_one_warning(
+    folder, monkeypatch, caplog
+):
     scan = os.scandir
 
     def refuse(path):
         if os.path.basename(path) == "a":  # noqa: PTH119
-            raise PermissionError
+            raise PermissionError(errno.EACCES, "Permission denied")
         return scan(path)
 
     monkeypatch.setattr("os.scandir", refuse)
-    assert found(folder) == ["b/two.wav", "three.wav"]
+    assert found(folder) == found(folder) == ["b/two.wav", "three.wav"]
+    expected = f"skipping a folder that cannot be read: {folder / 'a'} (Permission denied)"
+    assert caplog.messages == [expected]
