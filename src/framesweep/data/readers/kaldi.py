@@ -18,7 +18,7 @@ from framesweep.data.formats.kaldi import (
 from framesweep.data.phones import PhoneSet
 from framesweep.data.readers.source_files import (
     find_phones,
-    read_phones,
+    name_classes,
     resolve_inside,
     resolve_root,
     stamp_files,
@@ -92,11 +92,7 @@ class KaldiCorpus:
 
     def phone_set(self, num_classes: int) -> PhoneSet:
         """Return the names in data.phones, else numbers."""
-        return (
-            PhoneSet.numbered(num_classes)
-            if self._phones is None
-            else read_phones(self._phones)
-        )
+        return name_classes(self._phones, num_classes)
 
 
 class _KaldiSplit:

@@ -90,7 +90,7 @@ class Timit11Corpus:
         path = self._files["train_label_11"]
         labels = load_npy(path)
         if labels.shape != (num_windows,) or labels.dtype.kind not in "iuUO":
-            rule = f"must contain a label for each of the {num_windows} windows"
+            rule = f"must contain {num_windows} integers or texts, a label for each window"
             raise DataError(path, rule, found=f"{labels.dtype} {labels.shape}")
         # The course stores the numbers as text.
         is_text = labels.dtype.kind in "UO"

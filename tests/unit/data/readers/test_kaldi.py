@@ -152,6 +152,8 @@ def test_phones_are_named_by_a_file_and_the_limit_is_kept(corpus):
     found = KaldiCorpus(KaldiConfig(root=str(corpus), phones="phones.txt", max_utterances=3))
     assert found.phone_set(6).names[5] == "p5"
     assert (found.num_utterances("train"), len(list(found.utterances("dev")))) == (3, 3)
+    with pytest.raises(DataError, match=r"phones\.txt: must name all 7 classes.*found 6"):
+        found.phone_set(7)
     assert KaldiCorpus(KaldiConfig(root=str(corpus))).phone_set(6).names[5] == "5"
 
 

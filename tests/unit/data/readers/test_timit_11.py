@@ -93,7 +93,8 @@ def test_corpus_is_prepared_also_from_the_zip_file(root, tmp_path):
         ),
         ("train_11", np.zeros((4, 429), np.int64), "floating-point windows; found 'int64"),
         ("train_11", np.zeros((0, 429), np.float32), "floating-point windows"),
-        ("train_label_11", np.array(["1", "2"]), "a label for each of the 167 windows"),
+        ("train_label_11", np.array(["1", "2"]), "167 integers or texts, a label for each"),
+        ("train_label_11", np.zeros(167), r"integers or texts.*found 'float64 \(167,\)'"),
         ("train_label_11", np.array(["sil"] * 167), "must be class numbers; found 'sil'"),
     ],
 )
