@@ -58,14 +58,15 @@ def parse_csv(path: Path | Place, text: str) -> Iterator[tuple[float, float, str
 
 
 def _parse_rows(path: Path | Place, text: str) -> Iterator[tuple[float, float, str]]:
-    rows = csv.DictReader(split_lines(text))
+    lines = split_lines(text)
+    rows = csv.DictReader(lines)
     header = list(rows.fieldnames or ())
     # Of two columns with one name, the last would win silently.
     if repeated := [name for name in CSV_COLUMNS if header.count(name) > 1]:
         raise DataError(path, "must have one column of each name", found=repeated[0])
     if missing := [name for name in CSV_COLUMNS if name not in header]:
-        rule = f"must have the columns {', '.join(CSV_COLUMNS)}"
-        raise DataError(path, rule, found=f"no {missing[0]}")
+        rule = f"must have the columns {', '.join(CSV_COLUMNS)}, separated by commas alone"
+        raise DataError(path, rule, found=f"no {missing[0]} in {','.join(header)}"[:80])
     utterance: str | None = None
     for row in rows:
         number, named = rows.line_num, normalize_name(row.get(UTTERANCE_COLUMN) or "")
@@ -73,5 +74,9 @@ def _parse_rows(path: Path | Place, text: str) -> Iterator[tuple[float, float, s
         if named != utterance:
             rule = f"must describe one utterance, as the rows before, {utterance!r}"
             raise line_error(path, number, rule, named)
+        *_, last = row.values()  # the fields beyond the header are a list
+        if row["phone"] is None or (isinstance(last, list) and any(last)):
+            rule = f"must have the {len(header)} fields of the header"
+            raise line_error(path, number, rule, lines[number - 1])
         start, end = (parse_time(path, number, row[name] or "") for name in CSV_COLUMNS[:2])
-        yield start, end, (row["phone"] or "").strip()
+        yield start, end, row["phone"].strip()

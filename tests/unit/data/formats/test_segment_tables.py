@@ -37,15 +37,22 @@ def test_csv_finds_its_columns_by_name():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"must have the columns start_s, end_s, phone; found 'no start_s'"),
-        ("start_s,end_s\n0,1\n", "found 'no phone'"),
+        ("", r"must have the columns start_s, end_s, phone; .*found 'no start_s in"),
+        ("start_s,end_s\n0,1\n", "found 'no phone in start_s,end_s'"),
+        ("start_s, end_s, phone\n", "commas alone; found 'no end_s in start_s, end_s, phone'"),
         ("start_s,end_s,phone\n0,1,a\n1,two,b\n", r"line 3: a time must be"),
-        ("start_s,end_s,phone\n0\n", r"line 2: a time must be"),
+        ("start_s,end_s,phone\n,1,a\n", r"line 2: a time must be"),
+        ("start_s,end_s,phone\n0,1\n", r"line 2: must have the 3 fields of the h.*found '0,1'"),
+        ("start_s,end_s,phone\n0,1,a\n0,5,1,a\n", r"line 3: must have.*found '0,5,1,a'"),
     ],
 )
 def test_a_malformed_csv_is_refused(text, message):
     with pytest.raises(DataError, match=message):
         list(parse_csv(PATH, text))
+
+
+def test_rows_of_a_csv_may_end_with_a_comma():
+    assert list(parse_csv(PATH, "start_s,end_s,phone\n0,1,a,\n")) == [(0, 1, "a")]
 
 
 def test_two_columns_of_one_name_are_refused_instead_of_reading_one():
