@@ -37,7 +37,7 @@ def test_csv_finds_its_columns_by_name():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", r"must have the columns start_s, end_s, phone; .*found 'no start_s in"),
+        ("", r"must have the columns start_s, end_s, phone, .*; found 'no start_s in"),
         ("start_s,end_s\n0,1\n", "found 'no phone in start_s,end_s'"),
         ("start_s, end_s, phone\n", "commas alone; found 'no end_s in start_s, end_s, phone'"),
         ("start_s,end_s,phone\n0,1,a\n1,two,b\n", r"line 3: a time must be"),
