@@ -129,12 +129,16 @@ class SegmentsConfig(FeatureOptions, DataConfig):
 
     def list_ineffective(self) -> list[tuple[str, str]]:
         """Return the keys that were set without having an effect, each with what it needs."""
-        is_split = self.split == "folders"
+        folders, by_name = self.split == "folders", self.split in ("folders", "lists")
+        named, shared = "data.split=folders or lists", "data.split=speakers or utterances"
         needs = (
             ("offset_ms", "stored features", self.has_stored_features),
             ("label_shift_ms", "data.format=frames", self.format == "frames"),
-            ("dev_speakers", "data.split=folders", is_split),
-            ("test_speakers", "data.split=folders", is_split),
+            *((key, named, by_name) for key in ("train", "dev", "test")),
+            ("dev_speakers", "data.split=folders", folders),
+            ("test_speakers", "data.split=folders", folders),
+            ("dev_share", f"data.dev=null, or {shared}", self.dev is None or not by_name),
+            ("test_share", shared, not by_name),
         )
         defaults = {field.name: field.default for field in fields(self)}
         return [

@@ -218,7 +218,7 @@ def _require_members(config: SegmentsConfig, splits: Splits) -> None:
         found += f"; speakers: {len(speakers)}"
         fix = "data.split=utterances divides those of a speaker as well."
     elif empty != "train" and config.split != "lists":
-        fix = f"Raise data.{empty}_share={getattr(config, f'{empty}_share'):g}."
+        fix = f"Raise data.{empty}_share, which is {getattr(config, f'{empty}_share'):g}."
     rule = f"{empty} must contain at least one utterance"
     raise DataError(f"data.split={config.split}", rule, found=found, fix=fix)
 

@@ -205,6 +205,7 @@ def test_keys_without_an_effect_are_named(tmp_path, caplog):
     corpus(tmp_path, "npy", offset_ms=3.0)
     assert caplog.messages == []
     keys = {"label_shift_ms": 20.0, "dev_speakers": ["a"], "split": "utterances"}
+    keys |= {"test": "test"}
     corpus(tmp_path, "npy", **keys, dev_share=0.5, test_share=0.0)
     assert caplog.messages == [
         "data.label_shift_ms has no effect: it needs data.format=frames",
@@ -212,3 +213,16 @@ def test_keys_without_an_effect_are_named(tmp_path, caplog):
     ]
     config = SegmentsConfig(root=str(tmp_path), offset_ms=3.0)
     assert config.list_ineffective() == [("data.offset_ms", "stored features")]
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ({"split": "utterances", "train": "a", "test": None}, ["data.train", "data.test"]),
+        ({"split": "speakers", "dev_share": 0.2, "test_share": 0.2}, []),
+        ({"split": "lists", "train": "a", "dev": None, "dev_share": 0.2}, []),
+        ({"dev_share": 0.2, "test_share": 0.2}, ["data.dev_share", "data.test_share"]),
+    ],
+)
+def test_keys_of_other_ways_to_split_have_no_effect(keys, expected):
+    assert [key for key, _ in SegmentsConfig(**keys).list_ineffective()] == expected

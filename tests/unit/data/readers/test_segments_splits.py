@@ -223,7 +223,7 @@ def test_an_empty_split_says_what_there_is_to_divide(corpus):
     keys = {"split": "lists", "train": "all.txt", "dev": "empty.txt", "test": None}
     with pytest.raises(DataError, match=r"dev must .*; found '24 utterances'$"):
         splits(corpus, speaker=SPEAKER, **keys)
-    message = r"dev must .*; found '24 utterances'\. Raise data\.dev_share=0\.01\."
+    message = r"dev must .*; found '24 utterances'\. Raise data\.dev_share, which is 0\.01\."
     with pytest.raises(DataError, match=message):
         splits(corpus, split="utterances", dev_share=0.01)
 
