@@ -24,7 +24,7 @@ from framesweep.data.readers.source_files import (
     find_phones,
     read_phones,
 )
-from framesweep.errors import DataError
+from framesweep.errors import ConfigError, DataError
 from framesweep.system.progress_bars import track
 
 SENTENCE_MARKS = frozenset({"[sos]", "<sos>", "[eos]", "<eos>"})
@@ -47,7 +47,8 @@ class Hw1p2FoldersCorpus:
     unknown.
 
     Raises:
-        ConfigError: data.root is not set, or a partition or test_order leads out of it.
+        ConfigError: data.root is not set, a partition or test_order leads out of it, or dev or
+            test is the partition of train.
         DataError: a folder or file is missing.
     """
 
@@ -71,6 +72,9 @@ class Hw1p2FoldersCorpus:
             ("dev", config.dev_partition),
             ("test", config.test_partition),
         ):
+            if split != "train" and PurePath(partition) == PurePath(config.train_partition):
+                rule = "must be another folder than data.train_partition"
+                raise ConfigError(f"data.{split}_partition", rule, found=partition)
             folder = join_inside(self._root, partition, f"data.{split}_partition")
             if split != "test" or folder.is_dir():
                 self._list_split(split, folder)

@@ -238,6 +238,12 @@ class TestBadInput:
         with pytest.raises(DataError, match="none/mfcc: must be a folder"):
             corpus_of(root, **{f"{split}_partition": "none"})
 
+    @pytest.mark.parametrize("split", ["dev", "test"])
+    def test_partition_of_train_is_refused_for_others(self, root: Path, split: str) -> None:
+        message = rf"^data\.{split}_partition: must be another folder than data\.train_par"
+        with pytest.raises(ConfigError, match=message):
+            corpus_of(root, **{f"{split}_partition": "./train-clean-100/"})
+
     @pytest.mark.parametrize("split", ["train", "dev", "test"])
     def test_partition_outside_the_root_is_refused(self, root: Path, split: str) -> None:
         with pytest.raises(
