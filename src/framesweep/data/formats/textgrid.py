@@ -46,9 +46,12 @@ def read_tier(path: Path, text: str, tier: str) -> list[Interval]:
 
 def _read_tiers(path: Path, text: str) -> Iterator[tuple[str, list[Interval]]]:
     """Yield the name and the intervals of each interval tier; point tiers are skipped."""
+    rule = "must be a TextGrid in one of Praat's text formats"
+    if "ooTextFile" not in text:
+        raise DataError(path, rule, found=text[:30] or "an empty file")
     tokens = _Tokens(path, text)
     if "ooTextFile" not in tokens.string() or "TextGrid" not in tokens.string():
-        raise DataError(path, "must be a TextGrid in one of Praat's text formats")
+        raise DataError(path, rule)
     tokens.number(), tokens.number()  # start and end of the whole grid
     if tokens.flag() != "exists":
         return

@@ -138,7 +138,9 @@ def test_grid_without_tiers_has_none():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("not a grid", "must continue with a quoted string; found 'end of file'"),
+        ("not a grid", "must be a TextGrid in one of Praat's text f.*; found 'not a grid'"),
+        ("", "must be a TextGrid in one of Praat's text formats; found 'an empty file'"),
+        ('"ooTextFile"', "must continue with a quoted string; found 'end of file'"),
         ('"ooTextFile" "Sound"', "must be a TextGrid"),
         (LONG[:700], "must continue with"),
         (
