@@ -206,8 +206,7 @@ def _bad_value(text: str) -> str | None:
         return f"{key.group(1)}: must be {kind}; found '{converted.group(1)}'"
     choice = re.search(r"Invalid value '(.*)', expected one of \[(.*)\]", text)
     if choice:
-        names = choice.group(2).replace("'", "").replace(",", "").split()
-        names = " ".join(dict.fromkeys(names))
+        names = " ".join(dict.fromkeys(re.sub("[',]", "", choice.group(2)).split()))
         return f"{key.group(1)}: must be one of {names}; found '{choice.group(1)}'"
     union = re.search(r"Value '(.*)' of type .* is incompatible with type hint '(.*)'", text)
     if union:
@@ -219,11 +218,13 @@ def _bad_value(text: str) -> str | None:
 def _explain_value(key: str, text: str) -> str:
     if "is not Optional" in text:
         return "must have a value, not null"
-    if "is not a ListConfig" in text:
+    if re.search(r"is not a ListConfig|incompatible container[\s\S]*object_type=list", text):
         return f"must be a list. Write {key}=[A,B], or {key}=[A] for a single value."
-    skipped = ("Error merging", "raised while composing config:")
-    lines = text.splitlines()
-    return next(line for line in lines if not any(one in line for one in skipped)).strip()
+    if re.search(r"incompatible container|Cannot assign .* to Dict|is not a subclass of", text):
+        prefix = "++" if "Dict[" in text else ""
+        return f"must be a mapping of keys to values. Write {prefix}{key}.KEY=VALUE."
+    skipped = "Error merging|raised while composing config:"
+    return next(x for x in text.splitlines() if not re.search(skipped, x)).strip()
 
 
 def _syntax_error(text: str) -> str | None:

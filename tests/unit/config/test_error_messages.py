@@ -3,6 +3,7 @@ import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import ConfigCompositionException, HydraException
 
+import framesweep as fs
 from framesweep.config.error_messages import (
     describe_bad_choice,
     describe_config_error,
@@ -91,6 +92,21 @@ def test_a_single_value_where_a_list_is_needed_is_shown_as_a_list():
         "tracking.also: must be a list. Write tracking.also=[A,B], or tracking.also=[A] for a "
         "single value."
     )
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("tracking.also={wandb:1}", "tracking.also: must be a list. Write tracking.also=[A,B]"),
+        ("tracking.tags=[a]", "tracking.tags: must be a mapping of keys to values. Write ++"),
+        ("tracking.tags=a", "tracking.tags: must be a mapping of keys to values. Write ++"),
+        ("train=3", "train: must be a mapping of keys to values. Write train.KEY=VALUE."),
+    ],
+)
+def test_a_list_or_mapping_in_place_of_another_value_is_shown_as_needed(override, line):
+    with pytest.raises(fs.FramesweepError) as error:
+        fs.compose([override])
+    assert str(error.value).startswith(line)
 
 
 @pytest.mark.parametrize(
