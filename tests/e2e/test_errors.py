@@ -44,7 +44,7 @@ import pytest
             ["data=hw1p2", "data.root=/nowhere"],
             "data.root: must be an existing folder; found '/nowhere'",
         ),
-        (["resume=nope"], "must exist"),
+        (["resume=nope"], "run: must be the id or the name of a run; found 'nope'"),
         (
             [
                 "-m",

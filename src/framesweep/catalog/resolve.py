@@ -1,6 +1,7 @@
 """Finds the run that a text names: an id or its beginning, a name, a folder, last or best."""
 
 import math
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 from framesweep.catalog.directories import TRACKING_FOLDER
 from framesweep.catalog.records import RunRecord
 from framesweep.catalog.runs import list_runs
+from framesweep.config.command_line import is_in_python
+from framesweep.config.paths import CONFIG_FILE
 from framesweep.errors import TrackingError
 
 LAST, BEST = "last", "best"
@@ -80,6 +83,15 @@ def ambiguous_error(text: str, candidates: Sequence[str]) -> TrackingError:
         found=text,
         fix=f"They are {listed}{end}.",
     )
+
+
+def unknown_run_error(text: str) -> TrackingError:
+    """Return the error for a text that names no run, or a folder without one."""
+    if text and os.path.isdir(text):  # noqa: PTH112 - unlike Path's, it never raises
+        fix = "If its run was stopped before it began to train, start it again."
+        return TrackingError(text, f"must contain the {CONFIG_FILE} of a run", fix=fix)
+    fix = f"{'fs.runs()' if is_in_python() else '`framesweep runs`'} lists them."
+    return TrackingError("run", "must be the id or the name of a run", found=text, fix=fix)
 
 
 def _ends_with(directory: Path, text: str) -> bool:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from framesweep.catalog.database import RUN_DIRECTORY_TAG
 from framesweep.catalog.directories import RUN_DIRECTORY_PATTERNS, TRACKING_FOLDER
-from framesweep.catalog.resolve import ambiguous_error, resolve_run
+from framesweep.catalog.resolve import ambiguous_error, resolve_run, unknown_run_error
 from framesweep.catalog.run_file import read_run_file
-from framesweep.config.command_line import is_in_python
 from framesweep.config.composition import CONFIG_FILE
 from framesweep.config.paths import find_moved, sqlite_path
 from framesweep.credentials import scrub
@@ -70,7 +69,7 @@ def load_run(run_id: str, uri: str | None, outputs: Path) -> RunInfo:
     if directory is not None and not run_id:
         return _build_unknown_info(run_id, directory)
     try:
-        with connect(uri, outputs) as client:
+        with connect(uri, outputs, run_id if directory is None else "") as client:
             return build_info(get_run(client, run_id), directory, outputs)
     except UnreachableError:
         directory = directory or _search_directory(run_id, outputs)
@@ -141,12 +140,14 @@ class UnreachableError(TrackingError):
 
 
 @contextmanager
-def connect(uri: str | None, outputs: Path) -> "Iterator[MlflowClient]":
-    """Yield a client, and translate errors of the connection into TrackingError."""
+def connect(uri: str | None, outputs: Path, wanted: str = "") -> "Iterator[MlflowClient]":
+    """Yield a client, or raise TrackingError; without a database a `wanted` run is unknown."""
     full_uri = mlflow_store.resolve_tracking_uri(uri, outputs)
     path = sqlite_path(full_uri)
     # Connecting would create the database, and looking for a run must not create anything.
     if path is not None and not path.exists():
+        if wanted and path == outputs.absolute() / "mlflow.db":
+            raise unknown_run_error(wanted)
         raise TrackingError(path, "must exist", fix="Has any run been tracked there yet?")
     import_mlflow()
     try:
@@ -170,8 +171,7 @@ def get_run(client: "MlflowClient", run_id: str) -> "Run":
     if len(matches) > 1:
         raise ambiguous_error(run_id, [f"{r.info.run_id} ({r.info.run_name})" for r in matches])
     if not matches:
-        fix = f"{'fs.runs()' if is_in_python() else '`framesweep runs`'} lists them."
-        raise TrackingError("run", "must be the id or the name of a run", found=run_id, fix=fix)
+        raise unknown_run_error(run_id)
     return matches[0]
 
 

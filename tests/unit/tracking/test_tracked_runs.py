@@ -30,9 +30,26 @@ def test_text_that_cannot_be_an_id_is_an_unknown_run(tracked_outputs, run_id):
 
 
 def test_looking_for_a_run_does_not_create_a_database(tmp_path):
-    with pytest.raises(TrackingError, match=r"mlflow.db: must exist"):
+    with pytest.raises(TrackingError, match=r"^run: must be the id or the name of a run"):
         load_run("0123", None, tmp_path / "outputs")
     assert not (tmp_path / "outputs").exists()
+
+
+def test_a_database_that_the_user_names_must_exist(tmp_path):
+    with pytest.raises(TrackingError, match=r"mine.db: must exist"):
+        load_run("0123", f"sqlite:///{tmp_path}/mine.db", tmp_path / "outputs")
+
+
+def test_a_folder_of_a_run_that_was_stopped_before_it_began_is_named(tmp_path, tracked_outputs):
+    folder = tmp_path / "outputs" / "runs" / "2026-01-02" / "10-20-30-abcdef"
+    folder.mkdir(parents=True)
+    for outputs in (tmp_path / "outputs", tracked_outputs):
+        with pytest.raises(TrackingError) as caught:
+            find_run_directory(str(folder), None, outputs)
+        assert str(caught.value) == (
+            f"{folder}: must contain the config.yaml of a run. "
+            "If its run was stopped before it began to train, start it again."
+        )
 
 
 def test_a_run_that_framesweep_did_not_create_is_refused(tracked_outputs):

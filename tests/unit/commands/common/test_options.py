@@ -66,5 +66,5 @@ def test_a_key_among_the_runs_is_told_its_option(tmp_path):
         TrackingError, match=r"found 'data.root=/x'. To .* --set data.root=/x\.$"
     ):
         invoke("data.root=/x")
-    with pytest.raises(TrackingError, match=r"mlflow\.db: must exist"):
+    with pytest.raises(TrackingError, match=r"must be the id or the name of a run; found"):
         invoke("data=demo seed=1")  # as a run may be called
