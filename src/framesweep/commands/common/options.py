@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,12 +30,21 @@ def tracking_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--outputs",
             type=click.Path(path_type=Path, file_okay=False),
             default=default_outputs,
-            callback=lambda context, option, path: path.expanduser(),
+            callback=_expand_outputs,
             help="Directory of the runs.  [default: FRAMESWEEP_OUTPUTS or outputs]",
         ),
     ):
         function = option(function)
     return function
+
+
+def _expand_outputs(context: click.Context, option: click.Parameter, path: Path) -> Path:
+    """Return the path of --outputs without `~`; click has refused it if it is a file itself."""
+    path = path.expanduser()
+    for folder in path.parents:
+        if os.path.isfile(folder):  # noqa: PTH113 - unlike Path's, it never raises
+            raise click.BadParameter(f"Directory '{path}' is below a file, '{folder}'.")
+    return path
 
 
 def run_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -32,6 +32,14 @@ def test_a_file_is_no_folder_of_runs(monkeypatch):
     assert "'--outputs': Directory" in result.output
 
 
+def test_no_folder_of_runs_is_below_a_file(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    result = CliRunner().invoke(show, ["--outputs", f"{file}/a/b"])
+    assert result.exit_code == 2
+    assert f"'--outputs': Directory '{file}/a/b' is below a file, '{file}'." in result.output
+
+
 def test_keys_can_be_set_repeatedly():
     arguments = ["--uri", "u", "--outputs", "o", "--set", "a=1", "--set", "b=2"]
     assert CliRunner().invoke(show, arguments).output == "u o ('a=1', 'b=2')\n"
