@@ -179,7 +179,9 @@ def test_a_failed_run_of_a_grid_is_a_row_of_its_table(overrides, capsys):
     assert grid.table["rank"].fillna(0).tolist() == [0, 1]
     assert grid.table["dev/accuracy"].isna().tolist() == [True, False]
     assert str(grid.best.directory) == grid.table["directory"][1]
-    line = next(line for line in capsys.readouterr().out.splitlines() if "failed" in line)
+    printed = capsys.readouterr()
+    assert "Error executing job" not in printed.err
+    line = next(line for line in printed.out.splitlines() if "failed" in line)
     assert line.startswith("run 0 failed: optim.lr=1e+30: the training loss became")
     with pytest.raises(fs.FramesweepError, match="the training loss became"):
         fs.sweep([*overrides, "optim.lr=1e30,1e31"])

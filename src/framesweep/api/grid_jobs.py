@@ -9,6 +9,7 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
+from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
 from framesweep.api.session import attached, muted
@@ -91,3 +92,26 @@ class CollectedJobs(Callback):
         return len(failed) < len(self.jobs) and all(
             isinstance(job._return_value, FramesweepError) for job in failed
         )
+
+
+class RaisingLauncher:
+    """A launcher that raises the first error of its jobs, before which Hydra prints a line.
+
+    An error that only a bug explains is left to Hydra, which restores its traceback.
+
+    Args:
+        launcher: What launches the jobs.
+    """
+
+    def __init__(self, launcher: Launcher) -> None:
+        self._launcher = launcher
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        """See `hydra.plugins.launcher.Launcher`."""
+        jobs = self._launcher.launch(job_overrides, initial_job_idx)
+        for job in jobs:
+            if isinstance(job._return_value, FramesweepError):
+                raise job._return_value
+        return jobs

@@ -16,7 +16,7 @@ from hydra.plugins.sweeper import Sweeper
 from hydra.types import RunMode, TaskFunction
 from omegaconf import DictConfig
 
-from framesweep.api.grid_jobs import CollectedJobs, QuietJob, log_size
+from framesweep.api.grid_jobs import CollectedJobs, QuietJob, RaisingLauncher, log_size
 from framesweep.api.hydra_internals import Callbacks, Hydra, create_context
 from framesweep.api.overrides import read_overrides
 from framesweep.api.result import Result
@@ -208,6 +208,8 @@ def _run_jobs(
 ) -> Sequence[JobReturn]:
     """Return the jobs of a grid; raise the error of one only if no other is of use."""
     try:
+        assert sweeper.launcher is not None
+        sweeper.launcher = RaisingLauncher(sweeper.launcher)  # type: ignore[assignment]
         batches = sweeper.sweep(list(config.hydra.overrides.task))
     except FramesweepError:
         # The sweeper has ended after the first of several batches.
