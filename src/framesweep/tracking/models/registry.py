@@ -80,7 +80,9 @@ def register_winner(
 
     folder = directory / MODEL_FOLDER
     if not (folder / PREDICTOR_FILE).exists():
-        raise CheckpointError(directory, f"must contain {MODEL_FOLDER}/{PREDICTOR_FILE}")
+        rule = f"must contain {MODEL_FOLDER}/{PREDICTOR_FILE}"
+        fix = f"Train the trial again, with tracking.register={name}."
+        raise CheckpointError(directory, rule, fix=fix)
     full_uri = mlflow_store.resolve_tracking_uri(uri, outputs)
     try:
         with translate_damage(full_uri):

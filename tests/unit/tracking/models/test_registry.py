@@ -152,5 +152,5 @@ def test_an_error_of_the_registry_is_one_line(
 
 
 def test_a_run_without_a_trained_network_cannot_win(tracked_outputs, tmp_path):
-    with pytest.raises(CheckpointError, match=r"must contain model/predictor\.json"):
+    with pytest.raises(CheckpointError, match=r"must contain model/predictor\.json\. Train"):
         register_winner(None, tracked_outputs, "run", tmp_path, "phones")
