@@ -95,7 +95,7 @@ class CollectedJobs(Callback):
 
 
 class RaisingLauncher:
-    """A launcher that raises the first error of its jobs, before which Hydra prints a line.
+    """A launcher that raises the first error of its jobs; Hydra would print a line before it.
 
     An error that only a bug explains is left to Hydra, which restores its traceback.
 
