@@ -1,6 +1,7 @@
 """Describes a key that the chosen options do not have: which options have it, or a near one."""
 
 import difflib
+import re
 from collections.abc import Collection, Sequence
 
 from framesweep.config import SCHEMAS
@@ -38,6 +39,11 @@ def describe_unknown_key(
         has = "have" if len(having) > 1 else "has"
         *first, last = [f"{group}={name}" for name in having]
         only = f"only {' and '.join(filter(None, [', '.join(first), last]))} {has}"
+        given = [one.partition("=")[2] for one in arguments if one.startswith(f"{key}=")]
+        if typed and given and set(re.findall(r"\w+", typed[-1])) <= {group, "choice", *having}:
+            # Before its jobs, Hydra composes a sweep with the default option of each group.
+            fix = f"Type '{key}=choice({given[-1]})'"
+            return f"{key}: must be swept as well, because {typed[-1]} is. {fix}"
         if typed:
             return f"{key}: {typed[-1]} has no such key; {only} it"
         return f"{key}: {only} this key"

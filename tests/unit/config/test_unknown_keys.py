@@ -34,6 +34,17 @@ def test_a_key_of_other_options_is_named_with_these(monkeypatch: pytest.MonkeyPa
     assert untyped == "model.channels: only model=tdnn has this key"
 
 
+@pytest.mark.parametrize("swept", ["model=gru,ligru", "model=choice(gru,ligru)"])
+def test_a_key_that_all_swept_options_have_is_to_be_swept_as_well(swept):
+    line = describe_unknown_key("model.layers", "MlpConfig", KEYS, [swept, "model.layers=1"])
+    assert line == (
+        f"model.layers: must be swept as well, because {swept} is. "
+        "Type 'model.layers=choice(1)'"
+    )
+    line = describe_unknown_key("model.layers", "MlpConfig", KEYS, ["model=gru,small"])
+    assert line.startswith("model.layers: model=gru,small has no such key; only ")
+
+
 def test_the_suggested_key_is_one_of_the_chosen_option():
     line = describe_unknown_key("optim.momentun", "SgdConfig", KEYS, ["optim=sgd"])
     assert line == "optim.momentun: no such key. Did you mean optim.momentum?"
