@@ -109,7 +109,7 @@ class _Recur(Function):
         cell, (dtype, gates_dtype) = ctx.cell, ctx.dtypes
         gradients = torch.empty_like(steps)
         hidden_gradients = torch.empty_like(steps) if cell.splits_gradient else gradients
-        carry, ahead = torch.zeros(2, *states.shape[1:])
+        carry, ahead = states.new_zeros(2, *states.shape[1:])
         above = _by_step(dy)
         shape = np.array(states.shape[1:], dtype=np.int64)
         shared = shape.ctypes.data, carry.data_ptr(), ahead.data_ptr()

@@ -138,3 +138,16 @@ def test_other_types_and_empty_batches_are_left_to_torch(monkeypatch: Any) -> No
     assert not kernels.can_recur(torch.zeros(2, 3, 4, device="meta"))
     monkeypatch.setattr(layers, "_compiled", lambda: False)
     assert not kernels.can_recur(torch.zeros(2, 3, 4))
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_default_type_of_tensors_does_not_matter(name: str) -> None:
+    inputs = draw(CELLS[name][1], (2, 3, 4))
+    before = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float64)
+        run(name, *inputs).sum().backward()
+    finally:
+        torch.set_default_dtype(before)
+    assert inputs[0].grad is not None
+    assert inputs[0].grad.dtype == torch.float32
