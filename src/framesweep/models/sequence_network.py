@@ -168,8 +168,8 @@ def solve_width(
         least, most = count_params(step), count_params(MAX_WIDTH // step * step)
         raise ConfigError(
             "model.max_params",
-            f"must be from {least:,} to below {most:,} for {config.layers} layers",
-            found=config.max_params,
+            f"must be from {least:,} to below {most:,} for model.layers={config.layers}",
+            found=f"{limit:,.0f}",
             fix="Change it, model.layers or model.conv_channels.",
         )
     return width

@@ -116,7 +116,8 @@ def test_a_key_out_of_range_is_named(keys: dict[str, Any], message: str) -> None
 def test_an_impossible_budget_is_refused_with_the_possible_ones(max_params: float) -> None:
     builder = NetworkBuilder(LstmConfig(width=None, max_params=max_params), context=2)
     line = (
-        r"from [\d,]+ to below [\d,]+ for 3 layers; .* model\.layers or model\.conv_channels\.$"
+        r"from [\d,]+ to below [\d,]+ for model\.layers=3; found [\d,']+\. "
+        r".* model\.layers or model\.conv_channels\.$"
     )
     with pytest.raises(ConfigError, match=line):
         builder.build(BINS, CLASSES)

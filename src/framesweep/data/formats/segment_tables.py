@@ -25,9 +25,10 @@ def parse_ctm(path: Path | Place, text: str) -> Iterator[tuple[float, float, str
     that start with two semicolons are comments (NIST, "sclite", section on file formats).
 
     Raises:
-        DataError: a line has another form, or the file describes several utterances.
+        DataError: a line has another form, or the file describes several utterances, or
+            several channels of one.
     """
-    utterance = ""
+    utterance = channel = ""
     for number, line in numbered_lines(text):
         fields = line.split()
         if fields[0].startswith(COMMENT):
@@ -40,6 +41,10 @@ def parse_ctm(path: Path | Place, text: str) -> Iterator[tuple[float, float, str
         utterance = utterance or named
         if named != utterance:
             rule = f"must describe one utterance, as the lines before, {utterance!r}"
+            raise line_error(path, number, rule, line)
+        channel = channel or fields[1]
+        if fields[1] != channel:
+            rule = f"must describe one channel, as the lines before, {channel!r}"
             raise line_error(path, number, rule, line)
         yield start, start + duration, fields[4]
 

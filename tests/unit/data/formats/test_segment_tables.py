@@ -22,6 +22,7 @@ def test_ctm_gives_starts_and_durations_and_maybe_confidences():
         ("u1 1 x 0.1 aa", r"a\.table, line 2: a time must be"),
         ("u1 1 0.3 -0.1 aa", r"a\.table, line 2: a time must be"),
         ("u2 1 0.3 0.1 aa", r"a\.table, line 2: must describe one utterance.*'u1'"),
+        ("u1 2 0.3 0.1 aa", r"a\.table, line 2: must describe one channel.*'1'"),
     ],
 )
 def test_a_malformed_line_of_a_ctm_is_named(line, message):
