@@ -28,6 +28,8 @@ def build(group: str, option: str, *overrides: str) -> Any:
 @functools.cache
 def _build(group: str, option: str, overrides: tuple[str, ...]) -> bytes:
     """Return it pickled, because each caller gets an object of its own."""
+    # The rates of optim=adamw depend on the chosen network.
+    network = ["+model=base"] if group == "optim" else []
     with initialize_config_dir(str(CONF)):
-        composed = compose(f"{group}/{option}", overrides=list(overrides))
+        composed = compose(f"{group}/{option}", overrides=[*network, *overrides])
     return pickle.dumps(OmegaConf.to_object(composed[group]))
