@@ -11,7 +11,7 @@ from framesweep.config.rules import require_odd_kernel
 from framesweep.distributed.collectives import Shard
 from framesweep.errors import ConfigError
 from framesweep.kernels.activations import ACTIVATIONS
-from framesweep.models.layers import Dropout
+from framesweep.models.layers import SequenceDropout
 from framesweep.models.sequence_network import SequenceNetwork, build_norm
 from framesweep.models.sizes import list_dropouts
 
@@ -24,7 +24,7 @@ class FeedForward(nn.Module):
         self.norm = build_norm(config, width)
         self.hidden = nn.Linear(width, config.expansion * width)
         self.activation = ACTIVATIONS[config.activation].module()
-        self.dropout = Dropout(dropout)
+        self.dropout = SequenceDropout(dropout)
         self.output = nn.Linear(config.expansion * width, width)
 
     def forward(self, x: Tensor, shard: Shard | None) -> Tensor:
@@ -100,7 +100,7 @@ class ConformerLayer(nn.Module):
         self.convolution = ConvolutionModule(config, width)
         self.second = FeedForward(config, width, dropout)
         self.norm = build_norm(config, width)
-        self.dropout = Dropout(dropout)
+        self.dropout = SequenceDropout(dropout)
 
     def forward(self, x: Tensor, outside: Tensor | None, shard: Shard | None) -> Tensor:
         """Map (N, S, W) to (N, S, W); `outside` (N, S) marks steps beyond a sequence's end."""

@@ -38,23 +38,34 @@ class BatchNorm(nn.BatchNorm1d):
 class Dropout(nn.Dropout):
     """Dropout with the same mask for the batch, however many processes divide it.
 
-    On a CPU the mask is a hash of each element's position, or where the loops for it cannot be
-    compiled, each process draws that of the whole batch. On GPUs it is such a hash if processes
-    divide the batch, and differs from what a single GPU draws.
+    On a CPU each process draws the mask of the whole batch, which equals that of a single
+    process. On GPUs the mask is a hash of each element's position, which costs only the
+    process's own rows; it differs from what a single GPU draws.
     """
 
     def forward(self, input: Tensor, shard: Shard | None = None) -> Tensor:
         """Map (B, N) to (B, N); `shard` says which rows of the training batch these are."""
-        if not self.training or self.p == 0:
-            return input
-        if kernels.can_drop_rows(input):
-            return kernels.row_dropout(input, self.p, shard)
-        if shard is None:
+        if shard is None or not self.training or self.p == 0:
             return super().forward(input)
         if input.is_cuda:
             return kernels.counter_dropout(input, self.p, shard)
         mask = super().forward(input.new_ones(shard.total_rows, *input.shape[1:]))
         return input * shard.select(mask)
+
+
+class SequenceDropout(Dropout):
+    """Dropout for networks that read sequences, which do not fuse it with a norm.
+
+    On a CPU torch draws the mask element by element, which takes up to a third of a training
+    step. Here it is a hash of each element's position. Other networks keep torch's mask, so
+    that runs of earlier versions resume as they would have then.
+    """
+
+    def forward(self, input: Tensor, shard: Shard | None = None) -> Tensor:
+        """Map (N, S, W) to (N, S, W); `shard` says which sequences of the batch these are."""
+        if self.training and self.p > 0 and kernels.can_drop_rows(input):
+            return kernels.row_dropout(input, self.p, shard)
+        return super().forward(input, shard)
 
 
 class Block(nn.Module):

@@ -11,7 +11,7 @@ from framesweep import kernels
 from framesweep.config.networks.recurrent import SequenceConfig
 from framesweep.distributed.collectives import Shard
 from framesweep.kernels.recurrence import GRU
-from framesweep.models.layers import Dropout
+from framesweep.models.layers import SequenceDropout
 from framesweep.models.light_gru import LightGru
 from framesweep.models.sequence_network import SequenceNetwork, build_norm
 from framesweep.models.sizes import list_dropouts
@@ -39,7 +39,7 @@ class BidirectionalLayer(nn.Module):
         self.ahead = ahead
         self.back = back
         self.norm = build_norm(config, 2 * width)
-        self.dropout = Dropout(dropout)
+        self.dropout = SequenceDropout(dropout)
 
     def forward(
         self, x: Tensor, reversing: Tensor | None, shard: Shard | None = None
