@@ -78,7 +78,7 @@ def count_train_chain(store: FrameStore) -> Chain:
 
 def tune_smoother(
     chain: Chain, dev: Split, log_posteriors: Floats, device: torch.device = CPU
-) -> Smoother:
+) -> tuple[Smoother, Ints]:
     """Tune the strength of a chain on dev; it is 0 if that is as accurate on all of dev.
 
     Args:
@@ -86,15 +86,18 @@ def tune_smoother(
         dev: The dev split, of N frames.
         log_posteriors: (N, C) log-posteriors of these frames.
         device: Where to find paths.
+
+    Returns:
+        The smoother, and the (N,) phone ids that it finds for dev.
     """
     assert dev.labels is not None
     strength, _ = tune(log_posteriors, dev.labels, dev.lengths, chain, device)
     smoother = Smoother(chain, strength, device)
     # The best of many strengths on a sample can be worse than none on the rest.
-    smoothed = (smoother(log_posteriors, dev.lengths) == dev.labels).mean()
-    if smoothed > (log_posteriors.argmax(axis=1) == dev.labels).mean():
-        return smoother
-    return replace(smoother, strength=Strength(0.0, 0.0))
+    smoothed, plain = smoother(log_posteriors, dev.lengths), log_posteriors.argmax(axis=1)
+    if (smoothed == dev.labels).mean() > (plain == dev.labels).mean():
+        return smoother, smoothed
+    return replace(smoother, strength=Strength(0.0, 0.0)), plain
 
 
 def smooth(

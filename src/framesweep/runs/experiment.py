@@ -121,8 +121,7 @@ class Experiment:
         evaluation = self.evaluate(self.dev, log_posteriors=log_posteriors)
         dev = self.store.splits["dev"]
         chain = count_train_chain(self.store)
-        smoother = tune_smoother(chain, dev, log_posteriors.numpy(), self.dev.device)
-        path = smoother(log_posteriors.numpy(), dev.lengths)
+        smoother, path = tune_smoother(chain, dev, log_posteriors.numpy(), self.dev.device)
         metrics = measure_smoothed(path, dev, self.store.phones)
         return evaluation, Smoothing(smoother, metrics)
 

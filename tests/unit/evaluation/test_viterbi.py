@@ -142,6 +142,10 @@ def test_a_chain_that_helps_only_on_the_sample_is_left_out(monkeypatch):
     assert found[0].transition > 0
     monkeypatch.setattr(viterbi, "tune", lambda *_: found)
     sample: Any = SimpleNamespace(labels=steady, lengths=np.array([30]))
-    assert tune_smoother(chain, sample, log_posteriors[:30]).strength == found[0]
+    smoother, path = tune_smoother(chain, sample, log_posteriors[:30])
+    assert smoother.strength == found[0]
+    assert path.tolist() == smoother(log_posteriors[:30], sample.lengths).tolist()
     dev: Any = SimpleNamespace(labels=truth, lengths=np.array([30, 30]))
-    assert tune_smoother(chain, dev, log_posteriors).strength == Strength(0.0, 0.0)
+    smoother, path = tune_smoother(chain, dev, log_posteriors)
+    assert smoother.strength == Strength(0.0, 0.0)
+    assert path.tolist() == smoother(log_posteriors, dev.lengths).tolist()

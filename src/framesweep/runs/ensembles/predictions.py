@@ -204,26 +204,29 @@ def predict_smoothed(runs: Sequence[TrainedRun], split: str) -> Array:
     The smoother of a single run is that of its model, if it was stored with one. Otherwise the
     phone bigram is counted on what was trained on, and its weight is tuned on dev.
     """
-    first, dev = runs[0], None
+    first, path = runs[0], None
     smoother = _read_smoother(first) if len(list_distinct(runs)) == 1 else None
     if smoother is None:
-        dev = _log_posteriors(runs, "dev")
-        smoother = _tune(runs, dev)
+        smoother, path = _tune(runs)
     if smoother.strength.transition == 0:
         log.info("smoothing changes nothing: no strength makes dev more accurate")
-    chosen = dev if dev is not None and split == "dev" else _log_posteriors(runs, split)
+    if path is not None and split == "dev":
+        return path
     smoother = replace(smoother, device=first.hardware.device)
-    return smoother(chosen, first.store.splits[split].lengths)
+    return smoother(_log_posteriors(runs, split), first.store.splits[split].lengths)
 
 
 def tune_for(runs: Sequence[TrainedRun]) -> Smoother:
     """Return the smoother of a run or an ensemble, tuned on dev; its device is the CPU."""
-    return replace(_tune(runs, _log_posteriors(runs, "dev")), device=torch.device("cpu"))
+    smoother, _ = _tune(runs)
+    return replace(smoother, device=torch.device("cpu"))
 
 
-def _tune(runs: Sequence[TrainedRun], dev: Array) -> Smoother:
+def _tune(runs: Sequence[TrainedRun]) -> tuple[Smoother, Array]:
+    """Return a smoother that was tuned on dev, and (N,) phone ids of dev by it."""
     chain, first = average_chains([_find_chain(run) for run in runs]), runs[0]
-    return tune_smoother(chain, first.store.splits["dev"], dev, first.hardware.device)
+    dev, log_posteriors = first.store.splits["dev"], _log_posteriors(runs, "dev")
+    return tune_smoother(chain, dev, log_posteriors, first.hardware.device)
 
 
 def _read_smoother(run: TrainedRun) -> Smoother | None:
