@@ -230,7 +230,7 @@ def _describe_study(study: Study) -> str:
 
 
 def _describe_trial(trial: FrozenTrial, width: int | None) -> str:
-    """Return the values and params of a trial; if `width` is given, lines are broken there."""
+    """Return the values and params of a trial, wrapped at `width` columns if it is given."""
     from hydra_plugins.framesweep_sweeper.sweep._results import format_params
 
     values = " / ".join(f"{value:.6g}" for value in trial.values)

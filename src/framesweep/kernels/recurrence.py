@@ -26,7 +26,8 @@ class Cell:
     """A kind of recurrent layer.
 
     Attributes:
-        loops: Returns the loops of a step, forward and backward; see `loops.recurrence`.
+        loops: Returns the addresses of the two loops that compute a step and its gradient; see
+            `loops.recurrence`.
         splits_gradient: Whether dL/dhidden is not dL/dgates.
     """
 

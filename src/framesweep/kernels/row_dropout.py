@@ -12,12 +12,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from framesweep.distributed.collectives import Shard
-from framesweep.kernels.layers import draw_dropout, element, has_loops, row_loops, run_loop
-
-
-def can_drop_rows(x: Tensor) -> bool:
-    """Return whether `row_dropout` works for tensors of x's device and type."""
-    return has_loops(x)
+from framesweep.kernels.layers import draw_dropout, element, row_loops, run_loop
 
 
 def row_dropout(x: Tensor, p: float, shard: Shard | None = None) -> Tensor:
@@ -28,7 +23,7 @@ def row_dropout(x: Tensor, p: float, shard: Shard | None = None) -> Tensor:
     single process would.
 
     Args:
-        x: float32 or bfloat16.
+        x: A tensor for which `has_loops` is true.
         p: Share of the elements to drop, from 0 to below 1.
         shard: Which items of the batch x holds; None for all.
     """

@@ -63,7 +63,7 @@ class SequenceDropout(Dropout):
 
     def forward(self, input: Tensor, shard: Shard | None = None) -> Tensor:
         """Map (N, S, W) to (N, S, W); `shard` says which sequences of the batch these are."""
-        if self.training and self.p > 0 and kernels.can_drop_rows(input):
+        if self.training and self.p > 0 and kernels.has_loops(input):
             return kernels.row_dropout(input, self.p, shard)
         return super().forward(input, shard)
 

@@ -8,6 +8,7 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from framesweep.catalog.database import DATABASE
 from framesweep.config.paths import sqlite_path, sqlite_url
 from framesweep.credentials import HIDDEN, URI_VARIABLE, scrub
 from framesweep.errors import ConfigError, TrackingError
@@ -46,7 +47,7 @@ def resolve_tracking_uri(uri: str | None, outputs: Path) -> str:
     if (uri is None or HIDDEN in uri) and (variable := os.environ.get(URI_VARIABLE)):
         where, uri = URI_VARIABLE, variable
     if uri is None:
-        return sqlite_url(outputs.absolute() / "mlflow.db")
+        return sqlite_url(outputs.absolute() / DATABASE)
     scheme = re.split(r"[:+]", uri, maxsplit=1)[0]
     if "://" not in uri or scheme not in DATABASES + SERVERS:
         raise ConfigError(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from framesweep.catalog.database import RUN_DIRECTORY_TAG
+from framesweep.catalog.database import DATABASE, RUN_DIRECTORY_TAG
 from framesweep.catalog.directories import RUN_DIRECTORY_PATTERNS, TRACKING_FOLDER
 from framesweep.catalog.resolve import ambiguous_error, resolve_run, unknown_run_error
 from framesweep.catalog.run_file import read_run_file
@@ -146,7 +146,7 @@ def connect(uri: str | None, outputs: Path, wanted: str = "") -> "Iterator[Mlflo
     path = sqlite_path(full_uri)
     # Connecting would create the database, and looking for a run must not create anything.
     if path is not None and not path.exists():
-        if wanted and path == outputs.absolute() / "mlflow.db":
+        if wanted and path == outputs.absolute() / DATABASE:
             raise unknown_run_error(wanted)
         raise TrackingError(path, "must exist", fix="Has any run been tracked there yet?")
     import_mlflow()
