@@ -30,6 +30,7 @@ import warm_workers
 TESTS = Path(__file__).parent
 PRELOADED = (
     "framesweep.cli",
+    "framesweep.train_command",
     "framesweep.commands.best",
     "framesweep.commands.evaluate",
     "framesweep.commands.predict",

@@ -12,11 +12,11 @@ import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-import framesweep.cli
 from framesweep.config import SCHEMAS
 from framesweep.config.composition import register, to_run_config
 from framesweep.config.groups import find_conf
 from framesweep.config.plain import flatten
+from framesweep.exit_codes import exit_code_of
 from framesweep.runs.run import run
 from integration.conftest import TINY
 from schema import beyond_measure, extremes, keys, of_other_types
@@ -52,7 +52,7 @@ def complaint(function):
     """Exit code and standard error of what `function` raises, as a user gets them."""
     errors = io.StringIO()
     with redirect_stderr(errors):
-        code = framesweep.cli._exit_code_of(function)
+        code = exit_code_of(function)
     return code, errors.getvalue()
 
 

@@ -26,7 +26,7 @@ def command(overrides: tuple[str, ...], *, out: Path | None, as_json: bool) -> N
 
     The arguments are those of train.py: framesweep inspect data=hw1p2 data.root=FOLDER
     """
-    from framesweep.config.composition import compose
+    from framesweep.config.composition import compose, register
     from framesweep.data.corpus import SelfChecking
     from framesweep.data.inspection.findings import find_problems, summarize
     from framesweep.data.inspection.report import text_report, write_picture
@@ -36,6 +36,7 @@ def command(overrides: tuple[str, ...], *, out: Path | None, as_json: bool) -> N
     from framesweep.data.store.run_store import find_cache
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    register()
     config = compose(list(overrides))
     corpus = build_corpus(config.data)
     in_files = corpus.find_problems() if isinstance(corpus, SelfChecking) else []

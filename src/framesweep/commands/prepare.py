@@ -16,11 +16,12 @@ def command(overrides: tuple[str, ...], *, as_json: bool) -> None:
 
     The arguments are those of train.py: framesweep prepare data=segments data.root=FOLDER
     """
-    from framesweep.config.composition import compose
+    from framesweep.config.composition import compose, register
     from framesweep.data.phones import describe_numbering
     from framesweep.data.store.run_store import open_frame_store
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    register()
     start = time.monotonic()
     store = open_frame_store(compose(list(overrides)))
     seconds = time.monotonic() - start
