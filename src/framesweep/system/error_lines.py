@@ -36,10 +36,6 @@ ADVICE = {
 }
 """What to do about a system error whose text does not say it."""
 
-FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-FULL_TEXTS = ("database or disk is full", "disk I/O error")
-"""Errors on a full disk or beyond a limit of file sizes: of the system, and texts of SQLite."""
-
 LIMIT_TEXTS = ("failed to map segment", "Cannot allocate memory", "can't start new thread")
 """Texts of errors where a limit of memory or processes stops a library."""
 
@@ -52,12 +48,6 @@ def describe_error(error: Exception, arguments: Sequence[str]) -> str | None:
         arguments: The command line, or the overrides of a call.
     """
     return describe_out_of_memory(error) or _describe_other(error, arguments)
-
-
-def is_disk_full(error: BaseException | None) -> bool:
-    """Return whether a file could not be written for lack of space, or beyond a limit."""
-    has_errno = isinstance(error, OSError) and error.errno in FULL_ERRNOS
-    return has_errno or any(text in str(error) for text in FULL_TEXTS)
 
 
 def _describe_other(error: Exception, arguments: Sequence[str]) -> str | None:

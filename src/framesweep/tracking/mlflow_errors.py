@@ -1,6 +1,7 @@
-"""What MLflow's errors mean: a later attempt may succeed, or the database is damaged."""
+"""What errors of MLflow and its files mean: try again, a damaged database, or a full disk."""
 
 import contextlib
+import errno
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,6 @@ from framesweep.config.paths import sqlite_path
 from framesweep.config.shell_words import join_command
 from framesweep.credentials import scrub
 from framesweep.errors import FileInUseError, LostRunError, OwnershipLostError, TrackingError
-from framesweep.tracking.sender import summarize_error
 
 if TYPE_CHECKING:
     from mlflow.exceptions import MlflowException
@@ -29,6 +29,10 @@ TEMPORARY_ERROR_CODES = {
 
 DAMAGED_TEXTS = ("not a database", "malformed", "no such table", "no such column", "disk I/O")
 """Texts of SQLite's errors about a file that is damaged, or is no database of MLflow."""
+
+FULL_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL_TEXTS = ("database or disk is full", "disk I/O error")
+"""Errors on a full disk or beyond a limit of file sizes: of the system, and texts of SQLite."""
 
 
 def is_temporary(error: "MlflowException") -> bool:
@@ -118,3 +122,14 @@ def describe_opening_error(error: Exception, uri: str, folder: Path) -> Exceptio
     if isinstance(error, TrackingError | OwnershipLostError | ImportError | MemoryError):
         return error
     return TrackingError(scrub(uri), f"must accept the run ({summarize_error(error)})")
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Return whether a file could not be written for lack of space, or beyond a limit."""
+    has_errno = isinstance(error, OSError) and error.errno in FULL_ERRNOS
+    return has_errno or any(text in str(error) for text in FULL_TEXTS)
+
+
+def summarize_error(error: BaseException | None) -> str:
+    """Return the first line of an error's text, without credentials."""
+    return scrub(str(error).strip().split("\n", maxsplit=1)[0])[:300]

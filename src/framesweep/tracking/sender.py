@@ -27,9 +27,8 @@ from tenacity import (
     wait_exponential,
 )
 
-from framesweep.credentials import scrub
 from framesweep.errors import LostRunError
-from framesweep.system.error_lines import is_disk_full
+from framesweep.tracking.mlflow_errors import is_disk_full, summarize_error
 from framesweep.tracking.outbox import OPENING_KINDS, REFUSED_FILE, Outbox, put_aside
 from framesweep.tracking.records import OutboxRecord, RecordWriter
 
@@ -241,8 +240,3 @@ def _is_temporary(error: BaseException) -> bool:
     A file that is missing is an OSError too, but it does not come back.
     """
     return isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
-
-
-def summarize_error(error: BaseException | None) -> str:
-    """Return the first line of an error's text, without credentials."""
-    return scrub(str(error).strip().split("\n", maxsplit=1)[0])[:300]

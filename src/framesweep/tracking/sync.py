@@ -15,10 +15,11 @@ from framesweep.credentials import HIDDEN, URI_VARIABLE, scrub, scrub_all_users
 from framesweep.errors import DirectoryInUseError, TrackingError, UserError
 from framesweep.system.locks.ownership import Ownership, own
 from framesweep.tracking import mlflow_store
+from framesweep.tracking.mlflow_errors import summarize_error
 from framesweep.tracking.mlflow_import import import_mlflow
 from framesweep.tracking.mlflow_writer import MlflowWriter
 from framesweep.tracking.outbox import OUTBOX_FILE, REFUSED_FILE, Outbox, replace_start
-from framesweep.tracking.sender import Sender, summarize_error
+from framesweep.tracking.sender import Sender
 from framesweep.tracking.tracked_runs import UnreachableError
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from hydra.errors import HydraException
 from yaml.scanner import ScannerError
 
 from framesweep.config.composition import compose, register
-from framesweep.system.error_lines import describe_error, is_disk_full
+from framesweep.system.error_lines import describe_error
 
 register()
 
@@ -43,10 +43,3 @@ def test_a_misspelt_key_is_described_with_the_nearest():
     assert describe_error(raised.value, []) == (
         "data.contxt: no such key. Did you mean data.context?"
     )
-
-
-def test_a_full_disk_is_known_by_the_system_or_by_sqlite():
-    assert is_disk_full(OSError(errno.ENOSPC, "No space left"))
-    assert is_disk_full(ConnectionError("(sqlite3.OperationalError) disk I/O error"))
-    assert not is_disk_full(ConnectionError("database is locked"))
-    assert not is_disk_full(None)

@@ -1,5 +1,7 @@
 """Temporary errors of MLflow and of its database are distinguished from permanent ones."""
 
+import errno
+
 import pytest
 import sqlalchemy
 from mlflow.exceptions import MlflowException
@@ -8,7 +10,11 @@ from mlflow.store.db.utils import _get_managed_session_maker
 from sqlalchemy.orm import sessionmaker
 from sqlalchemy.pool import QueuePool
 
-from framesweep.tracking.mlflow_errors import is_temporary, translate_temporary_errors
+from framesweep.tracking.mlflow_errors import (
+    is_disk_full,
+    is_temporary,
+    translate_temporary_errors,
+)
 
 
 def test_an_exhausted_connection_pool_is_a_temporary_error():
@@ -60,3 +66,10 @@ def test_the_error_code_decides_otherwise(code, expected):
 def test_errors_of_the_program_are_not_translated():
     with pytest.raises(ZeroDivisionError), translate_temporary_errors():
         _ = 1 / 0
+
+
+def test_a_full_disk_is_known_by_the_system_or_by_sqlite():
+    assert is_disk_full(OSError(errno.ENOSPC, "No space left"))
+    assert is_disk_full(ConnectionError("(sqlite3.OperationalError) disk I/O error"))
+    assert not is_disk_full(ConnectionError("database is locked"))
+    assert not is_disk_full(None)
