@@ -28,6 +28,8 @@ ONCE = list({key: (chosen, key, kind) for chosen, key, kind in reversed(KEYS)}.v
 ELSEWHERE = {"outputs", "resume", "data.root", "data.cache", "tracking.uri"}
 """Keys whose values are places; other tests try these."""
 
+SHORT_DEMO = [f"data.{split}_minutes=0.1" for split in ("train", "dev", "test")]
+
 
 def name(value):
     return value if isinstance(value, str) else ""
@@ -85,8 +87,9 @@ def test_extreme_values_either_train_or_are_rejected(chosen, key, kind, hw1p2_ro
     if data in ([], ["data=hw1p2"]):
         small = [*chosen, "data=hw1p2", f"data.root={hw1p2_root}"]
     else:
-        root = [] if data == ["data=demo"] else [f"data.root={tmp_path}"]
-        small = [*chosen, *root, "data.max_utterances=1"]
+        is_demo = data == ["data=demo"]
+        where = SHORT_DEMO if is_demo else [f"data.root={tmp_path}"]
+        small = [*chosen, *where, "data.max_utterances=1"]
     small = [text for text in [*small, *TINY] if key not in text]
     small += ["model.widths=[8,8]", "train.max_minutes=1e-3", f"outputs={tmp_path}"]
     for number, value in enumerate(extremes(kind)):
