@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterator
+from itertools import chain
 from pathlib import Path
 
 from framesweep.config import SegmentsConfig
@@ -39,6 +40,17 @@ MASTERS_OF_FORMAT = {
     "frames": ".txt",
 }
 """Suffix of the files of many utterances. They are read where no file of one utterance is."""
+_UTTERANCE_SUFFIXES = {
+    *audio.SUFFIXES,
+    *SUFFIXES,
+    *chain(*SUFFIXES_OF_FORMAT.values(), *FEATURE_SUFFIXES.values()),
+}
+
+
+def remove_suffix(name: str) -> str:
+    """Return the id of the utterance to which a file of audio, features or labels belongs."""
+    suffix = Path(name).suffix
+    return name.removesuffix(suffix) if suffix.lower() in _UTTERANCE_SUFFIXES else name
 
 
 def describe_label_files(config: SegmentsConfig, ids: Collection[str]) -> str:

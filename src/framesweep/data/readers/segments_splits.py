@@ -9,9 +9,9 @@ from pathlib import Path
 
 from framesweep.config import SegmentsConfig
 from framesweep.data.corpus import SPLITS
-from framesweep.data.formats import audio
 from framesweep.data.formats.names import normalize_name
 from framesweep.data.readers.segments_files import UtteranceFiles, list_utterances
+from framesweep.data.readers.segments_folders import remove_suffix
 from framesweep.data.readers.source_files import read_lines, resolve_inside, resolve_root
 from framesweep.errors import ConfigError, DataError
 
@@ -125,7 +125,7 @@ def _split_by_list(
         members: dict[str, UtteranceFiles] = {}
         for line in map(normalize_name, read_lines(path, fix)):
             # A name may contain the sign that begins comments.
-            readings = [_read_entry(line), _read_entry(_COMMENT.sub("", line))]
+            readings = _read_entry(line) + _read_entry(_COMMENT.sub("", line))
             entry = next((one for one in readings if one in by_name), readings[-1])
             if entry and entry not in by_name:
                 rule = f"must list utterances in data.audio, such as {utterances[0].id!r}"
@@ -137,11 +137,10 @@ def _split_by_list(
     return splits
 
 
-def _read_entry(text: str) -> str:
-    """Return the utterance or folder that a line names, without suffix, slash and `./`."""
+def _read_entry(text: str) -> list[str]:
+    """Return what a line may name, an utterance or a folder: with its suffix, and without."""
     entry = text.strip().removeprefix("./").rstrip("/")
-    suffix = Path(entry).suffix
-    return entry.removesuffix(suffix) if suffix.lower() in audio.SUFFIXES else entry
+    return [entry, remove_suffix(entry)]
 
 
 def _split_by_share(

@@ -178,7 +178,9 @@ def read_lines(path: Path, fix: str) -> list[str]:
     """
     try:
         return path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        rule = f"must be a readable list of utterances ({reason})"
+    except UnicodeDecodeError:
+        rule = "must be a list of utterances in UTF-8"
+        raise DataError(path, rule, fix="Save it as UTF-8.") from None
+    except OSError as error:
+        rule = f"must be a readable list of utterances ({error.strerror})"
         raise DataError(path, rule, fix=fix) from None

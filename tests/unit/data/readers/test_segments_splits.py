@@ -212,6 +212,34 @@ def test_a_sign_of_comments_may_be_part_of_a_name(tmp_path):
     assert splits(tmp_path, **keys) == {"train": ["a#2", "c#1/x"], "dev": ["b"]}
 
 
+@pytest.mark.parametrize("suffix", [".wav", ".PHN", ".TextGrid", ".npy", ".pt"])
+def test_a_list_may_name_the_files_of_an_utterance(corpus, suffix):
+    (corpus / "train.txt").write_text(f"TRAIN/DR1/FAKS1/SA1{suffix}\n")
+    (corpus / "dev.txt").write_text("TEST\n")
+    keys = {"split": "lists", "train": "train.txt", "dev": "dev.txt", "test": None}
+    assert splits(corpus, **keys)["train"] == ["TRAIN/DR1/FAKS1/SA1"]
+    (corpus / "train.txt").write_text("TRAIN/DR1/FAKS1/SA1.2\n")
+    with pytest.raises(DataError, match=r"train\.txt: must list .*; found 'TRAIN.*SA1\.2'"):
+        splits(corpus, **keys)
+
+
+def test_a_folder_in_a_list_may_look_like_a_file(tmp_path):
+    for name in ("a.lab/x.wav", "a.lab/x.lab", "b.wav", "b.lab"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "train.txt").write_text("a.lab\n")
+    (tmp_path / "dev.txt").write_text("b.lab\n")
+    keys = {"split": "lists", "train": "train.txt", "dev": "dev.txt", "test": None}
+    assert splits(tmp_path, **keys) == {"train": ["a.lab/x"], "dev": ["b"]}
+
+
+def test_a_list_in_another_encoding_is_refused_with_the_fix(corpus):
+    (corpus / "train.txt").write_text("TRAIN\n", encoding="utf-16")
+    message = r"train\.txt: must be a list of utterances in UTF-8\. Save it as UTF-8\.$"
+    with pytest.raises(DataError, match=message):
+        splits(corpus, split="lists", train="train.txt")
+
+
 def test_an_empty_split_says_what_there_is_to_divide(corpus):
     message = (
         r"train must .*; found '24 utterances; speakers: 1'\. data\.split=utterances divides"
