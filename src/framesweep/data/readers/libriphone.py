@@ -1,5 +1,6 @@
 """Reads NTU ML 2022 and 2023: LibriSpeech features with a phone per frame."""
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import compress
 from pathlib import Path
@@ -13,10 +14,14 @@ from framesweep.data.formats.stored_features import read_feature_file
 from framesweep.data.phones import PhoneSet
 from framesweep.data.readers.course_root import open_course_root, stamp_course_files
 from framesweep.data.readers.ntu_labels import split_off_dev, to_class_numbers
-from framesweep.data.readers.source_files import FilePath, find_phones, name_classes
+from framesweep.data.readers.source_files import FilePath, find_phones, name_classes, read_lines
 from framesweep.errors import DataError
 
 LABELS, TRAIN, TEST = "train_labels.txt", "train_split.txt", "test_split.txt"
+
+LAYOUT = (
+    f"The layout is {LABELS} {TRAIN} [{TEST}] feat/train/*.pt [feat/test/*.pt] in data.root."
+)
 
 
 class LibriphoneCorpus:
@@ -37,13 +42,17 @@ class LibriphoneCorpus:
     def __init__(self, config: LibriphoneConfig) -> None:
         root = open_course_root(config.root, _holds_data)
         if not isinstance(root, Path):
-            raise DataError("data.root", "must be a folder", found=str(root), fix="Unzip it.")
+            raise DataError("data.root", "must be a folder", found=config.root, fix="Unzip it.")
+        for name in (LABELS, TRAIN):
+            if not (root / name).is_file():
+                raise DataError(root, f"must contain {name}", fix=LAYOUT)
         self._root, self._config = root, config
         self._parts = index_master_file(root / LABELS)
         train = _read_split(root / TRAIN)
         if missing := [id for id in train if id not in self._parts]:
             rule = f"must have a line for each utterance of {TRAIN}"
-            raise DataError(root / LABELS, rule, found=f"no {missing[0]}")
+            fix = f"Leave the utterance out of {TRAIN}, or add its line."
+            raise DataError(root / LABELS, rule, found=f"none for {missing[0]}", fix=fix)
         in_dev = split_off_dev(len(train), config.dev_share, root / TRAIN)
         splits = {
             "train": list(compress(train, [not dev for dev in in_dev])),
@@ -53,15 +62,18 @@ class LibriphoneCorpus:
             splits["test"] = _read_split(root / TEST)
         limit = config.max_utterances
         self._splits = {name: ids[:limit] for name, ids in splits.items()}
+        for split, ids in self._splits.items():
+            self._require_features(split, ids)
 
     def source_key(self) -> dict[str, Any]:
         """Return the stamps of all files, and the keys that change what is read."""
         files = [
             self._feature_file(split, id) for split in self._splits for id in self.ids(split)
         ]
-        files += [self._root / name for name in (LABELS, TRAIN, TEST)]
+        files += [self._root / name for name in (LABELS, TRAIN)]
+        files += [self._root / TEST] if "test" in self._splits else []
         phones = find_phones(self._root, self._config.phones)
-        stamps = stamp_course_files([*(path for path in files if path.is_file()), phones])
+        stamps = stamp_course_files([*files, phones])
         settings = (self._config.dev_share, self._config.max_utterances)
         return {"files": stamps, "settings": settings}
 
@@ -89,6 +101,14 @@ class LibriphoneCorpus:
         """Return the names in the phone file, else numbers."""
         return name_classes(find_phones(self._root, self._config.phones), num_classes)
 
+    def _require_features(self, split: str, ids: list[str]) -> None:
+        """Raise DataError if the file of an utterance is missing."""
+        for id in ids:
+            if not (path := self._feature_file(split, id)).is_file():
+                name = TEST if split == "test" else TRAIN
+                fix = f"Copy it there, or leave {id} out of {name}."
+                raise DataError(path, f"must be a file, because {name} lists it", fix=fix)
+
     def _read_labels(self, id: str, part: Part) -> Any:
         file = self._root / LABELS
         return to_class_numbers(read_frame_labels(file, part), f"{file}, utterance {id}")
@@ -104,11 +124,10 @@ def _holds_data(folder: FilePath) -> bool:
 
 def _read_split(path: Path) -> list[str]:
     """Return the utterances that a file lists, one per line."""
-    try:
-        ids = path.read_text(encoding="utf-8-sig").split()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise DataError(path, f"must be a readable list of utterances ({reason})") from None
-    if not ids or len(set(ids)) != len(ids) or any("/" in id for id in ids):
-        raise DataError(path, "must list each utterance once, by its id", found=ids[:2])
+    ids = [id for line in read_lines(path, LAYOUT) for id in line.split()]
+    repeated = [id for id, count in Counter(ids).items() if count > 1]
+    unusual = [id for id in ids if "/" in id or id.endswith(".pt")]
+    if not ids or repeated or unusual:
+        rule = "must list each utterance once, by its id, without folder and suffix"
+        raise DataError(path, rule, found=(repeated or unusual)[:2])
     return ids

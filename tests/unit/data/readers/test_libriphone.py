@@ -1,5 +1,7 @@
 """NTU's libriphone is read in the order of its lists; missing and damaged files are refused."""
 
+import zipfile
+
 import numpy as np
 import pytest
 import torch
@@ -76,13 +78,14 @@ def test_source_key_changes_with_files_and_settings(root):
         (
             "train_labels.txt",
             "",
-            r"a line for each utterance of train_split\.txt; found 'no 19-",
+            r"a line for each utterance of train_split\.txt; found 'none for 19-.*Leave the",
         ),
-        ("train_labels.txt", None, r"train_labels\.txt: must be readable"),
-        ("train_split.txt", None, r"train_split\.txt: must be a readable list"),
+        ("train_labels.txt", None, r"must contain train_labels\.txt\. The layout is train_la"),
+        ("train_split.txt", None, r"must contain train_split\.txt\. The layout is train_la"),
         ("train_split.txt", "", "must list each utterance once"),
-        ("test_split.txt", "a\na\n", "must list each utterance once"),
-        ("test_split.txt", "../a\n", "must list each utterance once"),
+        ("test_split.txt", "b\na\na\n", "must list each utterance once.*; found a$"),
+        ("test_split.txt", "../a\n", "must list each utterance once.*; found \\.\\./a$"),
+        ("test_split.txt", "b\na.pt\n", "by its id, without folder and suffix; found a.pt$"),
     ],
 )
 def test_missing_and_malformed_lists_are_refused(root, name, content, message):
@@ -90,6 +93,22 @@ def test_missing_and_malformed_lists_are_refused(root, name, content, message):
     path.unlink() if content is None else path.write_text(content)
     with pytest.raises(DataError, match=message):
         corpus(root)
+
+
+@pytest.mark.parametrize(("split", "id"), [("train", TRAIN[3]), ("test", TEST[1])])
+def test_a_missing_tensor_is_refused_before_any_is_read(root, split, id):
+    (root / "libriphone" / "feat" / split / f"{id}.pt").unlink()
+    name = rf"{split}_split\.txt"
+    message = rf"{id}\.pt: must be a file, because {name} lists it\..* leave {id} out of {name}"
+    with pytest.raises(DataError, match=message):
+        corpus(root)
+
+
+def test_a_zip_file_is_to_be_unpacked(tmp_path):
+    with zipfile.ZipFile(tmp_path / "libriphone.zip", "w") as archive:
+        archive.writestr("libriphone/train_labels.txt", "a 1 2\n")
+    with pytest.raises(DataError, match=r"must be a folder; found '\S*phone\.zip'\. Unzip"):
+        corpus(tmp_path / "libriphone.zip")
 
 
 def test_labels_that_are_no_class_numbers_are_refused(root):
