@@ -13,7 +13,7 @@ from yaml import YAMLError
 
 from framesweep.config.command_line import is_in_python
 from framesweep.config.groups import option_groups
-from framesweep.config.unknown_keys import describe_unknown_key
+from framesweep.config.unknown_keys import describe_unknown_key, describe_unknown_part
 from framesweep.config.user_files import (
     describe_container,
     describe_missing_package,
@@ -32,7 +32,7 @@ EXTRAS = {"submitit": "slurm", "ray": "ray", "joblib": "joblib"}
 PRIMARY = "config"
 """Hydra's name of conf/config.yaml, where the options that the user typed are put in place."""
 
-TYPES = {"Integer": "an integer", "Float": "a number", "Boolean": "true or false"}
+TYPES = {"Integer": "an integer", "Float": "a number", "bool": "true or false"}
 
 
 def describe_config_error(
@@ -131,9 +131,8 @@ def _unknown_key(text: str, keys: Sequence[str], arguments: Sequence[str]) -> st
     if f"full_key: {key}." in text:  # the key is a dictionary, as tracking.tags
         return f"{key}: must have the prefix ++ to add an entry. Type ++{key}=..."
     schema = re.search(r"object_type=(\w+)", text)
-    return describe_missing_package(key, arguments) or describe_unknown_key(
-        key, schema.group(1) if schema else "", keys, arguments
-    )
+    line = describe_missing_package(key, arguments) or describe_unknown_part(key, text)
+    return line or describe_unknown_key(key, schema[1] if schema else "", keys, arguments)
 
 
 def _not_a_mapping(text: str, keys: Sequence[str], arguments: Sequence[str]) -> str | None:
@@ -200,7 +199,8 @@ def _bad_value(text: str) -> str | None:
     key = re.search(r"full_key: (\S+)", text)
     if key is None:
         return None
-    converted = re.search(r"Value '(.*)' of type .* could not be converted to (\w+)", text)
+    refused = r"(?:of type .* could not be converted to|is not a valid)"
+    converted = re.search(rf"Value '(.*)' {refused} (\w+)", text)
     if converted:
         kind = TYPES.get(converted.group(2), converted.group(2))
         return f"{key.group(1)}: must be {kind}; found '{converted.group(1)}'"

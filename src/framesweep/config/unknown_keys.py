@@ -12,6 +12,9 @@ from hydra_plugins.framesweep_sweeper.sweep._known_keys import KNOWN
 SWEEPER = "hydra.sweeper."
 """Prefix of the keys of a search."""
 
+SHOW_KEYS = "--cfg hydra --package hydra.sweeper in place of -m"
+"""What prints the keys of a search, with those of its sampler and its pruner."""
+
 
 def default_keys() -> list[str]:
     """Return the keys of the config that `train.py` uses unless options are typed."""
@@ -55,6 +58,21 @@ def describe_unknown_key(
         existing = _existing_keys(group, schema, keys)
     near = difflib.get_close_matches(key, existing, n=1, cutoff=0.5)
     return f"{key}: no such key" + (f". Did you mean {near[0]}?" if near else "")
+
+
+def describe_unknown_part(key: str, text: str) -> str | None:
+    """Return what is wrong with a key of the sampler or pruner; None for any other key.
+
+    Args:
+        key: The key, as `hydra.sweeper.pruner.deviation`.
+        text: The error, in which OmegaConf names a similar key of the chosen one.
+    """
+    parent, _, name = key.rpartition(".")
+    if not parent.startswith(SWEEPER):
+        return None
+    near = re.search(rf"Key '{name}' not in .* Did you mean: '(\w+)'", text)
+    fix = f"Did you mean {parent}.{near[1]}?" if near else f"{SHOW_KEYS} prints the keys"
+    return f"{key}: no such key. {fix}"
 
 
 def _options_with(key: str) -> list[str]:

@@ -101,9 +101,10 @@ def test_a_single_value_where_a_list_is_needed_is_shown_as_a_list():
         ("tracking.tags=[a]", "tracking.tags: must be a mapping of keys to values. Write ++"),
         ("tracking.tags=a", "tracking.tags: must be a mapping of keys to values. Write ++"),
         ("train=3", "train: must be a mapping of keys to values. Write train.KEY=VALUE."),
+        ("sweep.new=maybe", "sweep.new: must be true or false; found 'maybe'"),
     ],
 )
-def test_a_list_or_mapping_in_place_of_another_value_is_shown_as_needed(override, line):
+def test_a_value_of_another_kind_is_named_with_the_kind_that_is_needed(override, line):
     with pytest.raises(fs.FramesweepError) as error:
         fs.compose([override])
     assert str(error.value).startswith(line)

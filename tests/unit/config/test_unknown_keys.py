@@ -2,11 +2,16 @@
 
 import pytest
 
+import framesweep as fs
 from framesweep.config import SCHEMAS, unknown_keys
 from framesweep.config.composition import compose, register
 from framesweep.config.groups import read_options
 from framesweep.config.plain import flatten
-from framesweep.config.unknown_keys import default_keys, describe_unknown_key
+from framesweep.config.unknown_keys import (
+    default_keys,
+    describe_unknown_key,
+    describe_unknown_part,
+)
 
 register()
 KEYS = [*flatten(compose([])), *SCHEMAS]
@@ -52,6 +57,24 @@ def test_the_suggested_key_is_one_of_the_chosen_option():
     assert line == "hydra.sweeper.n_trails: no such key. Did you mean hydra.sweeper.n_trials?"
     line = describe_unknown_key("data.contxt", "DemoConfig", KEYS)
     assert line == "data.contxt: no such key. Did you mean data.context?"
+
+
+@pytest.mark.parametrize(
+    ("key", "fix"),
+    [
+        ("sampler.n_startup_trial", "Did you mean hydra.sweeper.sampler.n_startup_trials?"),
+        ("pruner.deviation", "Did you mean hydra.sweeper.pruner.deviations?"),
+        ("pruner.zzz", "--cfg hydra --package hydra.sweeper in place of -m prints the keys"),
+    ],
+)
+def test_a_key_that_the_sampler_or_pruner_lacks_is_named_with_a_near_one(key, fix):
+    with pytest.raises(fs.FramesweepError) as error:
+        fs.compose(["sweep=bare", f"hydra.sweeper.{key}=1"])
+    assert str(error.value) == f"hydra.sweeper.{key}: no such key. {fix}"
+
+
+def test_only_keys_of_a_sampler_or_pruner_are_described_by_their_error():
+    assert describe_unknown_part("hydra.sweeper.n_trails", "Key 'n_trails' not in ''") is None
 
 
 def test_a_key_that_resembles_none_is_named_alone():
