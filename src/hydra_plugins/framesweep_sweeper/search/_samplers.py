@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import math
+import re
 import warnings
 import zlib
 from collections.abc import Mapping
@@ -198,5 +199,9 @@ def _instantiate(where: str, config: DictConfig, allowed: tuple[str, ...]) -> An
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             return instantiate_allowed(config, allowed)
     except Exception as error:
-        cause = error.__cause__ or error
-        raise SweepError(f"{where}: {str(cause).splitlines()[0]}") from error
+        reason = str(error.__cause__ or error).splitlines()[0]
+        unknown = re.search(r"unexpected keyword argument '(\w+)'", reason)
+        if unknown is None:
+            raise SweepError(f"{where}: {reason}") from error
+        fix = f"Remove it, or choose an option of {where.replace('.', '/')} that has it"
+        raise SweepError(f"{where}.{unknown[1]}: no such key. {fix}") from error

@@ -15,7 +15,11 @@ from optuna.trial import FrozenTrial
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.search._renamed_keys import read_spaces
-from hydra_plugins.framesweep_sweeper.search._samplers import build_sampler, count_grid_points
+from hydra_plugins.framesweep_sweeper.search._samplers import (
+    build_pruner,
+    build_sampler,
+    count_grid_points,
+)
 from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
 from hydra_plugins.framesweep_sweeper.storage._storage import open_existing
 from hydra_plugins.framesweep_sweeper.sweep._listener import Listener, prepare_trials
@@ -70,13 +74,14 @@ def read_search(settings: dict[str, Any], arguments: list[str]) -> Search:
     """Return what the settings and the command line ask for.
 
     Raises:
-        SweepError: the space, the sampler or the custom search space is wrong.
+        SweepError: the space, the sampler, the pruner or the custom search space is wrong.
     """
     params, renamed = to_plain_dict(settings["params"]), settings["renamed_keys"]
     spaces = read_spaces(params, arguments, renamed)
     for line in spaces[0].list_unreachable():
         log.warning("%s", line)
     sampler = build_sampler(settings["sampler"], spaces[0], 0)
+    build_pruner(to_plain_dict(settings["pruner"]))  # which refuses wrong arguments
     total = int(min(settings["n_trials"], count_grid_points(sampler, spaces[0])))
     custom = load_custom_search_space(settings)
     _require_space(spaces[0], repeats=custom is not None or settings["repeat_duplicates"])

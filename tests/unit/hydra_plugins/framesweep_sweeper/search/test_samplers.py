@@ -173,6 +173,15 @@ def test_wrong_fields_and_targets_are_refused_with_their_key():
         build_pruner({"_target_": "optuna.pruners.PercentilePruner", "percentile": 400.0})
 
 
+def test_an_argument_that_a_pruner_or_sampler_lacks_is_named_as_a_key():
+    with pytest.raises(SweepError) as error:
+        build_pruner({"_target_": "optuna.pruners.MedianPruner", "seed": 1})
+    assert str(error.value) == (
+        "hydra.sweeper.pruner.seed: no such key. Remove it, or choose an option of "
+        "hydra/sweeper/pruner that has it"
+    )
+
+
 def test_a_class_that_is_no_sampler_is_refused_by_name():
     space = read_space({}, ["x=interval(0.0,1.0)"])
     config = OmegaConf.create({"_target_": "optuna.samplers.nsgaii.UniformCrossover"})

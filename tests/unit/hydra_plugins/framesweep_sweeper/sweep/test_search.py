@@ -1,8 +1,10 @@
 """What a command searches is checked before its study is opened."""
 
 import pytest
+from omegaconf import OmegaConf
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
+from hydra_plugins.framesweep_sweeper._pruner_schemas import PercentilePrunerConf
 from hydra_plugins.framesweep_sweeper.sweep import _search
 from hydra_plugins.framesweep_sweeper.sweep._search import read_point_constraints, read_search
 
@@ -31,6 +33,13 @@ def test_a_space_without_keys_is_searched_only_if_repeats_are_asked_for(make_set
     with pytest.raises(SweepError, match=r"hydra\.sweeper\.params: must have a key to search"):
         read_search(make_settings(), ["x=1"])
     assert read_search(make_settings(repeat_duplicates=True), ["x=1"]).total == 20
+
+
+def test_a_pruner_that_cannot_be_built_is_refused_before_the_study_is_opened(make_settings):
+    wrong = PercentilePrunerConf(percentile=400.0)
+    settings = make_settings() | {"pruner": OmegaConf.structured(wrong)}
+    with pytest.raises(SweepError, match=r"hydra\.sweeper\.pruner: Percentile must be between"):
+        read_search(settings, ["x=choice(1,2)"])
 
 
 def test_a_constraint_of_an_unknown_metric_is_refused(make_settings, monkeypatch):
