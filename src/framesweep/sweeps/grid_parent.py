@@ -179,14 +179,16 @@ def choose_direction(config: DictConfig) -> None:
     """Let a sweeper that searches look for the better values of the objective.
 
     Hydra's own Optuna sweeper minimizes unless it is told otherwise. A direction that was typed
-    stays as it is.
+    for it stays as it is.
 
     Raises:
-        ConfigError: the sweeper of this package was chosen without the settings of a search.
+        ConfigError: the sweeper of this package was chosen without the settings of a search, or
+            is to look for the worse values.
     """
     sweeper = config.hydra.runtime.choices["hydra/sweeper"]
     objective = str(config.objective)
     wanted = directions(objective, config.further_objectives)
+    names = ", ".join([objective, *config.further_objectives])
     if sweeper in SEARCH_SWEEPERS:
         if config.hydra.sweeper.get("listener") is None:
             raise ConfigError(
@@ -196,12 +198,25 @@ def choose_direction(config: DictConfig) -> None:
                 found=sweeper,
                 fix=f"Type sweep=bare in place of hydra/sweeper={sweeper}.",
             )
+        _require_better(config.hydra.sweeper.direction, wanted, names)
     elif "direction" in config.hydra.sweeper and not _is_typed(config, DIRECTION_KEY):
         direction = wanted if len(wanted) > 1 else wanted[0]
         with read_write(config.hydra.sweeper):
             config.hydra.sweeper.direction = direction
         # Hydra refuses jobs, composed anew, whose sweeper differs from that of the sweep.
         _add_job_overrides(config, [f"{DIRECTION_KEY}={direction}"])
+
+
+def _require_better(direction: Any, wanted: list[str], objectives: str) -> None:
+    """Raise ConfigError if as many directions as there are objectives are not theirs."""
+    found = [direction] if isinstance(direction, str) else list(direction or ())
+    if len(found) == len(wanted) and {*found} <= {"minimize", "maximize"} and found != wanted:
+        raise ConfigError(
+            DIRECTION_KEY,
+            f"must be {', '.join(wanted)} for {objectives}",
+            found=found,
+            fix="Leave the key out.",
+        )
 
 
 def _add_job_overrides(config: DictConfig, overrides: list[str]) -> None:

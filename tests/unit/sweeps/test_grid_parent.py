@@ -317,6 +317,31 @@ def test_a_direction_that_was_typed_stays(make_config):
     assert config.hydra.sweeper.direction == before
 
 
+@pytest.mark.parametrize(
+    ("overrides", "found", "says"),
+    [
+        ([], "minimize", "must be maximize for dev/accuracy; found minimize"),
+        (
+            ["further_objectives=[model/params]"],
+            "[minimize,maximize]",
+            "must be maximize, minimize for dev/accuracy, model/params; "
+            "found minimize, maximize",
+        ),
+    ],
+)
+def test_a_search_for_the_worse_values_is_refused(make_config, overrides, found, says):
+    typed = f"hydra.sweeper.direction={found}"
+    config = make_config("sweep=bare", "tracking=none", *overrides, typed)
+    with pytest.raises(ConfigError) as error:
+        choose_direction(config)
+    assert str(error.value) == f"hydra.sweeper.direction: {says}. Leave the key out."
+
+
+def test_a_wrong_number_or_name_of_directions_is_left_to_the_sweeper(make_config):
+    for typed in ("[minimize,maximize]", "up", "null"):
+        choose_direction(make_config("sweep=bare", f"hydra.sweeper.direction={typed}"))
+
+
 def test_our_sweeper_without_the_settings_of_a_search_is_refused(make_config):
     config = make_config("hydra/sweeper=framesweep")
     with pytest.raises(CallbackAborted, match=r"^hydra/sweeper: must .* Type sweep=bare"):

@@ -87,7 +87,8 @@ def read_directions(direction: Any) -> list[str]:
     names = [getattr(d, "name", str(d)) for d in given]
     if not names or any(name not in ("minimize", "maximize") for name in names):
         raise SweepError(
-            f"hydra.sweeper.direction: must be minimize or maximize, or a list; found {names}"
+            "hydra.sweeper.direction: must be minimize or maximize, or a list of these; "
+            f"found {direction}"
         )
     return names
 
