@@ -10,6 +10,7 @@ import sqlalchemy
 from filelock import FileLock, Timeout
 from sqlalchemy.engine import make_url
 
+from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper._file_lock import acquire_patiently
 from hydra_plugins.framesweep_sweeper.storage._database import find_file
 from hydra_plugins.framesweep_sweeper.storage._retrying_storage import (
@@ -54,7 +55,13 @@ class StorageLock:
             path = Path(f"{find_file(url)}.claims")
         else:
             path = Path(tempfile.gettempdir(), f"framesweep-{_digest(url)}.lock")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SweepError(
+                "hydra.sweeper.storage: must be in a folder that exists or can be created "
+                f"({error.strerror}); found {path.parent}"
+            ) from error
         self._file = FileLock(path)
 
     @contextlib.contextmanager

@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from hydra_plugins.framesweep_sweeper import _file_lock
+from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.storage._lock import StorageLock
 from hydra_plugins.framesweep_sweeper.storage._retrying_storage import StudyLockedError
 
@@ -59,6 +60,12 @@ def test_a_file_that_stays_locked_is_given_up(file_url, tmp_path, monkeypatch, c
     path = tmp_path / "studies.db.claims"
     line = f"{path}: waiting for another process, which has locked this file"
     assert caplog.messages == [line]
+
+
+def test_a_storage_below_a_file_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SweepError, match=r"must be in a folder that .*; found .*/file$"):
+        StorageLock(f"{tmp_path}/file/study.journal")
 
 
 def test_the_lock_files_name_stays_that_of_version_0_1(file_url, tmp_path):
