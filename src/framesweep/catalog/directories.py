@@ -1,6 +1,7 @@
 """The directories of runs in an outputs folder, and what their files tell about a run."""
 
 import csv
+import json
 import os
 from collections.abc import Iterator
 from datetime import datetime
@@ -21,6 +22,8 @@ RUN_DIRECTORY_PATTERNS = ("runs/*/*", "sweeps/*", "sweeps/*/*", "sweeps/*/seeds/
 TRAINED_MODEL = "model/model.safetensors"
 """File in the directory of a run that has finished."""
 
+PREDICTOR = "model/predictor.json"
+"""File in the directory of a finished run that says, among others, which corpus it has read."""
 
 HISTORY = "report/history.csv"
 """File in the directory of a finished run with the metrics of each epoch."""
@@ -86,6 +89,14 @@ def read_results(directory: Path) -> tuple[int | None, dict[str, float]]:
         return len(rows), metrics
     except (OSError, ValueError, KeyError, IndexError, TypeError):
         return None, {}
+
+
+def read_data(directory: Path) -> str:
+    """Return the fingerprint of the corpus of a finished run; empty if it is not known."""
+    try:
+        return str(json.loads((directory / PREDICTOR).read_text(encoding="utf-8"))["digest"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def read_curve(directory: Path, metric: str) -> dict[int, float]:

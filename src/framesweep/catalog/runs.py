@@ -17,6 +17,7 @@ from framesweep.catalog.directories import (
     TRACKING_FOLDER,
     find_run_directories,
     find_study,
+    read_data,
     read_results,
     read_start,
     read_state,
@@ -110,4 +111,5 @@ def _build_untracked(directory: Path) -> RunRecord:
         study=find_study(directory),
         epochs=epochs,
         metrics=metrics,
+        data=read_data(directory),
     )

@@ -7,10 +7,10 @@ import time
 import pytest
 
 from framesweep.catalog import list_runs
-from framesweep.catalog.directories import TRACKING_FOLDER, TRAINED_MODEL
+from framesweep.catalog.directories import PREDICTOR, TRACKING_FOLDER, TRAINED_MODEL
 from framesweep.catalog.run_file import write_run_file
 from framesweep.config.paths import CONFIG_FILE
-from framesweep.evaluation.predictor import WEIGHTS
+from framesweep.evaluation.predictor import METADATA, WEIGHTS
 from framesweep.runs.reporting.run_log import MODEL_FOLDER
 from framesweep.system.locks.owner import OWNER_FILE
 from hydra_plugins.framesweep_sweeper import Process
@@ -98,6 +98,18 @@ def test_of_runs_that_started_in_one_second_the_one_written_last_is_the_newest(
     runs = [run.id for run in list_runs(None, tmp_path)]
     assert runs[0] == newest
     assert runs[2] == "10-20-29-ffffff"
+
+
+def test_the_data_of_an_untracked_run_is_that_of_its_model(tmp_path):
+    for name, content in (("t1", '{"digest": "abc"}'), ("t2", "{"), ("t3", None), ("t4", "[]")):
+        directory = tmp_path / "runs" / "d" / name
+        make_untracked(directory)
+        if content is not None:
+            (directory / PREDICTOR).parent.mkdir()
+            (directory / PREDICTOR).write_text(content)
+    found = {run.id: run.data for run in list_runs(None, tmp_path)}
+    assert found == {"t1": "abc", "t2": "", "t3": "", "t4": ""}
+    assert f"{MODEL_FOLDER}/{METADATA}" == PREDICTOR
 
 
 def test_the_file_by_which_a_run_has_finished_is_the_one_that_runs_write():
