@@ -57,10 +57,16 @@ def _find_candidates(options: EnsembleOptions) -> list[Path]:
 
 
 def _find_best_runs(options: EnsembleOptions) -> list[Path]:
-    """Return the most accurate of the finished runs on the data of the newest one."""
-    from framesweep.catalog import rank_finished_runs
+    """Return the most accurate of the finished runs on the data of the newest one.
+
+    A line says so, because those on other data would not be missed.
+    """
+    from framesweep.catalog import describe_run, rank_finished_runs
 
     ranked = rank_finished_runs(options.uri, options.outputs)
+    newest = describe_run(max(ranked, key=lambda run: run.start))
+    line = f"finished runs on the data of the newest one, {newest}: {len(ranked)}"
+    click.echo(printable(line), err=True)
     return [run.directory for run in ranked][: options.top]
 
 

@@ -76,7 +76,7 @@ def ensemble_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--ensemble",
             is_flag=True,
             help="Choose an ensemble on dev from trials and runs, which may be of several "
-            "studies; by default, from the best runs in the outputs folder.",
+            "studies; by default, from the best runs on the data of the newest one.",
         ),
     ):
         function = option(function)

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 from optuna.trial import create_trial
 
 from framesweep import catalog
+from framesweep.catalog.records import RunRecord
 from framesweep.commands import best
 from framesweep.commands.common import ensemble_choice
 from framesweep.commands.common.prediction_options import WrittenPredictions
@@ -93,10 +94,17 @@ def test_studies_and_runs_may_be_combined(outputs, asked):
 
 
 def test_without_names_the_best_runs_are_candidates(outputs, asked, monkeypatch):
-    runs = [SimpleNamespace(directory=Path(str(number))) for number in range(30)]
+    runs = [
+        RunRecord(
+            id=f"id{n}", run_id="", name="", directory=Path(str(n)), state="finished", start=-n
+        )
+        for n in range(30)
+    ]
     monkeypatch.setattr(catalog, "rank_finished_runs", lambda uri, outputs: runs)
-    invoke(outputs, "--ensemble")
+    result = invoke(outputs, "--ensemble")
     assert [path.name for path in asked[0].directories] == [str(n) for n in range(20)]
+    assert result.stderr.startswith("finished runs on the data of the newest one, id0 (")
+    assert result.stderr.splitlines()[0].endswith("): 30")
 
 
 def test_a_name_that_is_neither_study_nor_run_is_an_error(outputs, asked):
