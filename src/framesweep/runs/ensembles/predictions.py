@@ -38,6 +38,7 @@ from framesweep.evaluation.viterbi import (
     count_train_chain,
     tune_smoother,
 )
+from framesweep.runs.ensembles.same_data import require_same_corpus
 from framesweep.runs.reporting.run_log import MODEL_FOLDER
 from framesweep.system.hardware import Hardware, resolve_hardware
 from framesweep.training.checkpoints import BEST, CHECKPOINT_FOLDER
@@ -140,16 +141,6 @@ def load_trained_run(directory: Path, overrides: Sequence[str] = ()) -> TrainedR
 def list_distinct(runs: Sequence[TrainedRun]) -> list[TrainedRun]:
     """Return the runs without repetitions, in the order in which each first appears."""
     return list({run.directory: run for run in runs}.values())
-
-
-def require_same_corpus(run: TrainedRun, first: TrainedRun) -> None:
-    """Raise DataError if two runs that are to be averaged were trained on different corpora."""
-    if run.store.digest != first.store.digest:
-        raise DataError(
-            run.directory,
-            f"must be trained on the same data as {first.directory}",
-            fix="Combine only runs of the same corpus.",
-        )
 
 
 def average_posteriors(runs: Sequence[TrainedRun], split: str) -> Tensor:

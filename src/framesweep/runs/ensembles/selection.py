@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from framesweep.errors import ConfigError, DataError
-from framesweep.runs.ensembles.predictions import TrainedRun, require_same_corpus
+from framesweep.runs.ensembles.predictions import TrainedRun
+from framesweep.runs.ensembles.same_data import require_same_corpus
 
 SPLIT = "dev"
 """The split on which ensembles are chosen."""

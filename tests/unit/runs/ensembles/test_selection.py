@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from configs import compose
 from framesweep.data.phones import PhoneSet
 from framesweep.errors import ConfigError, DataError
 from framesweep.runs.ensembles.selection import (
@@ -125,9 +126,14 @@ def test_a_single_utterance_has_no_halves():
 def make_run(name, phones=("SIL", "AA"), labels=(0, 1, 1), lengths=(1, 2), digest="d"):
     labels = None if labels is None else np.array(labels)
     split = SimpleNamespace(labels=labels, lengths=np.array(lengths), num_frames=sum(lengths))
-    store = SimpleNamespace(phones=PhoneSet(phones), splits={"dev": split}, digest=digest)
+    store = SimpleNamespace(
+        name="demo", phones=PhoneSet(phones), splits={"dev": split}, digest=digest
+    )
     return SimpleNamespace(
-        directory=Path(name), store=store, require_split=store.splits.__getitem__
+        directory=Path(name),
+        config=compose([]),
+        store=store,
+        require_split=store.splits.__getitem__,
     )
 
 
