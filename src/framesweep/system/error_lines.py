@@ -30,7 +30,9 @@ limit of the system."""
 
 ADVICE = {
     errno.EMFILE: ". Raise the limit with ulimit -n",
-    errno.EROFS: ". Choose another folder, as with outputs=FOLDER",
+    errno.EROFS: ". Choose another place, as with outputs=FOLDER or --out",
+    errno.EACCES: ". Change its permissions, or write to another place, as with outputs=FOLDER "
+    "or --out",
     errno.ENOTDIR: ". A folder in this path is a file: choose another path",
     errno.EFBIG: ". Raise the limit with ulimit -f, or use another file system",
 }
