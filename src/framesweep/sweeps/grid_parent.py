@@ -136,6 +136,7 @@ class GridParent(Callback):
                 values=read_values(returned) if done else None,
                 failure=lines[0] if lines else "",
                 directory=str(config.hydra.runtime.output_dir),
+                is_refused=isinstance(returned, ConfigError),
             )
         )
         is_shared = config.hydra.runtime.choices["hydra/launcher"] == "basic"
@@ -168,7 +169,7 @@ class GridParent(Callback):
             stopped = isinstance(error, KeyboardInterrupt | Interrupted)
             status = "KILLED" if stopped else "FAILED"
         try:
-            winner = record_grid(self._tracker, grid, stopped=error is not None)
+            winner = record_grid(self._tracker, grid, status)
             if error is None:
                 track_winner(self._tracker, run_config.tracking, winner)
         finally:

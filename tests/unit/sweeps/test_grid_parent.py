@@ -1,5 +1,6 @@
 """The parent run of a grid: who gets one, what its jobs learn, and how it ends."""
 
+import json
 import pickle
 import signal
 from pathlib import Path
@@ -221,6 +222,17 @@ def no_plots(monkeypatch):
     monkeypatch.setattr(
         "framesweep.sweeps.study_figures.write_study_figures", lambda study, path: False
     )
+
+
+def test_a_job_whose_config_was_refused_says_so_in_its_record(make_config):
+    config = make_config("tracking=none")
+    parent = GridParent()
+    parent.on_multirun_start(config)
+    wrong = ConfigError("model.activation", "must be one of relu gelu")
+    for number, error in enumerate((wrong, ValueError("no memory"))):
+        folder = finish_job(parent, config, number, error)
+        record = json.loads((folder / POINT_FILE).read_text())
+        assert record["is_refused"] == (number == 0)
 
 
 @pytest.mark.usefixtures("no_plots")

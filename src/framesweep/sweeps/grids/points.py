@@ -32,6 +32,7 @@ class GridPoint:
         values: its objectives; None if it failed.
         failure: why it failed, in one line; empty if it did not.
         directory: where it ran.
+        is_refused: whether it failed because its config is wrong, as it would again.
     """
 
     grid: str
@@ -42,6 +43,7 @@ class GridPoint:
     values: Sequence[float] | None
     failure: str = ""
     directory: str = ""
+    is_refused: bool = False
 
     @property
     def start_time(self) -> datetime:

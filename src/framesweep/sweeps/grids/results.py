@@ -22,7 +22,7 @@ from framesweep.sweeps.tables import (
     list_train_overrides,
     rank_trials,
 )
-from framesweep.tracking import Tracker
+from framesweep.tracking import Status, Tracker
 
 log = logging.getLogger(__name__)
 
@@ -30,11 +30,11 @@ MAX_ROWS = 10
 """Most runs that are printed at the end of a grid."""
 
 
-def record_grid(tracker: Tracker, grid: Grid, *, stopped: bool) -> Path | None:
+def record_grid(tracker: Tracker, grid: Grid, status: Status) -> Path | None:
     """Write the table, the plots and the best point of a grid, log and print them.
 
     Args:
-        stopped: Whether a signal or an error has ended the grid early.
+        status: How the grid has ended: KILLED by a signal, FAILED by an error.
 
     Returns:
         The directory of the best run; None if no run has finished, and with several objectives:
@@ -42,15 +42,18 @@ def record_grid(tracker: Tracker, grid: Grid, *, stopped: bool) -> Path | None:
     """
     points = read_points(grid.directory, grid.id)
     if not points:
-        return None  # refused before any job: a study of it would only be in the way
+        # Refused before any job, or stopped before one ended: a study would be in the way.
+        if status == "KILLED":
+            _log_lines(_list_rest(grid, points, 0))
+        return None
     study = build_grid_study(grid, points, tracker.run_id)
     note = partial(build_grid_note, num_points=grid.num_points)
     files = StudyFiles(study, grid.directory, tracker, note)
     files.write_and_log()
     files.write_page()
     ranked = rank_trials(study)
-    for line in _describe_results(study, ranked, grid, stopped=stopped):
-        log.info("%s", line)
+    _log_lines(_describe_results(study, ranked, grid, stopped=status != "FINISHED"))
+    _log_lines(_list_rest(grid, points, len(ranked)))
     if not ranked or len(grid.objectives) > 1:
         return None
     by_number = {point.number: point for point in points}
@@ -93,13 +96,10 @@ def _to_params(point: GridPoint, keys: Sequence[str]) -> dict[str, str]:
 def _describe_results(
     study: Study, ranked: Sequence[FrozenTrial], grid: Grid, *, stopped: bool
 ) -> list[str]:
-    """Return the lines that are printed at the end of a grid."""
-    num_runs = _count_runs(study, grid.num_points)
-    rest = []
-    if len(ranked) < grid.num_points:
-        rest = [f"train the rest: {continue_hint(grid.directory)}"]
+    """Return the lines about the runs that have finished; none if none has."""
     if not ranked:
-        return rest
+        return []
+    num_runs = _count_runs(study, grid.num_points)
     state = "stopped; " if stopped else ""
     path = grid.directory / BEST_FILE
     lines = [
@@ -112,13 +112,28 @@ def _describe_results(
     if len(grid.objectives) == 1:
         lines.append(f"best: {train_hint(list_train_overrides(ranked[0]))}")
     name = study.study_name if is_kept(study) else None
-    return [*lines, *list_next_steps(grid.config, name, "runs"), *rest]
+    return [*lines, *list_next_steps(grid.config, name, "runs")]
+
+
+def _list_rest(grid: Grid, points: Sequence[GridPoint], num_finished: int) -> list[str]:
+    """Return the line that says how to train the runs that have not finished, if any can be."""
+    if num_finished >= grid.num_points:
+        return []
+    reasons = {point.failure if point.is_refused else None for point in points}
+    if len(points) == grid.num_points and len(reasons) == 1 and None not in reasons:
+        return []  # all were refused by the same error of their config
+    return [f"train the rest: {continue_hint(grid.directory)}"]
+
+
+def _log_lines(lines: Sequence[str]) -> None:
+    for line in lines:
+        log.info("%s", line)
 
 
 def _describe_run(trial: FrozenTrial) -> str:
     values = " / ".join(f"{value:.4f}" for value in trial.values)
     params = " ".join(f"{key}={_shorten(value)}" for key, value in trial.params.items())
-    return f"run {trial.number:<4} {values}  {params}"
+    return f"run {trial.number:<4} {values}  {params}".rstrip()
 
 
 def _shorten(value: object) -> str:

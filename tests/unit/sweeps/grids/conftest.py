@@ -31,7 +31,7 @@ def make_grid(tmp_path):
 def point(tmp_path):
     """Gives the point of a job with this context and these values."""
 
-    def make(number, context, *values, failure=""):
+    def make(number, context, *values, failure="", is_refused=False):
         directory = tmp_path / "outputs" / "sweeps" / "g" / str(number)
         return GridPoint(
             grid="1",
@@ -42,6 +42,7 @@ def point(tmp_path):
             values=list(values) or None,
             failure=failure,
             directory=str(directory),
+            is_refused=is_refused,
         )
 
     return make

@@ -45,12 +45,12 @@ def record(caplog):
     """Records a grid with these points; returns the best directory, and what was logged."""
     caplog.set_level(logging.INFO)
 
-    def run_it(grid, *points, stopped=False):
+    def run_it(grid, *points, status="FINISHED"):
         for point in points:
             Path(point.directory).mkdir(parents=True)
             write_point(point)
         tracker = RecordingTracker()
-        return record_grid(tracker, grid, stopped=stopped), tracker
+        return record_grid(tracker, grid, status), tracker
 
     return run_it
 
@@ -136,11 +136,40 @@ def test_many_runs_are_cut_to_the_best(make_grid, point, record, caplog):
 
 def test_a_grid_that_was_stopped_says_so(make_grid, point, record, caplog):
     grid = replace(make_grid(), num_points=6)
-    _, tracker = record(grid, point(0, 5, 0.5), stopped=True)
+    _, tracker = record(grid, point(0, 5, 0.5), status="KILLED")
     assert "grid g: stopped; 1 of 6 runs have finished" in caplog.text
     note = tracker.logged["mlflow.note.content"]
     assert note.startswith("Grid of 6 runs, 1 of them finished.")
     assert caplog.messages[-1].startswith("train the rest: ")
+
+
+def test_a_grid_that_was_stopped_before_any_run_ended_says_how_to_train_it(
+    make_grid, record, caplog
+):
+    grid = replace(make_grid(), num_points=2)
+    assert record(grid, status="FAILED")[0] is None
+    assert caplog.messages == []
+    assert record(grid, status="KILLED")[0] is None
+    (line,) = caplog.messages
+    assert line.startswith("train the rest: ")
+
+
+@pytest.mark.parametrize(
+    ("failures", "can_continue"), [(("x", "x"), False), (("x", "y"), True), (("x",), True)]
+)
+def test_runs_that_the_same_error_refuses_are_no_rest_to_train(
+    make_grid, point, record, caplog, failures, can_continue
+):
+    points = [point(i, 5, failure=x, is_refused=True) for i, x in enumerate(failures)]
+    record(replace(make_grid(), num_points=2), *points, status="FAILED")
+    assert ("train the rest: " in caplog.text) == can_continue
+
+
+def test_a_run_without_swept_values_leaves_no_blanks_at_the_end_of_its_line(
+    make_grid, point, record, caplog
+):
+    record(replace(make_grid(), swept={}), point(0, 5, 0.5))
+    assert "  run 0    0.5000" in caplog.messages
 
 
 def test_how_to_train_the_rest_is_said_only_where_something_is_left(
@@ -149,6 +178,6 @@ def test_how_to_train_the_rest_is_said_only_where_something_is_left(
     record(replace(make_grid(), num_points=1), point(0, 5, 0.5))
     assert "train the rest" not in caplog.text
     grid = replace(make_grid("outputs=elsewhere"), num_points=2)
-    record(grid, point(3, 5, failure="x"), stopped=True)
+    record(grid, point(3, 5, failure="x"), status="KILLED")
     (line,) = (message for message in caplog.messages if message.startswith("train the rest"))
     assert line.endswith(f"hydra.sweep.dir={grid.directory}")
