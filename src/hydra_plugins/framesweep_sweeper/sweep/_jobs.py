@@ -1,6 +1,6 @@
 """From a claimed trial to a job: its parameters, its overrides and its config."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from hydra.types import HydraContext
@@ -8,7 +8,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from optuna import Trial
 
 from hydra_plugins.framesweep_sweeper._credentials import hide_credentials
-from hydra_plugins.framesweep_sweeper.search._space import SearchSpace
+from hydra_plugins.framesweep_sweeper._errors import SweepError
+from hydra_plugins.framesweep_sweeper.search._space import SearchSpace, strip_affixes
 from hydra_plugins.framesweep_sweeper.trials._claim import Claim
 from hydra_plugins.framesweep_sweeper.workers._pool import Job
 from hydra_plugins.framesweep_sweeper.workers._task import SERIAL_VARIABLE
@@ -58,7 +59,11 @@ def suggest_overrides(
     custom: Callable[[DictConfig, Any], Any] | None,
     trial: Trial,
 ) -> list[str]:
-    """Choose the parameters of a trial, and return its overrides; see `prepare_job`."""
+    """Choose the parameters of a trial, and return its overrides; see `prepare_job`.
+
+    Raises:
+        SweepError: the custom search space suggests a key whose value is fixed.
+    """
     choices = config.hydra.runtime.choices
 
     def default_of(key: str) -> Any:
@@ -66,8 +71,20 @@ def suggest_overrides(
 
     overrides = space.suggest(trial, default_of)
     if custom is not None:
-        before = set(trial.params)
         custom(config, trial)
-        added = trial.params.items()
-        overrides += [f"{key}={value}" for key, value in added if key not in before]
+        # A trial that is tried again or resumed has the parameters of its first attempt.
+        known = {dimension.key for dimension in space.searched}
+        added = {key: value for key, value in trial.params.items() if key not in known}
+        _require_free(space, added)
+        overrides += [f"{key}={value}" for key, value in added.items()]
     return overrides
+
+
+def _require_free(space: SearchSpace, added: Iterable[str]) -> None:
+    fixed = {strip_affixes(key): value for key, value in space.fixed.items()}
+    for key in added:
+        if (bare := strip_affixes(key)) in fixed:
+            raise SweepError(
+                f"{bare}: must not have a fixed value, because hydra.sweeper."
+                f"custom_search_space suggests it; found {fixed[bare]}. Remove one of them"
+            )

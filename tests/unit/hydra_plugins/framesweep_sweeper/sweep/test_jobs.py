@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
+from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.search._space_reader import read_space
 from hydra_plugins.framesweep_sweeper.sweep._jobs import prepare_job
 
@@ -86,3 +87,26 @@ def test_a_custom_search_space_adds_overrides(prepare, config):
     job = prepare({"a": "choice(7)"}, custom)
     assert job.overrides[:-1] == ["a=7", "depth=5"]
     assert seen == [config]
+
+
+def test_a_trial_that_is_tried_again_keeps_what_the_custom_search_space_suggested(
+    queue, config
+):
+    def custom(given, trial):
+        trial.suggest_int("depth", 5, 5)
+
+    context: Any = FakeContext()
+    space, claim = read_space({"a": "choice(7)"}, []), queue.claim(9)
+    for _ in range(2):
+        job = prepare_job(space, context, config, custom, accept, claim)
+        assert job.overrides[:-1] == ["a=7", "depth=5"]
+
+
+def test_the_custom_search_space_must_not_suggest_a_fixed_key(queue, config):
+    def custom(given, trial):
+        trial.suggest_int("+depth", 5, 5)
+
+    context: Any = FakeContext()
+    space = read_space({"a": "choice(7)"}, ["depth=3"])
+    with pytest.raises(SweepError, match=r"^depth: must not have a fixed value.*; found 3\."):
+        prepare_job(space, context, config, custom, accept, queue.claim(9))
