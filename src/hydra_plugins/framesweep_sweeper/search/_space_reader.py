@@ -1,11 +1,18 @@
 """Reading a search space from `hydra.sweeper.params` and the command line."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, Override, ValueType
+from hydra.core.override_parser.types import (
+    ChoiceSweep,
+    IntervalSweep,
+    Override,
+    Sweep,
+    ValueType,
+)
 from hydra.errors import HydraException
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
@@ -19,6 +26,7 @@ from hydra_plugins.framesweep_sweeper.search._space import (
 )
 from hydra_plugins.framesweep_sweeper.search._syntax import explain_sweep, write_text
 from hydra_plugins.framesweep_sweeper.search._zips import (
+    LOG_TAG,
     list_paired_values,
     read_zip,
     require_known_tags,
@@ -66,7 +74,7 @@ def _read_entry(key: str, entry: Any) -> Dimension:
     (override,) = _parse([f"{key}={_to_text(entry['space'])}"], f"{PARAMS}.{key}")
     plain = _read_dimension(override)
     when = entry["when"]
-    clauses = [when] if isinstance(when, str) else list(when)
+    clauses = list(when) if isinstance(when, list | tuple) else [when]
     conditions = tuple(_read_condition(key, str(clause)) for clause in clauses)
     return replace(plain, key=key, conditions=conditions)
 
@@ -115,16 +123,32 @@ def _read_dimension(override: Override) -> Dimension:
         rule = str(error).removesuffix(".")
         if "`low <= high`" in rule:  # in words of Optuna, with its names
             rule = "the first bound must not be above the second"
+        elif "`low > 0`" in rule:
+            rule = f"the first bound must be above 0 with tag({LOG_TAG}, ...)"
         raise SweepError(f"{key}: {rule}; found {override.input_line}") from None
     if not isinstance(value, BaseDistribution):
         return Dimension(key, None, str(value))
     require_known_tags(override)
+    _require_scale(override)
     texts = _spell_texts(override.value())
     if tag := read_zip(override):
         values = tuple(list_paired_values(override))
         distinct = CategoricalDistribution(list(dict.fromkeys(values)))
         return Dimension(key, distinct, texts=texts, zip=tag, values=values)
     return Dimension(key, value, texts=texts)
+
+
+def _require_scale(override: Override) -> None:
+    """Raise SweepError for bounds that are not finite, or a scale that would be ignored."""
+    key, sweep = override.get_key_element(), override.value()
+    ends = [sweep.start, sweep.end] if isinstance(sweep, IntervalSweep) else []
+    if not all(math.isfinite(end) for end in ends if end is not None):
+        raise SweepError(f"{key}: the bounds must be finite; found {override.input_line}")
+    if isinstance(sweep, Sweep) and LOG_TAG in sweep.tags and not override.is_interval_sweep():
+        raise SweepError(
+            f"{key}: tag({LOG_TAG}, ...) needs interval(...); found {override.input_line}. "
+            f"Type int(tag({LOG_TAG}, interval(A, B))) for whole numbers"
+        )
 
 
 def _link_pairs(entries: Mapping[str, Dimension]) -> dict[str, Dimension]:

@@ -94,7 +94,8 @@ class SearchPreview:
         num_repeats = num_trials - num_runs
         repeats = f", at least {num_repeats:,} of which repeat others" if num_repeats else ""
         size = describe_size(self._space)
-        yield f"size: {size}; {num_trials:,} trials are to be run{repeats}"
+        trials = "1 trial is" if num_trials == 1 else f"{num_trials:,} trials are"
+        yield f"size: {size}; {trials} to be run{repeats}"
         if self._constraints:
             yield f"constraints: {', '.join(map(str, self._constraints))}"
         alias = find_alias(self._config, "preview")
@@ -160,13 +161,14 @@ class SearchPreview:
 def describe_size(space: SearchSpace) -> str:
     """Return how many points a space has, as text."""
     counts = space.count_values()
-    number = f"{int(math.prod(n for n in counts.values() if not math.isinf(n))):,}"
+    number = int(math.prod(n for n in counts.values() if not math.isinf(n)))
     continuous = [key for key, count in counts.items() if math.isinf(count)]
     if continuous:
         verb = "is" if len(continuous) == 1 else "are"
-        return f"{number} combinations, and {', '.join(continuous)} {verb} continuous"
+        combinations = f"{number:,} combinations, and " if number > 1 else ""
+        return f"{combinations}{', '.join(continuous)} {verb} continuous"
     limit = "at most " if any(d.conditions for d in space.sampled) else ""
-    return f"{limit}{number} points"
+    return f"{limit}{number:,} point{'s' * (number != 1)}"
 
 
 def list_ends(distribution: BaseDistribution) -> list[Any]:

@@ -40,8 +40,17 @@ CYCLE = {
         ({"a": "range(1,5,0)"}, [], "step"),
         ({"a": "range(5,1)"}, [], "at least one value"),
         ({"a": "interval(2.0,1.0)"}, [], "a: "),
-        ({"a": "tag(log, interval(0.0,1.0))"}, [], "a: "),
+        ({"a": "tag(log, interval(0.0,1.0))"}, [], "a: the first bound must be above 0"),
         ({"a": "choice(1,"}, [], "hydra.sweeper.params.a"),
+        ({"a": "interval(0,inf)"}, [], "a: the bounds must be finite; found a=interval(0,inf)"),
+        ({"a": "interval(nan,1)"}, [], "a: the bounds must be finite"),
+        ({"a": "tag(log, range(1,9))"}, [], "a: tag(log, ...) needs interval(...)"),
+        (
+            {},
+            ["a=tag(log,choice(1,9))"],
+            "Type int(tag(log, interval(A, B))) for whole numbers",
+        ),
+        ({"a": {"when": None, "space": "1,2"}}, [], "a.when: must be key=value or key=value"),
         (
             {"a": "choice(null,5)"},
             [],

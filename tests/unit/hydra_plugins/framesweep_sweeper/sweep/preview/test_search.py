@@ -55,11 +55,19 @@ def preview():
     sweeper = {"preview": "${sweep.preview}"}
     config = OmegaConf.create({"hydra": {"runtime": {"choices": {}}, "sweeper": sweeper}})
 
-    def preview(params, arguments, previewer, constraints=None, num_points=math.inf, notes=()):
+    def preview(
+        params,
+        arguments,
+        previewer,
+        constraints=None,
+        num_points=math.inf,
+        notes=(),
+        num_trials=20,
+    ):
         space, sampler = read_space(params, arguments), RandomSampler(seed=0)
         bounds = read_constraints(constraints)
         search = SearchPreview(space, context, config, None, sampler, previewer, bounds)
-        return list(search.describe(20, num_points, 3, notes))
+        return list(search.describe(num_trials, num_points, 3, notes))
 
     return preview
 
@@ -88,6 +96,17 @@ def test_a_preview_shows_the_space_points_and_extremes(preview):
     assert "'depth': 1" in estimate
     assert "'depth': 2" in estimate
     assert estimate.endswith("20 3")
+
+
+@pytest.mark.parametrize(
+    ("space", "num_trials", "size"),
+    [
+        ("interval(0.1, 0.5)", 1, "a is continuous; 1 trial is to be run"),
+        ("choice(7)", 2, "1 point; 2 trials are to be run"),
+    ],
+)
+def test_the_size_of_a_small_space_is_said_plainly(preview, space, num_trials, size):
+    assert f"size: {size}" in preview({"a": space}, [], None, num_trials=num_trials)
 
 
 def test_an_application_without_previewer_gets_the_points(preview):
