@@ -23,6 +23,12 @@ __all__ = ["FramesweepError", "Result", "Sweep", "compose", "load", "runs", "swe
 # Torch reads this variable at its first allocation and then puts large tensors in huge pages.
 os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
 
+# How often a thread of GNU OpenMP looks whether the others have arrived, before it sleeps. The
+# default of 300,000 takes milliseconds, in which the thread that it waits for, or another
+# program, may lack a core. The library reads this variable when torch loads it.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
+
 # On its first import on a machine it logs that it "generated new fontManager", which means
 # nothing to whoever trains a network.
 logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)

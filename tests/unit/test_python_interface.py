@@ -1,9 +1,13 @@
 """What `import framesweep` offers and costs."""
 
+import os
 import subprocess
 import sys
 
+import pytest
+
 import framesweep
+from framesweep.kernels.openmp import find_library
 
 HEAVY = {"torch", "mlflow", "hydra", "omegaconf", "numpy", "pandas", "optuna", "matplotlib"}
 
@@ -13,6 +17,18 @@ def run(code: str) -> str:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     return result.stdout.strip()
+
+
+def openmp_settings(**variables: str) -> str:
+    """What GNU OpenMP says about itself, in a process with these variables."""
+    result = subprocess.run(
+        [sys.executable, "-c", "import framesweep, torch"],
+        env=os.environ | {"OMP_DISPLAY_ENV": "VERBOSE"} | variables,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return result.stderr
 
 
 def test_the_import_imports_nothing_heavy():
@@ -45,3 +61,16 @@ def test_the_help_on_the_table_of_runs_is_about_that():
     assert "fs.runs(outputs=None, *, uri=None) returns a table" in printed
     assert "FRAMESWEEP_OUTPUTS" in printed
     assert "(outputs: str | pathlib.Path | None = None, *, uri" in printed.splitlines()[-1]
+
+
+@pytest.mark.skipif(find_library() is None, reason="torch does not use GNU OpenMP")
+@pytest.mark.parametrize(
+    ("variables", "count"),
+    [({}, 2000), ({"GOMP_SPINCOUNT": "77"}, 77), ({"OMP_WAIT_POLICY": "passive"}, 0)],
+)
+def test_threads_that_wait_for_others_soon_sleep_unless_the_user_wants_otherwise(
+    variables, count, monkeypatch
+):
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    assert f"GOMP_SPINCOUNT = '{count}'" in openmp_settings(**variables)
