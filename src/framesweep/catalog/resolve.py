@@ -9,7 +9,7 @@ from pathlib import Path
 from framesweep.catalog.directories import TRACKING_FOLDER
 from framesweep.catalog.records import RunRecord
 from framesweep.catalog.runs import list_runs
-from framesweep.config.command_line import is_in_python
+from framesweep.config.command_line import runs_hint
 from framesweep.config.paths import CONFIG_FILE
 from framesweep.errors import TrackingError
 
@@ -85,12 +85,12 @@ def ambiguous_error(text: str, candidates: Sequence[str]) -> TrackingError:
     )
 
 
-def unknown_run_error(text: str) -> TrackingError:
-    """Return the error for a text that names no run, or a folder without one."""
+def unknown_run_error(text: str, outputs: Path) -> TrackingError:
+    """Return the error for a text that names no run in `outputs`, or a folder without one."""
     if text and os.path.isdir(text):  # noqa: PTH112 - unlike Path's, it never raises
         fix = "If its run was stopped before it began to train, start it again."
         return TrackingError(text, f"must contain the {CONFIG_FILE} of a run", fix=fix)
-    fix = f"{'fs.runs()' if is_in_python() else '`framesweep runs`'} lists them."
+    fix = f"{runs_hint(outputs)} lists them."
     return TrackingError("run", "must be the id or the name of a run", found=text, fix=fix)
 
 

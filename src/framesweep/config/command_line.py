@@ -147,6 +147,14 @@ def compare_hint(config: RunConfig) -> str:
     return f"fs.runs({', '.join(f'{name[2:]}={json.dumps(value)}' for name, value in pairs)})"
 
 
+def runs_hint(outputs: Path) -> str:
+    """Return how to list the runs in an outputs folder, to be printed."""
+    options = outputs_options(outputs)
+    if is_in_python():
+        return f"fs.runs({', '.join(map(json.dumps, options[1:]))})"
+    return f"`{join_command([COMMAND, 'runs', *options])}`"
+
+
 def where_options(config: RunConfig) -> list[str]:
     """Return --outputs and --uri for a command of framesweep to find the runs of a config.
 

@@ -16,7 +16,7 @@ def load_children(parent_run_id: str, uri: str | None, outputs: Path) -> list[Ru
         TrackingError: there is no such parent, or tracking cannot be reached.
     """
     with tracked_runs.connect(uri, outputs) as client:
-        parent = tracked_runs.get_run(client, parent_run_id)
+        parent = tracked_runs.get_run(client, parent_run_id, outputs)
         found = client.search_runs(
             [parent.info.experiment_id],
             f"tags.`mlflow.parentRunId` = '{parent.info.run_id}'",

@@ -70,7 +70,7 @@ def load_run(run_id: str, uri: str | None, outputs: Path) -> RunInfo:
         return _build_unknown_info(run_id, directory)
     try:
         with connect(uri, outputs, run_id if directory is None else "") as client:
-            return build_info(get_run(client, run_id), directory, outputs)
+            return build_info(get_run(client, run_id, outputs), directory, outputs)
     except UnreachableError:
         directory = directory or _search_directory(run_id, outputs)
         if directory is None:
@@ -130,7 +130,7 @@ def load_metric_history(
         TrackingError: as `load_run`.
     """
     with connect(uri, outputs) as client:
-        get_run(client, run_id)
+        get_run(client, run_id, outputs)
         history = client.get_metric_history(run_id, metric)
     return {entry.step: entry.value for entry in sorted(history, key=lambda m: m.step)}
 
@@ -147,7 +147,7 @@ def connect(uri: str | None, outputs: Path, wanted: str = "") -> "Iterator[Mlflo
     # Connecting would create the database, and looking for a run must not create anything.
     if path is not None and not path.exists():
         if wanted and path == outputs.absolute() / DATABASE:
-            raise unknown_run_error(wanted)
+            raise unknown_run_error(wanted, outputs)
         raise TrackingError(path, "must exist", fix="Has any run been tracked there yet?")
     import_mlflow()
     try:
@@ -158,7 +158,7 @@ def connect(uri: str | None, outputs: Path, wanted: str = "") -> "Iterator[Mlflo
         raise UnreachableError(scrub(full_uri), f"must be reachable ({reason})") from None
 
 
-def get_run(client: "MlflowClient", run_id: str) -> "Run":
+def get_run(client: "MlflowClient", run_id: str, outputs: Path) -> "Run":
     """Return a run; raise TrackingError if there is none, or if several have the name."""
     from mlflow.exceptions import MlflowException
 
@@ -171,7 +171,7 @@ def get_run(client: "MlflowClient", run_id: str) -> "Run":
     if len(matches) > 1:
         raise ambiguous_error(run_id, [f"{r.info.run_id} ({r.info.run_name})" for r in matches])
     if not matches:
-        raise unknown_run_error(run_id)
+        raise unknown_run_error(run_id, outputs)
     return matches[0]
 
 

@@ -18,6 +18,7 @@ from framesweep.config.command_line import (
     continue_hint,
     printed_as_calls,
     resume_hint,
+    runs_hint,
     started_command,
     storage_options,
     train_command,
@@ -196,6 +197,14 @@ def _printed_texts(path: Path) -> list[str]:
         and isinstance(node.value, str)
         and id(node) not in docs
     ]
+
+
+def test_runs_are_listed_in_the_folder_that_was_meant(elsewhere):
+    assert runs_hint(Path("outputs")) == "`framesweep runs`"
+    assert runs_hint(Path("my outputs")) == "`framesweep runs --outputs 'my outputs'`"
+    with printed_as_calls():
+        assert runs_hint(Path("outputs")) == "fs.runs()"
+        assert runs_hint(Path("/data/outputs")) == 'fs.runs("/data/outputs")'
 
 
 def test_a_caller_of_the_python_interface_reads_calls(elsewhere):

@@ -17,10 +17,7 @@ register()
     [
         (OSError(errno.ENOSPC, "No space left", "file"), "file: No space left"),
         (OSError(errno.EMFILE, "Too many files"), "disk: Too many files. Raise the limit with"),
-        (
-            OSError(errno.EROFS, "Read-only", "runs"),
-            "runs: Read-only. Choose another place, as",
-        ),
+        (OSError(errno.EROFS, "Read-only", "runs"), "runs: Read-only. Choose another place"),
         (PermissionError(errno.EACCES, "Denied", "outputs"), "outputs: Denied. Change its per"),
         (OSError(errno.ENOTDIR, "Not a folder", "a/b"), "a/b: Not a folder. A folder in this"),
         (MemoryError("Cannot allocate 2 TB"), "memory of the machine: Cannot allocate 2 TB"),

@@ -18,7 +18,8 @@ def test_an_unknown_id_is_a_one_line_error(tracked_outputs):
     with pytest.raises(TrackingError) as caught:
         load_run("0123", None, tracked_outputs)
     expected = (
-        "run: must be the id or the name of a run; found '0123'. `framesweep runs` lists them."
+        "run: must be the id or the name of a run; found '0123'. `framesweep runs --outputs "
+        f"{tracked_outputs}` lists them."
     )
     assert str(caught.value) == expected
 
@@ -111,14 +112,14 @@ def test_a_run_elsewhere_is_found_on_its_store_by_name_and_by_the_beginning_of_i
         run_id = tracker.run_id
     client = mlflow_store.connect(f"sqlite:///{tracked_outputs}/mlflow.db", tracked_outputs)
     for text in (run_id, run_id[:5], "model=wide data.context=15"):
-        assert get_run(client, text).info.run_id == run_id
+        assert get_run(client, text, tracked_outputs).info.run_id == run_id
     with open_tracker(config, tracked_outputs, tracked_outputs / "runs" / "a" / "c"):
         pass
     for text in ("ab", "%", 'a"b', "a\\b", "_" * 5):
         with pytest.raises(TrackingError, match="must be the id or the name"):
-            get_run(client, text)
+            get_run(client, text, tracked_outputs)
     with pytest.raises(TrackingError, match=r"2 match; .* \(model=wide data.context=15\), "):
-        get_run(client, "model=wide data.context=15")
+        get_run(client, "model=wide data.context=15", tracked_outputs)
 
 
 def test_words_prefixes_and_names_lead_to_the_same_run_in_outputs(tracked_outputs):
