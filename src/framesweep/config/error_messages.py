@@ -156,11 +156,11 @@ def _other_error(text: str, arguments: Sequence[str]) -> str | None:
         return f"its defaults name {missing.group(2)}, for which there is no file"
     if "not support sweep type : INTERVAL_SWEEP" in text:
         named = [one for one in arguments if "interval(" in one]
-        key = named[0].partition("=")[0] if named else "-m"
+        key = named[0].partition("=")[0] if named else "hydra.sweeper.params"
         rule = "interval(...) needs a search, because a grid has only listed values"
-        return f"{key}: {rule}. Add sweep=bare, or list values as {key}=1,2,3"
-    group = re.search(r"Could not override '(hydra/sweeper/\w+)'\. No match", text)
-    if group:
+        fixes = ["Add sweep=bare", f"or list values as {key}=1,2,3"]
+        return f"{key}: {rule}. {', '.join(fixes if named else fixes[:1])}"
+    if group := re.search(r"Could not override '(hydra/sweeper/\w+)'\. No match", text):
         return f"{group.group(1)}: belongs to a search. Add sweep=bare"
     return _refused_target(text)
 

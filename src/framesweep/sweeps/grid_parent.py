@@ -22,6 +22,7 @@ from framesweep.sweeps.grids.checks import (
     require_grid,
     require_no_search_keys,
     require_preview,
+    require_shared_keys,
 )
 from framesweep.sweeps.grids.points import GridPoint, read_values, write_point
 from framesweep.sweeps.run_names import name_by_overrides
@@ -73,6 +74,8 @@ class GridParent(Callback):
                 from a TrackingError if the parent cannot be opened.
         """
         try:
+            task = list(config.hydra.overrides.task)
+            require_shared_keys(config, select_sweep_overrides(task))
             choose_direction(config)
             if config.hydra.runtime.choices["hydra/sweeper"] not in SEARCH_SWEEPERS:
                 self._open(config)

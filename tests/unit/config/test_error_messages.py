@@ -110,6 +110,15 @@ def test_a_value_of_another_kind_is_named_with_the_kind_that_is_needed(override,
     assert str(error.value).startswith(line)
 
 
+def test_an_interval_in_a_file_of_the_users_own_needs_a_search():
+    error = HydraException("BasicSweeper does not support sweep type : INTERVAL_SWEEP")
+    rule = "interval(...) needs a search, because a grid has only listed values"
+    line = describe_config_error(error, [], ["+experiment=mine"])
+    assert line == f"hydra.sweeper.params: {rule}. Add sweep=bare"
+    line = describe_config_error(error, [], ["optim.lr=interval(1,2)"])
+    assert line == f"optim.lr: {rule}. Add sweep=bare, or list values as optim.lr=1,2,3"
+
+
 @pytest.mark.parametrize(
     ("word", "line"),
     [

@@ -329,6 +329,13 @@ def test_a_direction_that_was_typed_stays(make_config):
     assert config.hydra.sweeper.direction == before
 
 
+def test_a_sweep_over_the_objective_is_refused(make_config):
+    config = make_config("tracking=none")
+    config.hydra.overrides.task = ["objective=dev/accuracy,dev/loss"]
+    with pytest.raises(CallbackAborted, match=r"^objective: must be the same for all runs"):
+        GridParent().on_multirun_start(config)
+
+
 @pytest.mark.parametrize(
     ("overrides", "found", "says"),
     [

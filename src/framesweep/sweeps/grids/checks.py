@@ -1,6 +1,7 @@
 """Checks a grid before anything of it is run or recorded."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
@@ -25,6 +26,26 @@ NUMBERED = "${hydra.job.num}"
 
 SEARCH_KEYS = {"sweep.start_from": "[]", "sweep.extend": "false", "sweep.new": "false"}
 """Keys that have no effect on a grid, with their defaults."""
+
+
+SHARED_KEYS = ("objective", "further_objectives", "outputs", "sweep")
+"""Keys that say how the runs of a sweep are compared, and where they are."""
+
+
+def require_shared_keys(config: DictConfig, swept: Mapping[str, str]) -> None:
+    """Raise ConfigError if runs of a sweep would differ in what all of them need to share.
+
+    Args:
+        config: the config of the sweep.
+        swept: bare key -> what the command line sweeps.
+    """
+    params = OmegaConf.select(config, "hydra.sweeper.params") or {}
+    found = {to_bare_key(str(key)): value for key, value in params.items()} | dict(swept)
+    for key in SHARED_KEYS:
+        if key in found:
+            rule = "must be the same for all runs of a sweep"
+            fix = "Start a sweep for each of them."
+            raise ConfigError(key, rule, found=str(found[key]), fix=fix)
 
 
 def require_no_search_keys(overrides: list[str]) -> None:

@@ -13,6 +13,7 @@ from framesweep.sweeps.grids.checks import (
     require_grid,
     require_no_search_keys,
     require_preview,
+    require_shared_keys,
 )
 
 
@@ -86,3 +87,18 @@ def test_only_sweepers_with_a_preview_are_asked_for_one(sweeper):
         return
     with pytest.raises(ConfigError, match=r"^sweep\.preview: needs a grid, .*=optuna'"):
         require_preview(config)
+
+
+@pytest.mark.parametrize(
+    ("params", "swept", "found"),
+    [
+        ({}, {"objective": "dev/accuracy,dev/loss"}, "objective: .* found 'dev/accuracy,dev"),
+        ({"outputs": "choice(a,b)"}, {}, r"outputs: .* found 'choice\(a,b\)'"),
+        (None, {"sweep": "optuna,pareto"}, "sweep: .*. Start a sweep for each of them"),
+    ],
+)
+def test_what_the_runs_of_a_sweep_share_is_not_swept(params, swept, found):
+    config = OmegaConf.create({"hydra": {"sweeper": {"params": params}}})
+    require_shared_keys(OmegaConf.create({"hydra": {"sweeper": {}}}), {"seed": "1,2"})
+    with pytest.raises(ConfigError, match=found):
+        require_shared_keys(config, swept)
