@@ -110,9 +110,10 @@ def _print_best(context: click.Context, study_name: str, *, as_json: bool) -> No
         rule = "requires a study with a single objective"
         fix = "Remove it to print the Pareto front."
         refuse_options(context, "top", "seeds", "register", rule=rule, fix=fix)
+    parent = ""
     if register is not None:
         require_model_name("--register", register)
-        _require_parent(study, outputs)
+        parent = _require_parent(study, outputs)
     trials = select_best_trials(study, top) if has_order else select_pareto_front(study)
     echo = partial(_echo, err=as_json)
     echo(_describe_study(study))
@@ -128,7 +129,7 @@ def _print_best(context: click.Context, study_name: str, *, as_json: bool) -> No
     else:
         echo(f"\ntrain trial {best.number} again:\n  {build_train_command(best)}")
         if register is not None:
-            version = _register(study, best, register, outputs, uri)
+            version = _register(study, best, parent, register, outputs, uri)
             names = f"models:/{register}/{version}, and as models:/{register}@best"
             echo(f"\ntrial {best.number} is registered as {names}")
     if as_json:
@@ -183,7 +184,7 @@ def _to_dict(
 
 
 def _register(
-    study: Study, trial: FrozenTrial, name: str, outputs: Path, uri: str | None
+    study: Study, trial: FrozenTrial, parent: str, name: str, outputs: Path, uri: str | None
 ) -> str:
     """Register the model of a trial, which becomes that of the study's parent run.
 
@@ -195,7 +196,6 @@ def _register(
 
     directory = get_trial_directory(study, trial, outputs)
     require_directory(directory)
-    parent = _require_parent(study, outputs)
     return register_winner(uri, outputs, parent, directory, name)
 
 

@@ -43,7 +43,7 @@ def command(overrides: tuple[str, ...], *, as_json: bool) -> None:
             f"{split.name:6}{len(split.ids):>9,} utterances{split.num_frames:>13,} frames"
             for split in splits
         ),
-        f"{store.name}: {store.feature_dim} features per frame, {len(store.phones)} phones; "
+        f"{store.name}: {store.feature_dim} features per frame, {store.phones.size}; "
         f"prepared in {seconds:.1f} s",
         describe_numbering(store.phones),
     )

@@ -14,6 +14,8 @@ SILENCE_NAMES = frozenset(
     "sil silence sp spn nsn h# pau epi # _ pause silb sile noise laughter".split()
 )
 """Names of frames without speech in common corpora, as `plain` spells them."""
+NOTHING_TO_LEARN = "all frames have the same label, so that there is nothing to learn"
+"""What is said of a corpus in which only one phone occurs."""
 # Kaldi marks the position of a phone in its word: begin, internal, end or singleton.
 _WORD_POSITION = re.compile("_[bies]$")
 
@@ -57,6 +59,11 @@ class PhoneSet:
     def has_names(self) -> bool:
         """Whether the corpus names its phones, so that they are not just numbered."""
         return self.names != PhoneSet.numbered(len(self)).names
+
+    @property
+    def size(self) -> str:
+        """The number of phones in words, as `1 phone` or `71 phones`."""
+        return "1 phone" if len(self) == 1 else f"{len(self)} phones"
 
     @property
     def silence_ids(self) -> tuple[int, ...]:
@@ -128,7 +135,8 @@ def describe_numbering(phones: PhoneSet) -> str:
     """Return one line that says how labels are numbered: `0 [SIL], 1 AA, ..., 39 ZH`."""
     names = phones.names
     if not phones.has_names:
-        return f"labels: {len(names)} numbers without names"
+        number = "1 number" if len(names) == 1 else f"{len(names)} numbers"
+        return f"labels: {number} without names"
     if phones in HW1P2_40 or phones == ARPABET_71:
         order = "in the order of CMU 11-785"
     else:
@@ -136,7 +144,7 @@ def describe_numbering(phones: PhoneSet) -> str:
     shown = [f"{i} {name}" for i, name in enumerate(names)]
     if len(shown) > 4:
         shown = [*shown[:2], "...", shown[-1]]
-    return f"labels: {len(names)} phones {order}: {', '.join(shown)}"
+    return f"labels: {phones.size} {order}: {', '.join(shown)}"
 
 
 @dataclass(frozen=True, slots=True)

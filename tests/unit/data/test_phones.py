@@ -137,6 +137,8 @@ def test_arpabet_has_71_labels_with_stress():
         (("a", "b", "c"), "3 phones in alphabetical order: 0 a, 1 b, 2 c"),
         (("sil", "aa"), "2 phones in a given order: 0 sil, 1 aa"),
         (("0", "1"), "2 numbers without names"),
+        (("0",), "1 number without names"),
+        (("sil",), "1 phone in alphabetical order: 0 sil"),
     ],
 )
 def test_the_numbering_of_labels_is_one_line(names, line):

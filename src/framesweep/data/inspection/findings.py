@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from framesweep.data.corpus import Array
-from framesweep.data.phones import PhoneSet
+from framesweep.data.phones import NOTHING_TO_LEARN, PhoneSet
 from framesweep.data.store.normalization import SMALLEST_STD
 from framesweep.data.store.prepared import PreparedCorpus, SplitArrays
 
@@ -128,10 +128,12 @@ def _check_labels(phones: PhoneSet, summaries: list[SplitSummary]) -> Iterator[s
     for summary in summaries:
         share = summary.silence_share(phones)
         if share is not None and share > MOST_SILENCE:
-            yield f"{summary.name}: {share:.0%} of the frames are silence"
+            yield f"{summary.name}: {share:.1%} of the frames are silence"
         if summary.counts is None or train.counts is None:
             continue
         if summary is train:
+            if np.count_nonzero(train.counts) == 1:
+                yield f"train: {NOTHING_TO_LEARN}"
             if variants := _find_case_variants(phones, train.counts):
                 yield f"train: phones that differ only in upper and lower case: {variants}"
             absent = np.flatnonzero(train.counts == 0)

@@ -169,9 +169,9 @@ class _KaldiSplit:
         if ids:
             examples = ", ".join(ids[:MAX_EXAMPLES])
             log.warning(
-                "%s: skipping %d utterances that %s: %s",
+                "%s: skipping utterances that %s (%d): %s",
                 self._split,
-                len(ids),
                 problem,
+                len(ids),
                 examples,
             )

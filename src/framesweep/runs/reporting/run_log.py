@@ -9,7 +9,7 @@ from framesweep.config import RunConfig
 from framesweep.config.command_line import compare_hint, resume_hint
 from framesweep.config.composition import CONFIG_FILE, dump
 from framesweep.config.plain import flatten
-from framesweep.data.phones import describe_numbering
+from framesweep.data.phones import NOTHING_TO_LEARN, describe_numbering
 from framesweep.data.store.frame_store import FrameStore
 from framesweep.data.windows import Windows
 from framesweep.errors import TrackingError
@@ -57,6 +57,8 @@ def log_setup(experiment: Experiment) -> None:
         "thread" if resources.threads == 1 else "threads",
     )
     log.info(describe_numbering(store.phones))
+    if len(store.phones) == 1:
+        log.warning("%s", NOTHING_TO_LEARN)
     _warn_of_memory(experiment)
 
 
@@ -67,7 +69,7 @@ def describe_store(store: FrameStore, frame_shift_ms: float) -> str:
         f"{name} {split.num_frames:,} frames ({split.num_frames * minutes:.1f} min)"
         for name, split in store.splits.items()
     )
-    return f"{store.name}: {sizes}; {len(store.phones)} phones"
+    return f"{store.name}: {sizes}; {store.phones.size}"
 
 
 def _warn_of_memory(experiment: Experiment) -> None:

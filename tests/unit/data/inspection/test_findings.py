@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from framesweep.data.inspection.findings import find_problems, summarize
-from framesweep.data.phones import PhoneSet
+from framesweep.data.phones import NOTHING_TO_LEARN, PhoneSet
 from framesweep.data.store.prepared import PreparedCorpus, SplitArrays
 
 PHONES = PhoneSet(("SIL", "AA", "B"))
@@ -81,10 +81,23 @@ def test_silence_and_missing_phones_are_reported(corpus):
     corpus.splits["train"].labels[:] = 1
     corpus.splits["train"].labels[:80] = 0
     found = problems_in(corpus)
-    assert "train: 67% of the frames are silence" in found
+    assert "train: 66.7% of the frames are silence" in found
     assert "train: phones that never occur: B" in found
     assert "dev: phones that do not occur in train: B" in found
     assert "train: utterances with the same label in all frames: train-0, train-1" in found
+
+
+def test_a_corpus_in_which_one_phone_occurs_is_reported(corpus):
+    corpus.splits["train"].labels[:] = 0
+    found = problems_in(corpus)
+    assert "train: 100.0% of the frames are silence" in found
+    assert f"train: {NOTHING_TO_LEARN}" in found
+
+
+def test_a_share_of_silence_is_rounded_as_in_the_table(corpus):
+    corpus.splits["train"].labels[:] = 0
+    corpus.splits["train"].labels[0] = 1
+    assert "train: 99.2% of the frames are silence" in problems_in(corpus)
 
 
 def test_short_and_repeated_utterances_and_shared_speakers_are_reported(tmp_path):

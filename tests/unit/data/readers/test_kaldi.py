@@ -90,8 +90,8 @@ def test_utterances_without_features_or_labels_are_skipped_with_a_warning(corpus
     ):
         read(corpus)
     assert len(read(corpus, max_missing=0.1)) == 18
-    assert "train: skipping 1 utterances that have features but no labels: spk" in caplog.text
-    assert "train: skipping 1 utterances that have labels but no features: spk" in caplog.text
+    assert "train: skipping utterances that have features but no labels (1): spk" in caplog.text
+    assert "train: skipping utterances that have labels but no features (1): spk" in caplog.text
 
 
 def test_utterances_of_mismatched_length_are_skipped_with_a_warning(tmp_path, caplog):
@@ -101,7 +101,7 @@ def test_utterances_of_mismatched_length_are_skipped_with_a_warning(tmp_path, ca
         write_split(tmp_path / split, features, labels)
     assert len(read(tmp_path)) == 19
     assert (
-        "skipping 1 utterances that have different numbers of features and labels"
+        "skipping utterances that have different numbers of features and labels (1)"
         in caplog.text
     )
     with pytest.raises(DataError, match="may have different numbers of features and labels"):

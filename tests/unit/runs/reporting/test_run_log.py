@@ -100,6 +100,19 @@ def test_the_setup_has_the_sizes_of_data_and_network(experiment, caplog):
     assert labels == "labels: 5 phones in a given order: 0 SIL, 1 B, ..., 4 IY"
 
 
+def test_a_single_phone_is_counted_and_a_warning(experiment, caplog):
+    caplog.set_level("INFO")
+    experiment.store = SimpleNamespace(
+        name="hw1p2", splits=experiment.store.splits, phones=PhoneSet(("SIL",))
+    )
+    log_setup(experiment)
+    assert caplog.messages[0].endswith("; 1 phone")
+    assert caplog.messages[2:] == [
+        "labels: 1 phone in alphabetical order: 0 SIL",
+        "all frames have the same label, so that there is nothing to learn",
+    ]
+
+
 def test_the_setup_counts_one_thread(experiment, caplog):
     caplog.set_level("INFO")
     experiment.components.hardware.threads = 1
