@@ -61,5 +61,5 @@ def command(
             "bytes": size,
         },
         f"{path}: features (frames, {predictor.feature_dim}) to log-posteriors of "
-        f"{predictor.phones.size}, {size / 1e6:.1f} MB",
+        f"{predictor.phones.size_in_words}, {size / 1e6:.1f} MB",
     )

@@ -43,7 +43,7 @@ def command(overrides: tuple[str, ...], *, as_json: bool) -> None:
             f"{split.name:6}{len(split.ids):>9,} utterances{split.num_frames:>13,} frames"
             for split in splits
         ),
-        f"{store.name}: {store.feature_dim} features per frame, {store.phones.size}; "
+        f"{store.name}: {store.feature_dim} features per frame, {store.phones.size_in_words}; "
         f"prepared in {seconds:.1f} s",
         describe_numbering(store.phones),
     )

@@ -61,8 +61,8 @@ class PhoneSet:
         return self.names != PhoneSet.numbered(len(self)).names
 
     @property
-    def size(self) -> str:
-        """The number of phones in words, as `1 phone` or `71 phones`."""
+    def size_in_words(self) -> str:
+        """The number of phones, as `1 phone` or `71 phones`."""
         return "1 phone" if len(self) == 1 else f"{len(self)} phones"
 
     @property
@@ -144,7 +144,7 @@ def describe_numbering(phones: PhoneSet) -> str:
     shown = [f"{i} {name}" for i, name in enumerate(names)]
     if len(shown) > 4:
         shown = [*shown[:2], "...", shown[-1]]
-    return f"labels: {phones.size} {order}: {', '.join(shown)}"
+    return f"labels: {phones.size_in_words} {order}: {', '.join(shown)}"
 
 
 @dataclass(frozen=True, slots=True)
