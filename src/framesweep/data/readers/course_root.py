@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from framesweep.data.formats.npy import find_npy
 from framesweep.data.formats.npy_zip import ZIP_ERRORS
 from framesweep.data.readers.source_files import (
     FilePath,
@@ -20,6 +21,14 @@ from framesweep.errors import DataError
 
 MAX_LEVELS = 2
 """Folders around the data that an archive may have."""
+
+_COURSES: dict[str, Callable[[FilePath], bool]] = {
+    "hw1p2": lambda folder: find_npy(folder, "train") is not None,
+    "hw1p2_folders": lambda folder: any((f / "mfcc").is_dir() for f in _list_folders(folder)),
+    "libriphone": lambda folder: (folder / "train_split.txt").is_file(),
+    "timit_11": lambda folder: find_npy(folder, "train_11") is not None,
+}
+"""Whether a folder is that of the data that an option of `data` reads."""
 
 
 def open_course_root(root: str | None, holds_data: Callable[[FilePath], bool]) -> FilePath:
@@ -50,6 +59,17 @@ def open_course_root(root: str | None, holds_data: Callable[[FilePath], bool]) -
                 "data.root", "must contain the data of one course", found=names, fix=fix
             )
     return top
+
+
+def describe_other_course(root: FilePath, option: str) -> str:
+    """Return which other option of `data` than this reads the data in a folder; "" if none."""
+    level = [root]
+    for _ in range(MAX_LEVELS + 1):
+        for name, holds_data in _COURSES.items():
+            if name != option and any(map(holds_data, level)):
+                return f"data={name} reads what is there."
+        level = [child for folder in level for child in _list_folders(folder)]
+    return ""
 
 
 def join_inside(root: FilePath, name: str, key: str) -> FilePath:

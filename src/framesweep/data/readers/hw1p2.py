@@ -12,7 +12,11 @@ from framesweep.data.corpus import SPLITS, Array, Utterance
 from framesweep.data.formats.array_buffers import to_native
 from framesweep.data.formats.npy import find_npy, load_npy, open_npy, read_header
 from framesweep.data.phones import ARPABET_71, PhoneSet
-from framesweep.data.readers.course_root import open_course_root, stamp_course_files
+from framesweep.data.readers.course_root import (
+    describe_other_course,
+    open_course_root,
+    stamp_course_files,
+)
 from framesweep.data.readers.source_files import (
     FilePath,
     find_phones,
@@ -130,9 +134,7 @@ def _to_numbers(utterance: Any, where: str) -> Array:
 
 
 def _describe_layout(root: FilePath) -> str:
-    """Return which files are expected, or the reader for the files that there are."""
-    if any((folder / "mfcc").is_dir() for folder in root.iterdir() if folder.is_dir()):
-        return "This is the layout since Spring 2022: type data=hw1p2_folders."
-    return (
+    """Return which files are expected, or the option that reads those that there are."""
+    return describe_other_course(root, Hw1p2Corpus.name) or (
         "The layout is train.npy train_labels.npy dev.npy dev_labels.npy test.npy in data.root."
     )

@@ -11,9 +11,10 @@ import numpy as np
 from framesweep.config import Hw1p2FoldersConfig
 from framesweep.data.corpus import Utterance
 from framesweep.data.formats.names import normalize_name
-from framesweep.data.formats.npy import find_npy, load_npy
+from framesweep.data.formats.npy import load_npy
 from framesweep.data.phones import PhoneSet, number_as_course
 from framesweep.data.readers.course_root import (
+    describe_other_course,
     join_inside,
     open_course_root,
     stamp_course_files,
@@ -226,9 +227,9 @@ def _stem(path: FilePath) -> str:
 
 
 def _describe_layout(root: FilePath) -> str:
-    """Return which folders are expected, or the reader for the files that there are."""
-    if find_npy(root, "train") is not None:
-        return "This is the layout until Fall 2021: type data=hw1p2."
+    """Return which folders are expected, or the option that reads what there is."""
+    if other := describe_other_course(root, Hw1p2FoldersCorpus.name):
+        return other
     partitions = sorted(f.name for f in root.iterdir() if f.is_dir() and (f / "mfcc").is_dir())
     there = f" There are {', '.join(partitions[:5])}." if partitions else ""
     return (

@@ -12,7 +12,11 @@ from framesweep.data.formats.frame_labels import read_frame_labels
 from framesweep.data.formats.master_files import Part, index_master_file
 from framesweep.data.formats.stored_features import read_feature_file
 from framesweep.data.phones import PhoneSet
-from framesweep.data.readers.course_root import open_course_root, stamp_course_files
+from framesweep.data.readers.course_root import (
+    describe_other_course,
+    open_course_root,
+    stamp_course_files,
+)
 from framesweep.data.readers.ntu_labels import split_off_dev, to_class_numbers
 from framesweep.data.readers.source_files import FilePath, find_phones, name_classes, read_lines
 from framesweep.errors import DataError
@@ -45,7 +49,8 @@ class LibriphoneCorpus:
             raise DataError("data.root", "must be a folder", found=config.root, fix="Unzip it.")
         for name in (LABELS, TRAIN):
             if not (root / name).is_file():
-                raise DataError(root, f"must contain {name}", fix=LAYOUT)
+                fix = describe_other_course(root, self.name) or LAYOUT
+                raise DataError(root, f"must contain {name}", fix=fix)
         self._root, self._config = root, config
         self._parts = index_master_file(root / LABELS)
         train = _read_split(root / TRAIN)

@@ -9,7 +9,11 @@ from framesweep.config.readers.ntu import Timit11Config
 from framesweep.data.corpus import Array, Utterance
 from framesweep.data.formats.npy import find_npy, load_npy
 from framesweep.data.phones import PhoneSet
-from framesweep.data.readers.course_root import open_course_root, stamp_course_files
+from framesweep.data.readers.course_root import (
+    describe_other_course,
+    open_course_root,
+    stamp_course_files,
+)
 from framesweep.data.readers.ntu_labels import split_off_dev, to_class_numbers
 from framesweep.data.readers.source_files import FilePath, find_phones, name_classes
 from framesweep.errors import DataError
@@ -18,6 +22,7 @@ FRAMES = 11
 """Frames of each window."""
 CHUNK = 8192
 """Windows that are compared at a time: some 14 MB."""
+LAYOUT = "The layout is train_11.npy train_label_11.npy [test_11.npy] in data.root."
 
 
 class Timit11Corpus:
@@ -45,9 +50,7 @@ class Timit11Corpus:
             if path is not None:
                 self._files[name] = path
             elif name != "test_11":
-                fix = (
-                    "The layout is train_11.npy train_label_11.npy [test_11.npy] in data.root."
-                )
+                fix = describe_other_course(self._root, self.name) or LAYOUT
                 raise DataError(self._root, f"must contain {name}.npy", fix=fix)
 
     def source_key(self) -> dict[str, Any]:

@@ -5,12 +5,19 @@ import zipfile
 import numpy as np
 import pytest
 
+from framesweep.config import Hw1p2Config, Hw1p2FoldersConfig
+from framesweep.config.readers.ntu import LibriphoneConfig, Timit11Config
 from framesweep.data.formats.npy import find_npy, load_npy
 from framesweep.data.readers.course_root import (
+    describe_other_course,
     join_inside,
     open_course_root,
     stamp_course_files,
 )
+from framesweep.data.readers.hw1p2 import Hw1p2Corpus
+from framesweep.data.readers.hw1p2_folders import Hw1p2FoldersCorpus
+from framesweep.data.readers.libriphone import LibriphoneCorpus
+from framesweep.data.readers.timit_11 import Timit11Corpus
 from framesweep.errors import ConfigError, DataError
 
 
@@ -92,3 +99,36 @@ def test_name_may_not_lead_out_of_the_root(tmp_path):
         for folder in (root, tmp_path):
             with pytest.raises(ConfigError, match=r"data\.dev: must be a relative path"):
                 join_inside(folder, name, "data.dev")
+
+
+FILES = {
+    "hw1p2": "train.npy",
+    "hw1p2_folders": "train-clean-100/mfcc/a.npy",
+    "libriphone": "train_split.txt",
+    "timit_11": "train_11.npy",
+}
+READERS = {
+    "hw1p2": (Hw1p2Corpus, Hw1p2Config),
+    "hw1p2_folders": (Hw1p2FoldersCorpus, Hw1p2FoldersConfig),
+    "libriphone": (LibriphoneCorpus, LibriphoneConfig),
+    "timit_11": (Timit11Corpus, Timit11Config),
+}
+
+
+@pytest.mark.parametrize("top", ["", "11785-f24-hw1p2", "input/11785-s26-hw1p2"])
+@pytest.mark.parametrize("there", FILES)
+def test_the_option_that_reads_the_data_is_named_by_all_others(tmp_path, there, top):
+    path = tmp_path / "root" / top / FILES[there]
+    path.parent.mkdir(parents=True)
+    path.touch()
+    for option, (corpus, config) in READERS.items():
+        if option != there:
+            with pytest.raises(DataError, match=rf"\. data={there} reads what is there\.$"):
+                corpus(config(root=str(tmp_path / "root")))
+
+
+def test_other_data_in_a_zip_file_is_named(tmp_path):
+    root = open_course_root(str(make_zip(tmp_path, "input/s20/")), lambda folder: False)
+    found = describe_other_course(root, "hw1p2_folders")
+    assert found == "data=hw1p2 reads what is there."
+    assert describe_other_course(root, "hw1p2") == ""
