@@ -8,7 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from framesweep.catalog.directories import shorten
-from framesweep.runs.ensembles.predictions import TrainedRun, count_params, load_trained_run
+from framesweep.runs.ensembles.predictions import (
+    TrainedRun,
+    count_params,
+    load_trained_run,
+    require_model,
+)
 from framesweep.runs.ensembles.selection import (
     SPLIT,
     Library,
@@ -91,6 +96,8 @@ def select_runs(
         ConfigError: every candidate has too many parameters.
         DataError: they differ in their phones, their dev split or their corpus.
     """
+    for directory in directories:  # before the predictions, which may take minutes
+        require_model(directory)
     with tempfile.TemporaryDirectory(dir=scratch, prefix=".ensemble-") as folder:
         library = _predict_all(directories, overrides, Path(folder), report)
         alone = [library.measure(index) for index in range(len(directories))]

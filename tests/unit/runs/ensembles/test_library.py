@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from framesweep.catalog.directories import TRAINED_MODEL
 from framesweep.data.phones import PhoneSet
-from framesweep.errors import DataError
+from framesweep.errors import CheckpointError, DataError
 from framesweep.runs.ensembles import library
 from framesweep.runs.ensembles.library import select_runs
 from framesweep.runs.ensembles.selection import Step
@@ -50,6 +51,11 @@ def loaded(monkeypatch):
 
 def choose(folder, *names, max_params=None, overrides=(), report=lambda line: None):
     paths = [folder / name for name in names]
+    for path in paths:
+        path.mkdir(exist_ok=True)
+        if path.name != "unfinished":
+            (path / TRAINED_MODEL).parent.mkdir(exist_ok=True)
+            (path / TRAINED_MODEL).touch()
     return select_runs(paths, overrides, max_params, folder, report)
 
 
@@ -68,6 +74,12 @@ def test_members_add_up_to_the_ensemble(loaded, tmp_path):
     assert [line.split(":")[0] for line in lines] == ["1/3", "2/3", "3/3"]
 
 
+def test_an_unfinished_run_is_refused_before_anything_is_predicted(loaded, tmp_path):
+    with pytest.raises(CheckpointError, match=r"unfinished: must contain model/model\.safe"):
+        choose(tmp_path, "strong", "other", "unfinished")
+    assert loaded == {}
+
+
 def test_a_member_is_repeated_as_often_as_its_weight(loaded, tmp_path, monkeypatch):
     steps = [Step(0, 0.5), Step(1, 0.75), Step(0, 1.0)]
     monkeypatch.setattr(library, "select_ensemble", lambda *_: steps)
@@ -82,7 +94,7 @@ def test_a_member_is_repeated_as_often_as_its_weight(loaded, tmp_path, monkeypat
 
 def test_nothing_remains_of_the_probabilities(loaded, tmp_path):
     choose(tmp_path, "strong", "other")
-    assert list(tmp_path.iterdir()) == []
+    assert not list(tmp_path.glob(".ensemble-*"))
 
 
 def test_the_limit_of_parameters_is_that_of_the_sum(loaded, tmp_path):
@@ -94,4 +106,4 @@ def test_a_run_with_other_labels_is_refused(loaded, tmp_path, monkeypatch):
     monkeypatch.setitem(RIGHT, "alien", RIGHT["strong"])
     with pytest.raises(DataError, match=r"alien: must have the phones of .*strong"):
         choose(tmp_path, "strong", "alien")
-    assert list(tmp_path.iterdir()) == []
+    assert not list(tmp_path.glob(".ensemble-*"))
