@@ -150,8 +150,8 @@ def require_rows(sample: Sample, num_frames: int, config: RunConfig) -> None:
         limited = config.data.max_utterances is not None
         raise DataError(
             sample.path,
-            f"must have a row for each of the {num_frames:,} frames of test",
-            found=f"{sample.num_rows:,} rows",
+            f"must have {num_frames:,} rows below its header, one for each frame of test",
+            found=sample.num_rows,
             fix="Pass --set data.max_utterances=null."
             if limited
             else "Use the corpus that belongs to this sample.",
@@ -194,7 +194,8 @@ def describe_check(run: TrainedRun, sample: Sample | None) -> str:
     if sample is not None:
         return f"header, rows and ids are those of {sample.path}"
     where = run.config.data.root or "the corpus"
-    return f"no {' or '.join(SAMPLE_NAMES)} in {where} to compare the rows with"
+    names = f"{', '.join(SAMPLE_NAMES)} or {OLD_SAMPLE_NAME}"
+    return f"no {names} in {where} to compare the rows with"
 
 
 def describe_limit(run: TrainedRun) -> list[str]:

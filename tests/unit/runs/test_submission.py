@@ -142,7 +142,7 @@ def test_a_malformed_sample_is_refused_in_one_line(
 def test_a_sample_of_another_length_names_the_limit_of_the_run(tmp_path: Path) -> None:
     run = run_in(tmp_path / "run", "data.max_utterances=1")
     (tmp_path / "run" / "sample_submission.csv").write_text("id,label\n0,AA\n")
-    fix = "found '1 rows'. Pass --set data.max_utterances=null."
+    fix = "one for each frame of test; found 1. Pass --set data.max_utterances=null."
     with pytest.raises(DataError, match=fix):
         find_checked_sample(run, "test")
 
