@@ -151,6 +151,8 @@ def _require_in_range(key: str, value: object) -> None:
     numbers: list[Any] = value if isinstance(value, list) else [value]
     for number in numbers:
         is_number = isinstance(number, int | float) and not isinstance(number, bool)
+        if isinstance(number, list | dict):
+            raise ConfigError(key, "must be a list of numbers", found=value)
         if is_number and not _contains(limits, number):
             fix = FIXES.get(key, "")
             raise ConfigError(key, f"must be {_describe(limits)}", found=number, fix=fix)

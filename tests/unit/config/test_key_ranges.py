@@ -138,6 +138,7 @@ def test_every_key_with_a_range_exists():
         ("optim.lr=nan", "must be above 0; found nan"),
         ("optim.clip_norm=0", "must be above 0; found 0.0. Use null for no clipping."),
         ("model.widths=[512,70000]", "must be between 1 and 65,536; found 70000"),
+        ("model.widths=[[16],[8]]", "must be a list of numbers; found [[16], [8]]"),
         ("data.share=1.5", "must be above 0 and at most 1; found 1.5"),
     ],
 )
