@@ -166,10 +166,13 @@ def explain_no_best(queue: TrialQueue) -> str:
             f"trial {first.number}: {first.user_attrs.get(VIOLATED)}. Widen the bounds and run "
             "more trials"
         )
-    return (
-        f"no trial was completed ({counts[TrialState.PRUNED]} pruned, "
-        f"{counts[TrialState.FAIL]} failed; last failure: {_describe_last_failure(queue)})"
-    )
+    pruned, num_failed = counts[TrialState.PRUNED], counts[TrialState.FAIL]
+    failure = f"; last failure: {_describe_last_failure(queue)}" if num_failed else ""
+    line = f"no trial was completed ({pruned} pruned, {num_failed} failed{failure})"
+    # Those that were stopped have parameters, unlike points that are yet to be tried.
+    if any(trial.params for trial in queue.get_trials(TrialState.WAITING)):
+        line += ". Raise hydra.sweeper.max_hours to continue those that have begun"
+    return line
 
 
 def _describe_last_failure(queue: TrialQueue) -> str:

@@ -235,7 +235,8 @@ def _log_results(
         raise FailedSweepError(f"study {name}: {explain_no_best(queue)}")
     else:
         ended = sum(counts[state] for state in ENDED)
-        progress.log(f"study {name}: {ended} trials are done; results in {path}")
+        trials = "1 trial is" if ended == 1 else f"{ended} trials are"
+        progress.log(f"study {name}: {trials} done; results in {path}")
         for trial in best:
             params = " ".join(f"{k}={v}" for k, v in trial.params.items())
             progress.log(f"best: {format_values(trial)} (trial {trial.number}) with {params}")

@@ -132,9 +132,19 @@ def test_completed_trials_that_violate_a_constraint_are_why_there_is_no_best_one
         "found 3. Widen the bounds and run more trials"
     )
     queue.get_trials = lambda state: []
-    assert explain_no_best(queue) == (
-        "no trial was completed (1 pruned, 0 failed; last failure: -)"
+    assert explain_no_best(queue) == "no trial was completed (1 pruned, 0 failed)"
+
+
+@pytest.mark.parametrize("params", [{"x": 1}, {}])
+def test_a_search_whose_hours_end_in_its_first_trial_says_how_to_continue(params):
+    waiting = [SimpleNamespace(params=params)]
+    queue: Any = SimpleNamespace(
+        count_states=lambda: Counter({TrialState.WAITING: 1}),
+        get_trials=lambda state: waiting if state is TrialState.WAITING else [],
     )
+    fix = ". Raise hydra.sweeper.max_hours to continue those that have begun"
+    expected = f"no trial was completed (0 pruned, 0 failed){fix if params else ''}"
+    assert explain_no_best(queue) == expected
 
 
 def test_the_numbers_of_parameters_have_four_digits_in_a_line():

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution
-from optuna.trial import create_trial
+from optuna.trial import TrialState, create_trial
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper.search._space_reader import read_space
@@ -266,3 +266,16 @@ def test_a_stopped_sweep_names_the_key_by_which_it_began_a_study(tmp_path):
         "hydra.sweeper.study_name=s-2 to resume it",
         "study s-2: stopped; start the same sweep again to resume it",
     ]
+
+
+@pytest.mark.parametrize(("number", "says"), [(1, "1 trial is done"), (2, "2 trials are done")])
+def test_a_sweep_ends_with_the_number_of_its_trials(tmp_path, number, says):
+    lines: list[str] = []
+    trial = create_trial(value=0.5)
+    counts = {state: number if state is TrialState.COMPLETE else 0 for state in TrialState}
+    study = SimpleNamespace(study_name="s")
+    queue: Any = SimpleNamespace(study=study, count_states=lambda: counts)
+    progress: Any = SimpleNamespace(log=lines.append)
+    stop: Any = SimpleNamespace(signum=0)
+    _run._log_results(queue, [trial], tmp_path, progress, stop, "")
+    assert lines[0] == f"study s: {says}; results in {tmp_path}"
