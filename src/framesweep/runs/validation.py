@@ -3,8 +3,8 @@
 from framesweep.config import RunConfig
 from framesweep.data.phones import PhoneSet, find_foldings
 from framesweep.errors import ConfigError
-from framesweep.evaluation.metrics import METRICS
 from framesweep.models.network import network_class
+from framesweep.sweeps.objectives import require_metrics
 
 FOLDED_METRICS = ("dev/accuracy_", "dev/phone_error_rate_")
 """How the names of metrics begin that end with the name of a folding."""
@@ -60,12 +60,8 @@ def _validate_augmentation(config: RunConfig) -> None:
 
 
 def _validate_objectives(config: RunConfig) -> None:
+    require_metrics(config.objective, config.further_objectives)
     for key, name in list_objectives(config):
-        # The size of a network is the same in every epoch, so that it can be an objective of a
-        # search, but not select the best epoch.
-        known = METRICS.keys() - ({"model/params"} if key == "objective" else set())
-        if name not in known:
-            raise ConfigError(key, f"must be one of {' '.join(sorted(known))}", found=name)
         if name == "dev/edge_accuracy" and config.data.context == 0:
             raise ConfigError(
                 key,

@@ -25,6 +25,7 @@ from framesweep.sweeps.grids.checks import (
     require_shared_keys,
 )
 from framesweep.sweeps.grids.points import GridPoint, read_values, write_point
+from framesweep.sweeps.objectives import require_metrics
 from framesweep.sweeps.run_names import name_by_overrides
 from framesweep.sweeps.winner import track_winner
 from framesweep.system.atomic_files import write_text
@@ -74,8 +75,7 @@ class GridParent(Callback):
                 from a TrackingError if the parent cannot be opened.
         """
         try:
-            task = list(config.hydra.overrides.task)
-            require_shared_keys(config, select_sweep_overrides(task))
+            require_shared_keys(config, select_sweep_overrides([*config.hydra.overrides.task]))
             choose_direction(config)
             if config.hydra.runtime.choices["hydra/sweeper"] not in SEARCH_SWEEPERS:
                 self._open(config)
@@ -186,11 +186,12 @@ def choose_direction(config: DictConfig) -> None:
     for it stays as it is.
 
     Raises:
-        ConfigError: the sweeper of this package was chosen without the settings of a search, or
-            is to look for the worse values.
+        ConfigError: an objective is no metric, or the sweeper of this package was chosen
+            without the settings of a search, or is to look for the worse values.
     """
     sweeper = config.hydra.runtime.choices["hydra/sweeper"]
     objective = str(config.objective)
+    require_metrics(objective, config.further_objectives)
     wanted = directions(objective, config.further_objectives)
     names = ", ".join([objective, *config.further_objectives])
     if sweeper in SEARCH_SWEEPERS:

@@ -329,6 +329,16 @@ def test_a_direction_that_was_typed_stays(make_config):
     assert config.hydra.sweeper.direction == before
 
 
+@pytest.mark.parametrize(
+    "typed", ["objective=dev/acc", "objective=model/params", "further_objectives=[dev/acc]"]
+)
+@pytest.mark.parametrize("sweep", [[], ["sweep=bare"]])
+def test_a_sweep_for_an_unknown_metric_is_refused(make_config, typed, sweep):
+    key = typed.partition("=")[0]
+    with pytest.raises(CallbackAborted, match=rf"^{key}: must be one of dev/accuracy"):
+        GridParent().on_multirun_start(make_config(*sweep, "tracking=none", typed))
+
+
 def test_a_sweep_over_the_objective_is_refused(make_config):
     config = make_config("tracking=none")
     config.hydra.overrides.task = ["objective=dev/accuracy,dev/loss"]

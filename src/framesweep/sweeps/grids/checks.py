@@ -97,6 +97,10 @@ def require_grid(config: DictConfig, overrides: list[str]) -> int:
     """
     if config.hydra.runtime.choices["hydra/sweeper"] != GRID_SWEEPER:
         return 0
+    size = config.hydra.sweeper.max_batch_size
+    if size is not None and not (type(size) is int and (size >= 1 or size == -1)):
+        rule = "must be 1 or more, or null"
+        raise ConfigError("hydra.sweeper.max_batch_size", rule, found=size)
     loader, axes = GlobalHydra.instance().config_loader(), read_axes(overrides)
     keys = {to_bare_key(override) for override in overrides}
 

@@ -46,6 +46,13 @@ def test_a_wrong_value_is_refused_wherever_it_stands(check, overrides, error, me
         check("train.epochs=1", *overrides)
 
 
+@pytest.mark.parametrize("size", ["0", "-2", "many"])
+def test_a_batch_has_at_least_one_job(check, size):
+    typed = f"hydra.sweeper.max_batch_size={size}"
+    with pytest.raises(ConfigError, match=r"max_batch_size: must be 1 or more, or null; found"):
+        check("data.context=5,10", hydra=[typed])
+
+
 def test_the_points_of_a_correct_grid_are_counted(check):
     pairs = ["optim.lr=tag(zip,choice(1e-3,2e-3))", "seed=tag(zip,choice(1,2))"]
     assert check("data.context=5,10,15", "model=small,wide", *pairs) == 12
