@@ -34,7 +34,8 @@ def text_report(
         shift_ms: the frame shift in milliseconds.
     """
     lines = [
-        f"{corpus.name}: {corpus.feature_dim} features per frame, {corpus.phones.size_in_words}",
+        f"{corpus.name}: {corpus.feature_dim} features per frame, "
+        f"{corpus.phones.size_in_words}",
         f"prepared in {corpus.folder}",
         "",
         f"{'split':6}{'utterances':>11}{'speakers':>10}{'hours':>8}{'frames':>12}"
