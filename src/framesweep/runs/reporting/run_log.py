@@ -69,7 +69,7 @@ def describe_store(store: FrameStore, frame_shift_ms: float) -> str:
         f"{name} {split.num_frames:,} frames ({split.num_frames * minutes:.1f} min)"
         for name, split in store.splits.items()
     )
-    return f"{store.name}: {sizes}; {store.phones.size}"
+    return f"{store.name}: {sizes}; {store.phones.size_in_words}"
 
 
 def _warn_of_memory(experiment: Experiment) -> None:
