@@ -1,24 +1,32 @@
 """Checks that runs whose probabilities are to be averaged were trained on the same data."""
 
-from __future__ import annotations
-
 from dataclasses import fields
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Protocol
 
+from framesweep.config import RunConfig
 from framesweep.config.data import DataConfig
 from framesweep.config.effects import effect_of
 from framesweep.config.plain import flatten
+from framesweep.data.store.frame_store import FrameStore
 from framesweep.errors import DataError
-
-if TYPE_CHECKING:
-    from framesweep.config import RunConfig
-    from framesweep.runs.ensembles.predictions import TrainedRun
 
 USED_LATER = {f"data.{field.name}" for field in fields(DataConfig)} - {"data.max_utterances"}
 """Keys of every corpus that do not say which features and labels are read of it."""
 
 
-def require_same_corpus(run: TrainedRun, first: TrainedRun) -> None:
+class _Trained(Protocol):
+    """A run with its frame store, as `predictions.TrainedRun`."""
+
+    @property
+    def directory(self) -> Path: ...
+    @property
+    def config(self) -> RunConfig: ...
+    @property
+    def store(self) -> FrameStore: ...
+
+
+def require_same_corpus(run: _Trained, first: _Trained) -> None:
     """Raise DataError if two runs that are to be averaged were trained on different corpora."""
     if run.store.digest == first.store.digest:
         return
