@@ -1,6 +1,8 @@
 """Rules on single values that neither a type nor a range expresses."""
 
+import pkgutil
 import re
+from collections.abc import Iterable
 
 from framesweep.errors import ConfigError
 
@@ -22,3 +24,23 @@ def require_model_name(key: str, name: str) -> None:
     ):
         rule = "must be a name of up to 256 characters without / : @ and quotation marks"
         raise ConfigError(key, rule, found=name)
+
+
+def require_metrics(objective: str, further: Iterable[str]) -> None:
+    """Check that the objectives are metrics.
+
+    Args:
+        objective: `objective`.
+        further: `further_objectives`.
+
+    Raises:
+        ConfigError: one of them is no metric.
+    """
+    # Resolved by name when a run or a sweep starts: the registry imports torch.
+    metrics = pkgutil.resolve_name("framesweep.evaluation.metrics:METRICS")
+    for key, name in [("objective", objective), *(("further_objectives", f) for f in further)]:
+        # The size of a network is the same in every epoch, so that it can be an objective of a
+        # search, but not select the best epoch.
+        known = metrics.keys() - ({"model/params"} if key == "objective" else set())
+        if name not in known:
+            raise ConfigError(key, f"must be one of {' '.join(sorted(known))}", found=name)

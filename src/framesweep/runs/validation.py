@@ -1,10 +1,10 @@
 """The rules that cross groups of a config; each schema checks its own group by itself."""
 
 from framesweep.config import RunConfig
+from framesweep.config.rules import require_metrics
 from framesweep.data.phones import PhoneSet, find_foldings
 from framesweep.errors import ConfigError
 from framesweep.models.network import network_class
-from framesweep.sweeps.objectives import require_metrics
 
 FOLDED_METRICS = ("dev/accuracy_", "dev/phone_error_rate_")
 """How the names of metrics begin that end with the name of a folding."""

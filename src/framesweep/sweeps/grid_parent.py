@@ -13,6 +13,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, open_dict, read_write
 
 from framesweep.config.composition import directions, to_run_config
+from framesweep.config.rules import require_metrics
 from framesweep.credentials import scrub
 from framesweep.errors import CallbackAborted, ConfigError, Interrupted
 from framesweep.sweeps.context import PARENT_VARIABLE, SWEPT_VARIABLE, remove_hydra, to_bare_key
@@ -25,7 +26,6 @@ from framesweep.sweeps.grids.checks import (
     require_shared_keys,
 )
 from framesweep.sweeps.grids.points import GridPoint, read_values, write_point
-from framesweep.sweeps.objectives import require_metrics
 from framesweep.sweeps.run_names import name_by_overrides
 from framesweep.sweeps.winner import track_winner
 from framesweep.system.atomic_files import write_text
