@@ -115,7 +115,7 @@ EMPTY_PICTURES = "TESTS_EMPTY_PICTURES"
 takes a third of the time of a tiny run."""
 
 WITHOUT_EFFECT = (
-    *("MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"),
+    *("MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "GOMP_SPINCOUNT"),
     *("KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"),
 )
 """Workers get the first two as a share of the cores, but a run sets its own number of threads.

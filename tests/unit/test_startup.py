@@ -13,8 +13,10 @@ from framesweep.startup import ended_by_ctrl_c
 TRAIN = str(Path(__file__).parents[2] / "train.py")
 
 
-@pytest.mark.parametrize("command", [[TRAIN], ["-m", "framesweep", "runs"]])
-@pytest.mark.parametrize("module", ["click", "hydra"])
+@pytest.mark.parametrize(
+    ("command", "module"),
+    [([TRAIN], "click"), ([TRAIN], "hydra"), (["-m", "framesweep", "runs"], "click")],
+)
 def test_ctrl_c_in_an_import_ends_a_command_without_a_traceback(command, module, tmp_path):
     interrupt = "import os, signal; os.kill(os.getpid(), signal.SIGINT)"
     (tmp_path / f"{module}.py").write_text(interrupt)
