@@ -119,6 +119,7 @@ WITHOUT_EFFECT = (
     *("KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"),
 )
 """Workers get the first two as a share of the cores, but a run sets its own number of threads.
+Importing framesweep sets the third, for threads that wait for others; in tests there is one.
 Importing sklearn, as tests do, sets the others, which torch's GNU OpenMP does not read."""
 
 ENVIRONMENT = dict(os.environ)
