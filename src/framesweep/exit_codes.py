@@ -7,6 +7,7 @@ from typing import Any
 
 from framesweep.credentials import printable
 from framesweep.errors import FramesweepError, UserError, unwrapped_aborts
+from framesweep.system.error_lines import describe_error
 from framesweep.system.signals import get_signal_code
 from framesweep.system.streams import flush_streams, is_stdout_closed, print_error
 
@@ -28,9 +29,6 @@ def exit_code_of(function: Callable[[], Any]) -> int:
             # As if SIGPIPE had ended it, which is what `| head` does to other programs.
             flush_streams()
             return 128 + signal.SIGPIPE
-        # Hydra, whose errors it knows, takes a quarter of a second to import.
-        from framesweep.system.error_lines import describe_error
-
         line = describe_error(error, sys.argv[1:])
         if line is None:
             raise

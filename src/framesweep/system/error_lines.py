@@ -1,22 +1,12 @@
-"""The line that describes an error which a user can fix, whichever library raised it."""
+"""The line that describes an error which a user can fix, whichever library raised it.
+
+Hydra and OmegaConf, which take a quarter of a second to import, are imported only for errors of
+theirs. Errors of the system need no import: at the limit of open files there could be none.
+"""
 
 import errno
 from collections.abc import Sequence
 
-from hydra.errors import HydraException
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
-
-from framesweep.config import SCHEMAS
-from framesweep.config.error_messages import (
-    describe_bad_choice,
-    describe_config_error,
-    describe_missing_launcher,
-    describe_yaml_error,
-)
-from framesweep.config.groups import option_groups
-from framesweep.config.unknown_keys import default_keys
-from framesweep.config.user_files import describe_undecodable
 from framesweep.system.out_of_memory import describe_out_of_memory
 
 FIXABLE_ERRNOS = {
@@ -42,6 +32,14 @@ LIMIT_TEXTS = ("failed to map segment", "Cannot allocate memory", "can't start n
 """Texts of errors where a limit of memory or processes stops a library."""
 
 
+CONFIG_ERRORS = {
+    ("hydra.errors", "HydraException"),
+    ("omegaconf.errors", "OmegaConfBaseException"),
+    ("yaml.error", "YAMLError"),
+}
+"""Modules and names of the classes of errors in a config."""
+
+
 def describe_error(error: Exception, arguments: Sequence[str]) -> str | None:
     """Return a line about an error that the user can fix; None for any other.
 
@@ -53,13 +51,12 @@ def describe_error(error: Exception, arguments: Sequence[str]) -> str | None:
 
 
 def _describe_other(error: Exception, arguments: Sequence[str]) -> str | None:
-    if isinstance(error, HydraException | OmegaConfBaseException):
-        return describe_config_error(error, [*default_keys(), *SCHEMAS], arguments)
+    # First, because Hydra's error about a missing config is an OSError as well.
+    if CONFIG_ERRORS & {(base.__module__, base.__name__) for base in type(error).__mro__}:
+        return _describe_config_error(error, arguments)
     if isinstance(error, OSError):
         line = f"{error.filename or 'disk'}: {error.strerror}{ADVICE.get(error.errno or 0, '')}"
         return line if error.errno in FIXABLE_ERRNOS else None
-    if isinstance(error, YAMLError):
-        return describe_yaml_error(error)
     if isinstance(error, ImportError | RuntimeError) and any(
         text in str(error) for text in LIMIT_TEXTS
     ):
@@ -69,7 +66,23 @@ def _describe_other(error: Exception, arguments: Sequence[str]) -> str | None:
     return None
 
 
+def _describe_config_error(error: Exception, arguments: Sequence[str]) -> str | None:
+    from yaml import YAMLError
+
+    from framesweep.config import SCHEMAS
+    from framesweep.config.error_messages import describe_config_error, describe_yaml_error
+    from framesweep.config.unknown_keys import default_keys
+
+    if isinstance(error, YAMLError):
+        return describe_yaml_error(error)
+    return describe_config_error(error, [*default_keys(), *SCHEMAS], arguments)
+
+
 def _describe_wrong_value(error: Exception, arguments: Sequence[str]) -> str | None:
+    from framesweep.config.error_messages import describe_bad_choice, describe_missing_launcher
+    from framesweep.config.groups import option_groups
+    from framesweep.config.user_files import describe_undecodable
+
     if isinstance(error, UnicodeDecodeError):
         return describe_undecodable(arguments)
     return describe_missing_launcher(error) or describe_bad_choice(
