@@ -110,10 +110,7 @@ def _print_best(context: click.Context, study_name: str, *, as_json: bool) -> No
         rule = "requires a study with a single objective"
         fix = "Remove it to print the Pareto front."
         refuse_options(context, "top", "seeds", "register", rule=rule, fix=fix)
-    parent = ""
-    if register is not None:
-        require_model_name("--register", register)
-        parent = _require_parent(study, outputs)
+    parent = None if register is None else _require_parent(study, register, outputs)
     trials = select_best_trials(study, top) if has_order else select_pareto_front(study)
     echo = partial(_echo, err=as_json)
     echo(_describe_study(study))
@@ -128,7 +125,7 @@ def _print_best(context: click.Context, study_name: str, *, as_json: bool) -> No
         echo("These trials form the Pareto front. best.yaml has the command of each.")
     else:
         echo(f"\ntrain trial {best.number} again:\n  {build_train_command(best)}")
-        if register is not None:
+        if parent is not None:
             version = _register(study, best, parent, register, outputs, uri)
             names = f"models:/{register}/{version}, and as models:/{register}@best"
             echo(f"\ntrial {best.number} is registered as {names}")
@@ -199,14 +196,16 @@ def _register(
     return register_winner(uri, outputs, parent, directory, name)
 
 
-def _require_parent(study: Study, outputs: Path) -> str:
-    """Return the MLflow id of a study's parent run.
+def _require_parent(study: Study, name: str, outputs: Path) -> str:
+    """Return the MLflow id of the parent run whose winner is to be registered as `name`.
 
     Raises:
-        TrackingError: the study has none.
+        ConfigError: MLflow's model registry does not accept the name.
+        TrackingError: the study has no parent run.
     """
     from framesweep.sweeps.context import PARENT_ATTR
 
+    require_model_name("--register", name)
     parent = study.user_attrs.get(PARENT_ATTR)
     if parent is None:
         sync = join_command(["framesweep", "sync", *outputs_options(outputs)])

@@ -22,7 +22,7 @@ from framesweep.errors import DataError
 MAX_LEVELS = 2
 """Folders around the data that an archive may have."""
 
-_COURSES: dict[str, Callable[[FilePath], bool]] = {
+HOLDS_DATA: dict[str, Callable[[FilePath], bool]] = {
     "hw1p2": lambda folder: find_npy(folder, "train") is not None,
     "hw1p2_folders": lambda folder: any((f / "mfcc").is_dir() for f in _list_folders(folder)),
     "libriphone": lambda folder: (folder / "train_split.txt").is_file(),
@@ -44,11 +44,7 @@ def open_course_root(root: str | None, holds_data: Callable[[FilePath], bool]) -
     """
     file = Path(root).expanduser().absolute() if root else None
     top = _open_zip(file) if file is not None and file.is_file() else resolve_root(root)
-    if holds_data(top):
-        return top
-    level: list[FilePath] = [top]
-    for _ in range(MAX_LEVELS):
-        level = [child for folder in level for child in _list_folders(folder)]
+    for level in _list_levels(top):
         found = [folder for folder in level if holds_data(folder)]
         if len(found) == 1:
             return found[0]
@@ -63,13 +59,20 @@ def open_course_root(root: str | None, holds_data: Callable[[FilePath], bool]) -
 
 def describe_other_course(root: FilePath, option: str) -> str:
     """Return which other option of `data` than this reads the data in a folder; "" if none."""
-    level = [root]
-    for _ in range(MAX_LEVELS + 1):
-        for name, holds_data in _COURSES.items():
+    for level in _list_levels(root):
+        for name, holds_data in HOLDS_DATA.items():
             if name != option and any(map(holds_data, level)):
                 return f"data={name} reads what is there."
-        level = [child for folder in level for child in _list_folders(folder)]
     return ""
+
+
+def _list_levels(top: FilePath) -> Iterator[list[FilePath]]:
+    """Yield the folder alone, those in it, and so on as deep as data may lie."""
+    level = [top]
+    yield level
+    for _ in range(MAX_LEVELS):
+        level = [child for folder in level for child in _list_folders(folder)]
+        yield level
 
 
 def join_inside(root: FilePath, name: str, key: str) -> FilePath:

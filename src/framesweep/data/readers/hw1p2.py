@@ -13,6 +13,7 @@ from framesweep.data.formats.array_buffers import to_native
 from framesweep.data.formats.npy import find_npy, load_npy, open_npy, read_header
 from framesweep.data.phones import ARPABET_71, PhoneSet
 from framesweep.data.readers.course_root import (
+    HOLDS_DATA,
     describe_other_course,
     open_course_root,
     stamp_course_files,
@@ -44,9 +45,7 @@ class Hw1p2Corpus:
     name = "hw1p2"
 
     def __init__(self, config: Hw1p2Config) -> None:
-        root = open_course_root(
-            config.root, lambda folder: find_npy(folder, "train") is not None
-        )
+        root = open_course_root(config.root, HOLDS_DATA[self.name])
         self._limit = config.max_utterances
         self._phones = find_phones(root, config.phones)
         self._files: dict[str, tuple[FilePath, FilePath | None]] = {}

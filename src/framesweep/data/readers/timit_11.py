@@ -10,6 +10,7 @@ from framesweep.data.corpus import Array, Utterance
 from framesweep.data.formats.npy import find_npy, load_npy
 from framesweep.data.phones import PhoneSet
 from framesweep.data.readers.course_root import (
+    HOLDS_DATA,
     describe_other_course,
     open_course_root,
     stamp_course_files,
@@ -43,7 +44,7 @@ class Timit11Corpus:
 
     def __init__(self, config: Timit11Config) -> None:
         self._config = config
-        self._root = open_course_root(config.root, _holds_data)
+        self._root = open_course_root(config.root, HOLDS_DATA[self.name])
         self._files: dict[str, FilePath] = {}
         for name in ("train_11", "train_label_11", "test_11"):
             path = find_npy(self._root, name)
@@ -128,7 +129,3 @@ def _load_windows(path: FilePath) -> Array:
         rule = f"a window must have {FRAMES} frames of equal size"
         raise DataError(path, rule, found=f"{windows.shape[1]} values")
     return windows
-
-
-def _holds_data(folder: FilePath) -> bool:
-    return find_npy(folder, "train_11") is not None
