@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 import configs
 from framesweep.config import RunConfig
@@ -30,16 +29,6 @@ def compose(tmp_path):
         return configs.compose([f"outputs={tmp_path}", *overrides])
 
     return composed
-
-
-@pytest.fixture
-def empty_pictures(monkeypatch):
-    """Replaces pictures by empty files. Drawing takes a third of the time of a tiny run."""
-
-    def save(figure: Figure, path: Path, **options: object) -> None:
-        path.write_bytes(b"")
-
-    monkeypatch.setattr(Figure, "savefig", save)
 
 
 def write_folders(root: Path, corpus: ToyCorpus) -> Path:

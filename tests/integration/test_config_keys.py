@@ -1,20 +1,17 @@
 """Every key of the config, read from the schemas: what does not fit is refused in one line."""
 
-import copy
 import dataclasses
-import functools
 import io
 from contextlib import redirect_stderr
 
-import hydra
 import numpy as np
 import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
+import configs
 from framesweep.config import SCHEMAS
 from framesweep.config.composition import register, to_run_config
-from framesweep.config.groups import find_conf
 from framesweep.config.plain import flatten
 from framesweep.exit_codes import exit_code_of
 from framesweep.runs.run import run
@@ -35,16 +32,10 @@ def name(value):
     return value if isinstance(value, str) else ""
 
 
-@functools.cache
-def composed(chosen):
-    register()
-    with hydra.initialize_config_dir(str(find_conf())):
-        return hydra.compose("config", list(chosen))
-
-
 def with_override(chosen, override):
     """The typed config, as Hydra makes it, without reading conf/ for each key."""
-    config = copy.deepcopy(composed(tuple(chosen)))
+    register()
+    config = configs.compose_once(tuple(chosen))
     overrides = OverridesParser.create().parse_overrides([override])
     ConfigLoaderImpl._apply_overrides_to_config(overrides, config)
     return to_run_config(config)
@@ -109,5 +100,6 @@ def test_every_key_of_every_schema_is_tested_here():
     found = {
         key for chosen, key, _ in KEYS if not chosen or chosen[0] in ("data=demo", "optim=adam")
     }
-    assert set(flatten(to_run_config(composed(())))) <= found
-    assert dataclasses.is_dataclass(to_run_config(composed(())))
+    config = configs.compose([])
+    assert set(flatten(config)) <= found
+    assert dataclasses.is_dataclass(config)

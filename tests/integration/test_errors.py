@@ -6,6 +6,8 @@ from framesweep.errors import CheckpointError, ConfigError, UserError
 from framesweep.runs.run import resume, run
 from integration.conftest import TINY
 
+pytestmark = pytest.mark.usefixtures("empty_pictures")
+
 
 @pytest.mark.parametrize(
     "override",

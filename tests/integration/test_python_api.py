@@ -20,6 +20,8 @@ from framesweep.runs.callback import RunCallback
 from framesweep.tracking.mlflow_import import LOG_LEVELS
 from integration.conftest import TINY
 
+pytestmark = pytest.mark.usefixtures("empty_pictures")
+
 
 @pytest.fixture
 def overrides(hw1p2_root, tmp_path, monkeypatch):

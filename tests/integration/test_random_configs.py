@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import get_args
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,8 @@ from framesweep.config.network import ScheduleName
 from framesweep.errors import ConfigError, NonFiniteLossError
 from framesweep.runs.run import run
 from integration.conftest import TINY
+
+pytestmark = pytest.mark.usefixtures("empty_pictures")
 
 NUM_TRIED = 25
 NUMBERS = st.one_of(st.sampled_from([0, 1, 2, 5, -1]), st.integers(-3, 60))

@@ -1,11 +1,15 @@
 """Finished runs used again: trained again, and measured where they lie."""
 
+import pytest
+
 from framesweep.commands.common.options import load_runs
 from framesweep.config.composition import CONFIG_FILE, dump, load
 from framesweep.runs.reruns import SeedRuns, run_again
 from framesweep.runs.run import run
 from framesweep.tracking import load_run
 from integration.conftest import TINY
+
+pytestmark = pytest.mark.usefixtures("empty_pictures")
 
 UNTRACKED = "tracking=none"
 

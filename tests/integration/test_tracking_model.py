@@ -16,6 +16,8 @@ from framesweep.runs.run import run
 from framesweep.tracking import mlflow_store, open_tracker
 from toy import ToyCorpus
 
+pytestmark = pytest.mark.usefixtures("empty_pictures")
+
 SMALL = ("data=hw1p2", "model.widths=[8]", "hardware=cpu", "tracking=mlflow")
 UNNEEDED = (
     "optuna",

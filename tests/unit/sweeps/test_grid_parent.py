@@ -27,6 +27,8 @@ from framesweep.system.signals import stop_request
 from framesweep.tracking import load_run, mlflow_store
 from framesweep.tracking.models import mlflow_model
 
+pytestmark = pytest.mark.usefixtures("empty_pictures")
+
 GRID = ["data.context=5,15", "model=small"]
 
 

@@ -23,6 +23,8 @@ from framesweep.tracking.models import mlflow_model
 from framesweep.tracking.sender import Sender
 from owners import write_owner
 
+pytestmark = pytest.mark.usefixtures("empty_pictures")
+
 
 def new_study(name="s", space=None, fixed=None):
     study = optuna.create_study(study_name=name)
