@@ -1,5 +1,6 @@
 """Real worker processes that run small jobs."""
 
+import gc
 import os
 import signal
 import sys
@@ -26,6 +27,9 @@ def run(config):
     """Print where the job runs, and end in the way that the config says."""
     if config.end == "gpus":
         print(os.environ.get("CUDA_VISIBLE_DEVICES"))
+        return
+    if config.end == "frozen":
+        print(gc.get_freeze_count() > 0)
         return
     print("pid", os.getpid(), flush=True)
     if config.end == "kill":
@@ -80,6 +84,15 @@ def test_a_worker_runs_one_job_after_another(pool, make_job, tmp_path):
     consoles = [read_console(tmp_path, number) for number in (0, 1)]
     assert consoles[0] == consoles[1]
     assert consoles[0] != f"pid {os.getpid()}\n"
+
+
+def test_what_the_first_job_has_imported_is_no_longer_searched_for_garbage(
+    pool, make_job, tmp_path
+):
+    for number in (0, 1):
+        pool.start(0, make_job(number, end="frozen"))
+        assert pool.wait(60) == [FinishedJob(0)]
+    assert [read_console(tmp_path, number) for number in (0, 1)] == ["False\n", "True\n"]
 
 
 def test_an_error_or_an_exit_ends_the_job_but_not_the_worker(pool, make_job, tmp_path):
