@@ -20,7 +20,8 @@ class Hw1p2FoldersConfig(StoredFeaturesConfig):
     dev_partition: str = "dev-clean"
     """Folder of the dev split in root."""
     test_partition: str = "test-clean"
-    """Folder of the test split in root. It may lack transcripts or be absent."""
+    """Folder of the test split in root. It may lack transcripts or, under its default name,
+    be absent."""
     test_order: str = "test_order.csv"
     """File in root that lists the test utterances in order, if it exists."""
     phones: str | None = None

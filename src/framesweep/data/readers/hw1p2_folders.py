@@ -50,7 +50,7 @@ class Hw1p2FoldersCorpus:
     Raises:
         ConfigError: data.root is not set, a partition or test_order leads out of it, or dev or
             test is the partition of train.
-        DataError: a folder or file is missing.
+        DataError: a folder or file is missing; test may be absent under its default name only.
     """
 
     name = "hw1p2_folders"
@@ -77,7 +77,7 @@ class Hw1p2FoldersCorpus:
                 rule = "must be another folder than data.train_partition"
                 raise ConfigError(f"data.{split}_partition", rule, found=partition)
             folder = join_inside(self._root, partition, f"data.{split}_partition")
-            if split != "test" or folder.is_dir():
+            if split != "test" or self._has_test(folder, partition):
                 self._list_split(split, folder)
 
     def source_key(self) -> dict[str, Any]:
@@ -141,6 +141,14 @@ class Hw1p2FoldersCorpus:
                 source = self._phones_file or "the train and dev transcripts"
                 raise DataError(path, f"all phones must occur in {source}", found=name[:40])
         return np.fromiter(map(self._phones.id, names), dtype=np.int64, count=len(names))
+
+    def _has_test(self, folder: FilePath, partition: str) -> bool:
+        # The folder is optional under its default name only.
+        if not folder.is_dir() and partition != Hw1p2FoldersConfig().test_partition:
+            rule = "must be a folder in data.root"
+            fix = _describe_layout(self._root)
+            raise DataError("data.test_partition", rule, found=partition, fix=fix)
+        return folder.is_dir()
 
     def _list_split(self, split: str, folder: FilePath) -> None:
         features = _list_npy(folder / "mfcc", self._root)

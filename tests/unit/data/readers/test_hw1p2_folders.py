@@ -119,7 +119,15 @@ def test_test_partition_may_lack_transcripts_or_be_absent(root: Path) -> None:
         u.labels.tolist() for u in corpus_of(root).utterances("test") if u.labels is not None
     ]
     assert read == [[1], [8], [7, 7]]
-    assert corpus_of(root, test_partition="none").splits() == ("train", "dev")
+    test.rename(root / "eval")
+    assert corpus_of(root).splits() == ("train", "dev")
+    assert corpus_of(root, test_partition="eval").splits() == ("train", "dev", "test")
+
+
+def test_test_partition_of_another_name_must_exist(root: Path) -> None:
+    message = r"^data\.test_partition: must be .*; found 'test-claen'\. .* train-clean-100\.$"
+    with pytest.raises(DataError, match=message):
+        corpus_of(root, test_partition="test-claen")
 
 
 @pytest.mark.parametrize(
