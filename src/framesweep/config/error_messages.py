@@ -13,6 +13,7 @@ from yaml import YAMLError
 
 from framesweep.config.command_line import is_in_python
 from framesweep.config.groups import option_groups
+from framesweep.config.refusals import describe_refusal
 from framesweep.config.unknown_keys import describe_unknown_key, describe_unknown_part
 from framesweep.config.user_files import (
     describe_container,
@@ -22,9 +23,6 @@ from framesweep.config.user_files import (
 )
 from framesweep.credentials import scrub
 from hydra_plugins.framesweep_sweeper.search._syntax import explain_sweep
-
-ALLOW_VARIABLE = "FRAMESWEEP_ALLOW"
-"""Environment variable with the patterns of objects, as mymodule.*, that configs may call."""
 
 EXTRAS = {"submitit": "slurm", "ray": "ray", "joblib": "joblib"}
 """The extra of this package that installs hydra-<name>-launcher."""
@@ -48,6 +46,8 @@ def describe_config_error(
     text, known = str(error), list(keys)
     if error.__cause__ is not None and str(error.__cause__) not in text:
         text = f"{text}\n{error.__cause__}"
+    if (refusal := describe_refusal(text)) is not None:
+        return scrub(refusal)
     line = _unknown_key(text, known, arguments) or _unknown_option(text, arguments)
     line = line or _not_a_mapping(text, known, arguments) or _other_error(text, arguments)
     line = line or _bad_value(text) or _syntax_error(text)
@@ -162,25 +162,7 @@ def _other_error(text: str, arguments: Sequence[str]) -> str | None:
         return f"{key}: {rule}. {', '.join(fixes if named else fixes[:1])}"
     if group := re.search(r"Could not override '(hydra/sweeper/\w+)'\. No match", text):
         return f"{group.group(1)}: belongs to a search. Add sweep=bare"
-    return _refused_target(text)
-
-
-def _refused_target(text: str) -> str | None:
-    """Return a line about an object that Hydra does not call because a config names it."""
-    target = re.search(
-        r"Target '([^']+)'.* (is not in|cannot be authorized by) the\s+Hydra\s+execution", text
-    )
-    if target is None:
-        return None
-    full_key = re.search(r"full_key: (\S+)", text)
-    name, can_be_allowed = target.group(1), target.group(2) == "is not in"
-    if can_be_allowed:
-        rule = f"must be allowed before it may run code; found {name}"
-        fix = f"If you trust it, set {ALLOW_VARIABLE}={name} in the environment"
-    else:
-        rule = f"must not be an object that does whatever a config says; found {name}"
-        fix = "Write a function or class that does what you need, and allow that"
-    return f"{full_key.group(1) if full_key else '_target_'}: {rule}. {fix}"
+    return None
 
 
 def _unknown_option(text: str, arguments: Sequence[str]) -> str | None:

@@ -81,10 +81,10 @@ def _describe_config_error(error: Exception, arguments: Sequence[str]) -> str | 
 def _describe_wrong_value(error: Exception, arguments: Sequence[str]) -> str | None:
     from framesweep.config.error_messages import describe_bad_choice, describe_missing_launcher
     from framesweep.config.groups import option_groups
+    from framesweep.config.refusals import describe_refusal
     from framesweep.config.user_files import describe_undecodable
 
     if isinstance(error, UnicodeDecodeError):
         return describe_undecodable(arguments)
-    return describe_missing_launcher(error) or describe_bad_choice(
-        error, arguments, option_groups()
-    )
+    line = describe_missing_launcher(error) or describe_refusal(str(error))
+    return line or describe_bad_choice(error, arguments, option_groups())
