@@ -1,4 +1,4 @@
-"""Describes what Hydra never does: call what must not be called, or use what is gone."""
+"""Describes what Hydra never does: call what must not be called, or remove keys of a schema."""
 
 import re
 
@@ -16,7 +16,18 @@ def describe_refusal(text: str) -> str | None:
         # Its option still exists, without the keys that those of all other samplers have.
         rule = "must be a sampler that Optuna has; found motpe, which it has removed"
         return f"hydra/sweeper/sampler: {rule}. Choose tpe or nsgaii for several objectives"
-    return _refused_target(text)
+    return _deletion(text) or _refused_target(text)
+
+
+def _deletion(text: str) -> str | None:
+    if "does not support deletion" in text and (found := re.search(r"full_key: (\S+)", text)):
+        key = found.group(1)
+        fix = f"Leave out ~{key} for its default, or type {key}=null if it may be null"
+        return f"{key}: is a key of the schema and cannot be removed. {fix}"
+    if found := re.search(r"has missing mandatory value: (\w+)", text):
+        group = found.group(1)
+        return f"{group}: must be the name of an option. Leave out ~{group} for the default"
+    return None
 
 
 def _refused_target(text: str) -> str | None:
