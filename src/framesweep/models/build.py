@@ -28,9 +28,7 @@ class NetworkBuilder:
     """
 
     def __init__(self, config: ModelConfig, context: int) -> None:
-        if config.activation not in ACTIVATIONS:
-            rule = f"must be one of {' '.join(ACTIVATIONS)}"
-            raise ConfigError("model.activation", rule, found=config.activation)
+        require_activation(config)
         self._class = network_class(config)
         self._class.validate(config, context)
         self._config = config
@@ -50,6 +48,13 @@ class NetworkBuilder:
         model = self._class.from_config(self._config, feature_dim, num_classes, self._context)
         _init_weights(model, self._config.init)
         return model
+
+
+def require_activation(config: ModelConfig) -> None:
+    """Raise ConfigError if there is no such activation."""
+    if config.activation not in ACTIVATIONS:
+        rule = f"must be one of {' '.join(ACTIVATIONS)}"
+        raise ConfigError("model.activation", rule, found=config.activation)
 
 
 def build_model(

@@ -1,6 +1,7 @@
 """What a run knows about the sweep that it belongs to."""
 
 import os
+import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -95,12 +96,14 @@ def list_choices() -> dict[str, str]:
 
 
 def require_valid(config: DictConfig) -> None:
-    """Check the composed config of a run of a sweep, without what needs its data or torch.
+    """Check the composed config of a run of a sweep, without what needs its data.
 
     Raises:
         ConfigError: a value breaks its rule.
     """
-    to_run_config(remove_hydra(config))
+    # Resolved by name when a sweep starts: the registry imports torch, --help must not.
+    require_activation = pkgutil.resolve_name("framesweep.models.build:require_activation")
+    require_activation(to_run_config(remove_hydra(config)).model)
 
 
 def remove_hydra(config: DictConfig) -> DictConfig:

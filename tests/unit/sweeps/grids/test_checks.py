@@ -35,6 +35,7 @@ def check():
     [
         (["data.context=5,-1"], ConfigError, "data.context: must be between 0"),
         (["model.dropout=0.1,1.5", "model=small,wide"], ConfigError, r"model.dropout: .*1\.5"),
+        (["model.activation=relu,foo"], ConfigError, "model.activation: .*found 'foo'"),
         (["data.context=5,x"], HydraException, "data.context"),
         (["data.contxt=5,10"], HydraException, "data.contxt"),
         (["model=small,smal"], HydraException, "smal"),
