@@ -22,12 +22,8 @@ def explain_sweep(value: str) -> tuple[str, str] | None:
     Args:
         value: what follows the first `=`, which Hydra's parser does not accept.
     """
-    tagged = re.fullmatch(r"(.+\))\s*\.\s*tag\((.*)\)", value)
-    if tagged:
-        return (
-            "tag(...) must enclose a sweep",
-            f"Type tag({tagged.group(2)}, {tagged.group(1)})",
-        )
+    if explained := _explain_tag(value):
+        return explained
     called = re.match(r"\s*([A-Za-z_]\w*)\s*\(", value)
     if called is None:
         return None
@@ -38,6 +34,18 @@ def explain_sweep(value: str) -> tuple[str, str] | None:
     listed = re.fullmatch(r"\s*choice\((.*)\)\s*", value)
     if listed and re.search(r"(^|,)\s*null\s*(,|$)", listed.group(1)):
         return "choice(...) must not contain null", f"Type {listed.group(1).strip()} without it"
+    return None
+
+
+def _explain_tag(value: str) -> tuple[str, str] | None:
+    rule = "tag(...) must enclose a sweep"
+    if tagged := re.fullmatch(r"(.+\))\s*\.\s*tag\((.*)\)", value):
+        return rule, f"Type tag({tagged.group(2)}, {tagged.group(1)})"
+    if re.match(r"\s*tag\(", value) and re.search(r"[(,]\s*null\s*[,)]", value):
+        rule = "tag(...) must enclose choice(...) or range(...), which cannot contain null"
+        return rule, "Pair other values"
+    if listed := re.fullmatch(r"\s*tag\(\s*([a-z]\w*)\s*,([^()]+)\)\s*", value):
+        return rule, f"Type tag({listed.group(1)}, choice({listed.group(2).strip()}))"
     return None
 
 

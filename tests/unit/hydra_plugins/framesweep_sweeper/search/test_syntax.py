@@ -12,6 +12,9 @@ from hydra_plugins.framesweep_sweeper.search._syntax import explain_sweep, write
         ("choice(null,1)", "Type null,1"),
         ("choice(1, null)", "Type 1, null"),
         ("interval(0.001,0.1).tag(log)", "Type tag(log, interval(0.001,0.1))"),
+        ("tag(zip,2,1)", "Type tag(zip, choice(2,1))"),
+        ("tag(zip,null,1)", "which cannot contain null"),
+        ("tag(zip, choice(1, null))", "which cannot contain null"),
         ("intervall(0,1)", "Did you mean interval(...)?"),
         ("chioce(a,b)", "Did you mean choice(...)?"),
     ],
@@ -20,7 +23,9 @@ def test_a_sweep_that_hydra_rejects_is_explained_with_what_to_type(value, says):
     assert says in str(explain_sweep(value))
 
 
-@pytest.mark.parametrize("value", ["choice(1,", "a b", "choice('null or none',2)", "[1,2"])
+@pytest.mark.parametrize(
+    "value", ["choice(1,", "a b", "tag(zip,choice(1)", "choice('null or none',2)", "[1,2"]
+)
 def test_other_mistakes_are_left_to_the_parser(value):
     assert explain_sweep(value) is None
 
