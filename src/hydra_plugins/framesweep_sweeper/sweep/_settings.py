@@ -56,7 +56,9 @@ def check_settings(settings: dict[str, Any]) -> None:
             )
     for key in POSITIVE:
         if (limit := settings[key]) is not None and not 0 < limit < math.inf:
-            raise SweepError(f"hydra.sweeper.{key}: must be above 0, or null; found {limit}")
+            raise SweepError(
+                f"hydra.sweeper.{key}: must be above 0 and finite, or null; found {limit}"
+            )
     read_constraints(settings["constraints"])
     read_stop_when(settings["stop_when"], len(read_directions(settings["direction"])))
     rate, name = settings["max_failure_rate"], settings["study_name"]

@@ -41,9 +41,12 @@ def test_the_end_of_a_search_follows_from_the_settings(make_settings):
         ({"heartbeat": 0}, "heartbeat: must be 1 or more; found 0"),
         ({"stop_seconds": -1.0}, "stop_seconds: must be 0 or more; found -1.0"),
         ({"max_failure_rate": 1.5}, "max_failure_rate: must be between 0 and 1; found 1.5"),
-        ({"max_hours": 0.0}, "max_hours: must be above 0, or null; found 0.0"),
-        ({"trial_minutes": -1.0}, "trial_minutes: must be above 0, or null; found -1.0"),
-        ({"max_hours": math.inf}, "max_hours: must be above 0, or null; found inf"),
+        ({"max_hours": 0.0}, "max_hours: must be above 0 and finite, or null; found 0.0"),
+        (
+            {"trial_minutes": -1.0},
+            "trial_minutes: must be above 0 and finite, or null; found -1.0",
+        ),
+        ({"max_hours": math.inf}, "max_hours: must be above 0 and finite, or null; found inf"),
         (
             {"stop_when": "best"},
             "stop_when: must be stagnated, or the value of the objective at which to stop; "
