@@ -118,7 +118,20 @@ def require_grid(config: DictConfig, overrides: list[str]) -> int:
     if (wrong := find_wrong_value(axes, check)) is not None:
         raise wrong
     _require_same_grid(config, overrides)
-    return count_points(axes)
+    if (num_points := count_points(axes)) > 1:
+        _require_own_folders(config)
+    return num_points
+
+
+def _require_own_folders(config: DictConfig) -> None:
+    """Raise ConfigError if the runs of a grid would have the same folder."""
+    sweep = OmegaConf.to_container(config.hydra.sweep, resolve=False)
+    assert isinstance(sweep, dict)
+    subdir = str(sweep["subdir"])
+    if "${" not in subdir:
+        rule = "must give each run of a grid a folder of its own"
+        fix = f"Type 'hydra.sweep.subdir={subdir}/{NUMBERED}', or leave it out."
+        raise ConfigError("hydra.sweep.subdir", rule, found=subdir, fix=fix)
 
 
 def _require_same_grid(config: DictConfig, overrides: list[str]) -> None:

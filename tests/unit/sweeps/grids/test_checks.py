@@ -72,6 +72,14 @@ def test_runs_are_not_mixed_with_those_of_another_grid(check, tmp_path):
         check(*other)
 
 
+def test_runs_do_not_share_a_folder(check):
+    message = r"^hydra\.sweep\.subdir: must .* of its own; found 'x'\. Type .*=x/\$\{hydra\.job"
+    with pytest.raises(ConfigError, match=message):
+        check("seed=1,2", hydra=["hydra.sweep.subdir=x"])
+    assert check("seed=1", hydra=["hydra.sweep.subdir=x"]) == 1
+    assert check("seed=1,2", hydra=["hydra.sweep.subdir=x/${hydra.job.num}"]) == 2
+
+
 @pytest.mark.parametrize("formats", ["auto,frames", "frames,auto"])
 def test_what_does_not_fit_together_is_left_to_its_run(check, formats):
     corpus = ["data=segments", "data.features=npy", "data.segments=labels"]
