@@ -45,11 +45,12 @@ class FailureLimit:
         self._rejected = 0
         self._points.clear()
 
-    def count_rejection(self, params: Mapping[str, Any]) -> None:
+    def count_rejection(self, params: Mapping[str, Any], violations: str) -> None:
         """Count a trial that was not run because it violates a constraint.
 
         Args:
             params: its parameters.
+            violations: the constraints that it violates, with what was found.
 
         Raises:
             FailedSweepError: there seem to be no other points.
@@ -63,8 +64,8 @@ class FailureLimit:
         else:
             return
         raise FailedSweepError(
-            f"hydra.sweeper.constraints: must allow points of the search space; found {found}. "
-            "Widen the bounds or the space"
+            f"hydra.sweeper.constraints: must allow points of the search space; found {found}, "
+            f"the last with {violations}. Widen the bounds or the space"
         )
 
     def count_failure(self, trial: FrozenTrial) -> None:

@@ -159,9 +159,9 @@ class SweepLoop:
         """
         try:
             return self.prepare(claim)
-        except RejectedPointError:
+        except RejectedPointError as error:
             self._close_trial(claim, JobOutcome(_trial_attrs.PRUNED, reason=CONSTRAINTS), None)
-            self._failures.count_rejection(claim.trial.params)
+            self._failures.count_rejection(claim.trial.params, str(error))
             return None
         except Exception as error:
             reason, message = _failures.CONFIG, _failures.summarize_error(error)

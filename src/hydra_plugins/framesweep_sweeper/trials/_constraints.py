@@ -29,10 +29,15 @@ BELOW, ABOVE = "<=", ">="
 
 
 class RejectedPointError(Exception):
-    """A point violates a constraint, so that it is not run."""
+    """A point violates constraints, so that it is not run.
 
-    def __init__(self, metrics: Mapping[str, float]) -> None:
-        super().__init__("the point violates a constraint")
+    Args:
+        metrics: those that are known before it runs.
+        violations: as `list_violations` returns them.
+    """
+
+    def __init__(self, metrics: Mapping[str, float], violations: Sequence[str]) -> None:
+        super().__init__("; ".join(violations))
         self.metrics = metrics
 
 

@@ -48,6 +48,6 @@ class PointCheck:
         if not self._constraints or self._measure is None:
             return
         metrics = self._measure(config, [one.metric for one in self._constraints])
-        if list_violations(self._constraints, metrics):
+        if violations := list_violations(self._constraints, metrics):
             write_constraints(self._storage, claim.trial_id, self._constraints, metrics)
-            raise RejectedPointError(metrics)
+            raise RejectedPointError(metrics, violations)

@@ -71,17 +71,18 @@ def test_as_many_failures_as_the_total_stop_a_sweep_whatever_the_bound():
 def test_a_sweep_ends_once_all_points_of_its_space_violate_a_constraint():
     limit = limit_failures(num_points=2)
     for _ in range(5):
-        limit.count_rejection({"a": 1, "b": 2})
-    with pytest.raises(FailedSweepError, match=r"found that all 2 points violate them\. Widen"):
-        limit.count_rejection({"b": 3, "a": 1})
+        limit.count_rejection({"a": 1, "b": 2}, "size<=10: found 15")
+    with pytest.raises(FailedSweepError, match=r"found that all 2 points violate them, "):
+        limit.count_rejection({"b": 3, "a": 1}, "size<=10: found 15")
 
 
 def test_a_sweep_ends_after_many_violations_in_a_row():
     limit = limit_failures()
     for x in range(500):
-        limit.count_rejection({"x": x})
+        limit.count_rejection({"x": x}, "size<=10: found 15")
     limit.count_success()
     for x in range(999):
-        limit.count_rejection({"x": x})
-    with pytest.raises(FailedSweepError, match="found 1000 in a row that violate them"):
-        limit.count_rejection({"x": 999})
+        limit.count_rejection({"x": x}, "size<=10: found 15")
+    found = r"found 1000 in a row that violate them, the last with size<=10: found 15\. Widen"
+    with pytest.raises(FailedSweepError, match=found):
+        limit.count_rejection({"x": 999}, "size<=10: found 15")

@@ -100,7 +100,7 @@ def run(storage, make_queue):
             if claim.number in unfit:
                 raise ValueError(f"no config for trial {claim.number}")
             if claim.number in rejected:
-                raise RejectedPointError({})
+                raise RejectedPointError({}, ["a<=1: found 2"])
             claim.trial.suggest_int("a", 0, 99)
             pool.claims[claim.number] = claim
             return Job(claim.number, [], OmegaConf.create())

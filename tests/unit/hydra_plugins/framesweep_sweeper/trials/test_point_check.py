@@ -26,6 +26,7 @@ def test_a_point_is_rejected_before_it_runs(storage, make_queue):
     check(claim, OmegaConf.create({"size": 10}))
     with pytest.raises(RejectedPointError) as caught:
         check(claim, TOO_LARGE)
+    assert str(caught.value) == "size<=10: found 15"
     assert caught.value.metrics == {"size": 15.0}
     assert queue.get_trial(claim).constraints == {"size": 0.5}
 
