@@ -27,20 +27,25 @@ def require_model_name(key: str, name: str) -> None:
 
 
 def require_metrics(objective: str, further: Iterable[str]) -> None:
-    """Check that the objectives are metrics.
+    """Check that the objectives are different metrics.
 
     Args:
         objective: `objective`.
         further: `further_objectives`.
 
     Raises:
-        ConfigError: one of them is no metric.
+        ConfigError: one of them is no metric, or is listed twice.
     """
     # Resolved by name when a run or a sweep starts: the registry imports torch.
     metrics = pkgutil.resolve_name("framesweep.evaluation.metrics:METRICS")
+    seen: set[str] = set()
     for key, name in [("objective", objective), *(("further_objectives", f) for f in further)]:
         # The size of a network is the same in every epoch, so that it can be an objective of a
         # search, but not select the best epoch.
         known = metrics.keys() - ({"model/params"} if key == "objective" else set())
         if name not in known:
             raise ConfigError(key, f"must be one of {' '.join(sorted(known))}", found=name)
+        if name in seen:
+            rule = "must not contain the objective, or a metric twice"
+            raise ConfigError(key, rule, found=name, fix="Remove it.")
+        seen.add(name)

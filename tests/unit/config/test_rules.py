@@ -35,3 +35,10 @@ def test_metrics_are_objectives():
 def test_other_objectives_are_refused_with_those_that_there_are(objective, further, key):
     with pytest.raises(ConfigError, match=rf"^{key}: must be one of dev/accuracy .*; found"):
         require_metrics(objective, further)
+
+
+@pytest.mark.parametrize("further", [["dev/accuracy"], ["dev/loss", "dev/loss"]])
+def test_each_objective_is_another_metric(further):
+    message = rf"^further_objectives: must not contain .* twice; found '{further[-1]}'"
+    with pytest.raises(ConfigError, match=message):
+        require_metrics("dev/accuracy", further)
