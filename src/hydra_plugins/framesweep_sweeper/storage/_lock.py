@@ -57,9 +57,10 @@ class StorageLock:
             path = Path(tempfile.gettempdir(), f"framesweep-{_digest(url)}.lock")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()  # FileLock would wait for a file that it cannot create
         except OSError as error:
             raise SweepError(
-                "hydra.sweeper.storage: must be in a folder that exists or can be created "
+                "hydra.sweeper.storage: must be in a folder that can be written to, or created "
                 f"({error.strerror}); found {path.parent}"
             ) from error
         self._file = FileLock(path)

@@ -2,8 +2,10 @@
 
 import math
 import re
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from hydra.errors import HydraException
@@ -12,6 +14,7 @@ from optuna.study import StudyDirection
 
 from hydra_plugins.framesweep_sweeper._errors import SweepError
 from hydra_plugins.framesweep_sweeper._hydra import instantiate_allowed
+from hydra_plugins.framesweep_sweeper.storage._retrying_storage import TRANSIENT_ERRORS
 from hydra_plugins.framesweep_sweeper.sweep._known_keys import check_keys
 from hydra_plugins.framesweep_sweeper.sweep._search_end import SearchEnd, read_stop_when
 from hydra_plugins.framesweep_sweeper.trials._constraints import read_constraints
@@ -113,7 +116,8 @@ def load_custom_search_space(
 ) -> Callable[[DictConfig, Any], Any] | None:
     """Return the function that `hydra.sweeper.custom_search_space` names, or None.
 
-    It is called with the config and the trial, as in hydra-optuna-sweeper.
+    It is called with the config and the trial, as in hydra-optuna-sweeper. Its errors become
+    SweepErrors that name it.
 
     Raises:
         SweepError: there is no such function.
@@ -131,4 +135,20 @@ def load_custom_search_space(
             "hydra.sweeper.custom_search_space: must be the dotted path of a function "
             f"({reason}); found {target}"
         ) from error
-    return function
+    return partial(_suggest, function, target)
+
+
+def _suggest(
+    function: Callable[[DictConfig, Any], Any], target: str, config: DictConfig, trial: Any
+) -> Any:
+    try:
+        return function(config, trial)
+    except (SweepError, *TRANSIENT_ERRORS):
+        raise
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise SweepError(
+            "hydra.sweeper.custom_search_space: must be a function that raises no error "
+            f"({reason}, in {place.filename}, line {place.lineno}); found {target}"
+        ) from error

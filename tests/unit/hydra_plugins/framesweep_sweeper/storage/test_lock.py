@@ -68,6 +68,12 @@ def test_a_storage_below_a_file_is_refused(tmp_path):
         StorageLock(f"{tmp_path}/file/study.journal")
 
 
+def test_a_storage_in_a_folder_that_cannot_be_written_is_refused_at_once():
+    # Not even root can create a file there.
+    with pytest.raises(SweepError, match=r"must be in a folder that can be .*; found /proc$"):
+        StorageLock("/proc/study.journal")
+
+
 def test_the_lock_files_name_stays_that_of_version_0_1(file_url, tmp_path):
     with StorageLock(file_url).hold(), StorageLock(f"{tmp_path}/s.journal").hold():
         names = {path.name for path in tmp_path.iterdir()}
