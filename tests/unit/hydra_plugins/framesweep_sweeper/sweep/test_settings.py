@@ -95,3 +95,20 @@ def test_a_custom_search_space_is_loaded_by_its_path(make_settings):
 def test_a_missing_custom_search_space_is_refused(make_settings):
     with pytest.raises(SweepError, match=r"custom_search_space: must be .*; found no\.such$"):
         load_custom_search_space(make_settings(custom_search_space="no.such"))
+
+
+def test_an_error_of_a_custom_search_space_is_named_with_its_place(
+    make_settings, monkeypatch, tmp_path
+):
+    path = tmp_path / "wrong_space.py"
+    path.write_text("def suggest(config, trial):\n    return config['a']\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    settings = make_settings(custom_search_space="wrong_space.suggest")
+    function: Any = load_custom_search_space(settings)
+    assert function({"a": 1}, None) == 1
+    with pytest.raises(SweepError) as error:
+        function({}, None)
+    assert str(error.value) == (
+        "hydra.sweeper.custom_search_space: must be a function that raises no error "
+        f"(KeyError: 'a', in {path}, line 2); found wrong_space.suggest"
+    )
