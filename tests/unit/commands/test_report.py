@@ -104,7 +104,8 @@ def test_what_is_neither_a_study_nor_a_run_is_one_line_and_writes_nothing(report
 def test_a_damaged_database_of_studies_is_named(report, tmp_path):
     (tmp_path / "studies.db").write_text("no database " * 100)
     error = str(report("nothing")[0].exception)
-    assert "must be a study or a run; found 'nothing'. It is no study (" in error
-    assert "studies.db: must be a storage of Optuna studies (" in error
-    assert "), and no run (" in error
-    assert "?." not in error
+    assert "must be a study or a run; found 'nothing'. As a study, " in error
+    assert "studies.db must be a storage of Optuna studies (" in error
+    assert "). As a run, it must be the id or the name of a run. `framesweep runs" in error
+    assert error.count("found ") == 1
+    assert ".." not in error

@@ -130,5 +130,10 @@ def unknown_name_error(
     where: str, name: str, study_error: TrackingError, run_error: TrackingError
 ) -> TrackingError:
     """Return the error for a name that no study and no run has, with both reasons."""
-    fix = f"It is no study ({study_error}), and no run ({run_error})."
-    return TrackingError(where, "must be a study or a run", found=name, fix=fix)
+    fix = f"As a study, {_describe_rule(study_error)} As a run, {_describe_rule(run_error)}"
+    return TrackingError(where, "must be a study or a run", found=name, fix=fix.rstrip())
+
+
+def _describe_rule(error: TrackingError) -> str:
+    what = "it" if error.where in ("study", "run") else error.where
+    return f"{what} {error.rule}. {error.fix}".rstrip()

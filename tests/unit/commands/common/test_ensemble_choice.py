@@ -111,9 +111,9 @@ def test_a_name_that_is_neither_study_nor_run_is_an_error(outputs, asked):
     with pytest.raises(TrackingError) as raised:
         invoke(outputs, "s", "absent", "--ensemble")
     line = str(raised.value)
-    assert line.startswith("ensemble: must be a study or a run; found 'absent'. It is no ")
+    assert line.startswith("ensemble: must be a study or a run; found 'absent'. As a study, ")
     assert "\n" not in line
-    with pytest.raises(TrackingError, match=r"elsewhere.db: must exist"):
+    with pytest.raises(TrackingError, match=r"elsewhere.db must exist"):
         invoke(outputs, "s", "--ensemble", "--storage", f"sqlite:///{outputs}/elsewhere.db")
     assert asked == []
 
