@@ -143,16 +143,20 @@ def compare_hint(config: RunConfig) -> str:
     options = where_options(config)
     if not is_in_python():
         return join_command([COMMAND, "ui", *options])
-    pairs = zip(options[::2], options[1::2], strict=True)
-    return f"fs.runs({', '.join(f'{name[2:]}={json.dumps(value)}' for name, value in pairs)})"
+    return _runs_call(options)
 
 
 def runs_hint(outputs: Path) -> str:
     """Return how to list the runs in an outputs folder, to be printed."""
     options = outputs_options(outputs)
     if is_in_python():
-        return f"fs.runs({', '.join(map(json.dumps, options[1:]))})"
+        return _runs_call(options)
     return f"`{join_command([COMMAND, 'runs', *options])}`"
+
+
+def _runs_call(options: list[str]) -> str:
+    pairs = zip(options[::2], options[1::2], strict=True)
+    return f"fs.runs({', '.join(f'{name[2:]}={json.dumps(value)}' for name, value in pairs)})"
 
 
 def where_options(config: RunConfig) -> list[str]:

@@ -204,7 +204,7 @@ def test_runs_are_listed_in_the_folder_that_was_meant(elsewhere):
     assert runs_hint(Path("my outputs")) == "`framesweep runs --outputs 'my outputs'`"
     with printed_as_calls():
         assert runs_hint(Path("outputs")) == "fs.runs()"
-        assert runs_hint(Path("/data/outputs")) == 'fs.runs("/data/outputs")'
+        assert runs_hint(Path("/data/outputs")) == 'fs.runs(outputs="/data/outputs")'
 
 
 def test_a_caller_of_the_python_interface_reads_calls(elsewhere):
