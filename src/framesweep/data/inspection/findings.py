@@ -109,6 +109,13 @@ def find_problems(corpus: PreparedCorpus, summaries: list[SplitSummary]) -> list
     ]
 
 
+def format_share(share: float) -> str:
+    """Return a share as a percentage, which is 100.0% only of all and 0.0% only of none."""
+    if 0 < share < 0.0005:
+        return "<0.1%"
+    return ">99.9%" if 0.9995 <= share < 1 else f"{share:.1%}"
+
+
 def _check_features(summaries: list[SplitSummary]) -> Iterator[str]:
     train = summaries[0]
     for summary in summaries:
@@ -128,7 +135,7 @@ def _check_labels(phones: PhoneSet, summaries: list[SplitSummary]) -> Iterator[s
     for summary in summaries:
         share = summary.silence_share(phones)
         if share is not None and share > MOST_SILENCE:
-            yield f"{summary.name}: {share:.1%} of the frames are silence"
+            yield f"{summary.name}: {format_share(share)} of the frames are silence"
         if summary.counts is None or train.counts is None:
             continue
         if summary is train:

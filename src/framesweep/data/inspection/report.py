@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from framesweep.data.inspection.findings import SplitSummary
+from framesweep.data.inspection.findings import SplitSummary, format_share
 from framesweep.data.store.prepared import PreparedCorpus
 from framesweep.system.drawing.figures import save_png, to_label
 
@@ -56,7 +56,7 @@ def _format_split(summary: SplitSummary, corpus: PreparedCorpus, shift_ms: float
     spread = f"{lengths.min()} / {int(np.median(lengths))} / {lengths.max()}"
     share = summary.silence_share(corpus.phones)
     unknown = "no labels" if summary.counts is None else "?"
-    silence = unknown if share is None else format(share, ".1%")
+    silence = unknown if share is None else format_share(share)
     speakers = "?" if summary.num_speakers is None else str(summary.num_speakers)
     return (
         f"{summary.name:6}{len(lengths):>11,}{speakers:>10}"
@@ -75,7 +75,7 @@ def _format_phones(corpus: PreparedCorpus, train: SplitSummary) -> Iterator[str]
         return
     order = np.argsort(-train.counts, kind="stable")
     shares = train.counts / train.num_frames
-    named = [f"{corpus.phones.names[i]} {shares[i]:.1%}" for i in order]
+    named = [f"{corpus.phones.names[i]} {format_share(shares[i])}" for i in order]
     yield "most frequent phones in train, share of frames: " + ", ".join(named[:MOST_FREQUENT])
     rarest = [f"{corpus.phones.names[i]} {int(train.counts[i]):,}" for i in order[-RAREST:]]
     yield "rarest phones, number of frames: " + ", ".join(rarest)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from framesweep.data.inspection.findings import find_problems, summarize
+from framesweep.data.inspection.findings import find_problems, format_share, summarize
 from framesweep.data.phones import NOTHING_TO_LEARN, PhoneSet
 from framesweep.data.store.prepared import PreparedCorpus, SplitArrays
 
@@ -135,3 +135,11 @@ def test_phones_in_upper_and_lower_case_are_reported_but_not_those_of_sampa(tmp_
     found = find_problems(corpus, [summarize(corpus.splits["train"], len(names))])
     line = "train: phones that differ only in upper and lower case: AA and aa, [SIL] and [sil]"
     assert line in found
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0, "0.0%"), (1e-6, "<0.1%"), (0.5, "50.0%"), (0.9997, ">99.9%"), (1, "100.0%")],
+)
+def test_only_all_frames_are_a_hundred_per_cent(share, text):
+    assert format_share(share) == text
