@@ -21,26 +21,29 @@ def write_zip(out: Path, csv_text: str, runs: Sequence[TrainedRun]) -> None:
     """Write the submission with everything that graders ask for, as one zip file, atomically.
 
     The files of a single run are at its top, those of an ensemble in folders run1, run2, ...
-    Credentials are removed from all texts.
+    A run that is named several times, which then counts as often, has one folder. Credentials
+    are removed from all texts.
 
     Raises:
         CheckpointError: the file of a run's metrics is damaged.
     """
+    distinct = list_distinct(runs)
     summary: dict[str, Any] = {
         "framesweep": __version__,
         "rows": csv_text.count("\n") - 1,
         "labels": describe_numbering(runs[0].store.phones),
-        "total_params": sum(map(count_params, list_distinct(runs))),
+        "total_params": sum(map(count_params, distinct)),
         "runs": [],
     }
     with atomic_file(out) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         archive.writestr("submission.csv", csv_text, zipfile.ZIP_DEFLATED)
-        for number, run in enumerate(runs, start=1):
-            prefix = "" if len(runs) == 1 else f"run{number}/"
+        for number, run in enumerate(distinct, start=1):
+            prefix = "" if len(distinct) == 1 else f"run{number}/"
             history = read_history(run.directory)
             for name, content in _list_files(run, history.epochs):
                 archive.writestr(prefix + name, content, zipfile.ZIP_DEFLATED)
-            summary["runs"].append(_summarize(run, history))
+            weight = sum(one.directory == run.directory for one in runs)
+            summary["runs"].append(_summarize(run, history) | {"weight": weight})
         archive.writestr("summary.json", json.dumps(summary, indent=2))
 
 

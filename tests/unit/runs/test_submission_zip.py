@@ -68,6 +68,17 @@ def test_the_runs_of_an_ensemble_have_a_folder_each(tmp_path: Path) -> None:
     assert {"run1/config.yaml", "run2/metrics.csv", "submission.csv"} <= names
 
 
+def test_a_run_that_is_named_twice_has_one_folder(tmp_path: Path) -> None:
+    a, b = run_in(tmp_path / "a"), run_in(tmp_path / "b")
+    write_zip(tmp_path / "submission.zip", "id,label\n", [a, b, a])
+    with zipfile.ZipFile(tmp_path / "submission.zip") as archive:
+        folders = {name.partition("/")[0] for name in archive.namelist() if "/" in name}
+        summary = json.loads(archive.read("summary.json"))
+    assert folders == {"run1", "run2"}
+    weights = [(run["directory"], run["weight"]) for run in summary["runs"]]
+    assert weights == [("a", 2), ("b", 1)]
+
+
 def test_a_zip_that_fails_leaves_the_earlier_one(tmp_path: Path) -> None:
     run, out = run_in(tmp_path / "run"), tmp_path / "submission.zip"
     out.write_text("earlier")
