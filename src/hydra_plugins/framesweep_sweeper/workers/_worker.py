@@ -70,8 +70,8 @@ def serve(connection: Any) -> None:
         _run(hydra_context, task, config)
         connection.send_bytes(DONE)
         if not gc.get_freeze_count():
-            # What the first job has imported stays. No later search for garbage, with which a
-            # job may end, need go through it: half a million objects take a quarter of a second.
+            # What the first job has imported stays: half a million objects. To search them
+            # for garbage, as a job may do at its end, takes a quarter of a second.
             gc.collect()
             gc.freeze()
 
