@@ -1,12 +1,12 @@
-"""Finds the keys of a config that differ from the defaults."""
+"""Finds the keys of a config that differ from the defaults, and the options it agrees with."""
 
 from dataclasses import replace
 from typing import Any
 
 from framesweep.config import SCHEMAS, RunConfig
 from framesweep.config.effects import effect_of
-from framesweep.config.groups import default_options
-from framesweep.config.plain import flatten
+from framesweep.config.groups import default_options, read_options
+from framesweep.config.plain import flatten, schema_names
 
 
 def changed_keys(config: RunConfig) -> list[str]:
@@ -26,3 +26,23 @@ def changed_keys(config: RunConfig) -> list[str]:
         for key, value in flatten(config).items()
         if effect_of(key) != "nothing" and (key not in defaults or defaults[key] != value)
     ]
+
+
+def option_names(config: RunConfig) -> dict[str, str]:
+    """Return the option of each group that has the values of a config, or else its schema.
+
+    A config does not say which options were chosen. Of several options that fit, that with the
+    most values of its own is returned; one that has none fits every config of its schema.
+    """
+    names, values = schema_names(config), flatten(config)
+    for group, schema in names.items():
+        fitting = [
+            option
+            for option in read_options(group)
+            if option.schema == schema
+            and option.values
+            and all(values[f"{group}.{key}"] == value for key, value in option.values.items())
+        ]
+        if fitting:
+            names[group] = max(fitting, key=lambda option: len(option.values)).name
+    return names

@@ -2,7 +2,7 @@
 
 from configs import compose
 from framesweep.config.composition import register
-from framesweep.config.differences import changed_keys
+from framesweep.config.differences import changed_keys, option_names
 
 register()
 
@@ -27,3 +27,13 @@ def test_defaults_are_those_of_the_option_in_use():
     assert {key for key in changed if key.startswith("optim.")} == {
         *("optim.lr", "optim.schedule", "optim.warmup", "optim.label_smoothing"),
     }
+
+
+def test_options_are_recognized_by_their_values():
+    names = option_names(compose(["model=base", "augment=speech", "optim=sgd"]))
+    assert (names["model"], names["augment"], names["optim"]) == ("base", "speech", "sgd")
+    assert option_names(compose(["model=small", "model.norm=layer"]))["model"] == "small"
+
+
+def test_an_option_whose_values_were_changed_has_the_name_of_its_schema():
+    assert option_names(compose(["model=base", "model.widths=[8]"]))["model"] == "mlp"

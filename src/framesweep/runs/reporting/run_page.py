@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from framesweep.config.composition import CONFIG_FILE, load
-from framesweep.config.differences import changed_keys
-from framesweep.config.plain import flatten, schema_names
+from framesweep.config.differences import changed_keys, option_names
+from framesweep.config.plain import flatten
 from framesweep.config.shell_words import join_command
 from framesweep.errors import CheckpointError
 from framesweep.evaluation.report import CONFUSIONS, COUNTS, MATRIX, PER_PHONE
@@ -31,7 +31,8 @@ def build_run_page(
         name: The name of the run, for the title.
         run_id: Its MLflow id; None for a run that is not tracked.
         choices: The options of groups that were chosen, such as model -> small, where they are
-            known; otherwise a group has the name of its schema.
+            known; otherwise a group has the name of the option with these values, if there
+            is one, or else that of its schema.
 
     Raises:
         CheckpointError: The run has no config.
@@ -42,7 +43,8 @@ def build_run_page(
     text = path.read_text(encoding="utf-8")
     config = load(text, [], path)
     chosen = {group: n for group, n in (choices or {}).items() if group in MAIN_GROUPS}
-    options = schema_names(config) | chosen
+    options = {group: n for group, n in option_names(config).items() if group in MAIN_GROUPS}
+    options |= chosen
     page = Page(f"Run {name}" if name else "Run")
     page.add_facts(
         {

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from framesweep.config.differences import changed_keys
-from framesweep.config.plain import flatten, schema_names
+from framesweep.config.differences import changed_keys, option_names
+from framesweep.config.plain import flatten
 from framesweep.runs.experiment import Experiment
 from framesweep.sweeps.context import SweepContext, list_choices
 
@@ -47,6 +47,6 @@ def derived_params(experiment: Experiment) -> dict[str, Any]:
 
 
 def _fallback_choices(experiment: Experiment) -> dict[str, str]:
-    """Return the names of the schemas in use, for runs that Hydra has not started."""
-    names = schema_names(experiment.config)
+    """Return the names of the options in use, for runs that Hydra has not started."""
+    names = option_names(experiment.config)
     return {group: names[group] for group in ("data", "model", "optim")}

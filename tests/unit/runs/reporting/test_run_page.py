@@ -63,12 +63,12 @@ def test_settings_are_written_as_in_yaml(directory):
     assert "<th>model.conv_channels</th><td>[8]</td>" in page
 
 
-def test_a_group_has_the_option_that_was_chosen_or_else_its_schema(directory):
-    assert "<th>model</th><td>mlp</td>" in build_run_page(directory, "", None).render()
+def test_a_group_has_the_option_that_was_chosen_or_else_one_with_its_values(directory):
+    assert "<th>model</th><td>conv_small</td>" in build_run_page(directory, "", None).render()
     choices = {"model": "small", "optim.lr": "0.1"}
     page = build_run_page(directory, "", None, choices=choices).render()
     assert "<th>model</th><td>small</td>" in page
-    assert "<td>mlp</td>" not in page
+    assert "<td>conv_small</td>" not in page
     assert "<th>optim</th><td>adamw</td>" in page
 
 

@@ -31,7 +31,7 @@ def test_a_default_run_has_as_many_params_as_a_person_reads():
     params = select_params(one, SweepContext())
     assert len(params) < 25 < len(flatten(one.config))
     assert params["data.context"] == one.config.data.context
-    assert (params["data"], params["model"], params["optim"]) == ("demo", "mlp", "adamw")
+    assert (params["data"], params["model"], params["optim"]) == ("demo", "conv_small", "adamw")
 
 
 def test_changed_and_swept_keys_are_added():
