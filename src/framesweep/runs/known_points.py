@@ -6,6 +6,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from framesweep.catalog import resolve_run
+from framesweep.catalog.database import find_database
 from framesweep.config.composition import CONFIG_FILE, load, to_run_config
 from framesweep.config.groups import option_groups
 from framesweep.config.plain import flatten, schema_names
@@ -29,10 +31,11 @@ class KnownPoints:
         if name in option_groups()["recipe"]:
             return [f"recipe={name}"]
         run_config = to_run_config(remove_hydra(config))
+        uri, outputs = run_config.tracking.uri, Path(run_config.outputs)
         try:
-            directory = find_run_directory(
-                name, run_config.tracking.uri, Path(run_config.outputs)
-            )
+            if _is_unknown(name, uri, outputs):
+                return None
+            directory = find_run_directory(name, uri, outputs)
         except TrackingError:
             return None
         path = directory / CONFIG_FILE
@@ -40,3 +43,12 @@ class KnownPoints:
             return None
         saved = load(path.read_text(encoding="utf-8"), [], path)
         return {**schema_names(saved), **flatten(saved)}
+
+
+def _is_unknown(name: str, uri: str | None, outputs: Path) -> bool:
+    """Return whether a database on disk has no run of a name.
+
+    MLflow would find none there either, and may write to its database while it looks.
+    """
+    is_local = find_database(uri, outputs) is not None and not Path(name).is_dir()
+    return is_local and resolve_run(name, uri, outputs) is None

@@ -1,5 +1,7 @@
 """The recipes and runs that a search can start from."""
 
+from unittest.mock import Mock
+
 import hydra
 import pytest
 
@@ -15,9 +17,9 @@ register()
 def find(tmp_path):
     """Return a function that finds a point for a sweep whose outputs are in tmp_path."""
 
-    def find(name):
+    def find(name, outputs=tmp_path):
         with hydra.initialize_config_dir(str(find_conf())):
-            overrides = [f"outputs={tmp_path}", "tracking=none"]
+            overrides = [f"outputs={outputs}", "tracking=none"]
             config = hydra.compose("config", overrides, return_hydra_config=True)
         return KnownPoints().find(name, config)
 
@@ -41,3 +43,11 @@ def test_a_run_has_its_values_and_the_schemas_of_its_groups(find, tmp_path):
 @pytest.mark.parametrize("name", ["typo", "_quick", "0123456789abcdef0123456789abcdef"])
 def test_another_name_is_unknown(find, name):
     assert find(name) is None
+
+
+def test_a_database_that_lacks_a_name_is_not_written_to(find, tracked_outputs, monkeypatch):
+    # MLflow's client corrects what a database records of a folder that was moved.
+    connect = Mock()
+    monkeypatch.setattr("framesweep.tracking.mlflow_store.connect", connect)
+    assert find("typo", tracked_outputs) is None
+    connect.assert_not_called()
