@@ -38,9 +38,9 @@ def command(
 ) -> None:
     """Write the network of a run to a file that needs neither framesweep nor its corpus.
 
-    The exported network maps the features of an utterance of any length, (frames, features per
-    frame) float32, to the log-posteriors of the phones. Normalization and context windows are
-    part of it. It is compared with the original before the file appears.
+    The exported network maps the features of an utterance of one or more frames, (frames,
+    features per frame) float32, to the log-posteriors of the phones. Normalization and context
+    windows are part of it. It is compared with the original before the file appears.
     """
     from framesweep.evaluation.export import SUFFIXES, export
     from framesweep.evaluation.predictor import Predictor

@@ -1,6 +1,6 @@
 """Exports a trained network to ONNX or TorchScript, and checks what was exported.
 
-The file maps `features`, (T, D) float32 of any number of frames, to `log_posteriors`, (T, C).
+The file maps `features`, (T, D) float32 of one or more frames, to `log_posteriors`, (T, C).
 It also holds what labels need in addition, as texts: see `describe`.
 """
 
