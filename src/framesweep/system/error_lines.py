@@ -81,7 +81,7 @@ def _describe_config_error(error: Exception, arguments: Sequence[str]) -> str | 
 def _describe_wrong_value(error: Exception, arguments: Sequence[str]) -> str | None:
     from framesweep.config.error_messages import describe_bad_choice, describe_missing_launcher
     from framesweep.config.groups import option_groups
-    from framesweep.config.refusals import describe_refusal
+    from framesweep.config.unknown_keys import describe_refusal
     from framesweep.config.user_files import describe_undecodable
 
     if isinstance(error, UnicodeDecodeError):
