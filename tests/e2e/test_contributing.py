@@ -35,7 +35,7 @@ UNIT_TESTS = (
     *("bench/search/test_contenders.py", "config/test_registry.py"),
     *("config/reference/test_key_docs.py", "config/reference/test_key_pages.py"),
     *("config/test_groups.py", "config/test_key_ranges.py"),
-    *("config/test_unknown_keys.py", "evaluation/test_metrics.py"),
+    *("config/messages/test_unknown_keys.py", "evaluation/test_metrics.py"),
     *("hydra_plugins/framesweep_sweeper/search/test_samplers.py", "kernels/test_folding.py"),
     *("hydra_plugins/framesweep_sweeper/test_config.py", "kernels/test_activations.py"),
     *("runs/test_identity.py", "test_contracts.py", "training/optimizers/test_build.py"),

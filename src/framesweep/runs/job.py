@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from framesweep.config.command_line import is_in_python, python_call, train_command
 from framesweep.config.composition import to_run_config
-from framesweep.config.unknown_keys import ALLOW_VARIABLE
+from framesweep.config.messages.refusals import ALLOW_VARIABLE
 from framesweep.errors import ConfigError, Interrupted
 from framesweep.system.processes import require_address_space
 

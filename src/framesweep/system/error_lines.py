@@ -70,8 +70,11 @@ def _describe_config_error(error: Exception, arguments: Sequence[str]) -> str | 
     from yaml import YAMLError
 
     from framesweep.config import SCHEMAS
-    from framesweep.config.error_messages import describe_config_error, describe_yaml_error
-    from framesweep.config.unknown_keys import default_keys
+    from framesweep.config.messages.config_errors import (
+        describe_config_error,
+        describe_yaml_error,
+    )
+    from framesweep.config.messages.unknown_keys import default_keys
 
     if isinstance(error, YAMLError):
         return describe_yaml_error(error)
@@ -79,9 +82,12 @@ def _describe_config_error(error: Exception, arguments: Sequence[str]) -> str | 
 
 
 def _describe_wrong_value(error: Exception, arguments: Sequence[str]) -> str | None:
-    from framesweep.config.error_messages import describe_bad_choice, describe_missing_launcher
     from framesweep.config.groups import option_groups
-    from framesweep.config.unknown_keys import describe_refusal
+    from framesweep.config.messages.config_errors import (
+        describe_bad_choice,
+        describe_missing_launcher,
+    )
+    from framesweep.config.messages.refusals import describe_refusal
     from framesweep.config.user_files import describe_undecodable
 
     if isinstance(error, UnicodeDecodeError):

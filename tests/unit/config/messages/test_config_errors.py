@@ -4,7 +4,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import ConfigCompositionException, HydraException
 
 import framesweep as fs
-from framesweep.config.error_messages import (
+from framesweep.config.messages.config_errors import (
     describe_bad_choice,
     describe_config_error,
     describe_missing_launcher,

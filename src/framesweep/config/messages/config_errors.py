@@ -13,11 +13,8 @@ from yaml import YAMLError
 
 from framesweep.config.command_line import is_in_python
 from framesweep.config.groups import option_groups
-from framesweep.config.unknown_keys import (
-    describe_refusal,
-    describe_unknown_key,
-    describe_unknown_part,
-)
+from framesweep.config.messages.refusals import describe_refusal
+from framesweep.config.messages.unknown_keys import describe_unknown_key, describe_unknown_part
 from framesweep.config.user_files import (
     describe_container,
     describe_missing_package,

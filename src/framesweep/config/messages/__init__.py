@@ -1,0 +1,1 @@
+"""Says in one line what is wrong with a config, and what to do."""
