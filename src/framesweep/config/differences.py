@@ -32,15 +32,16 @@ def option_names(config: RunConfig) -> dict[str, str]:
     """Return the option of each group that has the values of a config, or else its schema.
 
     A config does not say which options were chosen. Of several options that fit, that with the
-    most values of its own is returned; one that has none fits every config of its schema.
+    most values of its own is returned; one that has none fits the defaults of its schema only.
     """
     names, values = schema_names(config), flatten(config)
     for group, schema in names.items():
+        has_defaults = getattr(config, group) == type(getattr(config, group))()
         fitting = [
             option
             for option in read_options(group)
             if option.schema == schema
-            and option.values
+            and (option.values or has_defaults)
             and all(values[f"{group}.{key}"] == value for key, value in option.values.items())
         ]
         if fitting:

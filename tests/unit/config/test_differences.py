@@ -32,7 +32,8 @@ def test_defaults_are_those_of_the_option_in_use():
 def test_options_are_recognized_by_their_values():
     names = option_names(compose(["model=base", "augment=speech", "optim=sgd"]))
     assert (names["model"], names["augment"], names["optim"]) == ("base", "speech", "sgd")
-    assert option_names(compose(["model=small", "model.norm=layer"]))["model"] == "small"
+    names = option_names(compose(["model=small", "model.norm=layer"]))
+    assert (names["model"], names["augment"]) == ("small", "none")
 
 
 def test_an_option_whose_values_were_changed_has_the_name_of_its_schema():

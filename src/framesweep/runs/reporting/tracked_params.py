@@ -49,4 +49,4 @@ def derived_params(experiment: Experiment) -> dict[str, Any]:
 def _fallback_choices(experiment: Experiment) -> dict[str, str]:
     """Return the names of the options in use, for runs that Hydra has not started."""
     names = option_names(experiment.config)
-    return {group: names[group] for group in ("data", "model", "optim")}
+    return {group: names[group] for group in MAIN_GROUPS if names.get(group, group) != group}

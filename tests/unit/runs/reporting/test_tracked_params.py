@@ -32,6 +32,8 @@ def test_a_default_run_has_as_many_params_as_a_person_reads():
     assert len(params) < 25 < len(flatten(one.config))
     assert params["data.context"] == one.config.data.context
     assert (params["data"], params["model"], params["optim"]) == ("demo", "conv_small", "adamw")
+    assert params["augment"] == "none"
+    assert "augment" not in select_params(experiment("augment.gain=0.5"), SweepContext())
 
 
 def test_changed_and_swept_keys_are_added():
