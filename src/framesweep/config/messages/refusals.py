@@ -2,8 +2,15 @@
 
 import re
 
+from framesweep.config import SCHEMAS
+
 ALLOW_VARIABLE = "FRAMESWEEP_ALLOW"
 """Environment variable with the patterns of objects, as mymodule.*, that configs may call."""
+
+_MISSING = re.compile(
+    r"has missing mandatory value[^\n]*\n\s*full_key: (?P<key>\S+)"
+    r"|resolving interpolation '\$\{(?P<group>\w+)\}'"
+)
 
 
 def describe_refusal(text: str) -> str | None:
@@ -24,9 +31,12 @@ def _deletion(text: str) -> str | None:
         key = found.group(1)
         fix = f"Leave out ~{key} for its default, or type {key}=null if it may be null"
         return f"{key}: is a key of the schema and cannot be removed. {fix}"
-    if found := re.search(r"has missing mandatory value: (\w+)", text):
-        group = found.group(1)
-        return f"{group}: must be the name of an option. Leave out ~{group} for the default"
+    if found := _MISSING.search(text):
+        key = found.group("key") or found.group("group")
+        if key in SCHEMAS:
+            return f"{key}: must be the name of an option. Leave out ~{key} for the default"
+        if found.group("key"):
+            return f"{key}: must have a value; found ???. Leave it out for its default"
     return None
 
 

@@ -25,10 +25,21 @@ def test_a_key_of_the_schema_cannot_be_removed():
     )
 
 
-def test_a_group_that_every_run_needs_cannot_be_removed():
-    text = "Structured config of type `RunConfig` has missing mandatory value: data"
-    line = describe_refusal(text)
-    assert line == "data: must be the name of an option. Leave out ~data for the default"
+@pytest.mark.parametrize("group", ["data", "model"])
+def test_a_group_that_every_run_needs_cannot_be_removed(group):
+    with pytest.raises(fs.FramesweepError) as error:
+        fs.compose([f"~{group}"])
+    assert str(error.value) == (
+        f"{group}: must be the name of an option. Leave out ~{group} for the default"
+    )
+
+
+def test_a_key_must_have_a_value():
+    with pytest.raises(fs.FramesweepError) as error:
+        fs.compose(["train.epochs=???"])
+    assert str(error.value) == (
+        "train.epochs: must have a value; found ???. Leave it out for its default"
+    )
 
 
 def test_other_errors_are_no_refusals():
