@@ -88,7 +88,11 @@ def ambiguous_error(text: str, candidates: Sequence[str]) -> TrackingError:
 def unknown_run_error(text: str, outputs: Path) -> TrackingError:
     """Return the error for a text that names no run in `outputs`, or a folder without one."""
     if text and os.path.isdir(text):  # noqa: PTH112 - unlike Path's, it never raises
+        from hydra_plugins.framesweep_sweeper._hydra import MULTIRUN  # imports Hydra
+
         fix = "If its run was stopped before it began to train, start it again."
+        if Path(text, MULTIRUN).exists():
+            fix = f"This is the folder of a sweep. Name one of its runs, as {Path(text, '0')}."
         return TrackingError(text, f"must contain the {CONFIG_FILE} of a run", fix=fix)
     fix = f"{runs_hint(outputs)} lists them."
     return TrackingError("run", "must be the id or the name of a run", found=text, fix=fix)

@@ -53,6 +53,18 @@ def test_a_folder_of_a_run_that_was_stopped_before_it_began_is_named(tmp_path, t
         )
 
 
+def test_the_folder_of_a_sweep_is_named_with_one_of_its_runs(tmp_path):
+    folder = tmp_path / "outputs" / "sweeps" / "grid"
+    folder.mkdir(parents=True)
+    (folder / "multirun.yaml").touch()
+    with pytest.raises(TrackingError) as caught:
+        find_run_directory(str(folder), None, tmp_path / "outputs")
+    assert str(caught.value) == (
+        f"{folder}: must contain the config.yaml of a run. "
+        f"This is the folder of a sweep. Name one of its runs, as {folder / '0'}."
+    )
+
+
 def test_a_run_that_framesweep_did_not_create_is_refused(tracked_outputs):
     client = mlflow_store.connect(
         mlflow_store.resolve_tracking_uri(None, tracked_outputs), tracked_outputs
