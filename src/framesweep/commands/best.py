@@ -76,10 +76,10 @@ def command(
 ) -> None:
     """Print the best trials of a study and the command that trains the best one again.
 
-    Without STUDY, the studies are listed. With --ensemble, the trials of several studies, and
-    runs by their RUN_ID, are candidates for an ensemble: those that raise its dev accuracy the
-    most are added one after another, repeatedly if that is better. Their probabilities are
-    averaged.
+    STUDY is its name, or the folder of its sweep; without it, the studies are listed. With
+    --ensemble, the trials of several studies, and runs by their RUN_ID, are candidates for an
+    ensemble: those that raise its dev accuracy the most are added one after another, repeatedly
+    if that is better. Their probabilities are averaged.
     """
     refuse_ensemble_options(context)
     if ensemble:

@@ -43,8 +43,8 @@ def command(
     """Write a page of HTML that needs no network and no other file.
 
     It shows what was searched or trained, the best result, interactive plots, the errors by
-    phone, and how to repeat it. STUDY|RUN_ID is the name of a search, or a run or the parent of
-    a grid by its id, name or directory, or last, or best.
+    phone, and how to repeat it. STUDY|RUN_ID is the name or the folder of a search, or a run or
+    the parent of a grid by its id, name or directory, or last, or best.
     """
     page = _build_page(target, storage, uri, outputs)
     page.write(out)

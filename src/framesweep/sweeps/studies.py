@@ -1,5 +1,6 @@
 """Finds studies and their best trials after a search."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,13 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 from yaml import YAMLError
 
-from framesweep.config.paths import STUDIES_FILE, find_moved, sqlite_path, sqlite_url
+from framesweep.config.paths import (
+    STUDIES_FILE,
+    find_moved,
+    find_outputs,
+    sqlite_path,
+    sqlite_url,
+)
 from framesweep.credentials import HIDDEN, scrub
 from framesweep.errors import TrackingError
 from framesweep.sweeps.study_folder import require_folder_name
@@ -38,15 +45,20 @@ from hydra_plugins.framesweep_sweeper.trials._constraints import is_rejected
 
 
 def load_study(name: str, storage: str | None, outputs: Path) -> Study:
-    """Return the study `name`.
+    """Return a study.
 
     Args:
+        name: its name, or the folder of its sweep.
         storage: `hydra.sweeper.storage` of the search, a URL or the path of a journal; None for
-            `studies.db` in `outputs`.
+            `studies.db` in `outputs`, or for what the folder names.
 
     Raises:
         TrackingError: the storage does not exist, cannot be read, or has no such study.
     """
+    if name and os.path.isfile(os.path.join(name, MULTIRUN)):  # noqa: PTH113, PTH118
+        folder = Path(name).absolute()
+        name, storage = folder.name, storage or read_storage(folder)
+        outputs = find_outputs(folder) or outputs
     with _open_storage(storage, outputs) as backend:
         names = optuna.get_all_study_names(backend)
         if name not in names:

@@ -33,6 +33,14 @@ def test_a_study_is_loaded_by_its_name(outputs):
         load_study("two", None, outputs)
 
 
+def test_a_study_is_loaded_by_the_folder_of_its_sweep(outputs, tmp_path):
+    folder = outputs / "sweeps" / "one"
+    folder.mkdir(parents=True)
+    (folder / "multirun.yaml").touch()
+    for name in (str(folder), f"{folder}/"):
+        assert load_study(name, None, tmp_path / "elsewhere").study_name == "one"
+
+
 @pytest.mark.parametrize("storage", ["{}/studies.db", "nothing://x", "{}/text", "sqlite:///{}"])
 def test_an_invalid_storage_is_a_one_line_error(outputs, storage):
     (outputs / "text").write_text("no database")
