@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.installed
 EXTRAS := browser,dashboard,export,joblib,notebook,packaging,postgres,ray,slurm,system-metrics,tensorboard,wandb
+# One more than there are cores, because some tests wait for other processes or for a time to pass.
+PROCESSES ?= $(shell $(PYTHON) -c "import os; print(1 + os.cpu_count())")
 BY_FILE := --dist loadfile --no-loadscope-reorder
 FUZZ_SECONDS ?= 60
 KILLS ?= 50
@@ -22,7 +24,7 @@ train: $(STAMP)
 # In the order of the folders, because the slowest files are in e2e and the fastest in unit:
 # pytest-xdist's own order by numbers of tests ends with slow files, while a process idles.
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not heavy" --numprocesses auto $(BY_FILE)
+	$(BIN)/python -m pytest -m "not heavy" --numprocesses $(PROCESSES) $(BY_FILE)
 
 # The long tests, and those that need servers, Slurm, Ray or a browser. On Debian, .ci/packages
 # installs what they need. Much of their time they wait for servers, so three share two cores.
