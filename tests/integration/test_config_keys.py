@@ -18,6 +18,7 @@ from framesweep.runs.run import run
 from integration.conftest import TINY
 from schema import beyond_measure, extremes, keys, of_other_types
 
+register()
 KEYS = list(keys())
 ONCE = list({key: (chosen, key, kind) for chosen, key, kind in reversed(KEYS)}.values())
 """A key that several options share, with one of them."""
@@ -34,7 +35,6 @@ def name(value):
 
 def with_override(chosen, override):
     """The typed config, as Hydra makes it, without reading conf/ for each key."""
-    register()
     config = configs.compose_once(tuple(chosen))
     overrides = OverridesParser.create().parse_overrides([override])
     ConfigLoaderImpl._apply_overrides_to_config(overrides, config)

@@ -173,8 +173,13 @@ def register_renamed_groups() -> None:
     store, options = ConfigStore.instance(), option_groups()
     for earlier, present in RENAMED_GROUPS.items():
         for name in options[present]:
-            alias = {"defaults": [{f"override /{present}": name}]}
-            store.store(group=earlier, name=name, node=alias, package="_global_", replace=True)
+            _store_alias(store, earlier, present, name)
+
+
+@cache  # a store converts each alias to a config, which takes milliseconds
+def _store_alias(store: Any, earlier: str, present: str, name: str) -> None:
+    alias = {"defaults": [{f"override /{present}": name}]}
+    store.store(group=earlier, name=name, node=alias, package="_global_", replace=True)
 
 
 def rename_warnings(overrides: Iterable[str]) -> Iterator[str]:
