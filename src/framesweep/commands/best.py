@@ -111,7 +111,11 @@ def _print_best(context: click.Context, study_name: str, *, as_json: bool) -> No
         fix = "Remove it to print the Pareto front."
         refuse_options(context, "top", "seeds", "register", rule=rule, fix=fix)
     parent = None if register is None else _require_parent(study, register, outputs)
-    trials = select_best_trials(study, top) if has_order else select_pareto_front(study)
+    if has_order:
+        # Each is trained with several seeds, so that one of its seeds suffices.
+        trials = select_best_trials(study, top, ignore_seed=seeds > 0)
+    else:
+        trials = select_pareto_front(study)
     echo = partial(_echo, err=as_json)
     echo(_describe_study(study))
     for trial in trials:

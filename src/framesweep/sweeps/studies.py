@@ -135,7 +135,8 @@ def _open_storage(storage: str | None, outputs: Path) -> Iterator[str | JournalS
         url = sqlite_url(path)
     # Optuna would create the file.
     if path is not None and not path.exists():
-        raise TrackingError(path, "must exist", fix="Has any search been run there yet?")
+        fix = "Has any search been run there yet? Another storage needs --storage."
+        raise TrackingError(path, "must exist", fix=fix)
     try:
         is_journal = url.endswith(JOURNAL_SUFFIX)
         yield JournalStorage(JournalFileBackend(str(path))) if is_journal else url
@@ -176,13 +177,25 @@ def _describe_storage(storage: str | None, outputs: Path) -> str:
     return scrub(storage or sqlite_url(outputs.absolute() / STUDIES_FILE))
 
 
-def select_best_trials(study: Study, top: int) -> list[FrozenTrial]:
+def select_best_trials(
+    study: Study, top: int, *, ignore_seed: bool = False
+) -> list[FrozenTrial]:
     """Return the `top` best trials, the best first.
+
+    Args:
+        ignore_seed: whether to leave out trials that differ from a better one only in `seed`.
 
     Raises:
         TrackingError: no trial has completed.
     """
-    return _require_trials(study, rank_trials(study)[:top])
+    trials = rank_trials(study)
+    if ignore_seed:
+        best_of_point: dict[str, FrozenTrial] = {}
+        for trial in trials:
+            others = {"seed": None} if "seed" in trial.params else {"trial": trial.number}
+            best_of_point.setdefault(str(sorted((trial.params | others).items())), trial)
+        trials = list(best_of_point.values())
+    return _require_trials(study, trials[:top])
 
 
 def select_pareto_front(study: Study) -> list[FrozenTrial]:
