@@ -12,7 +12,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from framesweep.api.process_state import isolated_torch
-from framesweep.catalog.directories import TRACKING_FOLDER, require_directory, require_run
+from framesweep.catalog.directories import (
+    TRACKING_FOLDER,
+    require_directory,
+    require_run_directory,
+)
 from framesweep.catalog.run_file import read_run_file
 from framesweep.config import RunConfig
 from framesweep.config.command_line import printed_as_calls
@@ -214,5 +218,5 @@ def load(
             raise
         rule, fix = f"must be in {folder}, which does not exist", "Pass outputs=FOLDER."
         raise TrackingError("run", rule, found=str(run), fix=fix) from None
-    require_run(directory)
+    require_run_directory(directory)
     return Result(directory)

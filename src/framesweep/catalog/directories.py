@@ -35,14 +35,14 @@ def require_directory(directory: Path) -> None:
         raise CheckpointError(directory, "must exist; the folder of this run is gone")
 
 
-def require_run(directory: Path) -> None:
+def require_run_directory(directory: Path) -> None:
     """Raise CheckpointError if the directory of a run is gone, or is that of a whole sweep."""
     from hydra_plugins.framesweep_sweeper._hydra import MULTIRUN
 
     require_directory(directory)
     if (directory / MULTIRUN).exists():
-        rule, fix = "must be a run", f"Name one of its runs, as {directory.name}/0."
-        raise CheckpointError(directory, rule, found="a sweep", fix=fix)
+        fix = f"Name one of its runs, as {directory.name}/0."
+        raise CheckpointError(directory, "must be a run, and not a whole sweep", fix=fix)
 
 
 def find_run_directories(outputs: Path) -> Iterator[Path]:

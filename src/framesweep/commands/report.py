@@ -104,7 +104,7 @@ def _load_study_of(parent: RunInfo, outputs: Path) -> Study:
             "report",
             f"must find the study of the search ({error})",
             found=name,
-            fix="Give the study's name instead, and its storage with --storage.",
+            fix=f"If it has another storage, type framesweep report {name} --storage STORAGE.",
         ) from None
 
 

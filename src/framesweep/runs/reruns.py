@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from framesweep.catalog.directories import require_run
+from framesweep.catalog.directories import require_run_directory
 from framesweep.config import RunConfig
 from framesweep.config.composition import CONFIG_FILE, load, process_id
 from framesweep.config.paths import follow_move
@@ -82,7 +82,7 @@ def read_config(directory: Path, overrides: list[str]) -> RunConfig:
     Raises:
         CheckpointError: if there is no config.
     """
-    require_run(directory)
+    require_run_directory(directory)
     path = directory / CONFIG_FILE
     if not path.exists():
         raise CheckpointError(path, "must exist for the run to be trained again")

@@ -76,9 +76,7 @@ def test_a_search_with_its_own_storage_is_found_through_its_folder(
     monkeypatch.setattr(tracking, "load_run", lambda *_: found)
     result, page = report("abc")
     assert page is None
-    assert "Give the study's name instead, and its storage with --storage." in str(
-        result.exception
-    )
+    assert "type framesweep report s --storage STORAGE." in str(result.exception)
     config = f"hydra: {{sweeper: {{storage: 'sqlite:///{tmp_path}/mine.db'}}}}\n"
     (found.directory / "multirun.yaml").write_text(config)
     assert "<h1>Study s</h1>" in report("abc")[1]

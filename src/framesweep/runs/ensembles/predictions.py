@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from framesweep.catalog.directories import TRAINED_MODEL, require_run
+from framesweep.catalog.directories import TRAINED_MODEL, require_run_directory
 from framesweep.config import Hw1p2Config, Hw1p2FoldersConfig, RunConfig
 from framesweep.config.command_line import finish_hint
 from framesweep.config.composition import CONFIG_FILE, load
@@ -103,7 +103,7 @@ def has_model(directory: Path) -> bool:
 
 def require_model(directory: Path) -> Path:
     """Return the folder of a run's trained network; raise CheckpointError without one."""
-    require_run(directory)
+    require_run_directory(directory)
     if not has_model(directory):
         raise CheckpointError(
             directory,
