@@ -6,7 +6,7 @@ from pathlib import Path
 
 import optuna
 import pytest
-from optuna.distributions import IntDistribution
+from optuna.distributions import BaseDistribution, IntDistribution
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState, create_trial
@@ -36,7 +36,10 @@ def test_a_study_is_loaded_by_its_name(outputs):
 
 def test_trials_that_differ_only_in_their_seed_are_one_point():
     study = optuna.create_study(direction="maximize")
-    spaces = {"seed": IntDistribution(0, 9), "depth": IntDistribution(1, 9)}
+    spaces: dict[str, BaseDistribution] = {
+        "seed": IntDistribution(0, 9),
+        "depth": IntDistribution(1, 9),
+    }
     for value, seed, depth in [(0.7, 0, 2), (0.9, 0, 3), (0.8, 1, 3), (0.6, 1, 2)]:
         params = {"seed": seed, "depth": depth}
         study.add_trial(create_trial(value=value, params=params, distributions=spaces))
