@@ -37,12 +37,17 @@ def require_directory(directory: Path) -> None:
 
 def require_run_directory(directory: Path) -> None:
     """Raise CheckpointError if the directory of a run is gone, or is that of a whole sweep."""
-    from hydra_plugins.framesweep_sweeper._hydra import MULTIRUN
-
     require_directory(directory)
-    if (directory / MULTIRUN).exists():
+    if is_sweep(directory):
         fix = f"Name one of its runs, as {directory.name}/0."
         raise CheckpointError(directory, "must be a run, and not a whole sweep", fix=fix)
+
+
+def is_sweep(directory: Path) -> bool:
+    """Return whether a directory is that of a whole sweep: a grid or a search."""
+    from hydra_plugins.framesweep_sweeper._hydra import MULTIRUN  # imports Hydra
+
+    return os.path.isfile(directory / MULTIRUN)  # noqa: PTH113 - unlike Path's, it never raises
 
 
 def find_run_directories(outputs: Path) -> Iterator[Path]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from framesweep.catalog.directories import TRACKING_FOLDER
+from framesweep.catalog.directories import TRACKING_FOLDER, is_sweep
 from framesweep.catalog.records import RunRecord
 from framesweep.catalog.runs import list_runs
 from framesweep.config.command_line import runs_hint
@@ -88,10 +88,8 @@ def ambiguous_error(text: str, candidates: Sequence[str]) -> TrackingError:
 def unknown_run_error(text: str, outputs: Path) -> TrackingError:
     """Return the error for a text that names no run in `outputs`, or a folder without one."""
     if text and os.path.isdir(text):  # noqa: PTH112 - unlike Path's, it never raises
-        from hydra_plugins.framesweep_sweeper._hydra import MULTIRUN  # imports Hydra
-
         fix = "If its run was stopped before it began to train, start it again."
-        if Path(text, MULTIRUN).exists():
+        if is_sweep(Path(text)):
             fix = f"This is the folder of a sweep. Name one of its runs, as {Path(text, '0')}."
         return TrackingError(text, f"must contain the {CONFIG_FILE} of a run", fix=fix)
     fix = f"{runs_hint(outputs)} lists them."

@@ -98,7 +98,7 @@ def command(
 
 
 def _print_best(context: click.Context, study_name: str, *, as_json: bool) -> None:
-    from framesweep.sweeps.studies import load_study, select_best_trials, select_pareto_front
+    from framesweep.sweeps.studies import load_study, select_pareto_front
     from framesweep.sweeps.tables import build_train_command
 
     outputs, uri, register, top, seeds = (
@@ -111,11 +111,7 @@ def _print_best(context: click.Context, study_name: str, *, as_json: bool) -> No
         fix = "Remove it to print the Pareto front."
         refuse_options(context, "top", "seeds", "register", rule=rule, fix=fix)
     parent = None if register is None else _require_parent(study, register, outputs)
-    if has_order:
-        # Each is trained with several seeds, so that one of its seeds suffices.
-        trials = select_best_trials(study, top, ignore_seed=seeds > 0)
-    else:
-        trials = select_pareto_front(study)
+    trials = _select_trials(study, top, seeds) if has_order else select_pareto_front(study)
     echo = partial(_echo, err=as_json)
     echo(_describe_study(study))
     for trial in trials:
@@ -139,6 +135,13 @@ def _print_best(context: click.Context, study_name: str, *, as_json: bool) -> No
             "registered": None if version is None else {"name": register, "version": version},
         }
         echo_json(_to_dict(study, trials, best) | added)
+
+
+def _select_trials(study: Study, top: int, seeds: int) -> list[FrozenTrial]:
+    """Return the best trials; of those to be trained with several seeds, one per point."""
+    from framesweep.sweeps.studies import select_best_trials
+
+    return select_best_trials(study, top, ignore_seed=seeds > 0)
 
 
 def _list_studies(storage: str | None, outputs: Path, *, as_json: bool) -> None:

@@ -4,7 +4,7 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from framesweep.catalog.directories import require_directory
+from framesweep.catalog.directories import is_sweep, require_directory
 from framesweep.config import RunConfig
 from framesweep.config.command_line import refuse_resume, refuse_sweep
 from framesweep.config.composition import CONFIG_FILE, dump, load
@@ -50,7 +50,6 @@ from hydra_plugins.framesweep_sweeper import (
     record_metrics,
     require_owned,
 )
-from hydra_plugins.framesweep_sweeper._hydra import MULTIRUN
 
 log = logging.getLogger(__name__)
 
@@ -172,7 +171,7 @@ def resume(
     directory = sweeps.get(run_id) or find_run_directory(run_id, uri, outputs)
     path = directory / CONFIG_FILE
     require_directory(directory)
-    if (directory / MULTIRUN).exists():
+    if is_sweep(directory):
         refuse_sweep(directory)
     if not path.exists():
         raise CheckpointError(path, "must exist for the run to be resumed")

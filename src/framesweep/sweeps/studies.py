@@ -1,6 +1,5 @@
 """Finds studies and their best trials after a search."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 from yaml import YAMLError
 
+from framesweep.catalog.directories import is_sweep
 from framesweep.config.paths import (
     STUDIES_FILE,
     find_moved,
@@ -55,8 +55,8 @@ def load_study(name: str, storage: str | None, outputs: Path) -> Study:
     Raises:
         TrackingError: the storage does not exist, cannot be read, or has no such study.
     """
-    if name and os.path.isfile(os.path.join(name, MULTIRUN)):  # noqa: PTH113, PTH118
-        folder = Path(name).absolute()
+    folder = Path(name).absolute()
+    if name and is_sweep(folder):
         name, storage = folder.name, storage or read_storage(folder)
         outputs = find_outputs(folder) or outputs
     with _open_storage(storage, outputs) as backend:

@@ -143,12 +143,14 @@ class Hw1p2FoldersCorpus:
         return np.fromiter(map(self._phones.id, names), dtype=np.int64, count=len(names))
 
     def _has_test(self, folder: FilePath, partition: str) -> bool:
+        if folder.is_dir():
+            return True
         # The folder is optional under its default name only.
-        if not folder.is_dir() and partition != Hw1p2FoldersConfig().test_partition:
+        if partition != Hw1p2FoldersConfig().test_partition:
             rule = "must be a folder in data.root"
             fix = _describe_layout(self._root)
             raise DataError("data.test_partition", rule, found=partition, fix=fix)
-        return folder.is_dir()
+        return False
 
     def _list_split(self, split: str, folder: FilePath) -> None:
         features = _list_npy(folder / "mfcc", self._root)
