@@ -2,6 +2,7 @@
 
 import gc
 import os
+import pickle
 import shutil
 import signal
 import sys
@@ -61,6 +62,26 @@ def unchanged_environment() -> Iterator[None]:
     if os.environ != before:
         os.environ.clear()
         os.environ.update(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def config_files_parsed_once() -> None:
+    """Parse each config file once per process: Hydra reads all of them for each config."""
+    from hydra._internal.core_plugins.file_config_source import FileConfigSource
+
+    load, parsed = FileConfigSource.load_config, {}
+
+    def load_once(source: FileConfigSource, config_path: str) -> object:
+        path = Path(source.path, source._normalize_file_name(config_path))
+        if not path.is_file():
+            return load(source, config_path)
+        state = path.stat()
+        key = path, source.provider, state.st_mtime_ns, state.st_size
+        if key not in parsed:
+            parsed[key] = pickle.dumps(load(source, config_path))
+        return pickle.loads(parsed[key])
+
+    FileConfigSource.load_config = load_once
 
 
 @pytest.fixture

@@ -210,7 +210,9 @@ def write(name: str, copy: Path) -> Recipe:
     return recipe
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize(
+    "name", [TRAINED[0], *(pytest.param(name, marks=pytest.mark.heavy) for name in TRAINED[1:])]
+)
 def test_a_recipe_touches_at_most_two_files_and_trains(name, copy, corpus, archives):
     recipe = write(name, copy)
 
@@ -237,6 +239,7 @@ def test_a_recipe_touches_at_most_two_files_and_trains(name, copy, corpus, archi
             assert output.count(line) == 1, output
 
 
+@pytest.mark.heavy
 def test_a_new_pruner_prunes_a_search(copy, corpus, archives):
     recipe = write("pruner", copy)
     arguments = arguments_of(recipe, corpus, archives)

@@ -82,6 +82,7 @@ def search(tmp_path_factory, make_shell):
     return search
 
 
+@pytest.mark.heavy
 def test_a_killed_search_completes_its_total(search):
     trials = search.study().trials
     states = [trial.state for trial in trials]
@@ -91,6 +92,7 @@ def test_a_killed_search_completes_its_total(search):
     assert "Traceback" not in search.result.stdout + search.result.stderr
 
 
+@pytest.mark.heavy
 def test_trials_are_nested_tagged_and_named_by_their_searched_values(search):
     _, parent, children = search.runs()
     assert parent.info.status == "FINISHED"
@@ -108,6 +110,7 @@ def test_trials_are_nested_tagged_and_named_by_their_searched_values(search):
             assert run.data.params[f"_swept/{key}"] == str(value)
 
 
+@pytest.mark.heavy
 def test_the_parent_has_the_best_value_so_far_a_table_and_plots(search):
     client, parent, _ = search.runs()
     history = client.get_metric_history(parent.info.run_id, "best_value")
@@ -135,6 +138,7 @@ def test_the_parent_has_the_best_value_so_far_a_table_and_plots(search):
     }
 
 
+@pytest.mark.heavy
 def test_a_search_that_has_its_total_says_so_trains_nothing_and_writes_its_files(search):
     before = [trial.datetime_complete for trial in search.study().trials]
     table = search.shell.folder / "outputs" / "sweeps" / STUDY / "trials.csv"
@@ -146,6 +150,7 @@ def test_a_search_that_has_its_total_says_so_trains_nothing_and_writes_its_files
     assert table.exists()
 
 
+@pytest.mark.heavy
 def test_a_command_that_contradicts_the_study_is_rejected(search):
     command = [a.replace("0.5", "0.4") for a in search.command]
     result = search.shell.train(*command, "hydra.sweeper.n_trials=9", code=2)
@@ -155,6 +160,7 @@ def test_a_command_that_contradicts_the_study_is_rejected(search):
     assert len(search.study().trials) == TRIALS
 
 
+@pytest.mark.heavy
 def test_best_prints_the_command_that_trains_the_winner(search):
     output = search.shell.framesweep("best", STUDY).stdout
     best = search.study().best_trial

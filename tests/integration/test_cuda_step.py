@@ -17,6 +17,7 @@ TESTS = Path(fake_cuda.__file__).parents[1]
 CEILINGS = json.loads((TESTS / "fake_cuda" / "ceilings.json").read_text(encoding="utf-8"))
 
 pytestmark = [
+    pytest.mark.heavy,
     pytest.mark.skipif(find_compiler() is None, reason="g++ is not installed"),
     pytest.mark.skipif(
         torch.version.cuda is not None, reason="a torch with CUDA takes no fake CUDA devices"

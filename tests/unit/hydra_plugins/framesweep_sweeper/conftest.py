@@ -1,4 +1,5 @@
 import math
+import shutil
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 
 import crowded_study
 from hydra_plugins.framesweep_sweeper.storage import _retrying_storage
+from hydra_plugins.framesweep_sweeper.storage._database import open_database
 from hydra_plugins.framesweep_sweeper.storage._lock import StorageLock
 from hydra_plugins.framesweep_sweeper.storage._storage import open_storage
 from hydra_plugins.framesweep_sweeper.trials._claims import TrialQueue
@@ -24,12 +26,22 @@ def url(tmp_path):
     return f"sqlite:///{tmp_path}/studies.db"
 
 
-@pytest.fixture
-def storage(url):
-    """A storage with the study "s"."""
-    storage = open_storage(url, 60)
+@pytest.fixture(scope="session")
+def database(tmp_path_factory):
+    """A database with the study "s"; copying it is several times as fast as making one."""
+    path = tmp_path_factory.mktemp("database") / "studies.db"
+    storage = open_database(f"sqlite:///{path}")
     optuna.create_study(study_name="s", storage=storage, direction="maximize")
-    return storage
+    storage.remove_session()
+    storage.engine.dispose()
+    return path
+
+
+@pytest.fixture
+def storage(url, database, tmp_path):
+    """A storage with the study "s"."""
+    shutil.copy(database, tmp_path)
+    return open_storage(url, 60)
 
 
 @pytest.fixture
