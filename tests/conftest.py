@@ -68,18 +68,20 @@ def unchanged_environment() -> Iterator[None]:
 def config_files_parsed_once() -> None:
     """Parse each config file once per process: Hydra reads all of them for each config."""
     from hydra._internal.core_plugins.file_config_source import FileConfigSource
+    from hydra.plugins.config_source import ConfigResult
 
     load, parsed = FileConfigSource.load_config, {}
 
-    def load_once(source: FileConfigSource, config_path: str) -> object:
-        path = Path(source.path, source._normalize_file_name(config_path))
+    def load_once(self: FileConfigSource, config_path: str) -> ConfigResult:
+        path = Path(self.path, self._normalize_file_name(config_path))
         if not path.is_file():
-            return load(source, config_path)
+            return load(self, config_path)
         state = path.stat()
-        key = path, source.provider, state.st_mtime_ns, state.st_size
+        key = path, self.provider, state.st_mtime_ns, state.st_size
         if key not in parsed:
-            parsed[key] = pickle.dumps(load(source, config_path))
-        return pickle.loads(parsed[key])
+            parsed[key] = pickle.dumps(load(self, config_path))
+        result: ConfigResult = pickle.loads(parsed[key])
+        return result
 
     FileConfigSource.load_config = load_once
 
