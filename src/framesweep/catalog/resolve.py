@@ -93,6 +93,8 @@ def unknown_run_error(text: str, outputs: Path) -> TrackingError:
             fix = f"This is the folder of a sweep. Name one of its runs, as {Path(text, '0')}."
         return TrackingError(text, f"must contain the {CONFIG_FILE} of a run", fix=fix)
     fix = f"{runs_hint(outputs)} lists them."
+    if text and is_sweep(outputs / "sweeps" / text):
+        fix = f"This is a sweep. Name one of its runs, as {text}/0."
     return TrackingError("run", "must be the id or the name of a run", found=text, fix=fix)
 
 

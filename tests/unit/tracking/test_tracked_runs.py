@@ -53,7 +53,7 @@ def test_a_folder_of_a_run_that_was_stopped_before_it_began_is_named(tmp_path, t
         )
 
 
-def test_the_folder_of_a_sweep_is_named_with_one_of_its_runs(tmp_path):
+def test_a_sweep_or_its_folder_is_named_with_one_of_its_runs(tmp_path):
     folder = tmp_path / "outputs" / "sweeps" / "grid"
     folder.mkdir(parents=True)
     (folder / "multirun.yaml").touch()
@@ -62,6 +62,13 @@ def test_the_folder_of_a_sweep_is_named_with_one_of_its_runs(tmp_path):
     assert str(caught.value) == (
         f"{folder}: must contain the config.yaml of a run. "
         f"This is the folder of a sweep. Name one of its runs, as {folder / '0'}."
+    )
+
+    with pytest.raises(TrackingError) as caught:
+        find_run_directory("grid", None, tmp_path / "outputs")
+    assert str(caught.value) == (
+        "run: must be the id or the name of a run; found 'grid'. "
+        "This is a sweep. Name one of its runs, as grid/0."
     )
 
 
